@@ -1,0 +1,41 @@
+# The whole project in four words: make demo, make test, make lint, make clean.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONFIG := configs/pix2pixhd_toystreet.py
+RUN := work_dirs/pix2pixhd_toystreet
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/python tools/prepare_data.py $(CONFIG)
+	$(BIN)/python tools/train.py $(CONFIG)
+	$(BIN)/python tools/translate.py $$(ls $(RUN)/epoch_*.pth | tail -n 1) data/toystreet/gtFine/val $(RUN)/translations
+	$(BIN)/python tools/eval.py $(CONFIG)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) data/toystreet $(RUN) build *.egg-info

@@ -1,0 +1,18 @@
+"""Cityscapes at its full 2048x1024."""
+
+data_root = "{{$CITYSCAPES_ROOT:data/cityscapes}}"
+data_preprocessor = dict(type="LabelPreprocessor")
+train_dataloader = dict(
+    dataset=dict(type="Cityscapes", split="train", transforms=[dict(type="RandomFlip")]),
+    batch_size=1,
+    num_workers=4,
+)
+val_dataloader = dict(dataset=dict(type="Cityscapes", split="val"), batch_size=1, num_workers=2)
+evaluator = dict(
+    segmentation=dict(
+        type="SegmentationScores",
+        segmenter=dict(type="CompactSegmenter", weights="weights/segmenter_cityscapes.pth"),
+    ),
+    fid=dict(type="FrechetInceptionDistance"),
+    lpips=dict(type="PerceptualDistance"),
+)

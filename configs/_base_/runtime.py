@@ -1,0 +1,9 @@
+"""What every run logs and saves."""
+
+seed = 0
+hooks = dict(
+    log=dict(type="TrainingLog", interval=20),
+    pictures=dict(type="ValidationPictures"),
+    checkpoints=dict(type="Checkpoints", interval=1),
+)
+vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]

@@ -1,0 +1,116 @@
+"""Checkpoints as others use them: opened without executing anything in them."""
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+
+from i2ibench.errors import UserError
+from i2ibench.hooks.checkpoints import list_checkpoints
+from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
+
+
+@dataclass(frozen=True)
+class OpenedCheckpoint:
+    """A translator with its weights, and where they come from.
+
+    Attributes:
+        path: the file.
+        config: the run's resolved config; its `model` without what only training needs.
+        metainfo: the classes of the training data.
+        epoch: epochs trained.
+        translator: in eval mode, on the device asked for, without what only training needs.
+    """
+
+    path: Path
+    config: ConfigDict
+    metainfo: dict[str, Any]
+    epoch: int
+    translator: PairedTranslator
+
+
+def open_checkpoint(path: Path, device: str = "cpu") -> OpenedCheckpoint:
+    """The translator that a training run saved.
+
+    Raises:
+        UserError: the file is missing, broken, no i2ibench checkpoint, or does not fit its config.
+    """
+    saved = read_checkpoint(path)
+    config = ConfigDict(json.loads(saved["config"]))
+    model = {key: value for key, value in config.model.items() if key not in TRAINING_ONLY}
+    config.model = ConfigDict(model)
+    translator = build_translator(config, saved["meta"]["dataset_meta"])
+    kept = {k: v for k, v in saved["state_dict"].items() if k.split(".")[0] not in TRAINING_ONLY}
+    load_weights(translator, kept, path)
+    translator.eval().requires_grad_(False).to(device)
+    meta = saved["meta"]
+    return OpenedCheckpoint(path, config, meta["dataset_meta"], meta["epoch"], translator)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The raw contents of a checkpoint, read without executing a pickle.
+
+    Raises:
+        UserError: missing, broken, unsafe, or written by something else.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"There is no checkpoint at {path}.") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; name the checkpoint file in it.") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as a checkpoint: {reason}") from None
+    if not isinstance(saved, dict) or "config" not in saved or "state_dict" not in saved:
+        raise UserError(f"{path} is no i2ibench checkpoint: it has no config and state_dict.")
+    return saved
+
+
+def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTranslator:
+    """The translator of a config for data with the given classes.
+
+    Raises:
+        UserError: the config names an unknown part or option.
+    """
+    preprocessor = PREPROCESSORS.build(
+        config["data_preprocessor"], num_classes=len(metainfo["classes"])
+    )
+    return TRANSLATORS.build(config["model"], data_preprocessor=preprocessor)
+
+
+def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path) -> None:
+    """Put the saved weights into the translator, every one of them.
+
+    Raises:
+        UserError: names or shapes differ; the first three are listed.
+    """
+    own = translator.state_dict()
+    differing = sorted(own.keys() ^ state.keys()) or [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own
+        if own[name].shape != state[name].shape
+    ]
+    if differing:
+        raise UserError(
+            f"{path} does not fit the model of the config; {len(differing)} weights differ, "
+            f"first: {', '.join(differing[:3])}."
+        )
+    translator.load_state_dict(state)
+
+
+def latest_checkpoint(work_dir: Path) -> Path:
+    """The newest checkpoint of a run.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = list_checkpoints(work_dir)
+    if not found:
+        raise UserError(f"{work_dir} has no checkpoint; train first, or name a checkpoint file.")
+    return found[-1]

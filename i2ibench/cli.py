@@ -1,0 +1,59 @@
+"""The command line: `i2ibench COMMAND ...` and the scripts in tools/."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from i2ibench import __version__
+from i2ibench.errors import UserError
+
+COMMANDS = (
+    "train", "eval", "translate", "prepare_data", "validate", "train_segmenter", "parts", "doctor"
+)  # fmt: skip
+
+
+def main(command: str | None = None, arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 for success, 2 for a mistake that the user can mend.
+
+    Args:
+        command: one of COMMANDS, for the script of that name; None reads it from the arguments.
+        arguments: what follows the program's name; None takes the process's own.
+    """
+    parser = _parser(command)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    if command is not None:
+        return _fill(argparse.ArgumentParser(), command)
+    parser = argparse.ArgumentParser(
+        prog="i2ibench", description="Train, translate and evaluate paired image translation."
+    )
+    parser.add_argument("--version", action="version", version=f"i2ibench {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        summary = _module(name).__doc__ or ""
+        _fill(subparsers.add_parser(name, help=summary.partition("\n")[0]), name)
+    return parser
+
+
+def _fill(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:
+    module = _module(command)
+    parser.description = module.__doc__
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def _module(command: str):  # type: ignore[no-untyped-def]
+    return import_module(f"i2ibench.commands.{command}")

@@ -1,0 +1,56 @@
+"""Arguments that several commands share."""
+
+import argparse
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+
+from i2ibench.configuration import load_config
+from i2ibench.errors import UserError
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """CONFIG, --cfg-options and --work-dir."""
+    parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        default={},
+        metavar="KEY=VALUE",
+        help="values that replace the config's, such as data_root=/data train_cfg.max_epochs=2",
+    )
+    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """The config that the arguments describe."""
+    return load_config(options.config, options.cfg_options, options.work_dir)
+
+
+def add_device_argument(parser: argparse.ArgumentParser) -> None:
+    """--device."""
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=default, help=f"cpu, cuda or cuda:N ({default})")
+
+
+def size(text: str) -> tuple[int, int]:
+    """(width, height) from "512x256"."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"a size looks like 512x256, not {text!r}")
+    return int(width), int(height)
+
+
+def checked_device(name: str) -> str:
+    """`name`, if torch can use it.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from None
+    return name

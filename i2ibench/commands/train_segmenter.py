@@ -1,0 +1,42 @@
+"""Train a compact segmenter on a config's photos, for scoring translations of that data."""
+
+import argparse
+from pathlib import Path
+
+from i2ibench.commands.arguments import (
+    add_config_arguments,
+    add_device_argument,
+    checked_device,
+    config_of,
+)
+from i2ibench.compat import silence_third_parties
+from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.registry import SEGMENTERS
+from i2ibench.segmenter_fitting import fit_segmenter, save_segmenter, score_segmenter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_config_arguments(parser)
+    parser.add_argument("output", type=Path, help="where the weights go, such as x.pth")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=8)
+    add_device_argument(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, score on the validation photos, save."""
+    silence_third_parties()
+    config, device = config_of(options), checked_device(options.device)
+    loaders = {}
+    for split in ("train", "val"):
+        cfg = {**config[f"{split}_dataloader"], "batch_size": options.batch_size}
+        dataset = build_dataset(cfg, config.get("data_root"))
+        loaders[split] = build_loader(dataset, cfg, training=split == "train")
+    classes = loaders["train"].dataset.metainfo["scored_classes"]
+    segmenter = SEGMENTERS.build({"type": "CompactSegmenter"}, num_classes=len(classes))
+    fit_segmenter(segmenter, loaders["train"], options.epochs, device=device)
+    for name, value in score_segmenter(segmenter, loaders["val"], device).items():
+        print(f"validation {name}: {value:.4f}")
+    save_segmenter(segmenter, options.output)
+    print(f"saved: {options.output}")

@@ -1,0 +1,43 @@
+"""Translate a folder of label maps with a trained checkpoint.
+
+INPUT_DIR holds Cityscapes' *_gtFine_labelIds.png and *_instanceIds.png at any depth, or the
+folders label/, instance/ and image/ with files of equal names (the last two where the model needs
+them), or label maps alone. Any size is translated at its own size.
+"""
+
+import argparse
+from pathlib import Path
+
+from i2ibench.checkpoints import open_checkpoint
+from i2ibench.commands.arguments import add_device_argument, checked_device, size
+from i2ibench.compat import silence_third_parties
+from i2ibench.errors import UserError
+from i2ibench.translation import translate
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
+    parser.add_argument("input_dir", type=Path, help="label maps (see above)")
+    parser.add_argument("output_dir", type=Path, help="gets one PNG per label map")
+    parser.add_argument("--size", type=size, metavar="WxH", help="resize the maps first")
+    parser.add_argument(
+        "--encode-photo",
+        action="store_true",
+        help="take each instance's style from the photo instead of the style bank",
+    )
+    parser.add_argument("--style-seed", type=int, default=0, help="which styles are sampled (0)")
+    add_device_argument(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Translate."""
+    silence_third_parties()
+    opened = open_checkpoint(options.checkpoint, checked_device(options.device))
+    if options.encode_photo and opened.translator.encoder is None:
+        raise UserError(f"{options.checkpoint} has no encoder, so --encode-photo means nothing.")
+    opened.translator.encode_photo = options.encode_photo
+    if opened.translator.style_bank is not None:
+        opened.translator.style_bank.seed = options.style_seed
+    paths = translate(opened, options.input_dir, options.output_dir, options.size)
+    print(f"translated: {len(paths)} pictures in {options.output_dir}")

@@ -1,0 +1,88 @@
+"""Configs: loading one, checking its keys, and where its run lives."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from i2ibench.errors import UserError, near_match
+
+KEYS = {
+    "model": "the translator (type, generator, discriminator, encoder, adversarial, losses)",
+    "data_preprocessor": "how samples become the condition",
+    "data_root": "where the data is",
+    "train_dataloader": "dataset, batch_size, num_workers",
+    "val_dataloader": "the same, for validation and evaluation",
+    "evaluator": "metrics by name",
+    "optimizers": "one torch optimizer per network",
+    "param_scheduler": "list of mmengine schedulers",
+    "train_cfg": "max_epochs, val_interval",
+    "hooks": "hooks by name; None switches one off",
+    "vis_backends": "where scalars and pictures go",
+    "seed": "of everything random",
+    "amp": "None, bf16 or fp16",
+    "cudnn_benchmark": "let cuDNN choose its kernels by timing them",
+    "work_dir": "where the run writes",
+    "custom_imports": "mmengine's, for parts outside any plugin",
+}
+"""Every top-level key a config may have, and what it holds."""
+
+REQUIRED = ("model", "data_preprocessor", "train_dataloader", "val_dataloader")
+
+
+def load_config(
+    path: Path, overrides: Mapping[str, Any] | None = None, work_dir: Path | None = None
+) -> Config:
+    """The config in a file, with its bases, overrides and work directory resolved.
+
+    Args:
+        path: a Python config in mmengine's `_base_` style.
+        overrides: values by dotted key, such as {"optimizers.generator.lr": 1e-4}.
+        work_dir: where the run writes; None for the config's own or work_dirs/<file name>.
+
+    Raises:
+        UserError: the file is missing or broken, or has an unknown key.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no config {path}.{_similar_config(path)}")
+    try:
+        config = Config.fromfile(path, import_custom_modules=True)
+        config.merge_from_dict(dict(overrides or {}))
+    except (SyntaxError, KeyError, TypeError, FileNotFoundError, NameError) as error:
+        raise UserError(f"The config {path} cannot be loaded: {error}") from error
+    _check_keys(config, path)
+    config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs") / path.stem)
+    return config
+
+
+def _check_keys(config: Config, path: Path) -> None:
+    for key in config:
+        if key not in KEYS:
+            raise UserError(
+                f"{path}: unknown key {key!r}.{near_match(key, KEYS)} Known: {', '.join(KEYS)}."
+            )
+    for key in REQUIRED:
+        if key not in config:
+            raise UserError(f"{path} lacks {key!r}: {KEYS[key]}.")
+
+
+def _similar_config(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else Path("configs")
+    return near_match(path.name, [candidate.name for candidate in folder.glob("*.py")])
+
+
+def prepare_work_dir(work_dir: Path) -> None:
+    """Make the folder.
+
+    Raises:
+        UserError: it cannot be made or written.
+    """
+    try:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        probe = work_dir / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"The work directory {work_dir} cannot be written: {error}") from None

@@ -1,0 +1,135 @@
+"""Anyone's own scenes: folders of label maps, photos and instance maps, paired by name."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.errors import UserError
+from i2ibench.registry import DATASETS
+from i2ibench.structures import Sample
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
+
+
+@DATASETS.register_module()
+class PairedFolder(Dataset):
+    """Scenes from three folders whose files have equal names up to the extension.
+
+    Args:
+        root: where the folders are.
+        split: put in place of `{split}` in the folder names.
+        label_dir, image_dir, instance_dir: folders below the root; None where there are none of
+            that kind.
+        classes: list of names, or of dicts (name, id, colour, scored); None reads such a list
+            from `classes.json` in the root.
+        transforms: configs of registered transforms.
+        seed: for random transforms.
+
+    Raises:
+        UserError: a folder is missing or empty, files have no partner, or the class list is
+            missing or malformed.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: str = "train",
+        label_dir: str = "{split}/label",
+        image_dir: str | None = "{split}/image",
+        instance_dir: str | None = "{split}/instance",
+        classes: Sequence[str | Mapping[str, Any]] | None = None,
+        transforms: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+    ) -> None:
+        folders = [
+            None if folder is None else Path(root) / folder.format(split=split)
+            for folder in (label_dir, instance_dir, image_dir)
+        ]
+        table = class_table(classes) if classes is not None else read_classes(Path(root))
+        self.scenes = Scenes(pair_by_name(*folders), table, transforms, seed)
+        self.metainfo = table.metainfo("PairedFolder")
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        """Scene `index`, or (index, epoch)."""
+        return self.scenes.read(key)
+
+
+def read_classes(root: Path) -> ClassTable:
+    """The class table in `root/classes.json`.
+
+    Raises:
+        UserError: the file is missing or malformed.
+    """
+    path = root / "classes.json"
+    try:
+        entries = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist. It lists the classes, such as "
+            '["sky", "road"] or [{"name": "sky", "id": 23, "colour": [70, 130, 180]}, ...].'
+        ) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is no JSON: {error}") from None
+    if not isinstance(entries, list):
+        raise UserError(f"{path} must hold a list of classes, got {type(entries).__name__}.")
+    return class_table(entries)
+
+
+def pair_by_name(
+    label_dir: Path | None, instance_dir: Path | None, image_dir: Path | None
+) -> list[SceneFiles]:
+    """The scenes of the folders, sorted by name; each kind's folder may be None.
+
+    Raises:
+        UserError: a folder is missing or empty, or files have no partner (they are named).
+    """
+    assert label_dir is not None
+    labels = files_by_name(label_dir)
+    instances = files_by_name(instance_dir) if instance_dir else {}
+    images = files_by_name(image_dir) if image_dir else {}
+    for folder, partners in ((instance_dir, instances), (image_dir, images)):
+        if folder is not None:
+            _check_partners(label_dir, labels, folder, partners)
+    return [
+        SceneFiles(name, label, instances.get(name), images.get(name))
+        for name, label in sorted(labels.items())
+    ]
+
+
+def files_by_name(folder: Path) -> dict[str, Path]:
+    """The pictures below `folder` by their relative path without extension.
+
+    Raises:
+        UserError: the folder is missing or holds no picture, or two files share a name.
+    """
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in EXTENSIONS:
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in found:
+                raise UserError(f"{found[name]} and {path} would be the same scene; remove one.")
+            found[name] = path
+    if not found:
+        raise UserError(f"The folder {folder} holds no picture ({', '.join(EXTENSIONS)}).")
+    return found
+
+
+def _check_partners(
+    label_dir: Path, labels: Mapping[str, Path], folder: Path, partners: Mapping[str, Path]
+) -> None:
+    for have, lacking, place in ((labels, partners, folder), (partners, labels, label_dir)):
+        alone = sorted(have.keys() - lacking.keys())
+        if alone:
+            more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
+            listing = ", ".join(str(have[name]) for name in alone[:3])
+            raise UserError(f"No file of the same name in {place} for {listing}{more}.")

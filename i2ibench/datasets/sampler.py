@@ -1,0 +1,50 @@
+"""The order in which a data set is read, the same for any number of workers."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Sampler
+
+from i2ibench.datasets.scenes import SceneDataset
+
+
+class EpochSampler(Sampler):
+    """Keys (index, epoch) of this process's share of the data set, in this epoch's order.
+
+    The order and, through the epoch in the key, every random transform depend on seed and epoch
+    alone; the Runner calls `set_epoch`. With several processes the shares have equal length: the
+    order is continued from its beginning where it does not divide.
+
+    Args:
+        dataset: what is read.
+        shuffle: a new order each epoch, or the data set's own.
+        seed: of the order.
+        rank, world_size: which share of how many.
+    """
+
+    def __init__(
+        self,
+        dataset: SceneDataset,
+        shuffle: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.dataset, self.shuffle, self.seed = dataset, shuffle, seed
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.world_size)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """The keys of this epoch."""
+        size = len(self.dataset)
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = torch.randperm(size, generator=generator) if self.shuffle else torch.arange(size)
+        positions = torch.arange(self.rank, len(self) * self.world_size, self.world_size) % size
+        return iter([(index, self.epoch) for index in order[positions].tolist()])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration."""
+        self.epoch = epoch

@@ -1,0 +1,172 @@
+"""Scenes on disk: which files belong together, and reading them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from i2ibench.datasets.classes import ClassTable
+from i2ibench.errors import UserError
+from i2ibench.registry import TRANSFORMS
+from i2ibench.structures import Sample
+
+
+@dataclass(frozen=True)
+class SceneFiles:
+    """The files of one scene; a missing instance map or photo is None."""
+
+    name: str
+    label: Path
+    instance: Path | None = None
+    image: Path | None = None
+
+
+class SceneDataset(Protocol):
+    """What every data-set class offers."""
+
+    scenes: "Scenes"
+    metainfo: dict[str, Any]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample: ...
+
+
+class Scenes:
+    """The scenes of a data set, read and transformed; every data-set class holds one.
+
+    Args:
+        files: the scenes, in order.
+        classes: the class table; label files are mapped from file values to channels.
+        transforms: configs of registered transforms, applied in order.
+        seed: random transforms draw from (seed, epoch, index), whatever process reads.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[SceneFiles],
+        classes: ClassTable,
+        transforms: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+    ) -> None:
+        self.files = list(files)
+        self.classes = classes
+        self.transforms = [TRANSFORMS.build(cfg) for cfg in transforms]
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, key: int | tuple[int, int]) -> Sample:
+        """Scene `index`, or (index, epoch): a new epoch draws new random transforms.
+
+        Raises:
+            UserError: a file is broken, is no label map, or its size differs from the others'.
+        """
+        index, epoch = key if isinstance(key, tuple) else (key, 0)
+        if not 0 <= index < len(self.files):
+            raise IndexError(index)
+        files = self.files[index]
+        arrays: dict[str, Any] = {"label": read_label(files.label, self.classes)}
+        if files.instance is not None:
+            arrays["instance"] = read_instance(files.instance)
+        if files.image is not None:
+            arrays["image"] = read_image(files.image)
+        _check_sizes(files, arrays)
+        arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
+        for transform in self.transforms:
+            arrays = transform(arrays)
+        return _to_sample(files.name, arrays)
+
+
+def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
+    """The label map as channels, uint8 [H,W].
+
+    Raises:
+        UserError: the file is broken, in colour, or has a value that is no class's id.
+    """
+    values = _read(path)
+    if values.ndim != 2:
+        raise UserError(
+            f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
+            "class ids. Convert its colours to ids first, one value per class."
+        )
+    table = classes.channel_of_value()
+    channels = np.where(values <= 255, table[np.minimum(values, 255)], -1)
+    if channels.min() < 0:
+        _reject_values(path, values, values[channels < 0], classes)
+    return channels.astype(np.uint8)
+
+
+def _reject_values(
+    path: Path, values: NDArray[Any], wrong: NDArray[Any], classes: ClassTable
+) -> None:
+    value, count = (int(x[0]) for x in np.unique(wrong, return_counts=True))
+    ids = [c.id for c in classes.classes]
+    allowed = f"0..{len(ids) - 1}" if ids == list(range(len(ids))) else str(ids)
+    raise UserError(
+        f"{path} has the value {value} at {count} of {values.size} pixels, but the {len(ids)} "
+        f"classes have the ids {allowed}. Add a class with that id to the data set's class list "
+        "(scored=False if it is void), or repaint the file."
+    )
+
+
+def read_instance(path: Path) -> NDArray[np.int32]:
+    """The instance map, int32 [H,W], ids of 8- and 16-bit files exactly.
+
+    Raises:
+        UserError: the file is broken, in colour, or an 8-bit file that ran out of ids.
+    """
+    ids = _read(path)
+    if ids.ndim != 2:
+        raise UserError(f"{path} is a colour picture; an instance map has one channel of ids.")
+    if ids.dtype == np.uint8 and len(np.unique(ids)) == 256:
+        raise UserError(
+            f"{path} uses all 256 ids that 8 bits hold, so instances are probably merged. "
+            "Save instance maps as 16-bit PNG."
+        )
+    return ids.astype(np.int32)
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """The photo as RGB, uint8 [H,W,3]; grey pictures get three equal channels.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    return _read(path, mode="RGB")
+
+
+def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert(mode) if mode else picture)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist.") from None
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise UserError(f"{path} is broken or no picture: {error}") from None
+
+
+def _check_sizes(files: SceneFiles, arrays: Mapping[str, NDArray[Any]]) -> None:
+    sizes = {kind: array.shape[:2] for kind, array in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        listing = ", ".join(f"{kind} {w}x{h}" for kind, (h, w) in sizes.items())
+        raise UserError(f"The files of scene {files.name!r} differ in size: {listing}.")
+
+
+def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
+    sample: Sample = {"name": name, "label": _tensor(arrays["label"])[None]}
+    if "instance" in arrays:
+        sample["instance"] = _tensor(arrays["instance"])[None]
+    if "image" in arrays:
+        sample["image"] = _tensor(arrays["image"].transpose(2, 0, 1))
+    return sample
+
+
+def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))

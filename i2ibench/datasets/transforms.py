@@ -1,0 +1,129 @@
+"""Transforms: resizing, cropping and flipping label map, instance map and photo alike.
+
+Each takes and gives a dict of arrays: label uint8 [H,W], instance int32 [H,W], image uint8
+[H,W,3] (the last two may be absent) and `rng`, the generator that random ones draw from. Photos
+are resized by PIL's bicubic filter, label and instance maps by PIL's nearest-neighbour rule.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import mmcv
+import numpy as np
+from mmcv.transforms import BaseTransform
+from numpy.typing import NDArray
+
+from i2ibench.errors import UserError
+from i2ibench.registry import TRANSFORMS
+
+Arrays = dict[str, Any]
+MAPS = ("label", "instance", "image")
+
+
+@TRANSFORMS.register_module()
+class Resize(BaseTransform):
+    """Every picture at `width` x `height` pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, resized."""
+        return _resize(arrays, self.width, self.height)
+
+
+@TRANSFORMS.register_module()
+class ScaleWidth(BaseTransform):
+    """Every picture at `width` pixels, its aspect kept (height rounded down)."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, resized; untouched if they have that width."""
+        height, width = arrays["label"].shape
+        return _resize(arrays, self.width, int(self.width * height / width))
+
+
+@TRANSFORMS.register_module()
+class RoundToMultiple(BaseTransform):
+    """Every picture with its sides rounded to the nearest multiple of `base`."""
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, resized; untouched if `base` divides both sides."""
+        height, width = (round(side / self.base) * self.base for side in arrays["label"].shape)
+        return _resize(arrays, width, height)
+
+
+@TRANSFORMS.register_module()
+class RandomCrop(BaseTransform):
+    """A window of `width` x `height` at a random place, the same in all pictures."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, cropped.
+
+        Raises:
+            UserError: the picture is smaller than the window.
+        """
+        height, width = arrays["label"].shape
+        if width < self.width or height < self.height:
+            raise UserError(
+                f"RandomCrop of {self.width}x{self.height} from a picture of {width}x{height}: "
+                "choose a smaller window or resize first."
+            )
+        left = int(arrays["rng"].integers(width - self.width + 1))
+        top = int(arrays["rng"].integers(height - self.height + 1))
+        box = np.array([left, top, left + self.width - 1, top + self.height - 1])
+        return _apply(arrays, lambda picture: mmcv.imcrop(picture, box))
+
+
+@TRANSFORMS.register_module()
+class RandomFlip(BaseTransform):
+    """All pictures mirrored left to right with a probability."""
+
+    def __init__(self, probability: float = 0.5) -> None:
+        self.probability = probability
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, mirrored or not."""
+        if arrays["rng"].random() < self.probability:
+            return _apply(arrays, mmcv.imflip)
+        return arrays
+
+
+def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """`array` [H,W,...] at another size by PIL's nearest-neighbour rule, any dtype."""
+    rows = _nearest(array.shape[0], height)
+    columns = _nearest(array.shape[1], width)
+    return array[rows[:, None], columns[None, :]]
+
+
+def _nearest(source: int, target: int) -> NDArray[np.intp]:
+    return ((np.arange(target) + 0.5) * (source / target)).astype(np.intp)
+
+
+def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
+    if arrays["label"].shape == (height, width):
+        return arrays
+    if width < 1 or height < 1:
+        raise UserError(f"A picture cannot be resized to {width}x{height} pixels.")
+    resized = dict(arrays)
+    for kind in ("label", "instance"):
+        if kind in arrays:
+            resized[kind] = resize_nearest(arrays[kind], width, height)
+    if "image" in arrays:
+        size = (width, height)
+        resized["image"] = mmcv.imresize(
+            arrays["image"], size, interpolation="bicubic", backend="pillow"
+        )
+    return resized
+
+
+def _apply(arrays: Arrays, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Arrays:
+    return {key: change(value) if key in MAPS else value for key, value in arrays.items()}

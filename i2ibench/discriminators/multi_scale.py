@@ -1,0 +1,41 @@
+"""The multi-scale discriminator of pix2pixHD (Sec. 3.2)."""
+
+from torch import Tensor, nn
+
+from i2ibench.discriminators.patch import PatchDiscriminator
+from i2ibench.ops.pyramid import pyramid
+from i2ibench.registry import DISCRIMINATORS
+from i2ibench.structures import Scales
+
+
+@DISCRIMINATORS.register_module()
+class MultiScaleDiscriminator(nn.Module):
+    """Patch discriminators of one shape, each on its own level of an image pyramid.
+
+    Args:
+        in_channels: channels of the condition and the image together.
+        num_scales: how many, each at half the size of the one before: 3 in the paper, 2 in the
+            released code's default.
+        base_channels: width of each one's first layer.
+        num_layers: strided layers of each.
+        max_channels: where the doubling of the width stops.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_scales: int = 3,
+        base_channels: int = 64,
+        num_layers: int = 3,
+        max_channels: int = 512,
+    ) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(
+            PatchDiscriminator(in_channels, base_channels, num_layers, max_channels)
+            for _ in range(num_scales)
+        )
+
+    def forward(self, x: Tensor) -> Scales:
+        """Per scale, finest first, the activations of all layers, the scores last, for BCHW."""
+        levels = pyramid(x, len(self.scales))
+        return [scale(level)[0] for scale, level in zip(self.scales, levels, strict=True)]

@@ -1,0 +1,51 @@
+"""The patch discriminator (pix2pix Sec. 3.2.2, in pix2pixHD's form)."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from i2ibench.layers.initialise import normal_
+from i2ibench.registry import DISCRIMINATORS
+from i2ibench.structures import Scales
+
+
+@DISCRIMINATORS.register_module()
+class PatchDiscriminator(nn.Module):
+    """A map of scores, one per overlapping patch, and every layer's activations on the way.
+
+    Args:
+        in_channels: channels of the condition and the image together.
+        base_channels: width of the first layer; it doubles from layer to layer.
+        num_layers: strided layers; 3 gives patches of 70x70 pixels.
+        max_channels: where the doubling stops.
+        padding: zero padding of every convolution: 2 in pix2pixHD, 1 in pix2pix.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        base_channels: int = 64,
+        num_layers: int = 3,
+        max_channels: int = 512,
+        padding: int = 2,
+    ) -> None:
+        super().__init__()
+        widths = [min(base_channels * 2**j, max_channels) for j in range(num_layers + 1)]
+        leak = nn.LeakyReLU(0.2, inplace=True)
+        first = nn.Conv2d(in_channels, widths[0], kernel_size=4, stride=2, padding=padding)
+        self.layers = nn.ModuleList([nn.Sequential(first, leak)])
+        for j, (narrow, wide) in enumerate(pairwise(widths), start=1):
+            stride = 1 if j == num_layers else 2
+            conv = nn.Conv2d(narrow, wide, kernel_size=4, stride=stride, padding=padding)
+            self.layers.append(nn.Sequential(conv, nn.InstanceNorm2d(wide), leak))
+        scores = nn.Conv2d(widths[-1], 1, kernel_size=4, stride=1, padding=padding)
+        self.layers.append(nn.Sequential(scores))
+        normal_(self)
+
+    def forward(self, x: Tensor) -> Scales:
+        """One scale: the activations of all layers, the scores B1HW last, for BCHW."""
+        activations = []
+        for layer in self.layers:
+            x = layer(x)
+            activations.append(x)
+        return [activations]

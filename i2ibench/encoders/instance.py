@@ -1,0 +1,48 @@
+"""The instance-wise feature encoder (Sec. 3.4)."""
+
+from torch import Tensor, nn
+
+from i2ibench.layers.blocks import down, head, stem, up
+from i2ibench.layers.initialise import normal_
+from i2ibench.ops.labels import instance_average
+from i2ibench.registry import ENCODERS
+
+
+@ENCODERS.register_module()
+class InstanceEncoder(nn.Module):
+    """A few numbers for each instance's appearance, constant over its pixels.
+
+    Args:
+        out_channels: numbers per instance; 3 in the paper.
+        in_channels: channels of the photo.
+        base_channels: width of the first layer.
+        num_downsamplings: strided convolutions, mirrored by as many transposed ones.
+    """
+
+    def __init__(
+        self,
+        out_channels: int = 3,
+        in_channels: int = 3,
+        base_channels: int = 16,
+        num_downsamplings: int = 4,
+    ) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+        self.stride = 2**num_downsamplings
+        widths = [base_channels * 2**level for level in range(num_downsamplings + 1)]
+        layers = stem(in_channels, base_channels)
+        for narrow, wide in zip(widths, widths[1:], strict=False):
+            layers += down(narrow, wide)
+        for wide, narrow in zip(widths[::-1], widths[-2::-1], strict=False):
+            layers += up(wide, narrow)
+        self.layers = nn.Sequential(*layers, *head(base_channels, out_channels))
+        normal_(self)
+
+    def forward(self, image: Tensor, instance: Tensor) -> Tensor:
+        """BCHW in [-1, 1], one value per instance and channel.
+
+        Args:
+            image: the photo, B3HW in [-1, 1]; sides are multiples of `stride`.
+            instance: integer B1HW.
+        """
+        return instance_average(self.layers(image), instance)

@@ -1,0 +1,22 @@
+"""The error that a user can mend."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A mistake in a config, a command line or the data: the message says what to do.
+
+    The commands print the message alone and exit with code 2; every other exception is a defect
+    and keeps its traceback.
+    """
+
+
+def near_match(name: str, known: Iterable[str]) -> str:
+    """The sentence " Did you mean 'X'?" for the known name closest to `name`, or nothing."""
+    names = sorted(known)
+    lowered = {candidate.lower(): candidate for candidate in names}
+    close = get_close_matches(name, names, n=1, cutoff=0.5) or [
+        lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    ]
+    return f" Did you mean {close[0]!r}?" if close else ""

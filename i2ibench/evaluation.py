@@ -1,0 +1,154 @@
+"""Evaluation: every system of a checkpoint and the real photos through the same metrics."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.errors import UserError
+from i2ibench.experiment import build_metrics
+from i2ibench.files import write_picture, write_text
+from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.progress import track
+from i2ibench.provenance import commit, sha256, versions
+from i2ibench.structures import Prediction
+
+Predict = Callable[[Any], list[Prediction]]
+
+ORACLE = "real photos (oracle)"
+
+
+def evaluate(config: Config, checkpoint: Path, output_dir: Path, device: str) -> dict[str, Any]:
+    """Translate the config's validation scenes and score them; gives what `results.json` holds.
+
+    The pictures go to `output_dir/images/<system>`, the numbers to `output_dir/results.json`.
+    A metric whose weights are missing is reported as not computed, with the reason.
+
+    Raises:
+        UserError: the checkpoint or the data cannot be used.
+    """
+    opened = open_checkpoint(checkpoint, device)
+    dataset = build_dataset(config.val_dataloader, config.get("data_root"))
+    if dataset.metainfo["classes"] != opened.metainfo["classes"]:
+        raise UserError(
+            f"{checkpoint} was trained on {opened.metainfo['dataset']} with "
+            f"{len(opened.metainfo['classes'])} classes, but the config's validation set is "
+            f"{dataset.metainfo['dataset']} with {len(dataset.metainfo['classes'])}."
+        )
+    systems = list_systems(opened)
+    metrics = {
+        name: build_metrics(config.get("evaluator", {}), dataset.metainfo) for name in systems
+    }
+    loader = build_loader(dataset, config.val_dataloader, training=False)
+    folders = {name: output_dir / "images" / _slug(name) for name in systems}
+    for data in track(loader, "evaluating"):
+        for name, predict in systems.items():
+            predictions = predict(data)
+            _process(predictions, metrics[name], name)
+            for prediction in predictions:
+                _save(prediction, folders[name])
+    results = {
+        "schema": "i2ibench/results@1",
+        "systems": {
+            name: _scores(metrics[name], len(dataset), name) for name in systems
+        },
+        "scenes": len(dataset),
+        "images": {name: str(folder.relative_to(output_dir)) for name, folder in folders.items()},
+        "protocol": _protocol(config),
+        "checkpoint": {
+            "path": str(checkpoint), "sha256": sha256(checkpoint), "epoch": opened.epoch
+        },
+        "seed": opened.config.get("seed", 0),
+        "config": opened.config.to_dict(),
+        "classes": dataset.metainfo["scored_classes"],
+        "commit": commit(),
+        "versions": versions(),
+    }  # fmt: skip
+    write_text(output_dir / "results.json", json.dumps(results, indent=2))
+    return results
+
+
+def list_systems(opened: OpenedCheckpoint) -> dict[str, Predict]:
+    """What is scored, by name: the translator in each of its styles, and the real photos."""
+    translator = opened.translator
+    if translator.encoder is None:
+        return {"translated": translator.predict, ORACLE: photos_as_predictions}
+
+    def sampled(data: Any) -> list[Prediction]:
+        translator.encode_photo = False
+        return translator.predict(data)
+
+    def encoded(data: Any) -> list[Prediction]:
+        translator.encode_photo = True
+        return translator.predict(data)
+
+    return {
+        "translated, styles sampled": sampled,
+        "translated, styles read from the photo": encoded,
+        ORACLE: photos_as_predictions,
+    }
+
+
+def photos_as_predictions(data: Any) -> list[Prediction]:
+    """The photos of collated data as if a translator had made them.
+
+    Raises:
+        UserError: the data has no photos.
+    """
+    if "image" not in data:
+        raise UserError("Evaluation needs photos, and the validation data has none.")
+    rows = zip(data["name"], data["image"], data["label"], strict=True)
+    return [
+        {"name": name, "fake": image, "label": label, "real": image} for name, image, label in rows
+    ]
+
+
+def _applies(metric: Any, system: str) -> bool:
+    """Distances to the photos say nothing about the photos themselves."""
+    return not (system == ORACLE and getattr(metric, "compares_with_photo", False))
+
+
+def _process(predictions: list[Prediction], metrics: dict[str, Any], system: str) -> None:
+    for metric in metrics.values():
+        if not metric.unavailable and _applies(metric, system):
+            metric.process(None, predictions)
+
+
+def _scores(metrics: dict[str, Any], size: int, system: str) -> dict[str, Any]:
+    """Per value its number and status; a metric that was not computed has the reason."""
+    scores: dict[str, Any] = {}
+    for name, metric in metrics.items():
+        if not _applies(metric, system):
+            continue
+        if metric.unavailable:
+            scores[name] = {
+                "value": None, "status": "not computed", "reason": metric.unavailable
+            }  # fmt: skip
+            continue
+        for key, value in metric.evaluate(size).items():
+            scores[key] = {"value": value if math.isfinite(value) else None, "status": "ok"}
+    return scores
+
+
+def _protocol(config: Config) -> dict[str, Any]:
+    """What the numbers depend on besides the pictures."""
+    return {
+        "data": config.val_dataloader.dataset.to_dict(),
+        "metrics": config.get("evaluator", Config()).to_dict(),
+        "pictures": "uint8 RGB, rounded, PNG",
+        "void": "left out",
+        "absent_classes": "left out of the mean",
+    }
+
+
+def _save(prediction: Prediction, folder: Path) -> None:
+    pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
+    write_picture(folder / f"{prediction['name']}.png", pixels)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name).replace("--", "-").strip("-")

@@ -1,0 +1,34 @@
+"""Files written whole: each goes to a temporary name beside its own and is then renamed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Make `path` hold what `write` writes to the path it is given, or leave it as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(aside)
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Make `path` hold `text`."""
+    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def write_picture(path: Path, pixels: NDArray[Any], compress_level: int = 1) -> None:
+    """Make `path` a PNG of `pixels`: uint8 [H,W,3] or [H,W], or uint16 [H,W]."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    write_file(path, lambda p: picture.save(p, format="PNG", compress_level=compress_level))

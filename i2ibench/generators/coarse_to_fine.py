@@ -1,0 +1,95 @@
+"""The coarse-to-fine generator of pix2pixHD (Sec. 3.2)."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from i2ibench.layers.blocks import ResidualBlock, down, head, stem, up
+from i2ibench.layers.initialise import normal_
+from i2ibench.ops.pyramid import pyramid
+from i2ibench.registry import GENERATORS
+
+
+@GENERATORS.register_module()
+class CoarseToFineGenerator(nn.Module):
+    """An image from a condition: global generator G1 and any number of local enhancers.
+
+    G1 works at the coarsest size; each enhancer doubles the size and adds detail to what comes
+    from below (Fig. 3). With no enhancer this is G1 alone.
+
+    Args:
+        in_channels: channels of the condition.
+        out_channels: channels of the image.
+        base_channels: width of the finest level; G1 is 2^num_enhancers times as wide. The paper's
+            2048x1024 system is 32 with one enhancer, so that its G1 has 64.
+        num_enhancers: local enhancers around G1: 0 for G1, 1 for {G1, G2}, 2 for {G1, G2, G3}.
+        num_downsamplings: strided convolutions of G1.
+        num_blocks: residual blocks of G1.
+        num_enhancer_blocks: residual blocks of each enhancer.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int = 3,
+        base_channels: int = 64,
+        num_enhancers: int = 0,
+        num_downsamplings: int = 4,
+        num_blocks: int = 9,
+        num_enhancer_blocks: int = 3,
+    ) -> None:
+        super().__init__()
+        self.stride = 2 ** (num_downsamplings + num_enhancers)
+        coarse_channels = base_channels * 2**num_enhancers
+        self.coarse = _global_trunk(in_channels, coarse_channels, num_downsamplings, num_blocks)
+        self.enhancers = nn.ModuleList(
+            _Enhancer(in_channels, coarse_channels >> level, num_enhancer_blocks)
+            for level in range(1, num_enhancers + 1)
+        )
+        self.head = nn.Sequential(*head(base_channels, out_channels))
+        normal_(self)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        """The image, B3HW in [-1, 1], for a condition BCHW.
+
+        Raises:
+            ValueError: height or width is not a multiple of `stride`.
+        """
+        if condition.shape[-2] % self.stride or condition.shape[-1] % self.stride:
+            raise ValueError(
+                f"The generator needs sides that are multiples of {self.stride}, got "
+                f"{condition.shape[-1]}x{condition.shape[-2]} (width x height)."
+            )
+        levels = pyramid(condition, len(self.enhancers) + 1)
+        features = self.coarse(levels[-1])
+        for enhancer, level in zip(self.enhancers, reversed(levels[:-1]), strict=True):
+            features = enhancer(level, features)
+        return self.head(features)
+
+
+class _Enhancer(nn.Module):
+    """Features at twice the size of the coarser ones, at `channels` channels (G2 of Fig. 3)."""
+
+    def __init__(self, in_channels: int, channels: int, num_blocks: int) -> None:
+        super().__init__()
+        self.front = nn.Sequential(*stem(in_channels, channels), *down(channels, 2 * channels))
+        blocks = [ResidualBlock(2 * channels) for _ in range(num_blocks)]
+        self.back = nn.Sequential(*blocks, *up(2 * channels, channels))
+
+    def forward(self, condition: Tensor, coarser: Tensor) -> Tensor:
+        """BCHW from the condition at this size and the features of half the size."""
+        return self.back(self.front(condition) + coarser)
+
+
+def _global_trunk(
+    in_channels: int, channels: int, num_downsamplings: int, num_blocks: int
+) -> nn.Sequential:
+    """G1 without its output layers: `channels` features at full size."""
+    widths = [channels * 2**level for level in range(num_downsamplings + 1)]
+    layers = stem(in_channels, channels)
+    for narrow, wide in pairwise(widths):
+        layers += down(narrow, wide)
+    layers += [ResidualBlock(widths[-1]) for _ in range(num_blocks)]
+    for wide, narrow in pairwise(reversed(widths)):
+        layers += up(wide, narrow)
+    return nn.Sequential(*layers)

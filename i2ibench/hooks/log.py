@@ -1,0 +1,92 @@
+"""The log of training: losses to the visualiser, progress to the screen."""
+
+import time
+from typing import Any
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from i2ibench.progress import Progress
+from i2ibench.registry import HOOKS
+
+
+@HOOKS.register_module()
+class TrainingLog(Hook):
+    """Mean losses every few iterations, validation scores every time, and a progress display.
+
+    Losses stay on the device in between: mmengine's own hooks read every one of them back in
+    every iteration, which makes a GPU wait.
+
+    Args:
+        interval: iterations that are averaged into one record.
+    """
+
+    priority = "BELOW_NORMAL"
+
+    def __init__(self, interval: int = 20) -> None:
+        self.interval = interval
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+        self._since = time.perf_counter()
+        self._progress: Progress | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Show the progress of the whole run."""
+        self._progress = Progress(
+            "training", runner.max_iters, completed=runner.iter, visible=is_main_process()
+        )
+        self._progress.__enter__()
+        self._since = time.perf_counter()
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Add the step's losses; at the interval, record their means."""
+        for name, value in (outputs or {}).items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._count += 1
+        status = ""
+        if (runner.iter + 1) % self.interval == 0:
+            status = self._record(runner)
+        if self._progress is not None:
+            self._progress.advance(1, status)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Record and show the validation scores."""
+        if not metrics:
+            return
+        runner.visualizer.add_scalars({f"val/{k}": v for k, v in metrics.items()}, step=runner.iter)
+        shown = {k: v for k, v in metrics.items() if "/iou/" not in k}
+        if self._progress is not None:
+            self._progress.note(f"epoch {runner.epoch}/{runner.max_epochs}  {_listing(shown)}")
+        self._since = time.perf_counter()
+
+    def after_train(self, runner: Runner) -> None:
+        """End the display."""
+        self.close()
+
+    def close(self) -> None:
+        """End the display, also after an error."""
+        if self._progress is not None:
+            self._progress.__exit__(None, None, None)
+            self._progress = None
+
+    def _record(self, runner: Runner) -> str:
+        names = list(self._sums)
+        means = (torch.stack([self._sums[n].float() for n in names]) / self._count).tolist()
+        losses = dict(zip(names, means, strict=True))
+        now = time.perf_counter()
+        step_seconds = (now - self._since) / self._count
+        rates = {name: values[0] for name, values in runner.optim_wrapper.get_lr().items()}
+        scalars = {f"train/{k}": v for k, v in losses.items()}
+        scalars |= {f"train/{k}": v for k, v in rates.items()} | {"train/step_s": step_seconds}
+        runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
+        self._sums, self._count, self._since = {}, 0, now
+        return f"epoch {runner.epoch + 1}  {_listing(losses)}"
+
+
+def _listing(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3g}" for name, value in values.items())

@@ -1,0 +1,70 @@
+"""Pictures of the same validation scenes, epoch after epoch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from numpy.typing import NDArray
+
+from i2ibench.files import write_picture
+from i2ibench.ops.images import colour_labels
+from i2ibench.registry import HOOKS
+from i2ibench.structures import Prediction
+
+
+@HOOKS.register_module()
+class ValidationPictures(Hook):
+    """A panel, one row per scene (labels, generated, photo), to `pictures/` and TensorBoard.
+
+    Args:
+        num_scenes: the first scenes of the validation set.
+    """
+
+    def __init__(self, num_scenes: int = 4) -> None:
+        self.num_scenes = num_scenes
+        self._kept: list[Prediction] = []
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Start a new panel."""
+        self._kept = []
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Keep the first scenes."""
+        room = self.num_scenes - len(self._kept)
+        self._kept += list(outputs or [])[:room]
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the panel."""
+        if not (self._kept and is_main_process()):
+            return
+        panel = draw_panel(self._kept, runner.val_dataloader.dataset.metainfo["palette"])
+        write_picture(Path(runner.work_dir) / "pictures" / f"epoch_{runner.epoch:04d}.png", panel)
+        runner.visualizer.add_image("validation", panel, step=runner.iter)
+
+
+def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArray[np.uint8]:
+    """Rows of coloured labels, generated scene and photo, uint8 [H,W,3].
+
+    Scenes of other sizes than the first are cut or padded to it.
+    """
+    height, width = predictions[0]["fake"].shape[-2:]
+    rows = []
+    for prediction in predictions:
+        tiles = [colour_labels(prediction["label"].cpu(), palette), prediction["fake"].cpu()]
+        if "real" in prediction:
+            tiles.append(prediction["real"].cpu())
+        rows.append(torch.cat([_fitted(tile, height, width) for tile in tiles], 2))
+    return torch.cat(rows, 1).permute(1, 2, 0).numpy()
+
+
+def _fitted(tile: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    canvas = torch.zeros(3, height, width, dtype=torch.uint8)
+    tile = tile[:, :height, :width]
+    canvas[:, : tile.shape[1], : tile.shape[2]] = tile
+    return canvas

@@ -1,0 +1,51 @@
+"""Fitting the style bank while training."""
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, Subset
+
+from i2ibench.registry import HOOKS
+from i2ibench.styles.bank import Rows, instance_rows, merge_rows
+from i2ibench.translators.paired import PairedTranslator
+
+
+@HOOKS.register_module()
+class FitStyleBank(Hook):
+    """Clusters the encoder's features on training scenes, before a checkpoint is saved.
+
+    Args:
+        interval: epochs between two fits; the last epoch always has one.
+        max_scenes: how many training scenes are read, evenly spread; all with 0.
+    """
+
+    priority = "LOW"  # before Checkpoints, which is VERY_LOW
+
+    def __init__(self, interval: int = 1, max_scenes: int = 0) -> None:
+        self.interval, self.max_scenes = interval, max_scenes
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Fit the bank of the Runner's translator; all processes compute the same."""
+        due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
+        if due and runner.model.style_bank is not None:
+            rows = collect_rows(runner.model, runner.train_dataloader, self.max_scenes)
+            runner.model.style_bank.fit(rows)
+
+
+@torch.inference_mode()
+def collect_rows(translator: PairedTranslator, loader: DataLoader, max_scenes: int = 0) -> Rows:
+    """The encoder's features for every instance of a loader's data set, by class."""
+    size = len(loader.dataset)  # type: ignore[arg-type]
+    step = max(size // max_scenes, 1) if max_scenes else 1
+    scenes = DataLoader(
+        Subset(loader.dataset, range(0, size, step)),
+        batch_size=loader.batch_size,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+    )
+    parts = []
+    for data in scenes:
+        batch = translator.data_preprocessor(data)
+        maps = zip(translator.encode(batch), batch["label"], batch["instance"], strict=True)
+        parts += [instance_rows(*one) for one in maps]
+    return merge_rows(parts)

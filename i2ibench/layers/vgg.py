@@ -1,0 +1,60 @@
+"""VGG19 as a fixed feature extractor."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import vgg19
+
+from i2ibench.errors import UserError
+from i2ibench.weights import VGG19
+
+FIRST_RELU_OF_EACH_BLOCK = (1, 6, 11, 20, 29)
+"""relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 as indices into torchvision's `features`."""
+
+
+class FeatureTaps(nn.Module):
+    """The activations of a chain of layers at the chosen indices, each BCHW.
+
+    Weights become buffers outside the state dict: no optimiser trains them and no checkpoint
+    carries them.
+    """
+
+    def __init__(self, layers: nn.Sequential, taps: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = layers[: max(taps) + 1]
+        self.taps = frozenset(taps)
+        for layer in self.layers:
+            for name, weight in list(layer.named_parameters()):
+                delattr(layer, name)
+                layer.register_buffer(name, weight.detach(), persistent=False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """B3HW in, one activation per tap out, shallow to deep."""
+        activations = []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index in self.taps:
+                activations.append(x)
+        return activations
+
+
+def pretrained_vgg19(taps: Sequence[int], weights: str | None = None) -> FeatureTaps:
+    """torchvision's ImageNet VGG19, tapped.
+
+    Args:
+        taps: indices into torchvision's `vgg19().features`.
+        weights: a state dict on disk; None looks in torchvision's own cache.
+
+    Raises:
+        UserError: the file is missing or holds something else.
+    """
+    path = weights or VGG19.require()
+    network = vgg19(weights=None)
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise UserError(f"No VGG19 weights at {path!r}. {VGG19.missing()}") from None
+    except RuntimeError as error:
+        raise UserError(f"{path} does not hold torchvision's VGG19: {error}") from None
+    return FeatureTaps(network.features, taps)

@@ -1,0 +1,16 @@
+"""The pixel loss of pix2pix (its Eq. 3)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2ibench.registry import LOSSES
+from i2ibench.structures import Step
+
+
+@LOSSES.register_module()
+class PixelLoss(nn.Module):
+    """Mean absolute difference between fake and photo."""
+
+    def forward(self, step: Step) -> Tensor:
+        """Scalar."""
+        return F.l1_loss(step.fake, step.real)

@@ -1,0 +1,35 @@
+"""Images: between uint8 and [-1, 1], and label maps in colour."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def to_signed(image: Tensor) -> Tensor:
+    """Float image in [-1, 1] from a uint8 one in 0..255, any shape."""
+    return (image.float() / 255 - 0.5) / 0.5
+
+
+def to_uint8(image: Tensor) -> Tensor:
+    """uint8 image in 0..255 from a float one in [-1, 1], rounded, any shape."""
+    return ((image.float() + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:
+    """uint8 [..., 3, H, W] in which every class has its palette colour.
+
+    Args:
+        label: integer [..., 1, H, W] with values below len(palette).
+        palette: one (red, green, blue) per class, 0..255.
+    """
+    colours = torch.tensor(palette, dtype=torch.uint8, device=label.device)
+    return colours[label.squeeze(-3).long()].movedim(-1, -3)
+
+
+def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
+    """BCHW enlarged at the right and bottom by repeating the edge until `stride` divides it."""
+    height, width = x.shape[-2:]
+    rows = torch.arange(height + -height % stride, device=x.device).clamp_(max=height - 1)
+    columns = torch.arange(width + -width % stride, device=x.device).clamp_(max=width - 1)
+    return x[..., rows, :][..., columns]

@@ -1,0 +1,63 @@
+"""Plots of what a training run logged."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Series = dict[str, list[tuple[int, float]]]
+"""Per scalar its (iteration, value) pairs."""
+
+PANELS = (
+    ("generator losses", lambda name: name.startswith("train/") and _is_generator_loss(name)),
+    ("discriminator losses", lambda name: name.startswith("train/D/")),
+    ("validation", lambda name: name in ("val/seg/miou", "val/seg/pixel_acc")),
+)
+
+
+def read_scalars(work_dir: Path) -> Series:
+    """Everything the run's local logs hold, in order; a later log replaces what it repeats."""
+    values: dict[str, dict[int, float]] = {}
+    for path in sorted(work_dir.glob("*/vis_data/scalars.json")):
+        for line in path.read_text().splitlines():
+            record = json.loads(line)
+            step = record.pop("step")
+            for name, value in record.items():
+                values.setdefault(name, {})[step] = value
+    return {name: sorted(pairs.items()) for name, pairs in values.items()}
+
+
+def curve_plot(series: Series) -> list[bytes]:
+    """One PNG with a panel each for generator, discriminator and validation; none without logs."""
+    panels = [
+        (title, {n: pairs for n, pairs in series.items() if belongs(n)})
+        for title, belongs in PANELS
+    ]
+    panels = [(title, chosen) for title, chosen in panels if chosen]
+    if not panels:
+        return []
+    figure = Figure(figsize=(4.2 * len(panels), 3), dpi=110, layout="constrained")
+    for number, (title, chosen) in enumerate(panels, start=1):
+        _draw(figure.add_subplot(1, len(panels), number), title, chosen)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return [buffer.getvalue()]
+
+
+def _draw(axes: Axes, title: str, chosen: Mapping[str, list[tuple[int, float]]]) -> None:
+    for name, pairs in chosen.items():
+        steps, values = zip(*pairs, strict=True)
+        marker = "o" if len(pairs) < 30 else None
+        axes.plot(steps, values, label=name.split("/", 1)[1], marker=marker, markersize=3)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("iteration", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def _is_generator_loss(name: str) -> bool:
+    return not name.startswith("train/D/") and not name.endswith((".lr", "step_s"))

@@ -1,0 +1,62 @@
+"""Provenance: which code, versions and machine made a number."""
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from i2ibench import __version__
+
+PACKAGES = (
+    "torch", "torchvision", "mmengine", "mmcv-lite", "numpy", "scikit-learn", "pillow",
+    "opencv-python", "lpips", "clean-fid",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """The versions of i2ibench, Python and the packages that numbers depend on."""
+    found = {"i2ibench": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def commit() -> str:
+    """The git commit of the code, "+changes" if files differ from it, or "unknown"."""
+    folder = Path(__file__).parent
+    head = _git(folder, "rev-parse", "HEAD")
+    if not head:
+        return "unknown"
+    return f"{head}+changes" if _git(folder, "status", "--porcelain", "-uno") else head
+
+
+def devices() -> list[str]:
+    """The processors that torch can use."""
+    cpu = f"cpu ({torch.get_num_threads()} threads)"
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return [cpu, *(f"cuda:{i} {name}" for i, name in enumerate(names))]
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,127 @@
+"""The registries: one per kind of part, with errors that say what exists."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import Registry as MMEngineRegistry
+
+from i2ibench.errors import UserError, near_match
+
+__all__ = [
+    "DATASETS", "DISCRIMINATORS", "ENCODERS", "GENERATORS", "HOOKS", "LOSSES", "METRICS",
+    "PREPROCESSORS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS", "TRANSLATORS", "Registry",
+]  # fmt: skip
+
+
+class Registry(MMEngineRegistry):
+    """mmengine's registry, whose `build` checks names and options before it constructs.
+
+    `skipped` tells, for every registry at once, which plugins were left out and why.
+    """
+
+    skipped: dict[str, str] = {}
+
+    def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
+        """The part that `cfg` describes: a dict with `type` and the constructor's options.
+
+        `derived` values come from the object that owns them (channel counts, class counts); a
+        config that states one of them as well is refused.
+
+        Raises:
+            UserError: unknown type, unknown or missing option, or a value the part refuses.
+        """
+        options = dict(cfg)
+        if "type" not in options:
+            raise UserError(f"A {self.name} needs a 'type'; known: {self._listing()}.")
+        kind = options.pop("type")
+        part = kind if callable(kind) else self.find(kind)
+        for name in derived.keys() & options.keys():
+            raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
+        check_options(part, {**derived, **options})
+        return part(**derived, **options)
+
+    def find(self, name: str) -> Callable[..., Any]:
+        """The part registered as `name`.
+
+        Raises:
+            UserError: nothing has that name; the message lists what exists and the near match.
+        """
+        part = self.get(name)
+        if part is not None:
+            return part
+        left_out = "".join(f" Plugin {p!r} was skipped: {why}." for p, why in self.skipped.items())
+        known = self.module_dict
+        raise UserError(
+            f"No {self.name} named {name!r}.{near_match(name, known)} "
+            f"Known: {self._listing()}.{left_out}"
+        )
+
+    def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
+        """The options of the part registered as `kind`."""
+        return list(inspect.signature(kind if callable(kind) else self.find(kind)).parameters)
+
+    def names(self) -> list[str]:
+        """The names of every registered part, plugins included, sorted."""
+        self.import_from_location()
+        return sorted(self.module_dict)
+
+    def import_from_location(self) -> None:
+        """Import the core parts of this kind and every plugin, once."""
+        if not self._imported:
+            super().import_from_location()
+            import_module("i2ibench.discovery").load_plugins()
+
+    def _listing(self) -> str:
+        return ", ".join(self.names()) or "none"
+
+
+def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that the constructor of `part` does not have, and missing ones.
+
+    Raises:
+        UserError: names the part, the option and the near match.
+    """
+    name = getattr(part, "__name__", str(part))
+    parameters = inspect.signature(part).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for option in options:
+        if option not in parameters:
+            raise UserError(
+                f"{name} has no option {option!r}.{near_match(option, parameters)} "
+                f"Options: {', '.join(parameters) or 'none'}."
+            )
+    for option, parameter in parameters.items():
+        required = parameter.default is parameter.empty and parameter.kind is not (
+            parameter.VAR_POSITIONAL
+        )
+        if required and option not in options:
+            raise UserError(f"{name} needs the option {option!r}.")
+
+
+def _core(name: str, package: str) -> Registry:
+    return Registry(name, scope="i2ibench", locations=[f"i2ibench.{package}"])
+
+
+GENERATORS = _core("generator", "generators")
+DISCRIMINATORS = _core("discriminator", "discriminators")
+ENCODERS = _core("encoder", "encoders")
+LOSSES = _core("loss", "losses")
+TRANSLATORS = _core("translator", "translators")
+PREPROCESSORS = _core("preprocessor", "translators")
+DATASETS = _core("dataset", "datasets")
+TRANSFORMS = _core("transform", "datasets")
+SEGMENTERS = _core("segmenter", "segmenters")
+METRICS = _core("metric", "metrics")
+HOOKS = Registry("hook", parent=MMENGINE_HOOKS, scope="i2ibench", locations=["i2ibench.hooks"])
+
+REGISTRIES: dict[str, Registry] = {
+    registry.name: registry
+    for registry in (
+        GENERATORS, DISCRIMINATORS, ENCODERS, LOSSES, TRANSLATORS, PREPROCESSORS,
+        DATASETS, TRANSFORMS, SEGMENTERS, METRICS, HOOKS,
+    )
+}  # fmt: skip

@@ -1,0 +1,88 @@
+"""Fitting a segmenter to the photos of a data set."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2ibench.datasets.classes import VOID
+from i2ibench.experiment import seed_everything
+from i2ibench.files import write_file
+from i2ibench.loaders import SceneLoader
+from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.progress import Progress
+from i2ibench.segmenters.compact import CompactSegmenter
+
+
+def fit_segmenter(
+    segmenter: CompactSegmenter,
+    loader: SceneLoader,
+    num_epochs: int,
+    rate: float = 2e-3,
+    device: str = "cpu",
+) -> None:
+    """Train the segmenter on the loader's photos with cross entropy, the last step at rate 0.
+
+    Photos are mirrored by the loader's transforms if at all; brightness, contrast and noise are
+    varied here, so that a translator's slightly different pictures do not throw the segmenter.
+    """
+    seed_everything(0)
+    rows = torch.tensor(loader.dataset.metainfo["scored_ids"], device=device)
+    segmenter.to(device).train()
+    optimizer = torch.optim.AdamW(segmenter.parameters(), lr=rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs * len(loader))
+    with Progress("fitting the segmenter", num_epochs * len(loader)) as progress:
+        for epoch in range(num_epochs):
+            loader.sampler.set_epoch(epoch)
+            for data in loader:
+                target = rows[data["label"][:, 0].to(device).long()]
+                logits = segmenter.logits(_disturb(data["image"].to(device)))
+                loss = F.cross_entropy(logits, target, ignore_index=VOID)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                progress.advance(1, f"loss {loss.item():.3f}")
+    segmenter.eval()
+
+
+@torch.inference_mode()
+def score_segmenter(
+    segmenter: CompactSegmenter, loader: SceneLoader, device: str = "cpu"
+) -> Mapping[str, float]:
+    """Pixel accuracy and mean IoU over present classes on the loader's photos."""
+    metainfo = loader.dataset.metainfo
+    rows = torch.tensor(metainfo["scored_ids"], device=device)
+    count = len(metainfo["scored_classes"])
+    confusion = torch.zeros(count, count + 1, dtype=torch.int64)
+    for data in loader:
+        target = rows[data["label"][:, 0].to(device).long()]
+        confusion += confusion_matrix(segmenter(data["image"].to(device)), target, count).cpu()
+    present = confusion.sum(1) > 0
+    return {
+        "pixel_acc": pixel_accuracy(confusion),
+        "miou": class_iou(confusion)[present].mean().item(),
+    }
+
+
+def save_segmenter(segmenter: nn.Module, path: Path) -> None:
+    """Write the weights as a state dict in half precision, which halves the file."""
+    state: dict[str, Any] = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in segmenter.state_dict().items()
+    }
+    write_file(path, lambda aside: torch.save(state, aside))
+
+
+def _disturb(images: Tensor) -> Tensor:
+    """The uint8 images B3HW with random brightness, contrast and noise."""
+    shape = (len(images), 1, 1, 1)
+    contrast = torch.empty(shape, device=images.device).uniform_(0.8, 1.25)
+    brightness = torch.empty(shape, device=images.device).uniform_(-20, 20)
+    noise = torch.randn(images.shape, device=images.device)
+    strength = torch.empty(shape, device=images.device).uniform_(0, 10)
+    varied = (images.float() - 127.5) * contrast + 127.5 + brightness + noise * strength
+    return varied.clamp_(0, 255).round_().to(torch.uint8)

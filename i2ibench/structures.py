@@ -1,0 +1,59 @@
+"""The four nouns that travel: Sample, Batch, Prediction and Step.
+
+Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from typing_extensions import NotRequired, TypedDict
+
+Scales = list[list[Tensor]]
+"""A discriminator's answer: per scale (finest first) its layers; the last layer is the scores."""
+
+
+class Sample(TypedDict):
+    """One scene as a data set yields it, in compact integers."""
+
+    name: str
+    label: Tensor  # uint8 [1,H,W], class ids
+    instance: NotRequired[Tensor]  # int32 [1,H,W]
+    image: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+
+
+class Batch(TypedDict):
+    """Several scenes on the device, ready for the networks."""
+
+    names: list[str]
+    condition: Tensor  # float BCHW
+    label: Tensor  # int64 B1HW
+    instance: NotRequired[Tensor]  # int64 B1HW
+    real: NotRequired[Tensor]  # float B3HW in [-1, 1]
+
+
+class Prediction(TypedDict):
+    """One translated scene; uint8, so that memory and saved PNG score alike."""
+
+    name: str
+    fake: Tensor  # uint8 [3,H,W], RGB
+    label: Tensor  # uint8 [1,H,W]
+    real: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a loss of the generator may read in one training step.
+
+    Attributes:
+        condition: BCHW.
+        fake: the generated images, B3HW in [-1, 1], with gradient.
+        real: the photos, B3HW in [-1, 1].
+        fake_scales: the discriminator's answer to the fake, with gradient; None without one.
+        real_scales: its answer to the photos; losses detach it.
+    """
+
+    condition: Tensor
+    fake: Tensor
+    real: Tensor
+    fake_scales: Scales | None = None
+    real_scales: Scales | None = None

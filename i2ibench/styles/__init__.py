@@ -1,0 +1,1 @@
+"""Appearance styles: what the encoder's numbers look like, class by class."""

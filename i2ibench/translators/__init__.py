@@ -1,0 +1,4 @@
+"""Translators: generator, discriminator, encoder and losses put together."""
+
+from i2ibench.translators.paired import PairedTranslator
+from i2ibench.translators.preprocess import LabelPreprocessor

@@ -1,0 +1,112 @@
+"""Optimisers: one per network, each stepping its own parameters only."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor, nn
+
+from i2ibench.errors import UserError, near_match
+from i2ibench.registry import check_options
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class NetworkOptimizer(OptimWrapper):
+    """An optimiser that computes gradients for its own parameters alone.
+
+    mmengine's AmpOptimWrapper refuses the CPU and its `update_params` leaves gradients in
+    networks that a loss merely passes through; neither happens here.
+
+    Args:
+        optimizer: holds the parameters.
+        precision: None for float32, or bf16 or fp16 for autocast (fp16 with a loss scaler).
+        device_type: where the networks are, "cpu" or "cuda".
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, precision: str | None, device_type: str
+    ) -> None:
+        super().__init__(optimizer)
+        self.dtype = PRECISIONS[precision] if precision else None
+        self.device_type = device_type
+        scaled = self.dtype == torch.float16 and device_type == "cuda"
+        self.scaler = torch.amp.GradScaler(device_type, enabled=scaled)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context in which the networks run at the chosen precision."""
+        enabled = self.dtype is not None
+        return torch.autocast(self.device_type, dtype=self.dtype, enabled=enabled)
+
+    def update(self, loss: Tensor, retain_graph: bool = False) -> None:
+        """One step down the gradient of `loss`, averaged over all processes."""
+        parameters = [p for g in self.param_groups for p in g["params"] if p.requires_grad]
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward(inputs=parameters, retain_graph=retain_graph)
+        average_gradients(parameters)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimiser's state and the scaler's."""
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a saved state."""
+        self.optimizer.load_state_dict(state_dict["optimizer"])
+        self.scaler.load_state_dict(state_dict["scaler"])
+
+
+def build_optimizers(
+    networks: Mapping[str, Iterable[nn.Parameter]],
+    cfg: Mapping[str, Mapping[str, Any]],
+    precision: str | None = None,
+    device_type: str = "cpu",
+) -> OptimWrapperDict:
+    """One optimiser per network, by name.
+
+    Args:
+        networks: the parameters of each.
+        cfg: for each name a dict with the `type` of a torch optimiser and its options; entries
+            for networks that the model does not have are left out.
+        precision: see NetworkOptimizer.
+        device_type: see NetworkOptimizer.
+
+    Raises:
+        UserError: a network has no optimiser, or a type, option or precision is unknown.
+    """
+    if precision is not None and precision not in PRECISIONS:
+        raise UserError(f"amp is one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    wrappers = {}
+    for name, parameters in networks.items():
+        if name not in cfg:
+            raise UserError(f"The config's optimizers name none for the {name}.")
+        optimizer = _build_optimizer(dict(cfg[name]), list(parameters))
+        wrappers[name] = NetworkOptimizer(optimizer, precision, device_type)
+    return OptimWrapperDict(**wrappers)
+
+
+def _build_optimizer(
+    options: dict[str, Any], parameters: list[nn.Parameter]
+) -> torch.optim.Optimizer:
+    kind = options.pop("type", "Adam")
+    optimizer = getattr(torch.optim, kind, None)
+    if optimizer is None:
+        raise UserError(f"torch has no optimizer {kind!r}.{near_match(kind, dir(torch.optim))}")
+    check_options(optimizer, {"params": parameters, **options})
+    return optimizer(parameters, **options)
+
+
+def average_gradients(parameters: list[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over all processes; nothing with one process."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))

@@ -1,0 +1,211 @@
+"""The paired translator: the one model and its one training step."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
+
+from i2ibench.errors import UserError
+from i2ibench.ops.images import pad_to_multiple, to_uint8
+from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, LOSSES, TRANSLATORS
+from i2ibench.structures import Batch, Prediction, Scales, Step
+from i2ibench.styles.bank import StyleBank
+
+Config = Mapping[str, Any]
+
+TRAINING_ONLY = ("discriminator", "adversarial", "losses")
+"""The options, and submodules of the same names, without which a translator still translates."""
+
+
+@TRANSLATORS.register_module()
+class PairedTranslator(BaseModel):
+    """A generator with optional discriminator, encoder and named losses, trained on pairs.
+
+    pix2pixHD, pix2pix and CRN are configurations of this class.
+
+    Args:
+        generator: config of the generator.
+        data_preprocessor: the built preprocessor, which owns the condition's channels.
+        discriminator: config, or None.
+        encoder: config, or None.
+        adversarial: config of the adversarial loss; needed with a discriminator.
+        losses: the generator's other losses by name, each a config that may hold a `weight`
+            (default 1); None switches one off.
+        styles: options of the StyleBank of a translator with an encoder, such as num_styles.
+
+    Attributes:
+        encode_photo: style generated scenes by encoding their photo, which shows the network
+            part of the answer, instead of sampling from the style bank.
+    """
+
+    encode_photo = False
+
+    def __init__(
+        self,
+        generator: Config,
+        data_preprocessor: Any,
+        discriminator: Config | None = None,
+        encoder: Config | None = None,
+        adversarial: Config | None = None,
+        losses: Mapping[str, Config | None] | None = None,
+        styles: Config | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        if (discriminator is None) != (adversarial is None):
+            raise UserError("'discriminator' and 'adversarial' go together: give both or none.")
+        channels = data_preprocessor.condition_channels
+        self.encoder = ENCODERS.build(encoder) if encoder else None
+        features = self.encoder.out_channels if self.encoder is not None else 0
+        self.generator = GENERATORS.build(generator, in_channels=channels + features)
+        self.discriminator = (
+            DISCRIMINATORS.build(discriminator, in_channels=channels + 3) if discriminator else None
+        )
+        self.adversarial = LOSSES.build(adversarial) if adversarial else None
+        self.losses, self.weights = _build_losses(losses or {})
+        self.style_bank = (
+            StyleBank(data_preprocessor.num_classes, features, **(styles or {}))
+            if features
+            else None
+        )
+
+    def networks(self) -> dict[str, Iterator[nn.Parameter]]:
+        """The parameters of each optimiser's network; the generator's include the encoder's."""
+        trained = {"generator": nn.ModuleList([self.generator])}
+        if self.encoder is not None:
+            trained["generator"].append(self.encoder)
+        if self.discriminator is not None:
+            trained["discriminator"] = self.discriminator
+        return {name: network.parameters() for name, network in trained.items()}
+
+    @property
+    def stride(self) -> int:
+        """What the sides of a scene must be multiples of."""
+        encoder = 1 if self.encoder is None else self.encoder.stride
+        return max(getattr(self.generator, "stride", 1), encoder)
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """Update generator and encoder, then the discriminator, from one forward pass.
+
+        Both losses are those of the weights before the step, as in the released code.
+
+        Returns:
+            every loss unweighted, detached, by name; "D/..." are the discriminator's.
+        """
+        batch = self.data_preprocessor(data, training=True)
+        generator = optim_wrapper["generator"]
+        with generator.autocast():
+            step = self.forward_step(batch)
+            total, logs = self.generator_loss(step)
+            if self.discriminator is not None:
+                on_real, on_fake = self.discriminator_loss(step)
+        generator.update(total, retain_graph=self.discriminator is not None)
+        if self.discriminator is not None:
+            optim_wrapper["discriminator"].update(on_real + on_fake)
+            logs |= {"D/real": on_real, "D/fake": on_fake}
+        return {name: value.detach() for name, value in logs.items()}
+
+    def forward_step(self, batch: Batch) -> Step:
+        """One pass of every network over a training batch."""
+        condition, real = batch["condition"], batch["real"]
+        features = None
+        if self.encoder is not None:
+            features = self.encoder(real, batch["instance"])
+        fake = self.forward(condition, features)
+        if self.discriminator is None:
+            return Step(condition, fake, real)
+        return Step(
+            condition, fake, real, self._judge(condition, fake), self._judge(condition, real)
+        )
+
+    def forward(self, condition: Tensor, features: Tensor | None = None) -> Tensor:
+        """Images B3HW in [-1, 1] for a condition BCHW and the encoder's features BCHW."""
+        return self.generator(
+            condition if features is None else torch.cat([condition, features], 1)
+        )
+
+    def generator_loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum of the generator's losses, and each of them unweighted."""
+        logs = {name: loss(step) for name, loss in self.losses.items()}
+        total = sum(
+            (self.weights[name] * value for name, value in logs.items()), step.fake.new_zeros(())
+        )
+        if self.adversarial is not None:
+            logs = {"G/adversarial": self.adversarial.generator(step.fake_scales), **logs}
+            total = total + logs["G/adversarial"]
+        return total, logs
+
+    def discriminator_loss(self, step: Step) -> tuple[Tensor, Tensor]:
+        """The discriminator's losses on photos and on fakes.
+
+        Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
+        with the generator's loss, costs nothing here.
+        """
+        assert self.adversarial is not None
+        return self.adversarial.discriminator(step.real_scales, step.fake_scales)
+
+    def _judge(self, condition: Tensor, image: Tensor) -> Scales:
+        assert self.discriminator is not None
+        return self.discriminator(torch.cat([condition, image], 1))
+
+    def val_step(self, data: Any) -> list[Prediction]:
+        """What `predict` gives; the Runner's validation calls this."""
+        return self.predict(data)
+
+    def test_step(self, data: Any) -> list[Prediction]:
+        """What `predict` gives."""
+        return self.predict(data)
+
+    @torch.inference_mode()
+    def predict(self, data: Any) -> list[Prediction]:
+        """One translated scene per sample of collated data, at its exact size, any size."""
+        batch = self.data_preprocessor(data)
+        features = self.features(batch)
+        condition = pad_to_multiple(batch["condition"], self.stride)
+        if features is not None:
+            features = pad_to_multiple(features, self.stride)
+        height, width = batch["label"].shape[-2:]
+        fakes = to_uint8(self.forward(condition, features)[..., :height, :width])
+        predictions = []
+        for i, name in enumerate(batch["names"]):
+            prediction: Prediction = {"name": name, "fake": fakes[i], "label": data["label"][i]}
+            if "real" in batch:
+                prediction["real"] = data["image"][i]
+            predictions.append(prediction)
+        return predictions
+
+    def features(self, batch: Batch) -> Tensor | None:
+        """The styles of a batch, BCHW: encoded from its photos or sampled; None without encoder."""
+        if self.encoder is None or self.style_bank is None:
+            return None
+        if self.encode_photo:
+            return self.encode(batch)
+        rows = zip(batch["names"], batch["label"], batch["instance"], strict=True)
+        return torch.stack([self.style_bank.sample(*row) for row in rows])
+
+    def encode(self, batch: Batch) -> Tensor:
+        """The encoder's features for the photos of a batch of any size, BCHW.
+
+        Raises:
+            UserError: the batch has no photos.
+        """
+        assert self.encoder is not None
+        if "real" not in batch:
+            raise UserError("Styles are to be encoded from photos, but the data has none.")
+        height, width = batch["label"].shape[-2:]
+        photo = pad_to_multiple(batch["real"], self.stride)
+        instance = pad_to_multiple(batch["instance"], self.stride)
+        return self.encoder(photo, instance)[..., :height, :width]
+
+
+def _build_losses(cfg: Mapping[str, Config | None]) -> tuple[nn.ModuleDict, dict[str, float]]:
+    """The losses that are switched on, and their weights, by name."""
+    losses, weights = nn.ModuleDict(), {}
+    for name, options in cfg.items():
+        if options is not None:
+            options = dict(options)
+            weights[name] = float(options.pop("weight", 1.0))
+            losses[name] = LOSSES.build(options)
+    return losses, weights

@@ -1,0 +1,22 @@
+"""Hinge adversarial loss (Lim & Ye 2017, https://arxiv.org/abs/1705.02894)."""
+
+import torch
+from torch import Tensor, nn
+
+from i2ibench.registry import LOSSES
+from i2ibench.structures import Scales
+
+
+@LOSSES.register_module()
+class HingeGAN(nn.Module):
+    """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(s)))] for D and -E[D(G(s))] for G, over scales."""
+
+    def generator(self, fake: Scales) -> Tensor:
+        """The generator's scalar loss: the mean score, negated."""
+        return -torch.stack([layers[-1].mean() for layers in fake]).sum()
+
+    def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
+        """The discriminator's scalar losses on the photos and on the generated images."""
+        on_real = [(1 - layers[-1]).relu().mean() for layers in real]
+        on_fake = [(1 + layers[-1]).relu().mean() for layers in fake]
+        return torch.stack(on_real).sum(), torch.stack(on_fake).sum()

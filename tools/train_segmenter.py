@@ -1,0 +1,6 @@
+"""The same as `i2ibench train_segmenter`."""
+
+from i2ibench.cli import main
+
+if __name__ == "__main__":
+    main("train_segmenter")
