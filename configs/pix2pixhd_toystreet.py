@@ -8,8 +8,8 @@ _base_ = [
 ]
 
 model = dict(
-    generator=dict(base_channels=12, num_downsamplings=3, num_blocks=4, num_enhancer_blocks=2),
-    discriminator=dict(num_scales=2, base_channels=16),
+    generator=dict(base_channels=16, num_downsamplings=3, num_blocks=4, num_enhancer_blocks=2),
+    discriminator=dict(num_scales=2, base_channels=32),
     encoder=dict(type="InstanceEncoder", base_channels=8, num_downsamplings=2),
     losses=dict(perceptual=None),
 )

@@ -21,7 +21,7 @@ def load_checkpoints_safely() -> None:
     """
 
     @CheckpointLoader.register_scheme(prefixes="", force=True)
-    def _load(filename: str, map_location: str | torch.device | None) -> dict:
+    def load_from_local(filename: str, map_location: str | torch.device | None) -> dict:
         return torch.load(filename, map_location=map_location, weights_only=True)
 
 

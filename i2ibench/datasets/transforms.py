@@ -12,6 +12,7 @@ import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from numpy.typing import NDArray
+from PIL import Image
 
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
@@ -104,8 +105,10 @@ def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]
     return array[rows[:, None], columns[None, :]]
 
 
-def _nearest(source: int, target: int) -> NDArray[np.intp]:
-    return ((np.arange(target) + 0.5) * (source / target)).astype(np.intp)
+def _nearest(source: int, target: int) -> NDArray[np.int32]:
+    """Which of `source` positions each of `target` ones takes, as PIL itself rounds it."""
+    positions = Image.fromarray(np.arange(source, dtype=np.int32)[None])
+    return np.array(positions.resize((target, 1), Image.Resampling.NEAREST))[0]
 
 
 def _resize(arrays: Arrays, width: int, height: int) -> Arrays:

@@ -1,0 +1,119 @@
+"""The ToyStreet data set: draws its scenes once, then reads them like Cityscapes."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
+from i2ibench.datasets.scenes import Scenes
+from i2ibench.datasets.toystreet.render import render_scene
+from i2ibench.errors import UserError
+from i2ibench.files import write_picture, write_text
+from i2ibench.registry import DATASETS
+from i2ibench.structures import Sample
+
+FIRST_INDEX = {"train": 0, "val": 1_000_000}
+"""Where the scene numbers of each split begin, so that no scene is in two splits."""
+
+
+@DATASETS.register_module()
+class ToyStreet(Dataset):
+    """Street scenes drawn by a program, on disk in the Cityscapes layout with Cityscapes ids.
+
+    Scenes that are not there yet are drawn on construction. The true appearance of each instance
+    (car colour, road texture, wall colour, time of day) stands in a JSON file beside each scene.
+
+    Args:
+        root: where the scenes are, or will be.
+        split: train or val.
+        num_scenes: how many.
+        width, height: size in pixels.
+        scene_seed: which streets; the drawing is deterministic in it.
+        transforms: configs of registered transforms.
+        seed: for random transforms.
+
+    Raises:
+        UserError: the root holds scenes that were drawn with other settings.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: str = "train",
+        num_scenes: int = 200,
+        width: int = 256,
+        height: int = 128,
+        scene_seed: int = 0,
+        transforms: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+    ) -> None:
+        draw_split(Path(root), split, num_scenes, (width, height), scene_seed)
+        files = find_scenes(Path(root), split)
+        self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
+        self.metainfo = CITYSCAPES_CLASSES.metainfo("ToyStreet")
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        """Scene `index`, or (index, epoch)."""
+        return self.scenes.read(key)
+
+
+def draw_split(
+    root: Path,
+    split: str,
+    num_scenes: int,
+    size: tuple[int, int],
+    scene_seed: int = 0,
+    on_scene: Callable[[], None] | None = None,
+) -> None:
+    """Draw the scenes of a split below `root`, unless they are there already.
+
+    The file `toystreet_<split>.json` is written last: without it the split counts as undrawn.
+
+    Args:
+        root: the data set's folder.
+        split: train or val.
+        num_scenes: how many.
+        size: (width, height) in pixels.
+        scene_seed: which streets.
+        on_scene: called after each scene.
+
+    Raises:
+        UserError: unknown split, or the split is there with other settings.
+    """
+    if split not in FIRST_INDEX:
+        raise UserError(f"ToyStreet has the splits {', '.join(FIRST_INDEX)}, not {split!r}.")
+    settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
+    manifest = root / f"toystreet_{split}.json"
+    if manifest.is_file():
+        drawn = json.loads(manifest.read_text())
+        if drawn != settings:
+            raise UserError(
+                f"{root} holds a ToyStreet {split} split drawn with {drawn}, but {settings} is "
+                "asked for. Choose another data_root or delete that folder."
+            )
+        return
+    for number in range(num_scenes):
+        _draw_scene(root, split, number, size, scene_seed)
+        if on_scene is not None:
+            on_scene()
+    write_text(manifest, json.dumps(settings))
+
+
+def _draw_scene(
+    root: Path, split: str, number: int, size: tuple[int, int], scene_seed: int
+) -> None:
+    scene = render_scene(scene_seed, FIRST_INDEX[split] + number, *size)
+    stem = f"toytown_{number:06d}_000000"
+    truth = root / "gtFine" / split / "toytown" / f"{stem}_gtFine"
+    photo = root / "leftImg8bit" / split / "toytown" / f"{stem}_leftImg8bit.png"
+    write_picture(photo, scene.image)
+    write_picture(Path(f"{truth}_labelIds.png"), scene.label)
+    write_picture(Path(f"{truth}_instanceIds.png"), scene.instance.astype(np.uint16))
+    write_text(Path(f"{truth}_attributes.json"), json.dumps(scene.attributes, indent=1))

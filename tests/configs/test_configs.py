@@ -1,0 +1,97 @@
+"""Every config loads, builds on the meta device and has no option that a part lacks."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from i2ibench.checkpoints import build_translator
+from i2ibench.configuration import load_config
+from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.errors import UserError
+from i2ibench.experiment import build_hooks
+from i2ibench.registry import DATASETS, TRANSFORMS, check_options
+from i2ibench.translators.optimizers import build_optimizers
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
+every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+
+
+def without_vgg(config):
+    """VGG's weights cannot be had in tests; its options are checked in the contract tests."""
+    config.model.losses.pop("perceptual", None)
+    return config
+
+
+def metainfo(config):
+    classes = config.train_dataloader.dataset.get("classes")
+    if classes is None:
+        return CITYSCAPES_CLASSES.metainfo("x")
+    return {"classes": list(classes)}
+
+
+@every_config
+def test_a_config_builds_its_translator_optimizers_and_hooks(path):
+    config = without_vgg(load_config(path))
+    with torch.device("meta"):
+        translator = build_translator(config, metainfo(config))
+    assert build_optimizers(translator.networks(), config.optimizers)
+    assert build_hooks(config.hooks)
+
+
+@every_config
+def test_a_configs_data_sets_take_their_options(path):
+    config = load_config(path)
+    for loader in (config.train_dataloader, config.val_dataloader):
+        options = dict(loader.dataset)
+        check_options(DATASETS.find(options.pop("type")), {"root": "x", **options})
+        for transform in options.get("transforms", []):
+            TRANSFORMS.build(transform)
+
+
+@every_config
+def test_a_config_is_a_few_lines(path):
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    assert len(lines) <= 40 and lines[0].startswith('"""')
+
+
+def test_the_full_size_system_translates_2048x1024_on_meta():
+    config = without_vgg(load_config(CONFIGS[0].parent / "pix2pixhd_cityscapes.py"))
+    with torch.device("meta"):
+        translator = build_translator(config, metainfo(config))
+        condition = torch.zeros(1, 36, 1024, 2048)
+        fake = translator(condition)
+        scales = translator.discriminator(torch.cat([condition, fake], 1))
+    assert fake.shape == (1, 3, 1024, 2048)
+    assert len(scales) == 3 and [len(s) for s in scales] == [5, 5, 5]
+
+
+def write(tmp_path, text):
+    path = tmp_path / "c.py"
+    path.write_text(text)
+    return path
+
+
+def test_an_unknown_key_is_refused_with_the_near_match(tmp_path):
+    with pytest.raises(UserError, match="unknown key 'modle'. Did you mean 'model'"):
+        load_config(write(tmp_path, "modle = dict()"))
+
+
+def test_a_misspelt_override_is_refused(tiny_config):
+    with pytest.raises(UserError, match="unknown key 'trian_cfg'. Did you mean 'train_cfg'"):
+        load_config(tiny_config, {"trian_cfg.max_epochs": 2})
+
+
+def test_a_config_that_is_not_there_names_the_near_match():
+    with pytest.raises(UserError, match="Did you mean 'pix2pixhd_toystreet.py'"):
+        load_config(Path("configs/pix2pixhd_toystret.py"))
+
+
+def test_a_config_with_an_error_is_reported(tmp_path):
+    with pytest.raises(UserError, match="cannot be loaded"):
+        load_config(write(tmp_path, "model = dict("))
+
+
+def test_a_lacking_key_is_named(tmp_path):
+    with pytest.raises(UserError, match="lacks 'data_preprocessor'"):
+        load_config(write(tmp_path, "model = dict()"))

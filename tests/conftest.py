@@ -1,0 +1,99 @@
+"""Shared fixtures: a tiny paired data set on disk, and a tiny config that trains on it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+CLASSES = ["sky", "road", "car", "void"]
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def paired_root(tmp_path: Path) -> Path:
+    """Six scenes of 64x32 with labels, 16-bit instances and photos that follow the labels."""
+    return write_paired_scenes(tmp_path / "paired", count=6)
+
+
+def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)) -> Path:
+    rng = np.random.default_rng(0)
+    width, height = size
+    colours = np.array([[120, 170, 220], [90, 90, 95], [180, 40, 40], [0, 0, 0]])
+    for split in ("train", "val"):
+        for number in range(count):
+            label = np.zeros((height, width), np.uint8)
+            label[height // 2 :] = 1
+            x = rng.integers(0, width - 16)
+            label[height // 2 : height // 2 + 8, x : x + 16] = 2
+            label[-2:] = 3
+            instance = label.astype(np.uint16)
+            instance[label == 2] = 2000 + number
+            photo = np.clip(colours[label] + rng.normal(0, 4, (height, width, 3)), 0, 255)
+            save(root / split / "label" / f"s{number}.png", label)
+            save(root / split / "instance" / f"s{number}.png", instance)
+            save(root / split / "image" / f"s{number}.png", photo.astype(np.uint8))
+    classes = [*CLASSES[:3], {"name": "void", "scored": False}]
+    (root / "classes.json").write_text(json.dumps(classes))
+    return root
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+TINY_CONFIG = """
+model = dict(
+    type="PairedTranslator",
+    generator=dict(
+        type="CoarseToFineGenerator", base_channels=4, num_enhancers=1, num_downsamplings=2,
+        num_blocks=1, num_enhancer_blocks=1,
+    ),
+    discriminator=dict(type="MultiScaleDiscriminator", num_scales=2, base_channels=4, num_layers=2),
+    encoder=dict(type="InstanceEncoder", base_channels=4, num_downsamplings=1),
+    adversarial=dict(type="LeastSquaresGAN"),
+    losses=dict(feature_matching=dict(type="FeatureMatching", weight=10.0)),
+)
+data_root = {root!r}
+data_preprocessor = dict(type="LabelPreprocessor")
+train_dataloader = dict(
+    dataset=dict(type="PairedFolder", split="train", transforms=[dict(type="RandomFlip")]),
+    batch_size=2,
+)
+val_dataloader = dict(dataset=dict(type="PairedFolder", split="val"), batch_size=2)
+evaluator = dict(
+    segmentation=dict(
+        type="SegmentationScores", segmenter=dict(type="CompactSegmenter", base_channels=4)
+    ),
+    fid=dict(type="FrechetInceptionDistance"),
+    lpips=dict(type="PerceptualDistance"),
+)
+optimizers = dict(
+    generator=dict(type="Adam", lr=1e-3, betas=(0.5, 0.999)),
+    discriminator=dict(type="Adam", lr=1e-3, betas=(0.5, 0.999)),
+)
+param_scheduler = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=2, end=4)]
+train_cfg = dict(max_epochs=2, val_interval=1)
+hooks = dict(
+    log=dict(type="TrainingLog", interval=2),
+    pictures=dict(type="ValidationPictures", num_scenes=2),
+    styles=dict(type="FitStyleBank"),
+    checkpoints=dict(type="Checkpoints"),
+)
+vis_backends = [dict(type="LocalVisBackend")]
+"""
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, paired_root: Path) -> Path:
+    """A config file of the full system at toy width on the paired scenes."""
+    path = tmp_path / "tiny.py"
+    path.write_text(TINY_CONFIG.format(root=str(paired_root)))
+    return path

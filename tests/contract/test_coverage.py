@@ -1,0 +1,28 @@
+"""No registered part without a contract test."""
+
+from pathlib import Path
+
+from i2ibench.registry import REGISTRIES
+
+HERE = Path(__file__).parent
+TESTED_ELSEWHERE = {
+    "translator": "tests/unit/translators",
+    "metric": "tests/unit/metrics",
+    "hook": "tests/integration",
+}
+
+
+def test_every_kind_of_part_is_parametrised_over_its_registry():
+    text = "".join(path.read_text() for path in HERE.glob("test_*.py"))
+    for kind in REGISTRIES:
+        if kind not in TESTED_ELSEWHERE:
+            plural = "LOSSES" if kind == "loss" else f"{kind.upper()}S"
+            assert f"{plural}.names()" in text, kind
+
+
+def test_kinds_tested_elsewhere_are_tested_by_name():
+    for kind, folder in TESTED_ELSEWHERE.items():
+        files = [*(HERE.parents[1] / folder).glob("*.py"), HERE.parents[0] / "conftest.py"]
+        text = "".join(path.read_text() for path in files)
+        for name in REGISTRIES[kind].names():
+            assert name in text, f"{kind} {name} is in no test of {folder}"

@@ -1,0 +1,113 @@
+"""Every registered network keeps the promises that the registry table makes."""
+
+import pytest
+import torch
+
+from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, SEGMENTERS
+from tests.contract.cases import IN_CHANNELS, config
+
+generators = pytest.mark.parametrize("name", GENERATORS.names())
+discriminators = pytest.mark.parametrize("name", DISCRIMINATORS.names())
+encoders = pytest.mark.parametrize("name", ENCODERS.names())
+segmenters = pytest.mark.parametrize("name", SEGMENTERS.names())
+
+
+def generator(name):
+    torch.manual_seed(0)
+    return GENERATORS.build(config(name), in_channels=IN_CHANNELS)
+
+
+def discriminator(name):
+    torch.manual_seed(0)
+    return DISCRIMINATORS.build(config(name), in_channels=IN_CHANNELS)
+
+
+def assert_every_parameter_learns(network, output):
+    output.backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def assert_round_trip(build, name, *inputs):
+    first, second = build(name), build(name)
+    with torch.no_grad():
+        for parameter in second.parameters():
+            parameter.zero_()
+    second.load_state_dict(first.state_dict())
+    torch.testing.assert_close(first(*inputs), second(*inputs))
+
+
+@generators
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_generator_gives_an_image_of_the_conditions_size(name, batch):
+    network = generator(name)
+    stride = getattr(network, "stride", 1)
+    size = (2 * stride, 3 * stride) if stride > 8 else (16, 24)
+    image = network(torch.randn(batch, IN_CHANNELS, *size))
+    assert image.shape == (batch, 3, *size)
+    assert image.isfinite().all() and image.abs().max() <= 1
+
+
+@generators
+def test_a_generator_learns_with_every_parameter_and_is_reproducible(name):
+    condition = torch.randn(1, IN_CHANNELS, 32, 64)
+    network = generator(name)
+    assert_every_parameter_learns(network, network(condition).square().sum())
+    torch.testing.assert_close(generator(name)(condition), generator(name)(condition))
+    assert_round_trip(generator, name, condition)
+
+
+@generators
+def test_a_generator_does_not_mix_the_images_of_a_batch(name):
+    network, condition = generator(name).eval(), torch.randn(2, IN_CHANNELS, 32, 32)
+    alone = network(condition[:1])
+    torch.testing.assert_close(network(condition)[:1], alone, atol=1e-5, rtol=1e-4)
+
+
+@discriminators
+@pytest.mark.parametrize("size", [(32, 32), (33, 47)])
+def test_a_discriminator_gives_scores_per_scale_after_its_features(name, size):
+    scales = discriminator(name)(torch.randn(2, IN_CHANNELS, *size))
+    assert isinstance(scales, list) and scales
+    for layers in scales:
+        assert len(layers) >= 2, "feature matching needs layers before the scores"
+        assert layers[-1].shape[:2] == (2, 1)
+        assert all(layer.isfinite().all() and layer.shape[0] == 2 for layer in layers)
+    heights = [layers[-1].shape[-2] for layers in scales]
+    assert heights == sorted(heights, reverse=True), "finest scale first"
+
+
+@discriminators
+def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(name):
+    image = torch.randn(1, IN_CHANNELS, 32, 48)
+    network = discriminator(name)
+    scores = [layers[-1].square().sum() for layers in network(image)]
+    assert_every_parameter_learns(network, torch.stack(scores).sum())
+    assert_round_trip(discriminator, name, image)
+
+
+@encoders
+def test_an_encoder_is_constant_on_each_instance(name):
+    torch.manual_seed(0)
+    network = ENCODERS.build(config(name))
+    instance = torch.zeros(2, 1, 32, 48, dtype=torch.int32)
+    instance[:, :, 8:20, 8:30] = 24001
+    features = network(torch.rand(2, 3, 32, 48) * 2 - 1, instance)
+    assert features.shape == (2, network.out_channels, 32, 48)
+    assert features.abs().max() <= 1
+    for b in range(2):
+        for i in (0, 24001):
+            inside = features[b][:, instance[b, 0] == i]
+            assert inside.std(1).max() < 1e-6
+    assert_every_parameter_learns(network, features.square().sum())
+
+
+@segmenters
+def test_a_segmenter_gives_one_class_per_pixel(name):
+    torch.manual_seed(0)
+    network = SEGMENTERS.build(config(name), num_classes=5).eval()
+    images = torch.randint(0, 255, (2, 3, 33, 50), dtype=torch.uint8)
+    labels = network(images)
+    assert labels.shape == (2, 33, 50) and labels.dtype == torch.int64
+    assert labels.min() >= 0 and labels.max() < 5
+    assert torch.equal(labels[:1], network(images[:1]))

@@ -1,0 +1,51 @@
+"""Parameter counts of the published networks (REFERENCE of the released code)."""
+
+import pytest
+import torch
+
+from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS
+
+
+def count(registry, options, **derived):
+    with torch.device("meta"):
+        return sum(p.numel() for p in registry.build(options, **derived).parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "channels", "expected"),
+    [
+        ({}, 36, 182_546_755),
+        ({}, 35, 182_543_619),
+        ({}, 39, 182_556_163),
+        ({}, 3, 182_443_267),
+        ({"num_downsamplings": 3}, 36, 45_696_835),
+        ({"base_channels": 32, "num_enhancers": 1}, 36, 182_857_059),
+        ({"base_channels": 32, "num_enhancers": 1}, 39, 182_871_171),
+        ({"base_channels": 16, "num_enhancers": 2}, 36, 182_947_699),
+        ({"base_channels": 32, "num_enhancers": 2}, 36, 731_346_659),
+    ],
+)
+def test_coarse_to_fine_generator(options, channels, expected):
+    options = {"type": "CoarseToFineGenerator", **options}
+    assert count(GENERATORS, options, in_channels=channels) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "channels", "expected"),
+    [
+        ({"num_scales": 1}, 39, 2_801_601),
+        ({"num_scales": 2}, 39, 5_603_202),
+        ({"num_scales": 3}, 39, 8_404_803),
+        ({"num_scales": 3}, 38, 8_401_731),
+        ({"num_scales": 2}, 6, 5_535_618),
+        ({"num_scales": 1, "num_layers": 4}, 39, 6_996_417),
+        ({"num_scales": 3, "num_layers": 5}, 39, 33_573_699),
+    ],
+)
+def test_multi_scale_discriminator(options, channels, expected):
+    options = {"type": "MultiScaleDiscriminator", **options}
+    assert count(DISCRIMINATORS, options, in_channels=channels) == expected
+
+
+def test_instance_encoder():
+    assert count(ENCODERS, {"type": "InstanceEncoder"}) == 788_803

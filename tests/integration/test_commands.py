@@ -1,0 +1,233 @@
+"""The user's commands, as a user runs them: exit codes, messages, files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def tool(name, *arguments, cwd, env=None):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, env={**os.environ, **(env or {})}, check=False,
+    )  # fmt: skip
+
+
+def assert_user_error(answer, *parts):
+    assert answer.returncode == 2, answer.stderr
+    assert answer.stderr.startswith("error: ") or "error: " in answer.stderr.splitlines()[-1]
+    assert "Traceback" not in answer.stderr
+    for part in parts:
+        assert part in answer.stderr
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A trained tiny run in a directory of its own, made by the command line."""
+    from tests.conftest import TINY_CONFIG, write_paired_scenes
+
+    folder = tmp_path_factory.mktemp("user")
+    root = write_paired_scenes(folder / "paired", count=6)
+    (folder / "tiny.py").write_text(TINY_CONFIG.format(root=str(root)))
+    answer = tool("train", "tiny.py", cwd=folder)
+    assert answer.returncode == 0, answer.stderr
+    assert "trained: work_dirs/tiny/epoch_0002.pth" in answer.stdout
+    return folder
+
+
+def test_training_shows_progress_with_an_estimate(run):
+    answer = tool("train", "tiny.py", "--fresh", cwd=run)
+    assert "training 6/6  eta 0:00:00" in answer.stderr
+    assert "seg/miou" in answer.stderr
+
+
+def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
+    answer = tool("eval", "tiny.py", cwd=run, env={"I2IBENCH_WEIGHTS": "", "TORCH_HOME": str(run)})
+    assert answer.returncode == 0, answer.stderr
+    report = run / "work_dirs/tiny/evaluation/report.html"
+    assert answer.stdout.splitlines()[-1].endswith("work_dirs/tiny/evaluation/report.html")
+    results = json.loads((report.parent / "results.json").read_text())
+    systems = results["systems"]
+    assert list(systems) == [
+        "translated, styles sampled",
+        "translated, styles read from the photo",
+        "real photos (oracle)",
+    ]
+    assert 0 <= systems["real photos (oracle)"]["seg/miou"]["value"] <= 1
+    fid = systems["translated, styles sampled"]["fid"]
+    assert fid["status"] == "not computed" and fid["value"] is None
+    assert "inception-2015-12-05.pt" in fid["reason"]
+    assert {"commit", "seed", "versions", "protocol", "checkpoint"} <= set(results)
+    page = report.read_text()
+    assert "FID: not computed." in page and page.count("<img") >= 6 * 4
+    assert "http" not in page.split("<style>")[1].split("</style>")[0]
+
+
+def test_scores_from_memory_equal_scores_of_the_saved_pictures(run):
+    """Read the stored PNGs back and score them as if another program had made them."""
+    from i2ibench.configuration import load_config
+    from i2ibench.experiment import build_metrics, seed_everything
+    from i2ibench.loaders import build_dataset
+
+    tool("eval", "tiny.py", cwd=run)
+    folder = run / "work_dirs/tiny/evaluation"
+    results = json.loads((folder / "results.json").read_text())
+    name = "translated, styles sampled"
+    config = load_config(run / "tiny.py")
+    dataset = build_dataset(config.val_dataloader, config.data_root)
+    import torch
+
+    predictions = []
+    for i, files in enumerate(dataset.scenes.files):
+        pixels = np.array(Image.open(folder / results["images"][name] / f"{files.name}.png"))
+        predictions.append(
+            {
+                "name": files.name,
+                "fake": torch.from_numpy(pixels).permute(2, 0, 1),
+                "label": dataset[i]["label"],
+            }
+        )
+    # The tiny config's segmenter is random: make the one that this process's first build gives.
+    seed_everything(0)
+    metric = build_metrics(config.evaluator, dataset.metainfo)["segmentation"]
+    metric.process(None, predictions)
+    once = metric.evaluate(len(predictions))
+    for prediction in predictions:
+        metric.process(None, [prediction])
+    assert metric.evaluate(len(predictions)) == once
+    assert once["seg/classes_present"] == results["systems"][name]["seg/classes_present"]["value"]
+
+
+def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
+    source = run / "odd"
+    for folder in ("label", "instance"):
+        for number, size in enumerate([(33, 21), (64, 32)]):
+            original = Image.open(run / f"paired/val/{folder}/s{number}.png")
+            (source / folder).mkdir(parents=True, exist_ok=True)
+            original.resize(size, Image.Resampling.NEAREST).save(source / folder / f"s{number}.png")
+    checkpoint = "work_dirs/tiny/epoch_0002.pth"
+    answer = tool("translate", checkpoint, "odd", "out", cwd=run)
+    assert answer.returncode == 0, answer.stderr
+    assert Image.open(run / "out/s0.png").size == (33, 21)
+    kept = (run / "out/s1.png").stat().st_mtime_ns
+    first = (run / "out/s0.png").read_bytes()
+    (run / "out/s0.png").unlink()
+    assert tool("translate", checkpoint, "odd", "out", cwd=run).returncode == 0
+    assert (run / "out/s0.png").read_bytes() == first
+    assert (run / "out/s1.png").stat().st_mtime_ns == kept
+    other = tool("translate", checkpoint, "odd", "out", "--style-seed", "3", cwd=run)
+    assert_user_error(other, "holds pictures of another checkpoint or other settings")
+
+
+def test_translate_says_what_is_missing(run):
+    checkpoint = "work_dirs/tiny/epoch_0002.pth"
+    labels_only = tool("translate", checkpoint, "paired/val/label", "out2", cwd=run)
+    assert_user_error(labels_only, "needs an instance map for every label map")
+    assert_user_error(tool("translate", checkpoint, "nowhere", "out2", cwd=run), "nowhere")
+    assert_user_error(tool("translate", "no.pth", "paired/val", "out2", cwd=run), "no.pth")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["nothing.py"], ["There is no config nothing.py"]),
+        (["tiny.py", "--cfg-options", "model.generator.nun_blocks=3"], ["Did you mean 'num_bl"]),
+        (["tiny.py", "--cfg-options", "modle.x=3"], ["Did you mean 'model'"]),
+        (["tiny.py", "--cfg-options", "model.generator.type=Tiny"], ["Known: Coarse"]),
+        (["tiny.py", "--cfg-options", "data_root=/nowhere"], ["/nowhere"]),
+        (["tiny.py", "--cfg-options", "amp=int3"], ["bf16"]),
+        (["tiny.py", "--launcher", "pytorch"], ["torchrun"]),
+        (["tiny.py", "--fresh", "--resume"], ["give one of them"]),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_exit_code_2(run, arguments, parts):
+    assert_user_error(tool("train", *arguments, "--work-dir", "work_dirs/bad", cwd=run), *parts)
+
+
+def test_the_full_size_config_without_data_says_what_to_download(run):
+    config = ROOT / "configs" / "pix2pixhd_cityscapes.py"
+    answer = tool("train", config, cwd=run)
+    assert_user_error(answer, "gtFine_trainvaltest.zip", "CITYSCAPES_ROOT", "data/cityscapes")
+
+
+def test_a_killed_run_goes_on_with_the_same_command_and_ends_equal(run):
+    """Killed at a random moment, twice; the result is that of the uninterrupted run."""
+    import torch
+
+    arguments = ["tiny.py", "--cfg-options", "train_cfg.max_epochs=6", "--work-dir"]
+    whole = tool("train", *arguments, "whole", cwd=run)
+    assert whole.returncode == 0, whole.stderr
+    for epoch in (1, 3):
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tools/train.py"), *arguments, "killed"],
+            cwd=run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while not list((run / "killed").glob(f"epoch_{epoch:04d}.pth")):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert tool("train", *arguments, "killed", cwd=run).returncode == 0
+    one, two = (
+        torch.load(run / d / "epoch_0006.pth", weights_only=True)["state_dict"]
+        for d in ("whole", "killed")
+    )
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_parts_lists_everything_with_options_and_origin(run):
+    answer = tool("parts", cwd=run)
+    assert "CoarseToFineGenerator(in_channels, out_channels=3, base_channels=64" in answer.stdout
+    assert "HingeGAN()  [plugin i2ibench_plugins.hinge_gan]" in answer.stdout
+
+
+def test_doctor_tells_versions_plugins_and_missing_weights(run):
+    answer = subprocess.run(
+        [sys.executable, "-m", "i2ibench", "doctor"],
+        cwd=run, capture_output=True, text=True, env={**os.environ, "TORCH_HOME": str(run)},
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    for part in ("torch ", "cpu", "i2ibench_plugins.hinge_gan", "missing. FID needs"):
+        assert part in answer.stdout
+
+
+def test_validate_lists_every_fault(run, tmp_path):
+    from tests.conftest import TINY_CONFIG, save, write_paired_scenes
+
+    root = write_paired_scenes(tmp_path / "data", count=3)
+    save(root / "val" / "label" / "s1.png", np.full((32, 64), 77, np.uint8))
+    photo = root / "train" / "image" / "s2.png"
+    photo.write_bytes(photo.read_bytes()[:500])
+    (tmp_path / "c.py").write_text(TINY_CONFIG.format(root=str(root)))
+    answer = tool("validate", "c.py", cwd=tmp_path)
+    assert_user_error(answer, "value 77", "s2.png is broken")
+
+
+def test_toystreet_is_drawn_once_and_trains(tmp_path):
+    config = ROOT / "configs" / "pix2pixhd_toystreet.py"
+    small = [
+        "train_dataloader.dataset.num_scenes=2", "val_dataloader.dataset.num_scenes=1",
+        "train_cfg.max_epochs=1", "train_cfg.val_interval=1",
+        "train_dataloader.dataset.width=64", "train_dataloader.dataset.height=32",
+        "val_dataloader.dataset.width=64", "val_dataloader.dataset.height=32",
+    ]  # fmt: skip
+    answer = tool("train", config, "--cfg-options", *small, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    drawn = sorted((tmp_path / "data/toystreet/gtFine/train").rglob("*.json"))
+    assert len(drawn) == 2 and "car" in drawn[0].read_text() + drawn[1].read_text()
+    mixed = tool(
+        "train", config, "--cfg-options", *small, "train_dataloader.dataset.scene_seed=5",
+        "--work-dir", "x", cwd=tmp_path,
+    )  # fmt: skip
+    assert_user_error(mixed, "another data_root")

@@ -1,0 +1,146 @@
+"""Training, resuming, evaluating and translating, as functions and on a tiny system."""
+
+import json
+
+import pytest
+import torch
+
+from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
+from i2ibench.configuration import load_config
+from i2ibench.errors import UserError
+from i2ibench.experiment import train
+from i2ibench.plots import read_scalars
+
+
+def run(config_path, work_dir, **overrides):
+    overrides = {key.replace("__", "."): value for key, value in overrides.items()}
+    return train(load_config(config_path, overrides, work_dir))
+
+
+def weights(checkpoint):
+    return read_checkpoint(checkpoint)["state_dict"]
+
+
+def assert_equal_weights(one, two):
+    assert one.keys() == two.keys()
+    different = [name for name in one if not torch.equal(one[name], two[name])]
+    assert not different
+
+
+@pytest.fixture
+def trained(tiny_config, tmp_path):
+    return run(tiny_config, tmp_path / "run")
+
+
+def test_a_run_leaves_checkpoint_logs_and_pictures(trained):
+    assert [p.name for p in sorted(trained.glob("*.pth"))] == ["epoch_0001.pth", "epoch_0002.pth"]
+    assert (trained / "pictures" / "epoch_0002.png").stat().st_size > 0
+    scalars = read_scalars(trained)
+    assert {"train/G/adversarial", "train/feature_matching", "val/seg/miou"} <= set(scalars)
+    assert [step for step, _ in scalars["train/D/real"]] == [2, 4, 6]
+    assert not list(trained.glob("**/*.tmp"))
+
+
+def test_a_checkpoint_opens_without_pickle_and_needs_nothing_else(trained):
+    saved = torch.load(latest_checkpoint(trained), weights_only=True)
+    assert json.loads(saved["config"])["model"]["type"] == "PairedTranslator"
+    opened = open_checkpoint(latest_checkpoint(trained))
+    assert opened.epoch == 2 and opened.metainfo["classes"][:2] == ["sky", "road"]
+    assert opened.translator.discriminator is None
+    assert opened.translator.style_bank.counts.sum() > 0
+
+
+def test_two_runs_of_one_seed_are_equal_and_another_seed_differs(tiny_config, tmp_path):
+    first = weights(latest_checkpoint(run(tiny_config, tmp_path / "a")))
+    again = weights(latest_checkpoint(run(tiny_config, tmp_path / "b")))
+    other = weights(latest_checkpoint(run(tiny_config, tmp_path / "c", seed=1)))
+    assert_equal_weights(first, again)
+    name = "generator.head.1.weight"
+    assert not torch.equal(first[name], other[name])
+
+
+def test_a_resumed_run_ends_equal_to_an_uninterrupted_one(tiny_config, tmp_path):
+    whole = run(tiny_config, tmp_path / "whole", train_cfg__max_epochs=4)
+    parts = run(
+        tiny_config, tmp_path / "parts", train_cfg__max_epochs=4, hooks__checkpoints__keep=0
+    )
+    for name in ("epoch_0003.pth", "epoch_0004.pth"):
+        (parts / name).unlink()
+    run(tiny_config, parts, train_cfg__max_epochs=4, hooks__checkpoints__keep=0)
+    assert_equal_weights(weights(whole / "epoch_0004.pth"), weights(parts / "epoch_0004.pth"))
+
+
+def test_a_finished_run_is_left_as_it_is(tiny_config, trained):
+    before = latest_checkpoint(trained).read_bytes()
+    run(tiny_config, trained)
+    assert latest_checkpoint(trained).read_bytes() == before
+
+
+def test_a_changed_config_does_not_silently_continue_an_old_run(tiny_config, trained):
+    with pytest.raises(UserError, match=r"another config: optimizers changed.*--fresh"):
+        run(tiny_config, trained, optimizers__generator__lr=1.0)
+
+
+def test_starting_fresh_keeps_the_old_run_aside(tiny_config, trained):
+    train(load_config(tiny_config, {}, trained), fresh=True)
+    aside = list(trained.parent.glob("run.before-*"))
+    assert len(aside) == 1 and (aside[0] / "epoch_0002.pth").is_file()
+
+
+def test_a_size_that_the_generator_cannot_take_names_the_nearest(tiny_config, tmp_path):
+    transforms = [{"type": "Resize", "width": 62, "height": 30}]
+    with pytest.raises(UserError, match=r"62x30.*multiples of 8; the nearest size is 64x32"):
+        run(tiny_config, tmp_path / "run", train_dataloader__dataset__transforms=transforms)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bad_label_stops_before_training(tiny_config, paired_root, tmp_path):
+    from tests.conftest import save
+
+    label = next((paired_root / "train" / "label").glob("s4.png"))
+    save(label, torch.full((32, 64), 9, dtype=torch.uint8).numpy())
+    with pytest.raises(UserError, match=r"s4\.png has the value 9 at 2048"):
+        run(tiny_config, tmp_path / "run")
+
+
+def test_an_unwritable_work_dir_stops_before_training(tiny_config, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        run(tiny_config, tmp_path / "file" / "run")
+
+
+def test_a_checkpoint_of_another_architecture_names_the_first_differences(trained):
+    path = latest_checkpoint(trained)
+    saved = torch.load(path, weights_only=True)
+    config = json.loads(saved["config"])
+    config["model"]["generator"]["num_blocks"] = 2
+    torch.save({**saved, "config": json.dumps(config)}, path)
+    with pytest.raises(UserError, match="does not fit .* weights differ, first: generator.coarse"):
+        open_checkpoint(path)
+
+
+class Payload:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (open, (self.marker, "w"))
+
+
+def test_a_hostile_checkpoint_is_refused_and_not_executed(tmp_path):
+    marker = tmp_path / "executed"
+    torch.save({"config": "{}", "state_dict": Payload(str(marker))}, tmp_path / "evil.pth")
+    with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+        open_checkpoint(tmp_path / "evil.pth")
+    assert not marker.exists()
+
+
+def test_a_truncated_checkpoint_is_reported(trained):
+    path = latest_checkpoint(trained)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(UserError, match="cannot be read"):
+        open_checkpoint(path)
+
+
+def test_amp_trains_on_the_cpu(tiny_config, tmp_path):
+    assert latest_checkpoint(run(tiny_config, tmp_path / "run", amp="bf16")).is_file()

@@ -1,0 +1,47 @@
+"""The shape of the code: sizes, names, one-way imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(p for d in ("i2ibench", "plugins", "tools") for p in (ROOT / d).rglob("*.py"))
+CORE_FOR_PLUGINS = {"registry", "structures", "ops", "layers", "errors", "weights"}
+
+
+def imported(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+    return modules
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_files_and_functions_are_short_and_named_for_their_noun(path):
+    text = path.read_text()
+    assert text.count("\n") <= 250, "split the file"
+    assert path.stem not in {"utils", "util", "helpers", "common", "misc"}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+def test_plugins_use_only_the_ground_floor():
+    for path in (ROOT / "plugins").glob("*.py"):
+        own = {m.split(".")[1] for m in imported(path) if m.startswith("i2ibench.")}
+        assert own <= CORE_FOR_PLUGINS, path
+
+
+def test_nothing_imports_plugins_and_configs_import_nothing():
+    for path in (ROOT / "i2ibench").rglob("*.py"):
+        assert not any(m.startswith("i2ibench_plugins") for m in imported(path)), path
+    for path in (ROOT / "configs").rglob("*.py"):
+        assert not imported(path), path
+
+
+def test_importing_the_package_imports_nothing_else():
+    assert imported(ROOT / "i2ibench" / "__init__.py") == set()

@@ -1,0 +1,91 @@
+"""Registries and discovery: what a user sees when a name is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+from torch import nn
+
+from i2ibench import discovery
+from i2ibench.errors import UserError
+from i2ibench.registry import GENERATORS, HOOKS, LOSSES, REGISTRIES, Registry
+
+
+def test_a_misspelt_type_names_the_near_match_and_everything_known():
+    with pytest.raises(UserError, match=r"No generator named 'CoarseToFine'\. Did you mean") as e:
+        GENERATORS.build({"type": "CoarseToFine"})
+    assert "Known: " in str(e.value) and "CoarseToFineGenerator" in str(e.value)
+
+
+def test_a_misspelt_option_names_the_part_and_the_near_match():
+    with pytest.raises(UserError, match=r"has no option 'nun_blocks'\. Did you mean 'num_blocks'"):
+        GENERATORS.build({"type": "CoarseToFineGenerator", "nun_blocks": 3}, in_channels=4)
+
+
+def test_a_missing_option_is_named():
+    with pytest.raises(UserError, match="needs the option 'in_channels'"):
+        GENERATORS.build({"type": "CoarseToFineGenerator"})
+
+
+def test_a_derived_value_cannot_be_configured():
+    with pytest.raises(UserError, match="takes 'in_channels' from the rest of the config"):
+        GENERATORS.build({"type": "CoarseToFineGenerator", "in_channels": 3}, in_channels=4)
+
+
+def test_a_config_without_a_type_lists_the_kinds():
+    with pytest.raises(UserError, match="needs a 'type'; known: .*LeastSquaresGAN"):
+        LOSSES.build({})
+
+
+def test_hooks_of_mmengine_can_be_used_by_name():
+    assert HOOKS.build({"type": "EmptyCacheHook"}) is not None
+
+
+def test_the_repositorys_plugin_is_found_like_any_third_partys():
+    assert "i2ibench_plugins.hinge_gan" in discovery.load_plugins()
+    assert "HingeGAN" in LOSSES.names()
+
+
+def test_plugins_are_found_from_any_directory(tmp_path):
+    code = "from i2ibench.registry import LOSSES; print(LOSSES.find('HingeGAN').__module__)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "i2ibench_plugins.hinge_gan"
+
+
+def write_plugin(folder, name, text):
+    (folder / f"{name}.py").write_text(text)
+    return name
+
+
+@pytest.fixture
+def plugin_folder(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(Registry, "skipped", {})
+    return tmp_path
+
+
+def test_a_plugin_whose_dependency_is_missing_is_skipped_with_a_note(plugin_folder):
+    name = write_plugin(plugin_folder, "needy_plugin", "import a_package_nobody_has")
+    assert discovery._load(name) is False
+    with pytest.raises(UserError, match="'needy_plugin' was skipped: it needs the package 'a_pack"):
+        LOSSES.find("NeedyLoss")
+
+
+def test_a_plugin_that_fails_otherwise_is_named(plugin_folder):
+    name = write_plugin(plugin_folder, "broken_plugin", "1 / 0")
+    with pytest.raises(RuntimeError, match="'broken_plugin' failed to load: division by zero"):
+        discovery._load(name)
+
+
+def test_two_parts_with_one_name_are_refused():
+    with pytest.raises(KeyError, match="HingeGAN is already registered"):
+        LOSSES.register_module(module=type("HingeGAN", (nn.Module,), {}))
+
+
+def test_every_part_has_a_docstring_that_starts_with_a_sentence():
+    for registry in REGISTRIES.values():
+        for name in registry.names():
+            summary = (registry.find(name).__doc__ or "").partition("\n")[0]
+            assert summary.endswith((".", "?")), name

@@ -1,0 +1,105 @@
+"""Reading scenes: exact ids, clear errors."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.datasets.classes import VOID, class_table
+from i2ibench.datasets.scenes import SceneFiles, Scenes, read_image, read_instance, read_label
+from i2ibench.datasets.validate import find_faults
+from i2ibench.errors import UserError
+from tests.conftest import save
+
+TABLE = class_table(["sky", "road"])
+
+
+def test_sixteen_bit_instances_are_read_exactly(tmp_path):
+    ids = np.array([[0, 255, 256], [24001, 33002, 65535]], np.uint16)
+    save(tmp_path / "i.png", ids)
+    read = read_instance(tmp_path / "i.png")
+    assert read.dtype == np.int32 and np.array_equal(read, ids)
+
+
+def test_eight_bit_instances_are_read_exactly(tmp_path):
+    ids = np.array([[0, 1, 254]], np.uint8)
+    save(tmp_path / "i.png", ids)
+    assert np.array_equal(read_instance(tmp_path / "i.png"), ids)
+
+
+def test_an_eight_bit_instance_map_that_ran_out_of_ids_is_refused(tmp_path):
+    save(tmp_path / "i.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
+    with pytest.raises(UserError, match="16-bit PNG"):
+        read_instance(tmp_path / "i.png")
+
+
+def test_a_label_out_of_range_names_file_value_count_and_range(tmp_path):
+    save(tmp_path / "l.png", np.array([[0, 1, 7, 7]], np.uint8))
+    with pytest.raises(UserError, match=r"l\.png has the value 7 at 2 of 4 pixels.* ids 0\.\.1"):
+        read_label(tmp_path / "l.png", TABLE)
+
+
+def test_a_label_above_255_is_out_of_range_too(tmp_path):
+    save(tmp_path / "l.png", np.array([[0, 256]], np.uint16))
+    with pytest.raises(UserError, match="value 256"):
+        read_label(tmp_path / "l.png", TABLE)
+
+
+def test_a_colour_label_map_is_refused(tmp_path):
+    save(tmp_path / "l.png", np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(UserError, match="colour picture"):
+        read_label(tmp_path / "l.png", TABLE)
+
+
+def test_a_palette_png_is_read_by_its_indices(tmp_path):
+    picture = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
+    picture.putdata([0, 1])
+    picture.putpalette([9, 9, 9, 200, 200, 200])
+    picture.save(tmp_path / "l.png")
+    assert read_label(tmp_path / "l.png", TABLE).tolist() == [[0, 1]]
+
+
+def test_file_values_become_channels(tmp_path):
+    table = class_table([{"name": "a", "id": 0}, {"name": "b", "id": 255}])
+    save(tmp_path / "l.png", np.array([[0, 255]], np.uint8))
+    assert read_label(tmp_path / "l.png", table).tolist() == [[0, 1]]
+
+
+def test_a_truncated_png_is_named(tmp_path):
+    path = tmp_path / "p.png"
+    save(path, np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match=r"p\.png is broken"):
+        read_image(path)
+
+
+def test_files_of_different_size_are_refused(tmp_path):
+    save(tmp_path / "l.png", np.zeros((4, 4), np.uint8))
+    save(tmp_path / "p.png", np.zeros((4, 6, 3), np.uint8))
+    files = [SceneFiles("s", tmp_path / "l.png", None, tmp_path / "p.png")]
+    with pytest.raises(UserError, match="label 4x4, image 6x4"):
+        Scenes(files, TABLE).read(0)
+
+
+def test_all_faults_are_found_in_one_pass(tmp_path):
+    save(tmp_path / "good.png", np.zeros((2, 2), np.uint8))
+    save(tmp_path / "bad.png", np.full((2, 2), 9, np.uint8))
+    names = ("good", "bad", "missing")
+    scenes = Scenes([SceneFiles(n, tmp_path / f"{n}.png") for n in names], TABLE)
+    faults = find_faults(scenes)
+    assert len(faults) == 2 and "bad.png" in faults[0] and "missing.png" in faults[1]
+
+
+def test_cityscapes_scores_its_nineteen_classes_in_train_id_order():
+    info = CITYSCAPES_CLASSES.metainfo("Cityscapes")
+    assert len(info["classes"]) == 35 and len(info["scored_classes"]) == 19
+    ids = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11}
+    ids |= {25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
+    assert info["scored_ids"] == [ids.get(i, VOID) for i in range(35)]
+
+
+def test_duplicate_classes_are_refused():
+    with pytest.raises(UserError, match="distinct"):
+        class_table(["a", "a"])
+    with pytest.raises(UserError, match="distinct"):
+        class_table([{"name": "a", "id": 1}, "b"])

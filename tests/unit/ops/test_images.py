@@ -1,0 +1,37 @@
+"""Images between uint8 and [-1, 1], padding, pyramid and colours."""
+
+import torch
+
+from i2ibench.ops.images import colour_labels, pad_to_multiple, to_signed, to_uint8
+from i2ibench.ops.pyramid import halve, pyramid
+
+
+def test_uint8_survives_the_way_to_signed_and_back():
+    image = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    assert torch.equal(to_uint8(to_signed(image)), image)
+    assert to_signed(image).min() == -1 and to_signed(image).max() == 1
+
+
+def test_values_outside_the_range_are_clipped():
+    assert to_uint8(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+
+
+def test_padding_repeats_the_edge_and_keeps_large_ids():
+    x = torch.tensor([[[[1, 2**30 + 1]]]])
+    padded = pad_to_multiple(x, 4)
+    assert padded.shape == (1, 1, 4, 4)
+    assert torch.equal(padded[0, 0, 3], torch.tensor([1, 2**30 + 1, 2**30 + 1, 2**30 + 1]))
+    assert torch.equal(pad_to_multiple(padded, 4), padded)
+
+
+def test_halving_keeps_a_constant_and_averages_what_is_inside():
+    assert torch.equal(halve(torch.ones(1, 1, 5, 8)), torch.ones(1, 1, 3, 4))
+    x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert halve(x)[0, 0, 0, 0] == x[0, 0, :2, :2].mean()
+    assert [tuple(level.shape[-2:]) for level in pyramid(x, 3)] == [(4, 4), (2, 2), (1, 1)]
+
+
+def test_every_label_gets_its_colour():
+    palette = [[1, 2, 3], [4, 5, 6]]
+    coloured = colour_labels(torch.tensor([[[0, 1]]], dtype=torch.uint8), palette)
+    assert coloured[:, 0].T.tolist() == palette

@@ -1,0 +1,173 @@
+"""One training step does what it says."""
+
+import copy
+
+import pytest
+import torch
+
+from i2ibench.errors import UserError
+from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.translators.optimizers import build_optimizers
+
+ADAM = {"type": "Adam", "lr": 1e-3, "betas": (0.5, 0.999)}
+
+
+def translator(**changes):
+    torch.manual_seed(0)
+    cfg = dict(
+        type="PairedTranslator",
+        generator=dict(
+            type="CoarseToFineGenerator", base_channels=4, num_downsamplings=2, num_blocks=1
+        ),
+        discriminator=dict(type="MultiScaleDiscriminator", num_scales=2, base_channels=4),
+        encoder=dict(type="InstanceEncoder", base_channels=4, num_downsamplings=1),
+        adversarial=dict(type="LeastSquaresGAN"),
+        losses=dict(
+            feature_matching=dict(type="FeatureMatching", weight=10),
+            pixel=dict(type="PixelLoss", weight=3),
+        ),
+    )
+    cfg.update(changes)
+    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
+    return TRANSLATORS.build(cfg, data_preprocessor=preprocessor)
+
+
+def optimizers(model):
+    return build_optimizers(model.networks(), {"generator": ADAM, "discriminator": ADAM})
+
+
+def data(batch=2, height=32, width=64, photo=True):
+    label = torch.randint(0, 5, (batch, 1, height, width), dtype=torch.uint8)
+    result = {
+        "name": [f"s{i}" for i in range(batch)],
+        "label": label,
+        "instance": label.int() * 1000 + torch.randint(0, 2, label.shape, dtype=torch.int32),
+    }
+    if photo:
+        result["image"] = torch.randint(0, 255, (batch, 3, height, width), dtype=torch.uint8)
+    return result
+
+
+def weights(network):
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+def gradients(network):
+    return torch.cat([p.grad.flatten() for p in network.parameters()])
+
+
+def test_both_updates_use_the_gradients_of_separate_backward_passes():
+    """The reference: G's loss with D held fixed, D's loss on the detached fake, same weights."""
+    model, batch = translator(), data()
+    reference = copy.deepcopy(model)
+    model.train_step(batch, optimizers(model))
+
+    prepared = reference.data_preprocessor(batch)
+    step = reference.forward_step(prepared)
+    total, _ = reference.generator_loss(step)
+    generator_side = torch.nn.ModuleList([reference.generator, reference.encoder])
+    expected_g = torch.autograd.grad(total, list(generator_side.parameters()))
+    fake = step.fake.detach()
+    real_scales = reference._judge(prepared["condition"], prepared["real"])
+    fake_scales = reference._judge(prepared["condition"], fake)
+    losses = reference.adversarial.discriminator(real_scales, fake_scales)
+    expected_d = torch.autograd.grad(sum(losses), list(reference.discriminator.parameters()))
+
+    own = torch.nn.ModuleList([model.generator, model.encoder])
+    for network, expected in ((own, expected_g), (model.discriminator, expected_d)):
+        flat = torch.cat([g.flatten() for g in expected])
+        torch.testing.assert_close(gradients(network), flat, atol=1e-6, rtol=1e-4)
+
+
+def test_the_generators_update_leaves_the_discriminator_alone():
+    model = translator()
+    before = weights(model.discriminator)
+    optimizer = optimizers(model)
+    step = model.forward_step(model.data_preprocessor(data()))
+    optimizer["generator"].update(model.generator_loss(step)[0])
+    assert torch.equal(weights(model.discriminator), before)
+    assert all(p.grad is None for p in model.discriminator.parameters())
+
+
+def test_every_network_moves_and_every_loss_is_logged():
+    model = translator()
+    before = {n: weights(getattr(model, n)) for n in ("generator", "discriminator", "encoder")}
+    logs = model.train_step(data(), optimizers(model))
+    assert set(logs) == {"G/adversarial", "feature_matching", "pixel", "D/real", "D/fake"}
+    assert not any(value.requires_grad for value in logs.values())
+    assert all(not torch.equal(weights(getattr(model, n)), old) for n, old in before.items())
+
+
+@pytest.mark.parametrize("dropped", ["feature_matching", "pixel"])
+def test_dropping_a_loss_drops_exactly_its_log_entry(dropped):
+    losses = {
+        "feature_matching": dict(type="FeatureMatching", weight=10),
+        "pixel": dict(type="PixelLoss", weight=3),
+    }
+    full = translator()
+    batch = data()
+    everything = set(full.train_step(batch, optimizers(full)))
+    less = translator(losses={**losses, dropped: None})
+    assert everything - set(less.train_step(batch, optimizers(less))) == {dropped}
+
+
+def test_without_a_discriminator_only_the_generator_trains():
+    model = translator(
+        discriminator=None,
+        adversarial=None,
+        encoder=None,
+        losses=dict(pixel=dict(type="PixelLoss")),
+    )
+    assert set(model.networks()) == {"generator"}
+    assert set(model.train_step(data(), optimizers(model))) == {"pixel"}
+
+
+def test_a_discriminator_needs_an_adversarial_loss():
+    with pytest.raises(UserError, match="go together"):
+        translator(adversarial=None)
+
+
+@pytest.mark.parametrize("size", [(32, 64), (33, 61), (5, 9)])
+def test_predictions_have_exactly_the_size_of_their_label_map(size):
+    model = translator().eval()
+    predictions = model.predict(data(height=size[0], width=size[1]))
+    assert [p["name"] for p in predictions] == ["s0", "s1"]
+    assert predictions[0]["fake"].shape == (3, *size)
+    assert predictions[0]["fake"].dtype == torch.uint8
+
+
+def test_a_scene_is_translated_alike_alone_and_in_a_batch():
+    model = translator().eval()
+    model.style_bank.fit({c: torch.randn(6, 3).numpy() for c in range(5)})
+    batch = data()
+    together = model.predict(batch)[1]["fake"]
+    alone = model.predict({k: v[1:] for k, v in batch.items()})[0]["fake"]
+    assert (together.int() - alone.int()).abs().max() <= 1
+
+
+def test_without_photos_a_fitted_bank_styles_the_scene():
+    model = translator().eval()
+    assert "real" not in model.predict(data(photo=False))[0]
+    model.encode_photo = True
+    with pytest.raises(UserError, match="photos"):
+        model.predict(data(photo=False))
+
+
+def test_an_unknown_precision_or_optimizer_is_refused():
+    networks = translator().networks()
+    with pytest.raises(UserError, match="bf16"):
+        build_optimizers(networks, {}, precision="int4")
+    with pytest.raises(UserError, match="Did you mean 'Adam'"):
+        build_optimizers(translator().networks(), {"generator": {"type": "Adan"}})
+    with pytest.raises(UserError, match="'beta'"):
+        build_optimizers(translator().networks(), {"generator": {"type": "Adam", "beta": 1}})
+
+
+def test_bf16_steps_stay_close_to_float32():
+    batch, plain, half = data(), translator(), translator()
+    losses = plain.train_step(batch, optimizers(plain))
+    wrappers = build_optimizers(
+        half.networks(), {"generator": ADAM, "discriminator": ADAM}, precision="bf16"
+    )
+    for name, value in half.train_step(batch, wrappers).items():
+        torch.testing.assert_close(value.float(), losses[name], rtol=0.05, atol=0.02)
