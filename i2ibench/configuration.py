@@ -58,6 +58,8 @@ def load_config(
 
 
 def _check_keys(config: Config, path: Path) -> None:
+    for key in [key for key in config if key.startswith("_")]:
+        config.pop(key)  # names that a config file uses for itself
     for key in config:
         if key not in KEYS:
             raise UserError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import Registry as MMEngineRegistry
+from torch import nn
 
 from i2ibench.errors import UserError, near_match
 
@@ -60,8 +61,8 @@ class Registry(MMEngineRegistry):
         )
 
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
-        """The options of the part registered as `kind`."""
-        return list(inspect.signature(kind if callable(kind) else self.find(kind)).parameters)
+        """The names of the options of the part registered as `kind`."""
+        return list(options_of(kind if callable(kind) else self.find(kind)))
 
     def names(self) -> list[str]:
         """The names of every registered part, plugins included, sorted."""
@@ -78,6 +79,13 @@ class Registry(MMEngineRegistry):
         return ", ".join(self.names()) or "none"
 
 
+def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The options of a part's constructor by name; none if it has no constructor of its own."""
+    if isinstance(part, type) and part.__init__ in (nn.Module.__init__, object.__init__):
+        return {}
+    return inspect.signature(part).parameters
+
+
 def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """Refuse options that the constructor of `part` does not have, and missing ones.
 
@@ -85,7 +93,7 @@ def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
         UserError: names the part, the option and the near match.
     """
     name = getattr(part, "__name__", str(part))
-    parameters = inspect.signature(part).parameters
+    parameters = options_of(part)
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     for option in options:

@@ -131,7 +131,8 @@ def _scene_rows(
         pictures = [_data_uri(_coloured(scene, dataset))]
         for folder in results["images"].values():
             path = output_dir / folder / f"{scene.name}.png"
-            pictures.append(_data_uri(np.array(Image.open(path))))
+            with Image.open(path) as picture:
+                pictures.append(_data_uri(np.array(picture)))
         yield scene.name, pictures
 
 

@@ -22,6 +22,11 @@ def test_a_misspelt_option_names_the_part_and_the_near_match():
         GENERATORS.build({"type": "CoarseToFineGenerator", "nun_blocks": 3}, in_channels=4)
 
 
+def test_a_part_without_a_constructor_takes_no_options():
+    with pytest.raises(UserError, match=r"HingeGAN has no option 'margin'\. Options: none"):
+        LOSSES.build({"type": "HingeGAN", "margin": 2})
+
+
 def test_a_missing_option_is_named():
     with pytest.raises(UserError, match="needs the option 'in_channels'"):
         GENERATORS.build({"type": "CoarseToFineGenerator"})

@@ -4,7 +4,7 @@ import argparse
 import inspect
 from typing import Any
 
-from i2ibench.registry import REGISTRIES, Registry
+from i2ibench.registry import REGISTRIES, Registry, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _signature(part: Any) -> str:
-    parameters = inspect.signature(part).parameters.values()
+    parameters = options_of(part).values()
     return "(" + ", ".join(str(p.replace(annotation=p.empty)) for p in parameters) + ")"
 
 

@@ -47,7 +47,11 @@ class NetworkOptimizer(OptimWrapper):
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward(inputs=parameters, retain_graph=retain_graph)
         average_gradients(parameters)
-        self.scaler.step(self.optimizer)
+        self.step()
+
+    def step(self, **kwargs: Any) -> None:
+        """Apply the gradients; mmengine's schedulers count the calls of this method."""
+        self.scaler.step(self.optimizer, **kwargs)
         self.scaler.update()
 
     def state_dict(self) -> dict[str, Any]:
