@@ -73,7 +73,9 @@ def build_runner(config: Config, checkpoint: Path | None = None) -> Runner:
         for name in ("train", "val")
     }
     translator = build_translator(config, datasets["train"].metainfo)
-    check_scenes(datasets["train"], translator, config, read_all=checkpoint is None)
+    if checkpoint is None and is_main_process():
+        check_files(datasets)
+    check_scenes(datasets["train"], translator)
     prepare_work_dir(Path(config.work_dir))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     translator.to(device)
@@ -103,24 +105,23 @@ def build_runner(config: Config, checkpoint: Path | None = None) -> Runner:
     )
 
 
-def check_scenes(
-    dataset: SceneDataset, translator: PairedTranslator, config: Config, read_all: bool
-) -> None:
-    """Look at the training data before training starts.
-
-    Args:
-        dataset: the training data set.
-        translator: what will be trained on it.
-        config: names the transforms in messages.
-        read_all: read every label and instance map; a resumed run did so before.
+def check_files(datasets: Mapping[str, SceneDataset]) -> None:
+    """Check every file of the data sets.
 
     Raises:
-        UserError: a file is broken or has wrong ids, the size does not suit the networks, or
-            photos or instance maps are missing.
+        UserError: some are broken or hold wrong ids; they are named.
     """
-    if read_all and is_main_process():
-        with Progress("checking label maps", len(dataset)) as progress:
+    for name, dataset in datasets.items():
+        with Progress(f"checking {name} files", len(dataset)) as progress:
             require_faultless(dataset.scenes, progress.advance)
+
+
+def check_scenes(dataset: SceneDataset, translator: PairedTranslator) -> None:
+    """See whether the translator can train on the data set's scenes.
+
+    Raises:
+        UserError: the size does not suit the networks, or photos or instance maps are missing.
+    """
     sample = dataset[0]
     if "image" not in sample:
         raise UserError("The training data has no photos.")

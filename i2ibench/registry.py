@@ -7,7 +7,6 @@ from typing import Any
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import Registry as MMEngineRegistry
-from torch import nn
 
 from i2ibench.errors import UserError, near_match
 
@@ -80,10 +79,10 @@ class Registry(MMEngineRegistry):
 
 
 def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The options of a part's constructor by name; none if it has no constructor of its own."""
-    if isinstance(part, type) and part.__init__ in (nn.Module.__init__, object.__init__):
-        return {}
-    return inspect.signature(part).parameters
+    """The options of a part's constructor by name; `*args` and `**kwargs` are none."""
+    parameters = inspect.signature(part).parameters
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: p for name, p in parameters.items() if p.kind not in open_ended}
 
 
 def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
@@ -94,8 +93,6 @@ def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """
     name = getattr(part, "__name__", str(part))
     parameters = options_of(part)
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
     for option in options:
         if option not in parameters:
             raise UserError(
@@ -103,10 +100,7 @@ def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
                 f"Options: {', '.join(parameters) or 'none'}."
             )
     for option, parameter in parameters.items():
-        required = parameter.default is parameter.empty and parameter.kind is not (
-            parameter.VAR_POSITIONAL
-        )
-        if required and option not in options:
+        if parameter.default is parameter.empty and option not in options:
             raise UserError(f"{name} needs the option {option!r}.")
 
 

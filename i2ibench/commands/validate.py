@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> None:
     for split in ("train", "val"):
         dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
         with Progress(f"checking {split}", len(dataset)) as progress:
-            found = find_faults(dataset.scenes, photos=True, on_scene=progress.advance)
+            found = find_faults(dataset.scenes, progress.advance)
         print(f"{split}: {len(dataset)} scenes, {len(found)} with faults")
         faults += found
     if faults:

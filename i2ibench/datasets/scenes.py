@@ -1,5 +1,6 @@
 """Scenes on disk: which files belong together, and reading them."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ class Scenes:
             arrays["instance"] = read_instance(files.instance)
         if files.image is not None:
             arrays["image"] = read_image(files.image)
-        _check_sizes(files, arrays)
+        check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
         arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
         for transform in self.transforms:
             arrays = transform(arrays)
@@ -152,8 +153,37 @@ def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
         raise UserError(f"{path} is broken or no picture: {error}") from None
 
 
-def _check_sizes(files: SceneFiles, arrays: Mapping[str, NDArray[Any]]) -> None:
-    sizes = {kind: array.shape[:2] for kind, array in arrays.items()}
+def verify_image(path: Path) -> tuple[int, int]:
+    """The (height, width) of a photo whose checksums (PNG) and end (PNG, JPEG) are right.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            picture.verify()
+        if path.suffix.lower() in (".jpg", ".jpeg") and not _ends_as_jpeg(path):
+            raise OSError("the picture is truncated")
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist.") from None
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise UserError(f"{path} is broken or no picture: {error}") from None
+    return height, width
+
+
+def _ends_as_jpeg(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, 64), os.SEEK_END)
+        return b"\xff\xd9" in file.read()
+
+
+def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse pictures of one scene that differ in (height, width).
+
+    Raises:
+        UserError: names the scene and the sizes.
+    """
     if len(set(sizes.values())) > 1:
         listing = ", ".join(f"{kind} {w}x{h}" for kind, (h, w) in sizes.items())
         raise UserError(f"The files of scene {files.name!r} differ in size: {listing}.")

@@ -1,27 +1,33 @@
-"""Validation: every file of a data set read and checked before it is needed."""
+"""Validation: every file of a data set checked before it is needed."""
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from i2ibench.datasets.scenes import SceneFiles, Scenes, read_image, read_instance, read_label
+from i2ibench.datasets.scenes import (
+    SceneFiles,
+    Scenes,
+    check_sizes,
+    read_instance,
+    read_label,
+    verify_image,
+)
 from i2ibench.errors import UserError
 
 
-def find_faults(
-    scenes: Scenes, photos: bool = False, on_scene: Callable[[], None] | None = None
-) -> list[str]:
+def find_faults(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[str]:
     """One message per scene that cannot be used, in the scenes' order.
 
+    Label and instance maps are read in full; of photos the size, checksums and end are checked.
+
     Args:
-        scenes: what to check; label and instance maps are read in full.
-        photos: read the photos in full as well.
+        scenes: what to check.
         on_scene: called after each scene.
     """
 
     def check(files: SceneFiles) -> str | None:
         try:
-            _read_maps(files, scenes, photos)
+            _check(files, scenes)
             return None
         except UserError as error:
             return str(error)
@@ -34,20 +40,21 @@ def find_faults(
 
 
 def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> None:
-    """Read every label and instance map.
+    """Check every file.
 
     Raises:
         UserError: some cannot be used; the first five are named.
     """
-    faults = find_faults(scenes, on_scene=on_scene)
+    faults = find_faults(scenes, on_scene)
     if faults:
         more = f"\n... and {len(faults) - 5} more scenes." if len(faults) > 5 else ""
         raise UserError("\n".join(faults[:5]) + more)
 
 
-def _read_maps(files: SceneFiles, scenes: Scenes, photos: bool) -> None:
-    read_label(files.label, scenes.classes)
+def _check(files: SceneFiles, scenes: Scenes) -> None:
+    sizes = {"label": read_label(files.label, scenes.classes).shape}
     if files.instance is not None:
-        read_instance(files.instance)
-    if photos and files.image is not None:
-        read_image(files.image)
+        sizes["instance"] = read_instance(files.instance).shape
+    if files.image is not None:
+        sizes["image"] = verify_image(files.image)
+    check_sizes(files, sizes)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 Rows = dict[int, NDArray[np.float32]]
@@ -36,6 +35,8 @@ class StyleBank(nn.Module):
 
     def fit(self, rows: Rows) -> None:
         """Cluster each class's rows; a class with fewer rows than K gets one style per row."""
+        from sklearn.cluster import KMeans  # two seconds that no other command should wait
+
         self.centres.zero_()
         self.counts.zero_()
         for label, features in rows.items():

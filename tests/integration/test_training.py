@@ -103,6 +103,13 @@ def test_a_bad_label_stops_before_training(tiny_config, paired_root, tmp_path):
         run(tiny_config, tmp_path / "run")
 
 
+def test_a_truncated_validation_photo_stops_before_training(tiny_config, paired_root, tmp_path):
+    photo = paired_root / "val" / "image" / "s2.png"
+    photo.write_bytes(photo.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"s2\.png is broken"):
+        run(tiny_config, tmp_path / "run")
+
+
 def test_an_unwritable_work_dir_stops_before_training(tiny_config, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
