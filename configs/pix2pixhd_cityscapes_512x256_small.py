@@ -1,14 +1,12 @@
-"""The reduced system that a laptop trains: 512x256, a quarter of the width, no VGG."""
+"""Cityscapes at 512x256 with the small system, which a laptop trains."""
 
-_base_ = "pix2pixhd_cityscapes.py"
+_base_ = [
+    "_base_/systems/pix2pixhd_small.py",
+    "_base_/datasets/cityscapes.py",
+    "_base_/schedules/gan_200_epochs.py",
+    "_base_/runtime.py",
+]
 
-model = dict(
-    generator=dict(base_channels=16, num_downsamplings=3, num_blocks=6),
-    discriminator=dict(num_scales=2, base_channels=32),
-    losses=dict(perceptual=None),
-)
-train_dataloader = dict(
-    dataset=dict(transforms=[dict(type="Resize", width=512, height=256), dict(type="RandomFlip")]),
-    num_workers=2,
-)
-val_dataloader = dict(dataset=dict(transforms=[dict(type="Resize", width=512, height=256)]))
+_size = dict(type="Resize", width=512, height=256)
+train_dataloader = dict(dataset=dict(transforms=[_size, dict(type="RandomFlip")]), num_workers=2)
+val_dataloader = dict(dataset=dict(transforms=[_size]))

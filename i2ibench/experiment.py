@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -48,6 +48,7 @@ def train(config: Config, fresh: bool = False, resume_from: Path | None = None) 
     work_dir = Path(config.work_dir)
     if fresh and is_main_process():
         _move_aside(work_dir)
+    barrier()  # the other processes must not see the checkpoints that are being moved
     checkpoint = resume_from or _newest_of_same_config(config, work_dir)
     runner = build_runner(config, checkpoint)
     try:

@@ -4,7 +4,7 @@ data_root = "data/toystreet"
 data_preprocessor = dict(type="LabelPreprocessor")
 train_dataloader = dict(
     dataset=dict(
-        type="ToyStreet", split="train", num_scenes=300, transforms=[dict(type="RandomFlip")]
+        type="ToyStreet", split="train", num_scenes=250, transforms=[dict(type="RandomFlip")]
     ),
     batch_size=1,
 )
