@@ -24,6 +24,7 @@ from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.hooks.log import TrainingLog
 from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.ops.images import require_multiple
 from i2ibench.progress import Progress
 from i2ibench.registry import HOOKS, METRICS
 from i2ibench.translators.optimizers import build_optimizers
@@ -128,18 +129,37 @@ def check_scenes(dataset: SceneDataset, translator: PairedTranslator) -> None:
         raise UserError("The training data has no photos.")
     if "instance" not in sample and translator.encoder is not None:
         raise UserError("The encoder needs instance maps, and the training data has none.")
-    translator.data_preprocessor(torch.utils.data.default_collate([sample]))
-    height, width = sample["label"].shape[-2:]
-    if height % translator.stride or width % translator.stride:
-        nearest = [
-            max(round(side / translator.stride), 1) * translator.stride for side in (width, height)
-        ]
+    batch = translator.data_preprocessor(torch.utils.data.default_collate([sample]))
+    dry_run(translator, *batch["condition"].shape[-2:])
+
+
+def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
+    """One pass of a scene of the given size through the networks, as shapes without numbers.
+
+    Raises:
+        UserError: a network refuses the size.
+    """
+    channels = translator.data_preprocessor.condition_channels
+    features = translator.encoder.out_channels if translator.encoder is not None else 0
+    try:
+        _on_meta(translator.generator, (1, channels + features, height, width))
+        if translator.encoder is not None:
+            require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
+        if translator.discriminator is not None:
+            _on_meta(translator.discriminator, (1, channels + 3, height, width))
+    except UserError as error:
         raise UserError(
-            f"Training scenes are {width}x{height}, but this generator needs multiples of "
-            f"{translator.stride}; the nearest size is {nearest[0]}x{nearest[1]}. Set it in "
-            "train_dataloader.dataset.transforms, for example "
-            f"dict(type='Resize', width={nearest[0]}, height={nearest[1]})."
-        )
+            f"{error} Set it in train_dataloader.dataset.transforms, for example with "
+            "dict(type='Resize', width=512, height=256)."
+        ) from None
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"The networks refuse scenes of {width}x{height}: {error}") from error
+
+
+def _on_meta(network: torch.nn.Module, shape: tuple[int, ...]) -> None:
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    stand_ins = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    torch.func.functional_call(network, stand_ins, (torch.empty(shape, device="meta"),))
 
 
 def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from i2ibench.layers.blocks import ResidualBlock, down, head, stem, up
 from i2ibench.layers.initialise import normal_
+from i2ibench.ops.images import require_multiple
 from i2ibench.ops.pyramid import pyramid
 from i2ibench.registry import GENERATORS
 
@@ -53,13 +54,9 @@ class CoarseToFineGenerator(nn.Module):
         """The image, B3HW in [-1, 1], for a condition BCHW.
 
         Raises:
-            ValueError: height or width is not a multiple of `stride`.
+            UserError: height or width is not a multiple of `stride`.
         """
-        if condition.shape[-2] % self.stride or condition.shape[-1] % self.stride:
-            raise ValueError(
-                f"The generator needs sides that are multiples of {self.stride}, got "
-                f"{condition.shape[-1]}x{condition.shape[-2]} (width x height)."
-            )
+        require_multiple(condition, self.stride)
         levels = pyramid(condition, len(self.enhancers) + 1)
         features = self.coarse(levels[-1])
         for enhancer, level in zip(self.enhancers, reversed(levels[:-1]), strict=True):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from i2ibench.errors import UserError
+
 
 def to_signed(image: Tensor) -> Tensor:
     """Float image in [-1, 1] from a uint8 one in 0..255, any shape."""
@@ -33,3 +35,18 @@ def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
     rows = torch.arange(height + -height % stride, device=x.device).clamp_(max=height - 1)
     columns = torch.arange(width + -width % stride, device=x.device).clamp_(max=width - 1)
     return x[..., rows, :][..., columns]
+
+
+def require_multiple(x: Tensor, stride: int) -> None:
+    """Refuse a BCHW whose sides `stride` does not divide.
+
+    Raises:
+        UserError: names the size and the nearest legal one.
+    """
+    height, width = x.shape[-2:]
+    if height % stride or width % stride:
+        near_height, near_width = (max(round(s / stride), 1) * stride for s in (height, width))
+        raise UserError(
+            f"Scenes are {width}x{height}, but this generator needs multiples of {stride}; the "
+            f"nearest size is {near_width}x{near_height}."
+        )

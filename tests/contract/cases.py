@@ -9,6 +9,8 @@ IN_CHANNELS = 6
 
 SMALL: dict[str, dict[str, Any]] = {
     "CoarseToFineGenerator": {"base_channels": 4, "num_downsamplings": 2, "num_blocks": 1},
+    "UNetGenerator": {"base_channels": 4, "num_levels": 3, "always_train": False},
+    "RefinementGenerator": {"height": 16, "max_channels": 8},
     "MultiScaleDiscriminator": {"num_scales": 2, "base_channels": 4},
     "PatchDiscriminator": {"base_channels": 4},
     "InstanceEncoder": {"base_channels": 4, "num_downsamplings": 2},

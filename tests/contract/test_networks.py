@@ -40,17 +40,14 @@ def assert_round_trip(build, name, *inputs):
 @generators
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_generator_gives_an_image_of_the_conditions_size(name, batch):
-    network = generator(name)
-    stride = getattr(network, "stride", 1)
-    size = (2 * stride, 3 * stride) if stride > 8 else (16, 24)
-    image = network(torch.randn(batch, IN_CHANNELS, *size))
-    assert image.shape == (batch, 3, *size)
+    image = generator(name).eval()(torch.randn(batch, IN_CHANNELS, 16, 24))
+    assert image.shape == (batch, 3, 16, 24)
     assert image.isfinite().all() and image.abs().max() <= 1
 
 
 @generators
 def test_a_generator_learns_with_every_parameter_and_is_reproducible(name):
-    condition = torch.randn(1, IN_CHANNELS, 32, 64)
+    condition = torch.randn(1, IN_CHANNELS, 16, 32)
     network = generator(name)
     assert_every_parameter_learns(network, network(condition).square().sum())
     torch.testing.assert_close(generator(name)(condition), generator(name)(condition))
@@ -59,7 +56,7 @@ def test_a_generator_learns_with_every_parameter_and_is_reproducible(name):
 
 @generators
 def test_a_generator_does_not_mix_the_images_of_a_batch(name):
-    network, condition = generator(name).eval(), torch.randn(2, IN_CHANNELS, 32, 32)
+    network, condition = generator(name).eval(), torch.randn(2, IN_CHANNELS, 16, 32)
     alone = network(condition[:1])
     torch.testing.assert_close(network(condition)[:1], alone, atol=1e-5, rtol=1e-4)
 

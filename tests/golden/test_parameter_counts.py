@@ -47,5 +47,35 @@ def test_multi_scale_discriminator(options, channels, expected):
     assert count(DISCRIMINATORS, options, in_channels=channels) == expected
 
 
+@pytest.mark.parametrize(
+    ("options", "channels", "expected"),
+    [
+        ({}, 3, 54_413_955),
+        ({}, 1, 54_411_907),
+        ({}, 35, 54_446_723),
+        ({}, 36, 54_447_747),
+        ({"num_levels": 7}, 3, 41_828_995),
+        ({"num_levels": 9}, 3, 66_998_915),
+        ({"num_levels": 10}, 3, 79_583_875),
+        ({"norm_type": "instance"}, 3, 54_409_603),
+    ],
+)
+def test_unet_generator(options, channels, expected):
+    assert count(GENERATORS, {"type": "UNetGenerator", **options}, in_channels=channels) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"height": 256, "out_channels": 27}, 97_875_483),
+        ({"height": 512}, 98_622_851),
+        ({"height": 1024}, 98_674_531),
+    ],
+)
+def test_refinement_generator(options, expected):
+    options = {"type": "RefinementGenerator", **options}
+    assert count(GENERATORS, options, in_channels=20) == expected
+
+
 def test_instance_encoder():
     assert count(ENCODERS, {"type": "InstanceEncoder"}) == 788_803
