@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 
 from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import list_checkpoints
@@ -105,12 +105,35 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
 
 
 def latest_checkpoint(work_dir: Path) -> Path:
-    """The newest checkpoint of a run.
+    """The newest checkpoint of a run; of its last stage that has one, if it has stages.
 
     Raises:
         UserError: there is none.
     """
-    found = list_checkpoints(work_dir)
-    if not found:
-        raise UserError(f"{work_dir} has no checkpoint; train first, or name a checkpoint file.")
+    stages = sorted(work_dir.glob("[0-9]*_*/"), reverse=True)
+    for folder in (*stages, work_dir):
+        found = list_checkpoints(folder)
+        if found:
+            return found[-1]
+    raise UserError(f"{work_dir} has no checkpoint; train first, or name a checkpoint file.")
+
+
+def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | None:
+    """The newest checkpoint of the config's own work directory, or None.
+
+    Raises:
+        UserError: it was trained with another config, and that is not accepted.
+    """
+    found = list_checkpoints(Path(config.work_dir))
+    if not found or accept_changes:
+        return found[-1] if found else None
+    before = json.loads(read_checkpoint(found[-1])["config"])
+    now = json.loads(json.dumps(config.to_dict()))
+    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if changed:
+        raise UserError(
+            f"{config.work_dir} holds a run of another config: {', '.join(changed)} changed since. "
+            "Pass --resume to go on with the new config, --fresh to start anew (the old run is "
+            "moved aside), or --work-dir for another place."
+        )
     return found[-1]

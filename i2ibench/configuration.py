@@ -1,5 +1,6 @@
 """Configs: loading one, checking its keys, and where its run lives."""
 
+import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ KEYS = {
     "hooks": "hooks by name; None switches one off",
     "vis_backends": "where scalars and pictures go",
     "seed": "of everything random",
+    "stages": "changes to the rest of the config by stage name, trained in this order",
     "amp": "None, bf16 or fp16",
     "cudnn_benchmark": "let cuDNN choose its kernels by timing them",
     "work_dir": "where the run writes",
@@ -55,6 +57,31 @@ def load_config(
     _check_keys(config, path)
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs") / path.stem)
     return config
+
+
+def list_stages(config: Config) -> list[Config]:
+    """The configs of a run's stages in order; the config itself if it has none.
+
+    A stage is the config with the stage's changes merged in; its work directory is
+    `<number>_<name>` in the run's.
+
+    Raises:
+        UserError: a stage changes an unknown key.
+    """
+    stages = []
+    for number, (name, changes) in enumerate((config.get("stages") or {}).items(), start=1):
+        stage = copy.deepcopy(config)
+        stage.pop("stages")
+        unknown = [key for key in changes if key not in KEYS or key in ("stages", "work_dir")]
+        if unknown:
+            raise UserError(
+                f"Stage {name!r} changes {unknown[0]!r}, which is no key of a config."
+                f"{near_match(unknown[0], KEYS)}"
+            )
+        stage.merge_from_dict(copy.deepcopy(changes.to_dict()))
+        stage.work_dir = str(Path(config.work_dir) / f"{number}_{name}")
+        stages.append(stage)
+    return stages or [config]
 
 
 def _check_keys(config: Config, path: Path) -> None:

@@ -1,9 +1,8 @@
 """Training runs: the only module that knows mmengine's Runner."""
 
-import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +14,39 @@ from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.checkpoints import build_translator, read_checkpoint
+from i2ibench.checkpoints import (
+    build_translator,
+    latest_checkpoint,
+    load_weights,
+    newest_checkpoint,
+    read_checkpoint,
+)
 from i2ibench.compat import load_checkpoints_safely
-from i2ibench.configuration import prepare_work_dir
+from i2ibench.configuration import list_stages, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
-from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
+from i2ibench.growth import carried_weights, grow
 from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.hooks.log import TrainingLog
 from i2ibench.loaders import build_dataset, build_loader
-from i2ibench.ops.images import require_multiple
-from i2ibench.progress import Progress
+from i2ibench.preflight import check_files, check_scenes
 from i2ibench.registry import HOOKS, METRICS
 from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.paired import PairedTranslator
 
 
-def train(config: Config, fresh: bool = False, resume_from: Path | None = None) -> Path:
-    """Train until the config's last epoch; gives the work directory.
+def train(
+    config: Config, fresh: bool = False, resume: bool = False, resume_from: Path | None = None
+) -> Path:
+    """Train until the config's last epoch, stage by stage; gives the work directory.
 
-    A run whose work directory has checkpoints goes on from the newest.
+    A run whose work directory has checkpoints goes on from the newest; a finished one is left as
+    it is.
 
     Args:
         config: from `load_config`.
         fresh: start anew; what the work directory holds is moved aside, not deleted.
-        resume_from: go on from this checkpoint instead of the newest, and accept that the config
-            has changed since.
+        resume: go on even if the config has changed since.
+        resume_from: the same, from this checkpoint instead of the newest.
 
     Raises:
         UserError: the config, the data or the work directory cannot be used. Nothing has been
@@ -50,19 +56,61 @@ def train(config: Config, fresh: bool = False, resume_from: Path | None = None) 
     if fresh and is_main_process():
         _move_aside(work_dir)
     barrier()  # the other processes must not see the checkpoints that are being moved
-    checkpoint = resume_from or _newest_of_same_config(config, work_dir)
-    runner = build_runner(config, checkpoint)
+    stages = list_stages(config)
+    if len(stages) > 1 and resume_from is not None:
+        raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
+    if len(stages) > 1 and not list_checkpoints(Path(stages[0].work_dir)):
+        _check_stages(stages)
+    before: Path | None = None
+    for stage in stages:
+        checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
+        if checkpoint is None or not _is_finished(stage, checkpoint):
+            _run(build_runner(stage, checkpoint, grow_from=before))
+        before = latest_checkpoint(Path(stage.work_dir))
+    return work_dir
+
+
+def _run(runner: Runner) -> None:
+    """Train, and end the progress display whatever happens."""
     try:
         runner.train()
     finally:
         for hook in runner.hooks:
             if isinstance(hook, TrainingLog):
                 hook.close()
-    return work_dir
 
 
-def build_runner(config: Config, checkpoint: Path | None = None) -> Runner:
+def _check_stages(stages: Sequence[Config]) -> None:
+    """Build what every stage will need, so that no later stage fails after days of training.
+
+    Raises:
+        UserError: a stage cannot be built, or cannot begin with the weights of the one before.
+    """
+    before: dict[str, Any] = {}
+    for stage in stages:
+        dataset = build_dataset(stage.train_dataloader, stage.get("data_root"))
+        build_dataset(stage.val_dataloader, stage.get("data_root"))
+        translator = build_translator(stage, dataset.metainfo)
+        check_scenes(dataset, translator)
+        build_optimizers(translator.networks(), stage.get("optimizers", {}), stage.get("amp"))
+        build_hooks(stage.get("hooks", {}))
+        carried_weights(translator.state_dict(), before)
+        before = translator.state_dict()
+
+
+def _is_finished(config: Config, checkpoint: Path) -> bool:
+    return read_checkpoint(checkpoint)["meta"]["epoch"] >= _train_loop(config)["max_epochs"]
+
+
+def build_runner(
+    config: Config, checkpoint: Path | None = None, grow_from: Path | None = None
+) -> Runner:
     """The Runner of a config with every part built and checked.
+
+    Args:
+        config: of one stage.
+        checkpoint: go on from here.
+        grow_from: without that, begin with the weights of this stage before.
 
     Raises:
         UserError: see `train`.
@@ -81,14 +129,19 @@ def build_runner(config: Config, checkpoint: Path | None = None) -> Runner:
     prepare_work_dir(Path(config.work_dir))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     translator.to(device)
+    optimizers = build_optimizers(
+        translator.networks(), config.get("optimizers", {}), config.get("amp"), device
+    )
+    if checkpoint is not None:
+        load_weights(translator, read_checkpoint(checkpoint)["state_dict"], checkpoint)
+    elif grow_from is not None:
+        grow(translator, optimizers, read_checkpoint(grow_from))
     return Runner(
         model=translator,
         work_dir=config.work_dir,
         train_dataloader=build_loader(datasets["train"], config.train_dataloader, True, seed),
         train_cfg=_train_loop(config),
-        optim_wrapper=build_optimizers(
-            translator.networks(), config.get("optimizers", {}), config.get("amp"), device
-        ),
+        optim_wrapper=optimizers,
         param_scheduler=config.get("param_scheduler"),
         default_hooks=dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
         custom_hooks=build_hooks(config.get("hooks", {})),
@@ -105,61 +158,6 @@ def build_runner(config: Config, checkpoint: Path | None = None) -> Runner:
         cfg=config,
         **_validation(datasets["val"], config),
     )
-
-
-def check_files(datasets: Mapping[str, SceneDataset]) -> None:
-    """Check every file of the data sets.
-
-    Raises:
-        UserError: some are broken or hold wrong ids; they are named.
-    """
-    for name, dataset in datasets.items():
-        with Progress(f"checking {name} files", len(dataset)) as progress:
-            require_faultless(dataset.scenes, progress.advance)
-
-
-def check_scenes(dataset: SceneDataset, translator: PairedTranslator) -> None:
-    """See whether the translator can train on the data set's scenes.
-
-    Raises:
-        UserError: the size does not suit the networks, or photos or instance maps are missing.
-    """
-    sample = dataset[0]
-    if "image" not in sample:
-        raise UserError("The training data has no photos.")
-    if "instance" not in sample and translator.encoder is not None:
-        raise UserError("The encoder needs instance maps, and the training data has none.")
-    batch = translator.data_preprocessor(torch.utils.data.default_collate([sample]))
-    dry_run(translator, *batch["condition"].shape[-2:])
-
-
-def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
-    """One pass of a scene of the given size through the networks, as shapes without numbers.
-
-    Raises:
-        UserError: a network refuses the size.
-    """
-    channels = translator.data_preprocessor.condition_channels
-    features = translator.encoder.out_channels if translator.encoder is not None else 0
-    try:
-        _on_meta(translator.generator, (1, channels + features, height, width))
-        if translator.encoder is not None:
-            require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
-        if translator.discriminator is not None:
-            _on_meta(translator.discriminator, (1, channels + 3, height, width))
-    except UserError as error:
-        raise UserError(
-            f"{error} Set it in train_dataloader.dataset.transforms, for example with "
-            "dict(type='Resize', width=512, height=256)."
-        ) from None
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"The networks refuse scenes of {width}x{height}: {error}") from error
-
-
-def _on_meta(network: torch.nn.Module, shape: tuple[int, ...]) -> None:
-    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    stand_ins = {name: tensor.to("meta") for name, tensor in tensors.items()}
-    torch.func.functional_call(network, stand_ins, (torch.empty(shape, device="meta"),))
 
 
 def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
@@ -205,27 +203,6 @@ def _validation(dataset: SceneDataset, config: Config) -> dict[str, Any]:
     usable = [metric for metric in metrics if not getattr(metric, "unavailable", None)]
     loader = build_loader(dataset, config.val_dataloader, training=False)
     return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
-
-
-def _newest_of_same_config(config: Config, work_dir: Path) -> Path | None:
-    """The run's newest checkpoint.
-
-    Raises:
-        UserError: it was trained with another config.
-    """
-    found = list_checkpoints(work_dir)
-    if not found:
-        return None
-    before = json.loads(read_checkpoint(found[-1])["config"])
-    now = json.loads(json.dumps(config.to_dict()))
-    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if changed:
-        raise UserError(
-            f"{work_dir} holds a run of another config: {', '.join(changed)} changed since. Pass "
-            f"--resume to go on with the new config, --fresh to start anew (the old run is moved "
-            "aside), or --work-dir for another place."
-        )
-    return found[-1]
 
 
 def _move_aside(work_dir: Path) -> None:

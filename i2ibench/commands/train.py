@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 
+from i2ibench.checkpoints import latest_checkpoint
 from i2ibench.commands.arguments import add_config_arguments, config_of
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.errors import UserError
@@ -31,18 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train."""
-    from i2ibench.checkpoints import latest_checkpoint
-
     silence_third_parties()
     if options.fresh and options.resume is not None:
         raise UserError("--fresh starts anew and --resume goes on: give one of them.")
     config = config_of(options)
     if options.amp:
         config.amp = options.amp
-    resume_from = options.resume
-    if resume_from == Path():
-        resume_from = latest_checkpoint(Path(config.work_dir))
+    resume = options.resume is not None
+    path = options.resume if options.resume != Path() else None
     with process_group(options.launcher):
-        work_dir = train(config, fresh=options.fresh, resume_from=resume_from)
+        work_dir = train(config, fresh=options.fresh, resume=resume, resume_from=path)
         if is_main_process():
             print(f"trained: {latest_checkpoint(work_dir)}")

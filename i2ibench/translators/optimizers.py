@@ -1,6 +1,6 @@
 """Optimisers: one per network, each stepping its own parameters only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,14 +23,20 @@ class NetworkOptimizer(OptimWrapper):
 
     Args:
         optimizer: holds the parameters.
+        names: of the parameters, in the optimizer's order.
         precision: None for float32, or bf16 or fp16 for autocast (fp16 with a loss scaler).
         device_type: where the networks are, "cpu" or "cuda".
     """
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, precision: str | None, device_type: str
+        self,
+        optimizer: torch.optim.Optimizer,
+        names: Sequence[str],
+        precision: str | None = None,
+        device_type: str = "cpu",
     ) -> None:
         super().__init__(optimizer)
+        self.names = list(names)
         self.dtype = PRECISIONS[precision] if precision else None
         self.device_type = device_type
         scaled = self.dtype == torch.float16 and device_type == "cuda"
@@ -56,7 +62,11 @@ class NetworkOptimizer(OptimWrapper):
 
     def state_dict(self) -> dict[str, Any]:
         """The optimiser's state and the scaler's."""
-        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "names": self.names,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state."""
@@ -65,7 +75,7 @@ class NetworkOptimizer(OptimWrapper):
 
 
 def build_optimizers(
-    networks: Mapping[str, Iterable[nn.Parameter]],
+    networks: Mapping[str, Mapping[str, nn.Parameter]],
     cfg: Mapping[str, Mapping[str, Any]],
     precision: str | None = None,
     device_type: str = "cpu",
@@ -73,7 +83,7 @@ def build_optimizers(
     """One optimiser per network, by name.
 
     Args:
-        networks: the parameters of each.
+        networks: for each its trained parameters by name.
         cfg: for each name a dict with the `type` of a torch optimiser and its options; entries
             for networks that the model does not have are left out.
         precision: see NetworkOptimizer.
@@ -88,8 +98,8 @@ def build_optimizers(
     for name, parameters in networks.items():
         if name not in cfg:
             raise UserError(f"The config's optimizers name none for the {name}.")
-        optimizer = _build_optimizer(dict(cfg[name]), list(parameters))
-        wrappers[name] = NetworkOptimizer(optimizer, precision, device_type)
+        optimizer = _build_optimizer(dict(cfg[name]), list(parameters.values()))
+        wrappers[name] = NetworkOptimizer(optimizer, list(parameters), precision, device_type)
     return OptimWrapperDict(**wrappers)
 
 

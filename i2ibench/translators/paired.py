@@ -1,6 +1,6 @@
 """The paired translator: the one model and its one training step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from i2ibench.errors import UserError
+from i2ibench.errors import UserError, near_match
 from i2ibench.ops.images import pad_to_multiple, to_uint8
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, LOSSES, TRANSLATORS
 from i2ibench.structures import Batch, Prediction, Scales, Step
@@ -16,7 +16,7 @@ from i2ibench.styles.bank import StyleBank
 
 Config = Mapping[str, Any]
 
-TRAINING_ONLY = ("discriminator", "adversarial", "losses")
+TRAINING_ONLY = ("discriminator", "adversarial", "losses", "frozen")
 """The options, and submodules of the same names, without which a translator still translates."""
 
 
@@ -35,6 +35,7 @@ class PairedTranslator(BaseModel):
         losses: the generator's other losses by name, each a config that may hold a `weight`
             (default 1); None switches one off.
         styles: options of the StyleBank of a translator with an encoder, such as num_styles.
+        frozen: submodules that are not trained, such as "generator.coarse".
 
     Attributes:
         encode_photo: style generated scenes by encoding their photo, which shows the network
@@ -52,6 +53,7 @@ class PairedTranslator(BaseModel):
         adversarial: Config | None = None,
         losses: Mapping[str, Config | None] | None = None,
         styles: Config | None = None,
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         if (discriminator is None) != (adversarial is None):
@@ -71,14 +73,26 @@ class PairedTranslator(BaseModel):
             else None
         )
 
-    def networks(self) -> dict[str, Iterator[nn.Parameter]]:
-        """The parameters of each optimiser's network; the generator's include the encoder's."""
-        trained = {"generator": nn.ModuleList([self.generator])}
-        if self.encoder is not None:
-            trained["generator"].append(self.encoder)
-        if self.discriminator is not None:
-            trained["discriminator"] = self.discriminator
-        return {name: network.parameters() for name, network in trained.items()}
+        for name in frozen:
+            self._freeze(name)
+
+    def networks(self) -> dict[str, dict[str, nn.Parameter]]:
+        """The trained parameters of each optimiser by name; the generator's has the encoder's."""
+        optimizer_of = {
+            "generator": "generator", "encoder": "generator", "discriminator": "discriminator"
+        }  # fmt: skip
+        networks: dict[str, dict[str, nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            optimizer = optimizer_of.get(name.partition(".")[0])
+            if optimizer is not None and parameter.requires_grad:
+                networks.setdefault(optimizer, {})[name] = parameter
+        return networks
+
+    def _freeze(self, name: str) -> None:
+        modules = dict(self.named_modules())
+        if name not in modules:
+            raise UserError(f"There is no submodule {name!r} to freeze.{near_match(name, modules)}")
+        modules[name].requires_grad_(False)
 
     @property
     def stride(self) -> int:

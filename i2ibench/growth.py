@@ -1,0 +1,87 @@
+"""Growth: a stage begins with what the stage before has learnt."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
+
+from i2ibench.errors import UserError
+from i2ibench.translators.optimizers import NetworkOptimizer
+
+
+def grow(translator: nn.Module, optimizers: OptimWrapperDict, saved: Mapping[str, Any]) -> None:
+    """Give the translator the weights, and its optimisers the moments, of the stage before.
+
+    A generator keeps its coarse network and inner enhancers; a new outermost enhancer and its
+    output layers start fresh. Discriminators keep their scale: a new one is added at the finest.
+
+    Args:
+        translator: of the new stage, just built.
+        optimizers: of the new stage, just built.
+        saved: the checkpoint of the stage before.
+
+    Raises:
+        UserError: a part that should be carried over has another shape.
+    """
+    before = saved["state_dict"]
+    own = translator.state_dict()
+    translator.load_state_dict({**own, **carried_weights(own, before)})
+    source = {name: _name_before(name, own, before) for name in own}
+    for kind, optimizer in optimizers.items():
+        if kind in saved["optimizer"]:
+            _carry_moments(optimizer, source, saved["optimizer"][kind])
+
+
+def carried_weights(own: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights that a new stage takes from the state dict of the one before, by own name.
+
+    Raises:
+        UserError: a part that should be carried over has another shape.
+    """
+    source = {name: _name_before(name, own, before) for name in own}
+    carried = {name: before[old] for name, old in source.items() if old and old in before}
+    for name, value in carried.items():
+        if own[name].shape != value.shape:
+            raise UserError(
+                f"{name} has the shape {tuple(own[name].shape)}, but the stage before trains "
+                f"{tuple(value.shape)}. An enhancer halves base_channels; other widths, and the "
+                "encoder's features, must stay."
+            )
+    return carried
+
+
+def _name_before(name: str, own: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
+    """What a weight was called in the stage before; None for one that starts fresh."""
+    if name.startswith("generator.head."):
+        same = _count(r"generator\.enhancers\.(\d+)", own) == _count(
+            r"generator\.enhancers\.(\d+)", before
+        )
+        return name if same else None
+    scale = re.match(r"(discriminator\.scales\.)(\d+)(\..*)", name)
+    if scale:
+        pattern = r"discriminator\.scales\.(\d+)"
+        older = int(scale[2]) - (_count(pattern, own) - _count(pattern, before))
+        return f"{scale[1]}{older}{scale[3]}" if older >= 0 else None
+    return name
+
+
+def _count(pattern: str, names: Mapping[str, Any]) -> int:
+    return len({m[1] for m in (re.match(pattern, name) for name in names) if m})
+
+
+def _carry_moments(
+    optimizer: NetworkOptimizer, source: Mapping[str, str | None], saved: Mapping[str, Any]
+) -> None:
+    """Give the parameters that were trained before their state in that optimiser."""
+    state: dict[int, dict[str, Tensor]] = {}
+    position_before = {name: i for i, name in enumerate(saved["names"])}
+    for position, name in enumerate(optimizer.names):
+        older = position_before.get(source[name] or "")
+        if older is not None and older in saved["optimizer"]["state"]:
+            moments = saved["optimizer"]["state"][older]
+            state[position] = {k: torch.clone(v) for k, v in moments.items()}
+    own = optimizer.optimizer.state_dict()
+    optimizer.optimizer.load_state_dict({**own, "state": state})
