@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from i2ibench.layers.initialise import normal_
+from i2ibench.layers.norms import norm
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.structures import Scales
 
@@ -19,6 +20,9 @@ class PatchDiscriminator(nn.Module):
         num_layers: strided layers; 3 gives patches of 70x70 pixels.
         max_channels: where the doubling stops.
         padding: zero padding of every convolution: 2 in pix2pixHD, 1 in pix2pix.
+        norm_type: "instance" as in pix2pixHD, or "batch" as in pix2pix, whose normalised
+            convolutions then have no bias.
+        zero_bias: biases begin at 0 as in pix2pix, or at torch's default as in pix2pixHD.
     """
 
     def __init__(
@@ -28,6 +32,8 @@ class PatchDiscriminator(nn.Module):
         num_layers: int = 3,
         max_channels: int = 512,
         padding: int = 2,
+        norm_type: str = "instance",
+        zero_bias: bool = False,
     ) -> None:
         super().__init__()
         widths = [min(base_channels * 2**j, max_channels) for j in range(num_layers + 1)]
@@ -36,11 +42,12 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.ModuleList([nn.Sequential(first, leak)])
         for j, (narrow, wide) in enumerate(pairwise(widths), start=1):
             stride = 1 if j == num_layers else 2
-            conv = nn.Conv2d(narrow, wide, kernel_size=4, stride=stride, padding=padding)
-            self.layers.append(nn.Sequential(conv, nn.InstanceNorm2d(wide), leak))
+            biased = norm_type != "batch"
+            conv = nn.Conv2d(narrow, wide, 4, stride, padding=padding, bias=biased)
+            self.layers.append(nn.Sequential(conv, norm(norm_type, wide), leak))
         scores = nn.Conv2d(widths[-1], 1, kernel_size=4, stride=1, padding=padding)
         self.layers.append(nn.Sequential(scores))
-        normal_(self)
+        normal_(self, zero_bias=zero_bias)
 
     def forward(self, x: Tensor) -> Scales:
         """One scale: the activations of all layers, the scores B1HW last, for BCHW."""

@@ -17,6 +17,7 @@ class InstanceEncoder(nn.Module):
         in_channels: channels of the photo.
         base_channels: width of the first layer.
         num_downsamplings: strided convolutions, mirrored by as many transposed ones.
+        num_styles: K of the style bank that is clustered from these numbers; 10 in the paper.
     """
 
     def __init__(
@@ -25,9 +26,11 @@ class InstanceEncoder(nn.Module):
         in_channels: int = 3,
         base_channels: int = 16,
         num_downsamplings: int = 4,
+        num_styles: int = 10,
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
+        self.num_styles = num_styles
         self.stride = 2**num_downsamplings
         widths = [base_channels * 2**level for level in range(num_downsamplings + 1)]
         layers = stem(in_channels, base_channels)

@@ -58,8 +58,7 @@ class UNetGenerator(nn.Module):
                 if not outermost
                 else _out(below, out_channels)
             )
-        normal_(self)
-        _zero_biases(self)
+        normal_(self, zero_bias=True)
 
     def forward(self, condition: Tensor) -> Tensor:
         """The image, B3HW in [-1, 1], for a condition BCHW.
@@ -94,10 +93,3 @@ def _up(
 def _out(in_channels: int, out_channels: int) -> nn.Sequential:
     conv = nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1)
     return nn.Sequential(nn.ReLU(), conv, nn.Tanh())
-
-
-def _zero_biases(network: nn.Module) -> None:
-    """pix2pix zeroes the biases that pix2pixHD leaves at torch's default."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
-            nn.init.zeros_(layer.bias)

@@ -34,7 +34,8 @@ class PairedTranslator(BaseModel):
         adversarial: config of the adversarial loss; needed with a discriminator.
         losses: the generator's other losses by name, each a config that may hold a `weight`
             (default 1); None switches one off.
-        styles: options of the StyleBank of a translator with an encoder, such as num_styles.
+        discriminator_first: update D before G, and judge the generator's update by the new D, as
+            pix2pix does; pix2pixHD updates G first.
         frozen: submodules that are not trained, such as "generator.coarse".
 
     Attributes:
@@ -52,7 +53,7 @@ class PairedTranslator(BaseModel):
         encoder: Config | None = None,
         adversarial: Config | None = None,
         losses: Mapping[str, Config | None] | None = None,
-        styles: Config | None = None,
+        discriminator_first: bool = False,
         frozen: Sequence[str] = (),
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
@@ -68,10 +69,11 @@ class PairedTranslator(BaseModel):
         self.adversarial = LOSSES.build(adversarial) if adversarial else None
         self.losses, self.weights = _build_losses(losses or {})
         self.style_bank = (
-            StyleBank(data_preprocessor.num_classes, features, **(styles or {}))
-            if features
+            StyleBank(data_preprocessor.num_classes, features, self.encoder.num_styles)
+            if self.encoder is not None
             else None
         )
+        self.discriminator_first = discriminator_first
 
         for name in frozen:
             self._freeze(name)
@@ -101,25 +103,44 @@ class PairedTranslator(BaseModel):
         return max(getattr(self.generator, "stride", 1), encoder)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """Update generator and encoder, then the discriminator, from one forward pass.
-
-        Both losses are those of the weights before the step, as in the released code.
+        """Update the generator with its encoder and the discriminator, in the configured order.
 
         Returns:
             every loss unweighted, detached, by name; "D/..." are the discriminator's.
         """
         batch = self.data_preprocessor(data, training=True)
-        generator = optim_wrapper["generator"]
-        with generator.autocast():
+        update = self._discriminator_then_generator
+        if not self.discriminator_first:
+            update = self._both_from_one_pass
+        logs = update(batch, optim_wrapper)
+        return {name: value.detach() for name, value in logs.items()}
+
+    def _both_from_one_pass(self, batch: Batch, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
+        """G, then D, by the losses of the weights before the step, as pix2pixHD's code does."""
+        with optimizers["generator"].autocast():
             step = self.forward_step(batch)
             total, logs = self.generator_loss(step)
-            if self.discriminator is not None:
-                on_real, on_fake = self.discriminator_loss(step)
-        generator.update(total, retain_graph=self.discriminator is not None)
-        if self.discriminator is not None:
-            optim_wrapper["discriminator"].update(on_real + on_fake)
-            logs |= {"D/real": on_real, "D/fake": on_fake}
-        return {name: value.detach() for name, value in logs.items()}
+            judged = self.discriminator_loss(step)
+        optimizers["generator"].update(total, retain_graph=bool(judged))
+        if judged:
+            optimizers["discriminator"].update(torch.stack(list(judged.values())).sum())
+        return logs | judged
+
+    def _discriminator_then_generator(
+        self, batch: Batch, optimizers: OptimWrapperDict
+    ) -> dict[str, Tensor]:
+        """D by the current fake, then G by what the new D says of the same fake (pix2pix)."""
+        with optimizers["generator"].autocast():
+            step = self.forward_step(batch)
+            judged = self.discriminator_loss(step)
+        if judged:
+            loss = torch.stack(list(judged.values())).sum()
+            optimizers["discriminator"].update(loss, retain_graph=True)
+        with optimizers["generator"].autocast():
+            step = self._step(step.condition, step.fake, step.real)
+            total, logs = self.generator_loss(step)
+        optimizers["generator"].update(total)
+        return logs | judged
 
     def forward_step(self, batch: Batch) -> Step:
         """One pass of every network over a training batch."""
@@ -127,7 +148,9 @@ class PairedTranslator(BaseModel):
         features = None
         if self.encoder is not None:
             features = self.encoder(real, batch["instance"])
-        fake = self.forward(condition, features)
+        return self._step(condition, self.forward(condition, features), real)
+
+    def _step(self, condition: Tensor, fake: Tensor, real: Tensor) -> Step:
         if self.discriminator is None:
             return Step(condition, fake, real)
         return Step(
@@ -151,14 +174,16 @@ class PairedTranslator(BaseModel):
             total = total + logs["G/adversarial"]
         return total, logs
 
-    def discriminator_loss(self, step: Step) -> tuple[Tensor, Tensor]:
-        """The discriminator's losses on photos and on fakes.
+    def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
+        """The discriminator's losses on photos and on fakes; nothing without a discriminator.
 
         Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
         with the generator's loss, costs nothing here.
         """
-        assert self.adversarial is not None
-        return self.adversarial.discriminator(step.real_scales, step.fake_scales)
+        if self.adversarial is None:
+            return {}
+        on_real, on_fake = self.adversarial.discriminator(step.real_scales, step.fake_scales)
+        return {"D/real": on_real, "D/fake": on_fake}
 
     def _judge(self, condition: Tensor, image: Tensor) -> Scales:
         assert self.discriminator is not None

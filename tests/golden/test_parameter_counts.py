@@ -77,5 +77,13 @@ def test_refinement_generator(options, expected):
     assert count(GENERATORS, options, in_channels=20) == expected
 
 
+@pytest.mark.parametrize(
+    ("channels", "expected"), [(6, 2_768_705), (38, 2_801_473), (39, 2_802_497)]
+)
+def test_pix2pix_patch_discriminator(channels, expected):
+    options = {"type": "PatchDiscriminator", "padding": 1, "norm_type": "batch"}
+    assert count(DISCRIMINATORS, options, in_channels=channels) == expected
+
+
 def test_instance_encoder():
     assert count(ENCODERS, {"type": "InstanceEncoder"}) == 788_803

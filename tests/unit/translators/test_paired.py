@@ -171,3 +171,28 @@ def test_bf16_steps_stay_close_to_float32():
     )
     for name, value in half.train_step(batch, wrappers).items():
         torch.testing.assert_close(value.float(), losses[name], rtol=0.05, atol=0.02)
+
+
+def test_with_the_discriminator_first_the_generator_meets_the_new_discriminator():
+    """pix2pix's order, written out with two separate updates."""
+    changes = dict(discriminator_first=True, encoder=None)
+    model, reference, batch = translator(**changes), translator(**changes), data()
+    model.train_step(batch, optimizers(model))
+    own = optimizers(reference)
+    step = reference.forward_step(reference.data_preprocessor(batch))
+    losses = reference.discriminator_loss(step)
+    own["discriminator"].update(sum(losses.values()))
+    step = reference.forward_step(reference.data_preprocessor(batch))
+    own["generator"].update(reference.generator_loss(step)[0])
+    for one, two in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-4)
+
+
+def test_frozen_parts_have_no_optimizer_and_no_gradient():
+    model = translator(frozen=["generator.coarse"])
+    before = weights(model.generator.coarse)
+    model.train_step(data(), optimizers(model))
+    assert torch.equal(weights(model.generator.coarse), before)
+    assert all(p.grad is None for p in model.generator.coarse.parameters())
+    with pytest.raises(UserError, match="Did you mean 'encoder'"):
+        translator(frozen=["encodr"])

@@ -1,0 +1,10 @@
+"""Adam at 2e-4, from the 101st of 200 epochs on linearly down, as pix2pix's code does."""
+
+optimizers = dict(
+    generator=dict(type="Adam", lr=2e-4, betas=(0.5, 0.999), fused=True),
+    discriminator=dict(type="Adam", lr=2e-4, betas=(0.5, 0.999), fused=True),
+)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=99, end=201),
+]
+train_cfg = dict(max_epochs=200, val_interval=10)
