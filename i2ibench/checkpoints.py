@@ -1,7 +1,7 @@
 """Checkpoints as others use them: opened without executing anything in them."""
 
 import json
-import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UserError: missing, broken, unsafe, or written by something else.
     """
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise UserError(f"There is no checkpoint at {path}.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name the checkpoint file in it.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # whatever a foreign file makes the unpickler raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path} cannot be read as a checkpoint: {reason}") from None
-    if not isinstance(saved, dict) or "config" not in saved or "state_dict" not in saved:
-        raise UserError(f"{path} is no i2ibench checkpoint: it has no config and state_dict.")
+    keys = {"config": str, "meta": dict, "state_dict": dict}
+    if not isinstance(saved, dict) or not all(isinstance(saved.get(k), t) for k, t in keys.items()):
+        raise UserError(f"{path} is no i2ibench checkpoint: it lacks config, meta or state_dict.")
     return saved
 
 
@@ -104,18 +105,26 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
     translator.load_state_dict(state)
 
 
+def newest_of_run(work_dir: Path) -> Path | None:
+    """The newest checkpoint of a run; of its last stage that has one, if it has stages."""
+    stages = sorted(p for p in work_dir.glob("*_*/") if re.fullmatch(r"\d{1,3}_\w+", p.name))
+    for folder in (*reversed(stages), work_dir):
+        found = list_checkpoints(folder)
+        if found:
+            return found[-1]
+    return None
+
+
 def latest_checkpoint(work_dir: Path) -> Path:
-    """The newest checkpoint of a run; of its last stage that has one, if it has stages.
+    """The newest checkpoint of a run.
 
     Raises:
         UserError: there is none.
     """
-    stages = sorted(work_dir.glob("[0-9]*_*/"), reverse=True)
-    for folder in (*stages, work_dir):
-        found = list_checkpoints(folder)
-        if found:
-            return found[-1]
-    raise UserError(f"{work_dir} has no checkpoint; train first, or name a checkpoint file.")
+    found = newest_of_run(work_dir)
+    if found is None:
+        raise UserError(f"{work_dir} has no checkpoint; train first, or name a checkpoint file.")
+    return found
 
 
 def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | None:
@@ -127,8 +136,8 @@ def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | No
     found = list_checkpoints(Path(config.work_dir))
     if not found or accept_changes:
         return found[-1] if found else None
-    before = json.loads(read_checkpoint(found[-1])["config"])
-    now = json.loads(json.dumps(config.to_dict()))
+    before = _comparable(json.loads(read_checkpoint(found[-1])["config"]))
+    now = _comparable(json.loads(json.dumps(config.to_dict())))
     changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if changed:
         raise UserError(
@@ -137,3 +146,11 @@ def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | No
             "moved aside), or --work-dir for another place."
         )
     return found[-1]
+
+
+def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without what does not change the numbers: places, logs and worker counts."""
+    kept = {k: v for k, v in config.items() if k not in ("work_dir", "vis_backends")}
+    for loader in ("train_dataloader", "val_dataloader"):
+        kept[loader] = {k: v for k, v in config[loader].items() if k != "num_workers"}
+    return kept

@@ -24,12 +24,18 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    except (UserError, OSError) as error:
+        print(f"error: {_without_trace(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+
+
+def _without_trace(message: str) -> str:
+    """The message alone: a data-loader worker passes an error on with its whole traceback."""
+    _, found, cause = message.rpartition("UserError: ")
+    return cause.strip() if found and "Original Traceback" in message else message
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

@@ -31,6 +31,12 @@ KEYS = {
 }
 """Every top-level key a config may have, and what it holds."""
 
+DICTS = (
+    "model", "data_preprocessor", "train_dataloader", "val_dataloader", "evaluator", "optimizers",
+    "train_cfg", "hooks", "stages",
+)  # fmt: skip
+LISTS = ("param_scheduler", "vis_backends")
+
 REQUIRED = ("model", "data_preprocessor", "train_dataloader", "val_dataloader")
 
 
@@ -52,8 +58,9 @@ def load_config(
     try:
         config = Config.fromfile(path, import_custom_modules=True)
         config.merge_from_dict(dict(overrides or {}))
-    except (SyntaxError, KeyError, TypeError, FileNotFoundError, NameError) as error:
-        raise UserError(f"The config {path} cannot be loaded: {error}") from error
+    except Exception as error:  # a config is the user's own program and may raise anything
+        kind = type(error).__name__
+        raise UserError(f"The config {path} cannot be loaded: {kind}: {error}") from error
     _check_keys(config, path)
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs") / path.stem)
     return config
@@ -95,6 +102,18 @@ def _check_keys(config: Config, path: Path) -> None:
     for key in REQUIRED:
         if key not in config:
             raise UserError(f"{path} lacks {key!r}: {KEYS[key]}.")
+    for key, value in config.items():
+        _check_kind(key, value, path)
+    seed = config.get("seed", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"{path}: 'seed' is an integer from 0 to 2^32 - 1, not {seed!r}.")
+
+
+def _check_kind(key: str, value: Any, path: Path) -> None:
+    kind = Mapping if key in DICTS else list if key in LISTS else object
+    if not isinstance(value, kind):
+        word = "list" if key in LISTS else "dict"
+        raise UserError(f"{path}: {key!r} is a {word} ({KEYS[key]}), not {value!r}.")
 
 
 def _similar_config(path: Path) -> str:
@@ -103,15 +122,17 @@ def _similar_config(path: Path) -> str:
 
 
 def prepare_work_dir(work_dir: Path) -> None:
-    """Make the folder.
+    """Make the folder that a command writes to.
 
     Raises:
         UserError: it cannot be made or written.
     """
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
+        for left in work_dir.glob(".*.tmp"):  # of writes that were killed
+            left.unlink()
         probe = work_dir / f".writable.{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"The work directory {work_dir} cannot be written: {error}") from None
+        raise UserError(f"The folder {work_dir} cannot be written: {error}") from None

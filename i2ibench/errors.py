@@ -12,6 +12,10 @@ class UserError(ValueError):
     """
 
 
+class MissingWeightsError(UserError):
+    """Pretrained weights that are not on this machine: what needs them cannot be computed."""
+
+
 def near_match(name: str, known: Iterable[str]) -> str:
     """The sentence " Did you mean 'X'?" for the known name closest to `name`, or nothing."""
     names = sorted(known)

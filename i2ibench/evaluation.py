@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from mmengine.config import Config
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.experiment import build_metrics
 from i2ibench.files import write_picture, write_text
 from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.progress import track
 from i2ibench.provenance import commit, sha256, versions
 from i2ibench.structures import Prediction
@@ -78,17 +79,9 @@ def list_systems(opened: OpenedCheckpoint) -> dict[str, Predict]:
     if translator.encoder is None:
         return {"translated": translator.predict, ORACLE: photos_as_predictions}
 
-    def sampled(data: Any) -> list[Prediction]:
-        translator.encode_photo = False
-        return translator.predict(data)
-
-    def encoded(data: Any) -> list[Prediction]:
-        translator.encode_photo = True
-        return translator.predict(data)
-
     return {
-        "translated, styles sampled": sampled,
-        "translated, styles read from the photo": encoded,
+        "translated, styles sampled": translator.predict,
+        "translated, styles read from the photo": partial(translator.predict, encode_photo=True),
         ORACLE: photos_as_predictions,
     }
 
@@ -141,7 +134,7 @@ def _protocol(config: Config) -> dict[str, Any]:
         "metrics": config.get("evaluator", Config()).to_dict(),
         "pictures": "uint8 RGB, rounded, PNG",
         "void": "left out",
-        "absent_classes": "left out of the mean",
+        "absent_classes": "left out of the mean if neither true nor predicted",
     }
 
 

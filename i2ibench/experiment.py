@@ -16,9 +16,9 @@ from mmengine.runner import Runner
 
 from i2ibench.checkpoints import (
     build_translator,
-    latest_checkpoint,
     load_weights,
     newest_checkpoint,
+    newest_of_run,
     read_checkpoint,
 )
 from i2ibench.compat import load_checkpoints_safely
@@ -29,8 +29,11 @@ from i2ibench.growth import carried_weights, grow
 from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.hooks.log import TrainingLog
 from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.metrics.evaluator import build_metrics
+from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
-from i2ibench.registry import HOOKS, METRICS
+from i2ibench.progress import say
+from i2ibench.registry import HOOKS
 from i2ibench.translators.optimizers import build_optimizers
 
 
@@ -53,20 +56,20 @@ def train(
             trained then.
     """
     work_dir = Path(config.work_dir)
+    stages = list_stages(config)
+    if fresh or not any(list_checkpoints(Path(stage.work_dir)) for stage in stages):
+        check_stages(stages)
     if fresh and is_main_process():
         _move_aside(work_dir)
     barrier()  # the other processes must not see the checkpoints that are being moved
-    stages = list_stages(config)
     if len(stages) > 1 and resume_from is not None:
         raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
-    if len(stages) > 1 and not list_checkpoints(Path(stages[0].work_dir)):
-        _check_stages(stages)
     before: Path | None = None
     for stage in stages:
         checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
         if checkpoint is None or not _is_finished(stage, checkpoint):
             _run(build_runner(stage, checkpoint, grow_from=before))
-        before = latest_checkpoint(Path(stage.work_dir))
+        before = newest_of_run(Path(stage.work_dir))
     return work_dir
 
 
@@ -80,26 +83,30 @@ def _run(runner: Runner) -> None:
                 hook.close()
 
 
-def _check_stages(stages: Sequence[Config]) -> None:
+def check_stages(stages: Sequence[Config]) -> None:
     """Build what every stage will need, so that no later stage fails after days of training.
 
     Raises:
         UserError: a stage cannot be built, or cannot begin with the weights of the one before.
     """
     before: dict[str, Any] = {}
-    for stage in stages:
-        dataset = build_dataset(stage.train_dataloader, stage.get("data_root"))
-        build_dataset(stage.val_dataloader, stage.get("data_root"))
-        translator = build_translator(stage, dataset.metainfo)
-        check_scenes(dataset, translator)
+    for number, stage in enumerate(stages):
+        datasets = _build_datasets(stage)
+        translator = build_translator(stage, datasets["train"].metainfo)
+        if number == 0 and is_main_process():
+            check_files(datasets)
+        check_scenes(datasets, translator, stage)
+        train_loop(stage)
+        check_mmengines_parts(stage)
         build_optimizers(translator.networks(), stage.get("optimizers", {}), stage.get("amp"))
         build_hooks(stage.get("hooks", {}))
+        build_metrics(stage.get("evaluator", {}), datasets["val"].metainfo)
         carried_weights(translator.state_dict(), before)
         before = translator.state_dict()
 
 
 def _is_finished(config: Config, checkpoint: Path) -> bool:
-    return read_checkpoint(checkpoint)["meta"]["epoch"] >= _train_loop(config)["max_epochs"]
+    return read_checkpoint(checkpoint)["meta"]["epoch"] >= train_loop(config)["max_epochs"]
 
 
 def build_runner(
@@ -118,14 +125,8 @@ def build_runner(
     load_checkpoints_safely()
     seed = config.get("seed", 0)
     seed_everything(seed)
-    datasets = {
-        name: build_dataset(config[f"{name}_dataloader"], config.get("data_root"), seed)
-        for name in ("train", "val")
-    }
+    datasets = _build_datasets(config)
     translator = build_translator(config, datasets["train"].metainfo)
-    if checkpoint is None and is_main_process():
-        check_files(datasets)
-    check_scenes(datasets["train"], translator)
     prepare_work_dir(Path(config.work_dir))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     translator.to(device)
@@ -140,7 +141,7 @@ def build_runner(
         model=translator,
         work_dir=config.work_dir,
         train_dataloader=build_loader(datasets["train"], config.train_dataloader, True, seed),
-        train_cfg=_train_loop(config),
+        train_cfg=train_loop(config),
         optim_wrapper=optimizers,
         param_scheduler=config.get("param_scheduler"),
         default_hooks=dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
@@ -160,6 +161,14 @@ def build_runner(
     )
 
 
+def _build_datasets(config: Config) -> dict[str, SceneDataset]:
+    seed = config.get("seed", 0)
+    return {
+        name: build_dataset(config[f"{name}_dataloader"], config.get("data_root"), seed)
+        for name in ("train", "val")
+    }
+
+
 def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
     """The hooks of a config, those set to None left out.
 
@@ -169,23 +178,6 @@ def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
     return [HOOKS.build(options) for options in cfg.values() if options is not None]
 
 
-def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics of a config by name, those set to None left out.
-
-    A metric that asks for the data set's classes gets them.
-
-    Raises:
-        UserError: an unknown metric or option.
-    """
-    metrics = {}
-    for name, options in cfg.items():
-        if options is not None:
-            asked = METRICS.parameters(options["type"])
-            known = {key: value for key, value in metainfo.items() if key in asked}
-            metrics[name] = METRICS.build(options, **known)
-    return metrics
-
-
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch."""
     random.seed(seed)
@@ -193,14 +185,14 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _train_loop(config: Config) -> dict[str, Any]:
-    return {"type": "EpochBasedTrainLoop", **config.get("train_cfg", {"max_epochs": 1})}
-
-
 def _validation(dataset: SceneDataset, config: Config) -> dict[str, Any]:
     """The Runner's validation arguments: only metrics whose weights are at hand."""
-    metrics = build_metrics(config.get("evaluator", {}), dataset.metainfo).values()
-    usable = [metric for metric in metrics if not getattr(metric, "unavailable", None)]
+    metrics = build_metrics(config.get("evaluator", {}), dataset.metainfo)
+    for name, metric in metrics.items():
+        metric.collect_dir = str(Path(config.work_dir) / ".collected")
+        if metric.unavailable and is_main_process():
+            say(f"validation goes without {name}: {metric.unavailable}")
+    usable = [metric for metric in metrics.values() if not metric.unavailable]
     loader = build_loader(dataset, config.val_dataloader, training=False)
     return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
 

@@ -21,7 +21,7 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     Raises:
         UserError: the data is not there, or the config is wrong.
     """
-    _check(cfg)
+    check_loader(cfg)
     options = dict(cfg["dataset"])
     derived: dict[str, Any] = {} if "root" in options or data_root is None else {"root": data_root}
     return DATASETS.build({"seed": seed, **options}, **derived)
@@ -59,15 +59,26 @@ def build_loader(
         drop_last=training,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
+        # Otherwise every epoch draws from torch's own generator, and a resumed run differs.
+        generator=torch.Generator().manual_seed(seed),
     )
 
 
-def _check(cfg: Mapping[str, Any]) -> None:
+def check_loader(cfg: Mapping[str, Any]) -> None:
+    """Refuse a loader's config with an unknown option or an impossible number.
+
+    Raises:
+        UserError: names the option and its value.
+    """
     for option in cfg:
         if option not in OPTIONS:
             raise UserError(
                 f"A data loader has no option {option!r}.{near_match(option, OPTIONS)} "
                 f"Options: {', '.join(OPTIONS)}."
             )
-    if "dataset" not in cfg:
-        raise UserError("A data loader needs a 'dataset'.")
+    if not isinstance(cfg.get("dataset"), Mapping):
+        raise UserError(f"A data loader needs a 'dataset' with a type, got {cfg.get('dataset')!r}.")
+    for option, least in (("batch_size", 1), ("num_workers", 0)):
+        value = cfg.get(option, least)
+        if not isinstance(value, int) or value < least:
+            raise UserError(f"{option} is an integer from {least} on, not {value!r}.")

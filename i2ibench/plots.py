@@ -2,8 +2,10 @@
 
 import io
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,29 +24,51 @@ def read_scalars(work_dir: Path) -> Series:
     """Everything the run's local logs hold, in order; a later log replaces what it repeats."""
     values: dict[str, dict[int, float]] = {}
     for path in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in path.read_text().splitlines():
-            record = json.loads(line)
+        for record in _records(path):
             step = record.pop("step")
             for name, value in record.items():
                 values.setdefault(name, {})[step] = value
     return {name: sorted(pairs.items()) for name, pairs in values.items()}
 
 
-def curve_plot(series: Series) -> list[bytes]:
-    """One PNG with a panel each for generator, discriminator and validation; none without logs."""
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log; a run that was killed may have left its last one unfinished."""
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def run_curves(work_dir: Path) -> dict[str, bytes]:
+    """A PNG of the run's curves by stage name; one without a name if it has no stages."""
+    folders = {path.name: path for path in sorted(work_dir.glob("[0-9]*_*/")) if stage_name(path)}
+    plots = {name: curve_plot(read_scalars(path)) for name, path in folders.items()}
+    plots = plots or {"": curve_plot(read_scalars(work_dir))}
+    return {name: plot for name, plot in plots.items() if plot}
+
+
+def stage_name(path: Path) -> str:
+    """The stage that a folder of a run belongs to; nothing for the folder of a log."""
+    match = re.fullmatch(r"\d{1,3}_(\w+)", path.name)
+    return match[1] if match else ""
+
+
+def curve_plot(series: Series) -> bytes:
+    """A PNG with a panel each for generator, discriminator and validation; empty without logs."""
     panels = [
         (title, {n: pairs for n, pairs in series.items() if belongs(n)})
         for title, belongs in PANELS
     ]
     panels = [(title, chosen) for title, chosen in panels if chosen]
     if not panels:
-        return []
+        return b""
     figure = Figure(figsize=(4.2 * len(panels), 3), dpi=110, layout="constrained")
     for number, (title, chosen) in enumerate(panels, start=1):
         _draw(figure.add_subplot(1, len(panels), number), title, chosen)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    return [buffer.getvalue()]
+    return buffer.getvalue()
 
 
 def _draw(axes: Axes, title: str, chosen: Mapping[str, list[tuple[int, float]]]) -> None:

@@ -87,6 +87,11 @@ class Progress:
         return timedelta(seconds=round(remaining))
 
 
+def say(text: str) -> None:
+    """Print a line beside the progress displays."""
+    Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
+
+
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
     """The items one by one, with progress."""
     if total is None:

@@ -30,10 +30,11 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """The git commit of the code, "+changes" if files differ from it, or "unknown"."""
     folder = Path(__file__).parent
+    if _git(folder, "rev-parse", "--show-toplevel") != str(folder.parent.resolve()):
+        return "unknown"  # installed somewhere, perhaps inside a repository of the user's own
     head = _git(folder, "rev-parse", "HEAD")
-    if not head:
-        return "unknown"
-    return f"{head}+changes" if _git(folder, "status", "--porcelain", "-uno") else head
+    changed = _git(folder, "status", "--porcelain", "--", ":/i2ibench", ":/plugins")
+    return f"{head}+changes" if changed else head
 
 
 def devices() -> list[str]:

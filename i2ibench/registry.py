@@ -1,7 +1,7 @@
 """The registries: one per kind of part, with errors that say what exists."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +33,8 @@ class Registry(MMEngineRegistry):
         Raises:
             UserError: unknown type, unknown or missing option, or a value the part refuses.
         """
+        if not isinstance(cfg, Mapping):
+            raise UserError(f"A {self.name} is a dict with a 'type', not {cfg!r}.")
         options = dict(cfg)
         if "type" not in options:
             raise UserError(f"A {self.name} needs a 'type'; known: {self._listing()}.")
@@ -41,7 +43,12 @@ class Registry(MMEngineRegistry):
         for name in derived.keys() & options.keys():
             raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
         check_options(part, {**derived, **options})
-        return part(**derived, **options)
+        try:
+            return part(**derived, **options)
+        except UserError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise UserError(f"The {self.name} {kind} refuses its options: {error}") from error
 
     def find(self, name: str) -> Callable[..., Any]:
         """The part registered as `name`.
@@ -79,9 +86,18 @@ class Registry(MMEngineRegistry):
 
 
 def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The options of a part's constructor by name; `*args` and `**kwargs` are none."""
-    parameters = inspect.signature(part).parameters
+    """The options of a part's constructor by name.
+
+    A constructor that passes `**kwargs` on has its base classes' options too.
+    """
     open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = dict(inspect.signature(part).parameters)
+    if isinstance(part, type) and any(p.kind in open_ended for p in parameters.values()):
+        for base in part.__mro__[1:]:
+            own = vars(base).get("__init__")
+            if inspect.isfunction(own):
+                parameters = {**inspect.signature(own).parameters, **parameters}
+        parameters.pop("self", None)
     return {name: p for name, p in parameters.items() if p.kind not in open_ended}
 
 
@@ -91,17 +107,25 @@ def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
     Raises:
         UserError: names the part, the option and the near match.
     """
-    name = getattr(part, "__name__", str(part))
-    parameters = options_of(part)
-    for option in options:
-        if option not in parameters:
-            raise UserError(
-                f"{name} has no option {option!r}.{near_match(option, parameters)} "
-                f"Options: {', '.join(parameters) or 'none'}."
-            )
-    for option, parameter in parameters.items():
+    check_names(part, options)
+    for option, parameter in options_of(part).items():
         if parameter.default is parameter.empty and option not in options:
-            raise UserError(f"{name} needs the option {option!r}.")
+            raise UserError(f"{getattr(part, '__name__', part)} needs the option {option!r}.")
+
+
+def check_names(part: Callable[..., Any], options: Iterable[str]) -> None:
+    """Refuse options that the constructor of `part` does not have.
+
+    Raises:
+        UserError: names the part, the option and the near match.
+    """
+    known = options_of(part)
+    for option in options:
+        if option not in known:
+            raise UserError(
+                f"{getattr(part, '__name__', part)} has no option {option!r}."
+                f"{near_match(option, known)} Options: {', '.join(known) or 'none'}."
+            )
 
 
 def _core(name: str, package: str) -> Registry:

@@ -17,14 +17,14 @@ from PIL import Image
 from i2ibench.datasets.scenes import SceneFiles, read_label
 from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset
-from i2ibench.plots import curve_plot, read_scalars
+from i2ibench.plots import run_curves
 
 SHOWN_SCENES = 8
 
 DESCRIPTIONS = {
     "seg/pixel_acc": "pixel accuracy",
     "seg/miou": "mean IoU",
-    "seg/classes_present": "classes present",
+    "seg/classes_counted": "classes counted",
     "fid/fid": "FID",
     "fid/n": "scenes in FID",
     "fid": "FID",
@@ -57,7 +57,7 @@ def write_report(output_dir: Path, work_dir: Path, config: Config) -> Path:
         missing=not_computed(results),
         scenes=list(_scene_rows(dataset, output_dir, results)),
         columns=["label map", *results["images"]],
-        curves=[_data_uri(picture) for picture in curve_plot(read_scalars(work_dir))],
+        curves={name: _data_uri(plot) for name, plot in run_curves(work_dir).items()},
         config=json.dumps(results["config"], indent=2),
         protocol=json.dumps(results["protocol"], indent=2),
     )

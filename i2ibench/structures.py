@@ -26,8 +26,8 @@ class Batch(TypedDict):
 
     names: list[str]
     condition: Tensor  # float BCHW
-    label: Tensor  # int64 B1HW
-    instance: NotRequired[Tensor]  # int64 B1HW
+    label: Tensor  # uint8 B1HW
+    instance: NotRequired[Tensor]  # int32 B1HW
     real: NotRequired[Tensor]  # float B3HW in [-1, 1]
 
 

@@ -1,19 +1,21 @@
 """Translating folders of label maps with a checkpoint."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.configuration import prepare_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.paired_folder import files_by_name, pair_by_name
 from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
-from i2ibench.progress import track
+from i2ibench.progress import Progress, track
 from i2ibench.provenance import sha256
 
 _CITYSCAPES_LABEL = "_gtFine_labelIds.png"
@@ -24,37 +26,43 @@ def translate(
     input_dir: Path,
     output_dir: Path,
     size: tuple[int, int] | None = None,
+    encode_photo: bool = False,
 ) -> list[Path]:
     """Translate every label map of a folder; gives the pictures, each of its label map's size.
 
-    Pictures that an earlier, interrupted call made with the same checkpoint and settings stay.
+    Pictures that an earlier, interrupted call made from the same files with the same checkpoint
+    and settings stay.
 
     Args:
         opened: the checkpoint.
         input_dir: see `find_inputs`.
         output_dir: gets one PNG per scene.
         size: (width, height) that label and instance maps are resized to first; None keeps theirs.
+        encode_photo: take styles from the photos.
 
     Raises:
-        UserError: nothing to translate, a file is unusable, or the output folder holds pictures
-            of another checkpoint.
+        UserError: nothing to translate, a file is unusable, or the output folder holds other
+            pictures. Nothing has been written then.
     """
     files = find_inputs(input_dir)
-    needs = _need_of_instances(opened)
-    if needs and any(scene.instance is None for scene in files):
-        raise UserError(
-            f"{opened.path} needs an instance map for every label map ({needs}), and "
-            f"{input_dir} has none for {next(s.label for s in files if s.instance is None)}. Put "
-            "label maps into label/ and instance maps of the same names into instance/."
-        )
+    _check_needs(opened, files, encode_photo)
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
-    _claim(output_dir, opened, size)
+    with Progress("checking files", len(files)) as progress:
+        require_faultless(scenes, progress.advance)
+    bank = opened.translator.style_bank
+    settings = {
+        "checkpoint": sha256(opened.path),
+        "size": list(size) if size else None,
+        "encode_photo": encode_photo,
+        "style_seed": bank.seed if bank is not None else None,
+    }
+    claim_output(output_dir, input_dir, settings, files)
     paths = [output_dir / f"{scene.name}.png" for scene in files]
     todo = [index for index, path in enumerate(paths) if not path.exists()]
     for index in track(todo, "translating"):
         data = default_collate([scenes.read(index)])
-        fake = opened.translator.predict(data)[0]["fake"]
+        fake = opened.translator.predict(data, encode_photo)[0]["fake"]
         write_picture(paths[index], fake.permute(1, 2, 0).cpu().numpy())
     return paths
 
@@ -96,10 +104,20 @@ def _official_scene(label: Path) -> SceneFiles:
     return SceneFiles(stem, label, instance if instance.is_file() else None, image)
 
 
-def _need_of_instances(opened: OpenedCheckpoint) -> str:
-    if opened.translator.encoder is not None:
-        return "for the styles of the instances"
-    return "for the boundary map" if opened.translator.data_preprocessor.boundaries else ""
+def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encode_photo: bool) -> None:
+    """Refuse inputs that lack what the checkpoint needs."""
+    translator = opened.translator
+    needs = "for the boundary map" if translator.data_preprocessor.boundaries else ""
+    needs = "for the styles of the instances" if translator.encoder is not None else needs
+    layout = "the same names into the folders label/, instance/ and image/ of the input folder"
+    for scene in files:
+        if needs and scene.instance is None:
+            raise UserError(
+                f"{opened.path} needs an instance map for every label map ({needs}), and there is "
+                f"none for {scene.label}. Put files of {layout}."
+            )
+        if encode_photo and scene.image is None:
+            raise UserError(f"There is no photo for {scene.label}. Put files of {layout}.")
 
 
 def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
@@ -107,22 +125,45 @@ def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
     return ClassTable(tuple(SemanticClass(name, i, tuple(rgb)) for name, i, rgb in rows))
 
 
-def _claim(output_dir: Path, opened: OpenedCheckpoint, size: tuple[int, int] | None) -> None:
-    """Note in the output folder what its pictures are made with."""
-    bank = opened.translator.style_bank
-    settings = {
-        "checkpoint": sha256(opened.path),
-        "size": list(size) if size else None,
-        "encode_photo": opened.translator.encode_photo,
-        "style_seed": bank.seed if bank is not None else None,
-    }
+def claim_output(
+    output_dir: Path, input_dir: Path, settings: dict[str, Any], files: Sequence[SceneFiles]
+) -> None:
+    """Note in the output folder what its pictures are made with and from.
+
+    Pictures whose label or instance map has changed since are removed, to be made again.
+
+    Raises:
+        UserError: the folder holds other pictures, lies in the input folder, or cannot be written.
+    """
+    if output_dir.resolve().is_relative_to(input_dir.resolve()):
+        raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
+    prepare_work_dir(output_dir)
     note = output_dir / "translation.json"
+    before: dict[str, Any] = {"settings": settings, "scenes": {}}
+    if note.is_file():
+        before = _read_note(note)
+    elif any(output_dir.iterdir()):
+        raise UserError(f"The output folder {output_dir} holds other files; choose an empty one.")
+    if before["settings"] != settings:
+        raise UserError(
+            f"{output_dir} holds pictures of another checkpoint or other settings; choose another "
+            "output folder."
+        )
+    now = {scene.name: _fingerprint(scene) for scene in files}
+    for name in now:
+        if before["scenes"].get(name) != now[name]:
+            (output_dir / f"{name}.png").unlink(missing_ok=True)
+    write_text(note, json.dumps({"settings": settings, "scenes": {**before["scenes"], **now}}))
+
+
+def _read_note(note: Path) -> dict[str, Any]:
     try:
-        if note.is_file() and json.loads(note.read_text()) != settings:
-            raise UserError(
-                f"{output_dir} holds pictures of another checkpoint or other settings; choose "
-                "another output folder."
-            )
-        write_text(note, json.dumps(settings))
-    except OSError as error:
-        raise UserError(f"The output folder {output_dir} cannot be written: {error}") from None
+        content = json.loads(note.read_text())
+        return {"settings": content["settings"], "scenes": dict(content["scenes"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{note} is no note of a translation: {error}") from None
+
+
+def _fingerprint(scene: SceneFiles) -> list[str]:
+    paths = (scene.label, scene.instance, scene.image)
+    return [sha256(path) for path in paths if path is not None]

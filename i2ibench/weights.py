@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from i2ibench.errors import UserError
+from i2ibench.errors import MissingWeightsError, UserError
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class PretrainedWeights:
         """The file.
 
         Raises:
-            UserError: no searched folder has it; the message says how to get it.
+            MissingWeightsError: no searched folder has it; the message says how to get it.
         """
         path = self.find()
         if path is None:
-            raise UserError(self.missing())
+            raise MissingWeightsError(self.missing())
         return path
 
     def missing(self) -> str:
@@ -80,3 +80,22 @@ INCEPTION = PretrainedWeights(
     ),
 )
 ALL = (VGG19, ALEXNET, INCEPTION)
+
+
+def load_state(path: Path | str) -> dict[str, torch.Tensor]:
+    """The state dict in a weights file, on the CPU, read without executing a pickle.
+
+    Raises:
+        MissingWeightsError: there is no such file.
+        UserError: the file is broken or holds no state dict.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise MissingWeightsError(f"There are no weights at {path}.") from None
+    except Exception as error:  # whatever a foreign file makes the unpickler raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"{path} cannot be read as weights: {reason}") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path} holds no state dict.")
+    return state

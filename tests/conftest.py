@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from i2ibench.segmenters.compact import CompactSegmenter
+
 CLASSES = ["sky", "road", "car", "void"]
 
 
@@ -70,7 +72,8 @@ train_dataloader = dict(
 val_dataloader = dict(dataset=dict(type="PairedFolder", split="val"), batch_size=2)
 evaluator = dict(
     segmentation=dict(
-        type="SegmentationScores", segmenter=dict(type="CompactSegmenter", base_channels=4)
+        type="SegmentationScores",
+        segmenter=dict(type="CompactSegmenter", base_channels=4, weights={segmenter!r}),
     ),
     fid=dict(type="FrechetInceptionDistance"),
     lpips=dict(type="PerceptualDistance"),
@@ -79,7 +82,7 @@ optimizers = dict(
     generator=dict(type="Adam", lr=1e-3, betas=(0.5, 0.999)),
     discriminator=dict(type="Adam", lr=1e-3, betas=(0.5, 0.999)),
 )
-param_scheduler = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=2, end=4)]
+param_scheduler = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=2, end=5)]
 train_cfg = dict(max_epochs=2, val_interval=1)
 hooks = dict(
     log=dict(type="TrainingLog", interval=2),
@@ -94,6 +97,12 @@ vis_backends = [dict(type="LocalVisBackend")]
 @pytest.fixture
 def tiny_config(tmp_path: Path, paired_root: Path) -> Path:
     """A config file of the full system at toy width on the paired scenes."""
-    path = tmp_path / "tiny.py"
-    path.write_text(TINY_CONFIG.format(root=str(paired_root)))
+    return write_tiny_config(tmp_path / "tiny.py", paired_root)
+
+
+def write_tiny_config(path: Path, root: Path) -> Path:
+    """The config, and beside it the weights of a random segmenter."""
+    segmenter = path.parent / "segmenter.pth"
+    torch.save(CompactSegmenter(num_classes=3, base_channels=4).state_dict(), segmenter)
+    path.write_text(TINY_CONFIG.format(root=str(root), segmenter=str(segmenter)))
     return path

@@ -10,13 +10,24 @@ from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
 
 
+class Overrides(DictAction):
+    """KEY=VALUE pairs as a dict; anything else is a usage error."""
+
+    def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
+        """Parse the pairs."""
+        for value in values:
+            if "=" not in value:
+                parser.error(f"{option_string} takes KEY=VALUE, not {value!r}")
+        super().__call__(parser, namespace, values, option_string)
+
+
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """CONFIG, --cfg-options and --work-dir."""
     parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=Overrides,
         default={},
         metavar="KEY=VALUE",
         help="values that replace the config's, such as data_root=/data train_cfg.max_epochs=2",

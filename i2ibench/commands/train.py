@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 
-from i2ibench.checkpoints import latest_checkpoint
+from i2ibench.checkpoints import newest_of_run
 from i2ibench.commands.arguments import add_config_arguments, config_of
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.errors import UserError
@@ -43,4 +43,4 @@ def run(options: argparse.Namespace) -> None:
     with process_group(options.launcher):
         work_dir = train(config, fresh=options.fresh, resume=resume, resume_from=path)
         if is_main_process():
-            print(f"trained: {latest_checkpoint(work_dir)}")
+            print(f"trained: {newest_of_run(work_dir) or work_dir}")

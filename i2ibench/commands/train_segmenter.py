@@ -10,6 +10,8 @@ from i2ibench.commands.arguments import (
     config_of,
 )
 from i2ibench.compat import silence_third_parties
+from i2ibench.configuration import prepare_work_dir
+from i2ibench.experiment import seed_everything
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenter_fitting import fit_segmenter, save_segmenter, score_segmenter
@@ -28,10 +30,12 @@ def run(options: argparse.Namespace) -> None:
     """Train, score on the validation photos, save."""
     silence_third_parties()
     config, device = config_of(options), checked_device(options.device)
+    prepare_work_dir(options.output.parent)
+    seed_everything(config.get("seed", 0))
     loaders = {}
     for split in ("train", "val"):
         cfg = {**config[f"{split}_dataloader"], "batch_size": options.batch_size}
-        dataset = build_dataset(cfg, config.get("data_root"))
+        dataset = build_dataset(cfg, config.get("data_root"), config.get("seed", 0))
         loaders[split] = build_loader(dataset, cfg, training=split == "train")
     classes = loaders["train"].dataset.metainfo["scored_classes"]
     segmenter = SEGMENTERS.build({"type": "CompactSegmenter"}, num_classes=len(classes))

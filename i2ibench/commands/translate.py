@@ -36,8 +36,9 @@ def run(options: argparse.Namespace) -> None:
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
     if options.encode_photo and opened.translator.encoder is None:
         raise UserError(f"{options.checkpoint} has no encoder, so --encode-photo means nothing.")
-    opened.translator.encode_photo = options.encode_photo
     if opened.translator.style_bank is not None:
         opened.translator.style_bank.seed = options.style_seed
-    paths = translate(opened, options.input_dir, options.output_dir, options.size)
+    paths = translate(
+        opened, options.input_dir, options.output_dir, options.size, options.encode_photo
+    )
     print(f"translated: {len(paths)} pictures in {options.output_dir}")

@@ -89,7 +89,7 @@ def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]
             raise UserError(_how_to_get(root, folder))
     labels = sorted(truth.glob(f"*/*{_LABEL}"))
     if not labels:
-        raise UserError(f"{truth} holds no */*{_LABEL}. {_how_to_get(root, truth)}")
+        raise UserError(f"{truth} holds no */*{_LABEL}, so it is not Cityscapes' gtFine.")
     scenes = [_scene(label, images if photos else None) for label in labels]
     _check_complete(scenes)
     return scenes

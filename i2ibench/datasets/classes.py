@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.errors import UserError
+from i2ibench.errors import UserError, near_match
 
 VOID = 255
 """The scored id of a class that no score counts."""
 
 MAX_CLASSES = 256
+
+FIELDS = ("name", "id", "colour", "scored")
 
 
 @dataclass(frozen=True)
@@ -81,35 +83,39 @@ def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
     A class without an id has its position as id; one without a colour gets a distinct hue.
 
     Raises:
-        UserError: an entry is malformed.
+        UserError: an entry is malformed, or two classes share a name or id.
     """
-    if len({_field(e, "name", None) for e in entries}) < len(entries):
-        raise UserError(f"Class names must be distinct: {[_field(e, 'name', e) for e in entries]}.")
-    return ClassTable(
-        tuple(
-            SemanticClass(
-                name=str(_field(entry, "name", None)),
-                id=int(_field(entry, "id", position)),
-                colour=_colour(_field(entry, "colour", None), position, len(entries)),
-                scored=bool(_field(entry, "scored", True)),
-            )
-            for position, entry in enumerate(entries)
-        )
-    )
+    classes = [_read_class(entry, i, len(entries)) for i, entry in enumerate(entries)]
+    names = [c.name for c in classes]
+    if len(set(names)) < len(names):
+        raise UserError(f"Class names must be distinct: {names}.")
+    return ClassTable(tuple(classes))
 
 
-def _field(entry: str | Mapping[str, Any], field: str, default: Any) -> Any:
-    if isinstance(entry, str):
-        return entry if field == "name" else default
-    if not isinstance(entry, Mapping) or "name" not in entry:
+def _read_class(entry: str | Mapping[str, Any], position: int, count: int) -> SemanticClass:
+    fields: Any = {"name": entry} if isinstance(entry, str) else entry
+    if not isinstance(fields, Mapping) or not isinstance(fields.get("name"), str):
         raise UserError(f"A class is a name or a dict with a 'name', got {entry!r}.")
-    return entry.get(field, default)
+    for field in fields:
+        if field not in FIELDS:
+            raise UserError(
+                f"Class {fields['name']!r} has an unknown field {field!r}."
+                f"{near_match(field, FIELDS)} Fields: {', '.join(FIELDS)}."
+            )
+    number, scored = fields.get("id", position), fields.get("scored", True)
+    if not isinstance(number, int) or not isinstance(scored, bool):
+        raise UserError(f"Class {fields['name']!r}: id is an integer and scored true or false.")
+    return SemanticClass(
+        fields["name"], number, _colour(fields.get("colour"), position, count), scored
+    )
 
 
 def _colour(value: Sequence[int] | None, position: int, count: int) -> tuple[int, int, int]:
     if value is not None:
-        red, green, blue = value
-        return int(red), int(green), int(blue)
+        levels = [v for v in value if isinstance(v, int) and 0 <= v <= 255]
+        if len(levels) != 3 or len(value) != 3:
+            raise UserError(f"A colour is three integers in 0..255, got {value!r}.")
+        return levels[0], levels[1], levels[2]
     # Neighbouring classes alternate in brightness, so that they stay apart without full hue range.
     rgb = colorsys.hsv_to_rgb(position / count, 0.65, 0.9 if position % 2 else 0.6)
     return round(rgb[0] * 255), round(rgb[1] * 255), round(rgb[2] * 255)

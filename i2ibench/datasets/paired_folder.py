@@ -47,9 +47,11 @@ class PairedFolder(Dataset):
         seed: int = 0,
     ) -> None:
         folders = [
-            None if folder is None else Path(root) / folder.format(split=split)
+            None if folder is None else Path(root) / folder.replace("{split}", split)
             for folder in (label_dir, instance_dir, image_dir)
         ]
+        if folders[0] is None:
+            raise UserError("label_dir names the folder of the label maps; it cannot be None.")
         table = class_table(classes) if classes is not None else read_classes(Path(root))
         self.scenes = Scenes(pair_by_name(*folders), table, transforms, seed)
         self.metainfo = table.metainfo("PairedFolder")
@@ -71,13 +73,13 @@ def read_classes(root: Path) -> ClassTable:
     path = root / "classes.json"
     try:
         entries = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{path} does not exist. It lists the classes, such as "
             '["sky", "road"] or [{"name": "sky", "id": 23, "colour": [70, 130, 180]}, ...].'
         ) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is no JSON: {error}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(entries, list):
         raise UserError(f"{path} must hold a list of classes, got {type(entries).__name__}.")
     return class_table(entries)
@@ -114,7 +116,8 @@ def files_by_name(folder: Path) -> dict[str, Path]:
         raise UserError(f"The folder {folder} does not exist.")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in EXTENSIONS:
+        hidden = path.name.startswith(".")  # macOS leaves such files beside the real ones
+        if path.suffix.lower() in EXTENSIONS and path.is_file() and not hidden:
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in found:
                 raise UserError(f"{found[name]} and {path} would be the same scene; remove one.")

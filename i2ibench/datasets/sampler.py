@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch.utils.data import Sampler
 
@@ -40,7 +41,8 @@ class EpochSampler(Sampler):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """The keys of this epoch."""
         size = len(self.dataset)
-        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        seed = int(np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)[0])
+        generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(size, generator=generator) if self.shuffle else torch.arange(size)
         positions = torch.arange(self.rank, len(self) * self.world_size, self.world_size) % size
         return iter([(index, self.epoch) for index in order[positions].tolist()])

@@ -27,6 +27,9 @@ class SceneFiles:
     image: Path | None = None
 
 
+LOSSY = (".jpg", ".jpeg")
+
+
 class SceneDataset(Protocol):
     """What every data-set class offers."""
 
@@ -91,7 +94,7 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
     Raises:
         UserError: the file is broken, in colour, or has a value that is no class's id.
     """
-    values = _read(path)
+    values = _read_map(path)
     if values.ndim != 2:
         raise UserError(
             f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
@@ -123,7 +126,7 @@ def read_instance(path: Path) -> NDArray[np.int32]:
     Raises:
         UserError: the file is broken, in colour, or an 8-bit file that ran out of ids.
     """
-    ids = _read(path)
+    ids = _read_map(path)
     if ids.ndim != 2:
         raise UserError(f"{path} is a colour picture; an instance map has one channel of ids.")
     if ids.dtype == np.uint8 and len(np.unique(ids)) == 256:
@@ -143,9 +146,23 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return _read(path, mode="RGB")
 
 
+def _read_map(path: Path) -> NDArray[Any]:
+    """The integers of a label or instance map."""
+    if path.suffix.lower() in LOSSY:
+        raise UserError(
+            f"{path} is a JPEG, which changes ids; save label and instance maps as PNG."
+        )
+    values = _read(path)
+    if values.dtype.kind not in "uib":
+        raise UserError(f"{path} holds {values.dtype} values; save ids as integers, in a PNG.")
+    return values
+
+
 def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
     try:
         with Image.open(path) as picture:
+            if mode and picture.mode.startswith(("I", "F")):
+                raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
             return np.array(picture.convert(mode) if mode else picture)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
@@ -163,13 +180,26 @@ def verify_image(path: Path) -> tuple[int, int]:
         with Image.open(path) as picture:
             width, height = picture.size
             picture.verify()
-        if path.suffix.lower() in (".jpg", ".jpeg") and not _ends_as_jpeg(path):
+        if path.suffix.lower() in LOSSY and not _ends_as_jpeg(path):
             raise OSError("the picture is truncated")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise UserError(f"{path} is broken or no picture: {error}") from None
     return height, width
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """The (height, width) that a picture's header states.
+
+    Raises:
+        UserError: the file is missing or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.size[1], picture.size[0]
+    except (FileNotFoundError, UnidentifiedImageError, OSError) as error:
+        raise UserError(f"{path} cannot be opened as a picture: {error}") from None
 
 
 def _ends_as_jpeg(path: Path) -> bool:

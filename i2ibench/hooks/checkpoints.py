@@ -15,8 +15,6 @@ from i2ibench import __version__
 from i2ibench.files import write_file
 from i2ibench.registry import HOOKS
 
-PATTERN = "epoch_*.pth"
-
 
 @HOOKS.register_module()
 class Checkpoints(Hook):
@@ -56,7 +54,8 @@ class Checkpoints(Hook):
 
 def list_checkpoints(work_dir: Path) -> list[Path]:
     """The run's checkpoints, oldest first."""
-    return sorted(work_dir.glob(PATTERN), key=lambda path: int(path.stem.split("_")[1]))
+    found = [p for p in work_dir.glob("epoch_*.pth") if p.stem.removeprefix("epoch_").isdigit()]
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("epoch_")))
 
 
 def _contents(runner: Runner) -> dict[str, Any]:

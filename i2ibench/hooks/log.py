@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from i2ibench.errors import UserError
 from i2ibench.progress import Progress
 from i2ibench.registry import HOOKS
 
@@ -27,6 +28,8 @@ class TrainingLog(Hook):
     priority = "BELOW_NORMAL"
 
     def __init__(self, interval: int = 20) -> None:
+        if interval < 1:
+            raise UserError(f"TrainingLog averages at least 1 iteration, not {interval}.")
         self.interval = interval
         self._sums: dict[str, Tensor] = {}
         self._count = 0

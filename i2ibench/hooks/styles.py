@@ -36,7 +36,7 @@ class FitStyleBank(Hook):
 def collect_rows(translator: PairedTranslator, loader: DataLoader, max_scenes: int = 0) -> Rows:
     """The encoder's features for every instance of a loader's data set, by class."""
     size = len(loader.dataset)  # type: ignore[arg-type]
-    step = max(size // max_scenes, 1) if max_scenes else 1
+    step = -(-size // max_scenes) if max_scenes else 1
     scenes = DataLoader(
         Subset(loader.dataset, range(0, size, step)),
         batch_size=loader.batch_size,

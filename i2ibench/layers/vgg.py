@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
 from i2ibench.errors import UserError
-from i2ibench.weights import VGG19
+from i2ibench.weights import VGG19, load_state
 
 FIRST_RELU_OF_EACH_BLOCK = (1, 6, 11, 20, 29)
 """relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 as indices into torchvision's `features`."""
@@ -52,9 +51,7 @@ def pretrained_vgg19(taps: Sequence[int], weights: str | None = None) -> Feature
     path = weights or VGG19.require()
     network = vgg19(weights=None)
     try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        raise UserError(f"No VGG19 weights at {path!r}. {VGG19.missing()}") from None
+        network.load_state_dict(load_state(path))
     except RuntimeError as error:
         raise UserError(f"{path} does not hold torchvision's VGG19: {error}") from None
     return FeatureTaps(network.features, taps)

@@ -16,6 +16,8 @@ class FeatureMatching(nn.Module):
     does: its factors 4 / (n_layers + 1) and 1 / num_D. The paper's Eq. 4 and 5 sum over both.
     """
 
+    needs_discriminator = True
+
     def forward(self, step: Step) -> Tensor:
         """Scalar; the gradient flows through the fake alone."""
         assert step.fake_scales is not None and step.real_scales is not None

@@ -11,7 +11,7 @@ from torch import nn
 from i2ibench.ops.images import to_signed
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
-from i2ibench.weights import ALEXNET
+from i2ibench.weights import ALEXNET, load_state
 
 
 @METRICS.register_module()
@@ -53,7 +53,7 @@ def load_lpips() -> nn.Module:
     """
     import lpips
 
-    trunk = torch.load(ALEXNET.require(), map_location="cpu", weights_only=True)
+    trunk = load_state(ALEXNET.require())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lpips uses torchvision's and torch's older signatures
         network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)

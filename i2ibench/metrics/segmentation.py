@@ -7,7 +7,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from i2ibench.errors import UserError
+from i2ibench.errors import MissingWeightsError
 from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
 from i2ibench.registry import METRICS, SEGMENTERS
 from i2ibench.structures import Prediction
@@ -18,7 +18,8 @@ class SegmentationScores(BaseMetric):
     """Pixel accuracy and mean IoU of a segmenter's labels against the true ones.
 
     One confusion matrix over the whole data set. Void pixels (classes that the data set does not
-    score) are left out; classes that occur nowhere have no IoU.
+    score) are left out. As in Cityscapes' own script a class counts in the mean if it occurs among
+    the true or the predicted labels.
 
     Args:
         segmenter: config; its class count comes from the data set.
@@ -41,7 +42,9 @@ class SegmentationScores(BaseMetric):
         try:
             network = SEGMENTERS.build(segmenter, num_classes=len(self.classes))
             self.segmenter = network.eval().requires_grad_(False)
-        except UserError as error:
+            if not getattr(network, "trained", True):
+                self.unavailable = "The segmenter has no weights; name them in the evaluator."
+        except MissingWeightsError as error:
             self.unavailable = str(error)
 
     @torch.inference_mode()
@@ -56,16 +59,14 @@ class SegmentationScores(BaseMetric):
             self.results.append(confusion_matrix(predicted, target, len(self.classes)).cpu())
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
-        """`pixel_acc`, `miou` (fractions), `classes_present` and each present class's `iou/...`."""
+        """`pixel_acc`, `miou` (fractions), `classes_counted` and each counted class's `iou/...`."""
         confusion = torch.stack(results).sum(0)
         iou = class_iou(confusion)
-        # A class that only the segmenter saw has IoU 0; it occurs nowhere in the truth and is
-        # left out of the mean, as Cityscapes' own script does.
-        present = confusion.sum(1) > 0
+        counted = ~iou.isnan()
         scores = {
             "pixel_acc": pixel_accuracy(confusion),
-            "miou": iou[present].mean().item(),
-            "classes_present": int(present.sum()),
+            "miou": iou[counted].mean().item(),
+            "classes_counted": int(counted.sum()),
         }
-        rows = zip(self.classes, iou.tolist(), present.tolist(), strict=True)
+        rows = zip(self.classes, iou.tolist(), counted.tolist(), strict=True)
         return scores | {f"iou/{name}": value for name, value, there in rows if there}

@@ -30,10 +30,14 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:
 
 
 def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
-    """BCHW enlarged at the right and bottom by repeating the edge until `stride` divides it."""
+    """BCHW enlarged at the right and bottom by repeating the edge until `stride` divides it.
+
+    At least to two strides, since instance norm needs more than one value at the bottleneck.
+    """
     height, width = x.shape[-2:]
-    rows = torch.arange(height + -height % stride, device=x.device).clamp_(max=height - 1)
-    columns = torch.arange(width + -width % stride, device=x.device).clamp_(max=width - 1)
+    new_height, new_width = (max(-(-side // stride), 2) * stride for side in (height, width))
+    rows = torch.arange(new_height, device=x.device).clamp_(max=height - 1)
+    columns = torch.arange(new_width, device=x.device).clamp_(max=width - 1)
     return x[..., rows, :][..., columns]
 
 

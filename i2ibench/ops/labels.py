@@ -53,10 +53,12 @@ def instance_average(features: Tensor, instance: Tensor) -> Tensor:
     batch, channels, height, width = features.shape
     members, num_instances = _number_instances(instance)
     rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))  # sums overflow in half
     sums = rows.new_zeros(num_instances, channels).index_add(0, members, rows)
     sizes = torch.bincount(members, minlength=num_instances).to(rows.dtype)
     means = sums / sizes[:, None]
-    return means[members].reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    averaged = means[members].reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    return averaged.to(features.dtype)
 
 
 def _number_instances(instance: Tensor) -> tuple[Tensor, int]:

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.errors import UserError
+from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.registry import SEGMENTERS
+from i2ibench.weights import load_state
 
 SHIPPED = files("i2ibench.segmenters") / "weights"
 
@@ -20,7 +21,7 @@ class CompactSegmenter(nn.Module):
     Args:
         num_classes: scored classes.
         weights: a state dict on disk, or the name of a shipped one ("toystreet"); None for
-            random weights, to be trained.
+            random weights, to be trained: no score is computed with those.
         base_channels: width of the first level; it doubles twice.
         dilations: one residual block at 1/8 size for each.
 
@@ -45,6 +46,7 @@ class CompactSegmenter(nn.Module):
         self.back_to_quarter = _conv(eighth + quarter, quarter)
         self.back_to_half = _conv(quarter + half, half)
         self.classify = nn.Conv2d(half, num_classes, kernel_size=1)
+        self.trained = weights is not None
         if weights is not None:
             self._load(weights)
 
@@ -64,7 +66,7 @@ class CompactSegmenter(nn.Module):
     def _load(self, weights: str) -> None:
         path = weights_path(weights)
         try:
-            self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+            self.load_state_dict(load_state(path))
         except RuntimeError as error:
             raise UserError(f"{path} does not fit CompactSegmenter: {error}") from None
 
@@ -73,13 +75,13 @@ def weights_path(weights: str) -> Path:
     """The file for a path or the name of shipped weights.
 
     Raises:
-        UserError: there is no such file; the message lists what is shipped.
+        MissingWeightsError: there is no such file; the message lists what is shipped.
     """
     for path in (Path(weights), Path(str(SHIPPED / f"{weights}.pth"))):
         if path.is_file():
             return path
     shipped = sorted(p.name.removesuffix(".pth") for p in Path(str(SHIPPED)).glob("*.pth"))
-    raise UserError(
+    raise MissingWeightsError(
         f"No segmenter weights at {weights!r}; shipped: {', '.join(shipped) or 'none'}. Train them "
         f"on your photos with: python tools/train_segmenter.py CONFIG {weights}"
     )

@@ -66,11 +66,12 @@ class StyleBank(nn.Module):
 
 
 def _instances(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
-    """Per pixel the number of its instance, HW, and per instance the label of a pixel of it."""
+    """Per pixel the number of its instance, HW, and per instance the label of its first pixel."""
     ids, members = torch.unique(instance[0], return_inverse=True)
-    labels = torch.zeros(len(ids), dtype=torch.int64, device=label.device)
-    labels[members.flatten()] = label.flatten().long()
-    return members, labels
+    positions = torch.arange(members.numel(), device=members.device)
+    first = torch.full((len(ids),), members.numel(), device=members.device)
+    first.scatter_reduce_(0, members.flatten(), positions, "amin")
+    return members, label.flatten()[first].long()
 
 
 def instance_rows(features: Tensor, label: Tensor, instance: Tensor) -> Rows:

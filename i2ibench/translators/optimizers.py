@@ -95,8 +95,14 @@ def build_optimizers(
     if precision is not None and precision not in PRECISIONS:
         raise UserError(f"amp is one of {', '.join(PRECISIONS)}, not {precision!r}.")
     wrappers = {}
+    for name in cfg:
+        if name not in ("generator", "discriminator"):
+            raise UserError(
+                f"There is no optimizer for {name!r}: 'generator' (with the encoder) and "
+                "'discriminator' have one."
+            )
     for name, parameters in networks.items():
-        if name not in cfg:
+        if not isinstance(cfg.get(name), Mapping):
             raise UserError(f"The config's optimizers name none for the {name}.")
         optimizer = _build_optimizer(dict(cfg[name]), list(parameters.values()))
         wrappers[name] = NetworkOptimizer(optimizer, list(parameters), precision, device_type)
@@ -111,7 +117,10 @@ def _build_optimizer(
     if optimizer is None:
         raise UserError(f"torch has no optimizer {kind!r}.{near_match(kind, dir(torch.optim))}")
     check_options(optimizer, {"params": parameters, **options})
-    return optimizer(parameters, **options)
+    try:
+        return optimizer(parameters, **options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"The optimizer {kind} refuses its options: {error}") from error
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:

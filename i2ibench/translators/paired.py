@@ -1,5 +1,6 @@
 """The paired translator: the one model and its one training step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.ops.images import pad_to_multiple, to_uint8
-from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, LOSSES, TRANSLATORS
+from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.structures import Batch, Prediction, Scales, Step
 from i2ibench.styles.bank import StyleBank
+from i2ibench.translators.objectives import build_adversarial, build_losses
 
 Config = Mapping[str, Any]
 
@@ -37,13 +39,7 @@ class PairedTranslator(BaseModel):
         discriminator_first: update D before G, and judge the generator's update by the new D, as
             pix2pix does; pix2pixHD updates G first.
         frozen: submodules that are not trained, such as "generator.coarse".
-
-    Attributes:
-        encode_photo: style generated scenes by encoding their photo, which shows the network
-            part of the answer, instead of sampling from the style bank.
     """
-
-    encode_photo = False
 
     def __init__(
         self,
@@ -66,8 +62,8 @@ class PairedTranslator(BaseModel):
         self.discriminator = (
             DISCRIMINATORS.build(discriminator, in_channels=channels + 3) if discriminator else None
         )
-        self.adversarial = LOSSES.build(adversarial) if adversarial else None
-        self.losses, self.weights = _build_losses(losses or {})
+        self.adversarial: Any = build_adversarial(adversarial) if adversarial else None
+        self.losses, self.weights = build_losses(losses or {}, discriminator is not None)
         self.style_bank = (
             StyleBank(data_preprocessor.num_classes, features, self.encoder.num_styles)
             if self.encoder is not None
@@ -100,7 +96,7 @@ class PairedTranslator(BaseModel):
     def stride(self) -> int:
         """What the sides of a scene must be multiples of."""
         encoder = 1 if self.encoder is None else self.encoder.stride
-        return max(getattr(self.generator, "stride", 1), encoder)
+        return math.lcm(getattr(self.generator, "stride", 1), encoder)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.
@@ -198,10 +194,16 @@ class PairedTranslator(BaseModel):
         return self.predict(data)
 
     @torch.inference_mode()
-    def predict(self, data: Any) -> list[Prediction]:
-        """One translated scene per sample of collated data, at its exact size, any size."""
+    def predict(self, data: Any, encode_photo: bool = False) -> list[Prediction]:
+        """One translated scene per sample of collated data, at its exact size, any size.
+
+        Args:
+            data: collated samples.
+            encode_photo: take the styles from the photo, which shows the network part of the
+                answer, instead of sampling from the style bank.
+        """
         batch = self.data_preprocessor(data)
-        features = self.features(batch)
+        features = self.encode(batch) if encode_photo else self.sample_styles(batch)
         condition = pad_to_multiple(batch["condition"], self.stride)
         if features is not None:
             features = pad_to_multiple(features, self.stride)
@@ -215,12 +217,10 @@ class PairedTranslator(BaseModel):
             predictions.append(prediction)
         return predictions
 
-    def features(self, batch: Batch) -> Tensor | None:
-        """The styles of a batch, BCHW: encoded from its photos or sampled; None without encoder."""
-        if self.encoder is None or self.style_bank is None:
+    def sample_styles(self, batch: Batch) -> Tensor | None:
+        """Styles of a batch from the style bank, BCHW; None without an encoder."""
+        if self.style_bank is None:
             return None
-        if self.encode_photo:
-            return self.encode(batch)
         rows = zip(batch["names"], batch["label"], batch["instance"], strict=True)
         return torch.stack([self.style_bank.sample(*row) for row in rows])
 
@@ -237,14 +237,3 @@ class PairedTranslator(BaseModel):
         photo = pad_to_multiple(batch["real"], self.stride)
         instance = pad_to_multiple(batch["instance"], self.stride)
         return self.encoder(photo, instance)[..., :height, :width]
-
-
-def _build_losses(cfg: Mapping[str, Config | None]) -> tuple[nn.ModuleDict, dict[str, float]]:
-    """The losses that are switched on, and their weights, by name."""
-    losses, weights = nn.ModuleDict(), {}
-    for name, options in cfg.items():
-        if options is not None:
-            options = dict(options)
-            weights[name] = float(options.pop("weight", 1.0))
-            losses[name] = LOSSES.build(options)
-    return losses, weights

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+from i2ibench.configuration import load_config
+from i2ibench.datasets.scenes import read_image
+from i2ibench.loaders import build_dataset
+from i2ibench.metrics.evaluator import build_metrics
+from tests.conftest import save, write_paired_scenes, write_tiny_config
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -34,11 +41,8 @@ def assert_user_error(answer, *parts):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A trained tiny run in a directory of its own, made by the command line."""
-    from tests.conftest import TINY_CONFIG, write_paired_scenes
-
     folder = tmp_path_factory.mktemp("user")
-    root = write_paired_scenes(folder / "paired", count=6)
-    (folder / "tiny.py").write_text(TINY_CONFIG.format(root=str(root)))
+    write_tiny_config(folder / "tiny.py", write_paired_scenes(folder / "paired", count=6))
     answer = tool("train", "tiny.py", cwd=folder)
     assert answer.returncode == 0, answer.stderr
     assert "trained: work_dirs/tiny/epoch_0002.pth" in answer.stdout
@@ -75,38 +79,20 @@ def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
 
 def test_scores_from_memory_equal_scores_of_the_saved_pictures(run):
     """Read the stored PNGs back and score them as if another program had made them."""
-    from i2ibench.configuration import load_config
-    from i2ibench.datasets.scenes import read_image
-    from i2ibench.experiment import build_metrics, seed_everything
-    from i2ibench.loaders import build_dataset
-
     tool("eval", "tiny.py", cwd=run)
     folder = run / "work_dirs/tiny/evaluation"
     results = json.loads((folder / "results.json").read_text())
     name = "translated, styles sampled"
     config = load_config(run / "tiny.py")
     dataset = build_dataset(config.val_dataloader, config.data_root)
-    import torch
-
-    predictions = []
+    metric = build_metrics(config.evaluator, dataset.metainfo)["segmentation"]
     for i, files in enumerate(dataset.scenes.files):
         pixels = read_image(folder / results["images"][name] / f"{files.name}.png")
-        predictions.append(
-            {
-                "name": files.name,
-                "fake": torch.from_numpy(pixels).permute(2, 0, 1),
-                "label": dataset[i]["label"],
-            }
-        )
-    # The tiny config's segmenter is random: make the one that this process's first build gives.
-    seed_everything(0)
-    metric = build_metrics(config.evaluator, dataset.metainfo)["segmentation"]
-    metric.process(None, predictions)
-    once = metric.evaluate(len(predictions))
-    for prediction in predictions:
+        fake = torch.from_numpy(pixels).permute(2, 0, 1)
+        prediction = {"name": files.name, "fake": fake, "label": dataset[i]["label"]}
         metric.process(None, [prediction])
-    assert metric.evaluate(len(predictions)) == once
-    assert once["seg/classes_present"] == results["systems"][name]["seg/classes_present"]["value"]
+    for key, value in metric.evaluate(len(dataset)).items():
+        assert results["systems"][name][key]["value"] == value, key
 
 
 def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
@@ -128,6 +114,10 @@ def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
     assert tool("translate", checkpoint, "odd", "out", cwd=run).returncode == 0
     assert (run / "out/s0.png").read_bytes() == first
     assert (run / "out/s1.png").stat().st_mtime_ns == kept
+    inside = tool("translate", checkpoint, "odd", "odd/out", cwd=run)
+    assert_user_error(inside, "lies in the input folder")
+    foreign = tool("translate", checkpoint, "odd", "paired", cwd=run)
+    assert_user_error(foreign, "holds other files")
     other = tool("translate", checkpoint, "odd", "out", "--style-seed", "3", cwd=run)
     assert_user_error(other, "holds pictures of another checkpoint or other settings")
 
@@ -151,6 +141,12 @@ def test_translate_says_what_is_missing(run):
         (["tiny.py", "--cfg-options", "amp=int3"], ["bf16"]),
         (["tiny.py", "--launcher", "pytorch"], ["torchrun"]),
         (["tiny.py", "--fresh", "--resume"], ["give one of them"]),
+        (["tiny.py", "--cfg-options", "abc"], ["KEY=VALUE"]),
+        (["tiny.py", "--cfg-options", "train_cfg.max_epoch=3"], ["'max_epochs'"]),
+        (["tiny.py", "--cfg-options", "param_scheduler.0.type=LinearLRR"], ["'LinearLR'"]),
+        (["tiny.py", "--cfg-options", "evaluator.segmentation.segmenter.type=Foo"], ["Foo"]),
+        (["tiny.py", "--cfg-options", "model.generator.num_blocks=a"], ["refuses"]),
+        (["tiny.py", "--cfg-options", "train_dataloader.batch_size=0"], ["batch_size"]),
     ],
 )
 def test_a_users_mistake_is_one_message_and_exit_code_2(run, arguments, parts):
@@ -164,9 +160,7 @@ def test_the_full_size_config_without_data_says_what_to_download(run):
 
 
 def test_a_killed_run_goes_on_with_the_same_command_and_ends_equal(run):
-    """Killed at a random moment, twice; the result is that of the uninterrupted run."""
-    import torch
-
+    """Killed twice in the middle of an epoch; the result is that of the uninterrupted run."""
     arguments = ["tiny.py", "--cfg-options", "train_cfg.max_epochs=6", "--work-dir"]
     whole = tool("train", *arguments, "whole", cwd=run)
     assert whole.returncode == 0, whole.stderr
@@ -179,6 +173,7 @@ def test_a_killed_run_goes_on_with_the_same_command_and_ends_equal(run):
         while not list((run / "killed").glob(f"epoch_{epoch:04d}.pth")):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.01)
+        time.sleep(0.3 * epoch)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert tool("train", *arguments, "killed", cwd=run).returncode == 0
@@ -206,13 +201,11 @@ def test_doctor_tells_versions_plugins_and_missing_weights(run):
 
 
 def test_validate_lists_every_fault(run, tmp_path):
-    from tests.conftest import TINY_CONFIG, save, write_paired_scenes
-
     root = write_paired_scenes(tmp_path / "data", count=3)
     save(root / "val" / "label" / "s1.png", np.full((32, 64), 77, np.uint8))
     photo = root / "train" / "image" / "s2.png"
     photo.write_bytes(photo.read_bytes()[:500])
-    (tmp_path / "c.py").write_text(TINY_CONFIG.format(root=str(root)))
+    write_tiny_config(tmp_path / "c.py", root)
     answer = tool("validate", "c.py", cwd=tmp_path)
     assert_user_error(answer, "value 77", "s2.png is broken")
 

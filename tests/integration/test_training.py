@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.configuration import load_config
@@ -151,3 +152,56 @@ def test_a_truncated_checkpoint_is_reported(trained):
 
 def test_amp_trains_on_the_cpu(tiny_config, tmp_path):
     assert latest_checkpoint(run(tiny_config, tmp_path / "run", amp="bf16")).is_file()
+
+
+def refused(tiny_config, tmp_path, match, **overrides):
+    with pytest.raises(UserError, match=match):
+        run(tiny_config, tmp_path / "run", **overrides)
+    assert not (tmp_path / "run").exists()
+
+
+def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, tmp_path):
+    for kind in ("label", "instance", "image"):
+        path = paired_root / "val" / kind / "s3.png"
+        with Image.open(path) as picture:
+            smaller = picture.crop((0, 0, 48, 32))
+        smaller.save(path)
+    refused(tiny_config, tmp_path, r"val scenes have several sizes \(48x32, 64x32\)")
+    run(tiny_config, tmp_path / "run", val_dataloader__batch_size=1)
+
+
+@pytest.mark.parametrize(
+    ("override", "match"),
+    [
+        ({"model__adversarial__type": "PixelLoss"}, "no adversarial loss"),
+        ({"model__losses__x": {"type": "LeastSquaresGAN"}}, "is adversarial"),
+        ({"model__discriminator": None, "model__adversarial": None}, "needs a discriminator"),
+        ({"evaluator__segmentation__segmenter__weigths": "x"}, "Did you mean 'weights'"),
+        ({"optimizers__encoder__lr": 1}, "no optimizer for 'encoder'"),
+        ({"seed": -1}, "'seed'"),
+        ({"vis_backends__0__type": "LocalVisBackent"}, "'LocalVisBackend'"),
+    ],
+)
+def test_a_wrong_part_is_refused_before_anything_is_written(tiny_config, tmp_path, override, match):
+    refused(tiny_config, tmp_path, match, **override)
+
+
+def test_a_mistake_with_fresh_leaves_the_old_run_in_its_place(tiny_config, trained):
+    with pytest.raises(UserError, match="nun_blocks"):
+        train(load_config(tiny_config, {"model.generator.nun_blocks": 1}, trained), fresh=True)
+    assert (trained / "epoch_0002.pth").is_file()
+
+
+def test_training_says_which_scores_it_goes_without(tiny_config, tmp_path, capsys):
+    run(tiny_config, tmp_path / "run", evaluator__segmentation__segmenter__weights="no.pth")
+    assert "validation goes without segmentation: No segmenter weights" in capsys.readouterr().err
+
+
+def test_random_numbers_go_on_where_they_were(tiny_config, tmp_path):
+    """The state in the second checkpoint is the same with and without an interruption."""
+    whole = run(tiny_config, tmp_path / "whole")
+    parts = run(tiny_config, tmp_path / "parts")
+    (parts / "epoch_0002.pth").unlink()
+    run(tiny_config, parts)
+    one, two = (read_checkpoint(d / "epoch_0002.pth")["random_state"] for d in (whole, parts))
+    assert torch.equal(one["torch"], two["torch"])

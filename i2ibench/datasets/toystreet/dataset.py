@@ -74,7 +74,7 @@ def draw_split(
 ) -> None:
     """Draw the scenes of a split below `root`, unless they are there already.
 
-    The file `toystreet_<split>.json` is written last: without it the split counts as undrawn.
+    The file `toystreet_<split>.json` tells what is being drawn and whether all of it is there.
 
     Args:
         root: the data set's folder.
@@ -89,21 +89,38 @@ def draw_split(
     """
     if split not in FIRST_INDEX:
         raise UserError(f"ToyStreet has the splits {', '.join(FIRST_INDEX)}, not {split!r}.")
+    if num_scenes < 1:
+        raise UserError(f"ToyStreet draws at least one scene, not {num_scenes}.")
     settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
     manifest = root / f"toystreet_{split}.json"
-    if manifest.is_file():
-        drawn = json.loads(manifest.read_text())
-        if drawn != settings:
-            raise UserError(
-                f"{root} holds a ToyStreet {split} split drawn with {drawn}, but {settings} is "
-                "asked for. Choose another data_root or delete that folder."
-            )
+    drawn = _read_manifest(manifest)
+    if drawn.pop("complete", False) and drawn == settings:
         return
+    if drawn and drawn != settings:
+        raise UserError(
+            f"{root} holds a ToyStreet {split} split drawn with {drawn}, but {settings} is asked "
+            "for. Choose another data_root or delete that folder."
+        )
+    write_text(manifest, json.dumps({**settings, "complete": False}))
     for number in range(num_scenes):
         _draw_scene(root, split, number, size, scene_seed)
         if on_scene is not None:
             on_scene()
-    write_text(manifest, json.dumps(settings))
+    write_text(manifest, json.dumps({**settings, "complete": True}))
+
+
+def _read_manifest(manifest: Path) -> dict[str, Any]:
+    """What the manifest holds; nothing if there is none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if not manifest.is_file():
+        return {}
+    try:
+        return dict(json.loads(manifest.read_text()))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{manifest} is damaged ({error}); delete its folder.") from None
 
 
 def _draw_scene(

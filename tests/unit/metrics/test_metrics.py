@@ -46,7 +46,7 @@ def labels():
 def test_real_images_through_a_perfect_segmenter_score_one():
     result = scores(labels())
     assert result["seg/pixel_acc"] == 1 and result["seg/miou"] == 1
-    assert result["seg/classes_present"] == 2
+    assert result["seg/classes_counted"] == 2
 
 
 def test_scores_do_not_depend_on_the_batch_size():

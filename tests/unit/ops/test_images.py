@@ -18,10 +18,11 @@ def test_values_outside_the_range_are_clipped():
 
 def test_padding_repeats_the_edge_and_keeps_large_ids():
     x = torch.tensor([[[[1, 2**30 + 1]]]])
-    padded = pad_to_multiple(x, 4)
+    padded = pad_to_multiple(x, 2)
     assert padded.shape == (1, 1, 4, 4)
     assert torch.equal(padded[0, 0, 3], torch.tensor([1, 2**30 + 1, 2**30 + 1, 2**30 + 1]))
-    assert torch.equal(pad_to_multiple(padded, 4), padded)
+    assert torch.equal(pad_to_multiple(padded, 2), padded)
+    assert pad_to_multiple(torch.zeros(1, 1, 9, 33), 8).shape == (1, 1, 16, 40)
 
 
 def test_halving_keeps_a_constant_and_averages_what_is_inside():

@@ -127,7 +127,7 @@ def test_a_discriminator_needs_an_adversarial_loss():
         translator(adversarial=None)
 
 
-@pytest.mark.parametrize("size", [(32, 64), (33, 61), (5, 9)])
+@pytest.mark.parametrize("size", [(32, 64), (33, 61), (5, 9), (1, 1)])
 def test_predictions_have_exactly_the_size_of_their_label_map(size):
     model = translator().eval()
     predictions = model.predict(data(height=size[0], width=size[1]))
@@ -147,10 +147,13 @@ def test_a_scene_is_translated_alike_alone_and_in_a_batch():
 
 def test_without_photos_a_fitted_bank_styles_the_scene():
     model = translator().eval()
-    assert "real" not in model.predict(data(photo=False))[0]
-    model.encode_photo = True
+    unlabelled = data(photo=False)
+    plain = model.predict(unlabelled)[0]
+    assert "real" not in plain
+    model.style_bank.fit({c: torch.rand(6, 3).numpy() for c in range(5)})
+    assert not torch.equal(model.predict(unlabelled)[0]["fake"], plain["fake"])
     with pytest.raises(UserError, match="photos"):
-        model.predict(data(photo=False))
+        model.predict(unlabelled, encode_photo=True)
 
 
 def test_an_unknown_precision_or_optimizer_is_refused():

@@ -1,0 +1,43 @@
+"""Options that go to mmengine's own classes, checked before the Runner trips over them."""
+
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS, VISBACKENDS
+from mmengine.runner import EpochBasedTrainLoop
+
+from i2ibench.errors import UserError, near_match
+from i2ibench.registry import check_names, check_options
+
+
+def train_loop(config: Config) -> dict[str, Any]:
+    """The Runner's training loop.
+
+    Raises:
+        UserError: an unknown option, or a number of epochs that is none.
+    """
+    options = {"max_epochs": 1, **config.get("train_cfg", {})}
+    check_options(EpochBasedTrainLoop, {"runner": None, "dataloader": None, **options})
+    for name, value in options.items():
+        if not isinstance(value, int) or value < 1:
+            raise UserError(f"train_cfg.{name} is an integer from 1 on, not {value!r}.")
+    return {"type": "EpochBasedTrainLoop", **options}
+
+
+def check_mmengines_parts(config: Config) -> None:
+    """Refuse unknown schedulers and visualiser backends, which the Runner would trip over.
+
+    Raises:
+        UserError: an unknown type or option.
+    """
+    for key, registry in (("param_scheduler", PARAM_SCHEDULERS), ("vis_backends", VISBACKENDS)):
+        for entry in config.get(key, []):
+            options = dict(entry)
+            kind = options.pop("type", None)
+            part = registry.get(kind) if isinstance(kind, str) else None
+            if part is None:
+                raise UserError(
+                    f"{key}: mmengine has no {registry.name} {kind!r}."
+                    f"{near_match(str(kind), registry.module_dict)}"
+                )
+            check_names(part, options)
