@@ -32,7 +32,7 @@ def tool(name, *arguments, cwd, env=None):
 
 def assert_user_error(answer, *parts):
     assert answer.returncode == 2, answer.stderr
-    assert sum(line.startswith("error: ") for line in answer.stderr.splitlines()) == 1
+    assert sum("error: " in line for line in answer.stderr.splitlines()) == 1
     assert "Traceback" not in answer.stderr
     for part in parts:
         assert part in answer.stderr
