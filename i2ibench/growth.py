@@ -15,8 +15,9 @@ from i2ibench.translators.optimizers import NetworkOptimizer
 def grow(translator: nn.Module, optimizers: OptimWrapperDict, saved: Mapping[str, Any]) -> None:
     """Give the translator the weights, and its optimisers the moments, of the stage before.
 
-    A generator keeps its coarse network and inner enhancers; a new outermost enhancer and its
-    output layers start fresh. Discriminators keep their scale: a new one is added at the finest.
+    A generator keeps its coarse network and inner enhancers (CRN: its coarser modules); what is
+    new, and the output layers of a generator that has grown, start fresh. Discriminators keep
+    their scale: a new one is added at the finest.
 
     Args:
         translator: of the new stage, just built.
@@ -56,16 +57,18 @@ def carried_weights(own: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> 
 def _name_before(name: str, own: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
     """What a weight was called in the stage before; None for one that starts fresh."""
     if name.startswith("generator.head."):
-        same = _count(r"generator\.enhancers\.(\d+)", own) == _count(
-            r"generator\.enhancers\.(\d+)", before
-        )
-        return name if same else None
+        return name if _body(own) == _body(before) else None
     scale = re.match(r"(discriminator\.scales\.)(\d+)(\..*)", name)
     if scale:
         pattern = r"discriminator\.scales\.(\d+)"
         older = int(scale[2]) - (_count(pattern, own) - _count(pattern, before))
         return f"{scale[1]}{older}{scale[3]}" if older >= 0 else None
     return name
+
+
+def _body(names: Mapping[str, Any]) -> set[str]:
+    """The generator's weights below its output layers."""
+    return {n for n in names if n.startswith("generator.") and not n.startswith("generator.head.")}
 
 
 def _count(pattern: str, names: Mapping[str, Any]) -> int:

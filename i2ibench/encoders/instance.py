@@ -32,6 +32,7 @@ class InstanceEncoder(nn.Module):
         self.out_channels = out_channels
         self.num_styles = num_styles
         self.stride = 2**num_downsamplings
+        self.smallest_side = 2 * self.stride  # instance norm needs two values at the bottleneck
         widths = [base_channels * 2**level for level in range(num_downsamplings + 1)]
         layers = stem(in_channels, base_channels)
         for narrow, wide in zip(widths, widths[1:], strict=False):

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from i2ibench.layers.blocks import ResidualBlock, down, head, stem, up
+from i2ibench.layers.blocks import PaddingMode, ResidualBlock, down, head, stem, up
 from i2ibench.layers.initialise import normal_
 from i2ibench.ops.images import require_multiple
-from i2ibench.ops.pyramid import pyramid
+from i2ibench.ops.pyramid import halve, halve_nearest, pyramid
 from i2ibench.registry import GENERATORS
 
 
@@ -27,9 +27,14 @@ class CoarseToFineGenerator(nn.Module):
         num_downsamplings: strided convolutions of G1.
         num_blocks: residual blocks of G1.
         num_enhancer_blocks: residual blocks of each enhancer.
+        padding_mode: of the strided convolutions: "zeros" as in the released code, or "reflect",
+            its author's advice against bright spots (issue 46).
+        hard_condition: show the coarser levels the nearest-neighbour label map, as G1 alone is
+            trained on, instead of the released code's averaged one.
+        zero_bias: begin with biases of 0 instead of torch's default.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a size or a switch of docs/paper-to-code.md
         self,
         in_channels: int,
         out_channels: int = 3,
@@ -38,17 +43,24 @@ class CoarseToFineGenerator(nn.Module):
         num_downsamplings: int = 4,
         num_blocks: int = 9,
         num_enhancer_blocks: int = 3,
+        padding_mode: PaddingMode = "zeros",
+        hard_condition: bool = False,
+        zero_bias: bool = False,
     ) -> None:
         super().__init__()
         self.stride = 2 ** (num_downsamplings + num_enhancers)
+        self.smallest_side = 2 * self.stride  # instance norm needs two values at the bottleneck
         coarse_channels = base_channels * 2**num_enhancers
-        self.coarse = _global_trunk(in_channels, coarse_channels, num_downsamplings, num_blocks)
+        self.smaller = halve_nearest if hard_condition else halve
+        self.coarse = _global_trunk(
+            in_channels, coarse_channels, num_downsamplings, num_blocks, padding_mode
+        )
         self.enhancers = nn.ModuleList(
-            _Enhancer(in_channels, coarse_channels >> level, num_enhancer_blocks)
+            _Enhancer(in_channels, coarse_channels >> level, num_enhancer_blocks, padding_mode)
             for level in range(1, num_enhancers + 1)
         )
         self.head = nn.Sequential(*head(base_channels, out_channels))
-        normal_(self)
+        normal_(self, zero_bias=zero_bias)
 
     def forward(self, condition: Tensor) -> Tensor:
         """The image, B3HW in [-1, 1], for a condition BCHW.
@@ -57,7 +69,7 @@ class CoarseToFineGenerator(nn.Module):
             UserError: height or width is not a multiple of `stride`.
         """
         require_multiple(condition, self.stride)
-        levels = pyramid(condition, len(self.enhancers) + 1)
+        levels = pyramid(condition, len(self.enhancers) + 1, self.smaller)
         features = self.coarse(levels[-1])
         for enhancer, level in zip(self.enhancers, reversed(levels[:-1]), strict=True):
             features = enhancer(level, features)
@@ -67,9 +79,13 @@ class CoarseToFineGenerator(nn.Module):
 class _Enhancer(nn.Module):
     """Features at twice the size of the coarser ones, at `channels` channels (G2 of Fig. 3)."""
 
-    def __init__(self, in_channels: int, channels: int, num_blocks: int) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, num_blocks: int, padding_mode: PaddingMode
+    ) -> None:
         super().__init__()
-        self.front = nn.Sequential(*stem(in_channels, channels), *down(channels, 2 * channels))
+        self.front = nn.Sequential(
+            *stem(in_channels, channels), *down(channels, 2 * channels, padding_mode)
+        )
         blocks = [ResidualBlock(2 * channels) for _ in range(num_blocks)]
         self.back = nn.Sequential(*blocks, *up(2 * channels, channels))
 
@@ -79,13 +95,17 @@ class _Enhancer(nn.Module):
 
 
 def _global_trunk(
-    in_channels: int, channels: int, num_downsamplings: int, num_blocks: int
+    in_channels: int,
+    channels: int,
+    num_downsamplings: int,
+    num_blocks: int,
+    padding_mode: PaddingMode,
 ) -> nn.Sequential:
     """G1 without its output layers: `channels` features at full size."""
     widths = [channels * 2**level for level in range(num_downsamplings + 1)]
     layers = stem(in_channels, channels)
     for narrow, wide in pairwise(widths):
-        layers += down(narrow, wide)
+        layers += down(narrow, wide, padding_mode)
     layers += [ResidualBlock(widths[-1]) for _ in range(num_blocks)]
     for wide, narrow in pairwise(reversed(widths)):
         layers += up(wide, narrow)

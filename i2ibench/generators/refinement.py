@@ -19,7 +19,9 @@ class RefinementGenerator(nn.Module):
 
     Args:
         in_channels: channels of the condition.
-        out_channels: channels of the image.
+        out_channels: channels of a picture.
+        num_outputs: pictures that are made at once, for the diversity loss; the first is the
+            translation.
         height: rows of the finest module, a power of two; 256, 512 and 1024 in the paper.
         max_channels: width of the coarse modules; 1024 in the paper, and from 128 rows on a half
             (128, 256), an eighth (512) and a thirty-second (1024) of it.
@@ -32,6 +34,7 @@ class RefinementGenerator(nn.Module):
         self,
         in_channels: int,
         out_channels: int = 3,
+        num_outputs: int = 1,
         height: int = 256,
         max_channels: int = 1024,
     ) -> None:
@@ -42,7 +45,7 @@ class RefinementGenerator(nn.Module):
                 f"CRN's height is a power of two from 8 on, not {height}; the next ones are "
                 f"{lower} and {2 * lower}."
             )
-        self.height = height
+        self.height, self.out_channels = height, out_channels
         self.stride = height // FIRST_HEIGHT
         heights = [FIRST_HEIGHT << k for k in range((height // FIRST_HEIGHT).bit_length())]
         widths = [_width(h, max_channels) for h in heights]
@@ -51,13 +54,15 @@ class RefinementGenerator(nn.Module):
             nn.Sequential(*_convolution(i, o), *_convolution(o, o))
             for i, o in zip(inputs, widths, strict=True)
         )
-        self.head = nn.Conv2d(widths[-1], out_channels, kernel_size=1)
+        self.head = nn.Conv2d(widths[-1], out_channels * num_outputs, kernel_size=1)
         nn.init.xavier_uniform_(self.head.weight)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
     def forward(self, condition: Tensor) -> Tensor:
         """The image, B3HW, for a condition BCHW; in [-1, 1] in eval mode, unbounded in training.
+
+        In training all K pictures, B(3K)HW, one after the other.
 
         Raises:
             UserError: the condition has another height, or a width that 4 rows cannot share.
@@ -74,8 +79,8 @@ class RefinementGenerator(nn.Module):
         for stage in self.stages[1:]:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
             x = stage(torch.cat([x, levels.pop()], 1))
-        image = self.head(x)
-        return image if self.training else image.clamp(-1, 1)
+        images = self.head(x)
+        return images if self.training else images[:, : self.out_channels].clamp(-1, 1)
 
 
 def _width(height: int, max_channels: int) -> int:

@@ -6,8 +6,10 @@ tensor is refused.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from i2ibench.discriminators.multi_scale import MultiScaleDiscriminator
@@ -19,35 +21,64 @@ State = Mapping[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
 
+def generator_options(state: State) -> dict[str, Any]:
+    """The options of CoarseToFineGenerator that a `latest_net_G.pth` was made with.
+
+    Raises:
+        UserError: the names or shapes are not those of such a generator.
+    """
+    state = without_wrapper(state)
+    try:
+        num_enhancers = max((int(m[1]) for m in _matches(r"model(\d+)_1\.", state)), default=0)
+        blocks = {int(m[1]) for m in _matches(r"model\.(\d+)\.conv_block", state)}
+        enhancer_blocks = {m[1] for m in _matches(r"model1_2\.(\d+)\.conv_block", state)}
+        outermost = f"model{num_enhancers}_2" if num_enhancers else "model"
+        stem, head = state["model.1.weight"], state[_last_weight(state, outermost)]
+        options = {
+            "in_channels": stem.shape[1],
+            "out_channels": head.shape[0],
+            "base_channels": stem.shape[0] >> num_enhancers,
+            "num_enhancers": num_enhancers,
+            "num_downsamplings": (min(blocks) - 4) // 3,
+            "num_blocks": len(blocks),
+        }
+        return options | ({"num_enhancer_blocks": len(enhancer_blocks)} if num_enhancers else {})
+    except (KeyError, ValueError, IndexError) as error:
+        raise _not_official("generator", state) from error
+
+
 def generator_from_official(state: State) -> CoarseToFineGenerator:
     """The generator of a `latest_net_G.pth`: global, or with any number of local enhancers.
 
     Raises:
         UserError: the names or shapes are not those of such a generator.
     """
-    state = _without_wrapper(state)
-    try:
-        num_enhancers = max((int(m[1]) for m in _matches(r"model(\d+)_1\.", state)), default=0)
-        blocks = {int(m[1]) for m in _matches(r"model\.(\d+)\.conv_block", state)}
-        enhancer_blocks = {m[1] for m in _matches(r"model1_2\.(\d+)\.conv_block", state)}
-        stem = state["model.1.weight"]
-        generator = CoarseToFineGenerator(
-            in_channels=stem.shape[1],
-            out_channels=state[_last_weight(state, num_enhancers)].shape[0],
-            base_channels=stem.shape[0] >> num_enhancers,
-            num_enhancers=num_enhancers,
-            num_downsamplings=(min(blocks) - 4) // 3,
-            num_blocks=len(blocks),
-            num_enhancer_blocks=len(enhancer_blocks) or 3,
-        )
-    except (KeyError, ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise _not_official("generator", state) from error
-    return _fill(generator, state, _generator_name(generator))
+    return _fill(CoarseToFineGenerator(**generator_options(state)), state, generator_names)
 
 
 def generator_to_official(generator: CoarseToFineGenerator) -> dict[str, Tensor]:
     """The generator's weights under the official names."""
-    return _rename(generator, _generator_name(generator))
+    return generator_names(generator.state_dict())
+
+
+def encoder_options(state: State) -> dict[str, int]:
+    """The options of InstanceEncoder that a `latest_net_E.pth` was made with.
+
+    Raises:
+        UserError: the names or shapes are not those of such an encoder.
+    """
+    state = without_wrapper(state)
+    try:
+        head = _last_weight(state, "model")
+        stem = state["model.1.weight"]
+        return {
+            "out_channels": state[head].shape[0],
+            "in_channels": stem.shape[1],
+            "base_channels": stem.shape[0],
+            "num_downsamplings": (int(head.split(".")[1]) - 5) // 6,
+        }
+    except (KeyError, ValueError, IndexError) as error:
+        raise _not_official("encoder", state) from error
 
 
 def encoder_from_official(state: State) -> InstanceEncoder:
@@ -56,24 +87,30 @@ def encoder_from_official(state: State) -> InstanceEncoder:
     Raises:
         UserError: the names or shapes are not those of such an encoder.
     """
-    state = _without_wrapper(state)
-    try:
-        last = max(int(m[1]) for m in _matches(r"model\.(\d+)\.weight", state))
-        stem = state["model.1.weight"]
-        encoder = InstanceEncoder(
-            out_channels=state[f"model.{last}.weight"].shape[0],
-            in_channels=stem.shape[1],
-            base_channels=stem.shape[0],
-            num_downsamplings=(last - 5) // 6,
-        )
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise _not_official("encoder", state) from error
-    return _fill(encoder, state, _encoder_name)
+    return _fill(InstanceEncoder(**encoder_options(state)), state, encoder_names)
 
 
 def encoder_to_official(encoder: InstanceEncoder) -> dict[str, Tensor]:
     """The encoder's weights under the official names."""
-    return _rename(encoder, _encoder_name)
+    return encoder_names(encoder.state_dict())
+
+
+def discriminator_options(state: State) -> dict[str, int]:
+    """The options of MultiScaleDiscriminator that a `latest_net_D.pth` was made with.
+
+    Raises:
+        UserError: the names or shapes are not those of such discriminators.
+    """
+    state = without_wrapper(state)
+    weights = [v for k, v in state.items() if re.match(r"(scale|layer)0.*weight$", k)]
+    if len(weights) < 3:
+        raise _not_official("discriminator", state)
+    return {
+        "in_channels": weights[0].shape[1],
+        "num_scales": len({m[1] for m in _matches(r"(?:scale|layer)(\d+)", state)}),
+        "base_channels": weights[0].shape[0],
+        "num_layers": len(weights) - 2,
+    }
 
 
 def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
@@ -84,21 +121,9 @@ def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
     Raises:
         UserError: the names or shapes are not those of such discriminators.
     """
-    state = _without_wrapper(state)
-    exposed = any(name.startswith("scale") for name in state)
-    try:
-        scales = {int(m[1]) for m in _matches(r"(?:scale|layer)(\d+)", state)}
-        convolutions = [v for k, v in state.items() if re.match(r"(scale|layer)0.*weight$", k)]
-        first = convolutions[0]
-        discriminator = MultiScaleDiscriminator(
-            in_channels=first.shape[1],
-            num_scales=len(scales),
-            base_channels=first.shape[0],
-            num_layers=len(convolutions) - 2,
-        )
-    except (IndexError, RuntimeError) as error:
-        raise _not_official("discriminator", state) from error
-    return _fill(discriminator, state, _discriminator_name(len(scales), exposed))
+    exposed = any(name.startswith("scale") for name in without_wrapper(state))
+    discriminator = MultiScaleDiscriminator(**discriminator_options(state))
+    return _fill(discriminator, state, partial(discriminator_names, exposed=exposed))
 
 
 def discriminator_to_official(
@@ -110,35 +135,37 @@ def discriminator_to_official(
         discriminator: what to write.
         exposed: the names of a model with feature matching, or of one without.
     """
-    return _rename(discriminator, _discriminator_name(len(discriminator.scales), exposed))
+    return discriminator_names(discriminator.state_dict(), exposed)
 
 
-def _generator_name(generator: CoarseToFineGenerator) -> Callable[[str], str]:
-    """From this project's names to the official ones."""
-    num_enhancers = len(generator.enhancers)
-    if num_enhancers:
-        last = generator.enhancers[-1]
-        assert isinstance(last.back, nn.Sequential)
-        head = f"model{num_enhancers}_2.{len(last.back) + 1}"
-    else:
-        head = f"model.{len(generator.coarse) + 1}"
+def generator_names(own: State) -> dict[str, Tensor]:
+    """A generator's state dict under the official names."""
+    num_enhancers = len({m[1] for m in _matches(r"enhancers\.(\d+)", own)})
+    outermost = rf"enhancers\.{num_enhancers - 1}\.back" if num_enhancers else "coarse"
+    # After the last convolution come norm, activation and padding, which have no weights.
+    head = max(int(m[1]) for m in _matches(rf"{outermost}\.(\d+)\.", own)) + 4
+    place = f"model{num_enhancers}_2" if num_enhancers else "model"
 
-    def name(own: str) -> str:
-        own = re.sub(r"^coarse\.", "model.", own)
-        own = re.sub(r"^enhancers\.(\d+)\.front", lambda m: f"model{int(m[1]) + 1}_1", own)
-        own = re.sub(r"^enhancers\.(\d+)\.back", lambda m: f"model{int(m[1]) + 1}_2", own)
-        return re.sub(r"^head\.1", head, own).replace(".branch.", ".conv_block.")
+    def name(key: str) -> str:
+        key = re.sub(r"^coarse\.", "model.", key)
+        key = re.sub(r"^enhancers\.(\d+)\.front", lambda m: f"model{int(m[1]) + 1}_1", key)
+        key = re.sub(r"^enhancers\.(\d+)\.back", lambda m: f"model{int(m[1]) + 1}_2", key)
+        return re.sub(r"^head\.1", f"{place}.{head}", key).replace(".branch.", ".conv_block.")
 
-    return name
+    return {name(key): value for key, value in own.items()}
 
 
-def _encoder_name(own: str) -> str:
-    return re.sub(r"^layers\.", "model.", own)
+def encoder_names(own: State) -> dict[str, Tensor]:
+    """An encoder's state dict under the official names."""
+    return {re.sub(r"^layers\.", "model.", key): value for key, value in own.items()}
 
 
-def _discriminator_name(num_scales: int, exposed: bool) -> Callable[[str], str]:
-    def name(own: str) -> str:
-        _, scale, _, layer, _, kind = own.split(".")
+def discriminator_names(own: State, exposed: bool = True) -> dict[str, Tensor]:
+    """A multi-scale discriminator's state dict under the official names."""
+    num_scales = len({m[1] for m in _matches(r"scales\.(\d+)", own)})
+
+    def name(key: str) -> str:
+        _, scale, _, layer, _, kind = key.split(".")
         official_scale = num_scales - 1 - int(scale)
         if exposed:
             return f"scale{official_scale}_layer{layer}.0.{kind}"
@@ -146,44 +173,41 @@ def _discriminator_name(num_scales: int, exposed: bool) -> Callable[[str], str]:
         index = 0 if layer == "0" else 3 * int(layer) - 1
         return f"layer{official_scale}.{index}.{kind}"
 
-    return name
+    return {name(key): value for key, value in own.items()}
 
 
-def _last_weight(state: State, num_enhancers: int) -> str:
-    prefix = f"model{num_enhancers}_2" if num_enhancers else "model"
-    last = max(int(m[1]) for m in _matches(rf"{prefix}\.(\d+)\.weight", state))
-    return f"{prefix}.{last}.weight"
+def without_wrapper(state: State) -> dict[str, Tensor]:
+    """The state dict without the `module.` that DataParallel puts before every name."""
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def _last_weight(state: State, sequence: str) -> str:
+    last = max(int(m[1]) for m in _matches(rf"{sequence}\.(\d+)\.weight", state))
+    return f"{sequence}.{last}.weight"
 
 
 def _matches(pattern: str, state: State) -> list[re.Match[str]]:
     return [m for m in (re.match(pattern, name) for name in state) if m]
 
 
-def _without_wrapper(state: State) -> dict[str, Tensor]:
-    """The state dict without the `module.` that DataParallel puts before every name."""
-    return {name.removeprefix("module."): value for name, value in state.items()}
-
-
-def _rename(network: nn.Module, name: Callable[[str], str]) -> dict[str, Tensor]:
-    return {name(own): value for own, value in network.state_dict().items()}
-
-
-def _fill(network: Network, state: State, name: Callable[[str], str]) -> Network:
+def _fill(network: Network, state: State, names: Callable[[State], dict[str, Tensor]]) -> Network:
     """Put the official weights into the network, every one of them.
 
     Raises:
         UserError: names or shapes differ; the first three are listed.
     """
-    own = {name(key): key for key in network.state_dict()}
-    differing = sorted(own.keys() ^ state.keys())
-    shapes = {official: network.state_dict()[key].shape for official, key in own.items()}
-    differing = differing or [n for n in own if shapes[n] != state[n].shape]
+    state = without_wrapper(state)
+    expected = names(network.state_dict())
+    differing = sorted(expected.keys() ^ state.keys())
+    differing = differing or [n for n in expected if expected[n].shape != state[n].shape]
     if differing:
         raise UserError(
             f"The state dict does not fit {type(network).__name__} as its names and shapes "
             f"suggest; {len(differing)} tensors differ, first: {', '.join(differing[:3])}."
         )
-    network.load_state_dict({own[official]: value for official, value in state.items()})
+    with torch.no_grad():
+        for name, value in expected.items():  # these share storage with the network
+            value.copy_(state[name])
     return network
 
 

@@ -1,6 +1,10 @@
 """The convolution blocks that pix2pixHD's generator and encoder are made of."""
 
+from typing import Literal
+
 from torch import Tensor, nn
+
+PaddingMode = Literal["zeros", "reflect"]
 
 
 def stem(in_channels: int, out_channels: int) -> list[nn.Module]:
@@ -9,9 +13,13 @@ def stem(in_channels: int, out_channels: int) -> list[nn.Module]:
     return [nn.ReflectionPad2d(3), conv, nn.InstanceNorm2d(out_channels), nn.ReLU(inplace=True)]
 
 
-def down(in_channels: int, out_channels: int) -> list[nn.Module]:
-    """3x3 convolution of stride 2 (zero padding), norm, ReLU: ceil(size / 2)."""
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1)
+def down(
+    in_channels: int, out_channels: int, padding_mode: PaddingMode = "zeros"
+) -> list[nn.Module]:
+    """3x3 convolution of stride 2, norm, ReLU: ceil(size / 2)."""
+    conv = nn.Conv2d(
+        in_channels, out_channels, kernel_size=3, stride=2, padding=1, padding_mode=padding_mode
+    )
     return [conv, nn.InstanceNorm2d(out_channels), nn.ReLU(inplace=True)]
 
 

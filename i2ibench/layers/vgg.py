@@ -12,6 +12,13 @@ FIRST_RELU_OF_EACH_BLOCK = (1, 6, 11, 20, 29)
 """relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 as indices into torchvision's `features`."""
 
 
+SECOND_RELU_OF_EACH_BLOCK = (3, 8, 13, 22, 31)
+"""relu1_2, relu2_2, relu3_2, relu4_2, relu5_2."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
 class FeatureTaps(nn.Module):
     """The activations of a chain of layers at the chosen indices, each BCHW.
 
@@ -38,12 +45,15 @@ class FeatureTaps(nn.Module):
         return activations
 
 
-def pretrained_vgg19(taps: Sequence[int], weights: str | None = None) -> FeatureTaps:
+def pretrained_vgg19(
+    taps: Sequence[int], weights: str | None = None, average_pooling: bool = False
+) -> FeatureTaps:
     """torchvision's ImageNet VGG19, tapped.
 
     Args:
         taps: indices into torchvision's `vgg19().features`.
         weights: a state dict on disk; None looks in torchvision's own cache.
+        average_pooling: average where VGG19 takes the maximum, as CRN does.
 
     Raises:
         UserError: the file is missing or holds something else.
@@ -54,4 +64,15 @@ def pretrained_vgg19(taps: Sequence[int], weights: str | None = None) -> Feature
         network.load_state_dict(load_state(path))
     except RuntimeError as error:
         raise UserError(f"{path} does not hold torchvision's VGG19: {error}") from None
-    return FeatureTaps(network.features, taps)
+    layers = network.features
+    if average_pooling:
+        pools = (nn.AvgPool2d(2) if isinstance(x, nn.MaxPool2d) else x for x in layers)
+        layers = nn.Sequential(*pools)
+    return FeatureTaps(layers, taps)
+
+
+def normalise_for_imagenet(image: Tensor) -> Tensor:
+    """Images in [-1, 1] as torchvision's ImageNet networks expect them, B3HW."""
+    mean = image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+    deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    return ((image + 1) / 2 - mean) / deviation

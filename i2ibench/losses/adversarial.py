@@ -1,6 +1,7 @@
 """Adversarial losses: what the discriminator and the generator do to each other's scores."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,49 +13,70 @@ from i2ibench.structures import Scales
 
 @LOSSES.register_module()
 class LeastSquaresGAN(nn.Module):
-    """Squared distance of the scores from 1 (real) or 0 (fake), summed over scales.
+    """Squared distance of the scores from 1 (real) or 0 (fake): LSGAN (Mao et al. 2017).
 
-    LSGAN (Mao et al. 2017), Eq. 2 of pix2pixHD. As in the released code the discriminator's two
-    terms are halved; the paper states no factor.
+    Args:
+        mean_over_scales: average over the discriminators instead of summing as Eq. 3 does.
+        halve_discriminator: halve the discriminator's two terms, as the released code does; the
+            paper states no factor.
     """
+
+    def __init__(self, mean_over_scales: bool = False, halve_discriminator: bool = True) -> None:
+        super().__init__()
+        self.distances = _Distances(_squared, mean_over_scales)
+        self.factor = 0.5 if halve_discriminator else 1.0
 
     def generator(self, fake: Scales) -> Tensor:
         """The generator's scalar loss: its images should score 1."""
-        return _sum_over_scales(fake, self._distance, 1.0)
+        return self.distances.from_target(fake, 1.0)
 
     def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
-        on_real = 0.5 * _sum_over_scales(real, self._distance, 1.0)
-        return on_real, 0.5 * _sum_over_scales(fake, self._distance, 0.0)
-
-    @staticmethod
-    def _distance(scores: Tensor, target: float) -> Tensor:
-        return (scores - target).square().mean()
+        on_real = self.factor * self.distances.from_target(real, 1.0)
+        return on_real, self.factor * self.distances.from_target(fake, 0.0)
 
 
 @LOSSES.register_module()
 class VanillaGAN(nn.Module):
-    """Binary cross entropy of the scores, taken as logits, summed over scales.
+    """Binary cross entropy of the scores, taken as logits (Goodfellow et al. 2014).
 
-    Goodfellow et al. 2014 with the non-saturating generator loss, as in pix2pix; the
-    discriminator's two terms are halved there too.
+    The generator's side is the non-saturating one, as in pix2pix.
+
+    Args:
+        mean_over_scales: average over the discriminators instead of summing.
+        halve_discriminator: halve the discriminator's two terms, as pix2pix's code does.
     """
+
+    def __init__(self, mean_over_scales: bool = False, halve_discriminator: bool = True) -> None:
+        super().__init__()
+        self.distances = _Distances(_cross_entropy, mean_over_scales)
+        self.factor = 0.5 if halve_discriminator else 1.0
 
     def generator(self, fake: Scales) -> Tensor:
         """The generator's scalar loss: its images should pass for real."""
-        return _sum_over_scales(fake, self._entropy, 1.0)
+        return self.distances.from_target(fake, 1.0)
 
     def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
-        on_real = 0.5 * _sum_over_scales(real, self._entropy, 1.0)
-        return on_real, 0.5 * _sum_over_scales(fake, self._entropy, 0.0)
-
-    @staticmethod
-    def _entropy(scores: Tensor, target: float) -> Tensor:
-        return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
+        on_real = self.factor * self.distances.from_target(real, 1.0)
+        return on_real, self.factor * self.distances.from_target(fake, 0.0)
 
 
-def _sum_over_scales(
-    scales: Scales, distance: Callable[[Tensor, float], Tensor], target: float
-) -> Tensor:
-    return torch.stack([distance(layers[-1], target) for layers in scales]).sum()
+@dataclass(frozen=True)
+class _Distances:
+    """Distances of the scores of all scales from a target, as one scalar."""
+
+    distance: Callable[[Tensor, float], Tensor]
+    mean_over_scales: bool
+
+    def from_target(self, scales: Scales, target: float) -> Tensor:
+        distances = torch.stack([self.distance(layers[-1].float(), target) for layers in scales])
+        return distances.mean() if self.mean_over_scales else distances.sum()
+
+
+def _squared(scores: Tensor, target: float) -> Tensor:
+    return (scores - target).square().mean()
+
+
+def _cross_entropy(scores: Tensor, target: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, pretrained_vgg19
+from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, normalise_for_imagenet, pretrained_vgg19
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
@@ -15,12 +15,13 @@ from i2ibench.structures import Step
 class PerceptualLoss(nn.Module):
     """Weighted sum of mean absolute differences between VGG19 activations.
 
-    Images enter in [-1, 1], without ImageNet's mean and deviation, as in the released code.
-
     Args:
-        layer_weights: one weight per tap, shallow to deep: the released code's 1/32 ... 1.
+        layer_weights: one weight per tap, shallow to deep: the released code's 1/32 ... 1. The
+            paper states none, that is (1, 1, 1, 1, 1).
         taps: indices into torchvision's `vgg19().features`.
         weights: path of a VGG19 state dict; None takes torchvision's cached one.
+        imagenet_statistics: normalise the images as VGG19 was trained; the released code feeds
+            them in [-1, 1].
     """
 
     def __init__(
@@ -28,15 +29,20 @@ class PerceptualLoss(nn.Module):
         layer_weights: Sequence[float] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0),
         taps: Sequence[int] = FIRST_RELU_OF_EACH_BLOCK,
         weights: str | None = None,
+        imagenet_statistics: bool = False,
     ) -> None:
         super().__init__()
         self.layer_weights = tuple(layer_weights)
+        self.imagenet_statistics = imagenet_statistics
         self.network = pretrained_vgg19(taps, weights)
 
     def forward(self, step: Step) -> Tensor:
         """Scalar; the gradient flows through the fake alone."""
-        fake_layers = self.network(step.fake)
+        fake, real = step.fake, step.real
+        if self.imagenet_statistics:
+            fake, real = normalise_for_imagenet(fake), normalise_for_imagenet(real)
+        fake_layers = self.network(fake)
         with torch.no_grad():
-            real_layers = self.network(step.real)
+            real_layers = self.network(real)
         layers = zip(self.layer_weights, fake_layers, real_layers, strict=True)
-        return torch.stack([w * F.l1_loss(fake, real) for w, fake, real in layers]).sum()
+        return torch.stack([w * F.l1_loss(f, r) for w, f, r in layers]).sum()

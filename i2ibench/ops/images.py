@@ -29,13 +29,17 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:
     return colours[label.squeeze(-3).long()].movedim(-1, -3)
 
 
-def pad_to_multiple(x: Tensor, stride: int) -> Tensor:
+def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:
     """BCHW enlarged at the right and bottom by repeating the edge until `stride` divides it.
 
-    At least to two strides, since instance norm needs more than one value at the bottleneck.
+    Args:
+        x: BCHW of any type.
+        stride: what both sides will be multiples of.
+        smallest: what both sides will be at least.
     """
+    height, width = (max(side, smallest) for side in x.shape[-2:])
+    new_height, new_width = (-(-side // stride) * stride for side in (height, width))
     height, width = x.shape[-2:]
-    new_height, new_width = (max(-(-side // stride), 2) * stride for side in (height, width))
     rows = torch.arange(new_height, device=x.device).clamp_(max=height - 1)
     columns = torch.arange(new_width, device=x.device).clamp_(max=width - 1)
     return x[..., rows, :][..., columns]

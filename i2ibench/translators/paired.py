@@ -204,9 +204,9 @@ class PairedTranslator(BaseModel):
         """
         batch = self.data_preprocessor(data)
         features = self.encode(batch) if encode_photo else self.sample_styles(batch)
-        condition = pad_to_multiple(batch["condition"], self.stride)
+        condition = self._padded(batch["condition"])
         if features is not None:
-            features = pad_to_multiple(features, self.stride)
+            features = self._padded(features)
         height, width = batch["label"].shape[-2:]
         fakes = to_uint8(self.forward(condition, features)[..., :height, :width])
         predictions = []
@@ -234,6 +234,9 @@ class PairedTranslator(BaseModel):
         if "real" not in batch:
             raise UserError("Styles are to be encoded from photos, but the data has none.")
         height, width = batch["label"].shape[-2:]
-        photo = pad_to_multiple(batch["real"], self.stride)
-        instance = pad_to_multiple(batch["instance"], self.stride)
+        photo, instance = self._padded(batch["real"]), self._padded(batch["instance"])
         return self.encoder(photo, instance)[..., :height, :width]
+
+    def _padded(self, x: Tensor) -> Tensor:
+        smallest = max(getattr(n, "smallest_side", 1) for n in (self.generator, self.encoder))
+        return pad_to_multiple(x, self.stride, smallest)

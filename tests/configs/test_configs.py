@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import build_translator
-from i2ibench.configuration import load_config
+from i2ibench.configuration import list_stages, load_config
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
 from i2ibench.experiment import build_hooks
+from i2ibench.growth import carried_weights
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
 from i2ibench.translators.optimizers import build_optimizers
 
@@ -19,7 +20,8 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 
 def without_vgg(config):
     """VGG's weights cannot be had in tests; its options are checked in the contract tests."""
-    config.model.losses.pop("perceptual", None)
+    for name in ("perceptual", "refinement"):
+        config.model.losses.pop(name, None)
     return config
 
 
@@ -32,11 +34,15 @@ def metainfo(config):
 
 @every_config
 def test_a_config_builds_its_translator_optimizers_and_hooks(path):
-    config = without_vgg(load_config(path))
-    with torch.device("meta"):
-        translator = build_translator(config, metainfo(config))
-    assert build_optimizers(translator.networks(), config.optimizers)
-    assert build_hooks(config.hooks)
+    before = {}
+    for stage in list_stages(load_config(path)):
+        config = without_vgg(stage)
+        with torch.device("meta"):
+            translator = build_translator(config, metainfo(config))
+        assert build_optimizers(translator.networks(), config.optimizers)
+        assert build_hooks(config.hooks)
+        carried_weights(translator.state_dict(), before)
+        before = translator.state_dict()
 
 
 @every_config

@@ -108,3 +108,15 @@ def test_a_segmenter_gives_one_class_per_pixel(name):
     assert labels.shape == (2, 33, 50) and labels.dtype == torch.int64
     assert labels.min() >= 0 and labels.max() < 5
     assert torch.equal(labels[:1], network(images[:1]))
+
+
+def test_switches_of_the_coarse_to_fine_generator_change_the_image():
+    condition = torch.rand(1, IN_CHANNELS, 16, 32)
+    options = {**config("CoarseToFineGenerator"), "num_enhancers": 1}
+
+    def image(**switches):
+        torch.manual_seed(0)
+        return GENERATORS.build({**options, **switches}, in_channels=IN_CHANNELS)(condition)
+
+    for switch in ({"padding_mode": "reflect"}, {"hard_condition": True}, {"zero_bias": True}):
+        assert not torch.allclose(image(), image(**switch)), switch

@@ -67,7 +67,7 @@ def test_unet_generator(options, channels, expected):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"height": 256, "out_channels": 27}, 97_875_483),
+        ({"height": 256, "num_outputs": 9}, 97_875_483),
         ({"height": 512}, 98_622_851),
         ({"height": 1024}, 98_674_531),
     ],

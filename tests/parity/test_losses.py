@@ -77,6 +77,7 @@ def test_perceptual_loss_value_gradient_and_taps():
     loss = PerceptualLoss.__new__(PerceptualLoss)
     nn.Module.__init__(loss)
     loss.layer_weights = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+    loss.imagenet_statistics = False
     loss.network = FeatureTaps(narrow_vgg(record), FIRST_RELU_OF_EACH_BLOCK)
     fake = record["in/x"].requires_grad_()
     value = loss(Step(torch.zeros(1), fake, record["in/y"]))

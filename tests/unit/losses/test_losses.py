@@ -71,6 +71,7 @@ def narrow_perceptual_loss() -> PerceptualLoss:
     layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 5, 3), torch.nn.ReLU()]
     loss.network = FeatureTaps(torch.nn.Sequential(*layers), (1, 3))
     loss.layer_weights = (0.25, 1.0)
+    loss.imagenet_statistics = False
     return loss
 
 
@@ -87,3 +88,36 @@ def test_perceptual_loss_weighs_the_taps():
 def test_perceptual_network_has_no_parameters_and_stays_out_of_checkpoints():
     loss = narrow_perceptual_loss()
     assert not list(loss.parameters()) and not loss.state_dict()
+
+
+def test_feature_matching_of_the_paper_sums_over_layers_and_scales():
+    fake, real = scales(0, 1), scales(2, 3)
+    pairs = [
+        F.l1_loss(f, r)
+        for fs, rs in zip(fake, real, strict=True)
+        for f, r in zip(fs, rs, strict=True)
+    ]
+    paper = FeatureMatching(sum_over_scales=True, sum_over_layers=True, with_scores=True)
+    image = torch.zeros(1)
+    torch.testing.assert_close(paper(step(image, image, fake, real)), sum(pairs))
+
+
+def test_switches_of_the_adversarial_losses_scale_their_terms():
+    fake, real = scales(0, 1), scales(2, 3)
+    for kind in (LeastSquaresGAN, VanillaGAN):
+        plain, changed = kind(), kind(mean_over_scales=True, halve_discriminator=False)
+        torch.testing.assert_close(changed.generator(fake), plain.generator(fake) / 2)
+        on_real, on_fake = plain.discriminator(real, fake)
+        torch.testing.assert_close(changed.discriminator(real, fake), (on_real, on_fake))
+
+
+def test_perceptual_loss_can_normalise_as_vgg_was_trained():
+    loss = narrow_perceptual_loss()
+    loss.imagenet_statistics = True
+    fake, real = torch.rand(1, 3, 8, 8) * 2 - 1, torch.rand(1, 3, 8, 8) * 2 - 1
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+    normal = [((x + 1) / 2 - mean) / std for x in (fake, real)]
+    f, r = (loss.network(x) for x in normal)
+    expected = 0.25 * F.l1_loss(f[0], r[0]) + F.l1_loss(f[1], r[1])
+    torch.testing.assert_close(loss(step(fake, real)), expected)

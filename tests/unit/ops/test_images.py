@@ -18,7 +18,7 @@ def test_values_outside_the_range_are_clipped():
 
 def test_padding_repeats_the_edge_and_keeps_large_ids():
     x = torch.tensor([[[[1, 2**30 + 1]]]])
-    padded = pad_to_multiple(x, 2)
+    padded = pad_to_multiple(x, 2, smallest=3)
     assert padded.shape == (1, 1, 4, 4)
     assert torch.equal(padded[0, 0, 3], torch.tensor([1, 2**30 + 1, 2**30 + 1, 2**30 + 1]))
     assert torch.equal(pad_to_multiple(padded, 2), padded)

@@ -1,0 +1,33 @@
+"""Convert official pix2pixHD files to a checkpoint of this project, and back.
+
+convert FOLDER CHECKPOINT.pth     latest_net_G/D/E.pth and features_clustered_010.npy in
+convert CHECKPOINT.pth FOLDER     the same files out
+"""
+
+import argparse
+from pathlib import Path
+
+from i2ibench.compat import silence_third_parties
+from i2ibench.configuration import prepare_work_dir
+from i2ibench.interop.folder import FILES, export_folder, import_folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("source", type=Path, help="a folder of official files, or a checkpoint")
+    parser.add_argument("target", type=Path, help="the checkpoint, or the folder, to write")
+    parser.add_argument("--labels", type=int, help="label classes, if the condition is not 35")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Convert in the direction that the source asks for."""
+    silence_third_parties()
+    if options.source.is_dir():
+        prepare_work_dir(options.target.parent)
+        config = import_folder(options.source, options.target, options.labels)
+        parts = [kind for kind in FILES if kind in config["model"]]
+        print(f"written: {options.target} with {', '.join(parts)}")
+    else:
+        prepare_work_dir(options.target)
+        for path in export_folder(options.source, options.target):
+            print(f"written: {path}")

@@ -1,0 +1,66 @@
+"""The released code's K-means file: a pickled dict of class to centres inside a .npy."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.errors import UserError
+from i2ibench.files import write_file
+
+ALLOWED = {
+    ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
+    ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
+}  # fmt: skip
+"""What a pickle of a dict of arrays needs; nothing in it can run foreign code."""
+
+Centres = dict[int, NDArray[np.float32]]
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Refuse everything that is not part of an array."""
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+def read_clusters(path: Path) -> Centres:
+    """The centres by class, float [k,C], without executing what a hostile file may hold.
+
+    Raises:
+        UserError: the file is missing, broken, or no dict of arrays.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _read_object(file)
+        return {int(label): np.asarray(c, np.float32) for label, c in content.items()}
+    except FileNotFoundError:
+        raise UserError(f"There is no K-means file at {path}.") from None
+    except Exception as error:  # whatever a foreign file makes the unpickler raise
+        raise UserError(f"{path} cannot be read as K-means centres: {error}") from None
+
+
+def write_clusters(centres: Mapping[int, NDArray[np.float32]], path: Path) -> None:
+    """Write the centres as the released code reads them."""
+    holder = np.array(dict(centres), dtype=object)
+
+    def write(aside: Path) -> None:
+        with aside.open("wb") as file:  # np.save would append .npy to a path
+            np.save(file, holder, allow_pickle=True)
+
+    write_file(path, write)
+
+
+def _read_object(file: BinaryIO) -> dict[Any, Any]:
+    version = np.lib.format.read_magic(file)
+    assert version in ((1, 0), (2, 0)), f"unknown .npy version {version}"
+    if version == (1, 0):
+        np.lib.format.read_array_header_1_0(file)
+    else:
+        np.lib.format.read_array_header_2_0(file)
+    return _ArraysOnly(file).load().item()

@@ -1,0 +1,107 @@
+"""Official folders become checkpoints and come back to the last bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from i2ibench.checkpoints import open_checkpoint
+from i2ibench.discriminators import MultiScaleDiscriminator
+from i2ibench.encoders import InstanceEncoder
+from i2ibench.errors import UserError
+from i2ibench.generators import CoarseToFineGenerator
+from i2ibench.interop import pix2pixhd
+from i2ibench.interop.clusters import read_clusters
+from i2ibench.interop.folder import CLUSTERS, export_folder, import_folder
+
+CENTRES = {7: np.array([[0.5, -0.25, 0.125]], np.float32), 26: np.eye(3, dtype=np.float32)}
+
+
+@pytest.fixture
+def official(tmp_path):
+    """A folder as the released code leaves it: 35 labels, boundaries, features, 2 scales."""
+    folder = tmp_path / "official"
+    folder.mkdir()
+    torch.manual_seed(0)
+    generator = CoarseToFineGenerator(39, base_channels=4, num_enhancers=1, num_blocks=2,
+                                      num_downsamplings=2, num_enhancer_blocks=1)  # fmt: skip
+    networks = {
+        "G": pix2pixhd.generator_to_official(generator),
+        "D": pix2pixhd.discriminator_to_official(MultiScaleDiscriminator(39, 2, 4)),
+        "E": pix2pixhd.encoder_to_official(InstanceEncoder(3, base_channels=4)),
+    }
+    for letter, state in networks.items():
+        wrapped = {f"module.{k}": v for k, v in state.items()}
+        torch.save(wrapped, folder / f"latest_net_{letter}.pth")
+    np.save(folder / CLUSTERS, np.array(CENTRES, dtype=object), allow_pickle=True)
+    return folder
+
+
+def scene():
+    label = torch.full((1, 1, 32, 64), 7, dtype=torch.uint8)
+    label[..., 16:, :] = 26
+    return {"name": ["s"], "label": label, "instance": label.int() * 1000}
+
+
+def test_a_folder_becomes_a_checkpoint_that_translates_with_its_styles(official, tmp_path):
+    import_folder(official, tmp_path / "native.pth")
+    translator = open_checkpoint(tmp_path / "native.pth").translator
+    assert translator.style_bank.counts[[7, 26]].tolist() == [1, 3]
+    fake = translator.predict(scene())[0]["fake"]
+    state = torch.load(official / "latest_net_G.pth", weights_only=True)
+    generator = pix2pixhd.generator_from_official(state)
+    batch = translator.data_preprocessor(scene())
+    styles = translator.sample_styles(batch)
+    with torch.no_grad():
+        image = generator(torch.cat([batch["condition"], styles], 1))
+    assert torch.equal(fake, ((image[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
+
+
+def test_official_files_come_back_bit_for_bit(official, tmp_path):
+    import_folder(official, tmp_path / "native.pth")
+    export_folder(tmp_path / "native.pth", tmp_path / "back")
+    for letter in "GDE":
+        before = torch.load(official / f"latest_net_{letter}.pth", weights_only=True)
+        after = torch.load(tmp_path / "back" / f"latest_net_{letter}.pth", weights_only=True)
+        assert {k.removeprefix("module.") for k in before} == set(after)
+        assert all(torch.equal(v, after[k.removeprefix("module.")]) for k, v in before.items())
+    centres = read_clusters(tmp_path / "back" / CLUSTERS)
+    assert centres.keys() == CENTRES.keys()
+    assert all(np.array_equal(centres[c], CENTRES[c]) for c in CENTRES)
+
+
+def test_a_generator_alone_is_enough(official, tmp_path):
+    for name in ("latest_net_D.pth", "latest_net_E.pth", CLUSTERS):
+        (official / name).unlink()
+    with pytest.raises(UserError, match="39 channels; say with --labels"):
+        import_folder(official, tmp_path / "native.pth")
+    config = import_folder(official, tmp_path / "native.pth", num_labels=38)
+    assert config["data_preprocessor"]["boundaries"] is True
+    assert open_checkpoint(tmp_path / "native.pth").translator.encoder is None
+
+
+def test_a_file_that_does_not_fit_names_the_first_differences(official):
+    state = torch.load(official / "latest_net_G.pth", weights_only=True)
+    state["module.model9.weight"] = state.pop("module.model.4.weight")
+    with pytest.raises(UserError, match=r"2 tensors differ, first: model\.4\.weight, model9"):
+        pix2pixhd.generator_from_official(state)
+    with pytest.raises(UserError, match="no official pix2pixHD generator"):
+        pix2pixhd.generator_from_official({"fc.weight": torch.zeros(1)})
+    with pytest.raises(UserError, match="no official pix2pixHD discriminator"):
+        pix2pixhd.discriminator_from_official({"fc.weight": torch.zeros(1)})
+
+
+class Payload:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (open, (self.marker, "w"))
+
+
+def test_a_hostile_k_means_file_is_refused_and_not_executed(tmp_path):
+    marker = tmp_path / "executed"
+    holder = np.array({1: Payload(str(marker))}, dtype=object)
+    np.save(tmp_path / "evil.npy", holder, allow_pickle=True)
+    with pytest.raises(UserError, match=r"asks for (_?io|builtins)\.open"):
+        read_clusters(tmp_path / "evil.npy")
+    assert not marker.exists()

@@ -1,0 +1,73 @@
+"""CRN's losses against loops."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from i2ibench.errors import UserError
+from i2ibench.losses import DiversityLoss, RefinementLoss
+from i2ibench.losses.refinement import WEIGHTS_512P
+from i2ibench.structures import Step
+
+
+class TwoLevels(nn.Module):
+    """Stands for VGG19: the picture, and the picture at half size with other channels."""
+
+    def forward(self, image):
+        return [image * 127.5, F.avg_pool2d(image, 2).repeat(1, 2, 1, 1)]
+
+
+def loss(kind, weights=(1.0, 0.5), mean_share=0.001):
+    made = kind.__new__(kind)
+    nn.Module.__init__(made)
+    made.levels, made.layer_weights, made.mean_share = TwoLevels(), weights, mean_share
+    return made
+
+
+def step(pictures=1):
+    condition = F.one_hot(torch.randint(0, 3, (2, 8, 12)), 3).permute(0, 3, 1, 2).float()
+    return Step(condition, torch.rand(2, 3 * pictures, 8, 12), torch.rand(2, 3, 8, 12))
+
+
+def test_refinement_loss_is_the_weighted_sum_of_mean_differences():
+    some = step()
+    levels = zip(TwoLevels()(some.fake), TwoLevels()(some.real), strict=True)
+    expected = sum(w * (a - b).abs().mean() for w, (a, b) in zip((1.0, 0.5), levels, strict=True))
+    torch.testing.assert_close(loss(RefinementLoss)(some), expected)
+
+
+def test_the_released_weights_are_six():
+    assert len(WEIGHTS_512P) == 6 and WEIGHTS_512P[0] == 1 and WEIGHTS_512P[-1] == 10 / 1.5
+
+
+def diversity_by_loop(some, weights, mean_share):
+    per_class = torch.zeros(some.fake.shape[1] // 3, some.condition.shape[1])
+    real = TwoLevels()(some.real)
+    for k in range(len(per_class)):
+        fake = TwoLevels()(some.fake[:, 3 * k : 3 * k + 3])
+        for c in range(some.condition.shape[1]):
+            for w, a, b in zip(weights, fake, real, strict=True):
+                mask = F.interpolate(some.condition[:, c : c + 1], size=a.shape[-2:], mode="area")
+                per_class[k, c] += w * (mask[:, 0] * (a - b).abs().mean(1)).mean()
+    best = per_class.min(0).values.sum()
+    return (1 - mean_share) * best + mean_share * per_class.mean(0).sum()
+
+
+def test_diversity_loss_counts_the_best_picture_of_every_class():
+    some = step(pictures=4)
+    expected = diversity_by_loop(some, (1.0, 0.5), 0.1)
+    torch.testing.assert_close(loss(DiversityLoss, mean_share=0.1)(some), expected)
+
+
+def test_a_perfect_picture_among_others_leaves_only_the_share_of_the_mean():
+    some = step(pictures=2)
+    fake = torch.cat([some.fake[:, :3], some.real], 1)
+    value = loss(DiversityLoss, mean_share=0.0)(Step(some.condition, fake, some.real))
+    assert value.item() == 0
+
+
+def test_channels_that_are_no_pictures_are_refused():
+    some = step()
+    with pytest.raises(UserError, match="K pictures of 3 channels, got 4"):
+        loss(DiversityLoss)(Step(some.condition, torch.rand(2, 4, 8, 12), some.real))
