@@ -1,7 +1,9 @@
 """The paired translator: the one model and its one training step."""
 
 import math
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -186,12 +188,10 @@ class PairedTranslator(BaseModel):
         return self.discriminator(torch.cat([condition, image], 1))
 
     def val_step(self, data: Any) -> list[Prediction]:
-        """What `predict` gives; the Runner's validation calls this."""
+        """What `predict` gives; the Runner's loops call this."""
         return self.predict(data)
 
-    def test_step(self, data: Any) -> list[Prediction]:
-        """What `predict` gives."""
-        return self.predict(data)
+    test_step = val_step
 
     @torch.inference_mode()
     def predict(self, data: Any, encode_photo: bool = False) -> list[Prediction]:
@@ -208,7 +208,8 @@ class PairedTranslator(BaseModel):
         if features is not None:
             features = self._padded(features)
         height, width = batch["label"].shape[-2:]
-        fakes = to_uint8(self.forward(condition, features)[..., :height, :width])
+        with self._scene_noise(batch["names"]):
+            fakes = to_uint8(self.forward(condition, features)[..., :height, :width])
         predictions = []
         for i, name in enumerate(batch["names"]):
             prediction: Prediction = {"name": name, "fake": fakes[i], "label": data["label"][i]}
@@ -216,6 +217,14 @@ class PairedTranslator(BaseModel):
                 prediction["real"] = data["image"][i]
             predictions.append(prediction)
         return predictions
+
+    @contextmanager
+    def _scene_noise(self, names: Sequence[str]) -> Iterator[None]:
+        """Random numbers, for dropout at test time, that depend on the scenes alone."""
+        device = next(self.generator.parameters()).device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(zlib.crc32("/".join(names).encode()))
+            yield
 
     def sample_styles(self, batch: Batch) -> Tensor | None:
         """Styles of a batch from the style bank, BCHW; None without an encoder."""
