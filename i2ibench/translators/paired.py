@@ -78,9 +78,8 @@ class PairedTranslator(BaseModel):
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
         """The trained parameters of each optimiser by name; the generator's has the encoder's."""
-        optimizer_of = {
-            "generator": "generator", "encoder": "generator", "discriminator": "discriminator"
-        }  # fmt: skip
+        optimizer_of = dict.fromkeys(("generator", "encoder"), "generator")
+        optimizer_of["discriminator"] = "discriminator"
         networks: dict[str, dict[str, nn.Parameter]] = {}
         for name, parameter in self.named_parameters():
             optimizer = optimizer_of.get(name.partition(".")[0])
