@@ -1,7 +1,6 @@
 """Checkpoints as others use them: opened without executing anything in them."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from i2ibench.errors import UserError
-from i2ibench.hooks.checkpoints import list_checkpoints
+from i2ibench.hooks.checkpoints import list_checkpoints, stage_folders
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
 
@@ -107,8 +106,7 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
 
 def newest_of_run(work_dir: Path) -> Path | None:
     """The newest checkpoint of a run; of its last stage that has one, if it has stages."""
-    stages = sorted(p for p in work_dir.glob("*_*/") if re.fullmatch(r"\d{1,3}_\w+", p.name))
-    for folder in (*reversed(stages), work_dir):
+    for folder in (*reversed(stage_folders(work_dir)), work_dir):
         found = list_checkpoints(folder)
         if found:
             return found[-1]

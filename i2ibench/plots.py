@@ -2,13 +2,14 @@
 
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from i2ibench.hooks.checkpoints import stage_folders
 
 Series = dict[str, list[tuple[int, float]]]
 """Per scalar its (iteration, value) pairs."""
@@ -41,17 +42,16 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def run_curves(work_dir: Path) -> dict[str, bytes]:
-    """A PNG of the run's curves by stage name; one without a name if it has no stages."""
-    folders = {path.name: path for path in sorted(work_dir.glob("[0-9]*_*/")) if stage_name(path)}
-    plots = {name: curve_plot(read_scalars(path)) for name, path in folders.items()}
+    """A PNG of the run's curves by stage folder; one without a name if it has no stages."""
+    plots = {path.name: curve_plot(read_scalars(path)) for path in stage_folders(work_dir)}
     plots = plots or {"": curve_plot(read_scalars(work_dir))}
     return {name: plot for name, plot in plots.items() if plot}
 
 
-def stage_name(path: Path) -> str:
-    """The stage that a folder of a run belongs to; nothing for the folder of a log."""
-    match = re.fullmatch(r"\d{1,3}_(\w+)", path.name)
-    return match[1] if match else ""
+def stage_panels(work_dir: Path) -> dict[str, Path]:
+    """The last validation panel of each stage by its folder's name; nothing without stages."""
+    panels = {p.name: sorted(p.glob("pictures/epoch_*.png")) for p in stage_folders(work_dir)}
+    return {name: found[-1] for name, found in panels.items() if found}
 
 
 def curve_plot(series: Series) -> bytes:

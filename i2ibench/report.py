@@ -17,7 +17,7 @@ from PIL import Image
 from i2ibench.datasets.scenes import SceneFiles, read_label
 from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset
-from i2ibench.plots import run_curves
+from i2ibench.plots import run_curves, stage_panels
 
 SHOWN_SCENES = 8
 
@@ -58,6 +58,7 @@ def write_report(output_dir: Path, work_dir: Path, config: Config) -> Path:
         scenes=list(_scene_rows(dataset, output_dir, results)),
         columns=["label map", *results["images"]],
         curves={name: _data_uri(plot) for name, plot in run_curves(work_dir).items()},
+        panels={name: _panel(path) for name, path in stage_panels(work_dir).items()},
         config=json.dumps(results["config"], indent=2),
         protocol=json.dumps(results["protocol"], indent=2),
     )
@@ -136,17 +137,22 @@ def _scene_rows(
         yield scene.name, pictures
 
 
+def _panel(path: Path) -> str:
+    with Image.open(path) as picture:
+        return _data_uri(np.array(picture), width=1100)
+
+
 def _coloured(scene: SceneFiles, dataset: Any) -> NDArray[np.uint8]:
     palette = np.array(dataset.metainfo["palette"], np.uint8)
     return palette[read_label(scene.label, dataset.scenes.classes)]
 
 
-def _data_uri(picture: NDArray[np.uint8] | bytes) -> str:
-    """A picture as text that stands in the page; at most 512 pixels wide."""
+def _data_uri(picture: NDArray[np.uint8] | bytes, width: int = 512) -> str:
+    """A picture as text that stands in the page, at most `width` pixels wide and as high."""
     if isinstance(picture, bytes):
         return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     image = Image.fromarray(picture)
-    image.thumbnail((512, 512))
+    image.thumbnail((width, width))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return _data_uri(buffer.getvalue())

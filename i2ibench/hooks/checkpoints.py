@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,12 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
     """The run's checkpoints, oldest first."""
     found = [p for p in work_dir.glob("epoch_*.pth") if p.stem.removeprefix("epoch_").isdigit()]
     return sorted(found, key=lambda path: int(path.stem.removeprefix("epoch_")))
+
+
+def stage_folders(work_dir: Path) -> list[Path]:
+    """The folders of a run's stages in order; none if it has no stages."""
+    folders = [p for p in work_dir.glob("*_*") if re.fullmatch(r"\d{1,3}_\w+", p.name)]
+    return sorted(folders, key=lambda path: int(path.name.partition("_")[0]))
 
 
 def _contents(runner: Runner) -> dict[str, Any]:

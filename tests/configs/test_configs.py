@@ -101,3 +101,14 @@ def test_a_config_with_an_error_is_reported(tmp_path):
 def test_a_lacking_key_is_named(tmp_path):
     with pytest.raises(UserError, match="lacks 'data_preprocessor'"):
         load_config(write(tmp_path, "model = dict()"))
+
+
+def test_the_readmes_config_for_own_data_loads_and_builds(tmp_path):
+    readme = (CONFIGS[0].parents[1] / "README.md").read_text()
+    blocks = [b.partition("```")[0] for b in readme.split("```python\n")[1:]]
+    (text,) = [block for block in blocks if block.startswith("_base_")]
+    text = text.replace('"_base_/', f'"{CONFIGS[0].parent}/_base_/')
+    config = load_config(write(tmp_path, text))
+    with torch.device("meta"):
+        translator = build_translator(config, {"classes": ["sky", "road", "void"]})
+    assert translator.data_preprocessor.condition_channels == 4

@@ -6,7 +6,9 @@ import torch
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
+from i2ibench.evaluation import evaluate
 from i2ibench.experiment import train
+from i2ibench.report import write_report
 
 STAGES = """
 _half = dict(type="Resize", width=32, height=16)
@@ -134,6 +136,16 @@ def test_three_levels_grow_one_after_the_other(staged_config, tmp_path):
     inner = "generator.enhancers.0."
     assert equal(part(two, inner), part(three, inner))
     assert not equal(part(three, inner), part(joint, inner))
+
+
+def test_the_report_has_the_curves_and_pictures_of_every_stage(staged_config, trained):
+    config = load_config(staged_config, {}, trained)
+    output = trained / "evaluation"
+    evaluate(config, latest_checkpoint(trained), output, "cpu")
+    page = write_report(output, trained, config).read_text()
+    for stage in ("1_coarse", "2_enhancer", "3_joint"):
+        assert f"Training: stage {stage}" in page
+        assert f'alt="validation scenes after stage {stage}"' in page
 
 
 def refused(config, tmp_path, match, **overrides):
