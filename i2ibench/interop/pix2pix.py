@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
@@ -28,19 +27,7 @@ def generator_from_official(state: State) -> UNetGenerator | CoarseToFineGenerat
     state = pix2pixhd.without_wrapper(state)
     if any(".conv_block." in name for name in state):
         return _resnet_from_official(state)
-    generator = UNetGenerator(**unet_options(state))
-    expected = unet_names(generator.state_dict())
-    differing = sorted(expected.keys() ^ state.keys())
-    differing = differing or [n for n in expected if expected[n].shape != state[n].shape]
-    if differing:
-        raise UserError(
-            f"The state dict does not fit a U-Net of {len(generator.downs)} levels; "
-            f"{len(differing)} tensors differ, first: {', '.join(differing[:3])}."
-        )
-    with torch.no_grad():
-        for name, value in expected.items():  # these share storage with the network
-            value.copy_(state[name])
-    return generator
+    return pix2pixhd.fill(UNetGenerator(**unet_options(state)), state, unet_names)
 
 
 def generator_to_official(generator: UNetGenerator) -> dict[str, Tensor]:

@@ -53,7 +53,7 @@ def generator_from_official(state: State) -> CoarseToFineGenerator:
     Raises:
         UserError: the names or shapes are not those of such a generator.
     """
-    return _fill(CoarseToFineGenerator(**generator_options(state)), state, generator_names)
+    return fill(CoarseToFineGenerator(**generator_options(state)), state, generator_names)
 
 
 def generator_to_official(generator: CoarseToFineGenerator) -> dict[str, Tensor]:
@@ -87,7 +87,7 @@ def encoder_from_official(state: State) -> InstanceEncoder:
     Raises:
         UserError: the names or shapes are not those of such an encoder.
     """
-    return _fill(InstanceEncoder(**encoder_options(state)), state, encoder_names)
+    return fill(InstanceEncoder(**encoder_options(state)), state, encoder_names)
 
 
 def encoder_to_official(encoder: InstanceEncoder) -> dict[str, Tensor]:
@@ -123,7 +123,7 @@ def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
     """
     exposed = any(name.startswith("scale") for name in without_wrapper(state))
     discriminator = MultiScaleDiscriminator(**discriminator_options(state))
-    return _fill(discriminator, state, partial(discriminator_names, exposed=exposed))
+    return fill(discriminator, state, partial(discriminator_names, exposed=exposed))
 
 
 def discriminator_to_official(
@@ -190,7 +190,7 @@ def _matches(pattern: str, state: State) -> list[re.Match[str]]:
     return [m for m in (re.match(pattern, name) for name in state) if m]
 
 
-def _fill(network: Network, state: State, names: Callable[[State], dict[str, Tensor]]) -> Network:
+def fill(network: Network, state: State, names: Callable[[State], dict[str, Tensor]]) -> Network:
     """Put the official weights into the network, every one of them.
 
     Raises:

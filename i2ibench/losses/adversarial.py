@@ -23,8 +23,7 @@ class LeastSquaresGAN(nn.Module):
 
     def __init__(self, mean_over_scales: bool = False, halve_discriminator: bool = True) -> None:
         super().__init__()
-        self.distances = _Distances(_squared, mean_over_scales)
-        self.factor = 0.5 if halve_discriminator else 1.0
+        self.distances = _Distances(_squared, mean_over_scales, halve_discriminator)
 
     def generator(self, fake: Scales) -> Tensor:
         """The generator's scalar loss: its images should score 1."""
@@ -32,8 +31,7 @@ class LeastSquaresGAN(nn.Module):
 
     def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
-        on_real = self.factor * self.distances.from_target(real, 1.0)
-        return on_real, self.factor * self.distances.from_target(fake, 0.0)
+        return self.distances.of_both(real, fake)
 
 
 @LOSSES.register_module()
@@ -49,8 +47,7 @@ class VanillaGAN(nn.Module):
 
     def __init__(self, mean_over_scales: bool = False, halve_discriminator: bool = True) -> None:
         super().__init__()
-        self.distances = _Distances(_cross_entropy, mean_over_scales)
-        self.factor = 0.5 if halve_discriminator else 1.0
+        self.distances = _Distances(_cross_entropy, mean_over_scales, halve_discriminator)
 
     def generator(self, fake: Scales) -> Tensor:
         """The generator's scalar loss: its images should pass for real."""
@@ -58,8 +55,7 @@ class VanillaGAN(nn.Module):
 
     def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
-        on_real = self.factor * self.distances.from_target(real, 1.0)
-        return on_real, self.factor * self.distances.from_target(fake, 0.0)
+        return self.distances.of_both(real, fake)
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,11 @@ class _Distances:
 
     distance: Callable[[Tensor, float], Tensor]
     mean_over_scales: bool
+    halve: bool
+
+    def of_both(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
+        factor = 0.5 if self.halve else 1.0
+        return factor * self.from_target(real, 1.0), factor * self.from_target(fake, 0.0)
 
     def from_target(self, scales: Scales, target: float) -> Tensor:
         distances = torch.stack([self.distance(layers[-1].float(), target) for layers in scales])
