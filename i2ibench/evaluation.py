@@ -60,6 +60,11 @@ def evaluate(config: Config, checkpoint: Path, output_dir: Path, device: str) ->
         "scenes": len(dataset),
         "images": {name: str(folder.relative_to(output_dir)) for name, folder in folders.items()},
         "protocol": _protocol(config),
+        "weights": {
+            f"{metric}: {file.name}": sha256(file)
+            for metric, built in metrics[ORACLE].items()
+            for file in built.weight_files
+        },
         "checkpoint": {
             "path": str(checkpoint), "sha256": sha256(checkpoint), "epoch": opened.epoch
         },

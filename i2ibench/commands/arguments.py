@@ -21,8 +21,14 @@ class Overrides(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """CONFIG, --cfg-options and --work-dir."""
+    add_config_arguments(parser)
+    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """CONFIG and --cfg-options."""
     parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
     parser.add_argument(
         "--cfg-options",
@@ -32,12 +38,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="values that replace the config's, such as data_root=/data train_cfg.max_epochs=2",
     )
-    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
 
 
 def config_of(options: argparse.Namespace) -> Config:
     """The config that the arguments describe."""
-    return load_config(options.config, options.cfg_options, options.work_dir)
+    return load_config(options.config, options.cfg_options, getattr(options, "work_dir", None))
 
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from i2ibench.checkpoints import latest_checkpoint
 from i2ibench.commands.arguments import (
-    add_config_arguments,
     add_device_argument,
+    add_run_arguments,
     checked_device,
     config_of,
 )
@@ -17,7 +17,7 @@ from i2ibench.report import score_lines, write_report
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_config_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument(
         "checkpoint", nargs="?", type=Path, help="default: the newest of the config's work dir"
     )

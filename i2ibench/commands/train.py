@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, is_main_process
 
 from i2ibench.checkpoints import newest_of_run
-from i2ibench.commands.arguments import add_config_arguments, config_of
+from i2ibench.commands.arguments import add_run_arguments, config_of
+from i2ibench.commands.prepare_data import draw_streets
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
@@ -14,7 +15,7 @@ from i2ibench.experiment import train
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_config_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -41,6 +42,9 @@ def run(options: argparse.Namespace) -> None:
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
     with process_group(options.launcher):
+        if is_main_process():
+            draw_streets(config)
+        barrier()  # the other processes read what the first has drawn
         work_dir = train(config, fresh=options.fresh, resume=resume, resume_from=path)
         if is_main_process():
             print(f"trained: {newest_of_run(work_dir) or work_dir}")

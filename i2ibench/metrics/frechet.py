@@ -27,7 +27,9 @@ class FrechetInceptionDistance(BaseMetric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unavailable = None if INCEPTION.find() else INCEPTION.missing()
+        file = INCEPTION.find()
+        self.unavailable = None if file else INCEPTION.missing()
+        self.weight_files = [file] if file else []
         self._network: torch.nn.Module | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:

@@ -26,7 +26,9 @@ class PerceptualDistance(BaseMetric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unavailable = None if ALEXNET.find() else ALEXNET.missing()
+        file = ALEXNET.find()
+        self.unavailable = None if file else ALEXNET.missing()
+        self.weight_files = [file] if file else []
         self._network: nn.Module | None = None
 
     @torch.inference_mode()

@@ -1,6 +1,7 @@
 """Segmentation scores: can a segmenter find the labels again in the translated scene?"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,10 +40,13 @@ class SegmentationScores(BaseMetric):
         self.classes = list(scored_classes)
         self.rows = torch.tensor(list(scored_ids))
         self.unavailable: str | None = None
+        self.weight_files: list[Path] = []
         try:
             network = SEGMENTERS.build(segmenter, num_classes=len(self.classes))
             self.segmenter = network.eval().requires_grad_(False)
-            if not getattr(network, "trained", True):
+            file = getattr(network, "weights_file", None)
+            self.weight_files = [file] if file else []
+            if hasattr(network, "weights_file") and not file:
                 self.unavailable = "The segmenter has no weights; name them in the evaluator."
         except MissingWeightsError as error:
             self.unavailable = str(error)

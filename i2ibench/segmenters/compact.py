@@ -46,9 +46,9 @@ class CompactSegmenter(nn.Module):
         self.back_to_quarter = _conv(eighth + quarter, quarter)
         self.back_to_half = _conv(quarter + half, half)
         self.classify = nn.Conv2d(half, num_classes, kernel_size=1)
-        self.trained = weights is not None
-        if weights is not None:
-            self._load(weights)
+        self.weights_file = weights_path(weights) if weights is not None else None
+        if self.weights_file is not None:
+            self._load(self.weights_file)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class ids, int64 BHW, for uint8 images B3HW."""
@@ -63,8 +63,7 @@ class CompactSegmenter(nn.Module):
         x = self.back_to_half(torch.cat([_resized(x, half), half], 1))
         return _resized(self.classify(x), images)
 
-    def _load(self, weights: str) -> None:
-        path = weights_path(weights)
+    def _load(self, path: Path) -> None:
         try:
             self.load_state_dict(load_state(path))
         except RuntimeError as error:

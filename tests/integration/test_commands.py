@@ -72,6 +72,7 @@ def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
     assert fid["status"] == "not computed" and fid["value"] is None
     assert "inception-2015-12-05.pt" in fid["reason"]
     assert {"commit", "seed", "versions", "protocol", "checkpoint"} <= set(results)
+    assert len(results["weights"]["segmentation: segmenter.pth"]) == 64
     page = report.read_text()
     assert "FID: not computed." in page and page.count("<img") >= 6 * 4
     assert "http" not in page.split("<style>")[1].split("</style>")[0]

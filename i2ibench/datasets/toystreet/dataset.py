@@ -87,26 +87,39 @@ def draw_split(
     Raises:
         UserError: unknown split, or the split is there with other settings.
     """
-    if split not in FIRST_INDEX:
-        raise UserError(f"ToyStreet has the splits {', '.join(FIRST_INDEX)}, not {split!r}.")
-    if num_scenes < 1:
-        raise UserError(f"ToyStreet draws at least one scene, not {num_scenes}.")
+    if is_drawn(root, split, num_scenes, size, scene_seed):
+        return
     settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
     manifest = root / f"toystreet_{split}.json"
-    drawn = _read_manifest(manifest)
-    if drawn.pop("complete", False) and drawn == settings:
-        return
-    if drawn and drawn != settings:
-        raise UserError(
-            f"{root} holds a ToyStreet {split} split drawn with {drawn}, but {settings} is asked "
-            "for. Choose another data_root or delete that folder."
-        )
     write_text(manifest, json.dumps({**settings, "complete": False}))
     for number in range(num_scenes):
         _draw_scene(root, split, number, size, scene_seed)
         if on_scene is not None:
             on_scene()
     write_text(manifest, json.dumps({**settings, "complete": True}))
+
+
+def is_drawn(
+    root: Path, split: str, num_scenes: int, size: tuple[int, int], scene_seed: int = 0
+) -> bool:
+    """Whether the whole split is there.
+
+    Raises:
+        UserError: unknown split, no scenes asked for, or it is there with other settings.
+    """
+    if split not in FIRST_INDEX:
+        raise UserError(f"ToyStreet has the splits {', '.join(FIRST_INDEX)}, not {split!r}.")
+    if num_scenes < 1:
+        raise UserError(f"ToyStreet draws at least one scene, not {num_scenes}.")
+    settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
+    drawn = _read_manifest(root / f"toystreet_{split}.json")
+    complete = drawn.pop("complete", False)
+    if drawn and drawn != settings:
+        raise UserError(
+            f"{root} holds a ToyStreet {split} split drawn with {drawn}, but {settings} is asked "
+            "for. Choose another data_root or delete that folder."
+        )
+    return complete
 
 
 def _read_manifest(manifest: Path) -> dict[str, Any]:
