@@ -78,7 +78,9 @@ def _count(pattern: str, names: Mapping[str, Any]) -> int:
 def _carry_moments(
     optimizer: NetworkOptimizer, source: Mapping[str, str | None], saved: Mapping[str, Any]
 ) -> None:
-    """Give the parameters that were trained before their state in that optimiser."""
+    """Give the parameters that were trained before their state, if the optimiser is of one kind."""
+    if saved["type"] != type(optimizer.optimizer).__name__:
+        return
     state: dict[int, dict[str, Tensor]] = {}
     position_before = {name: i for i, name in enumerate(saved["names"])}
     for position, name in enumerate(optimizer.names):

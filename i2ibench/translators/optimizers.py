@@ -66,6 +66,7 @@ class NetworkOptimizer(OptimWrapper):
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "names": self.names,
+            "type": type(self.optimizer).__name__,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
