@@ -1,5 +1,6 @@
 """The Fréchet Inception distance, as clean-fid defines it."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,7 +54,10 @@ class FrechetInceptionDistance(BaseMetric):
 
         if self._network is None:
             folder = str(INCEPTION.require().parent)
-            self._network = InceptionV3W(folder, download=False, resize_inside=False).eval()
+            with warnings.catch_warnings():
+                # The official file is a TorchScript archive, which newer torch calls deprecated.
+                warnings.simplefilter("ignore")
+                self._network = InceptionV3W(folder, download=False, resize_inside=False).eval()
         resize = build_resizer("clean")
         small = [torch.from_numpy(resize(i.permute(1, 2, 0).numpy())) for i in images]
         return self._network(torch.stack(small).permute(0, 3, 1, 2).float()).cpu()
