@@ -1,6 +1,7 @@
 """Checkpoints as others use them: opened without executing anything in them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 
+from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, stage_folders
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
@@ -125,6 +127,22 @@ def latest_checkpoint(work_dir: Path) -> Path:
     return found
 
 
+def newest_of_config(config: Config) -> Path | None:
+    """The newest checkpoint of the config's own stages, or of its run without stages."""
+    for stage in reversed(list_stages(config)):
+        found = list_checkpoints(Path(stage.work_dir))
+        if found:
+            return found[-1]
+    return None
+
+
+def stage_of(config: Config, checkpoint: Path) -> Config:
+    """The config of the stage in whose folder a checkpoint lies; of the last one otherwise."""
+    stages = list_stages(config)
+    here = [s for s in stages if Path(s.work_dir).resolve() == checkpoint.parent.resolve()]
+    return (here or stages)[-1]
+
+
 def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | None:
     """The newest checkpoint of the config's own work directory, or None.
 
@@ -132,18 +150,40 @@ def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | No
         UserError: it was trained with another config, and that is not accepted.
     """
     found = list_checkpoints(Path(config.work_dir))
-    if not found or accept_changes:
-        return found[-1] if found else None
-    before = _comparable(json.loads(read_checkpoint(found[-1])["config"]))
-    now = _comparable(json.loads(json.dumps(config.to_dict())))
-    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if changed:
+    if not found:
+        return None
+    changed = changed_keys(config, found[-1])
+    if accept_changes:
+        check_resumable(found[-1], changed)
+    elif changed:
         raise UserError(
             f"{config.work_dir} holds a run of another config: {', '.join(changed)} changed since. "
             "Pass --resume to go on with the new config, --fresh to start anew (the old run is "
             "moved aside), or --work-dir for another place."
         )
     return found[-1]
+
+
+def changed_keys(config: Config, checkpoint: Path) -> list[str]:
+    """The top-level keys whose value differs from the config that a checkpoint was trained with."""
+    before = _comparable(json.loads(read_checkpoint(checkpoint)["config"]))
+    now = _comparable(json.loads(json.dumps(config.to_dict())))
+    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+
+
+def check_resumable(checkpoint: Path, changed: Sequence[str]) -> None:
+    """Refuse to go on where the optimisers' saved state belongs to another configuration.
+
+    Raises:
+        UserError: names the keys.
+    """
+    bound = [key for key in changed if key in ("optimizers", "param_scheduler", "amp")]
+    if bound:
+        raise UserError(
+            f"{checkpoint} cannot be resumed with other {', '.join(bound)}: the saved state of the "
+            "optimisers and schedules belongs to the old ones. Put the change into a new stage, or "
+            "start --fresh."
+        )
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:

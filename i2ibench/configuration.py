@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,11 @@ def list_stages(config: Config) -> list[Config]:
     """
     stages = []
     for number, (name, changes) in enumerate((config.get("stages") or {}).items(), start=1):
+        if not re.fullmatch(r"\w+", name) or not isinstance(changes, Mapping):
+            raise UserError(
+                f"Stage {name!r}: its name is letters, digits and _, and its value a dict of "
+                f"changes (dict() for none), not {changes!r}."
+            )
         stage = copy.deepcopy(config)
         stage.pop("stages")
         unknown = [key for key in changes if key not in KEYS or key in ("stages", "work_dir")]
@@ -85,7 +91,8 @@ def list_stages(config: Config) -> list[Config]:
                 f"Stage {name!r} changes {unknown[0]!r}, which is no key of a config."
                 f"{near_match(unknown[0], KEYS)}"
             )
-        stage.merge_from_dict(copy.deepcopy(changes.to_dict()))
+        stage.merge_from_dict(copy.deepcopy(dict(changes)))
+        check_values(stage, f"stage {name!r}")
         stage.work_dir = str(Path(config.work_dir) / f"{number}_{name}")
         stages.append(stage)
     return stages or [config]
@@ -102,18 +109,23 @@ def _check_keys(config: Config, path: Path) -> None:
     for key in REQUIRED:
         if key not in config:
             raise UserError(f"{path} lacks {key!r}: {KEYS[key]}.")
+    check_values(config, str(path))
+
+
+def check_values(config: Config, place: str) -> None:
+    """Refuse values of the wrong kind at the top level of a config.
+
+    Raises:
+        UserError: names the place, the key and the value.
+    """
     for key, value in config.items():
-        _check_kind(key, value, path)
+        kind = Mapping if key in DICTS else list if key in LISTS else object
+        if not isinstance(value, kind):
+            word = "list" if key in LISTS else "dict"
+            raise UserError(f"{place}: {key!r} is a {word} ({KEYS[key]}), not {value!r}.")
     seed = config.get("seed", 0)
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise UserError(f"{path}: 'seed' is an integer from 0 to 2^32 - 1, not {seed!r}.")
-
-
-def _check_kind(key: str, value: Any, path: Path) -> None:
-    kind = Mapping if key in DICTS else list if key in LISTS else object
-    if not isinstance(value, kind):
-        word = "list" if key in LISTS else "dict"
-        raise UserError(f"{path}: {key!r} is a {word} ({KEYS[key]}), not {value!r}.")
+        raise UserError(f"{place}: 'seed' is an integer from 0 to 2^32 - 1, not {seed!r}.")
 
 
 def _similar_config(path: Path) -> str:

@@ -16,7 +16,7 @@ from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.progress import track
 from i2ibench.provenance import commit, sha256, versions
-from i2ibench.structures import Prediction
+from i2ibench.structures import Prediction, to_predictions
 
 Predict = Callable[[Any], list[Prediction]]
 
@@ -99,10 +99,7 @@ def photos_as_predictions(data: Any) -> list[Prediction]:
     """
     if "image" not in data:
         raise UserError("Evaluation needs photos, and the validation data has none.")
-    rows = zip(data["name"], data["image"], data["label"], strict=True)
-    return [
-        {"name": name, "fake": image, "label": label, "real": image} for name, image, label in rows
-    ]
+    return to_predictions(data["image"], data)
 
 
 def _applies(metric: Any, system: str) -> bool:

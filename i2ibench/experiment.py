@@ -16,9 +16,11 @@ from mmengine.runner import Runner
 
 from i2ibench.checkpoints import (
     build_translator,
+    changed_keys,
+    check_resumable,
     load_weights,
     newest_checkpoint,
-    newest_of_run,
+    newest_of_config,
     read_checkpoint,
 )
 from i2ibench.compat import load_checkpoints_safely
@@ -26,7 +28,7 @@ from i2ibench.configuration import list_stages, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
 from i2ibench.growth import carried_weights, grow
-from i2ibench.hooks.checkpoints import list_checkpoints
+from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints, stage_folders
 from i2ibench.hooks.log import TrainingLog
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.metrics.evaluator import build_metrics
@@ -57,19 +59,22 @@ def train(
     """
     work_dir = Path(config.work_dir)
     stages = list_stages(config)
-    if fresh or not any(list_checkpoints(Path(stage.work_dir)) for stage in stages):
-        check_stages(stages)
+    begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
+    check_stages(stages, read_files=fresh or not begun)
+    if resume_from is not None:
+        check_resumable(resume_from, changed_keys(config, resume_from))
     if fresh and is_main_process():
         _move_aside(work_dir)
     barrier()  # the other processes must not see the checkpoints that are being moved
     if len(stages) > 1 and resume_from is not None:
         raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
+    check_order(config, stages)
     before: Path | None = None
     for stage in stages:
         checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
         if checkpoint is None or not _is_finished(stage, checkpoint):
             _run(build_runner(stage, checkpoint, grow_from=before))
-        before = newest_of_run(Path(stage.work_dir))
+        before = newest_of_config(stage)
     return work_dir
 
 
@@ -83,23 +88,59 @@ def _run(runner: Runner) -> None:
                 hook.close()
 
 
-def check_stages(stages: Sequence[Config]) -> None:
+def check_order(config: Config, stages: Sequence[Config]) -> None:
+    """Refuse a work directory whose checkpoints do not follow from each other.
+
+    Raises:
+        UserError: a stage has begun although the one before is unfinished, or the directory holds
+            a run without stages.
+    """
+    way_out = "Pass --fresh to start anew (the old run is moved aside), or another --work-dir."
+    own = [Path(stage.work_dir) for stage in stages]
+    others = [p for p in (Path(config.work_dir), *stage_folders(Path(config.work_dir)))
+              if p not in own and list_checkpoints(p)]  # fmt: skip
+    if others:
+        raise UserError(
+            f"{others[0]} holds checkpoints of other stages than the config's. {way_out}"
+        )
+    unfinished = ""
+    for stage in stages:
+        found = list_checkpoints(Path(stage.work_dir))
+        if found and unfinished:
+            raise UserError(
+                f"{stage.work_dir} has begun from an earlier state of {unfinished}, which is not "
+                f"finished. {way_out}"
+            )
+        if not found or not _is_finished(stage, found[-1]):
+            unfinished = unfinished or stage.work_dir
+
+
+def check_stages(stages: Sequence[Config], read_files: bool) -> None:
     """Build what every stage will need, so that no later stage fails after days of training.
+
+    Args:
+        stages: in order.
+        read_files: check every file of the data; a run that goes on did so before.
 
     Raises:
         UserError: a stage cannot be built, or cannot begin with the weights of the one before.
     """
     before: dict[str, Any] = {}
-    for number, stage in enumerate(stages):
+    checked: list[Any] = []
+    for stage in stages:
         datasets = _build_datasets(stage)
         translator = build_translator(stage, datasets["train"].metainfo)
-        if number == 0 and is_main_process():
+        files = [dataset.scenes.files for dataset in datasets.values()]
+        if read_files and files not in checked and is_main_process():
             check_files(datasets)
+            checked.append(files)
         check_scenes(datasets, translator, stage)
         train_loop(stage)
         check_mmengines_parts(stage)
         build_optimizers(translator.networks(), stage.get("optimizers", {}), stage.get("amp"))
-        build_hooks(stage.get("hooks", {}))
+        hooks = build_hooks(stage.get("hooks", {}))
+        if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
+            raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
         build_metrics(stage.get("evaluator", {}), datasets["val"].metainfo)
         carried_weights(translator.state_dict(), before)
         before = translator.state_dict()

@@ -48,8 +48,8 @@ def carried_weights(own: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> 
         if own[name].shape != value.shape:
             raise UserError(
                 f"{name} has the shape {tuple(own[name].shape)}, but the stage before trains "
-                f"{tuple(value.shape)}. An enhancer halves base_channels; other widths, and the "
-                "encoder's features, must stay."
+                f"{tuple(value.shape)}. Between stages an enhancer halves base_channels; other "
+                "widths, the condition's channels, the classes and the encoder's features stay."
             )
     return carried
 
@@ -79,7 +79,7 @@ def _carry_moments(
     optimizer: NetworkOptimizer, source: Mapping[str, str | None], saved: Mapping[str, Any]
 ) -> None:
     """Give the parameters that were trained before their state, if the optimiser is of one kind."""
-    if saved["type"] != type(optimizer.optimizer).__name__:
+    if saved["kind"] != optimizer.kind():
         return
     state: dict[int, dict[str, Tensor]] = {}
     position_before = {name: i for i, name in enumerate(saved["names"])}

@@ -1,5 +1,6 @@
 """Checks before training: files, sizes and what the networks need of the data."""
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -52,9 +53,11 @@ def check_scenes(
                 f"The {name} scenes have several sizes ({listing}): set batch_size=1, or bring "
                 f"them to one size with a transform in {name}_dataloader.dataset.transforms."
             )
-        if name == "train":
-            for height, width in sizes:
+        for height, width in sizes:
+            if name == "train":
                 dry_run(translator, height, width)
+            else:
+                try_translation(translator, height, width)
 
 
 def one_scene_of_each_size(dataset: SceneDataset) -> list[int]:
@@ -73,29 +76,56 @@ def _check_kinds(name: str, sample: Sample, translator: PairedTranslator) -> Non
 
 
 def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
-    """One pass of a scene of the given size through the networks, as shapes without numbers.
+    """One training pass of a scene of the given size, as shapes without numbers.
 
     Raises:
-        UserError: a network refuses the size.
+        UserError: a network or a loss refuses it, or there is nothing to learn from.
     """
-    channels = translator.data_preprocessor.condition_channels
-    features = translator.encoder.out_channels if translator.encoder is not None else 0
+    shadow = copy.deepcopy(translator).to("meta").train()
+    condition, features = _inputs(shadow, height, width)
+    if translator.encoder is not None:
+        require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
     try:
-        _on_meta(translator.generator, (1, channels + features, height, width))
-        if translator.encoder is not None:
-            require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
-        if translator.discriminator is not None:
-            _on_meta(translator.discriminator, (1, channels + 3, height, width))
+        fake = shadow(condition, features)
+        step = shadow.judge(condition, fake, torch.empty(1, 3, height, width, device="meta"))
+        total, _ = shadow.generator_loss(step)
+        judged = shadow.discriminator_loss(step)
     except UserError as error:
         raise UserError(
-            f"{error} Set it in train_dataloader.dataset.transforms, for example with "
+            f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"The networks refuse scenes of {width}x{height}: {error}") from error
+        raise UserError(
+            f"The networks and losses do not go together at {width}x{height}: {error}"
+        ) from error
+    if not (total.requires_grad or judged):
+        raise UserError("There is nothing to train: give the model losses, or unfreeze a network.")
 
 
-def _on_meta(network: torch.nn.Module, shape: tuple[int, ...]) -> None:
-    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    stand_ins = {name: tensor.to("meta") for name, tensor in tensors.items()}
-    torch.func.functional_call(network, stand_ins, (torch.empty(shape, device="meta"),))
+def try_translation(translator: PairedTranslator, height: int, width: int) -> None:
+    """Translate a scene of the given size, as shapes without numbers.
+
+    Raises:
+        UserError: the generator refuses the size.
+    """
+    shadow = copy.deepcopy(translator.generator).to("meta").eval()
+    condition, features = _inputs(translator, height, width)
+    condition = translator.padded(condition)
+    if features is not None:
+        condition = torch.cat([condition, translator.padded(features)], 1)
+    try:
+        shadow(condition)
+    except UserError as error:
+        raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
+
+
+def _inputs(
+    translator: PairedTranslator, height: int, width: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Condition and features of one scene on the meta device."""
+    channels = translator.data_preprocessor.condition_channels
+    condition = torch.empty(1, channels, height, width, device="meta")
+    if translator.encoder is None:
+        return condition, None
+    return condition, condition.new_empty(1, translator.encoder.out_channels, height, width)

@@ -3,7 +3,9 @@
 Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
@@ -38,6 +40,17 @@ class Prediction(TypedDict):
     fake: Tensor  # uint8 [3,H,W], RGB
     label: Tensor  # uint8 [1,H,W]
     real: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+
+
+def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
+    """One prediction per scene of collated data, for the images uint8 B3HW made from it."""
+    predictions = []
+    for i, name in enumerate(data["name"]):
+        prediction: Prediction = {"name": name, "fake": fakes[i], "label": data["label"][i]}
+        if "image" in data:
+            prediction["real"] = data["image"][i]
+        predictions.append(prediction)
+    return predictions
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.paired_folder import files_by_name, pair_by_name
-from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, picture_size
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
+from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, track
 from i2ibench.provenance import sha256
 
@@ -50,6 +51,9 @@ def translate(
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
     with Progress("checking files", len(files)) as progress:
         require_faultless(scenes, progress.advance)
+    for height, width in {picture_size(scene.label) for scene in files}:
+        columns, rows = size or (width, height)
+        try_translation(opened.translator, rows, columns)
     bank = opened.translator.style_bank
     settings = {
         "checkpoint": sha256(opened.path),

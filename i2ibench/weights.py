@@ -96,6 +96,7 @@ def load_state(path: Path | str) -> dict[str, torch.Tensor]:
     except Exception as error:  # whatever a foreign file makes the unpickler raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path} cannot be read as weights: {reason}") from None
-    if not isinstance(state, dict):
-        raise UserError(f"{path} holds no state dict.")
+    pairs = state.items() if isinstance(state, dict) else [(None, None)]
+    if not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in pairs):
+        raise UserError(f"{path} holds no state dict: weights by name.")
     return state

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from i2ibench.checkpoints import latest_checkpoint
+from i2ibench.checkpoints import latest_checkpoint, newest_of_config, stage_of
 from i2ibench.commands.arguments import (
     add_device_argument,
     add_run_arguments,
@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> None:
     silence_third_parties()
     config = config_of(options)
     work_dir = Path(config.work_dir)
-    checkpoint = options.checkpoint or latest_checkpoint(work_dir)
+    checkpoint = options.checkpoint or newest_of_config(config) or latest_checkpoint(work_dir)
+    config = stage_of(config, checkpoint)
     output = options.output or work_dir / "evaluation"
     results = evaluate(config, checkpoint, output, checked_device(options.device))
     for line in score_lines(results):

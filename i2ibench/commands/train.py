@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.dist import barrier, is_main_process
 
-from i2ibench.checkpoints import newest_of_run
+from i2ibench.checkpoints import newest_of_config
 from i2ibench.commands.arguments import add_run_arguments, config_of
 from i2ibench.commands.prepare_data import draw_streets
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
@@ -47,4 +47,4 @@ def run(options: argparse.Namespace) -> None:
         barrier()  # the other processes read what the first has drawn
         work_dir = train(config, fresh=options.fresh, resume=resume, resume_from=path)
         if is_main_process():
-            print(f"trained: {newest_of_run(work_dir) or work_dir}")
+            print(f"trained: {newest_of_config(config) or work_dir}")

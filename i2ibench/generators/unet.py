@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from i2ibench.errors import UserError
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.norms import norm
 from i2ibench.ops.images import require_multiple
@@ -39,6 +40,8 @@ class UNetGenerator(nn.Module):
         always_train: bool = True,
     ) -> None:
         super().__init__()
+        if num_levels < 2:
+            raise UserError(f"A U-Net has at least 2 levels, not {num_levels}.")
         self.stride = 2**num_levels
         self.always_train = always_train
         widths = [base_channels * min(2**level, 8) for level in range(num_levels)]

@@ -17,6 +17,7 @@ from i2ibench.errors import UserError
 from i2ibench.files import write_file
 from i2ibench.interop import pix2pixhd
 from i2ibench.interop.clusters import read_clusters, write_clusters
+from i2ibench.progress import say
 from i2ibench.styles.bank import StyleBank
 from i2ibench.weights import load_state
 
@@ -72,7 +73,12 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
         **{kind: {"type": type(networks[kind]).__name__, **options[kind]} for kind in networks},
     }
     if "discriminator" in model:
-        model["discriminator"].pop("in_channels")
+        judged = model["discriminator"].pop("in_channels")
+        if judged != condition + 3:
+            raise UserError(
+                f"{FILES['discriminator']} judges {judged} channels, but the generator's condition "
+                f"and an image have {condition + 3}: the files are of different models."
+            )
         model["adversarial"] = {"type": "LeastSquaresGAN"}
     boundaries = condition > num_labels
     config = {
@@ -86,7 +92,10 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
         for name, value in network.state_dict().items()
     }
     if features:
+        if not (folder / CLUSTERS).is_file():
+            say(f"{folder} has no {CLUSTERS}: the style bank is empty, every style will be zero.")
         state |= _bank(folder / CLUSTERS, num_labels, features)
+        model["encoder"]["num_styles"] = state["style_bank.centres"].shape[1]
     checkpoint = {
         "i2ibench": __version__,
         "config": json.dumps(config),
@@ -110,6 +119,9 @@ def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
         options = model.get(kind)
         if not options:
             continue
+        switched = [o for o in ("padding_mode", "hard_condition") if options.get(o)]
+        if switched:
+            raise UserError(f"{checkpoint} uses {switched[0]}, which the released code has not.")
         if options["type"] != READ[kind].__annotations__["return"].__name__:
             raise UserError(f"{checkpoint} has the {kind} {options['type']}, not pix2pixHD's.")
         weights = NAMES[kind](_part(state, kind))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
@@ -24,10 +25,28 @@ def generator_from_official(state: State) -> UNetGenerator | CoarseToFineGenerat
     Raises:
         UserError: the names or shapes are those of neither.
     """
-    state = pix2pixhd.without_wrapper(state)
+    state = _without_leftovers(pix2pixhd.without_wrapper(state))
     if any(".conv_block." in name for name in state):
         return _resnet_from_official(state)
     return pix2pixhd.fill(UNetGenerator(**unet_options(state)), state, unet_names)
+
+
+def _without_leftovers(state: State) -> dict[str, Tensor]:
+    """The state dict as today's torch writes it.
+
+    Old files lack batch norm's counters, or hold running statistics of instance norms, which have
+    no use for them: those norms are told by their lack of weights.
+    """
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    affine = any(name.endswith(".weight") and v.ndim == 1 for name, v in state.items())
+    if not affine:
+        return {k: v for k, v in state.items() if not k.endswith(statistics)}
+    counters = {
+        k.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
+        for k in state
+        if k.endswith("running_mean")
+    }
+    return {**counters, **state}
 
 
 def generator_to_official(generator: UNetGenerator) -> dict[str, Tensor]:

@@ -7,9 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.layers.vgg import SECOND_RELU_OF_EACH_BLOCK, normalise_for_imagenet, pretrained_vgg19
+from i2ibench.layers.vgg import (
+    IMAGENET_STD,
+    SECOND_RELU_OF_EACH_BLOCK,
+    normalise_for_imagenet,
+    pretrained_vgg19,
+)
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
+
+FEATURE_SCALE = 255 * sum(IMAGENET_STD) / 3
+"""MatConvNet's VGG19 sees deviations in grey levels, torchvision's in units of ImageNet's standard
+deviation; this factor brings the activations back to the size that the released weights are for."""
 
 WEIGHTS_512P = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)
 """The released weights of the 512p and 1024p models: input, conv1_2 ... conv5_2."""
@@ -50,7 +59,8 @@ class RefinementLoss(nn.Module):
 class DiversityLoss(nn.Module):
     """For every class the best of K pictures counts, plus a little of their mean (Eq. 2).
 
-    The fake holds K pictures, B(3K)HW; the condition's channels are the classes.
+    The fake holds K pictures, B(3K)HW; the condition's channels are the classes, so that it should
+    have no boundary map (`data_preprocessor.boundaries=False`).
 
     Args:
         layer_weights: of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
@@ -79,16 +89,16 @@ class DiversityLoss(nn.Module):
             real = self.levels(step.real)
         pictures = step.fake.split(3, dim=1)
         losses = torch.stack([self._by_class(p, real, step.condition) for p in pictures])
-        best, mean = losses.min(0).values.sum(), losses.mean(0).sum()
-        return (1 - self.mean_share) * best + self.mean_share * mean
+        best, mean = losses.min(0).values, losses.mean(0)
+        return ((1 - self.mean_share) * best + self.mean_share * mean).sum(1).mean()
 
     def _by_class(self, picture: Tensor, real: list[Tensor], masks: Tensor) -> Tensor:
-        """One loss per class: the differences averaged over all pixels, counted on the class's."""
-        total = masks.new_zeros(masks.shape[1])
+        """Losses BN: the differences averaged over all pixels, counted on each class's."""
+        total = masks.new_zeros(masks.shape[:2])
         for weight, a, b in zip(self.layer_weights, self.levels(picture), real, strict=True):
             difference = (a - b).abs().mean(1, keepdim=True)
             small = F.interpolate(masks, size=a.shape[-2:], mode="area")
-            total = total + weight * (small * difference).mean((0, 2, 3))
+            total = total + weight * (small * difference).mean((2, 3))
         return total
 
 
@@ -100,4 +110,5 @@ class _Levels(nn.Module):
         self.network = pretrained_vgg19(SECOND_RELU_OF_EACH_BLOCK, weights, average_pooling=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        return [image * 127.5, *self.network(normalise_for_imagenet(image))]
+        layers = self.network(normalise_for_imagenet(image))
+        return [image * 127.5, *(FEATURE_SCALE * layer for layer in layers)]

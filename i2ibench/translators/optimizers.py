@@ -1,6 +1,6 @@
 """Optimisers: one per network, each stepping its own parameters only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -66,13 +66,33 @@ class NetworkOptimizer(OptimWrapper):
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "names": self.names,
-            "type": type(self.optimizer).__name__,
+            "kind": self.kind(),
         }
+
+    def kind(self) -> str:
+        """The optimizer's type with the options that decide what state it keeps."""
+        options = ("amsgrad", "centered", "momentum", "nesterov")
+        kept = {k: v for k, v in self.optimizer.defaults.items() if k in options}
+        return f"{type(self.optimizer).__name__} {kept}"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state."""
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.scaler.load_state_dict(state_dict["scaler"])
+
+
+def autocast(optimizers: OptimWrapperDict) -> AbstractContextManager[Any]:
+    """The context in which all networks run."""
+    return next(iter(optimizers.values())).autocast()
+
+
+def update(
+    optimizers: OptimWrapperDict, name: str, losses: Iterable[Tensor], retain_graph: bool = False
+) -> None:
+    """One step of the optimiser `name` down the sum of the losses; none if it is frozen."""
+    terms = list(losses)
+    if terms and name in optimizers:
+        optimizers[name].update(torch.stack(terms).sum(), retain_graph)
 
 
 def build_optimizers(
@@ -93,6 +113,8 @@ def build_optimizers(
     Raises:
         UserError: a network has no optimiser, or a type, option or precision is unknown.
     """
+    if not networks:
+        raise UserError("Nothing is trained: every network is frozen.")
     if precision is not None and precision not in PRECISIONS:
         raise UserError(f"amp is one of {', '.join(PRECISIONS)}, not {precision!r}.")
     wrappers = {}
@@ -115,13 +137,32 @@ def _build_optimizer(
 ) -> torch.optim.Optimizer:
     kind = options.pop("type", "Adam")
     optimizer = getattr(torch.optim, kind, None)
-    if optimizer is None:
-        raise UserError(f"torch has no optimizer {kind!r}.{near_match(kind, dir(torch.optim))}")
+    usable = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
+    if optimizer is None or not usable or optimizer is torch.optim.LBFGS:  # it needs a closure
+        raise UserError(
+            f"{kind!r} is no torch optimizer that can be used here."
+            f"{near_match(kind, dir(torch.optim))}"
+        )
     check_options(optimizer, {"params": parameters, **options})
     try:
         return optimizer(parameters, **options)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"The optimizer {kind} refuses its options: {error}") from error
+
+
+def freeze(network: nn.Module, name: str) -> None:
+    """Train a submodule no longer; running statistics of batch norms stay as they are too.
+
+    Raises:
+        UserError: there is no such submodule.
+    """
+    modules = dict(network.named_modules())
+    if name not in modules:
+        raise UserError(f"There is no submodule {name!r} to freeze.{near_match(name, modules)}")
+    modules[name].requires_grad_(False)
+    for layer in modules[name].modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 0.0
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:

@@ -2,8 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,12 +10,13 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from i2ibench.errors import UserError, near_match
+from i2ibench.errors import UserError
 from i2ibench.ops.images import pad_to_multiple, to_uint8
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
-from i2ibench.structures import Batch, Prediction, Scales, Step
+from i2ibench.structures import Batch, Prediction, Scales, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.objectives import build_adversarial, build_losses
+from i2ibench.translators.optimizers import autocast, freeze, update
 
 Config = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ class PairedTranslator(BaseModel):
         self.discriminator_first = discriminator_first
 
         for name in frozen:
-            self._freeze(name)
+            freeze(self, name)
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
         """The trained parameters of each optimiser by name; the generator's has the encoder's."""
@@ -86,12 +86,6 @@ class PairedTranslator(BaseModel):
             if optimizer is not None and parameter.requires_grad:
                 networks.setdefault(optimizer, {})[name] = parameter
         return networks
-
-    def _freeze(self, name: str) -> None:
-        modules = dict(self.named_modules())
-        if name not in modules:
-            raise UserError(f"There is no submodule {name!r} to freeze.{near_match(name, modules)}")
-        modules[name].requires_grad_(False)
 
     @property
     def stride(self) -> int:
@@ -114,29 +108,26 @@ class PairedTranslator(BaseModel):
 
     def _both_from_one_pass(self, batch: Batch, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
         """G, then D, by the losses of the weights before the step, as pix2pixHD's code does."""
-        with optimizers["generator"].autocast():
+        with autocast(optimizers):
             step = self.forward_step(batch)
             total, logs = self.generator_loss(step)
             judged = self.discriminator_loss(step)
-        optimizers["generator"].update(total, retain_graph=bool(judged))
-        if judged:
-            optimizers["discriminator"].update(torch.stack(list(judged.values())).sum())
+        update(optimizers, "generator", [total], retain_graph=bool(judged))
+        update(optimizers, "discriminator", judged.values())
         return logs | judged
 
     def _discriminator_then_generator(
         self, batch: Batch, optimizers: OptimWrapperDict
     ) -> dict[str, Tensor]:
         """D by the current fake, then G by what the new D says of the same fake (pix2pix)."""
-        with optimizers["generator"].autocast():
+        with autocast(optimizers):
             step = self.forward_step(batch)
             judged = self.discriminator_loss(step)
-        if judged:
-            loss = torch.stack(list(judged.values())).sum()
-            optimizers["discriminator"].update(loss, retain_graph=True)
-        with optimizers["generator"].autocast():
-            step = self._step(step.condition, step.fake, step.real)
+        update(optimizers, "discriminator", judged.values(), retain_graph=True)
+        with autocast(optimizers):
+            step = self.judge(step.condition, step.fake, step.real)
             total, logs = self.generator_loss(step)
-        optimizers["generator"].update(total)
+        update(optimizers, "generator", [total])
         return logs | judged
 
     def forward_step(self, batch: Batch) -> Step:
@@ -145,9 +136,10 @@ class PairedTranslator(BaseModel):
         features = None
         if self.encoder is not None:
             features = self.encoder(real, batch["instance"])
-        return self._step(condition, self.forward(condition, features), real)
+        return self.judge(condition, self.forward(condition, features), real)
 
-    def _step(self, condition: Tensor, fake: Tensor, real: Tensor) -> Step:
+    def judge(self, condition: Tensor, fake: Tensor, real: Tensor) -> Step:
+        """The step's tensors with the discriminator's answers, if there is one."""
         if self.discriminator is None:
             return Step(condition, fake, real)
         return Step(
@@ -203,27 +195,28 @@ class PairedTranslator(BaseModel):
         """
         batch = self.data_preprocessor(data)
         features = self.encode(batch) if encode_photo else self.sample_styles(batch)
-        condition = self._padded(batch["condition"])
+        condition = self.padded(batch["condition"])
         if features is not None:
-            features = self._padded(features)
+            features = self.padded(features)
         height, width = batch["label"].shape[-2:]
-        with self._scene_noise(batch["names"]):
-            fakes = to_uint8(self.forward(condition, features)[..., :height, :width])
-        predictions = []
-        for i, name in enumerate(batch["names"]):
-            prediction: Prediction = {"name": name, "fake": fakes[i], "label": data["label"][i]}
-            if "real" in batch:
-                prediction["real"] = data["image"][i]
-            predictions.append(prediction)
-        return predictions
+        one_by_one = getattr(self.generator, "always_train", False)
+        fakes = to_uint8(self._generate(condition, features, batch["names"], one_by_one))
+        return to_predictions(fakes[..., :height, :width], data)
 
-    @contextmanager
-    def _scene_noise(self, names: Sequence[str]) -> Iterator[None]:
-        """Random numbers, for dropout at test time, that depend on the scenes alone."""
-        device = next(self.generator.parameters()).device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(zlib.crc32("/".join(names).encode()))
-            yield
+    def _generate(
+        self, condition: Tensor, features: Tensor | None, names: Sequence[str], one_by_one: bool
+    ) -> Tensor:
+        """Images; scene by scene, with its own random numbers, where dropout stays on."""
+        if not one_by_one:
+            return self.forward(condition, features)
+        images = []
+        device = [condition.device] if condition.is_cuda else []
+        for i, name in enumerate(names):
+            with torch.random.fork_rng(device):
+                torch.manual_seed(zlib.crc32(name.encode()))
+                own = None if features is None else features[i : i + 1]
+                images.append(self.forward(condition[i : i + 1], own))
+        return torch.cat(images)
 
     def sample_styles(self, batch: Batch) -> Tensor | None:
         """Styles of a batch from the style bank, BCHW; None without an encoder."""
@@ -242,9 +235,10 @@ class PairedTranslator(BaseModel):
         if "real" not in batch:
             raise UserError("Styles are to be encoded from photos, but the data has none.")
         height, width = batch["label"].shape[-2:]
-        photo, instance = self._padded(batch["real"]), self._padded(batch["instance"])
+        photo, instance = self.padded(batch["real"]), self.padded(batch["instance"])
         return self.encoder(photo, instance)[..., :height, :width]
 
-    def _padded(self, x: Tensor) -> Tensor:
+    def padded(self, x: Tensor) -> Tensor:
+        """BCHW enlarged to a size that the networks take."""
         smallest = max(getattr(n, "smallest_side", 1) for n in (self.generator, self.encoder))
         return pad_to_multiple(x, self.stride, smallest)

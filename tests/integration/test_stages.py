@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from PIL import Image
 
-from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
+from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint, stage_of
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate
@@ -169,6 +170,44 @@ def test_a_stage_whose_width_does_not_fit_the_one_before_is_refused(staged_confi
 def test_a_stage_with_an_unknown_key_is_refused(staged_config, tmp_path):
     override = {"stages.joint.trian_cfg.max_epochs": 4}
     refused(staged_config, tmp_path, "'joint' changes 'trian_cfg'.*'train_cfg'", **override)
+
+
+def test_a_stage_whose_name_is_no_word_is_refused(staged_config, tmp_path):
+    refused(staged_config, tmp_path, "'g1-half': its name", **{"stages.g1-half": {}})
+
+
+def test_a_stage_that_leaves_no_checkpoint_behind_is_refused(staged_config, tmp_path):
+    override = {"stages.coarse.hooks": {"checkpoints": None}}
+    refused(staged_config, tmp_path, "without the hook Checkpoints", **override)
+
+
+def test_a_stage_cannot_begin_before_the_one_before_is_finished(staged_config, trained):
+    latest_checkpoint(trained / "1_coarse").unlink()
+    with pytest.raises(
+        UserError, match=r"2_enhancer has begun from an earlier state of .*1_coarse"
+    ):
+        run(staged_config, trained)
+
+
+def test_other_stages_in_the_work_directory_are_not_mixed_in(staged_config, trained):
+    (trained / "3_joint").rename(trained / "3_other")
+    with pytest.raises(UserError, match="3_other holds checkpoints of other stages"):
+        run(staged_config, trained)
+
+
+def test_moments_are_not_carried_into_another_optimizer(staged_config, tmp_path):
+    changed = {"stages.joint.optimizers.generator.amsgrad": True}
+    trained = run(staged_config, tmp_path / "run", **changed)
+    optimizer = read_checkpoint(latest_checkpoint(trained))["optimizer"]["generator"]
+    assert {int(s["step"]) for s in optimizer["optimizer"]["state"].values()} == {6}
+
+
+def test_a_stage_is_evaluated_at_its_own_size(staged_config, trained):
+    config = load_config(staged_config, {}, trained)
+    checkpoint = latest_checkpoint(trained / "1_coarse")
+    evaluate(stage_of(config, checkpoint), checkpoint, trained / "e", "cpu")
+    with Image.open(next((trained / "e" / "images").rglob("s0.png"))) as picture:
+        assert picture.size == (32, 16)
 
 
 def test_a_size_that_a_later_stage_cannot_halve_is_named(staged_config, tmp_path):

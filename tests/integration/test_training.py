@@ -179,6 +179,10 @@ def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, t
         ({"evaluator__segmentation__segmenter__weigths": "x"}, "Did you mean 'weights'"),
         ({"optimizers__encoder__lr": 1}, "no optimizer for 'encoder'"),
         ({"seed": -1}, "'seed'"),
+        (
+            {"model__losses": {}, "model__discriminator": None, "model__adversarial": None},
+            "nothing",
+        ),
         ({"vis_backends__0__type": "LocalVisBackent"}, "'LocalVisBackend'"),
     ],
 )
@@ -205,3 +209,15 @@ def test_random_numbers_go_on_where_they_were(tiny_config, tmp_path):
     run(tiny_config, parts)
     one, two = (read_checkpoint(d / "epoch_0002.pth")["random_state"] for d in (whole, parts))
     assert torch.equal(one["torch"], two["torch"])
+
+
+def test_a_run_is_not_resumed_with_other_optimizers(tiny_config, trained):
+    config = load_config(tiny_config, {"optimizers.generator.lr": 0.5}, trained)
+    for arguments in ({"resume": True}, {"resume_from": latest_checkpoint(trained)}):
+        with pytest.raises(UserError, match="cannot be resumed with other optimizers"):
+            train(config, **arguments)
+
+
+def test_more_epochs_may_be_asked_for_on_resume(tiny_config, trained):
+    train(load_config(tiny_config, {"train_cfg.max_epochs": 3}, trained), resume=True)
+    assert latest_checkpoint(trained).name == "epoch_0003.pth"

@@ -69,6 +69,15 @@ def test_the_resnet_generator_with_instance_norm_is_pix2pixhds_global_one():
     assert torch.equal(generator(x), resnet(x))
 
 
+def test_old_files_without_counters_or_with_idle_statistics_are_read():
+    batch = Nested(6, 3, 4, nn.BatchNorm2d).state_dict()
+    old = {k: v for k, v in batch.items() if not k.endswith("num_batches_tracked")}
+    assert isinstance(pix2pix.generator_from_official(old), UNetGenerator)
+    instance = Nested(6, 3, 4, nn.InstanceNorm2d).state_dict()
+    instance["model.model.1.model.2.running_mean"] = torch.zeros(8)
+    assert isinstance(pix2pix.generator_from_official(instance), UNetGenerator)
+
+
 def test_another_file_is_refused():
     with pytest.raises(UserError, match="no official pix2pix generator; it holds fc"):
         pix2pix.generator_from_official({"fc.weight": torch.zeros(1)})

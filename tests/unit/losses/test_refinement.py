@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision.models import vgg19
 
 from i2ibench.errors import UserError
 from i2ibench.losses import DiversityLoss, RefinementLoss
@@ -42,16 +43,22 @@ def test_the_released_weights_are_six():
 
 
 def diversity_by_loop(some, weights, mean_share):
-    per_class = torch.zeros(some.fake.shape[1] // 3, some.condition.shape[1])
-    real = TwoLevels()(some.real)
-    for k in range(len(per_class)):
-        fake = TwoLevels()(some.fake[:, 3 * k : 3 * k + 3])
-        for c in range(some.condition.shape[1]):
-            for w, a, b in zip(weights, fake, real, strict=True):
-                mask = F.interpolate(some.condition[:, c : c + 1], size=a.shape[-2:], mode="area")
-                per_class[k, c] += w * (mask[:, 0] * (a - b).abs().mean(1)).mean()
-    best = per_class.min(0).values.sum()
-    return (1 - mean_share) * best + mean_share * per_class.mean(0).sum()
+    """Per scene: the best picture of every class, and a share of their mean."""
+    scenes, classes = some.condition.shape[:2]
+    total, real = 0.0, TwoLevels()(some.real)
+    for b in range(scenes):
+        per_class = torch.zeros(some.fake.shape[1] // 3, classes)
+        for k in range(len(per_class)):
+            fake = TwoLevels()(some.fake[b : b + 1, 3 * k : 3 * k + 3])
+            for c in range(classes):
+                mask = some.condition[b : b + 1, c : c + 1]
+                for w, x, y in zip(weights, fake, real, strict=True):
+                    small = F.interpolate(mask, size=x.shape[-2:], mode="area")
+                    difference = (x - y[b : b + 1]).abs().mean(1)
+                    per_class[k, c] += w * (small[:, 0] * difference).mean()
+        best = per_class.min(0).values.sum()
+        total += ((1 - mean_share) * best + mean_share * per_class.mean(0).sum()) / scenes
+    return total
 
 
 def test_diversity_loss_counts_the_best_picture_of_every_class():
@@ -71,3 +78,14 @@ def test_channels_that_are_no_pictures_are_refused():
     some = step()
     with pytest.raises(UserError, match="K pictures of 3 channels, got 4"):
         loss(DiversityLoss)(Step(some.condition, torch.rand(2, 4, 8, 12), some.real))
+
+
+def test_features_are_brought_back_to_the_size_that_the_weights_are_for(tmp_path):
+    """The same network fed with grey levels minus the mean, as the released code feeds it."""
+    torch.save(vgg19(weights=None).state_dict(), tmp_path / "vgg19.pth")
+    made = RefinementLoss(weights=str(tmp_path / "vgg19.pth"))
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    mean = 255 * torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    released = made.levels.network((image + 1) * 127.5 - mean)
+    for own, theirs in zip(made.levels(image)[1:], released, strict=True):
+        assert 0.8 < (own.abs().mean() / theirs.abs().mean()).item() < 1.25

@@ -199,3 +199,51 @@ def test_frozen_parts_have_no_optimizer_and_no_gradient():
     assert all(p.grad is None for p in model.generator.coarse.parameters())
     with pytest.raises(UserError, match="Did you mean 'encoder'"):
         translator(frozen=["encodr"])
+
+
+def unet(**options):
+    generator = dict(type="UNetGenerator", num_levels=6, base_channels=4, **options)
+    return translator(generator=generator, encoder=None)
+
+
+def test_dropout_at_test_time_is_on_and_depends_on_the_scene_alone():
+    model, batch = unet(norm_type="instance").eval(), data()
+    together = model.predict(batch)[1]["fake"]
+    alone = model.predict({k: v[1:] for k, v in batch.items()})[0]["fake"]
+    assert torch.equal(together, alone)
+    renamed = {**{k: v[1:] for k, v in batch.items()}, "name": ["other"]}
+    assert not torch.equal(model.predict(renamed)[0]["fake"], alone)
+    plain = unet(norm_type="instance", always_train=False).eval()
+    renamed_plain = plain.predict(renamed)[0]["fake"]
+    assert torch.equal(plain.predict({**renamed, "name": ["x"]})[0]["fake"], renamed_plain)
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics():
+    model = translator(
+        generator=dict(type="UNetGenerator", num_levels=3, base_channels=4),
+        encoder=None,
+        frozen=["generator.downs"],
+    )
+    before = {k: v.clone() for k, v in model.generator.downs.state_dict().items()}
+    model.train_step(data(), optimizers(model))
+    after = model.generator.downs.state_dict()
+    assert all(torch.equal(after[k], v) for k, v in before.items() if "tracked" not in k)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("frozen", [["discriminator"], ["generator", "encoder"]])
+def test_a_whole_network_can_be_frozen(frozen, first):
+    model = translator(frozen=frozen, discriminator_first=first)
+    before = {name: weights(getattr(model, name)) for name in ("generator", "discriminator")}
+    model.train_step(data(), build_optimizers(model.networks(), BOTH))
+    for name, old in before.items():
+        assert torch.equal(weights(getattr(model, name)), old) == (name in frozen)
+
+
+BOTH = {"generator": ADAM, "discriminator": ADAM}
+
+
+def test_when_everything_is_frozen_there_is_nothing_to_train():
+    model = translator(frozen=["generator", "encoder", "discriminator"])
+    with pytest.raises(UserError, match="every network is frozen"):
+        build_optimizers(model.networks(), BOTH)
