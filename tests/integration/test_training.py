@@ -180,8 +180,12 @@ def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, t
         ({"optimizers__encoder__lr": 1}, "no optimizer for 'encoder'"),
         ({"seed": -1}, "'seed'"),
         (
-            {"model__losses": {}, "model__discriminator": None, "model__adversarial": None},
-            "nothing",
+            {
+                "model__losses__feature_matching": None,
+                "model__discriminator": None,
+                "model__adversarial": None,
+            },
+            "nothing to train",
         ),
         ({"vis_backends__0__type": "LocalVisBackent"}, "'LocalVisBackend'"),
     ],
