@@ -61,10 +61,16 @@ class RoundToMultiple(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomCrop(BaseTransform):
-    """A window of `width` x `height` at a random place, the same in all pictures."""
+    """A window of `width` x `height` at a random place, the same in all pictures.
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
+    Args:
+        width, height: of the window, in pixels.
+        fill: what the window shows where it reaches outside; None refuses such pictures. The
+            released code fills with 0, and leaves a picture that lies in the window as it is.
+    """
+
+    def __init__(self, width: int, height: int, fill: int | None = None) -> None:
+        self.width, self.height, self.fill = width, height, fill
 
     def transform(self, arrays: Arrays) -> Arrays:
         """The arrays, cropped.
@@ -73,15 +79,27 @@ class RandomCrop(BaseTransform):
             UserError: the picture is smaller than the window.
         """
         height, width = arrays["label"].shape
-        if width < self.width or height < self.height:
+        if self.fill is None and (width < self.width or height < self.height):
             raise UserError(
                 f"RandomCrop of {self.width}x{self.height} from a picture of {width}x{height}: "
-                "choose a smaller window or resize first."
+                "choose a smaller window, resize first, or set fill=0."
             )
-        left = int(arrays["rng"].integers(width - self.width + 1))
-        top = int(arrays["rng"].integers(height - self.height + 1))
+        if width <= self.width and height <= self.height:
+            return arrays
+        left = int(arrays["rng"].integers(max(width - self.width, 0) + 1))
+        top = int(arrays["rng"].integers(max(height - self.height, 0) + 1))
+        arrays = _apply(arrays, self._extended)
         box = np.array([left, top, left + self.width - 1, top + self.height - 1])
         return _apply(arrays, lambda picture: mmcv.imcrop(picture, box))
+
+    def _extended(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """The picture, filled at the right and bottom to at least the window's size."""
+        bottom, right = (
+            max(window - side, 0)
+            for window, side in zip((self.height, self.width), picture.shape[:2], strict=True)
+        )
+        around = [(0, bottom), (0, right), (0, 0)][: picture.ndim]
+        return np.pad(picture, around, constant_values=self.fill or 0)
 
 
 @TRANSFORMS.register_module()

@@ -46,7 +46,7 @@ class Fixed:
 def steps(mode, config):
     """The released code's mode as this project's transforms."""
     load, fine = config["loadSize"], config["fineSize"]
-    crop = [RandomCrop(fine, fine)]
+    crop = [RandomCrop(fine, fine, fill=0)]
     enhancers = config["n_local_enhancers"] if config["netG"] == "local" else 0
     return {
         "resize_and_crop": [Resize(load, load), *crop],

@@ -60,3 +60,12 @@ def test_round_to_multiple_takes_the_nearest_multiple():
 def test_a_crop_larger_than_the_picture_is_refused():
     with pytest.raises(UserError, match="40x7 from a picture of 30x20"):
         RandomCrop(40, 7)(arrays())
+
+
+def test_a_crop_with_a_fill_reaches_outside_as_pil_does():
+    before = arrays()  # 30 wide, 20 high
+    after = RandomCrop(12, 26, fill=0)(dict(before))
+    assert after["label"].shape == after["instance"].shape == (26, 12)
+    assert not after["label"][20:].any() and after["label"][:20].any()
+    whole = RandomCrop(30, 20, fill=0)(dict(before))
+    assert np.array_equal(whole["image"], before["image"])
