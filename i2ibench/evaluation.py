@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
 from i2ibench.loaders import build_dataset, build_loader
@@ -33,13 +34,7 @@ def evaluate(config: Config, checkpoint: Path, output_dir: Path, device: str) ->
         UserError: the checkpoint or the data cannot be used.
     """
     opened = open_checkpoint(checkpoint, device)
-    dataset = build_dataset(config.val_dataloader, config.get("data_root"))
-    if dataset.metainfo["classes"] != opened.metainfo["classes"]:
-        raise UserError(
-            f"{checkpoint} was trained on {opened.metainfo['dataset']} with "
-            f"{len(opened.metainfo['classes'])} classes, but the config's validation set is "
-            f"{dataset.metainfo['dataset']} with {len(dataset.metainfo['classes'])}."
-        )
+    dataset = _validation_data(config, opened)
     systems = list_systems(opened)
     metrics = {
         name: build_metrics(config.get("evaluator", {}), dataset.metainfo) for name in systems
@@ -54,28 +49,50 @@ def evaluate(config: Config, checkpoint: Path, output_dir: Path, device: str) ->
                 _save(prediction, folders[name])
     results = {
         "schema": "i2ibench/results@1",
-        "systems": {
-            name: _scores(metrics[name], len(dataset), name) for name in systems
-        },
+        "systems": {name: _scores(metrics[name], len(dataset), name) for name in systems},
         "scenes": len(dataset),
         "images": {name: str(folder.relative_to(output_dir)) for name, folder in folders.items()},
+        "classes": dataset.metainfo["scored_classes"],
         "protocol": _protocol(config),
-        "weights": {
-            f"{metric}: {file.name}": sha256(file)
-            for metric, built in metrics[ORACLE].items()
-            for file in built.weight_files
-        },
+        "weights": _weight_hashes(metrics[ORACLE]),
+        **_provenance(opened),
+    }
+    write_text(output_dir / "results.json", json.dumps(results, indent=2))
+    return results
+
+
+def _validation_data(config: Config, opened: OpenedCheckpoint) -> SceneDataset:
+    """The config's validation set, whose classes are the checkpoint's."""
+    dataset = build_dataset(config.val_dataloader, config.get("data_root"))
+    if dataset.metainfo["classes"] != opened.metainfo["classes"]:
+        raise UserError(
+            f"{opened.path} was trained on {opened.metainfo['dataset']} with "
+            f"{len(opened.metainfo['classes'])} classes, but the config's validation set is "
+            f"{dataset.metainfo['dataset']} with {len(dataset.metainfo['classes'])}."
+        )
+    return dataset
+
+
+def _provenance(opened: OpenedCheckpoint) -> dict[str, Any]:
+    """Which networks, code and versions made the numbers."""
+    return {
         "checkpoint": {
-            "path": str(checkpoint), "sha256": sha256(checkpoint), "epoch": opened.epoch
+            "path": str(opened.path), "sha256": sha256(opened.path), "epoch": opened.epoch
         },
         "seed": opened.config.get("seed", 0),
         "config": opened.config.to_dict(),
-        "classes": dataset.metainfo["scored_classes"],
         "commit": commit(),
         "versions": versions(),
     }  # fmt: skip
-    write_text(output_dir / "results.json", json.dumps(results, indent=2))
-    return results
+
+
+def _weight_hashes(metrics: dict[str, Any]) -> dict[str, str]:
+    """The SHA-256 of every weights file that a metric uses."""
+    return {
+        f"{name}: {file.name}": sha256(file)
+        for name, metric in metrics.items()
+        for file in metric.weight_files
+    }
 
 
 def list_systems(opened: OpenedCheckpoint) -> dict[str, Predict]:

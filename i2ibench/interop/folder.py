@@ -68,34 +68,22 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
     features = options["encoder"]["out_channels"] if "encoder" in options else 0
     condition = options["generator"].pop("in_channels") - features
     num_labels = _label_count(condition, num_labels)
-    model: dict[str, Any] = {
-        "type": "PairedTranslator",
-        **{kind: {"type": type(networks[kind]).__name__, **options[kind]} for kind in networks},
-    }
-    if "discriminator" in model:
-        judged = model["discriminator"].pop("in_channels")
-        if judged != condition + 3:
-            raise UserError(
-                f"{FILES['discriminator']} judges {judged} channels, but the generator's condition "
-                f"and an image have {condition + 3}: the files are of different models."
-            )
-        model["adversarial"] = {"type": "LeastSquaresGAN"}
-    boundaries = condition > num_labels
-    config = {
-        "model": model,
-        "data_preprocessor": {"type": "LabelPreprocessor", "boundaries": boundaries},
-        "seed": 0,
-    }
+    model = _model(networks, options, condition)
     state = {
         f"{kind}.{name}": value
         for kind, network in networks.items()
         for name, value in network.state_dict().items()
     }
     if features:
-        if not (folder / CLUSTERS).is_file():
-            say(f"{folder} has no {CLUSTERS}: the style bank is empty, every style will be zero.")
-        state |= _bank(folder / CLUSTERS, num_labels, features)
-        model["encoder"]["num_styles"] = state["style_bank.centres"].shape[1]
+        bank = _bank(folder / CLUSTERS, num_labels, features)
+        model["encoder"]["num_styles"] = bank["style_bank.centres"].shape[1]
+        state |= bank
+    boundaries = condition > num_labels
+    config = {
+        "model": model,
+        "data_preprocessor": {"type": "LabelPreprocessor", "boundaries": boundaries},
+        "seed": 0,
+    }
     checkpoint = {
         "i2ibench": __version__,
         "config": json.dumps(config),
@@ -104,6 +92,23 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
     }
     write_file(output, lambda aside: torch.save(checkpoint, aside))
     return config
+
+
+def _model(
+    networks: dict[str, nn.Module], options: dict[str, dict[str, Any]], condition: int
+) -> dict[str, Any]:
+    """The config of the translator that is made of the networks."""
+    parts = {kind: {"type": type(networks[kind]).__name__, **options[kind]} for kind in networks}
+    model: dict[str, Any] = {"type": "PairedTranslator", **parts}
+    if "discriminator" in model:
+        judged = model["discriminator"].pop("in_channels")
+        if judged != condition + 3:
+            raise UserError(
+                f"{FILES['discriminator']} judges {judged} channels, but the generator's condition "
+                f"and an image have {condition + 3}: the files are of different models."
+            )
+        model["adversarial"] = {"type": "LeastSquaresGAN"}
+    return model
 
 
 def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
@@ -164,6 +169,8 @@ def _metainfo(num_labels: int) -> dict[str, Any]:
 
 def _bank(path: Path, num_labels: int, channels: int) -> dict[str, torch.Tensor]:
     """The style bank's buffers: the released centres, or an empty bank without the file."""
+    if not path.is_file():
+        say(f"There is no {path}: the style bank is empty, every style will be zero.")
     centres = read_clusters(path) if path.is_file() else {}
     bank = StyleBank(num_labels, channels, max([10, *(len(c) for c in centres.values())]))
     for label, values in centres.items():
