@@ -17,23 +17,28 @@ class FitStyleBank(Hook):
     Args:
         interval: epochs between two fits; the last epoch always has one.
         max_scenes: how many training scenes are read, evenly spread; all with 0.
+        min_area: leave out instances that cover no more than this share of a picture; the released
+            code's is 1/64, the paper clusters all.
     """
 
     priority = "LOW"  # before Checkpoints, which is VERY_LOW
 
-    def __init__(self, interval: int = 1, max_scenes: int = 0) -> None:
-        self.interval, self.max_scenes = interval, max_scenes
+    def __init__(self, interval: int = 1, max_scenes: int = 0, min_area: float = 0.0) -> None:
+        self.interval, self.max_scenes, self.min_area = interval, max_scenes, min_area
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Fit the bank of the Runner's translator; all processes compute the same."""
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         if due and runner.model.style_bank is not None:
-            rows = collect_rows(runner.model, runner.train_dataloader, self.max_scenes)
+            loader = runner.train_dataloader
+            rows = collect_rows(runner.model, loader, self.max_scenes, self.min_area)
             runner.model.style_bank.fit(rows)
 
 
 @torch.inference_mode()
-def collect_rows(translator: PairedTranslator, loader: DataLoader, max_scenes: int = 0) -> Rows:
+def collect_rows(
+    translator: PairedTranslator, loader: DataLoader, max_scenes: int = 0, min_area: float = 0.0
+) -> Rows:
     """The encoder's features for every instance of a loader's data set, by class."""
     size = len(loader.dataset)  # type: ignore[arg-type]
     step = -(-size // max_scenes) if max_scenes else 1
@@ -47,5 +52,5 @@ def collect_rows(translator: PairedTranslator, loader: DataLoader, max_scenes: i
     for data in scenes:
         batch = translator.data_preprocessor(data)
         maps = zip(translator.encode(batch), batch["label"], batch["instance"], strict=True)
-        parts += [instance_rows(*one) for one in maps]
+        parts += [instance_rows(*one, min_area=min_area) for one in maps]
     return merge_rows(parts)

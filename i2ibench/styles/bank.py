@@ -74,15 +74,17 @@ def _instances(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
     return members, label.flatten()[first].long()
 
 
-def instance_rows(features: Tensor, label: Tensor, instance: Tensor) -> Rows:
+def instance_rows(features: Tensor, label: Tensor, instance: Tensor, min_area: float = 0.0) -> Rows:
     """The features of the instances of one image, by class.
 
     Args:
         features: float CHW, constant on each instance.
         label: integer 1HW.
         instance: integer 1HW.
+        min_area: instances that cover no more than this share of the picture are left out.
     """
-    ids, first = np.unique(instance.cpu().numpy(), return_index=True)
+    _, first, sizes = np.unique(instance.cpu().numpy(), return_index=True, return_counts=True)
+    first = first[sizes > min_area * instance.numel()]
     labels = label.flatten().cpu().numpy()[first]
     values = features.flatten(1).float().cpu().numpy()[:, first].T
     return {int(c): values[labels == c] for c in np.unique(labels)}

@@ -1,6 +1,7 @@
 """The style bank."""
 
 import numpy as np
+import pytest
 import torch
 
 from i2ibench.styles.bank import StyleBank, instance_rows, merge_rows
@@ -55,3 +56,12 @@ def test_rows_hold_each_instance_once_under_its_class():
     rows = instance_rows(features, label, instance)
     assert {k: v.tolist() for k, v in rows.items()} == {0: [[1.0]], 1: [[2.0], [3.0]]}
     assert merge_rows([rows, rows])[1].shape == (4, 1)
+
+
+def test_small_instances_can_be_left_out():
+    """The released code keeps instances above 1/64 of the picture."""
+    instance = torch.zeros(1, 8, 16, dtype=torch.int64)
+    instance[0, 0, :2], instance[0, 1, :3] = 1, 2  # 2 and 3 of 128 pixels; 1/64 is 2
+    features = instance.float() / 10
+    rows = instance_rows(features, torch.zeros_like(instance), instance, min_area=1 / 64)
+    assert rows[0].tolist() == [[0.0], [pytest.approx(0.2)]]
