@@ -28,4 +28,6 @@ def run(options: argparse.Namespace) -> None:
     print("weights")
     for weights in ALL:
         path = weights.find()
-        print(f"  {weights.purpose}: {path or f'missing. {weights.missing()}'}")
+        print(
+            f"  {weights.purpose}: {path or f'missing. Get {weights.name} with: {weights.obtain}'}"
+        )

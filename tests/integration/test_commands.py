@@ -197,7 +197,12 @@ def test_doctor_tells_versions_plugins_and_missing_weights(run):
         cwd=run, capture_output=True, text=True, env={**os.environ, "TORCH_HOME": str(run)},
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
-    for part in ("torch ", "cpu", "i2ibench_plugins.hinge_gan", "missing. FID needs"):
+    for part in (
+        "torch ",
+        "cpu",
+        "i2ibench_plugins.hinge_gan",
+        "FID: missing. Get the FID Inception",
+    ):
         assert part in answer.stdout
 
 
