@@ -8,4 +8,6 @@ _base_ = [
 ]
 
 model = dict(encoder=dict(type="InstanceEncoder", base_channels=8, num_downsamplings=2))
+param_scheduler = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=2, end=6)]
+train_cfg = dict(max_epochs=5)  # one less than the baselines, so that the demo stays short
 hooks = dict(styles=dict(type="FitStyleBank", interval=2, max_scenes=100))
