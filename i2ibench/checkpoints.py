@@ -108,11 +108,7 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
 
 def newest_of_run(work_dir: Path) -> Path | None:
     """The newest checkpoint of a run; of its last stage that has one, if it has stages."""
-    for folder in (*reversed(stage_folders(work_dir)), work_dir):
-        found = list_checkpoints(folder)
-        if found:
-            return found[-1]
-    return None
+    return _last_in([work_dir, *stage_folders(work_dir)])
 
 
 def latest_checkpoint(work_dir: Path) -> Path:
@@ -129,11 +125,13 @@ def latest_checkpoint(work_dir: Path) -> Path:
 
 def newest_of_config(config: Config) -> Path | None:
     """The newest checkpoint of the config's own stages, or of its run without stages."""
-    for stage in reversed(list_stages(config)):
-        found = list_checkpoints(Path(stage.work_dir))
-        if found:
-            return found[-1]
-    return None
+    return _last_in([Path(stage.work_dir) for stage in list_stages(config)])
+
+
+def _last_in(folders: Sequence[Path]) -> Path | None:
+    """The newest checkpoint of the last folder that has one."""
+    found = [path for folder in folders for path in list_checkpoints(folder)]
+    return found[-1] if found else None
 
 
 def stage_of(config: Config, checkpoint: Path) -> Config:

@@ -59,6 +59,8 @@ def train(
     """
     work_dir = Path(config.work_dir)
     stages = list_stages(config)
+    if len(stages) > 1 and resume_from is not None:
+        raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
     begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
     check_stages(stages, read_files=fresh or not begun)
     if resume_from is not None:
@@ -66,8 +68,6 @@ def train(
     if fresh and is_main_process():
         _move_aside(work_dir)
     barrier()  # the other processes must not see the checkpoints that are being moved
-    if len(stages) > 1 and resume_from is not None:
-        raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
     check_order(config, stages)
     before: Path | None = None
     for stage in stages:

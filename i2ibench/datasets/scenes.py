@@ -1,7 +1,8 @@
 """Scenes on disk: which files belong together, and reading them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -159,15 +160,10 @@ def _read_map(path: Path) -> NDArray[Any]:
 
 
 def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
-    try:
-        with Image.open(path) as picture:
-            if mode and picture.mode.startswith(("I", "F")):
-                raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
-            return np.array(picture.convert(mode) if mode else picture)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise UserError(f"{path} is broken or no picture: {error}") from None
+    with _opened(path) as picture:
+        if mode and picture.mode.startswith(("I", "F")):
+            raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
+        return np.array(picture.convert(mode) if mode else picture)
 
 
 def verify_image(path: Path) -> tuple[int, int]:
@@ -176,16 +172,11 @@ def verify_image(path: Path) -> tuple[int, int]:
     Raises:
         UserError: the file is broken.
     """
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            picture.verify()
+    with _opened(path) as picture:
+        width, height = picture.size
+        picture.verify()
         if path.suffix.lower() in LOSSY and not _ends_as_jpeg(path):
             raise OSError("the picture is truncated")
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise UserError(f"{path} is broken or no picture: {error}") from None
     return height, width
 
 
@@ -195,11 +186,20 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         UserError: the file is missing or no picture.
     """
+    with _opened(path) as picture:
+        return picture.height, picture.width
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture in a file; what PIL finds wrong with it, also later on, names the file."""
     try:
         with Image.open(path) as picture:
-            return picture.size[1], picture.size[0]
-    except (FileNotFoundError, UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path} cannot be opened as a picture: {error}") from None
+            yield picture
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist.") from None
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise UserError(f"{path} is broken or no picture: {error}") from None
 
 
 def _ends_as_jpeg(path: Path) -> bool:

@@ -100,10 +100,10 @@ class PairedTranslator(BaseModel):
             every loss unweighted, detached, by name; "D/..." are the discriminator's.
         """
         batch = self.data_preprocessor(data, training=True)
-        update = self._discriminator_then_generator
-        if not self.discriminator_first:
-            update = self._both_from_one_pass
-        logs = update(batch, optim_wrapper)
+        take_step = self._both_from_one_pass
+        if self.discriminator_first:
+            take_step = self._discriminator_then_generator
+        logs = take_step(batch, optim_wrapper)
         return {name: value.detach() for name, value in logs.items()}
 
     def _both_from_one_pass(self, batch: Batch, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
