@@ -80,9 +80,8 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTran
     Raises:
         UserError: the config names an unknown part or option.
     """
-    preprocessor = PREPROCESSORS.build(
-        config["data_preprocessor"], num_classes=len(metainfo["classes"])
-    )
+    facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
+    preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
     return TRANSLATORS.build(config["model"], data_preprocessor=preprocessor)
 
 

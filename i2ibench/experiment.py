@@ -28,13 +28,15 @@ from i2ibench.configuration import list_stages, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
 from i2ibench.growth import carried_weights, grow
-from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints, stage_folders
+from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints
 from i2ibench.hooks.log import TrainingLog
+from i2ibench.lineage import check_order, is_finished
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
 from i2ibench.progress import say
+from i2ibench.provenance import sha256
 from i2ibench.registry import HOOKS
 from i2ibench.translators.optimizers import build_optimizers
 
@@ -72,7 +74,7 @@ def train(
     before: Path | None = None
     for stage in stages:
         checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
-        if checkpoint is None or not _is_finished(stage, checkpoint):
+        if checkpoint is None or not is_finished(stage, checkpoint):
             _run(build_runner(stage, checkpoint, grow_from=before))
         before = newest_of_config(stage)
     return work_dir
@@ -86,33 +88,6 @@ def _run(runner: Runner) -> None:
         for hook in runner.hooks:
             if isinstance(hook, TrainingLog):
                 hook.close()
-
-
-def check_order(config: Config, stages: Sequence[Config]) -> None:
-    """Refuse a work directory whose checkpoints do not follow from each other.
-
-    Raises:
-        UserError: a stage has begun although the one before is unfinished, or the directory holds
-            a run without stages.
-    """
-    way_out = "Pass --fresh to start anew (the old run is moved aside), or another --work-dir."
-    own = [Path(stage.work_dir) for stage in stages]
-    others = [p for p in (Path(config.work_dir), *stage_folders(Path(config.work_dir)))
-              if p not in own and list_checkpoints(p)]  # fmt: skip
-    if others:
-        raise UserError(
-            f"{others[0]} holds checkpoints of other stages than the config's. {way_out}"
-        )
-    unfinished = ""
-    for stage in stages:
-        found = list_checkpoints(Path(stage.work_dir))
-        if found and unfinished:
-            raise UserError(
-                f"{stage.work_dir} has begun from an earlier state of {unfinished}, which is not "
-                f"finished. {way_out}"
-            )
-        if not found or not _is_finished(stage, found[-1]):
-            unfinished = unfinished or stage.work_dir
 
 
 def check_stages(stages: Sequence[Config], read_files: bool) -> None:
@@ -146,10 +121,6 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         before = translator.state_dict()
 
 
-def _is_finished(config: Config, checkpoint: Path) -> bool:
-    return read_checkpoint(checkpoint)["meta"]["epoch"] >= train_loop(config)["max_epochs"]
-
-
 def build_runner(
     config: Config, checkpoint: Path | None = None, grow_from: Path | None = None
 ) -> Runner:
@@ -178,6 +149,10 @@ def build_runner(
         load_weights(translator, read_checkpoint(checkpoint)["state_dict"], checkpoint)
     elif grow_from is not None:
         grow(translator, optimizers, read_checkpoint(grow_from))
+    hooks = build_hooks(config.get("hooks", {}))
+    for hook in hooks:
+        if isinstance(hook, Checkpoints) and grow_from is not None:
+            hook.grown_from = sha256(grow_from)
     return Runner(
         model=translator,
         work_dir=config.work_dir,
@@ -186,7 +161,7 @@ def build_runner(
         optim_wrapper=optimizers,
         param_scheduler=config.get("param_scheduler"),
         default_hooks=dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
-        custom_hooks=build_hooks(config.get("hooks", {})),
+        custom_hooks=hooks,
         load_from=str(checkpoint) if checkpoint else None,
         resume=checkpoint is not None,
         env_cfg={"cudnn_benchmark": config.get("cudnn_benchmark", False)},

@@ -78,15 +78,22 @@ def _count(pattern: str, names: Mapping[str, Any]) -> int:
 def _carry_moments(
     optimizer: NetworkOptimizer, source: Mapping[str, str | None], saved: Mapping[str, Any]
 ) -> None:
-    """Give the parameters that were trained before their state, if the optimiser is of one kind."""
+    """Give the parameters that were trained before their state, if the optimiser is of one kind.
+
+    The state of those that this stage freezes waits in the optimiser for a later stage.
+    """
     if saved["kind"] != optimizer.kind():
         return
-    state: dict[int, dict[str, Tensor]] = {}
-    position_before = {name: i for i, name in enumerate(saved["names"])}
-    for position, name in enumerate(optimizer.names):
-        older = position_before.get(source[name] or "")
-        if older is not None and older in saved["optimizer"]["state"]:
-            moments = saved["optimizer"]["state"][older]
-            state[position] = {k: torch.clone(v) for k, v in moments.items()}
+    state = saved["optimizer"]["state"]
+    known = {name: state[i] for i, name in enumerate(saved["names"]) if i in state}
+    known |= saved["dormant"]
+    carried = {
+        name: {key: torch.clone(value) for key, value in known[old].items()}
+        for name, old in source.items()
+        if old in known
+    }
+    positions = {name: i for i, name in enumerate(optimizer.names)}
     own = optimizer.optimizer.state_dict()
-    optimizer.optimizer.load_state_dict({**own, "state": state})
+    moments = {positions[name]: carried[name] for name in carried.keys() & positions.keys()}
+    optimizer.optimizer.load_state_dict({**own, "state": moments})
+    optimizer.dormant = {name: carried[name] for name in carried.keys() - positions.keys()}

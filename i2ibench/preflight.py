@@ -61,10 +61,10 @@ def check_scenes(
 
 
 def one_scene_of_each_size(dataset: SceneDataset) -> list[int]:
-    """The index of one scene for every size of label map that the data set has."""
+    """The index of one scene for every size that the data set has."""
     first: dict[tuple[int, int], int] = {}
     for index, files in enumerate(dataset.scenes.files):
-        first.setdefault(picture_size(files.label), index)
+        first.setdefault(picture_size(files.input), index)
     return list(first.values())
 
 

@@ -66,6 +66,15 @@ class Registry(MMEngineRegistry):
             f"Known: {self._listing()}.{left_out}"
         )
 
+    def build_for(self, cfg: Mapping[str, Any], facts: Mapping[str, Any]) -> Any:
+        """The part of a config, given those of the facts (such as the class count) it asks for.
+
+        Raises:
+            UserError: see `build`.
+        """
+        asked = self.parameters(cfg.get("type", ""))
+        return self.build(cfg, **{key: facts[key] for key in asked if key in facts})
+
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
         """The names of the options of the part registered as `kind`."""
         return list(options_of(kind if callable(kind) else self.find(kind)))

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.datasets.scenes import SceneFiles, read_label
+from i2ibench.datasets.scenes import SceneFiles, read_image, read_label
 from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset
 from i2ibench.plots import run_curves, stage_panels
@@ -143,6 +143,8 @@ def _panel(path: Path) -> str:
 
 
 def _coloured(scene: SceneFiles, dataset: Any) -> NDArray[np.uint8]:
+    if scene.label is None:
+        return read_image(scene.input)
     palette = np.array(dataset.metainfo["palette"], np.uint8)
     return palette[read_label(scene.label, dataset.scenes.classes)]
 

@@ -15,10 +15,11 @@ Scales = list[list[Tensor]]
 
 
 class Sample(TypedDict):
-    """One scene as a data set yields it, in compact integers."""
+    """One scene as a data set yields it, in compact integers; a label map or a source at least."""
 
     name: str
-    label: Tensor  # uint8 [1,H,W], class ids
+    label: NotRequired[Tensor]  # uint8 [1,H,W], class ids
+    source: NotRequired[Tensor]  # uint8 [3,H,W], RGB: edges or another picture to translate
     instance: NotRequired[Tensor]  # int32 [1,H,W]
     image: NotRequired[Tensor]  # uint8 [3,H,W], RGB
 
@@ -28,7 +29,7 @@ class Batch(TypedDict):
 
     names: list[str]
     condition: Tensor  # float BCHW
-    label: Tensor  # uint8 B1HW
+    label: NotRequired[Tensor]  # uint8 B1HW
     instance: NotRequired[Tensor]  # int32 B1HW
     real: NotRequired[Tensor]  # float B3HW in [-1, 1]
 
@@ -38,7 +39,8 @@ class Prediction(TypedDict):
 
     name: str
     fake: Tensor  # uint8 [3,H,W], RGB
-    label: Tensor  # uint8 [1,H,W]
+    label: NotRequired[Tensor]  # uint8 [1,H,W]
+    source: NotRequired[Tensor]  # uint8 [3,H,W], RGB
     real: NotRequired[Tensor]  # uint8 [3,H,W], RGB
 
 
@@ -46,7 +48,11 @@ def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
     """One prediction per scene of collated data, for the images uint8 B3HW made from it."""
     predictions = []
     for i, name in enumerate(data["name"]):
-        prediction: Prediction = {"name": name, "fake": fakes[i], "label": data["label"][i]}
+        prediction: Prediction = {"name": name, "fake": fakes[i]}
+        if "label" in data:
+            prediction["label"] = data["label"][i]
+        if "source" in data:
+            prediction["source"] = data["source"][i]
         if "image" in data:
             prediction["real"] = data["image"][i]
         predictions.append(prediction)

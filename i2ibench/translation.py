@@ -1,4 +1,4 @@
-"""Translating folders of label maps with a checkpoint."""
+"""Translating folders of label maps or other pictures with a checkpoint."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
-from i2ibench.datasets.paired_folder import files_by_name, pair_by_name
+from i2ibench.datasets.paired_folder import pair_by_name
 from i2ibench.datasets.scenes import SceneFiles, Scenes, picture_size
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
@@ -29,7 +29,7 @@ def translate(
     size: tuple[int, int] | None = None,
     encode_photo: bool = False,
 ) -> list[Path]:
-    """Translate every label map of a folder; gives the pictures, each of its label map's size.
+    """Translate every scene of a folder; gives the pictures, each of its label map's size.
 
     Pictures that an earlier, interrupted call made from the same files with the same checkpoint
     and settings stay.
@@ -38,20 +38,21 @@ def translate(
         opened: the checkpoint.
         input_dir: see `find_inputs`.
         output_dir: gets one PNG per scene.
-        size: (width, height) that label and instance maps are resized to first; None keeps theirs.
+        size: (width, height) that scenes are resized to first; None keeps theirs.
         encode_photo: take styles from the photos.
 
     Raises:
         UserError: nothing to translate, a file is unusable, or the output folder holds other
             pictures. Nothing has been written then.
     """
-    files = find_inputs(input_dir)
+    needs = opened.translator.data_preprocessor.needs
+    files = find_inputs(input_dir, "source" if "source" in needs else "label")
     _check_needs(opened, files, encode_photo)
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
     with Progress("checking files", len(files)) as progress:
         require_faultless(scenes, progress.advance)
-    for height, width in {picture_size(scene.label) for scene in files}:
+    for height, width in {picture_size(scene.input) for scene in files}:
         columns, rows = size or (width, height)
         try_translation(opened.translator, rows, columns)
     bank = opened.translator.style_bank
@@ -71,12 +72,16 @@ def translate(
     return paths
 
 
-def find_inputs(input_dir: Path) -> list[SceneFiles]:
+def find_inputs(input_dir: Path, kind: str = "label") -> list[SceneFiles]:
     """The scenes of a folder in one of three layouts, sorted by name.
 
     Cityscapes' (`*_gtFine_labelIds.png` with `*_instanceIds.png` beside them, at any depth); the
-    subfolders `label`, `instance` and `image` with files of equal names (the last two optional);
-    or label maps alone.
+    subfolders `label` (or `source`), `instance` and `image` with files of equal names (the last
+    two optional); or the inputs alone.
+
+    Args:
+        input_dir: the folder.
+        kind: "label" for label maps, "source" for other pictures.
 
     Raises:
         UserError: the folder is missing or empty, or files have no partner.
@@ -84,13 +89,15 @@ def find_inputs(input_dir: Path) -> list[SceneFiles]:
     if not input_dir.is_dir():
         raise UserError(f"The folder {input_dir} does not exist.")
     official = sorted(input_dir.rglob(f"*{_CITYSCAPES_LABEL}"))
-    if official:
+    if official and kind == "label":
         return [_official_scene(path) for path in official]
-    if (input_dir / "label").is_dir():
-        others = [input_dir / kind for kind in ("instance", "image")]
-        instance, image = (folder if folder.is_dir() else None for folder in others)
-        return pair_by_name(input_dir / "label", instance, image)
-    return [SceneFiles(name, path) for name, path in sorted(files_by_name(input_dir).items())]
+    inputs = input_dir
+    others: dict[str, Path] = {}
+    if (input_dir / kind).is_dir():
+        inputs = input_dir / kind
+        folders = {f"{other}_dir": input_dir / other for other in ("instance", "image")}
+        others = {name: folder for name, folder in folders.items() if folder.is_dir()}
+    return pair_by_name(**{f"{kind}_dir": inputs}, **others)
 
 
 def _official_scene(label: Path) -> SceneFiles:
@@ -111,17 +118,17 @@ def _official_scene(label: Path) -> SceneFiles:
 def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encode_photo: bool) -> None:
     """Refuse inputs that lack what the checkpoint needs."""
     translator = opened.translator
-    needs = "for the boundary map" if translator.data_preprocessor.boundaries else ""
+    needs = "for the boundary map" if "instance" in translator.data_preprocessor.needs else ""
     needs = "for the styles of the instances" if translator.encoder is not None else needs
     layout = "the same names into the folders label/, instance/ and image/ of the input folder"
     for scene in files:
         if needs and scene.instance is None:
             raise UserError(
                 f"{opened.path} needs an instance map for every label map ({needs}), and there is "
-                f"none for {scene.label}. Put files of {layout}."
+                f"none for {scene.input}. Put files of {layout}."
             )
         if encode_photo and scene.image is None:
-            raise UserError(f"There is no photo for {scene.label}. Put files of {layout}.")
+            raise UserError(f"There is no photo for {scene.input}. Put files of {layout}.")
 
 
 def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
@@ -169,5 +176,5 @@ def _read_note(note: Path) -> dict[str, Any]:
 
 
 def _fingerprint(scene: SceneFiles) -> list[str]:
-    paths = (scene.label, scene.instance, scene.image)
+    paths = (scene.label, scene.source, scene.instance, scene.image)
     return [sha256(path) for path in paths if path is not None]

@@ -1,4 +1,4 @@
-"""Convert official pix2pixHD files to a checkpoint of this project, and back.
+"""Convert official pix2pixHD or pix2pix files to a checkpoint of this project, and back.
 
 convert FOLDER CHECKPOINT.pth     latest_net_G/D/E.pth and features_clustered_010.npy in
 convert CHECKPOINT.pth FOLDER     the same files out
@@ -16,7 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", type=Path, help="a folder of official files, or a checkpoint")
     parser.add_argument("target", type=Path, help="the checkpoint, or the folder, to write")
-    parser.add_argument("--labels", type=int, help="label classes, if the condition is not 35")
+    parser.add_argument(
+        "--labels",
+        type=int,
+        help="label classes, if not Cityscapes' 35; given for a pix2pix that sees "
+        "3 channels, those are the label map in colour instead of any picture",
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -37,17 +37,20 @@ class SemanticClass:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """All classes of a data set; a class's position is its channel in the condition."""
+    """All classes of a data set; a class's position is its channel in the condition.
+
+    Data without label maps has an empty table.
+    """
 
     classes: tuple[SemanticClass, ...]
 
     def __post_init__(self) -> None:
         ids = [c.id for c in self.classes]
-        if not ids or len(ids) > MAX_CLASSES or len(set(ids)) < len(ids):
+        if len(ids) > MAX_CLASSES or len(set(ids)) < len(ids):
             raise UserError(
-                f"A data set has 1 to {MAX_CLASSES} classes with distinct ids, got ids {ids}."
+                f"A data set has at most {MAX_CLASSES} classes with distinct ids, got ids {ids}."
             )
-        if min(ids) < 0 or max(ids) >= MAX_CLASSES:
+        if ids and (min(ids) < 0 or max(ids) >= MAX_CLASSES):
             raise UserError(f"Class ids lie in 0..{MAX_CLASSES - 1}, got {min(ids)}..{max(ids)}.")
 
     def __len__(self) -> int:

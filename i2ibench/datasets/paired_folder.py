@@ -1,4 +1,4 @@
-"""Anyone's own scenes: folders of label maps, photos and instance maps, paired by name."""
+"""Anyone's own scenes: folders of label maps or other pictures, and photos, paired by name."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,16 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 
 @DATASETS.register_module()
 class PairedFolder(Dataset):
-    """Scenes from three folders whose files have equal names up to the extension.
+    """Scenes from folders whose files have equal names up to the extension.
 
     Args:
         root: where the folders are.
         split: put in place of `{split}` in the folder names.
-        label_dir, image_dir, instance_dir: folders below the root; None where there are none of
-            that kind.
+        label_dir, image_dir, instance_dir, source_dir: folders below the root; None where there
+            are none of that kind. Sources are edges or other pictures that are translated in the
+            place of label maps.
         classes: list of names, or of dicts (name, id, colour, scored); None reads such a list
-            from `classes.json` in the root.
+            from `classes.json` in the root; data without label maps has none.
         transforms: configs of registered transforms.
         seed: for random transforms.
 
@@ -35,24 +36,26 @@ class PairedFolder(Dataset):
             missing or malformed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one folder per kind of file
         self,
         root: str,
         split: str = "train",
-        label_dir: str = "{split}/label",
+        label_dir: str | None = "{split}/label",
         image_dir: str | None = "{split}/image",
         instance_dir: str | None = "{split}/instance",
+        source_dir: str | None = None,
         classes: Sequence[str | Mapping[str, Any]] | None = None,
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
     ) -> None:
         folders = [
             None if folder is None else Path(root) / folder.replace("{split}", split)
-            for folder in (label_dir, instance_dir, image_dir)
+            for folder in (label_dir, instance_dir, image_dir, source_dir)
         ]
-        if folders[0] is None:
-            raise UserError("label_dir names the folder of the label maps; it cannot be None.")
-        table = class_table(classes) if classes is not None else read_classes(Path(root))
+        if classes is None and label_dir is not None:
+            table = read_classes(Path(root))
+        else:
+            table = class_table(classes or ())
         self.scenes = Scenes(pair_by_name(*folders), table, transforms, seed)
         self.metainfo = table.metainfo("PairedFolder")
 
@@ -86,23 +89,29 @@ def read_classes(root: Path) -> ClassTable:
 
 
 def pair_by_name(
-    label_dir: Path | None, instance_dir: Path | None, image_dir: Path | None
+    label_dir: Path | None = None,
+    instance_dir: Path | None = None,
+    image_dir: Path | None = None,
+    source_dir: Path | None = None,
 ) -> list[SceneFiles]:
-    """The scenes of the folders, sorted by name; each kind's folder may be None.
+    """The scenes of the folders, sorted by name; any kind's folder may be None but not all inputs.
 
     Raises:
         UserError: a folder is missing or empty, or files have no partner (they are named).
     """
-    assert label_dir is not None
-    labels = files_by_name(label_dir)
-    instances = files_by_name(instance_dir) if instance_dir else {}
-    images = files_by_name(image_dir) if image_dir else {}
-    for folder, partners in ((instance_dir, instances), (image_dir, images)):
-        if folder is not None:
-            _check_partners(label_dir, labels, folder, partners)
+    first = label_dir or source_dir
+    if first is None:
+        raise UserError("Scenes have a label_dir or a source_dir; both are None.")
+    kinds = {"label": label_dir, "instance": instance_dir, "image": image_dir, "source": source_dir}
+    found = {kind: files_by_name(folder) for kind, folder in kinds.items() if folder is not None}
+    names = files_by_name(first)
+    for kind, files in found.items():
+        folder = kinds[kind]
+        assert folder is not None
+        _check_partners(first, names, folder, files)
     return [
-        SceneFiles(name, label, instances.get(name), images.get(name))
-        for name, label in sorted(labels.items())
+        SceneFiles(name, **{kind: files[name] for kind, files in found.items()})
+        for name in sorted(names)
     ]
 
 

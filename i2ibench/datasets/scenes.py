@@ -20,12 +20,20 @@ from i2ibench.structures import Sample
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """The files of one scene; a missing instance map or photo is None."""
+    """The files of one scene, None for what it lacks; a label map or a source is there."""
 
     name: str
-    label: Path
+    label: Path | None = None
     instance: Path | None = None
     image: Path | None = None
+    source: Path | None = None
+
+    @property
+    def input(self) -> Path:
+        """What is translated."""
+        found = self.label or self.source
+        assert found is not None
+        return found
 
 
 LOSSY = (".jpg", ".jpeg")
@@ -77,7 +85,11 @@ class Scenes:
         if not 0 <= index < len(self.files):
             raise IndexError(index)
         files = self.files[index]
-        arrays: dict[str, Any] = {"label": read_label(files.label, self.classes)}
+        arrays: dict[str, Any] = {}
+        if files.label is not None:
+            arrays["label"] = read_label(files.label, self.classes)
+        if files.source is not None:
+            arrays["source"] = read_image(files.source)
         if files.instance is not None:
             arrays["instance"] = read_instance(files.instance)
         if files.image is not None:
@@ -220,11 +232,11 @@ def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None
 
 
 def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
-    sample: Sample = {"name": name, "label": _tensor(arrays["label"])[None]}
-    if "instance" in arrays:
-        sample["instance"] = _tensor(arrays["instance"])[None]
-    if "image" in arrays:
-        sample["image"] = _tensor(arrays["image"].transpose(2, 0, 1))
+    sample: Any = {"name": name}
+    for kind in arrays.keys() & {"label", "instance"}:
+        sample[kind] = _tensor(arrays[kind])[None]
+    for kind in arrays.keys() & {"image", "source"}:
+        sample[kind] = _tensor(arrays[kind].transpose(2, 0, 1))
     return sample
 
 

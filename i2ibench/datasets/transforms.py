@@ -1,8 +1,8 @@
 """Transforms: resizing, cropping and flipping label map, instance map and photo alike.
 
-Each takes and gives a dict of arrays: label uint8 [H,W], instance int32 [H,W], image uint8
-[H,W,3] (the last two may be absent) and `rng`, the generator that random ones draw from. Photos
-are resized by PIL's bicubic filter, label and instance maps by PIL's nearest-neighbour rule.
+Each takes and gives a dict of arrays: label uint8 [H,W], instance int32 [H,W], image and source
+uint8 [H,W,3] (any may be absent) and `rng`, the generator that random ones draw from. Photos and
+sources are resized by PIL's bicubic filter, label and instance maps by its nearest-neighbour rule.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,8 @@ from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
 
 Arrays = dict[str, Any]
-MAPS = ("label", "instance", "image")
+MAPS = ("label", "instance")
+PICTURES = ("image", "source")
 
 
 @TRANSFORMS.register_module()
@@ -42,7 +43,7 @@ class ScaleWidth(BaseTransform):
 
     def transform(self, arrays: Arrays) -> Arrays:
         """The arrays, resized; untouched if they have that width."""
-        height, width = arrays["label"].shape
+        height, width = _size(arrays)
         return _resize(arrays, self.width, int(self.width * height / width))
 
 
@@ -55,7 +56,7 @@ class RoundToMultiple(BaseTransform):
 
     def transform(self, arrays: Arrays) -> Arrays:
         """The arrays, resized; untouched if `base` divides both sides."""
-        height, width = (round(side / self.base) * self.base for side in arrays["label"].shape)
+        height, width = (round(side / self.base) * self.base for side in _size(arrays))
         return _resize(arrays, width, height)
 
 
@@ -78,7 +79,7 @@ class RandomCrop(BaseTransform):
         Raises:
             UserError: the picture is smaller than the window.
         """
-        height, width = arrays["label"].shape
+        height, width = _size(arrays)
         if self.fill is None and (width < self.width or height < self.height):
             raise UserError(
                 f"RandomCrop of {self.width}x{self.height} from a picture of {width}x{height}: "
@@ -130,21 +131,26 @@ def _nearest(source: int, target: int) -> NDArray[np.int32]:
 
 
 def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
-    if arrays["label"].shape == (height, width):
+    if _size(arrays) == (height, width):
         return arrays
     if width < 1 or height < 1:
         raise UserError(f"A picture cannot be resized to {width}x{height} pixels.")
     resized = dict(arrays)
-    for kind in ("label", "instance"):
-        if kind in arrays:
-            resized[kind] = resize_nearest(arrays[kind], width, height)
-    if "image" in arrays:
-        size = (width, height)
-        resized["image"] = mmcv.imresize(
-            arrays["image"], size, interpolation="bicubic", backend="pillow"
+    for kind in arrays.keys() & set(MAPS):
+        resized[kind] = resize_nearest(arrays[kind], width, height)
+    for kind in arrays.keys() & set(PICTURES):
+        resized[kind] = mmcv.imresize(
+            arrays[kind], (width, height), interpolation="bicubic", backend="pillow"
         )
     return resized
 
 
+def _size(arrays: Arrays) -> tuple[int, int]:
+    """(height, width)."""
+    first = next(arrays[kind] for kind in (*MAPS, *PICTURES) if kind in arrays)
+    return first.shape[:2]
+
+
 def _apply(arrays: Arrays, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Arrays:
-    return {key: change(value) if key in MAPS else value for key, value in arrays.items()}
+    changed = (*MAPS, *PICTURES)
+    return {key: change(value) if key in changed else value for key, value in arrays.items()}

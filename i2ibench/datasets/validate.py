@@ -52,7 +52,11 @@ def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None
 
 
 def _check(files: SceneFiles, scenes: Scenes) -> None:
-    sizes = {"label": read_label(files.label, scenes.classes).shape}
+    sizes: dict[str, tuple[int, ...]] = {}
+    if files.label is not None:
+        sizes["label"] = read_label(files.label, scenes.classes).shape
+    if files.source is not None:
+        sizes["source"] = verify_image(files.source)
     if files.instance is not None:
         sizes["instance"] = read_instance(files.instance).shape
     if files.image is not None:

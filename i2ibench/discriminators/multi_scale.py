@@ -19,6 +19,7 @@ class MultiScaleDiscriminator(nn.Module):
         base_channels: width of each one's first layer.
         num_layers: strided layers of each.
         max_channels: where the doubling of the width stops.
+        norm_type: "instance" as in the paper, or "batch".
     """
 
     def __init__(
@@ -28,10 +29,13 @@ class MultiScaleDiscriminator(nn.Module):
         base_channels: int = 64,
         num_layers: int = 3,
         max_channels: int = 512,
+        norm_type: str = "instance",
     ) -> None:
         super().__init__()
         self.scales = nn.ModuleList(
-            PatchDiscriminator(in_channels, base_channels, num_layers, max_channels)
+            PatchDiscriminator(
+                in_channels, base_channels, num_layers, max_channels, norm_type=norm_type
+            )
             for _ in range(num_scales)
         )
 

@@ -20,8 +20,8 @@ class PatchDiscriminator(nn.Module):
         num_layers: strided layers; 3 gives patches of 70x70 pixels.
         max_channels: where the doubling stops.
         padding: zero padding of every convolution: 2 in pix2pixHD, 1 in pix2pix.
-        norm_type: "instance" as in pix2pixHD, or "batch" as in pix2pix, whose normalised
-            convolutions then have no bias.
+        norm_type: "instance" as in pix2pixHD, or "batch" as in pix2pix.
+        bias_before_norm: a bias in the convolutions that a norm follows; pix2pix has none.
         zero_bias: biases begin at 0 as in pix2pix, or at torch's default as in pix2pixHD.
     """
 
@@ -33,6 +33,7 @@ class PatchDiscriminator(nn.Module):
         max_channels: int = 512,
         padding: int = 2,
         norm_type: str = "instance",
+        bias_before_norm: bool = True,
         zero_bias: bool = False,
     ) -> None:
         super().__init__()
@@ -42,8 +43,7 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.ModuleList([nn.Sequential(first, leak)])
         for j, (narrow, wide) in enumerate(pairwise(widths), start=1):
             stride = 1 if j == num_layers else 2
-            biased = norm_type != "batch"
-            conv = nn.Conv2d(narrow, wide, 4, stride, padding=padding, bias=biased)
+            conv = nn.Conv2d(narrow, wide, 4, stride, padding=padding, bias=bias_before_norm)
             self.layers.append(nn.Sequential(conv, norm(norm_type, wide), leak))
         scores = nn.Conv2d(widths[-1], 1, kernel_size=4, stride=1, padding=padding)
         self.layers.append(nn.Sequential(scores))

@@ -1,8 +1,10 @@
 """The instance-wise feature encoder (Sec. 3.4)."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
-from i2ibench.layers.blocks import down, head, stem, up
+from i2ibench.layers.blocks import Blocks, head
 from i2ibench.layers.initialise import normal_
 from i2ibench.ops.labels import instance_average
 from i2ibench.registry import ENCODERS
@@ -18,6 +20,7 @@ class InstanceEncoder(nn.Module):
         base_channels: width of the first layer.
         num_downsamplings: strided convolutions, mirrored by as many transposed ones.
         num_styles: K of the style bank that is clustered from these numbers; 10 in the paper.
+        norm_type: "instance" as in the paper, or "batch".
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class InstanceEncoder(nn.Module):
         base_channels: int = 16,
         num_downsamplings: int = 4,
         num_styles: int = 10,
+        norm_type: str = "instance",
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
@@ -34,11 +38,12 @@ class InstanceEncoder(nn.Module):
         self.stride = 2**num_downsamplings
         self.smallest_side = 2 * self.stride  # instance norm needs two values at the bottleneck
         widths = [base_channels * 2**level for level in range(num_downsamplings + 1)]
-        layers = stem(in_channels, base_channels)
-        for narrow, wide in zip(widths, widths[1:], strict=False):
-            layers += down(narrow, wide)
-        for wide, narrow in zip(widths[::-1], widths[-2::-1], strict=False):
-            layers += up(wide, narrow)
+        blocks = Blocks(norm_type=norm_type)
+        layers = blocks.stem(in_channels, base_channels)
+        for narrow, wide in pairwise(widths):
+            layers += blocks.down(narrow, wide)
+        for wide, narrow in pairwise(reversed(widths)):
+            layers += blocks.up(wide, narrow)
         self.layers = nn.Sequential(*layers, *head(base_channels, out_channels))
         normal_(self)
 

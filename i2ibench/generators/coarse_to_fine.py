@@ -1,10 +1,11 @@
 """The coarse-to-fine generator of pix2pixHD (Sec. 3.2)."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-from i2ibench.layers.blocks import PaddingMode, ResidualBlock, down, head, stem, up
+from i2ibench.layers.blocks import Blocks, PaddingMode, head
 from i2ibench.layers.initialise import normal_
 from i2ibench.ops.images import require_multiple
 from i2ibench.ops.pyramid import halve, halve_nearest, pyramid
@@ -32,6 +33,12 @@ class CoarseToFineGenerator(nn.Module):
         hard_condition: show the coarser levels the nearest-neighbour label map, as G1 alone is
             trained on, instead of the released code's averaged one.
         zero_bias: begin with biases of 0 instead of torch's default.
+        norm_type: "instance" as in the paper, or "batch".
+        bias_before_norm: a bias in the convolutions that a norm follows; pix2pix's ResNet with
+            batch norm has none.
+        dropout: probability within G1's residual blocks, as in pix2pix's ResNet.
+        always_train: keep dropout on and the test batch's own statistics when translating, as
+            pix2pix and the released code do with batch norm.
     """
 
     def __init__(  # noqa: PLR0913  each is a size or a switch of docs/paper-to-code.md
@@ -46,17 +53,24 @@ class CoarseToFineGenerator(nn.Module):
         padding_mode: PaddingMode = "zeros",
         hard_condition: bool = False,
         zero_bias: bool = False,
+        norm_type: str = "instance",
+        bias_before_norm: bool = True,
+        dropout: float = 0.0,
+        always_train: bool = False,
     ) -> None:
         super().__init__()
         self.stride = 2 ** (num_downsamplings + num_enhancers)
         self.smallest_side = 2 * self.stride  # instance norm needs two values at the bottleneck
         coarse_channels = base_channels * 2**num_enhancers
         self.smaller = halve_nearest if hard_condition else halve
+        self.always_train = always_train
+        blocks = Blocks(padding_mode, norm_type, bias_before_norm, dropout)
         self.coarse = _global_trunk(
-            in_channels, coarse_channels, num_downsamplings, num_blocks, padding_mode
+            in_channels, coarse_channels, num_downsamplings, num_blocks, blocks
         )
+        blocks = replace(blocks, dropout=0.0)
         self.enhancers = nn.ModuleList(
-            _Enhancer(in_channels, coarse_channels >> level, num_enhancer_blocks, padding_mode)
+            _Enhancer(in_channels, coarse_channels >> level, num_enhancer_blocks, blocks)
             for level in range(1, num_enhancers + 1)
         )
         self.head = nn.Sequential(*head(base_channels, out_channels))
@@ -75,19 +89,23 @@ class CoarseToFineGenerator(nn.Module):
             features = enhancer(level, features)
         return self.head(features)
 
+    def train(self, mode: bool = True) -> "CoarseToFineGenerator":
+        """Switch modes; with `always_train` dropout and batch statistics stay on."""
+        super().train(mode or self.always_train)
+        self.training = mode
+        return self
+
 
 class _Enhancer(nn.Module):
     """Features at twice the size of the coarser ones, at `channels` channels (G2 of Fig. 3)."""
 
-    def __init__(
-        self, in_channels: int, channels: int, num_blocks: int, padding_mode: PaddingMode
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, num_blocks: int, blocks: Blocks) -> None:
         super().__init__()
         self.front = nn.Sequential(
-            *stem(in_channels, channels), *down(channels, 2 * channels, padding_mode)
+            *blocks.stem(in_channels, channels), *blocks.down(channels, 2 * channels)
         )
-        blocks = [ResidualBlock(2 * channels) for _ in range(num_blocks)]
-        self.back = nn.Sequential(*blocks, *up(2 * channels, channels))
+        residuals = [blocks.residual(2 * channels) for _ in range(num_blocks)]
+        self.back = nn.Sequential(*residuals, *blocks.up(2 * channels, channels))
 
     def forward(self, condition: Tensor, coarser: Tensor) -> Tensor:
         """BCHW from the condition at this size and the features of half the size."""
@@ -95,18 +113,14 @@ class _Enhancer(nn.Module):
 
 
 def _global_trunk(
-    in_channels: int,
-    channels: int,
-    num_downsamplings: int,
-    num_blocks: int,
-    padding_mode: PaddingMode,
+    in_channels: int, channels: int, num_downsamplings: int, num_blocks: int, blocks: Blocks
 ) -> nn.Sequential:
     """G1 without its output layers: `channels` features at full size."""
     widths = [channels * 2**level for level in range(num_downsamplings + 1)]
-    layers = stem(in_channels, channels)
+    layers = blocks.stem(in_channels, channels)
     for narrow, wide in pairwise(widths):
-        layers += down(narrow, wide, padding_mode)
-    layers += [ResidualBlock(widths[-1]) for _ in range(num_blocks)]
+        layers += blocks.down(narrow, wide)
+    layers += [blocks.residual(widths[-1]) for _ in range(num_blocks)]
     for wide, narrow in pairwise(reversed(widths)):
-        layers += up(wide, narrow)
+        layers += blocks.up(wide, narrow)
     return nn.Sequential(*layers)

@@ -22,6 +22,7 @@ class Checkpoints(Hook):
     """Writes `epoch_N.pth` to the work directory, whole or not at all.
 
     The file opens with `weights_only=True`; the config is in it as JSON, never as Python.
+    `grown_from` is the SHA-256 of the checkpoint that the stage began with, None for the first.
 
     Args:
         interval: epochs between two checkpoints; the last epoch always has one.
@@ -32,6 +33,7 @@ class Checkpoints(Hook):
 
     def __init__(self, interval: int = 1, keep: int = 2) -> None:
         self.interval, self.keep = interval, keep
+        self.grown_from: str | None = None
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Save, then remove the oldest."""
@@ -39,13 +41,15 @@ class Checkpoints(Hook):
             self._save(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Continue the random numbers where the checkpoint left them."""
+        """Continue the random numbers, and the line of descent, where the checkpoint left them."""
+        self.grown_from = checkpoint["meta"].get("grown_from")
         _restore_random_state(checkpoint["random_state"])
 
     @master_only
     def _save(self, runner: Runner) -> None:
         folder = Path(runner.work_dir)
         checkpoint = _contents(runner)
+        checkpoint["meta"]["grown_from"] = self.grown_from
         path = folder / f"epoch_{runner.epoch + 1:04d}.pth"
         write_file(path, lambda aside: torch.save(checkpoint, aside))
         if self.keep:

@@ -18,7 +18,7 @@ from i2ibench.structures import Prediction
 
 @HOOKS.register_module()
 class ValidationPictures(Hook):
-    """A panel, one row per scene (labels, generated, photo), to `pictures/` and TensorBoard.
+    """A panel, one row per scene (input, generated, photo), to `pictures/` and TensorBoard.
 
     Args:
         num_scenes: the first scenes of the validation set.
@@ -49,14 +49,17 @@ class ValidationPictures(Hook):
 
 
 def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArray[np.uint8]:
-    """Rows of coloured labels, generated scene and photo, uint8 [H,W,3].
+    """Rows of input (labels in colour), generated scene and photo, uint8 [H,W,3].
 
     Scenes of other sizes than the first are cut or padded to it.
     """
     height, width = predictions[0]["fake"].shape[-2:]
     rows = []
     for prediction in predictions:
-        tiles = [colour_labels(prediction["label"].cpu(), palette), prediction["fake"].cpu()]
+        shown = prediction.get("source")
+        if shown is None:
+            shown = colour_labels(prediction["label"].cpu(), palette)
+        tiles = [shown.cpu(), prediction["fake"].cpu()]
         if "real" in prediction:
             tiles.append(prediction["real"].cpu())
         rows.append(torch.cat([_fitted(tile, height, width) for tile in tiles], 2))

@@ -1,6 +1,7 @@
-"""A folder of official pix2pixHD files as one checkpoint of this project, and back."""
+"""A folder of official pix2pixHD or pix2pix files as one checkpoint of this project, and back."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
-from i2ibench.interop import pix2pixhd
+from i2ibench.interop import pix2pix, pix2pixhd
 from i2ibench.interop.clusters import read_clusters, write_clusters
+from i2ibench.interop.state_dict import cleaned
 from i2ibench.progress import say
 from i2ibench.styles.bank import StyleBank
 from i2ibench.weights import load_state
@@ -28,20 +30,22 @@ FILES = {
     "discriminator": "latest_net_D.pth",
     "encoder": "latest_net_E.pth",
 }
-READ = {
-    "generator": pix2pixhd.generator_from_official,
-    "discriminator": pix2pixhd.discriminator_from_official,
-    "encoder": pix2pixhd.encoder_from_official,
-}
 OPTIONS = {
-    "generator": pix2pixhd.generator_options,
+    "generator": pix2pix.generator_options,
     "discriminator": pix2pixhd.discriminator_options,
     "encoder": pix2pixhd.encoder_options,
 }
+READ = {
+    "generator": pix2pix.generator_from_official,
+    "discriminator": pix2pixhd.discriminator_from_official,
+    "encoder": pix2pixhd.encoder_from_official,
+}
 NAMES = {
-    "generator": pix2pixhd.generator_names,
-    "discriminator": pix2pixhd.discriminator_names,
-    "encoder": pix2pixhd.encoder_names,
+    "CoarseToFineGenerator": pix2pix.generator_names,
+    "UNetGenerator": pix2pix.generator_names,
+    "MultiScaleDiscriminator": pix2pixhd.discriminator_names,
+    "PatchDiscriminator": pix2pix.discriminator_names,
+    "InstanceEncoder": pix2pixhd.encoder_names,
 }
 
 
@@ -53,7 +57,8 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
             features_clustered_010.npy.
         output: the checkpoint to write.
         num_labels: label classes; None takes 35 where the generator has 35 or 36 condition
-            channels.
+            channels, and pictures where it has 3. With 3 channels and a number the condition is
+            the label map in colour.
 
     Raises:
         UserError: a file is missing or does not fit.
@@ -63,12 +68,12 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
         for kind, name in FILES.items()
         if kind == "generator" or (folder / name).is_file()
     }
-    networks: dict[str, nn.Module] = {kind: READ[kind](s) for kind, s in official.items()}
-    options = {kind: OPTIONS[kind](s) for kind, s in official.items()}
+    networks = {kind: _network(kind, state) for kind, state in official.items()}
+    options = {kind: _options(kind, state) for kind, state in official.items()}
     features = options["encoder"]["out_channels"] if "encoder" in options else 0
     condition = options["generator"].pop("in_channels") - features
-    num_labels = _label_count(condition, num_labels)
-    model = _model(networks, options, condition)
+    preprocessor, num_labels = _condition(condition, num_labels)
+    model = _model(options, condition)
     state = {
         f"{kind}.{name}": value
         for kind, network in networks.items()
@@ -78,12 +83,7 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
         bank = _bank(folder / CLUSTERS, num_labels, features)
         model["encoder"]["num_styles"] = bank["style_bank.centres"].shape[1]
         state |= bank
-    boundaries = condition > num_labels
-    config = {
-        "model": model,
-        "data_preprocessor": {"type": "LabelPreprocessor", "boundaries": boundaries},
-        "seed": 0,
-    }
+    config = {"model": model, "data_preprocessor": preprocessor, "seed": 0}
     checkpoint = {
         "i2ibench": __version__,
         "config": json.dumps(config),
@@ -94,12 +94,27 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
     return config
 
 
-def _model(
-    networks: dict[str, nn.Module], options: dict[str, dict[str, Any]], condition: int
-) -> dict[str, Any]:
+def _is_pix2pix_discriminator(kind: str, state: Mapping[str, Any]) -> bool:
+    return kind == "discriminator" and "model.0.weight" in cleaned(state)
+
+
+def _network(kind: str, state: Mapping[str, Any]) -> nn.Module:
+    if _is_pix2pix_discriminator(kind, state):
+        return pix2pix.discriminator_from_official(state)
+    return READ[kind](state)
+
+
+def _options(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a network, `type` and `in_channels` included."""
+    if _is_pix2pix_discriminator(kind, state):
+        return pix2pix.discriminator_options(state)
+    types = {"discriminator": "MultiScaleDiscriminator", "encoder": "InstanceEncoder"}
+    return {"type": types.get(kind), **OPTIONS[kind](state)}
+
+
+def _model(options: dict[str, dict[str, Any]], condition: int) -> dict[str, Any]:
     """The config of the translator that is made of the networks."""
-    parts = {kind: {"type": type(networks[kind]).__name__, **options[kind]} for kind in networks}
-    model: dict[str, Any] = {"type": "PairedTranslator", **parts}
+    model: dict[str, Any] = {"type": "PairedTranslator", **options}
     if "discriminator" in model:
         judged = model["discriminator"].pop("in_channels")
         if judged != condition + 3:
@@ -107,7 +122,8 @@ def _model(
                 f"{FILES['discriminator']} judges {judged} channels, but the generator's condition "
                 f"and an image have {condition + 3}: the files are of different models."
             )
-        model["adversarial"] = {"type": "LeastSquaresGAN"}
+        pix2pix_like = model["discriminator"]["type"] == "PatchDiscriminator"
+        model["adversarial"] = {"type": "VanillaGAN" if pix2pix_like else "LeastSquaresGAN"}
     return model
 
 
@@ -127,9 +143,12 @@ def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
         switched = [o for o in ("padding_mode", "hard_condition") if options.get(o)]
         if switched:
             raise UserError(f"{checkpoint} uses {switched[0]}, which the released code has not.")
-        if options["type"] != READ[kind].__annotations__["return"].__name__:
-            raise UserError(f"{checkpoint} has the {kind} {options['type']}, not pix2pixHD's.")
-        weights = NAMES[kind](_part(state, kind))
+        if options["type"] not in NAMES:
+            raise UserError(
+                f"{checkpoint} has the {kind} {options['type']}, which neither pix2pixHD nor "
+                "pix2pix has."
+            )
+        weights = NAMES[options["type"]](_part(state, kind))
         write_file(folder / name, partial(torch.save, weights))
         written.append(folder / name)
     if "style_bank.counts" in state and state["style_bank.counts"].any():
@@ -145,20 +164,26 @@ def _part(state: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
-def _label_count(condition: int, num_labels: int | None) -> int:
+def _condition(channels: int, num_labels: int | None) -> tuple[dict[str, Any], int]:
+    """The preprocessor's config and the number of label classes."""
+    if num_labels is None and channels == 3:
+        return {"type": "ImagePreprocessor"}, 0
     if num_labels is None:
-        if condition not in (35, 36):
+        if channels not in (35, 36):
             raise UserError(
-                f"The generator's condition has {condition} channels; say with --labels how many "
+                f"The generator's condition has {channels} channels; say with --labels how many "
                 "of them are label classes."
             )
-        return 35
-    if condition - num_labels not in (0, 1):
-        raise UserError(
-            f"--labels {num_labels} does not fit a condition of {condition} channels, which is the "
-            "labels and at most one boundary channel."
-        )
-    return num_labels
+        num_labels = 35
+    if channels - num_labels in (0, 1):
+        boundaries = channels > num_labels
+        return {"type": "LabelPreprocessor", "boundaries": boundaries}, num_labels
+    if channels == 3:
+        return {"type": "ColourPreprocessor"}, num_labels
+    raise UserError(
+        f"--labels {num_labels} does not fit a condition of {channels} channels, which is the "
+        "labels and at most one boundary channel, or a picture of 3."
+    )
 
 
 def _metainfo(num_labels: int) -> dict[str, Any]:
@@ -171,6 +196,8 @@ def _bank(path: Path, num_labels: int, channels: int) -> dict[str, torch.Tensor]
     """The style bank's buffers: the released centres, or an empty bank without the file."""
     if not path.is_file():
         say(f"There is no {path}: the style bank is empty, every style will be zero.")
+    if not num_labels:
+        raise UserError("Styles belong to label classes; say with --labels how many there are.")
     centres = read_clusters(path) if path.is_file() else {}
     bank = StyleBank(num_labels, channels, max([10, *(len(c) for c in centres.values())]))
     for label, values in centres.items():

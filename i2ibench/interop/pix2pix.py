@@ -1,70 +1,100 @@
-"""Official pix2pix generators (junyanz/pytorch-CycleGAN-and-pix2pix): state dicts in and out.
+"""Official pix2pix networks (junyanz/pytorch-CycleGAN-and-pix2pix): state dicts in and out.
 
 The U-Net's levels are nested in each other there, so that a name grows with the depth. The
-ResNet generator with instance norm has pix2pixHD's global architecture and names.
+ResNet generator has pix2pixHD's global architecture and names.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from i2ibench.errors import UserError
+from i2ibench.discriminators.patch import PatchDiscriminator
 from i2ibench.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.generators.unet import UNetGenerator
 from i2ibench.interop import pix2pixhd
+from i2ibench.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
 
-State = Mapping[str, Tensor]
+
+def generator_options(state: State) -> dict[str, Any]:
+    """The options, `type` included, of the generator that a `latest_net_G.pth` was made with.
+
+    Raises:
+        UserError: the names or shapes are neither the U-Net's nor the ResNet's.
+    """
+    state = cleaned(state)
+    if any(".conv_block." in name for name in state):
+        return {"type": "CoarseToFineGenerator", **_resnet_options(state)}
+    return {"type": "UNetGenerator", **_unet_options(state)}
 
 
 def generator_from_official(state: State) -> UNetGenerator | CoarseToFineGenerator:
-    """The generator of a pix2pix `latest_net_G.pth`: U-Net, or ResNet with instance norm.
+    """The generator of a pix2pix `latest_net_G.pth`: U-Net or ResNet, with either norm.
 
     Raises:
         UserError: the names or shapes are those of neither.
     """
-    state = _without_leftovers(pix2pixhd.without_wrapper(state))
-    if any(".conv_block." in name for name in state):
-        return _resnet_from_official(state)
-    return pix2pixhd.fill(UNetGenerator(**unet_options(state)), state, unet_names)
+    options = generator_options(state)
+    network = UNetGenerator if options.pop("type") == "UNetGenerator" else CoarseToFineGenerator
+    return fill(network(**options), state, generator_names)
 
 
-def _without_leftovers(state: State) -> dict[str, Tensor]:
-    """The state dict as today's torch writes it.
-
-    Old files lack batch norm's counters, or hold running statistics of instance norms, which have
-    no use for them: those norms are told by their lack of weights.
-    """
-    statistics = ("running_mean", "running_var", "num_batches_tracked")
-    affine = any(name.endswith(".weight") and v.ndim == 1 for name, v in state.items())
-    if not affine:
-        return {k: v for k, v in state.items() if not k.endswith(statistics)}
-    counters = {
-        k.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
-        for k in state
-        if k.endswith("running_mean")
-    }
-    return {**counters, **state}
+def generator_names(own: State) -> dict[str, Tensor]:
+    """A generator's state dict under the official names, U-Net or ResNet."""
+    if any(name.startswith("downs.") for name in own):
+        return unet_names(own)
+    return pix2pixhd.generator_names(own)
 
 
-def generator_to_official(generator: UNetGenerator) -> dict[str, Tensor]:
-    """The U-Net's weights under the official names."""
-    return unet_names(generator.state_dict())
-
-
-def unet_options(state: State) -> dict[str, Any]:
-    """The options of UNetGenerator that a state dict was made with.
+def discriminator_options(state: State) -> dict[str, Any]:
+    """The options, `type` included, of the PatchDiscriminator of a `latest_net_D.pth`.
 
     Raises:
-        UserError: it is no U-Net's.
+        UserError: the names or shapes are not those of such a discriminator.
     """
+    state = cleaned(state)
+    weights = [v for v in state.values() if v.ndim == 4]
+    if "model.0.weight" not in state or len(weights) < 3:
+        raise not_official("pix2pix discriminator", state)
+    batch = any(name.endswith("running_mean") for name in state)
+    return {
+        "type": "PatchDiscriminator",
+        "in_channels": weights[0].shape[1],
+        "base_channels": weights[0].shape[0],
+        "num_layers": len(weights) - 2,
+        "padding": 1,
+        "norm_type": "batch" if batch else "instance",
+        "bias_before_norm": "model.2.bias" in state,
+    }
+
+
+def discriminator_from_official(state: State) -> PatchDiscriminator:
+    """The discriminator of a pix2pix `latest_net_D.pth`.
+
+    Raises:
+        UserError: the names or shapes are not those of such a discriminator.
+    """
+    options = discriminator_options(state)
+    options.pop("type")
+    return fill(PatchDiscriminator(**options), state, discriminator_names)
+
+
+def discriminator_names(own: State) -> dict[str, Tensor]:
+    """A patch discriminator's state dict under the official names."""
+
+    def name(key: str) -> str:
+        _, layer, place, kind = key.split(".")
+        return f"model.{place_in_chain(int(layer), int(place))}.{kind}"
+
+    return {name(key): value for key, value in own.items()}
+
+
+def _unet_options(state: State) -> dict[str, Any]:
+    """The options of UNetGenerator that a state dict was made with."""
     depth = max((name.count(".model") for name in state), default=0)
     first, last = state.get("model.model.0.weight"), state.get("model.model.3.weight")
     if first is None or last is None:
-        names = ", ".join(list(state)[:3]) or "nothing"
-        raise UserError(f"This is no official pix2pix generator; it holds {names}, ...")
+        raise not_official("pix2pix generator", state)
     normalised = any(name.endswith("running_mean") for name in state)
     return {
         "in_channels": first.shape[1],
@@ -100,9 +130,12 @@ def _place(side: str, level: int, layer: int, innermost: int) -> int:
     return layer + (2 if level == innermost else 4)
 
 
-def _resnet_from_official(state: State) -> CoarseToFineGenerator:
-    if any(name.endswith("running_mean") for name in state):
-        raise UserError(
-            "This ResNet generator was trained with batch norm; only instance norm is supported."
-        )
-    return pix2pixhd.generator_from_official(state)
+def _resnet_options(state: State) -> dict[str, Any]:
+    """pix2pixHD's global generator, with what pix2pix's form of it may do otherwise."""
+    options = pix2pixhd.generator_options(state)
+    if "model.1.bias" not in state:
+        options["bias_before_norm"] = False
+    # A dropout between the two convolutions of a block moves the second from place 5 to 6.
+    if any(re.search(r"conv_block\.6\.weight$", k) and v.ndim == 4 for k, v in state.items()):
+        options |= {"dropout": 0.5, "always_train": True}
+    return options

@@ -5,20 +5,15 @@ tensor is refused.
 """
 
 import re
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2ibench.discriminators.multi_scale import MultiScaleDiscriminator
 from i2ibench.encoders.instance import InstanceEncoder
-from i2ibench.errors import UserError
 from i2ibench.generators.coarse_to_fine import CoarseToFineGenerator
-
-State = Mapping[str, Tensor]
-Network = TypeVar("Network", bound=nn.Module)
+from i2ibench.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
 
 
 def generator_options(state: State) -> dict[str, Any]:
@@ -27,7 +22,7 @@ def generator_options(state: State) -> dict[str, Any]:
     Raises:
         UserError: the names or shapes are not those of such a generator.
     """
-    state = without_wrapper(state)
+    state = cleaned(state)
     try:
         num_enhancers = max((int(m[1]) for m in _matches(r"model(\d+)_1\.", state)), default=0)
         blocks = {int(m[1]) for m in _matches(r"model\.(\d+)\.conv_block", state)}
@@ -41,10 +36,13 @@ def generator_options(state: State) -> dict[str, Any]:
             "num_enhancers": num_enhancers,
             "num_downsamplings": (min(blocks) - 4) // 3,
             "num_blocks": len(blocks),
+            **_norm_options(state),
         }
+        if "norm_type" in options:  # the released code never leaves training mode
+            options["always_train"] = True
         return options | ({"num_enhancer_blocks": len(enhancer_blocks)} if num_enhancers else {})
     except (KeyError, ValueError, IndexError) as error:
-        raise _not_official("generator", state) from error
+        raise not_official("pix2pixHD generator", state) from error
 
 
 def generator_from_official(state: State) -> CoarseToFineGenerator:
@@ -61,13 +59,13 @@ def generator_to_official(generator: CoarseToFineGenerator) -> dict[str, Tensor]
     return generator_names(generator.state_dict())
 
 
-def encoder_options(state: State) -> dict[str, int]:
+def encoder_options(state: State) -> dict[str, Any]:
     """The options of InstanceEncoder that a `latest_net_E.pth` was made with.
 
     Raises:
         UserError: the names or shapes are not those of such an encoder.
     """
-    state = without_wrapper(state)
+    state = cleaned(state)
     try:
         head = _last_weight(state, "model")
         stem = state["model.1.weight"]
@@ -76,9 +74,10 @@ def encoder_options(state: State) -> dict[str, int]:
             "in_channels": stem.shape[1],
             "base_channels": stem.shape[0],
             "num_downsamplings": (int(head.split(".")[1]) - 5) // 6,
+            **_norm_options(state),
         }
     except (KeyError, ValueError, IndexError) as error:
-        raise _not_official("encoder", state) from error
+        raise not_official("pix2pixHD encoder", state) from error
 
 
 def encoder_from_official(state: State) -> InstanceEncoder:
@@ -95,21 +94,22 @@ def encoder_to_official(encoder: InstanceEncoder) -> dict[str, Tensor]:
     return encoder_names(encoder.state_dict())
 
 
-def discriminator_options(state: State) -> dict[str, int]:
+def discriminator_options(state: State) -> dict[str, Any]:
     """The options of MultiScaleDiscriminator that a `latest_net_D.pth` was made with.
 
     Raises:
         UserError: the names or shapes are not those of such discriminators.
     """
-    state = without_wrapper(state)
-    weights = [v for k, v in state.items() if re.match(r"(scale|layer)0.*weight$", k)]
+    state = cleaned(state)
+    weights = [v for k, v in _convolutions(state).items() if re.match(r"(scale|layer)0", k)]
     if len(weights) < 3:
-        raise _not_official("discriminator", state)
+        raise not_official("pix2pixHD discriminator", state)
     return {
         "in_channels": weights[0].shape[1],
         "num_scales": len({m[1] for m in _matches(r"(?:scale|layer)(\d+)", state)}),
         "base_channels": weights[0].shape[0],
         "num_layers": len(weights) - 2,
+        **_norm_options(state),
     }
 
 
@@ -121,7 +121,7 @@ def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
     Raises:
         UserError: the names or shapes are not those of such discriminators.
     """
-    exposed = any(name.startswith("scale") for name in without_wrapper(state))
+    exposed = any(name.startswith("scale") for name in cleaned(state))
     discriminator = MultiScaleDiscriminator(**discriminator_options(state))
     return fill(discriminator, state, partial(discriminator_names, exposed=exposed))
 
@@ -142,8 +142,8 @@ def generator_names(own: State) -> dict[str, Tensor]:
     """A generator's state dict under the official names."""
     num_enhancers = len({m[1] for m in _matches(r"enhancers\.(\d+)", own)})
     outermost = rf"enhancers\.{num_enhancers - 1}\.back" if num_enhancers else "coarse"
-    # After the last convolution come norm, activation and padding, which have no weights.
-    head = max(int(m[1]) for m in _matches(rf"{outermost}\.(\d+)\.", own)) + 4
+    # After the last convolution come norm, activation and padding.
+    head = max(int(m[1]) for m in _matches(rf"{outermost}\.(\d+)\.weight", _convolutions(own))) + 4
     place = f"model{num_enhancers}_2" if num_enhancers else "model"
 
     def name(key: str) -> str:
@@ -165,52 +165,28 @@ def discriminator_names(own: State, exposed: bool = True) -> dict[str, Tensor]:
     num_scales = len({m[1] for m in _matches(r"scales\.(\d+)", own)})
 
     def name(key: str) -> str:
-        _, scale, _, layer, _, kind = key.split(".")
+        _, scale, _, layer, place, kind = key.split(".")
         official_scale = num_scales - 1 - int(scale)
         if exposed:
-            return f"scale{official_scale}_layer{layer}.0.{kind}"
-        # Without exposed features the layers stand in one chain: conv, leak, then conv, norm, leak.
-        index = 0 if layer == "0" else 3 * int(layer) - 1
-        return f"layer{official_scale}.{index}.{kind}"
+            return f"scale{official_scale}_layer{layer}.{place}.{kind}"
+        return f"layer{official_scale}.{place_in_chain(int(layer), int(place))}.{kind}"
 
     return {name(key): value for key, value in own.items()}
 
 
-def without_wrapper(state: State) -> dict[str, Tensor]:
-    """The state dict without the `module.` that DataParallel puts before every name."""
-    return {name.removeprefix("module."): value for name, value in state.items()}
+def _norm_options(state: State) -> dict[str, str]:
+    """The norm, which leaves traces in a state dict only if it is batch norm."""
+    return {"norm_type": "batch"} if any(k.endswith("running_mean") for k in state) else {}
+
+
+def _convolutions(state: State) -> dict[str, Tensor]:
+    return {name: value for name, value in state.items() if value.ndim == 4}
 
 
 def _last_weight(state: State, sequence: str) -> str:
-    last = max(int(m[1]) for m in _matches(rf"{sequence}\.(\d+)\.weight", state))
+    last = max(int(m[1]) for m in _matches(rf"{sequence}\.(\d+)\.weight", _convolutions(state)))
     return f"{sequence}.{last}.weight"
 
 
 def _matches(pattern: str, state: State) -> list[re.Match[str]]:
     return [m for m in (re.match(pattern, name) for name in state) if m]
-
-
-def fill(network: Network, state: State, names: Callable[[State], dict[str, Tensor]]) -> Network:
-    """Put the official weights into the network, every one of them.
-
-    Raises:
-        UserError: names or shapes differ; the first three are listed.
-    """
-    state = without_wrapper(state)
-    expected = names(network.state_dict())
-    differing = sorted(expected.keys() ^ state.keys())
-    differing = differing or [n for n in expected if expected[n].shape != state[n].shape]
-    if differing:
-        raise UserError(
-            f"The state dict does not fit {type(network).__name__} as its names and shapes "
-            f"suggest; {len(differing)} tensors differ, first: {', '.join(differing[:3])}."
-        )
-    with torch.no_grad():
-        for name, value in expected.items():  # these share storage with the network
-            value.copy_(state[name])
-    return network
-
-
-def _not_official(kind: str, state: State) -> UserError:
-    first = ", ".join(list(state)[:3]) or "nothing"
-    return UserError(f"This is no official pix2pixHD {kind}; it holds {first}, ...")

@@ -20,7 +20,5 @@ def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[s
         if options is not None and not isinstance(options, Mapping):
             raise UserError(f"The metric {name!r} is a dict with a 'type', not {options!r}.")
         if options is not None:
-            asked = METRICS.parameters(options.get("type", ""))
-            known = {key: value for key, value in metainfo.items() if key in asked}
-            metrics[name] = METRICS.build(options, **known)
+            metrics[name] = METRICS.build_for(options, metainfo)
     return metrics

@@ -13,9 +13,15 @@ def to_signed(image: Tensor) -> Tensor:
     return (image.float() / 255 - 0.5) / 0.5
 
 
-def to_uint8(image: Tensor) -> Tensor:
-    """uint8 image in 0..255 from a float one in [-1, 1], rounded, any shape."""
-    return ((image.float() + 1) * 127.5).round_().clamp_(0, 255).to(torch.uint8)
+def to_uint8(image: Tensor, truncate: bool = False) -> Tensor:
+    """uint8 image in 0..255 from a float one in [-1, 1], any shape.
+
+    Args:
+        image: the image.
+        truncate: cut fractions off, as the released pix2pixHD does, instead of rounding.
+    """
+    levels = ((image.float() + 1) / 2 * 255).clamp_(0, 255)
+    return (levels if truncate else levels.round_()).to(torch.uint8)
 
 
 def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:

@@ -1,4 +1,8 @@
 """Translators: generator, discriminator, encoder and losses put together."""
 
 from i2ibench.translators.paired import PairedTranslator
-from i2ibench.translators.preprocess import LabelPreprocessor
+from i2ibench.translators.preprocess import (
+    ColourPreprocessor,
+    ImagePreprocessor,
+    LabelPreprocessor,
+)

@@ -21,6 +21,9 @@ class NetworkOptimizer(OptimWrapper):
     mmengine's AmpOptimWrapper refuses the CPU and its `update_params` leaves gradients in
     networks that a loss merely passes through; neither happens here.
 
+    `dormant` holds the state of parameters, by name, that an earlier stage trained and this one
+    does not, for a later stage that does.
+
     Args:
         optimizer: holds the parameters.
         names: of the parameters, in the optimizer's order.
@@ -37,6 +40,7 @@ class NetworkOptimizer(OptimWrapper):
     ) -> None:
         super().__init__(optimizer)
         self.names = list(names)
+        self.dormant: dict[str, dict[str, Tensor]] = {}
         self.dtype = PRECISIONS[precision] if precision else None
         self.device_type = device_type
         scaled = self.dtype == torch.float16 and device_type == "cuda"
@@ -66,6 +70,7 @@ class NetworkOptimizer(OptimWrapper):
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "names": self.names,
+            "dormant": self.dormant,
             "kind": self.kind(),
         }
 
@@ -79,6 +84,7 @@ class NetworkOptimizer(OptimWrapper):
         """Take over a saved state."""
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.scaler.load_state_dict(state_dict["scaler"])
+        self.dormant = state_dict["dormant"]
 
 
 def autocast(optimizers: OptimWrapperDict) -> AbstractContextManager[Any]:

@@ -41,9 +41,11 @@ class PairedTranslator(BaseModel):
         discriminator_first: update D before G, and judge the generator's update by the new D, as
             pix2pix does; pix2pixHD updates G first.
         frozen: submodules that are not trained, such as "generator.coarse".
+        truncate_output: cut fractions off in 8-bit pictures, as the released pix2pixHD does,
+            instead of rounding.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a system, and three switches
         self,
         generator: Config,
         data_preprocessor: Any,
@@ -53,6 +55,7 @@ class PairedTranslator(BaseModel):
         losses: Mapping[str, Config | None] | None = None,
         discriminator_first: bool = False,
         frozen: Sequence[str] = (),
+        truncate_output: bool = False,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         if (discriminator is None) != (adversarial is None):
@@ -72,7 +75,7 @@ class PairedTranslator(BaseModel):
             else None
         )
         self.discriminator_first = discriminator_first
-
+        self.truncate_output = truncate_output
         for name in frozen:
             freeze(self, name)
 
@@ -198,9 +201,10 @@ class PairedTranslator(BaseModel):
         condition = self.padded(batch["condition"])
         if features is not None:
             features = self.padded(features)
-        height, width = batch["label"].shape[-2:]
+        height, width = batch["condition"].shape[-2:]
         one_by_one = getattr(self.generator, "always_train", False)
-        fakes = to_uint8(self._generate(condition, features, batch["names"], one_by_one))
+        images = self._generate(condition, features, batch["names"], one_by_one)
+        fakes = to_uint8(images, self.truncate_output)
         return to_predictions(fakes[..., :height, :width], data)
 
     def _generate(
@@ -234,7 +238,7 @@ class PairedTranslator(BaseModel):
         assert self.encoder is not None
         if "real" not in batch:
             raise UserError("Styles are to be encoded from photos, but the data has none.")
-        height, width = batch["label"].shape[-2:]
+        height, width = batch["real"].shape[-2:]
         photo, instance = self.padded(batch["real"]), self.padded(batch["instance"])
         return self.encoder(photo, instance)[..., :height, :width]
 

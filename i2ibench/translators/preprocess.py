@@ -1,12 +1,14 @@
 """Preprocessing on the device: compact integers in, condition and image tensors out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.ops.images import to_signed
+from i2ibench.ops.images import colour_labels, to_signed
 from i2ibench.ops.labels import instance_boundaries, one_hot
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.structures import Batch
@@ -25,30 +27,94 @@ class LabelPreprocessor(BaseDataPreprocessor):
         super().__init__()
         self.num_classes = num_classes
         self.boundaries = boundaries
-
-    @property
-    def condition_channels(self) -> int:
-        """Channels of the condition."""
-        return self.num_classes + self.boundaries
+        self.needs = ("label", "instance") if boundaries else ("label",)
+        self.condition_channels = num_classes + boundaries
 
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
         """The batch on this module's device for collated samples.
 
         Raises:
-            UserError: boundaries are wanted and the data has no instance maps.
+            UserError: the data has no label maps, or no instance maps for the boundaries.
         """
         data = self.cast_data(data)
+        _require(data, "label", "The condition is made of label maps; for other pictures take "
+                 "data_preprocessor=dict(type='ImagePreprocessor')")  # fmt: skip
         condition = one_hot(data["label"], self.num_classes)
         if self.boundaries:
-            if "instance" not in data:
-                raise UserError(
-                    "The condition includes instance boundaries, but the data set has no instance "
-                    "maps. Add them, or set data_preprocessor.boundaries=False."
-                )
+            _require(data, "instance", "The condition includes instance boundaries; add instance "
+                     "maps, or set data_preprocessor.boundaries=False")  # fmt: skip
             condition = torch.cat([condition, instance_boundaries(data["instance"])], 1)
-        batch: Batch = {"names": data["name"], "condition": condition, "label": data["label"]}
-        if "instance" in data:
-            batch["instance"] = data["instance"]
-        if "image" in data:
-            batch["real"] = to_signed(data["image"])
-        return batch
+        return _batch(data, condition)
+
+
+@PREPROCESSORS.register_module()
+class ColourPreprocessor(BaseDataPreprocessor):
+    """The condition as pix2pix's data sets have it: the label map as a picture in [-1, 1].
+
+    Args:
+        palette: (red, green, blue) of each class, 0..255; comes from the data set.
+    """
+
+    needs = ("label",)
+    condition_channels = 3
+
+    def __init__(self, palette: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.palette = palette
+        self.num_classes = len(palette)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
+        """The batch on this module's device for collated samples.
+
+        Raises:
+            UserError: the data has no label maps.
+        """
+        data = self.cast_data(data)
+        _require(data, "label", "The condition is the label map in colour")
+        return _batch(data, to_signed(colour_labels(data["label"], self.palette)))
+
+
+@PREPROCESSORS.register_module()
+class ImagePreprocessor(BaseDataPreprocessor):
+    """The condition as a picture in [-1, 1]: edges, or any other source.
+
+    Args:
+        num_classes: of the label maps that instances belong to; comes from the data set.
+    """
+
+    needs = ("source",)
+    condition_channels = 3
+
+    def __init__(self, num_classes: int = 0) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
+        """The batch on this module's device for collated samples.
+
+        Raises:
+            UserError: the data has no sources.
+        """
+        data = self.cast_data(data)
+        _require(data, "source", "The condition is a picture; name its folder as the data set's "
+                 "source_dir")  # fmt: skip
+        return _batch(data, to_signed(data["source"]))
+
+
+KINDS = {"label": "label maps", "instance": "instance maps", "source": "sources"}
+
+
+def _require(data: dict[str, Any], kind: str, reason: str) -> None:
+    if kind not in data:
+        raise UserError(f"The data has no {KINDS[kind]}. {reason}.")
+
+
+def _batch(data: dict[str, Any], condition: Tensor) -> Batch:
+    batch: Batch = {"names": data["name"], "condition": condition}
+    if "label" in data:
+        batch["label"] = data["label"]
+    if "instance" in data:
+        batch["instance"] = data["instance"]
+    if "image" in data:
+        batch["real"] = to_signed(data["image"])
+    return batch

@@ -8,6 +8,7 @@ import torch
 from i2ibench.checkpoints import build_translator
 from i2ibench.configuration import list_stages, load_config
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.datasets.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.experiment import build_hooks
 from i2ibench.growth import carried_weights
@@ -29,7 +30,7 @@ def metainfo(config):
     classes = config.train_dataloader.dataset.get("classes")
     if classes is None:
         return CITYSCAPES_CLASSES.metainfo("x")
-    return {"classes": list(classes)}
+    return class_table(classes).metainfo("x")
 
 
 @every_config
@@ -110,5 +111,5 @@ def test_the_readmes_config_for_own_data_loads_and_builds(tmp_path):
     text = text.replace('"_base_/', f'"{CONFIGS[0].parent}/_base_/')
     config = load_config(write(tmp_path, text))
     with torch.device("meta"):
-        translator = build_translator(config, {"classes": ["sky", "road", "void"]})
+        translator = build_translator(config, class_table(["sky", "road", "void"]).metainfo("x"))
     assert translator.data_preprocessor.condition_channels == 4

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS, PREPROCESSORS, TRANSFORMS
 from tests.contract.cases import config
 from tests.unit.datasets.test_datasets import make_cityscapes
@@ -54,10 +55,12 @@ def test_a_transform_treats_label_instance_and_photo_alike(name):
         "label": label,
         "instance": label.astype(np.int32) + 70000,
         "image": np.repeat(label[..., None], 3, 2),
+        "source": np.repeat(label[..., None], 3, 2),
         "rng": np.random.default_rng(0),
     }
     after = TRANSFORMS.build(config(name))(dict(arrays))
     assert np.array_equal(after["instance"], after["label"].astype(np.int32) + 70000)
+    assert np.array_equal(after["image"], after["source"])
     assert after["image"].shape == (*after["label"].shape, 3)
     # Bicubic photos agree with nearest labels except next to an edge between two blocks.
     near = np.abs(after["image"][..., 0].astype(int) - after["label"]) <= 1
@@ -66,11 +69,16 @@ def test_a_transform_treats_label_instance_and_photo_alike(name):
 
 @pytest.mark.parametrize("name", PREPROCESSORS.names())
 def test_a_preprocessor_gives_as_many_channels_as_it_says(name):
-    preprocessor = PREPROCESSORS.build(config(name), num_classes=5)
+    facts = {"num_classes": 5, "palette": [[10 * c] * 3 for c in range(5)]}
+    preprocessor = PREPROCESSORS.build_for(config(name), facts)
     label = torch.randint(0, 5, (2, 1, 8, 9), dtype=torch.uint8)
     image = torch.randint(0, 255, (2, 3, 8, 9), dtype=torch.uint8)
     data = {"name": ["a", "b"], "label": label, "instance": label.int(), "image": image}
+    data["source"] = image
     batch = preprocessor(data)
+    for kind in preprocessor.needs:
+        with pytest.raises(UserError, match="The data has no"):
+            preprocessor({k: v for k, v in data.items() if k != kind})
     assert batch["condition"].shape == (2, preprocessor.condition_channels, 8, 9)
     assert batch["condition"].dtype == torch.float32
     assert batch["real"].min() >= -1 and batch["real"].max() <= 1

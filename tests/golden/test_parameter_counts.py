@@ -19,6 +19,7 @@ def count(registry, options, **derived):
         ({}, 39, 182_556_163),
         ({}, 3, 182_443_267),
         ({"num_downsamplings": 3}, 36, 45_696_835),
+        ({"norm_type": "batch"}, 36, 182_589_507),
         ({"base_channels": 32, "num_enhancers": 1}, 36, 182_857_059),
         ({"base_channels": 32, "num_enhancers": 1}, 39, 182_871_171),
         ({"base_channels": 16, "num_enhancers": 2}, 36, 182_947_699),
@@ -38,6 +39,7 @@ def test_coarse_to_fine_generator(options, channels, expected):
         ({"num_scales": 3}, 39, 8_404_803),
         ({"num_scales": 3}, 38, 8_401_731),
         ({"num_scales": 2}, 6, 5_535_618),
+        ({"num_scales": 2, "norm_type": "batch"}, 39, 5_606_786),
         ({"num_scales": 1, "num_layers": 4}, 39, 6_996_417),
         ({"num_scales": 3, "num_layers": 5}, 39, 33_573_699),
     ],
@@ -82,6 +84,7 @@ def test_refinement_generator(options, expected):
 )
 def test_pix2pix_patch_discriminator(channels, expected):
     options = {"type": "PatchDiscriminator", "padding": 1, "norm_type": "batch"}
+    options["bias_before_norm"] = False
     assert count(DISCRIMINATORS, options, in_channels=channels) == expected
 
 

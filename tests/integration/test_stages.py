@@ -86,15 +86,24 @@ def test_the_old_discriminator_keeps_its_scale_and_a_fresh_one_is_added_finest(
 
 
 def test_the_moments_of_adam_survive_the_change_of_stage(trained):
-    """A network trained for 3 epochs of 3 steps and 2 more has taken 15 steps in its Adam."""
+    """Two, three and two epochs of 3 steps; a stage that freezes a network takes none of it."""
     optimizer = read_checkpoint(latest_checkpoint(trained))["optimizer"]["generator"]
     steps = {
         name: int(optimizer["optimizer"]["state"][i]["step"])
         for i, name in enumerate(optimizer["names"])
     }
     assert steps["generator.enhancers.0.front.1.weight"] == 9 + 6
-    assert steps["generator.coarse.1.weight"] == 6
+    assert steps["generator.coarse.1.weight"] == 6 + 6
     assert steps["encoder.layers.1.weight"] == 6 + 9 + 6
+
+
+def test_a_stage_that_grew_from_another_checkpoint_is_refused(staged_config, trained):
+    path = latest_checkpoint(trained / "1_coarse")
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["state_dict"]["generator.head.1.bias"] += 1
+    torch.save(checkpoint, path)
+    with pytest.raises(UserError, match=r"2_enhancer began with another checkpoint than .*1_coar"):
+        run(staged_config, trained)
 
 
 @pytest.mark.parametrize("stopped_after", [1, 2])

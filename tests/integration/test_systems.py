@@ -11,8 +11,11 @@ import torch
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.configuration import load_config
+from i2ibench.datasets.scenes import read_image
 from i2ibench.datasets.toystreet.dataset import draw_split
+from i2ibench.errors import UserError
 from i2ibench.experiment import train
+from i2ibench.translation import translate
 
 ROOT = Path(__file__).parents[2]
 TOYSTREET = sorted((ROOT / "configs").glob("*_toystreet.py"))
@@ -44,6 +47,28 @@ def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path):
     }
     first, again = (opened.translator.predict(sample)[0]["fake"] for _ in range(2))
     assert first.shape == (3, 128, 256) and torch.equal(first, again)
+
+
+PICTURES = """
+data_preprocessor = dict(type="ImagePreprocessor")
+for _loader in (train_dataloader, val_dataloader):
+    _loader["dataset"].update(label_dir=None, instance_dir=None, source_dir="{split}/label")
+model["encoder"] = None
+model["truncate_output"] = True
+hooks["styles"] = None
+evaluator = dict()
+"""
+
+
+def test_pictures_without_labels_are_trained_on_and_translated(tiny_config, paired_root, tmp_path):
+    tiny_config.write_text(tiny_config.read_text() + PICTURES)
+    work_dir = train(load_config(tiny_config, {}, tmp_path / "run"))
+    opened = open_checkpoint(latest_checkpoint(work_dir))
+    paths = translate(opened, paired_root / "val" / "label", tmp_path / "out")
+    assert len(paths) == 6 and read_image(paths[0]).shape == (32, 64, 3)
+    (tmp_path / "wrong" / "source").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds no picture"):
+        translate(opened, tmp_path / "wrong", tmp_path / "out2")
 
 
 CRN_STAGES = """

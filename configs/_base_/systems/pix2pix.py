@@ -3,7 +3,13 @@
 model = dict(
     type="PairedTranslator",
     generator=dict(type="UNetGenerator"),
-    discriminator=dict(type="PatchDiscriminator", padding=1, norm_type="batch", zero_bias=True),
+    discriminator=dict(
+        type="PatchDiscriminator",
+        padding=1,
+        norm_type="batch",
+        bias_before_norm=False,
+        zero_bias=True,
+    ),
     adversarial=dict(type="VanillaGAN"),
     losses=dict(pixel=dict(type="PixelLoss", weight=100.0)),
     discriminator_first=True,

@@ -69,6 +69,23 @@ def test_official_files_come_back_bit_for_bit(official, tmp_path):
     assert all(np.array_equal(centres[c], CENTRES[c]) for c in CENTRES)
 
 
+@pytest.mark.parametrize("exposed", [True, False])
+def test_networks_with_batch_norm_come_back_bit_for_bit(exposed):
+    networks = {
+        "generator": CoarseToFineGenerator(5, base_channels=4, num_enhancers=1, num_blocks=1,
+                                           num_downsamplings=2, norm_type="batch"),
+        "encoder": InstanceEncoder(base_channels=4, norm_type="batch"),
+        "discriminator": MultiScaleDiscriminator(8, 2, 4, norm_type="batch"),
+    }  # fmt: skip
+    for kind, network in networks.items():
+        extra = {"exposed": exposed} if kind == "discriminator" else {}
+        official = getattr(pix2pixhd, f"{kind}_to_official")(network, **extra)
+        again = getattr(pix2pixhd, f"{kind}_from_official")(official)
+        assert network.state_dict().keys() == again.state_dict().keys()
+        state = again.state_dict()
+        assert all(torch.equal(v, state[k]) for k, v in network.state_dict().items())
+
+
 def test_a_generator_alone_is_enough(official, tmp_path):
     for name in ("latest_net_D.pth", "latest_net_E.pth", CLUSTERS):
         (official / name).unlink()

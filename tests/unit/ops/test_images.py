@@ -16,6 +16,12 @@ def test_values_outside_the_range_are_clipped():
     assert to_uint8(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
 
 
+def test_fractions_are_rounded_or_cut_off():
+    image = torch.tensor([10.2, 10.8, 255.0]) / 127.5 - 1
+    assert to_uint8(image).tolist() == [10, 11, 255]
+    assert to_uint8(image, truncate=True).tolist() == [10, 10, 255]
+
+
 def test_padding_repeats_the_edge_and_keeps_large_ids():
     x = torch.tensor([[[[1, 2**30 + 1]]]])
     padded = pad_to_multiple(x, 2, smallest=3)
