@@ -21,8 +21,14 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
         command: one of COMMANDS, for the script of that name; None reads it from the arguments.
         arguments: what follows the program's name; None takes the process's own.
     """
-    parser = _parser(command)
-    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    program = None
+    if command is None and given and given[0] in COMMANDS:
+        command, given = given[0], given[1:]
+        program = f"i2ibench {command}"
+    parser = _parser(command, program)
+    # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.
+    options = parser.parse_intermixed_args(given) if command else parser.parse_args(given)
     try:
         options.run(options)
     except (UserError, OSError) as error:
@@ -39,9 +45,9 @@ def _without_trace(message: str) -> str:
     return cause.strip() if found and "Original Traceback" in message else message
 
 
-def _parser(command: str | None) -> argparse.ArgumentParser:
+def _parser(command: str | None, program: str | None = None) -> argparse.ArgumentParser:
     if command is not None:
-        return _fill(argparse.ArgumentParser(), command)
+        return _fill(argparse.ArgumentParser(prog=program), command)
     parser = argparse.ArgumentParser(
         prog="i2ibench", description="Train, translate and evaluate paired image translation."
     )

@@ -17,7 +17,7 @@ KEYS = {
     "data_root": "where the data is",
     "train_dataloader": "dataset, batch_size, num_workers",
     "val_dataloader": "the same, for validation and evaluation",
-    "evaluator": "metrics by name",
+    "protocol": "how pictures are scored: the name of a protocol, or a dict with type and options",
     "optimizers": "one torch optimizer per network",
     "param_scheduler": "list of mmengine schedulers",
     "train_cfg": "max_epochs, val_interval",
@@ -33,7 +33,7 @@ KEYS = {
 """Every top-level key a config may have, and what it holds."""
 
 DICTS = (
-    "model", "data_preprocessor", "train_dataloader", "val_dataloader", "evaluator", "optimizers",
+    "model", "data_preprocessor", "train_dataloader", "val_dataloader", "optimizers",
     "train_cfg", "hooks", "stages",
 )  # fmt: skip
 LISTS = ("param_scheduler", "vis_backends")

@@ -32,10 +32,11 @@ from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints
 from i2ibench.hooks.log import TrainingLog
 from i2ibench.lineage import check_order, is_finished
 from i2ibench.loaders import build_dataset, build_loader
-from i2ibench.metrics.evaluator import build_metrics
+from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
 from i2ibench.progress import say
+from i2ibench.protocols.protocol import build_protocol
 from i2ibench.provenance import sha256
 from i2ibench.registry import HOOKS
 from i2ibench.translators.optimizers import build_optimizers
@@ -116,7 +117,7 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         hooks = build_hooks(stage.get("hooks", {}))
         if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
-        build_metrics(stage.get("evaluator", {}), datasets["val"].metainfo)
+        _validation_metrics(stage, datasets["val"])
         carried_weights(translator.state_dict(), before)
         before = translator.state_dict()
 
@@ -203,14 +204,24 @@ def seed_everything(seed: int) -> None:
 
 def _validation(dataset: SceneDataset, config: Config) -> dict[str, Any]:
     """The Runner's validation arguments: only metrics whose weights are at hand."""
-    metrics = build_metrics(config.get("evaluator", {}), dataset.metainfo)
+    metrics = _validation_metrics(config, dataset)
     for name, metric in metrics.items():
-        metric.collect_dir = str(Path(config.work_dir) / ".collected")
         if metric.unavailable and is_main_process():
             say(f"validation goes without {name}: {metric.unavailable}")
-    usable = [metric for metric in metrics.values() if not metric.unavailable]
+    usable = [ValidationMetric(metric) for metric in metrics.values() if not metric.unavailable]
+    for metric in usable:
+        metric.collect_dir = str(Path(config.work_dir) / ".collected")
     loader = build_loader(dataset, config.val_dataloader, training=False)
     return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
+
+
+def _validation_metrics(config: Config, dataset: SceneDataset) -> dict[str, Any]:
+    """The metrics of the config's protocol that a training run computes."""
+    if "protocol" not in config:
+        return {}
+    protocol = build_protocol(config.protocol)
+    chosen = {name: cfg for name, cfg in protocol.metrics.items() if name in protocol.validation}
+    return build_metrics(chosen, dataset.metainfo)
 
 
 def _move_aside(work_dir: Path) -> None:

@@ -12,7 +12,7 @@ from i2ibench import __version__
 
 PACKAGES = (
     "torch", "torchvision", "mmengine", "mmcv-lite", "numpy", "scikit-learn", "pillow",
-    "opencv-python", "lpips", "clean-fid",
+    "opencv-python", "lpips", "clean-fid", "torchmetrics",
 )  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from mmengine.registry import Registry as MMEngineRegistry
 from i2ibench.errors import UserError, near_match
 
 __all__ = [
-    "DATASETS", "DISCRIMINATORS", "ENCODERS", "GENERATORS", "HOOKS", "LOSSES", "METRICS",
-    "PREPROCESSORS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS", "TRANSLATORS", "Registry",
+    "DATASETS", "DISCRIMINATORS", "ENCODERS", "FEATURES", "GENERATORS", "HOOKS", "LOSSES",
+    "METRICS", "PREPROCESSORS", "PROTOCOLS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS", "TRANSLATORS",
+    "Registry",
 ]  # fmt: skip
 
 
@@ -151,12 +152,14 @@ DATASETS = _core("dataset", "datasets")
 TRANSFORMS = _core("transform", "datasets")
 SEGMENTERS = _core("segmenter", "segmenters")
 METRICS = _core("metric", "metrics")
+FEATURES = _core("feature", "metrics")
+PROTOCOLS = _core("protocol", "protocols")
 HOOKS = Registry("hook", parent=MMENGINE_HOOKS, scope="i2ibench", locations=["i2ibench.hooks"])
 
 REGISTRIES: dict[str, Registry] = {
     registry.name: registry
     for registry in (
         GENERATORS, DISCRIMINATORS, ENCODERS, LOSSES, TRANSLATORS, PREPROCESSORS,
-        DATASETS, TRANSFORMS, SEGMENTERS, METRICS, HOOKS,
+        DATASETS, TRANSFORMS, SEGMENTERS, METRICS, FEATURES, PROTOCOLS, HOOKS,
     )
 }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2ibench.datasets.classes import VOID
 from i2ibench.files import write_file
@@ -14,10 +14,13 @@ from i2ibench.loaders import SceneLoader
 from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
 from i2ibench.progress import Progress
 from i2ibench.segmenters.compact import CompactSegmenter
+from i2ibench.segmenters.smp import SMPSegmenter
+
+TrainableSegmenter = CompactSegmenter | SMPSegmenter
 
 
 def fit_segmenter(
-    segmenter: CompactSegmenter,
+    segmenter: TrainableSegmenter,
     loader: SceneLoader,
     num_epochs: int,
     rate: float = 2e-3,
@@ -49,7 +52,7 @@ def fit_segmenter(
 
 @torch.inference_mode()
 def score_segmenter(
-    segmenter: CompactSegmenter, loader: SceneLoader, device: str = "cpu"
+    segmenter: TrainableSegmenter, loader: SceneLoader, device: str = "cpu"
 ) -> Mapping[str, float]:
     """Pixel accuracy and mean IoU on the loader's photos."""
     metainfo = loader.dataset.metainfo
@@ -65,11 +68,12 @@ def score_segmenter(
     }
 
 
-def save_segmenter(segmenter: nn.Module, path: Path) -> None:
-    """Write the weights as a state dict in half precision, which halves the file."""
+def save_segmenter(segmenter: TrainableSegmenter, path: Path) -> None:
+    """Write what the segmenter's `weights` reads: a state dict, halved to half precision."""
+    network = segmenter.network if isinstance(segmenter, SMPSegmenter) else segmenter
     state: dict[str, Any] = {
         name: value.half() if value.is_floating_point() else value
-        for name, value in segmenter.state_dict().items()
+        for name, value in network.state_dict().items()
     }
     write_file(path, lambda aside: torch.save(state, aside))
 

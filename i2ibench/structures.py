@@ -40,7 +40,9 @@ class Prediction(TypedDict):
     name: str
     fake: Tensor  # uint8 [3,H,W], RGB
     label: NotRequired[Tensor]  # uint8 [1,H,W]
+    instance: NotRequired[Tensor]  # int32 [1,H,W]
     source: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+    samples: NotRequired[Tensor]  # uint8 [S,3,H,W], several translations of the scene
     real: NotRequired[Tensor]  # uint8 [3,H,W], RGB
 
 
@@ -51,6 +53,8 @@ def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
         prediction: Prediction = {"name": name, "fake": fakes[i]}
         if "label" in data:
             prediction["label"] = data["label"][i]
+        if "instance" in data:
+            prediction["instance"] = data["instance"][i]
         if "source" in data:
             prediction["source"] = data["source"][i]
         if "image" in data:

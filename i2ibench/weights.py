@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from i2ibench.errors import MissingWeightsError, UserError
+from i2ibench.provenance import sha256
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,16 @@ class PretrainedWeights:
         filename: the file's name in the folders that are searched.
         purpose: what needs it.
         obtain: what to run, on a machine with internet, to get it.
+        licence: the terms that the weights come under.
+        sha256: the published file's hash, where it is known.
     """
 
     name: str
     filename: str
     purpose: str
     obtain: str
+    licence: str
+    sha256: str | None = None
 
     def find(self) -> Path | None:
         """The file, or None if no searched folder has it."""
@@ -41,6 +46,10 @@ class PretrainedWeights:
             raise MissingWeightsError(self.missing())
         return path
 
+    def is_genuine(self, path: Path) -> bool:
+        """Whether `path` holds the published file, byte for byte; False where no hash is known."""
+        return self.sha256 is not None and sha256(path) == self.sha256
+
     def missing(self) -> str:
         """One line: what is missing, where it was looked for, how to get it."""
         folders = ", ".join(str(folder) for folder in search_folders())
@@ -57,17 +66,29 @@ def search_folders() -> list[Path]:
     return [Path(own), cache] if own else [cache]
 
 
+TORCHVISION_LICENCE = "BSD-3-Clause (torchvision)"
+
 VGG19 = PretrainedWeights(
     name="torchvision's VGG19",
     filename="vgg19-dcbb9e9d.pth",
     purpose="The perceptual loss",
     obtain="python -c \"import torchvision; torchvision.models.vgg19(weights='IMAGENET1K_V1')\"",
+    licence=TORCHVISION_LICENCE,
+)
+VGG16 = PretrainedWeights(
+    name="torchvision's VGG16",
+    filename="vgg16-397923af.pth",
+    purpose="LPIPS with VGG16",
+    obtain="python -c \"import torchvision; torchvision.models.vgg16(weights='IMAGENET1K_V1')\"",
+    licence=TORCHVISION_LICENCE,
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
 )
 ALEXNET = PretrainedWeights(
     name="torchvision's AlexNet",
     filename="alexnet-owt-7be5be79.pth",
     purpose="LPIPS",
     obtain="python -c \"import torchvision; torchvision.models.alexnet(weights='IMAGENET1K_V1')\"",
+    licence=TORCHVISION_LICENCE,
 )
 INCEPTION = PretrainedWeights(
     name="the FID Inception network of 2015-12-05",
@@ -78,8 +99,11 @@ INCEPTION = PretrainedWeights(
         "import os; folder = os.path.join(torch.hub.get_dir(), 'checkpoints'); "
         'os.makedirs(folder, exist_ok=True); InceptionV3W(folder, download=True)"'
     ),
+    licence="Apache-2.0 (Google's network); NVIDIA's TorchScript translation states none",
+    # As k-diffusion's `evaluation.py` pins the file that NVIDIA serves and clean-fid downloads.
+    sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
 )
-ALL = (VGG19, ALEXNET, INCEPTION)
+ALL = (VGG19, VGG16, ALEXNET, INCEPTION)
 
 
 def load_state(path: Path | str) -> dict[str, torch.Tensor]:

@@ -30,6 +30,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """CONFIG and --cfg-options."""
     parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
+    add_options_argument(parser)
+
+
+def add_options_argument(parser: argparse.ArgumentParser) -> None:
+    """--cfg-options."""
     parser.add_argument(
         "--cfg-options",
         nargs="+",

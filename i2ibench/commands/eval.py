@@ -1,40 +1,143 @@
-"""Evaluate a checkpoint: translate the validation scenes, score them, write a report."""
+"""Score checkpoints and folders of pictures by one protocol, and write a report.
+
+eval CONFIG                            the newest checkpoint of the config's run
+eval CONFIG a.pth name=b.pth           several checkpoints, in one table
+eval --protocol cityscapes --images name=DIR [--images ...]     pictures of any code
+"""
 
 import argparse
+import json
+import re
 from pathlib import Path
+from typing import Any
 
-from i2ibench.checkpoints import latest_checkpoint, newest_of_config, stage_of
+from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
+
+from i2ibench.checkpoints import (
+    latest_checkpoint,
+    newest_of_config,
+    read_checkpoint,
+    stage_of,
+)
 from i2ibench.commands.arguments import (
+    Overrides,
     add_device_argument,
-    add_run_arguments,
+    add_options_argument,
     checked_device,
     config_of,
 )
-from i2ibench.compat import silence_third_parties
-from i2ibench.evaluation import evaluate
+from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
+from i2ibench.configuration import prepare_work_dir
+from i2ibench.errors import UserError
+from i2ibench.evaluation import Subject, evaluate, parse_subjects
+from i2ibench.evaluation.results import require_metrics
+from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_run_arguments(parser)
+    parser.add_argument("config", nargs="?", type=Path, help="a config file, such as configs/x.py")
     parser.add_argument(
-        "checkpoint", nargs="?", type=Path, help="default: the newest of the config's work dir"
-    )
+        "checkpoints", nargs="*", metavar="[NAME=]CHECKPOINT",
+        help="default: the newest of the config's work dir",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", action="append", default=[], metavar="[NAME=]DIR",
+        help="a folder of pictures, paired with the scenes by name",
+    )  # fmt: skip
+    parser.add_argument("--protocol", help="a protocol's name; default: the config's")
+    parser.add_argument(
+        "--protocol-options", nargs="+", action=Overrides, default={}, metavar="KEY=VALUE",
+        help="options of the protocol, such as width=512 height=256",
+    )  # fmt: skip
+    parser.add_argument("--data-root", help="the data's folder, instead of the config's")
     parser.add_argument("--output", type=Path, help="default: evaluation/ in the work dir")
+    parser.add_argument(
+        "--require", nargs="+", default=[], metavar="SCORE",
+        help="fail if one of these scores cannot be computed, such as fid",
+    )  # fmt: skip
+    parser.add_argument("--batch-size", type=int, help="scenes translated at once")
+    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
+    add_options_argument(parser)
     add_device_argument(parser)
+    parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
 
 
 def run(options: argparse.Namespace) -> None:
     """Evaluate; the report's path is printed last."""
     silence_third_parties()
-    config = config_of(options)
-    work_dir = Path(config.work_dir)
-    checkpoint = options.checkpoint or newest_of_config(config) or latest_checkpoint(work_dir)
-    config = stage_of(config, checkpoint)
-    output = options.output or work_dir / "evaluation"
-    results = evaluate(config, checkpoint, output, checked_device(options.device))
-    for line in score_lines(results):
-        print(line)
-    print(f"numbers: {output / 'results.json'}")
-    print(f"report:  {write_report(output, work_dir, config)}")
+    if options.config is not None and options.config.suffix != ".py":
+        options.checkpoints.insert(0, str(options.config))  # a checkpoint without a config
+        options.config = None
+    config = config_of(options) if options.config else None
+    subjects, config = _subjects(options, config)
+    protocol = _protocol(options, config)
+    output = options.output or _output(config, protocol)
+    with process_group(options.launcher):
+        if is_main_process():
+            prepare_work_dir(output)
+        barrier()
+        results = evaluate(
+            protocol, subjects, output, config, options.data_root, checked_device(options.device),
+            options.batch_size or _batch_size(config),
+        )  # fmt: skip
+        if not is_main_process():
+            return
+        for line in score_lines(results):
+            print(line)
+        report = write_report(output, results)
+        print(f"numbers: {output / 'results.json'}")
+        print(f"report:  {report}")
+        require_metrics(results, options.require)
+
+
+def _subjects(
+    options: argparse.Namespace, config: Config | None
+) -> tuple[list[Subject], Config | None]:
+    """What is evaluated, and the config of the stage that it belongs to."""
+    checkpoints = list(options.checkpoints)
+    if config is not None and not checkpoints and not options.images:
+        work_dir = Path(config.work_dir)
+        checkpoints = [str(newest_of_config(config) or latest_checkpoint(work_dir))]
+    subjects = parse_subjects(checkpoints, options.images)
+    if not subjects:
+        raise UserError("Nothing to evaluate: name a config, checkpoints or --images DIR.")
+    if config is not None and len(subjects) == 1 and not subjects[0].is_folder:
+        config = stage_of(config, subjects[0].path)
+    return subjects, config
+
+
+def _protocol(options: argparse.Namespace, config: Config | None) -> Protocol:
+    chosen = {"type": options.protocol} if options.protocol else None
+    if chosen is None:
+        chosen = _named_protocol(config)
+    if chosen is None and options.checkpoints:
+        path = Path(options.checkpoints[0].rpartition("=")[2])
+        chosen = _named_protocol(Config(json.loads(read_checkpoint(path)["config"])))
+    if chosen is None:
+        raise UserError("No protocol is named: pass --protocol NAME, or give the config one.")
+    overrides = Config(chosen)
+    overrides.merge_from_dict(options.protocol_options)
+    return build_protocol(overrides.to_dict())
+
+
+def _named_protocol(config: Config | None) -> dict[str, Any] | None:
+    if config is None or "protocol" not in config:
+        return None
+    named = config.protocol
+    return {"type": named} if isinstance(named, str) else named.to_dict()
+
+
+def _output(config: Config | None, protocol: Protocol) -> Path:
+    if config is None:
+        return Path("work_dirs") / "evaluation" / protocol.name
+    folder = Path(config.work_dir)
+    # A stage is evaluated beside its run, where one looks for the report.
+    staged = re.fullmatch(r"\d{1,3}_\w+", folder.name)
+    return (folder.parent if staged else folder) / "evaluation"
+
+
+def _batch_size(config: Config | None) -> int:
+    return int(config.val_dataloader.get("batch_size", 1)) if config is not None else 1

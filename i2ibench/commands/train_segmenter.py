@@ -1,4 +1,4 @@
-"""Train a compact segmenter on a config's photos, for scoring translations of that data."""
+"""Train a segmenter on a config's photos, for scoring translations of that data."""
 
 import argparse
 from pathlib import Path
@@ -16,11 +16,20 @@ from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenter_fitting import fit_segmenter, save_segmenter, score_segmenter
 
+SEGMENTER_TYPES = {"compact": "CompactSegmenter", "pspnet": "SMPSegmenter"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_arguments(parser)
     parser.add_argument("output", type=Path, help="where the weights go, such as x.pth")
+    parser.add_argument(
+        "--segmenter",
+        choices=SEGMENTER_TYPES,
+        default="compact",
+        help="compact (small and fast), or pspnet: a PSPNet on a ResNet-18 that starts from random "
+        'weights and needs pip install "i2ibench[segmenters]" (default: compact)',
+    )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=8)
     add_device_argument(parser)
@@ -38,7 +47,8 @@ def run(options: argparse.Namespace) -> None:
         dataset = build_dataset(cfg, config.get("data_root"), config.get("seed", 0))
         loaders[split] = build_loader(dataset, cfg, training=split == "train")
     classes = loaders["train"].dataset.metainfo["scored_classes"]
-    segmenter = SEGMENTERS.build({"type": "CompactSegmenter"}, num_classes=len(classes))
+    facts = {"num_classes": len(classes), "scored_classes": classes}
+    segmenter = SEGMENTERS.build_for({"type": SEGMENTER_TYPES[options.segmenter]}, facts)
     fit_segmenter(segmenter, loaders["train"], options.epochs, device=device)
     for name, value in score_segmenter(segmenter, loaders["val"], device).items():
         print(f"validation {name}: {value:.4f}")

@@ -1,5 +1,6 @@
 """Where scenes come from: label map, instance map and photo."""
 
+from i2ibench.datasets.camvid import CamVid
 from i2ibench.datasets.cityscapes import Cityscapes
 from i2ibench.datasets.paired_folder import PairedFolder
 from i2ibench.datasets.toystreet import ToyStreet

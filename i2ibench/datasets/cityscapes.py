@@ -12,6 +12,7 @@ from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
 from i2ibench.structures import Sample
 
+_THINGS = {24, 25, 26, 27, 28, 29, 30, 31, 32, 33}
 _SCORED = {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
 
 _CLASSES: tuple[tuple[str, tuple[int, int, int]], ...] = (
@@ -31,7 +32,7 @@ _CLASSES: tuple[tuple[str, tuple[int, int, int]], ...] = (
 
 CITYSCAPES_CLASSES = ClassTable(
     tuple(
-        SemanticClass(name, number, colour, scored=number in _SCORED)
+        SemanticClass(name, number, colour, scored=number in _SCORED, thing=number in _THINGS)
         for number, (name, colour) in enumerate(_CLASSES)
     )
 )

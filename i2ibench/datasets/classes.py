@@ -15,7 +15,7 @@ VOID = 255
 
 MAX_CLASSES = 256
 
-FIELDS = ("name", "id", "colour", "scored")
+FIELDS = ("name", "id", "colour", "scored", "thing")
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class SemanticClass:
         id: the value that stands for it in label files, 0..255.
         colour: (red, green, blue), 0..255.
         scored: whether segmentation scores count it.
+        thing: whether it has instances, such as cars; one instance's id is never the class's own.
     """
 
     name: str
     id: int
     colour: tuple[int, int, int]
     scored: bool = True
+    thing: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class ClassTable:
     def metainfo(self, dataset: str) -> dict[str, Any]:
         """What other parts and the checkpoint know of the classes, in plain lists.
 
-        `scored_ids` maps each channel to its row in the scores, `VOID` where it has none.
+        `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
+        `thing_ids` maps the channel of each thing to the class's own id.
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}
@@ -77,11 +80,12 @@ class ClassTable:
             "ids": [c.id for c in self.classes],
             "scored_classes": [c.name for c in scored],
             "scored_ids": [rows.get(c.name, VOID) for c in self.classes],
+            "thing_ids": {str(i): c.id for i, c in enumerate(self.classes) if c.thing},
         }
 
 
 def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
-    """The table for a list of names, or of dicts with name and optional id, colour, scored.
+    """The table for a list of names, or of dicts with name and optional other FIELDS.
 
     A class without an id has its position as id; one without a colour gets a distinct hue.
 
@@ -105,11 +109,14 @@ def _read_class(entry: str | Mapping[str, Any], position: int, count: int) -> Se
                 f"Class {fields['name']!r} has an unknown field {field!r}."
                 f"{near_match(field, FIELDS)} Fields: {', '.join(FIELDS)}."
             )
-    number, scored = fields.get("id", position), fields.get("scored", True)
-    if not isinstance(number, int) or not isinstance(scored, bool):
-        raise UserError(f"Class {fields['name']!r}: id is an integer and scored true or false.")
+    number = fields.get("id", position)
+    flags = {flag: fields[flag] for flag in ("scored", "thing") if flag in fields}
+    if not isinstance(number, int) or not all(isinstance(f, bool) for f in flags.values()):
+        raise UserError(
+            f"Class {fields['name']!r}: id is an integer, scored and thing are true or false."
+        )
     return SemanticClass(
-        fields["name"], number, _colour(fields.get("colour"), position, count), scored
+        fields["name"], number, _colour(fields.get("colour"), position, count), **flags
     )
 
 

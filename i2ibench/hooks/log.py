@@ -13,6 +13,9 @@ from i2ibench.errors import UserError
 from i2ibench.progress import Progress
 from i2ibench.registry import HOOKS
 
+SHOWN = ("seg/pixel_acc", "seg/miou")
+"""The validation scores that the terminal shows; the logs have all of them."""
+
 
 @HOOKS.register_module()
 class TrainingLog(Hook):
@@ -62,7 +65,7 @@ class TrainingLog(Hook):
         if not metrics:
             return
         runner.visualizer.add_scalars({f"val/{k}": v for k, v in metrics.items()}, step=runner.iter)
-        shown = {k: v for k, v in metrics.items() if "/iou/" not in k}
+        shown = {name: metrics[name] for name in SHOWN if name in metrics} or metrics
         if self._progress is not None:
             self._progress.note(f"epoch {runner.epoch}/{runner.max_epochs}  {_listing(shown)}")
         self._since = time.perf_counter()

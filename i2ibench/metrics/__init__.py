@@ -1,5 +1,11 @@
 """Scores of translated scenes."""
 
-from i2ibench.metrics.frechet import FrechetInceptionDistance
+from i2ibench.metrics.classifiers import TorchvisionFeatures
+from i2ibench.metrics.crops import ObjectDistance
+from i2ibench.metrics.distribution import DistributionDistance
+from i2ibench.metrics.diversity import PerceptualDiversity
+from i2ibench.metrics.edges import InstanceEdges
+from i2ibench.metrics.features import InceptionFeatures, TorchScriptFeatures
 from i2ibench.metrics.perceptual import PerceptualDistance
+from i2ibench.metrics.pixels import PixelSimilarity
 from i2ibench.metrics.segmentation import SegmentationScores

@@ -1,10 +1,14 @@
-"""The evaluator: the metrics of a config by name."""
+"""The metrics of a protocol by name, and how mmengine's Runner uses them for validation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
 
 from i2ibench.errors import UserError
 from i2ibench.registry import METRICS
+from i2ibench.structures import Prediction
 
 
 def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,3 +26,26 @@ def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[s
         if options is not None:
             metrics[name] = METRICS.build_for(options, metainfo)
     return metrics
+
+
+class ValidationMetric(BaseMetric):
+    """A metric of this project in mmengine's form, for the Runner's validation loop.
+
+    Args:
+        metric: an additive metric, whose scores follow from the sum of one row per scene.
+    """
+
+    default_prefix = ""  # the scores' names are whole; None would make mmengine warn
+
+    def __init__(self, metric: Any) -> None:
+        super().__init__()
+        self.metric = metric
+
+    def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
+        """One row per scene; mmengine gathers them from all processes."""
+        self.results += self.metric.measure(data_samples)
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        """The scores of the scenes' sum."""
+        scores = self.metric.scores(np.sum(results, axis=0))
+        return {name: float(value) for name, value in scores.items() if not np.isnan(value)}

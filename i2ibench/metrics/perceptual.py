@@ -2,64 +2,119 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from i2ibench.errors import UserError
 from i2ibench.ops.images import to_signed
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
-from i2ibench.weights import ALEXNET, load_state
+from i2ibench.weights import ALEXNET, VGG16, load_state
+
+Floats = NDArray[np.float64]
+
+TRUNKS = {"alex": ALEXNET, "vgg": VGG16}
+"""The classifiers below LPIPS' linear weights, by the names that the lpips package gives them."""
 
 
-@METRICS.register_module()
-class PerceptualDistance(BaseMetric):
-    """LPIPS v0.1 with AlexNet (Zhang et al. 2018) between translated scene and photo.
+class PerceptualNetwork:
+    """LPIPS v0.1 (Zhang et al. 2018) of the lpips package, over torchvision's trunk.
 
-    Without torchvision's AlexNet weights there is no LPIPS and no substitute.
+    Args:
+        net: "alex" or "vgg".
+        weights: the trunk's state dict; None looks for torchvision's own.
     """
 
-    default_prefix = "lpips"
-    compares_with_photo = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        file = ALEXNET.find()
-        self.unavailable = None if file else ALEXNET.missing()
-        self.weight_files = [file] if file else []
+    def __init__(self, net: Literal["alex", "vgg"], weights: str | None) -> None:
+        if net not in TRUNKS:
+            raise UserError(f"net is 'alex' or 'vgg', not {net!r}.")
+        self.net = net
+        file = Path(weights) if weights else TRUNKS[net].find()
+        self.unavailable = None if file else TRUNKS[net].missing()
+        if file and not file.is_file():
+            self.unavailable = f"There are no weights at {file}."
+        self.weight_files = [] if file is None or self.unavailable else [file]
+        own = weights and Path(weights).name != TRUNKS[net].filename
+        self.name = f"lpips_{net}_{Path(str(weights)).stem}" if own else f"lpips_{net}"
         self._network: nn.Module | None = None
 
     @torch.inference_mode()
-    def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
-        """The distance of each scene from its photo; one result per scene."""
+    def distance(self, first: Tensor, second: Tensor) -> float:
+        """The distance between two pictures uint8 [3,H,W] of one size; 0 for the same picture.
+
+        Raises:
+            UserError: the weights file does not hold the trunk.
+        """
         if self._network is None:
-            self._network = load_lpips()
-        for prediction in data_samples:
-            assert "real" in prediction
-            fake = to_signed(prediction["fake"][None])
-            real = to_signed(prediction["real"][None]).to(fake.device)
-            self.results.append(self._network.to(fake.device)(fake, real).item())
-
-    def compute_metrics(self, results: list[float]) -> dict[str, float]:
-        """`lpips_alex`: the mean over scenes."""
-        return {"lpips_alex": sum(results) / len(results)}
+            self._network = load_lpips(self.net, self.weight_files[0])
+        a = to_signed(first[None])
+        b = to_signed(second[None]).to(a.device)
+        return float(self._network.to(a.device)(a, b))
 
 
-def load_lpips() -> nn.Module:
-    """The LPIPS network: lpips' own linear weights over torchvision's AlexNet.
+@METRICS.register_module()
+class PerceptualDistance:
+    """LPIPS v0.1 (Zhang et al. 2018) between translated scene and photo.
+
+    Without the trunk's weights there is no LPIPS and no substitute.
+
+    Args:
+        net: "alex", the usual one, or "vgg".
+        weights: the trunk's state dict; None looks for torchvision's own. Scores with a file of
+            another name carry that name.
+    """
+
+    kind = "additive"
+    needs: tuple[str, ...] = ("real",)
+
+    def __init__(self, net: Literal["alex", "vgg"] = "alex", weights: str | None = None) -> None:
+        self.network = PerceptualNetwork(net, weights)
+        self.unavailable = self.network.unavailable
+        self.weight_files = self.network.weight_files
+        self.better = {self.network.name: "lower"}
+
+    def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
+        """Of each scene float64 [2]: 1, and its distance from the photo.
+
+        Raises:
+            UserError: the weights file does not hold the trunk.
+        """
+        return [np.array([1, self.network.distance(p["fake"], p["real"])]) for p in predictions]
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """The mean over scenes, from sums [...,2] of their rows; nan without a scene."""
+        return {self.network.name: mean(sums[..., 1], sums[..., 0])}
+
+
+def mean(total: Floats, count: Floats) -> Floats:
+    """total / count, and nan where there is nothing to average."""
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def load_lpips(net: str, path: Path) -> nn.Module:
+    """The LPIPS network: the package's own linear weights over the trunk in `path`.
 
     Raises:
-        UserError: the AlexNet weights are missing.
+        UserError: the file does not hold the trunk.
     """
     import lpips
 
-    trunk = load_state(ALEXNET.require())
-    with warnings.catch_warnings():
+    trunk = load_state(path)
+    # lpips draws random weights for what is loaded below; the run's own generator stays untouched.
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # lpips uses torchvision's and torch's older signatures
-        network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+        network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     # lpips files torchvision's `features.N` under `sliceK.N`, and drops the classifier.
     own = network.net.state_dict()
-    network.net.load_state_dict({key: trunk[f"features.{key.split('.', 1)[1]}"] for key in own})
+    try:
+        state = {key: trunk[f"features.{key.split('.', 1)[1]}"] for key in own}
+        network.net.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} does not hold {TRUNKS[net].name}: {reason}") from None
     return network.eval().requires_grad_(False)

@@ -4,73 +4,104 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
+from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.errors import MissingWeightsError
-from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.errors import MissingWeightsError, UserError
+from i2ibench.metrics import boundaries, confusion, instances
+from i2ibench.ops.confusion import full_confusion
 from i2ibench.registry import METRICS, SEGMENTERS
 from i2ibench.structures import Prediction
 
 
 @METRICS.register_module()
-class SegmentationScores(BaseMetric):
-    """Pixel accuracy and mean IoU of a segmenter's labels against the true ones.
+class SegmentationScores:
+    """A segmenter's labels against the true ones: by pixel, by border and by instance.
 
-    One confusion matrix over the whole data set. Void pixels (classes that the data set does not
-    score) are left out. As in Cityscapes' own script a class counts in the mean if it occurs among
-    the true or the predicted labels.
+    One confusion matrix over the whole data set. `confusion_scores`, `boundary_scores` and
+    `instance_scores` (where the data has instances of things) say what each score is.
 
     Args:
-        segmenter: config; its class count comes from the data set.
-        scored_classes, scored_ids: the data set's metainfo: the classes that count, and for each
-            label its row among them or 255.
+        segmenter: config; its classes come from the data set.
+        scored_classes, scored_ids, thing_ids: the data set's metainfo: the classes that count, for
+            each label its row among them or 255, and by label of each thing the class's own id.
     """
 
-    default_prefix = "seg"
+    kind = "additive"
+    needs = ("label",)
 
     def __init__(
         self,
         segmenter: Mapping[str, Any],
         scored_classes: Sequence[str],
         scored_ids: Sequence[int],
+        thing_ids: Mapping[str, int],
     ) -> None:
-        super().__init__()
+        if not scored_classes:
+            raise UserError("Segmentation scores need label classes, and the data has none.")
         self.classes = list(scored_classes)
-        self.rows = torch.tensor(list(scored_ids))
+        count = len(self.classes)
+        self.rows = torch.tensor([row if row < count else count for row in scored_ids])
+        things = {int(label): group for label, group in thing_ids.items()}
+        self.thing_rows = {int(self.rows[i]): group for i, group in things.items()}
+        self.thing_rows.pop(count, None)  # a thing that is not scored
+        self.better = confusion.BETTER | boundaries.BETTER
+        if self.thing_rows:
+            self.better = self.better | instances.BETTER
         self.unavailable: str | None = None
         self.weight_files: list[Path] = []
         try:
-            network = SEGMENTERS.build(segmenter, num_classes=len(self.classes))
+            facts = {"num_classes": count, "scored_classes": self.classes}
+            network = SEGMENTERS.build_for(segmenter, facts)
             self.segmenter = network.eval().requires_grad_(False)
             file = getattr(network, "weights_file", None)
             self.weight_files = [file] if file else []
             if hasattr(network, "weights_file") and not file:
-                self.unavailable = "The segmenter has no weights; name them in the evaluator."
+                self.unavailable = "The segmenter has no weights; name them in the protocol."
         except MissingWeightsError as error:
             self.unavailable = str(error)
 
     @torch.inference_mode()
-    def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
-        """Count the pixels of each scene; one result per scene."""
-        for prediction in data_samples:
-            fake = prediction["fake"]
-            predicted = self.segmenter.to(fake.device)(fake[None])[0]
-            target = self.rows.to(predicted.device)[
-                prediction["label"][0].to(predicted.device).long()
-            ]
-            self.results.append(confusion_matrix(predicted, target, len(self.classes)).cpu())
+    def measure(self, predictions: Sequence[Prediction]) -> list[NDArray[np.float64]]:
+        """The counts of each scene, float64 [D]."""
+        labels = self.predict([prediction["fake"] for prediction in predictions])
+        return [self._row(*pair) for pair in zip(labels, predictions, strict=True)]
 
-    def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
-        """`pixel_acc`, `miou` (fractions), `classes_counted` and each counted class's `iou/...`."""
-        confusion = torch.stack(results).sum(0)
-        iou = class_iou(confusion)
-        counted = ~iou.isnan()
-        scores = {
-            "pixel_acc": pixel_accuracy(confusion),
-            "miou": iou[counted].mean().item(),
-            "classes_counted": int(counted.sum()),
-        }
-        rows = zip(self.classes, iou.tolist(), counted.tolist(), strict=True)
-        return scores | {f"iou/{name}": value for name, value, there in rows if there}
+    def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """The segmenter's rows for pictures uint8 [3,H,W], int64 [H,W] each; N = something else."""
+        if len({image.shape for image in images}) > 1:
+            return [self.predict([image])[0] for image in images]
+        batch = torch.stack(list(images))
+        return list(self.segmenter.to(batch.device)(batch))
+
+    def true_rows(self, label: Tensor) -> Tensor:
+        """The scored rows of a label map uint8 [1,H,W], int64 [H,W]; N = void."""
+        return self.rows.to(label.device)[label[0].long()]
+
+    def _row(self, predicted: Tensor, prediction: Prediction) -> NDArray[np.float64]:
+        truth, count = self.true_rows(prediction["label"].to(predicted.device)), len(self.classes)
+        counts = full_confusion(predicted, truth, count).flatten().tolist()
+        guess, real = predicted.cpu().numpy(), truth.cpu().numpy()
+        row = counts + boundaries.boundary_row(guess, real, void=count)
+        if self.thing_rows:
+            ids = prediction.get("instance")
+            # Without instance maps the objects are unknown, not absent.
+            row += (
+                instances.instance_row(guess, real, ids[0].cpu().numpy(), self.thing_rows, count)
+                if ids is not None
+                else [0.0] * (2 * len(instances.SIZES) + instances.PER_CLASS * len(self.thing_rows))
+            )
+        return np.array(row, np.float64)
+
+    def scores(self, sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Every score by name for sums of rows [..., D]."""
+        count = len(self.classes) + 1
+        square, rest = sums[..., : count**2], sums[..., count**2 :]
+        counts = square.reshape(*sums.shape[:-1], count, count)
+        scores = confusion.confusion_scores(counts, self.classes)
+        scores |= boundaries.boundary_scores(rest[..., : boundaries.SIZE])
+        if self.thing_rows:
+            scores |= instances.instance_scores(rest[..., boundaries.SIZE :])
+        return scores

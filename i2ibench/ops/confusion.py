@@ -4,23 +4,27 @@ import torch
 from torch import Tensor
 
 
-def confusion_matrix(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Pixel counts, int64 [N, N + 1]: row = true class, column = predicted class.
+def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Pixel counts, int64 [N + 1, N + 1]: row = true class, column = predicted class.
 
-    Pixels whose target is outside 0..N-1 (void) are left out; predictions outside it fall into
-    the extra last column, so that they count as errors.
+    Whatever lies outside 0..N-1 falls into the last row (void) or column (something else).
 
     Args:
         predicted: integer class ids, any shape.
         target: integer class ids, same shape.
+        num_classes: N.
     """
     truth, guess = target.flatten().long(), predicted.flatten().long()
-    valid = (truth >= 0) & (truth < num_classes)
-    truth, guess = truth[valid], guess[valid]
+    truth = torch.where((truth >= 0) & (truth < num_classes), truth, num_classes)
     guess = torch.where((guess >= 0) & (guess < num_classes), guess, num_classes)
     width = num_classes + 1
-    counts = torch.bincount(truth * width + guess, minlength=num_classes * width)
-    return counts.reshape(num_classes, width)
+    counts = torch.bincount(truth * width + guess, minlength=width * width)
+    return counts.reshape(width, width)
+
+
+def confusion_matrix(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Pixel counts, int64 [N, N + 1], as `full_confusion` without the void pixels."""
+    return full_confusion(predicted, target, num_classes)[:-1]
 
 
 def pixel_accuracy(confusion: Tensor) -> float:

@@ -1,7 +1,6 @@
 """The paired translator: the one model and its one training step."""
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from i2ibench.ops.images import pad_to_multiple, to_uint8
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.structures import Batch, Prediction, Scales, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
+from i2ibench.translators.generation import one_by_one, require_finite
 from i2ibench.translators.objectives import build_adversarial, build_losses
 from i2ibench.translators.optimizers import autocast, freeze, update
 
@@ -95,6 +95,11 @@ class PairedTranslator(BaseModel):
         """What the sides of a scene must be multiples of."""
         encoder = 1 if self.encoder is None else self.encoder.stride
         return math.lcm(getattr(self.generator, "stride", 1), encoder)
+
+    @property
+    def draws_styles(self) -> bool:
+        """Whether translations of one scene differ: styles are sampled, or dropout stays on."""
+        return self.encoder is not None or getattr(self.generator, "always_train", False)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.
@@ -188,39 +193,33 @@ class PairedTranslator(BaseModel):
     test_step = val_step
 
     @torch.inference_mode()
-    def predict(self, data: Any, encode_photo: bool = False) -> list[Prediction]:
+    def predict(self, data: Any, encode_photo: bool = False, sample: int = 0) -> list[Prediction]:
         """One translated scene per sample of collated data, at its exact size, any size.
 
         Args:
             data: collated samples.
             encode_photo: take the styles from the photo, which shows the network part of the
                 answer, instead of sampling from the style bank.
+            sample: which of a scene's random translations, from 0 on.
+
+        Raises:
+            UserError: the networks give numbers that are not finite.
         """
         batch = self.data_preprocessor(data)
+        if sample:  # what is drawn depends on the scene's name
+            batch["names"] = [f"{name}/{sample}" for name in batch["names"]]
         features = self.encode(batch) if encode_photo else self.sample_styles(batch)
         condition = self.padded(batch["condition"])
         if features is not None:
             features = self.padded(features)
         height, width = batch["condition"].shape[-2:]
-        one_by_one = getattr(self.generator, "always_train", False)
-        images = self._generate(condition, features, batch["names"], one_by_one)
+        if getattr(self.generator, "always_train", False):
+            images = one_by_one(self.forward, condition, features, batch["names"])
+        else:
+            images = self.forward(condition, features)
+        require_finite(images, data["name"])
         fakes = to_uint8(images, self.truncate_output)
         return to_predictions(fakes[..., :height, :width], data)
-
-    def _generate(
-        self, condition: Tensor, features: Tensor | None, names: Sequence[str], one_by_one: bool
-    ) -> Tensor:
-        """Images; scene by scene, with its own random numbers, where dropout stays on."""
-        if not one_by_one:
-            return self.forward(condition, features)
-        images = []
-        device = [condition.device] if condition.is_cuda else []
-        for i, name in enumerate(names):
-            with torch.random.fork_rng(device):
-                torch.manual_seed(zlib.crc32(name.encode()))
-                own = None if features is None else features[i : i + 1]
-                images.append(self.forward(condition[i : i + 1], own))
-        return torch.cat(images)
 
     def sample_styles(self, batch: Batch) -> Tensor | None:
         """Styles of a batch from the style bank, BCHW; None without an encoder."""

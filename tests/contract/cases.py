@@ -15,6 +15,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "PatchDiscriminator": {"base_channels": 4},
     "InstanceEncoder": {"base_channels": 4, "num_downsamplings": 2},
     "CompactSegmenter": {"base_channels": 4},
+    "TorchvisionSegmenter": {"architecture": "lraspp_mobilenet_v3_large"},
     "Resize": {"width": 24, "height": 16},
     "ScaleWidth": {"width": 24},
     "RoundToMultiple": {"base": 8},

@@ -8,6 +8,7 @@ import torch
 
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS, PREPROCESSORS, TRANSFORMS
+from tests.conftest import save
 from tests.contract.cases import config
 from tests.unit.datasets.test_datasets import make_cityscapes
 
@@ -17,11 +18,19 @@ def toystreet_root(tmp_path_factory):
     return tmp_path_factory.mktemp("toystreet")
 
 
+def make_camvid(root):
+    for split in ("train", "val"):
+        save(root / split / "0001TP.png", np.zeros((6, 8, 3), np.uint8))
+        save(root / f"{split}annot" / "0001TP.png", np.full((6, 8), 11, np.uint8))
+    return root
+
+
 @pytest.fixture
 def built(request, tmp_path, paired_root, toystreet_root):
     sources = {
         "PairedFolder": dict(root=str(paired_root)),
         "Cityscapes": dict(root=str(make_cityscapes(tmp_path / "cs"))),
+        "CamVid": dict(root=str(make_camvid(tmp_path / "camvid"))),
         "ToyStreet": dict(root=str(toystreet_root), num_scenes=2, width=64, height=32),
     }
     return DATASETS.build({"type": request.param, **sources[request.param]})
@@ -32,7 +41,8 @@ def test_a_data_set_yields_compact_integers_of_one_size(built):
     sample = built[0]
     size = sample["label"].shape[-2:]
     assert sample["label"].dtype == torch.uint8 and sample["label"].shape == (1, *size)
-    assert sample["instance"].dtype == torch.int32 and sample["instance"].shape == (1, *size)
+    if "instance" in sample:
+        assert sample["instance"].dtype == torch.int32 and sample["instance"].shape == (1, *size)
     assert sample["image"].dtype == torch.uint8 and sample["image"].shape == (3, *size)
     assert sample["label"].max() < len(built.metainfo["classes"])
     with pytest.raises(IndexError):

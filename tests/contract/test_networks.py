@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, SEGMENTERS
+from i2ibench.registry import DISCRIMINATORS, ENCODERS, FEATURES, GENERATORS, SEGMENTERS
 from tests.contract.cases import IN_CHANNELS, config
+from tests.unit.segmenters.files import from_file
 
 generators = pytest.mark.parametrize("name", GENERATORS.names())
 discriminators = pytest.mark.parametrize("name", DISCRIMINATORS.names())
@@ -100,14 +101,19 @@ def test_an_encoder_is_constant_on_each_instance(name):
 
 
 @segmenters
-def test_a_segmenter_gives_one_class_per_pixel(name):
+def test_a_segmenter_gives_one_class_per_pixel(name, tmp_path):
+    names = [f"class {row}" for row in range(5)]
+    options = {**config(name), **from_file(name, tmp_path, num_outputs=6)}
+    facts = {"num_classes": 5, "scored_classes": names}
     torch.manual_seed(0)
-    network = SEGMENTERS.build(config(name), num_classes=5).eval()
+    network = SEGMENTERS.build_for(options, facts).eval()
     images = torch.randint(0, 255, (2, 3, 33, 50), dtype=torch.uint8)
     labels = network(images)
     assert labels.shape == (2, 33, 50) and labels.dtype == torch.int64
-    assert labels.min() >= 0 and labels.max() < 5
+    assert labels.min() >= 0 and labels.max() <= 5, "5 stands for something else"
     assert torch.equal(labels[:1], network(images[:1]))
+    file = getattr(network, "weights_file", None)
+    assert file.is_file() if "weights" in options else file is None
 
 
 def test_switches_of_the_coarse_to_fine_generator_change_the_image():
@@ -120,3 +126,10 @@ def test_switches_of_the_coarse_to_fine_generator_change_the_image():
 
     for switch in ({"padding_mode": "reflect"}, {"hard_condition": True}, {"zero_bias": True}):
         assert not torch.allclose(image(), image(**switch)), switch
+
+
+@pytest.mark.parametrize("name", FEATURES.names())
+def test_a_feature_network_without_its_weights_says_so_and_is_never_called_fid(name, tmp_path):
+    network = FEATURES.build({"type": name, "weights": str(tmp_path / "mine.pt")})
+    assert "mine.pt" in network.unavailable and network.weight_files == []
+    assert isinstance(network.frechet_name, str) and network.kernel_name.startswith("kid")

@@ -7,8 +7,9 @@ from PIL import Image
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint, stage_of
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
-from i2ibench.evaluation import evaluate
+from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.experiment import train
+from i2ibench.protocols.protocol import build_protocol
 from i2ibench.report import write_report
 
 STAGES = """
@@ -148,14 +149,21 @@ def test_three_levels_grow_one_after_the_other(staged_config, tmp_path):
     assert not equal(part(three, inner), part(joint, inner))
 
 
+def scored(config, trained, stage):
+    """The results of a stage's last checkpoint."""
+    checkpoint = latest_checkpoint(trained / stage)
+    stage_config = stage_of(load_config(config, {}, trained), checkpoint)
+    subjects = parse_subjects([str(checkpoint)], [])
+    protocol = build_protocol(stage_config.protocol.to_dict())
+    return evaluate(protocol, subjects, trained / "evaluation", stage_config)
+
+
 def test_the_report_has_the_curves_and_pictures_of_every_stage(staged_config, trained):
-    config = load_config(staged_config, {}, trained)
     output = trained / "evaluation"
-    evaluate(config, latest_checkpoint(trained), output, "cpu")
-    page = write_report(output, trained, config).read_text()
+    page = write_report(output, scored(staged_config, trained, "3_joint")).read_text()
     for stage in ("1_coarse", "2_enhancer", "3_joint"):
-        assert f"Training: stage {stage}" in page
-        assert f'alt="validation scenes after stage {stage}"' in page
+        assert f"<h3>{stage}</h3>" in page
+    assert page.count('alt="last validation panel"') == 3
 
 
 def refused(config, tmp_path, match, **overrides):
@@ -210,10 +218,8 @@ def test_moments_are_not_carried_into_another_optimizer(staged_config, tmp_path)
 
 
 def test_a_stage_is_evaluated_at_its_own_size(staged_config, trained):
-    config = load_config(staged_config, {}, trained)
-    checkpoint = latest_checkpoint(trained / "1_coarse")
-    evaluate(stage_of(config, checkpoint), checkpoint, trained / "e", "cpu")
-    with Image.open(next((trained / "e" / "images").rglob("s0.png"))) as picture:
+    scored(staged_config, trained, "1_coarse")
+    with Image.open(next((trained / "evaluation" / "pictures").rglob("s0.png"))) as picture:
         assert picture.size == (32, 16)
 
 

@@ -56,7 +56,7 @@ for _loader in (train_dataloader, val_dataloader):
 model["encoder"] = None
 model["truncate_output"] = True
 hooks["styles"] = None
-evaluator = dict()
+protocol = dict(type="own")
 """
 
 

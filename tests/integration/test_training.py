@@ -176,7 +176,7 @@ def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, t
         ({"model__adversarial__type": "PixelLoss"}, "no adversarial loss"),
         ({"model__losses__x": {"type": "LeastSquaresGAN"}}, "is adversarial"),
         ({"model__discriminator": None, "model__adversarial": None}, "needs a discriminator"),
-        ({"evaluator__segmentation__segmenter__weigths": "x"}, "Did you mean 'weights'"),
+        ({"protocol__segmenter__weigths": "x"}, "Did you mean 'weights'"),
         ({"optimizers__encoder__lr": 1}, "no optimizer for 'encoder'"),
         ({"seed": -1}, "'seed'"),
         (
@@ -201,7 +201,7 @@ def test_a_mistake_with_fresh_leaves_the_old_run_in_its_place(tiny_config, train
 
 
 def test_training_says_which_scores_it_goes_without(tiny_config, tmp_path, capsys):
-    run(tiny_config, tmp_path / "run", evaluator__segmentation__segmenter__weights="no.pth")
+    run(tiny_config, tmp_path / "run", protocol__segmenter__weights="no.pth")
     assert "validation goes without segmentation: No segmenter weights" in capsys.readouterr().err
 
 

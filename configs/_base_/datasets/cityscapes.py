@@ -8,11 +8,4 @@ train_dataloader = dict(
     num_workers=4,
 )
 val_dataloader = dict(dataset=dict(type="Cityscapes", split="val"), batch_size=1, num_workers=2)
-evaluator = dict(
-    segmentation=dict(
-        type="SegmentationScores",
-        segmenter=dict(type="CompactSegmenter", weights="weights/segmenter_cityscapes.pth"),
-    ),
-    fid=dict(type="FrechetInceptionDistance"),
-    lpips=dict(type="PerceptualDistance"),
-)
+protocol = dict(type="cityscapes")

@@ -9,10 +9,4 @@ train_dataloader = dict(
     batch_size=1,
 )
 val_dataloader = dict(dataset=dict(type="ToyStreet", split="val", num_scenes=24), batch_size=4)
-evaluator = dict(
-    segmentation=dict(
-        type="SegmentationScores", segmenter=dict(type="CompactSegmenter", weights="toystreet")
-    ),
-    fid=dict(type="FrechetInceptionDistance"),
-    lpips=dict(type="PerceptualDistance"),
-)
+protocol = dict(type="toystreet")

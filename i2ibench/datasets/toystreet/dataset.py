@@ -16,7 +16,7 @@ from i2ibench.files import write_picture, write_text
 from i2ibench.registry import DATASETS
 from i2ibench.structures import Sample
 
-FIRST_INDEX = {"train": 0, "val": 1_000_000}
+FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Where the scene numbers of each split begin, so that no scene is in two splits."""
 
 
@@ -29,7 +29,7 @@ class ToyStreet(Dataset):
 
     Args:
         root: where the scenes are, or will be.
-        split: train or val.
+        split: train, val or test.
         num_scenes: how many.
         width, height: size in pixels.
         scene_seed: which streets; the drawing is deterministic in it.
@@ -78,7 +78,7 @@ def draw_split(
 
     Args:
         root: the data set's folder.
-        split: train or val.
+        split: train, val or test.
         num_scenes: how many.
         size: (width, height) in pixels.
         scene_seed: which streets.

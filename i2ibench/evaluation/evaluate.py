@@ -1,0 +1,116 @@
+"""Evaluation: systems and controls through one protocol, into one result."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from i2ibench.evaluation.pictures import ORACLE, System, list_controls
+from i2ibench.evaluation.results import Evaluation, build_results, why_not
+from i2ibench.evaluation.rows import Rows, RowStore, measure, row_key
+from i2ibench.evaluation.scenes import open_reference, open_scenes
+from i2ibench.evaluation.shown import show_scenes, write_scene_scores
+from i2ibench.evaluation.subjects import Subject, slug, systems_of
+from i2ibench.files import write_text
+from i2ibench.metrics.evaluator import build_metrics
+from i2ibench.protocols.protocol import Protocol
+from i2ibench.provenance import commit, devices, versions
+
+
+def evaluate(
+    protocol: Protocol,
+    subjects: Sequence[Subject],
+    output_dir: Path,
+    config: Config | None = None,
+    root: str | None = None,
+    device: str = "cpu",
+    batch_size: int = 1,
+) -> dict[str, Any]:
+    """Score the subjects and the controls; gives what `results.json` holds.
+
+    Pictures and measurements stay in `output_dir` and are used again while what they depend on is
+    unchanged. Every process of a group takes part; the first one writes the results.
+
+    Args:
+        protocol: what is scored how.
+        subjects: checkpoints and folders of pictures.
+        output_dir: where everything goes.
+        config: the training run's config, for protocols without data of their own.
+        root: the data's folder; None for the config's or the protocol's own.
+        device: where networks run.
+        batch_size: scenes that are translated at once.
+
+    Raises:
+        UserError: data, checkpoints, pictures or options cannot be used.
+    """
+    begin = time.monotonic()
+    scenes = open_scenes(protocol, config, root)
+    metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)
+    evaluation = Evaluation(protocol, scenes, metrics, output_dir, device)
+    systems, origins = _open_subjects(evaluation, subjects, batch_size)
+    systems += list_controls(scenes)
+    stores = {system.name: _row_stores(evaluation, system) for system in systems}
+    measure(systems, stores, metrics, scenes, device)
+    reference = _reference_rows(evaluation, config, root)
+    if not is_main_process():
+        return {}
+    results = build_results(evaluation, systems, stores, reference)
+    results["shown"] = show_scenes(systems, scenes, metrics, stores, output_dir)
+    write_scene_scores(output_dir / "per_scene.csv", systems, scenes, metrics, stores)
+    results |= {"origins": origins, "seconds": round(time.monotonic() - begin, 1)}
+    results |= {"commit": commit(), "versions": versions(), "devices": devices()}
+    write_text(output_dir / "results.json", json.dumps(results, indent=2))
+    return results
+
+
+def _open_subjects(
+    evaluation: Evaluation, subjects: Sequence[Subject], batch_size: int
+) -> tuple[list[System], dict[str, Any]]:
+    systems: list[System] = []
+    origins: dict[str, Any] = {}
+    for subject in subjects:
+        rows, origin = systems_of(
+            subject, evaluation.scenes, evaluation.protocol, evaluation.output_dir,
+            evaluation.device, batch_size,
+        )  # fmt: skip
+        systems += rows
+        origins |= {row.name: origin for row in rows}
+    return systems, origins
+
+
+def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
+    """Where the rows of a system lie, for every metric that applies to it."""
+    count, stores = len(evaluation.scenes), {}
+    for name, metric in evaluation.metrics.items():
+        if why_not(metric, system, evaluation.scenes) is None:
+            key = row_key(dict(system.facts), evaluation.facts(name), evaluation.scenes.hash,
+                          evaluation.scenes.facts)  # fmt: skip
+            folder = evaluation.output_dir / "rows" / slug(system.name) / name
+            stores[name] = RowStore(folder, key, count)
+    return stores
+
+
+def _reference_rows(
+    evaluation: Evaluation, config: Config | None, root: str | None
+) -> dict[str, Rows]:
+    """The rows of the reference photos, for every set metric that can be computed."""
+    wanted = {
+        name: metric
+        for name, metric in evaluation.metrics.items()
+        if metric.kind == "set" and not metric.unavailable and evaluation.scenes.has_photos
+    }
+    if not wanted or evaluation.protocol.reference is None:
+        return {}
+    scenes = open_reference(evaluation.protocol, config, root)
+    photos = next(s for s in list_controls(scenes) if s.name == ORACLE)
+    folder = evaluation.output_dir / "rows" / "reference"
+    stores = {}
+    for name in wanted:
+        key = row_key(evaluation.facts(name), scenes.hash, scenes.facts)
+        stores[name] = RowStore(folder / name, key, len(scenes))
+    measure([photos], {photos.name: stores}, wanted, scenes, evaluation.device)
+    return {name: store.read() for name, store in stores.items()} if is_main_process() else {}

@@ -1,0 +1,207 @@
+"""Where the pictures of a system come from: a folder, the photos themselves, or plain paint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from i2ibench.datasets.paired_folder import files_by_name
+from i2ibench.datasets.scenes import LOSSY, picture_size, read_image, verify_image
+from i2ibench.errors import UserError
+from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.structures import Sample
+
+ORACLE = "real photos (oracle)"
+FLOOR = "class colours (floor)"
+MISMATCH = "photos of other scenes (mismatch)"
+
+
+class Pictures(Protocol):
+    """The pictures of one system."""
+
+    def read(self, index: int, sample: Sample) -> Tensor:
+        """The pictures of a scene, uint8 [S,3,H,W]; the first one is scored."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the table.
+
+    Attributes:
+        name: what reports call it.
+        pictures: where they come from.
+        facts: what made them, in plain JSON; its hash decides whether old scores are still true.
+        control: whether it is a control instead of a system under test.
+        informed: whether it was shown part of the answer, so that it is not ranked.
+        notes: what a reader of its scores must know.
+    """
+
+    name: str
+    pictures: Pictures
+    facts: Mapping[str, Any]
+    control: bool = False
+    informed: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class FolderPictures:
+    """Picture files by scene name, one list entry per sample.
+
+    Args:
+        samples: for each sample the file of every scene.
+        resize: filter for pictures of another size than the label map; None refuses them.
+        repeat: how often a single sample is shown, for a system whose samples are all equal.
+    """
+
+    samples: list[dict[str, Path]]
+    resize: str | None = None
+    repeat: int = 1
+
+    def read(self, index: int, sample: Sample) -> Tensor:
+        """The pictures of a scene, uint8 [S,3,H,W]."""
+        height, width = _size(sample)
+        shown = [self._one(files[sample["name"]], height, width) for files in self.samples]
+        return torch.stack(shown * self.repeat)
+
+    def _one(self, path: Path, height: int, width: int) -> Tensor:
+        picture = read_image(path)
+        if picture.shape[:2] != (height, width):
+            if self.resize is None:
+                raise UserError(_other_size(path, picture.shape[:2], (height, width)))
+            filter_ = Image.Resampling[self.resize.upper()]
+            picture = np.array(Image.fromarray(picture).resize((width, height), filter_))
+        return torch.from_numpy(picture.transpose(2, 0, 1).copy())
+
+
+class RealPhotos:
+    """The photos: what a perfect translation would score."""
+
+    def read(self, index: int, sample: Sample) -> Tensor:
+        """The photo, uint8 [1,3,H,W]."""
+        return sample["image"][None]
+
+
+class ShiftedPhotos:
+    """To each label map the photo of another scene of the same size, half the set away."""
+
+    def __init__(self, scenes: ScoredScenes) -> None:
+        self.scenes = scenes
+        sizes = [picture_size(files.input) for files in scenes.dataset.scenes.files]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, size in enumerate(sizes):
+            groups.setdefault(size, []).append(index)
+        self.partner = {
+            index: group[(position + max(len(group) // 2, 1)) % len(group)]
+            for group in groups.values()
+            for position, index in enumerate(group)
+        }
+
+    def read(self, index: int, sample: Sample) -> Tensor:
+        """The other scene's photo, uint8 [1,3,H,W]."""
+        return self.scenes.sample(self.partner[index])["image"][None]
+
+
+class ClassColours:
+    """Every class in its mean colour over the scored photos: layout without texture."""
+
+    def __init__(self, scenes: ScoredScenes) -> None:
+        count = len(scenes.dataset.metainfo["classes"])
+        sums, pixels = np.zeros((count, 3)), np.zeros(count)
+        for index in range(len(scenes)):
+            sample = scenes.sample(index)
+            label = sample["label"].flatten().numpy()
+            pixels += np.bincount(label, minlength=count)
+            for channel in range(3):
+                values = sample["image"][channel].flatten().numpy()
+                sums[:, channel] += np.bincount(label, weights=values, minlength=count)
+        means = np.round(sums / np.maximum(pixels, 1)[:, None])
+        self.colours = torch.from_numpy(means.astype(np.uint8))
+
+    def read(self, index: int, sample: Sample) -> Tensor:
+        """The painted label map, uint8 [1,3,H,W]."""
+        return self.colours[sample["label"][0].long()].permute(2, 0, 1)[None]
+
+
+def list_controls(scenes: ScoredScenes) -> list[System]:
+    """Oracle, floor and mismatch, as far as the data allows."""
+    if not scenes.has_photos:
+        return []
+    controls = [System(ORACLE, RealPhotos(), {"control": "oracle"}, control=True)]
+    if scenes.dataset.metainfo["classes"]:
+        paint = System(FLOOR, ClassColours(scenes), {"control": "class means"}, control=True)
+        controls.append(paint)
+    if len(scenes) > 1:
+        other = System(MISMATCH, ShiftedPhotos(scenes), {"control": "half shift"}, control=True)
+        controls.append(other)
+    return controls
+
+
+def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> FolderPictures:
+    """The pictures of any code, paired with the scenes by name and checked.
+
+    A picture belongs to the scene whose name it has, or begins with, before an underscore.
+
+    Raises:
+        UserError: scenes without a picture or with several, broken files, or another size; the
+            first five are named.
+    """
+    files = files_by_name(folder)
+    chosen: dict[str, Path] = {}
+    faults: list[str] = []
+    for index, name in enumerate(scenes.names):
+        found = [files[name]] if name in files else _beginning_with(name, files)
+        if len(found) == 1:
+            chosen[name] = found[0]
+            faults += _faults(found[0], scenes.sample(index), resize)
+        else:
+            several = ", ".join(path.name for path in found[:3])
+            faults.append(
+                f"{folder} has several pictures for scene {name!r}: {several}. Leave one."
+                if found
+                else f"{folder} has no picture for scene {name!r} (such as {name}.png)."
+            )
+    if faults:
+        more = f"\n... and {len(faults) - 5} more." if len(faults) > 5 else ""
+        raise UserError("\n".join(faults[:5]) + more)
+    return FolderPictures([chosen], resize)
+
+
+def is_lossy(pictures: FolderPictures) -> bool:
+    """Whether some pictures are JPEGs, whose compression counts in the scores."""
+    return any(
+        path.suffix.lower() in LOSSY for files in pictures.samples for path in files.values()
+    )
+
+
+def _beginning_with(name: str, files: Mapping[str, Path]) -> list[Path]:
+    last = name.rpartition("/")[2]
+    return [path for key, path in files.items() if key.rpartition("/")[2].startswith(f"{last}_")]
+
+
+def _faults(path: Path, sample: Sample, resize: str | None) -> list[str]:
+    try:
+        found = verify_image(path)
+        read_image(path)
+    except UserError as error:
+        return [str(error)]
+    wanted = _size(sample)
+    return [] if resize or found == wanted else [_other_size(path, found, wanted)]
+
+
+def _size(sample: Sample) -> tuple[int, int]:
+    tensor = next(sample[kind] for kind in ("label", "source") if kind in sample)  # type: ignore[literal-required]
+    return tensor.shape[-2], tensor.shape[-1]
+
+
+def _other_size(path: Path, found: tuple[int, ...], wanted: tuple[int, int]) -> str:
+    return (
+        f"{path} is {found[1]}x{found[0]}, but the protocol scores {wanted[1]}x{wanted[0]}. Make "
+        "pictures of that size, or name the filter that resizes them: --protocol-options "
+        "resize=bicubic (a protocol of its own)."
+    )

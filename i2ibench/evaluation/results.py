@@ -1,0 +1,184 @@
+"""Results: what `results.json` holds, from the rows of every system and metric."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2ibench.errors import UserError
+from i2ibench.evaluation.pictures import ORACLE, System
+from i2ibench.evaluation.rows import Rows, RowStore
+from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.evaluation.scores import (
+    Score,
+    additive_scores,
+    list_differences,
+    list_notes,
+    not_computed,
+    relative_scores,
+    set_scores,
+)
+from i2ibench.evaluation.statistics import Estimate, resamplings
+from i2ibench.protocols.protocol import Protocol, fingerprint
+from i2ibench.provenance import sha256
+
+SCHEMA = "i2ibench/results@2"
+
+Stores = Mapping[str, Mapping[str, RowStore]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation: the protocol, its scenes and metrics, and where things are written.
+
+    Attributes:
+        protocol: what is scored how.
+        scenes: the protocol's.
+        metrics: by name.
+        output_dir: results, pictures and rows.
+        device: where networks run.
+    """
+
+    protocol: Protocol
+    scenes: ScoredScenes
+    metrics: dict[str, Any]
+    output_dir: Path
+    device: str
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What the rows of a metric depend on besides the pictures."""
+        weights = [sha256(path) for path in self.metrics[name].weight_files]
+        return {"metric": dict(self.protocol.metrics[name] or {}), "weights": weights}
+
+
+def why_not(metric: Any, system: System, scenes: ScoredScenes) -> str | None:
+    """Why a metric is not measured on a system; "" where it would say nothing; None if it is."""
+    if metric.unavailable:
+        return str(metric.unavailable)
+    if system.name == ORACLE and "real" in metric.needs:
+        return ""
+    if system.control and "samples" in metric.needs:
+        return ""
+    files = scenes.dataset.scenes.files[0]
+    there = {"label": files.label, "instance": files.instance, "real": files.image}
+    lacking = [kind for kind in metric.needs if kind in there and there[kind] is None]
+    if not scenes.has_photos and metric.kind == "set":
+        lacking.append("real")
+    words = {"label": "label maps", "instance": "instance maps", "real": "photos"}
+    return f"The scored data has no {words[lacking[0]]}." if lacking else None
+
+
+def build_results(
+    evaluation: Evaluation,
+    systems: Sequence[System],
+    stores: Stores,
+    reference: Mapping[str, Rows],
+) -> dict[str, Any]:
+    """Scores of every system under every metric, with what a reader must know of them."""
+    scenes = evaluation.scenes
+    table: dict[str, dict[str, Score]] = {system.name: {} for system in systems}
+    estimates: dict[str, dict[str, Estimate]] = {}
+    for name in evaluation.metrics:
+        estimates[name] = {}
+        for system in systems:
+            scores, found = _score(evaluation, name, system, stores, reference)
+            table[system.name] |= scores
+            if found is not None:
+                estimates[name][system.name] = found
+    _add_relative(table, estimates)
+    return {
+        "schema": SCHEMA,
+        "protocol": describe_protocol(evaluation),
+        "data": {"name": scenes.dataset.metainfo["dataset"], "scenes": len(scenes),
+                 "sha256": scenes.hash, "classes": scenes.dataset.metainfo["scored_classes"]},
+        "systems": table,
+        "controls": [system.name for system in systems if system.control],
+        "unranked": [system.name for system in systems if system.control or system.informed],
+        "better": _directions(evaluation.metrics),
+        "differences": list_differences(estimates, systems, evaluation.metrics),
+        "notes": list_notes(table, systems),
+        "weights": _weight_hashes(evaluation.metrics),
+    }  # fmt: skip
+
+
+def _score(
+    evaluation: Evaluation, name: str, system: System, stores: Stores, reference: Mapping[str, Rows]
+) -> tuple[dict[str, Score], Estimate | None]:
+    """The scores of one system under one metric; none where the metric would say nothing."""
+    metric, protocol = evaluation.metrics[name], evaluation.protocol
+    reason = why_not(metric, system, evaluation.scenes)
+    if reason is not None:
+        return ({name: not_computed(reason)} if reason else {}), None
+    rows = stores[system.name][name].read()
+    if metric.kind == "set":
+        real = reference[name] if name in reference else stores[ORACLE][name].read()
+        return set_scores(metric, rows, real), None
+    return additive_scores(metric, rows, resamplings(len(rows), protocol.draws, protocol.seed))
+
+
+def _add_relative(
+    table: Mapping[str, dict[str, Score]], estimates: Mapping[str, Mapping[str, Estimate]]
+) -> None:
+    """Give each system its scores as a share of the real photos'."""
+    for own in estimates.values():
+        for system in own.keys() - {ORACLE} if ORACLE in own else ():
+            table[system].update(relative_scores(own[system], own[ORACLE]))
+
+
+def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
+    """The protocol with its hash, and the hash behind each metric's numbers.
+
+    Numbers compare if their metric's hash is the same; the protocol's covers all of them.
+    """
+    protocol = evaluation.protocol
+    facts = protocol.facts()
+    data = {"scenes": evaluation.scenes.hash, "data": evaluation.scenes.facts}
+    common = {k: v for k, v in facts.items() if k != "metrics"} | data
+    metrics = {
+        name: fingerprint([common, evaluation.facts(name)])
+        for name, metric in evaluation.metrics.items()
+        if not metric.unavailable
+    }
+    return {
+        "name": protocol.name,
+        "sha256": fingerprint([facts, data, metrics]),
+        "metrics": metrics,
+        "config": facts,
+    }
+
+
+def _directions(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """By score whether higher or lower is better."""
+    found: dict[str, str] = {"seg/rel_miou": "higher", "seg/rel_pixel_acc": "higher"}
+    for metric in metrics.values():
+        found |= metric.better
+    return found
+
+
+def _weight_hashes(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 of every weights file that a metric uses."""
+    return {
+        f"{name}: {file.name}": sha256(file)
+        for name, metric in metrics.items()
+        for file in metric.weight_files
+    }
+
+
+def require_metrics(results: Mapping[str, Any], wanted: Sequence[str]) -> None:
+    """Refuse results that lack a score that was asked for.
+
+    Raises:
+        UserError: names it and the reason.
+    """
+    for name in wanted:
+        for system, scores in results["systems"].items():
+            if system in results["controls"]:
+                continue
+            score = scores.get(name)
+            if score is None or score["status"] != "ok":
+                reason = (score or {}).get("reason") or _reason(scores) or "no metric gives it"
+                raise UserError(f"--require {name}: not computed for {system}: {reason}")
+
+
+def _reason(scores: Mapping[str, Score]) -> str:
+    return "; ".join(s["reason"] for s in scores.values() if s["status"] == "not computed")

@@ -1,0 +1,162 @@
+"""Rows: what each metric measured on each scene, on disk, so that nothing is measured twice.
+
+A chunk of scenes is one file. Processes take turns at the chunks, so every scene is measured once
+whatever their number, and a run that was killed goes on with the chunks that are missing.
+"""
+
+import io
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from numpy.typing import NDArray
+
+from i2ibench.evaluation.pictures import System
+from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.files import write_file
+from i2ibench.progress import Progress, say
+from i2ibench.protocols.protocol import fingerprint
+from i2ibench.structures import Prediction, to_predictions
+
+CHUNK = 8
+"""Scenes per file."""
+
+Rows = list[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class RowStore:
+    """The rows of one metric for one system.
+
+    Attributes:
+        folder: of the metric; what other facts have left beside `key` is removed.
+        key: of everything that the rows depend on.
+        count: scenes.
+    """
+
+    folder: Path
+    key: str
+    count: int
+
+    def path(self, start: int) -> Path:
+        """The file of the chunk that begins with scene `start`."""
+        return self.folder / self.key / f"{start:06d}.npz"
+
+    def has(self, start: int) -> bool:
+        """Whether a chunk has been measured."""
+        return self.path(start).is_file()
+
+    def write(self, start: int, rows: Rows) -> None:
+        """Keep a chunk's rows, whole or not at all."""
+        buffer = io.BytesIO()
+        named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
+        np.savez(buffer, **named)
+        write_file(self.path(start), lambda aside: aside.write_bytes(buffer.getvalue()))
+
+    def read(self) -> Rows:
+        """The rows of all scenes in order."""
+        rows: Rows = []
+        for start in range(0, self.count, CHUNK):
+            with np.load(self.path(start)) as chunk:
+                rows += [chunk[str(i)] for i in range(len(chunk.files))]
+        assert len(rows) == self.count, "every scene is measured once"
+        return rows
+
+    def forget_others(self) -> None:
+        """Remove rows that other pictures, data or settings have left, and broken files."""
+        for left in self.folder.glob("*") if self.folder.is_dir() else ():
+            if left.name != self.key:
+                shutil.rmtree(left)
+        for path in (self.folder / self.key).glob("*.npz"):
+            if not zipfile.is_zipfile(path):
+                path.unlink()
+
+
+def measure(
+    systems: Sequence[System],
+    stores: Mapping[str, Mapping[str, RowStore]],
+    metrics: Mapping[str, Any],
+    scenes: ScoredScenes,
+    device: str,
+) -> None:
+    """Measure what is missing.
+
+    Args:
+        systems: whose pictures.
+        stores: by system and metric; pairs that are not there are not measured.
+        metrics: by name.
+        scenes: what they are measured on.
+        device: where metrics compute.
+    """
+    if is_main_process():
+        for own in stores.values():
+            for store in own.values():
+                store.forget_others()
+    barrier()
+    starts = [s for s in range(0, len(scenes), CHUNK) if _is_missing(s, stores)]
+    share = starts[get_rank() :: get_world_size()]
+    if share:
+        with Progress("measuring", len(share), visible=is_main_process()) as progress:
+            for start in share:
+                _measure_chunk(start, systems, stores, metrics, scenes, device)
+                progress.advance()
+    barrier()
+
+
+def _is_missing(start: int, stores: Mapping[str, Mapping[str, RowStore]]) -> bool:
+    return any(not store.has(start) for own in stores.values() for store in own.values())
+
+
+def _measure_chunk(
+    start: int,
+    systems: Sequence[System],
+    stores: Mapping[str, Mapping[str, RowStore]],
+    metrics: Mapping[str, Any],
+    scenes: ScoredScenes,
+    device: str,
+) -> None:
+    indices = range(start, min(start + CHUNK, len(scenes)))
+    samples = [scenes.sample(index) for index in indices]
+    for system in systems:
+        missing = {n: s for n, s in stores[system.name].items() if not s.has(start)}
+        if not missing:
+            continue
+        predictions = list(_predictions(system, indices, samples, device))
+        for name, store in missing.items():
+            store.write(start, measured(metrics[name], predictions))
+
+
+def _predictions(
+    system: System, indices: Sequence[int], samples: Sequence[Any], device: str
+) -> Iterator[Prediction]:
+    for index, sample in zip(indices, samples, strict=True):
+        pictures = system.pictures.read(index, sample).to(device)
+        data = {k: v.to(device) for k, v in sample.items() if k != "name"}
+        data = {key: value[None] for key, value in data.items()} | {"name": [sample["name"]]}
+        prediction = to_predictions(pictures[:1], data)[0]
+        prediction["samples"] = pictures
+        yield prediction
+
+
+def measured(metric: Any, predictions: Sequence[Prediction]) -> Rows:
+    """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
+    try:
+        return metric.measure(predictions)
+    except torch.OutOfMemoryError:
+        if len(predictions) == 1:
+            raise
+        torch.cuda.empty_cache()
+        half = len(predictions) // 2
+        say(f"The device's memory is full: going on with {half} scenes at once.")
+        return measured(metric, predictions[:half]) + measured(metric, predictions[half:])
+
+
+def row_key(*facts: Any) -> str:
+    """A short name for rows that depend on the facts."""
+    return fingerprint(facts)[:16]

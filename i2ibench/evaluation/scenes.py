@@ -1,0 +1,109 @@
+"""The scenes of a protocol: what every system is scored on, read once for all of them."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.config import Config
+from torch.utils.data import default_collate
+
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles
+from i2ibench.datasets.validate import require_faultless
+from i2ibench.errors import UserError
+from i2ibench.loaders import build_dataset
+from i2ibench.progress import Progress
+from i2ibench.protocols.protocol import Protocol, fingerprint
+from i2ibench.provenance import sha256
+from i2ibench.structures import Sample
+
+
+@dataclass(frozen=True)
+class ScoredScenes:
+    """The data set of a protocol.
+
+    Attributes:
+        dataset: as the protocol describes it.
+        names: of the scenes, in order.
+        hash: SHA-256 of every file's hash, in order.
+        facts: the data set's config, for the protocol's hash.
+    """
+
+    dataset: SceneDataset
+    names: list[str]
+    hash: str
+    facts: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Any]:
+        """The scenes collated; they are of one size."""
+        return default_collate([self.dataset[i] for i in indices])
+
+    def sample(self, index: int) -> Sample:
+        """One scene."""
+        return self.dataset[index]
+
+    @property
+    def has_photos(self) -> bool:
+        """Whether the scenes have photos to compare with."""
+        return all(files.image is not None for files in self.dataset.scenes.files)
+
+
+def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
+    """The protocol's scenes, every file checked.
+
+    Args:
+        protocol: names the data, or leaves it to the config.
+        config: of a training run; without one the protocol must name its data.
+        root: the data's folder; None for the config's or the protocol's own.
+
+    Raises:
+        UserError: the data is not there, broken, or not named.
+    """
+    if protocol.data is not None:
+        options = dict(protocol.data)
+    elif config is not None:
+        options = config.val_dataloader.dataset.to_dict()
+    else:
+        raise UserError(
+            f"The protocol {protocol.name!r} names no data of its own: evaluate a config, or give "
+            "the protocol a 'data' option."
+        )
+    dataset = _build(options, root or _root(protocol, config))
+    with Progress("checking files", len(dataset)) as progress:
+        require_faultless(dataset.scenes, progress.advance)
+    files = dataset.scenes.files
+    return ScoredScenes(dataset, [f.name for f in files], _hash_files(files), options)
+
+
+def open_reference(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
+    """The scenes whose photos the distribution distances refer to, if the protocol names any.
+
+    Raises:
+        UserError: see `open_scenes`.
+    """
+    assert protocol.reference is not None
+    options = dict(protocol.reference)
+    dataset = _build(options, root or _root(protocol, config))
+    files = dataset.scenes.files
+    return ScoredScenes(dataset, [f.name for f in files], _hash_files(files), options)
+
+
+def _root(protocol: Protocol, config: Config | None) -> str | None:
+    return (config.get("data_root") if config is not None else None) or protocol.root
+
+
+def _build(options: dict[str, Any], root: str | None) -> SceneDataset:
+    return build_dataset({"dataset": options}, root)
+
+
+def _hash_files(files: Sequence[SceneFiles]) -> str:
+    def hashes(scene: SceneFiles) -> list[str]:
+        paths = (scene.label, scene.source, scene.instance, scene.image)
+        return [scene.name, *("" if path is None else sha256(path) for path in paths)]
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return fingerprint(list(pool.map(hashes, files)))

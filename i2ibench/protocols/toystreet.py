@@ -1,0 +1,24 @@
+"""The protocol of the drawn street scenes."""
+
+from i2ibench.protocols.parts import common_metrics
+from i2ibench.protocols.protocol import Protocol
+from i2ibench.registry import PROTOCOLS
+
+
+@PROTOCOLS.register_module(name="toystreet")
+def toystreet(
+    num_scenes: int = 100, samples: int = 3, width: int = 256, height: int = 128
+) -> Protocol:
+    """ToyStreet's test scenes, which no training looks at, and the shipped CompactSegmenter.
+
+    Args:
+        num_scenes: scenes of the test split.
+        samples: pictures per scene of a system that draws styles.
+        width, height: size that scenes are drawn at, pixels.
+    """
+    size = {"width": width, "height": height}
+    data = {"type": "ToyStreet", "split": "test", "num_scenes": num_scenes, **size}
+    segmenter = {"type": "CompactSegmenter", "weights": "toystreet"}
+    return Protocol(
+        "toystreet", common_metrics(segmenter), data, samples=samples, root="data/toystreet"
+    )

@@ -1,0 +1,106 @@
+"""The report: one self-contained HTML page, and the same tables as CSV, Markdown and LaTeX."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from i2ibench.evaluation.pictures import ORACLE
+from i2ibench.files import write_text
+from i2ibench.plots import run_curves, stage_panels
+from i2ibench.report import charts, tables
+from i2ibench.report.published import published_rows
+
+Results = Mapping[str, Any]
+
+
+def write_report(output_dir: Path, results: Results) -> Path:
+    """Write `report.html` and results.csv, .md and .tex beside `results.json`; gives the page.
+
+    Args:
+        output_dir: holds the pictures that the results name.
+        results: from `evaluate`.
+    """
+    for suffix, text in (
+        ("csv", tables.as_csv(results)),
+        ("md", tables.as_markdown(results)),
+        ("tex", tables.as_latex(results)),
+    ):
+        write_text(output_dir / f"results.{suffix}", text)
+    path = output_dir / "report.html"
+    write_text(path, render(output_dir, results))
+    return path
+
+
+def render(output_dir: Path, results: Results) -> str:
+    """The page as text."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals.update(title=tables.title, cell=tables.cell)
+    source = (files("i2ibench") / "templates" / "report.html").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        name=", ".join(_subjects(results)),
+        results=results,
+        systems=list(results["systems"]),
+        main=tables.main_scores(results),
+        scores=tables.list_scores(results),
+        missing=tables.missing_metrics(results),
+        oracle=ORACLE,
+        bars=_uri(charts.class_bars(results)),
+        curves=_uri(charts.distance_curves(results)),
+        scenes=list(_scenes(output_dir, results)),
+        runs=list(_runs(results)),
+        published=published_rows(results["data"]["name"]),
+        protocol=json.dumps(results["protocol"], indent=2),
+        origins=json.dumps(results["origins"], indent=2),
+        versions=json.dumps(results["versions"] | {"devices": results["devices"]}, indent=2),
+    )
+
+
+def _subjects(results: Results) -> list[str]:
+    return [name for name in results["systems"] if name not in results["controls"]]
+
+
+def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:
+    """Per shown scene its place and, by column, picture, predicted labels and errors."""
+    for shown in results["shown"]:
+        columns = []
+        for name, path in shown["pictures"].items():
+            rows = {"picture": path, "predicted": shown["predicted"].get(name),
+                    "errors": shown["errors"].get(name)}  # fmt: skip
+            pictures = {k: _picture(output_dir / p) for k, p in rows.items() if p}
+            columns.append({"name": name, **pictures})
+        yield {"name": shown["scene"], "place": shown["place"], "columns": columns}
+
+
+def _runs(results: Results) -> Iterator[dict[str, Any]]:
+    """Per evaluated run its loss curves and, of a staged one, each stage's last panel."""
+    seen = set()
+    for origin in results["origins"].values():
+        folder = Path(origin.get("checkpoint", "")).parent
+        work_dir = folder.parent if folder.name.partition("_")[0].isdigit() else folder
+        if "checkpoint" not in origin or work_dir in seen:
+            continue
+        seen.add(work_dir)
+        curves = {name: _uri(plot) for name, plot in run_curves(work_dir).items()}
+        panels = {name: _picture(path, 1100) for name, path in stage_panels(work_dir).items()}
+        yield {"name": work_dir.name, "curves": curves, "panels": panels}
+
+
+def _picture(path: Path, width: int = 384) -> str:
+    """A picture as text that stands in the page, at most `width` pixels wide and as high."""
+    with Image.open(path) as picture:
+        image = picture.convert("RGB")
+    image.thumbnail((width, width))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return _uri(buffer.getvalue())
+
+
+def _uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else ""

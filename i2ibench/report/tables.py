@@ -1,0 +1,208 @@
+"""Tables of results: for a terminal, as CSV, Markdown and LaTeX, and as cells of a page."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Results = Mapping[str, Any]
+
+MAIN = (
+    "seg/pixel_acc", "seg/pixel_acc_void_err", "seg/miou", "seg/rel_miou", "seg/mean_acc",
+    "edge/bf1", "inst/iiou", "edge/inst_auc_sobel",
+)  # fmt: skip
+"""Scores of the main table besides distances, which have names of their own."""
+
+TITLES = {
+    "seg/pixel_acc": "pixel accuracy",
+    "seg/pixel_acc_void_err": "pixel accuracy, void as error",
+    "seg/miou": "mean IoU",
+    "seg/miou_void_err": "mean IoU, void as error",
+    "seg/miou_zero_absent": "mean IoU, absent classes 0",
+    "seg/rel_miou": "mean IoU / oracle",
+    "seg/rel_pixel_acc": "pixel accuracy / oracle",
+    "seg/mean_acc": "mean class accuracy",
+    "seg/fwiou": "frequency-weighted IoU",
+    "seg/classes_counted": "classes counted",
+    "edge/bf1": "boundary F1",
+    "edge/inst_auc_sobel": "borders between objects (AUC)",
+    "edge/inst_pixels": "pixels of such borders",
+    "inst/iiou": "instance-weighted IoU",
+    "fid": "FID",
+    "kid": "KID",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "distribution": "FID and KID",
+    "distribution_legacy": "FID and KID, legacy",
+    "lpips": "LPIPS",
+    "diversity": "diversity (LPIPS)",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table.
+
+    Attributes:
+        text: the value.
+        bounds: its interval, or nothing.
+        mark: "best", "tied" (the difference from the best may be zero) or nothing.
+        hint: what the interval is, or a warning.
+    """
+
+    text: str
+    bounds: str = ""
+    mark: str = ""
+    hint: str = ""
+
+
+def title(score: str) -> str:
+    """What a score is called in tables."""
+    return TITLES.get(score, score)
+
+
+def list_scores(results: Results) -> list[str]:
+    """The scores that some system has, in order; classes' own and uncomputed ones left out."""
+    names: dict[str, None] = {}
+    for scores in results["systems"].values():
+        names |= dict.fromkeys(n for n, s in scores.items() if s["status"] == "ok")
+    return [name for name in names if not name.startswith(("seg/iou/", "seg/acc/", "crop_"))]
+
+
+def main_scores(results: Results) -> list[str]:
+    """The columns of the main table: those of MAIN, then everything that is no segmentation."""
+    known = list_scores(results)
+    groups = ("seg/", "edge/", "inst/")
+    others = [n for n in known if not n.startswith(groups) and n in results["better"]]
+    return [name for name in MAIN if name in known] + others
+
+
+def cell(results: Results, system: str, score: str) -> Cell:
+    """A system's number with its interval, its mark and what to know of it."""
+    found = results["systems"][system].get(score)
+    if found is None:
+        return Cell("–")
+    if found["status"] != "ok":
+        return Cell(found["status"], hint=found.get("reason", ""))
+    if found["value"] is None:
+        return Cell("undefined")
+    hint = found.get("warning", "") or found.get("spread", "")
+    bounds = ""
+    if "low" in found:
+        bounds = f"{number(found['low'])} – {number(found['high'])}"
+        hint = hint or "95 % interval, bootstrap over scenes"
+    return Cell(number(found["value"]), bounds, rank(results, system, score), hint)
+
+
+def number(value: float) -> str:
+    """Four digits behind the point, or fewer for large values."""
+    if float(value).is_integer() and abs(value) >= 1:
+        return f"{int(value)}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
+
+
+def rank(results: Results, system: str, score: str) -> str:
+    """Whether a system has the best value of a score among the systems under test, or is tied.
+
+    "tied": the interval of the paired difference from the best contains zero.
+    """
+    direction = results["better"].get(score)
+    values = {
+        name: scores[score]["value"]
+        for name, scores in results["systems"].items()
+        if name not in results["unranked"] and scores.get(score, {}).get("value") is not None
+    }
+    if direction is None or system not in values or len(values) < 2:
+        return ""
+    best = (max if direction == "higher" else min)(values, key=lambda name: values[name])
+    if system == best:
+        return "best"
+    for found in results["differences"]:
+        if found["score"] == score and set(found["systems"]) == {system, best}:
+            low, high = found["interval"]
+            return "tied" if low <= 0 <= high else ""
+    return ""
+
+
+def missing_metrics(results: Results) -> dict[str, str]:
+    """The metrics that were not computed for a system, and why."""
+    return {
+        title(name): score["reason"]
+        for scores in results["systems"].values()
+        for name, score in scores.items()
+        if score["status"] == "not computed"
+    }
+
+
+def score_lines(results: Results) -> list[str]:
+    """The main scores for a terminal."""
+    lines = [f"protocol {results['protocol']['name']}, {results['data']['scenes']} scenes"]
+    for system in results["systems"]:
+        lines.append(system)
+        for score in main_scores(results):
+            found = cell(results, system, score)
+            if found.text != "–":
+                bounds = f"  [{found.bounds}]" if found.bounds else ""
+                lines.append(f"  {title(score):32} {found.text}{bounds}")
+    lines += [f"{name}: not computed: {why}" for name, why in missing_metrics(results).items()]
+    return lines + [f"note: {note}" for note in results["notes"]]
+
+
+def as_csv(results: Results) -> str:
+    """Every number: system, score, value, low, high, n, status, protocol."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    keys = ("value", "low", "high", "n", "status")
+    writer.writerow(["system", "score", *keys, "protocol"])
+    for system, scores in results["systems"].items():
+        for name, score in scores.items():
+            values = [score.get(key, "") for key in keys]
+            writer.writerow([system, name, *values, results["protocol"]["sha256"]])
+    return buffer.getvalue()
+
+
+def as_markdown(results: Results) -> str:
+    """The main table; the best value is bold, ≈ marks what may be as good."""
+    scores = main_scores(results)
+    lines = [_row(["system", *map(title, scores)]), _row(["---"] * (len(scores) + 1))]
+    for system in results["systems"]:
+        cells = [cell(results, system, score) for score in scores]
+        texts = [_marked(c, "**{}**", "{} ≈") for c in cells]
+        lines.append(_row([_control(results, system, "*{}*"), *texts]))
+    return "\n".join([*lines, "", _caption(results), ""])
+
+
+def as_latex(results: Results) -> str:
+    """The main table for a paper (booktabs); the best value is bold, † marks ties with it."""
+    scores = main_scores(results)
+    head = " & ".join(["system", *(_escaped(title(score)) for score in scores)])
+    lines = [f"% {_caption(results)}", rf"\begin{{tabular}}{{l{'r' * len(scores)}}}", r"\toprule"]
+    lines += [head + r" \\", r"\midrule"]
+    for system in results["systems"]:
+        cells = [cell(results, system, score) for score in scores]
+        texts = [_marked(c, r"\textbf{{{}}}", r"{}$^\dagger$") for c in cells]
+        name = _control(results, _escaped(system), r"\textit{{{}}}", system)
+        lines.append(" & ".join([name, *texts]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _caption(results: Results) -> str:
+    hash_ = results["protocol"]["sha256"][:12]
+    return f"{results['data']['scenes']} scenes, protocol {results['protocol']['name']} {hash_}"
+
+
+def _marked(found: Cell, best: str, tied: str) -> str:
+    return {"best": best, "tied": tied}.get(found.mark, "{}").format(found.text)
+
+
+def _control(results: Results, text: str, pattern: str, system: str | None = None) -> str:
+    return pattern.format(text) if (system or text) in results["controls"] else text
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "%&_#$" else c for c in text)

@@ -1,0 +1,246 @@
+"""Evaluation: one protocol for checkpoints and pictures of any code, on disk and in parts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from i2ibench.configuration import load_config
+from i2ibench.datasets.scenes import read_image
+from i2ibench.errors import UserError
+from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import rows as rows_module
+from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE
+from i2ibench.experiment import train
+from i2ibench.loaders import build_dataset
+from i2ibench.metrics.evaluator import build_metrics
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.registry import SEGMENTERS
+from tests.conftest import save, write_paired_scenes, write_tiny_config
+
+ROOT = Path(__file__).parents[2]
+
+
+@SEGMENTERS.register_module(force=True)
+class ByColour(torch.nn.Module):
+    """The class whose colour in the tiny scenes is nearest: nearly perfect on the photos."""
+
+    COLOURS = torch.tensor([[120, 170, 220], [90, 90, 95], [180, 40, 40]])
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+
+    def forward(self, images):
+        pixels = images.permute(0, 2, 3, 1).flatten(0, 2).float()
+        nearest = torch.cdist(pixels, self.COLOURS.to(images.device).float()).argmin(1)
+        return nearest.view(len(images), *images.shape[-2:])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated")
+    config = write_tiny_config(folder / "tiny.py", write_paired_scenes(folder / "paired", count=6))
+    train(load_config(config, {}, folder / "run"))
+    return folder
+
+
+def config_of(folder):
+    return load_config(folder / "tiny.py", {}, folder / "run")
+
+
+def protocol(**options):
+    return build_protocol({"type": "own", "segmenter": {"type": "ByColour"}, **options})
+
+
+def scores(folder, output, checkpoints=(), folders=(), **options):
+    subjects = parse_subjects(map(str, checkpoints), map(str, folders))
+    return evaluate(protocol(**options), subjects, output, config_of(folder))
+
+
+def value(results, system, name="seg/pixel_acc"):
+    return results["systems"][system][name]["value"]
+
+
+@pytest.fixture
+def photos(trained, tmp_path):
+    """The validation photos as if another code had made them."""
+    shutil.copytree(trained / "paired" / "val" / "image", tmp_path / "theirs")
+    return tmp_path / "theirs"
+
+
+def test_a_checkpoint_stands_between_its_controls_in_one_table(trained, tmp_path):
+    results = scores(trained, tmp_path, [trained / "run" / "epoch_0002.pth"])
+    assert list(results["systems"]) == [
+        "run, styles sampled", "run, styles from the photo", ORACLE, FLOOR, MISMATCH,
+    ]  # fmt: skip
+    assert value(results, ORACLE) > 0.99 and value(results, FLOOR) > 0.99
+    assert value(results, MISMATCH) < value(results, ORACLE)
+    low, high = (results["systems"][MISMATCH]["seg/pixel_acc"][k] for k in ("low", "high"))
+    assert low < value(results, MISMATCH) < high
+    assert "psnr" not in results["systems"][ORACLE]
+    assert len(results["shown"]) == 6
+
+
+def test_scores_of_the_store_equal_scores_of_the_network(trained, tmp_path):
+    """Translate in memory, score without any file, and compare with the results."""
+    from i2ibench.checkpoints import open_checkpoint
+
+    results = scores(trained, tmp_path, [trained / "run" / "epoch_0002.pth"])
+    config = config_of(trained)
+    dataset = build_dataset(config.val_dataloader, config.data_root)
+    metric = build_metrics(protocol().metrics, dataset.metainfo)["segmentation"]
+    translator = open_checkpoint(trained / "run" / "epoch_0002.pth").translator
+    data = torch.utils.data.default_collate([dataset[i] for i in range(len(dataset))])
+    expected = metric.scores(np.sum(metric.measure(translator.predict(data)), axis=0))
+    for name, score in expected.items():
+        stored = value(results, "run, styles sampled", name)
+        assert stored == pytest.approx(float(score)) or np.isnan(score), name
+
+
+def test_pictures_of_another_code_score_as_what_they_are(trained, photos, tmp_path):
+    results = scores(trained, tmp_path / "e", folders=[f"theirs={photos}"])
+    for name in ("seg/pixel_acc", "seg/miou", "edge/bf1", "inst/iiou"):
+        assert value(results, "theirs", name) == value(results, ORACLE, name)
+    assert results["systems"]["theirs"]["psnr_identical"]["value"] == 6
+
+
+def test_names_as_the_released_pix2pixhd_writes_them_are_paired(trained, photos, tmp_path):
+    for path in photos.glob("*.png"):
+        path.rename(path.with_name(f"{path.stem}_synthesized_image.png"))
+    assert value(scores(trained, tmp_path / "e", folders=[photos]), "theirs") > 0.99
+    save(photos / "s0_input_label.png", np.zeros((32, 64, 3), np.uint8))
+    with pytest.raises(UserError, match=r"several pictures for scene 's0': .*Leave one"):
+        scores(trained, tmp_path / "e", folders=[photos])
+
+
+def test_shuffled_pictures_are_noticed(trained, photos, tmp_path):
+    names = sorted(photos.glob("*.png"))
+    for index, path in enumerate(names):
+        path.rename(photos / f"{index}.tmp")
+    for index in range(len(names)):
+        (photos / f"{index}.tmp").rename(names[(index + 3) % len(names)])
+    results = scores(trained, tmp_path / "e", folders=[photos])
+    assert any("theirs fits its label maps no better" in note for note in results["notes"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda p: (p / "s1.png").unlink(), "no picture for scene 's1'"),
+        (lambda p: save(p / "s1.png", np.zeros((8, 8, 3), np.uint8)), "s1.png is 8x8, but the pro"),
+        (lambda p: save(p / "s1.png", np.zeros((32, 64), np.uint16)), "more than 8 bits"),
+        (lambda p: (p / "s1.png").write_bytes((p / "s1.png").read_bytes()[:99]), "s1.png is brok"),
+    ],
+)
+def test_unusable_pictures_are_named_before_anything_is_scored(
+    trained, photos, tmp_path, spoil, message
+):
+    spoil(photos)
+    with pytest.raises(UserError, match=message):
+        scores(trained, tmp_path / "e", folders=[photos])
+    assert not (tmp_path / "e" / "results.json").exists()
+
+
+def test_another_size_is_resized_only_by_a_rule_of_the_protocol(trained, photos, tmp_path):
+    for path in photos.glob("*.png"):
+        with Image.open(path) as picture:
+            large = picture.resize((128, 64), Image.Resampling.NEAREST)
+        large.save(path)
+    results = scores(trained, tmp_path / "e", folders=[photos], resize="nearest")
+    assert value(results, "theirs") > 0.99
+    plain = scores(trained, tmp_path / "f", [trained / "run" / "epoch_0002.pth"])
+    assert plain["protocol"]["sha256"] != results["protocol"]["sha256"]
+
+
+def test_jpeg_pictures_are_taken_and_said_so(trained, photos, tmp_path):
+    for path in photos.glob("*.png"):
+        Image.fromarray(read_image(path)).save(path.with_suffix(".jpg"))
+        path.unlink()
+    results = scores(trained, tmp_path / "e", folders=[photos])
+    assert "theirs: some pictures are JPEGs: compression counts" in results["notes"]
+
+
+def test_what_was_measured_is_not_measured_again(trained, tmp_path, monkeypatch):
+    first = scores(trained, tmp_path, [trained / "run" / "epoch_0002.pth"])
+    monkeypatch.setattr(rows_module, "measured", lambda *_: pytest.fail("measured again"))
+    again = scores(trained, tmp_path, [trained / "run" / "epoch_0002.pth"])
+    assert again["systems"] == first["systems"]
+
+
+def test_a_killed_evaluation_goes_on_and_ends_equal(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows_module, "CHUNK", 2)
+    expected = scores(trained, tmp_path / "whole", [trained / "run" / "epoch_0002.pth"])
+    honest, calls = rows_module.measured, []
+
+    def dies(metric, predictions):
+        calls.append(metric)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return honest(metric, predictions)
+
+    monkeypatch.setattr(rows_module, "measured", dies)
+    with pytest.raises(KeyboardInterrupt):
+        scores(trained, tmp_path / "cut", [trained / "run" / "epoch_0002.pth"])
+    torn = next((tmp_path / "cut" / "rows").rglob("*.npz"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    calls.clear()
+    monkeypatch.setattr(rows_module, "measured", honest)
+    results = scores(trained, tmp_path / "cut", [trained / "run" / "epoch_0002.pth"])
+    assert results["systems"] == expected["systems"]
+
+
+def test_new_weights_make_new_pictures_and_scores(trained, tmp_path):
+    checkpoint = tmp_path / "run2" / "epoch_0002.pth"
+    checkpoint.parent.mkdir()
+    shutil.copy(trained / "run" / "epoch_0001.pth", checkpoint)
+    before = scores(trained, tmp_path / "e", [checkpoint])
+    shutil.copy(trained / "run" / "epoch_0002.pth", checkpoint)
+    after = scores(trained, tmp_path / "e", [checkpoint])
+    assert value(before, "run2, styles sampled", "ssim") != value(
+        after, "run2, styles sampled", "ssim"
+    )
+    fresh = scores(trained, tmp_path / "f", [checkpoint])
+    assert after["systems"] == fresh["systems"]
+
+
+def test_two_systems_are_compared_on_the_same_draws_of_scenes(trained, photos, tmp_path):
+    run = trained / "run"
+    results = scores(
+        trained, tmp_path / "e", [f"one={run}/epoch_0001.pth", f"two={run}/epoch_0002.pth"],
+        [photos],
+    )  # fmt: skip
+    pairs = {tuple(d["systems"]) for d in results["differences"] if d["score"] == "seg/pixel_acc"}
+    assert ("one, styles sampled", "theirs") in pairs and ("one, styles sampled", "two, styles sam"
+                                                           "pled") in pairs  # fmt: skip
+    assert results["unranked"][:2] == ["one, styles from the photo", "two, styles from the photo"]
+
+
+def test_two_subjects_of_one_name_are_refused(trained, photos):
+    path = trained / "run" / "epoch_0002.pth"
+    with pytest.raises(UserError, match="Two systems are called 'run'"):
+        parse_subjects([str(path), str(path)], [])
+
+
+@pytest.mark.slow
+def test_two_processes_score_every_picture_once(trained, tmp_path):
+    """torchrun with two processes gives the numbers of one."""
+    arguments = [str(ROOT / "tools" / "eval.py"), "tiny.py", "--work-dir", "run",
+                 str(trained / "run" / "epoch_0002.pth")]  # fmt: skip
+    launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29611"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for extra, name in (([], "one"), (launch, "two")):
+        command = [sys.executable, *extra, *arguments, "--output", str(tmp_path / name)]
+        command += ["--launcher", "pytorch"] if extra else []
+        answer = subprocess.run(command, cwd=trained, capture_output=True, text=True,
+                                env=environment, check=False)  # fmt: skip
+        assert answer.returncode == 0, answer.stderr
+    one, two = (json.loads((tmp_path / n / "results.json").read_text()) for n in ("one", "two"))
+    assert one["systems"] == two["systems"]
+    assert one["protocol"] == two["protocol"]

@@ -1,0 +1,73 @@
+"""Tables: marks, intervals and formats say what the results say."""
+
+import csv
+import io
+
+import pytest
+
+from i2ibench.report import tables
+from i2ibench.report.published import published_rows
+
+
+def score(value, low=None, high=None):
+    bounds = {"low": low, "high": high} if low is not None else {}
+    return {"value": value, "n": 9, "status": "ok", **bounds}
+
+
+@pytest.fixture
+def results():
+    missing = {"value": None, "status": "not computed", "reason": "no file"}
+    return {
+        "protocol": {"name": "p", "sha256": "abc" * 20},
+        "data": {"scenes": 9},
+        "systems": {
+            "ours": {"seg/miou": score(0.6, 0.5, 0.7), "lpips_alex": score(0.2), "fid": missing},
+            "tied_1": {"seg/miou": score(0.59, 0.5, 0.7), "lpips_alex": score(0.1)},
+            "worse": {"seg/miou": score(0.3, 0.2, 0.4), "lpips_alex": score(0.4)},
+            "oracle": {"seg/miou": score(0.9, 0.8, 0.95)},
+        },
+        "controls": ["oracle"],
+        "unranked": ["oracle"],
+        "better": {"seg/miou": "higher", "lpips_alex": "lower"},
+        "differences": [
+            {"score": "seg/miou", "systems": ["ours", "tied_1"], "interval": [-0.01, 0.03]},
+            {"score": "seg/miou", "systems": ["ours", "worse"], "interval": [0.2, 0.4]},
+        ],
+        "notes": ["a note"],
+    }
+
+
+def test_only_an_interval_of_the_difference_makes_a_winner(results):
+    marks = {name: tables.rank(results, name, "seg/miou") for name in results["systems"]}
+    assert marks == {"ours": "best", "tied_1": "tied", "worse": "", "oracle": ""}
+    assert tables.rank(results, "tied_1", "lpips_alex") == "best"
+
+
+def test_every_number_is_in_the_csv_with_its_protocol(results):
+    lines = list(csv.DictReader(io.StringIO(tables.as_csv(results))))
+    ours = next(r for r in lines if r["system"] == "ours" and r["score"] == "seg/miou")
+    assert (ours["value"], ours["low"], ours["status"]) == ("0.6", "0.5", "ok")
+    missing = next(r for r in lines if r["score"] == "fid")
+    assert missing["status"] == "not computed" and missing["value"] == ""
+    assert {r["protocol"] for r in lines} == {"abc" * 20}
+
+
+def test_markdown_and_latex_mark_the_best_and_set_controls_apart(results):
+    markdown, latex = tables.as_markdown(results), tables.as_latex(results)
+    assert "| ours | **0.6000** | 0.2000 |" in markdown
+    assert "| *oracle* | 0.9000 | – |" in markdown and "0.5900 ≈" in markdown
+    assert r"tied\_1 & 0.5900$^\dagger$ & \textbf{0.1000} \\" in latex
+    assert r"\textit{oracle}" in latex and "protocol p abcabc" in latex
+
+
+def test_the_terminal_names_what_is_missing_and_why(results):
+    lines = tables.score_lines(results)
+    assert "FID: not computed: no file" in lines and "note: a note" in lines
+
+
+def test_published_numbers_have_a_source_and_are_read_by_data_set():
+    rows = published_rows("Cityscapes")
+    assert rows and all(row["source"] and row["protocol"] for row in rows)
+    spade = [r for r in rows if r["system"] == "SPADE" and r["score"] == "seg/pixel_acc_void_err"]
+    assert [row["value"] for row in spade] == [0.819]
+    assert len(published_rows()) > len(rows)

@@ -1,0 +1,82 @@
+"""Small seeded networks in the files that segmenters read."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+
+class Linear(nn.Module):
+    """Class scores that are a fixed linear function of each pixel."""
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        values = np.random.default_rng(0).normal(size=(num_outputs, 3, 1, 1))
+        self.weight = nn.Parameter(torch.from_numpy(values).float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.conv2d(x, self.weight)
+
+
+def from_file(name: str, folder: Path, num_outputs: int) -> dict[str, Any]:
+    """The options of a segmenter that exists only as a file; skips where its package is missing."""
+    if name == "SMPSegmenter":
+        pytest.importorskip("segmentation_models_pytorch")
+    writers = {
+        "TorchScriptSegmenter": write_torchscript,
+        "OnnxSegmenter": write_onnx,
+        "TransformersSegmenter": write_transformers,
+    }
+    return {"weights": str(writers[name](folder, num_outputs))} if name in writers else {}
+
+
+def write_torchscript(folder: Path, num_outputs: int) -> Path:
+    path = folder / "network.ts"
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch deprecates making such files; many exist
+        torch.jit.trace(Linear(num_outputs), torch.zeros(1, 3, 8, 8)).save(path)
+    return path
+
+
+def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w")) -> Path:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    tensor = onnx.helper.make_tensor_value_info
+    kind = onnx.TensorProto.FLOAT
+    weight = onnx.numpy_helper.from_array(Linear(num_outputs).weight.detach().numpy(), "weight")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["picture", "weight"], ["scores"])],
+        "linear",
+        [tensor("picture", kind, [1, 3, *size])],
+        [tensor("scores", kind, [1, num_outputs, *size])],
+        [weight],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    path = folder / "network.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def write_transformers(folder: Path, num_outputs: int) -> Path:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.SegformerConfig(
+        num_labels=num_outputs,
+        num_encoder_blocks=2,
+        depths=[1, 1],
+        sr_ratios=[2, 1],
+        hidden_sizes=[8, 16],
+        patch_sizes=[7, 3],
+        strides=[4, 2],
+        num_attention_heads=[1, 2],
+        mlp_ratios=[2, 2],
+        decoder_hidden_size=16,
+    )
+    torch.manual_seed(0)
+    transformers.SegformerForSemanticSegmentation(config).save_pretrained(folder)
+    processor = transformers.SegformerImageProcessor(image_mean=[0.4] * 3, image_std=[0.2] * 3)
+    processor.save_pretrained(folder)
+    return folder
