@@ -12,7 +12,8 @@ from i2ibench.errors import UserError, near_match
 
 __all__ = [
     "DATASETS", "DISCRIMINATORS", "ENCODERS", "FEATURES", "GENERATORS", "HOOKS", "LOSSES",
-    "METRICS", "PREPROCESSORS", "PROTOCOLS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS", "TRANSLATORS",
+    "METRICS", "PREPROCESSORS", "PROTOCOLS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS",
+    "TRANSLATORS",
     "Registry",
 ]  # fmt: skip
 

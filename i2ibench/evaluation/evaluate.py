@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
@@ -48,6 +49,7 @@ def evaluate(
         UserError: data, checkpoints, pictures or options cannot be used.
     """
     begin = time.monotonic()
+    torch.backends.cudnn.allow_tf32 = False  # features and distances in whole float32
     scenes = open_scenes(protocol, config, root)
     metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)
     evaluation = Evaluation(protocol, scenes, metrics, output_dir, device)

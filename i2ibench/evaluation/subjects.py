@@ -14,6 +14,10 @@ from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import sha256
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
+SELECTED_NOTE = (
+    "its training run scored these very scenes as it went; a checkpoint chosen by that is chosen "
+    "on the test set"
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def systems_of(
         }
         folder = output_dir / "pictures" / slug(name)
         pictures = fill_store(folder, opened, scenes, facts, batch_size)
-        notes = (ENCODED_NOTE,) if encoded else ()
+        notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
         systems.append(System(name, pictures, facts, informed=encoded, notes=notes))
     return systems, origin
 
@@ -123,6 +127,14 @@ def check_classes(opened: OpenedCheckpoint, scenes: ScoredScenes) -> None:
             f"{opened.path} was trained on {own['dataset']} with {len(own['classes'])} classes, "
             f"but the scored scenes are {data['dataset']} with {len(data['classes'])}."
         )
+
+
+def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str, ...]:
+    """Says so if the training run watched the scores of these scenes."""
+    watched = opened.config.get("val_dataloader", {}).get("dataset", {})
+    keys = ("type", "split")
+    same = watched and all(watched.get(key) == scenes.facts.get(key) for key in keys)
+    return (SELECTED_NOTE,) if same else ()
 
 
 def _modes(name: str, opened: OpenedCheckpoint) -> dict[str, bool]:

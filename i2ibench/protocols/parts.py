@@ -5,7 +5,7 @@ from typing import Any
 
 
 def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Segmentation, FID and KID, LPIPS, PSNR and SSIM, diversity, borders between objects.
+    """Segmentation, FID and KID, LPIPS, PSNR and SSIM, diversity, objects.
 
     Args:
         segmenter: config; None leaves the segmentation scores out.
@@ -20,4 +20,5 @@ def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
         "lpips": {"type": "PerceptualDistance"},
         "pixels": {"type": "PixelSimilarity"},
         "diversity": {"type": "PerceptualDiversity"},
+        "objects": {"type": "ObjectDistance"},
     }  # fmt: skip

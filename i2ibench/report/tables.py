@@ -37,6 +37,14 @@ TITLES = {
     "distribution_legacy": "FID and KID, legacy",
     "lpips": "LPIPS",
     "diversity": "diversity (LPIPS)",
+    "objects": "FID and KID of objects",
+    "edges": "borders between objects",
+    "pixels": "PSNR and SSIM",
+    "segmentation": "segmentation scores",
+    "psnr_identical": "identical pictures",
+    "inst/recall50_S": "small objects found",
+    "inst/recall50_M": "medium objects found",
+    "inst/recall50_L": "large objects found",
 }
 
 
@@ -126,13 +134,13 @@ def rank(results: Results, system: str, score: str) -> str:
 
 
 def missing_metrics(results: Results) -> dict[str, str]:
-    """The metrics that were not computed for a system, and why."""
-    return {
-        title(name): score["reason"]
-        for scores in results["systems"].values()
-        for name, score in scores.items()
-        if score["status"] == "not computed"
-    }
+    """What was not computed, and why; metrics that lack the same thing stand together."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for scores in results["systems"].values():
+        for name, score in scores.items():
+            if score["status"] == "not computed":
+                by_reason.setdefault(score["reason"], {})[title(name)] = None
+    return {", ".join(names): reason for reason, names in by_reason.items()}
 
 
 def score_lines(results: Results) -> list[str]:

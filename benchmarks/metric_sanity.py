@@ -1,0 +1,88 @@
+"""Metric sanity: what a protocol says of photos that were degraded on purpose.
+
+python benchmarks/metric_sanity.py camvid --data-root data/camvid --output work_dirs/sanity
+
+Every degradation must score worse than the photos themselves, and more of it worse than less.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config, DictAction
+from numpy.typing import NDArray
+
+from i2ibench.compat import silence_third_parties
+from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation.pictures import ClassColours
+from i2ibench.evaluation.scenes import ScoredScenes, open_scenes
+from i2ibench.files import write_picture
+from i2ibench.progress import track
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.report import score_lines, write_report
+
+Picture = NDArray[np.uint8]
+
+
+def jpeg(picture: Picture, quality: int) -> Picture:
+    """The picture after JPEG compression."""
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+
+
+def blur(picture: Picture, sigma: float) -> Picture:
+    """The picture under a Gaussian blur, sigma in pixels."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma))
+
+
+def noise(picture: Picture, deviation: float) -> Picture:
+    """The picture with Gaussian noise, the same for every picture."""
+    random = np.random.default_rng(0).normal(0, deviation, picture.shape)
+    return np.clip(picture + random, 0, 255).round().astype(np.uint8)
+
+
+PHOTO_CHANGES: dict[str, Callable[[Picture], Picture]] = {
+    "jpeg quality 30": lambda p: jpeg(p, 30),
+    "blur 2": lambda p: blur(p, 2),
+    "blur 6": lambda p: blur(p, 6),
+}
+
+
+def write_degraded(scenes: ScoredScenes, folder: Path) -> list[str]:
+    """Write a folder of pictures per degradation; gives them as `name=folder`."""
+    paint = ClassColours(scenes)
+    for index in track(range(len(scenes)), "degrading"):
+        sample = scenes.sample(index)
+        photo = sample["image"].permute(1, 2, 0).numpy()
+        flat = paint.read(index, sample)[0].permute(1, 2, 0).numpy()
+        pictures = {name: change(photo) for name, change in PHOTO_CHANGES.items()}
+        pictures["class colours and noise 20"] = noise(flat, 20)
+        for name, picture in pictures.items():
+            write_picture(folder / name / f"{sample['name']}.png", picture)
+    return [f"{path.name}={path}" for path in sorted(folder.iterdir())]
+
+
+def main() -> None:
+    """Degrade, evaluate, report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("protocol")
+    parser.add_argument("--data-root")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--protocol-options", nargs="+", action=DictAction, default={})
+    options = parser.parse_args()
+    silence_third_parties()
+    chosen = Config({"type": options.protocol})
+    chosen.merge_from_dict(options.protocol_options)
+    protocol = build_protocol(chosen.to_dict())
+    scenes = open_scenes(protocol, None, options.data_root)
+    subjects = parse_subjects([], write_degraded(scenes, options.output / "degraded"))
+    results = evaluate(protocol, subjects, options.output, root=options.data_root)
+    print("\n".join(score_lines(results)))
+    print(f"report: {write_report(options.output, results)}")
+
+
+if __name__ == "__main__":
+    main()
