@@ -13,3 +13,4 @@ train_dataloader = dict(dataset=dict(transforms=[_load, _crop, dict(type="Random
 val_dataloader = dict(
     dataset=dict(transforms=[dict(type="Resize", width=512, height=256)]), batch_size=1
 )
+protocol = dict(width=512, height=256)

@@ -18,6 +18,7 @@ stages = dict(
         ),
         train_dataloader=dict(dataset=dict(transforms=[_half, dict(type="RandomFlip")])),
         val_dataloader=dict(dataset=dict(transforms=[_half])),
+        protocol=dict(width=1024, height=512),
         train_cfg=dict(max_epochs=200),
         param_scheduler=[
             dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=100, end=201)

@@ -10,3 +10,4 @@ _base_ = [
 _size = dict(type="Resize", width=512, height=256)
 train_dataloader = dict(dataset=dict(transforms=[_size, dict(type="RandomFlip")]), num_workers=2)
 val_dataloader = dict(dataset=dict(transforms=[_size]))
+protocol = dict(width=512, height=256)

@@ -10,7 +10,7 @@ from i2ibench.errors import UserError
 
 COMMANDS = (
     "train", "eval", "translate", "prepare_data", "validate", "train_segmenter", "convert",
-    "parts", "doctor",
+    "grid", "parts", "doctor",
 )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from mmengine.registry import Registry as MMEngineRegistry
 from i2ibench.errors import UserError, near_match
 
 __all__ = [
-    "DATASETS", "DISCRIMINATORS", "ENCODERS", "FEATURES", "GENERATORS", "HOOKS", "LOSSES",
-    "METRICS", "PREPROCESSORS", "PROTOCOLS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS",
+    "DATASETS", "DISCRIMINATORS", "ENCODERS", "EXECUTORS", "FEATURES", "GENERATORS", "HOOKS",
+    "LOSSES", "METRICS", "PREPROCESSORS", "PROTOCOLS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS",
     "TRANSLATORS",
     "Registry",
 ]  # fmt: skip
@@ -155,12 +155,14 @@ SEGMENTERS = _core("segmenter", "segmenters")
 METRICS = _core("metric", "metrics")
 FEATURES = _core("feature", "metrics")
 PROTOCOLS = _core("protocol", "protocols")
+EXECUTORS = _core("executor", "grids")
 HOOKS = Registry("hook", parent=MMENGINE_HOOKS, scope="i2ibench", locations=["i2ibench.hooks"])
 
 REGISTRIES: dict[str, Registry] = {
     registry.name: registry
     for registry in (
         GENERATORS, DISCRIMINATORS, ENCODERS, LOSSES, TRANSLATORS, PREPROCESSORS,
-        DATASETS, TRANSFORMS, SEGMENTERS, METRICS, FEATURES, PROTOCOLS, HOOKS,
+        DATASETS, TRANSFORMS, SEGMENTERS, METRICS, FEATURES, PROTOCOLS, EXECUTORS,
+        HOOKS,
     )
 }  # fmt: skip

@@ -1,15 +1,16 @@
 """The scenes of a protocol: what every system is scored on, read once for all of them."""
 
+import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmengine.config import Config
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
@@ -45,6 +46,14 @@ class ScoredScenes:
     def sample(self, index: int) -> Sample:
         """One scene."""
         return self.dataset[index]
+
+    def at_size_of(self, transforms: Sequence[Mapping[str, Any]]) -> "ScoredScenes":
+        """The same scenes brought to another size by other transforms."""
+        changed = copy.copy(self.dataset)
+        scenes = self.dataset.scenes
+        changed.scenes = Scenes(scenes.files, scenes.classes, transforms, scenes.seed)
+        facts = {**self.facts, "transforms": [dict(transform) for transform in transforms]}
+        return replace(self, dataset=changed, facts=facts)
 
     @property
     def has_photos(self) -> bool:

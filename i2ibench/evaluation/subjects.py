@@ -1,7 +1,7 @@
 """Subjects: the checkpoints and picture folders that are evaluated, by name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,9 @@ def systems_of(
         return [System(subject.name, pictures, {"pictures": content}, notes=notes)], origin
     opened = open_checkpoint(subject.path, device)
     check_classes(opened, scenes)
+    if protocol.resize is not None:
+        watched = opened.config.get("val_dataloader", {}).get("dataset", {})
+        scenes = scenes.at_size_of(watched.get("transforms", []))
     systems = []
     origin = _origin(opened)
     for name, encoded in _modes(subject.name, opened).items():
@@ -109,7 +112,9 @@ def systems_of(
             "data": scenes.facts,
         }
         folder = output_dir / "pictures" / slug(name)
-        pictures = fill_store(folder, opened, scenes, facts, batch_size)
+        pictures = replace(
+            fill_store(folder, opened, scenes, facts, batch_size), resize=protocol.resize
+        )
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
         systems.append(System(name, pictures, facts, informed=encoded, notes=notes))
     return systems, origin

@@ -28,6 +28,8 @@ class Protocol:
         samples: pictures per scene of a system that draws styles; the first is scored, all of them
             decide the diversity.
         resize: filter that brings pictures of another size to the label map's; None refuses them.
+            With a filter checkpoints translate at the size that their run was validated at,
+            without at the protocol's.
         validation: the metrics, by name, that a training run computes as it goes.
         draws: bootstrap draws behind an interval.
         seed: of everything random in scoring.

@@ -73,7 +73,7 @@ def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:
         for name, path in shown["pictures"].items():
             rows = {"picture": path, "predicted": shown["predicted"].get(name),
                     "errors": shown["errors"].get(name)}  # fmt: skip
-            pictures = {k: _picture(output_dir / p) for k, p in rows.items() if p}
+            pictures = {k: picture_uri(output_dir / p) for k, p in rows.items() if p}
             columns.append({"name": name, **pictures})
         yield {"name": shown["scene"], "place": shown["place"], "columns": columns}
 
@@ -88,11 +88,11 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
             continue
         seen.add(work_dir)
         curves = {name: _uri(plot) for name, plot in run_curves(work_dir).items()}
-        panels = {name: _picture(path, 1100) for name, path in stage_panels(work_dir).items()}
+        panels = {name: picture_uri(path, 1100) for name, path in stage_panels(work_dir).items()}
         yield {"name": work_dir.name, "curves": curves, "panels": panels}
 
 
-def _picture(path: Path, width: int = 384) -> str:
+def picture_uri(path: Path, width: int = 384) -> str:
     """A picture as text that stands in the page, at most `width` pixels wide and as high."""
     with Image.open(path) as picture:
         image = picture.convert("RGB")

@@ -9,6 +9,7 @@ TESTED_ELSEWHERE = {
     "translator": "tests/unit/translators",
     "metric": "tests/unit/metrics",
     "hook": "tests/integration",
+    "executor": "tests/integration",
 }
 
 

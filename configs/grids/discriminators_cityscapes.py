@@ -1,0 +1,11 @@
+"""One, two or three discriminators (the paper's Table 5)."""
+
+base = "../pix2pixhd_cityscapes_1024x512_released.py"
+axes = dict(
+    discriminators=dict(
+        one=dict(model=dict(discriminator=dict(num_scales=1))),
+        two=dict(model=dict(discriminator=dict(num_scales=2))),
+        three=dict(model=dict(discriminator=dict(num_scales=3))),
+    )
+)
+seeds = [0, 1, 2]

@@ -1,0 +1,103 @@
+"""Ablation grids: run the cells that are missing, show how they are, and report.
+
+grid run GRID [--executor local --executor-options slots=2] [--dry-run]
+grid status GRID
+grid report GRID
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from i2ibench.commands.arguments import (
+    Overrides,
+    add_device_argument,
+    add_options_argument,
+    checked_device,
+)
+from i2ibench.compat import silence_third_parties
+from i2ibench.errors import UserError
+from i2ibench.grids.cell import run_cell
+from i2ibench.grids.grid import Grid, load_grid
+from i2ibench.grids.report import cost_lines, report_grid
+from i2ibench.grids.state import read_state
+from i2ibench.registry import EXECUTORS
+
+WATCH_SECONDS = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("action", choices=("run", "status", "report", "cell"))
+    parser.add_argument("grid", type=Path, help="a grid file, such as configs/grids/x.py")
+    parser.add_argument("--executor", default="local", help="local, debug or slurm")
+    parser.add_argument(
+        "--executor-options", nargs="+", action=Overrides, default={}, metavar="KEY=VALUE",
+        help="such as slots=2 threads=1; for slurm partition=gpu minutes=600",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="list the cells and stop")
+    parser.add_argument("--cell", help="which one, for `cell`")
+    add_options_argument(parser)
+    add_device_argument(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what the action says."""
+    silence_third_parties()
+    grid = load_grid(options.grid, options.cfg_options)
+    if options.action == "status":
+        Console(soft_wrap=True).print(status_table(grid))
+    elif options.action == "report":
+        print(f"report: {report_grid(grid, checked_device(options.device))}")
+    elif options.action == "cell":
+        if options.cell is None:
+            raise UserError("grid cell needs --cell NAME.")
+        run_cell(grid, grid.cell(options.cell))
+    else:
+        _run(grid, options)
+
+
+def _run(grid: Grid, options: argparse.Namespace) -> None:
+    """Run what is missing; the cells that failed are begun again."""
+    if options.dry_run:
+        print("\n".join(cost_lines(grid)))
+        return
+    executor = EXECUTORS.build({"type": options.executor, **options.executor_options})
+    missing = [c for c in grid.cells if read_state(c.folder, c.hash).state in ("waiting", "failed")]
+    arguments = [str(options.grid), *_again(options.cfg_options)]
+    executor.run(grid, missing, arguments, _Watch(grid))
+    Console(soft_wrap=True).print(status_table(grid))
+    failed = [c.name for c in missing if read_state(c.folder, c.hash).state == "failed"]
+    if failed:
+        raise UserError(f"{len(failed)} cells failed: {', '.join(failed[:5])}.")
+
+
+def _again(overrides: dict[str, Any]) -> list[str]:
+    pairs = [f"{key}={value}" for key, value in overrides.items()]
+    return ["--cfg-options", *pairs] if pairs else []
+
+
+class _Watch:
+    """Prints the table of states now and then."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid, self.last = grid, time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self.last >= WATCH_SECONDS:
+            self.last = time.monotonic()
+            Console(stderr=True, soft_wrap=True).print(status_table(self.grid))
+
+
+def status_table(grid: Grid) -> Table:
+    """Every cell with its state, attempts and time."""
+    table = Table("cell", "state", "attempts", "minutes", "error", title=str(grid.root))
+    for cell in grid.cells:
+        state = read_state(cell.folder, cell.hash)
+        minutes = f"{state.seconds / 60:.1f}"
+        table.add_row(cell.name, state.state, str(state.attempts), minutes, state.error[:80])
+    return table

@@ -1,0 +1,3 @@
+"""Grids of training runs."""
+
+from i2ibench.grids import executors

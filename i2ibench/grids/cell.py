@@ -1,0 +1,157 @@
+"""Running one cell: train it, shared first stages once, and note what it took."""
+
+import resource
+import shutil
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from i2ibench.checkpoints import newest_of_config, open_checkpoint
+from i2ibench.configuration import list_stages
+from i2ibench.errors import UserError
+from i2ibench.experiment import train
+from i2ibench.grids.grid import Cell, Grid, config_hash
+from i2ibench.grids.state import LOCK, CellState, held, is_held, read_state, write_state
+from i2ibench.hooks.checkpoints import list_checkpoints
+from i2ibench.loaders import build_dataset
+from i2ibench.mmengine_options import train_loop
+from i2ibench.plots import read_scalars
+from i2ibench.progress import say
+
+SHARED = "shared"
+
+
+def run_cell(grid: Grid, cell: Cell) -> None:
+    """Train a cell, or go on where it was stopped; nothing if it is done.
+
+    Raises:
+        UserError: it runs already, or its config or data cannot be used.
+    """
+    before = read_state(cell.folder, cell.hash)
+    if before.state == "done":
+        return
+    changed = _moved_aside(cell)
+    with held(cell.folder / LOCK):
+        state = CellState("running", cell.hash, before.attempts + 1, before.seconds)
+        write_state(cell.folder, state)
+        begin = time.monotonic()
+        try:
+            if changed:
+                say(f"{cell.name}: its config has changed; the old run is at {changed}.")
+            _train(grid, cell)
+            state.state, state.facts = "done", _facts(cell)
+        except BaseException as error:
+            state.state = "failed" if isinstance(error, Exception) else "waiting"
+            state.error = str(error) or type(error).__name__
+            raise
+        finally:
+            state.seconds += time.monotonic() - begin
+            write_state(cell.folder, state)
+
+
+def _moved_aside(cell: Cell) -> Path | None:
+    """Where the run of another config went, if the folder held one."""
+    old = cell.folder / "cell.json"
+    if not old.is_file() or read_state(cell.folder, cell.hash).attempts:
+        return None
+    if is_held(cell.folder / LOCK):
+        raise UserError(f"{cell.name} runs already, with another config.")
+    aside = cell.folder.with_name(f"{cell.folder.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+    cell.folder.rename(aside)
+    return aside
+
+
+def _train(grid: Grid, cell: Cell) -> None:
+    stages = list_stages(cell.config)
+    if len(stages) > 1:
+        for stage in stages[: grid.shared_stages]:
+            _share(grid, cell, stage)
+    train(cell.config)
+
+
+def _share(grid: Grid, cell: Cell, stage: Config) -> None:
+    """Train a first stage, or take it from a cell that did with the same config."""
+    folder = Path(stage.work_dir)
+    shared = grid.root / SHARED / config_hash(stage)[:16]
+    if list_checkpoints(folder) and shared.exists():
+        return
+    if not shared.exists():
+        lock = shared.with_suffix(".lock")
+        while is_held(lock):
+            time.sleep(2)
+        if not shared.exists():
+            with held(lock):
+                _train_alone(cell, stage)
+                _publish(folder, shared)
+            return
+    if not folder.exists():
+        _publish(shared, folder)
+
+
+def _train_alone(cell: Cell, stage: Config) -> None:
+    """Train the cell's run up to the stage and no further."""
+    config = Config(cell.config.to_dict())
+    names = list(config.stages)
+    number = [Path(s.work_dir).name for s in list_stages(config)].index(Path(stage.work_dir).name)
+    config.stages = {name: config.stages[name] for name in names[: number + 1]}
+    train(config)
+
+
+def _publish(source: Path, target: Path) -> None:
+    """Copy a stage's folder, whole or not at all."""
+    aside = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(source, aside)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside.rename(target)
+
+
+def checkpoint_of(cell: Cell) -> Path:
+    """The checkpoint that a finished cell left.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = newest_of_config(cell.config)
+    if found is None:
+        raise UserError(f"{cell.name} has no checkpoint.")
+    return found
+
+
+def _facts(cell: Cell) -> dict[str, Any]:
+    """What the run took: parameters, step time, memory, scenes and steps."""
+    opened = open_checkpoint(checkpoint_of(cell))
+    stages = list_stages(cell.config)
+    steps = [seconds for stage in stages for seconds in _step_times(Path(stage.work_dir))]
+    scenes = len(build_dataset(stages[-1].train_dataloader, stages[-1].get("data_root")))
+    networks = {"generator": opened.translator.generator, "encoder": opened.translator.encoder}
+    on_gpu = torch.cuda.is_available()
+    peak = torch.cuda.max_memory_allocated() if on_gpu else _resident_bytes()
+    return {
+        "parameters": {
+            name: sum(p.numel() for p in network.parameters())
+            for name, network in networks.items()
+            if network is not None
+        },
+        "step_seconds": median(steps) if steps else None,
+        "memory_bytes": peak,
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "scenes": scenes,
+        "steps": sum(
+            train_loop(s)["max_epochs"] * (scenes // s.train_dataloader.get("batch_size", 1))
+            for s in stages
+        ),
+    }
+
+
+def _step_times(work_dir: Path) -> list[float]:
+    return [seconds for _, seconds in read_scalars(work_dir).get("train/step_s", [])]
+
+
+def _resident_bytes() -> int:
+    """The largest memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,179 @@
+"""Executors: where the cells of a grid run."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from i2ibench.errors import UserError
+from i2ibench.grids.cell import run_cell
+from i2ibench.grids.grid import Cell, Grid
+from i2ibench.progress import say
+from i2ibench.registry import EXECUTORS
+
+Watch = Callable[[], None]
+
+
+@EXECUTORS.register_module(name="debug")
+class DebugExecutor:
+    """The cells one after the other in this process; the first error ends it."""
+
+    def run(
+        self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
+    ) -> None:
+        """Run the cells.
+
+        Args:
+            grid: that they belong to.
+            cells: what to run.
+            arguments: of the command line, for other processes.
+            watch: called now and then, to show how far everything is.
+        """
+        for cell in cells:
+            run_cell(grid, cell)
+            watch()
+
+
+@EXECUTORS.register_module(name="local")
+class LocalExecutor:
+    """Processes on this machine; each has a slot, with a GPU of its own where there are any.
+
+    A cell's output goes to `log.txt` in its folder. A cell that fails does not stop the others.
+
+    Args:
+        slots: cells at once; None takes one per GPU, or one without.
+        threads: CPU threads of each; None shares the cores out.
+    """
+
+    def __init__(self, slots: int | None = None, threads: int | None = None) -> None:
+        gpus = _visible_gpus()
+        self.slots = slots or max(len(gpus), 1)
+        self.gpus = gpus
+        self.threads = threads or max((os.cpu_count() or 1) // self.slots, 1)
+
+    def run(
+        self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
+    ) -> None:
+        """Run the cells, `slots` at once; see DebugExecutor.run."""
+        waiting = list(cells)
+        running: dict[int, tuple[Cell, Any]] = {}
+        try:
+            while waiting or running:
+                for slot in set(range(self.slots)) - running.keys():
+                    if waiting:
+                        cell = waiting.pop(0)
+                        running[slot] = (cell, self._start(cell, slot, arguments))
+                time.sleep(0.5)
+                watch()
+                for slot, (cell, process) in list(running.items()):
+                    if process.poll() is not None:
+                        del running[slot]
+                        if process.returncode:
+                            say(f"{cell.name} failed: see {cell.folder / 'log.txt'}")
+        finally:
+            for _, process in running.values():
+                process.terminate()
+
+    def _start(self, cell: Cell, slot: int, arguments: Sequence[str]) -> Any:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
+        if self.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "i2ibench",
+            "grid",
+            "cell",
+            *arguments,
+            "--cell",
+            cell.name,
+        ]
+        with (cell.folder / "log.txt").open("a") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+
+@EXECUTORS.register_module(name="slurm")
+class SlurmExecutor:
+    """A Slurm job array through submitit; a job that is pre-empted is queued again and goes on.
+
+    Args:
+        partition: Slurm's; None for the default.
+        minutes: time limit of one cell.
+        gpus: per cell.
+        cpus: per cell.
+        memory_gb: per cell.
+        at_once: cells at once.
+    """
+
+    def __init__(
+        self,
+        partition: str | None = None,
+        minutes: int = 24 * 60,
+        gpus: int = 1,
+        cpus: int = 4,
+        memory_gb: int | None = None,
+        at_once: int = 64,
+    ) -> None:
+        self.options: dict[str, Any] = {
+            "timeout_min": minutes, "gpus_per_node": gpus or None, "cpus_per_task": cpus,
+            "slurm_array_parallelism": at_once, "name": "i2ibench",
+            "slurm_partition": partition, "mem_gb": memory_gb,
+        }  # fmt: skip
+
+    def run(
+        self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
+    ) -> None:
+        """Submit the cells and return; `grid status` tells how they are."""
+        try:
+            import submitit
+        except ImportError:
+            raise UserError('Slurm needs submitit: pip install "i2ibench[slurm]".') from None
+        executor = submitit.AutoExecutor(folder=grid.root / "slurm", cluster="slurm")
+        known = {key: value for key, value in self.options.items() if value is not None}
+        executor.update_parameters(**known)
+        jobs = executor.map_array(SlurmCell(list(arguments)), [cell.name for cell in cells])
+        say(f"{len(jobs)} jobs: {', '.join(job.job_id for job in jobs)}")
+
+
+class SlurmCell:
+    """What a Slurm job calls; submitit queues it again as it is when Slurm takes the node away."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments = arguments
+
+    def __call__(self, name: str) -> None:
+        """Run the cell of a name in a process of its own.
+
+        Raises:
+            RuntimeError: it failed; its log tells why.
+        """
+        command = [
+            sys.executable,
+            "-m",
+            "i2ibench",
+            "grid",
+            "cell",
+            *self.arguments,
+            "--cell",
+            name,
+        ]
+        if code := subprocess.run(command, check=False).returncode:
+            raise RuntimeError(f"{name} ended with exit code {code}.")
+
+    def checkpoint(self, name: str) -> Any:
+        """The same again, which goes on where the checkpoints are."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self, name)
+
+
+def _visible_gpus() -> list[str]:
+    """The names by which CUDA_VISIBLE_DEVICES calls the GPUs of this process."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    return named.split(",")[:count] if named else [str(i) for i in range(count)]

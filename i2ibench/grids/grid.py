@@ -1,0 +1,178 @@
+"""Grids: a base config, named axes of differences from it, and seeds."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from i2ibench.configuration import load_config
+from i2ibench.errors import UserError, near_match
+from i2ibench.protocols.protocol import fingerprint
+
+KEYS = {
+    "base": "the config that the axes change, relative to the grid file",
+    "axes": "by axis name its values by name: a dict of changes, or another config file",
+    "seeds": "list of training seeds",
+    "exclude": "list of dicts of axis and value; cells that have all of them are left out",
+    "shared_stages": "how many first stages cells of equal config share",
+    "protocol": "how every cell is scored, instead of the configs' own",
+    "work_dir": "where the cells go; default work_dirs/<grid file's name>",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of a grid.
+
+    Attributes:
+        name: such as "losses=full,seed=0".
+        values: the chosen value of each axis.
+        seed: of the training.
+        config: resolved; its work directory is the cell's folder.
+        hash: of everything in the config that changes the numbers.
+    """
+
+    name: str
+    values: Mapping[str, str]
+    seed: int
+    config: Config
+    hash: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the cell's run and state are."""
+        return Path(self.config.work_dir)
+
+    @property
+    def row(self) -> str:
+        """What the cells of all seeds have in common, such as "losses=full"."""
+        return ",".join(f"{axis}={value}" for axis, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All cells of a grid file.
+
+    Attributes:
+        path: the grid file.
+        root: folder of the cells.
+        cells: in the order of the axes, seeds last.
+        shared_stages: how many first stages cells of equal config share.
+    """
+
+    path: Path
+    root: Path
+    cells: list[Cell]
+    shared_stages: int
+
+    def cell(self, name: str) -> Cell:
+        """The cell of a name.
+
+        Raises:
+            UserError: there is none.
+        """
+        for cell in self.cells:
+            if cell.name == name:
+                return cell
+        names = [cell.name for cell in self.cells]
+        raise UserError(f"{self.path} has no cell {name!r}.{near_match(name, names)}")
+
+
+def load_grid(path: Path, overrides: Mapping[str, Any] | None = None) -> Grid:
+    """The grid in a file.
+
+    Args:
+        path: a Python file that assigns KEYS.
+        overrides: changes to every cell's config by dotted key, such as {"data_root": "/data"}.
+
+    Raises:
+        UserError: the file is missing or broken, or a cell's config is.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no grid file {path}.")
+    try:
+        content = Config.fromfile(path, import_custom_modules=False).to_dict()
+    except Exception as error:  # a grid file is the user's own program and may raise anything
+        raise UserError(f"The grid {path} cannot be loaded: {error}") from error
+    content = {key: value for key, value in content.items() if not key.startswith("_")}
+    _check(content, path)
+    root = Path(content.get("work_dir") or Path("work_dirs") / path.stem)
+    cells = [
+        _cell(path, root, content, values, seed, overrides or {})
+        for values in _combinations(content, path)
+        for seed in content.get("seeds", [0])
+    ]
+    return Grid(path, root, cells, content.get("shared_stages", 0))
+
+
+def _check(content: Mapping[str, Any], path: Path) -> None:
+    for key in content:
+        if key not in KEYS:
+            raise UserError(
+                f"{path}: a grid has no key {key!r}.{near_match(key, KEYS)} Known: "
+                f"{', '.join(KEYS)}."
+            )
+    axes = content.get("axes")
+    if not isinstance(axes, Mapping) or not all(
+        isinstance(v, Mapping) and v for v in axes.values()
+    ):
+        raise UserError(f"{path}: 'axes' is {KEYS['axes']}, not {axes!r}.")
+    seeds = content.get("seeds", [0])
+    if not seeds or not all(isinstance(seed, int) for seed in seeds):
+        raise UserError(f"{path}: 'seeds' is a list of integers, not {seeds!r}.")
+
+
+def _combinations(content: Mapping[str, Any], path: Path) -> Iterator[dict[str, str]]:
+    """The chosen value of each axis, for every combination that is not excluded."""
+    axes = content["axes"]
+    excluded = content.get("exclude", [])
+    for rule in excluded:
+        for axis, value in rule.items():
+            if value not in axes.get(axis, {}):
+                raise UserError(f"{path}: 'exclude' names {axis}={value}, which no axis has.")
+    for chosen in product(*axes.values()):
+        values = dict(zip(axes, chosen, strict=True))
+        if not any(rule.items() <= values.items() for rule in excluded):
+            yield values
+
+
+def _cell(
+    path: Path, root: Path, content: Mapping[str, Any], values: dict[str, str], seed: int,
+    overrides: Mapping[str, Any],
+) -> Cell:  # fmt: skip
+    chosen = [content["axes"][axis][value] for axis, value in values.items()]
+    for axis, value in values.items():
+        change = content["axes"][axis][value]
+        if not isinstance(change, str | Mapping):
+            raise UserError(f"{path}: {axis}={value} is a dict or a config file, not {change!r}.")
+    files = [change for change in chosen if isinstance(change, str)]
+    if len(files) > 1:
+        raise UserError(f"{path}: two axes name config files: {', '.join(files)}.")
+    base = files[0] if files else content.get("base")
+    if base is None:
+        raise UserError(f"{path}: a grid needs 'base', or an axis whose values are config files.")
+    config = load_config(path.parent / base, overrides)
+    for change in chosen:
+        if isinstance(change, Mapping):
+            # merge_from_dict consumes `_delete_`: without a copy the next cell keeps old options.
+            config.merge_from_dict(copy.deepcopy(dict(change)))
+    config.seed = seed
+    if "protocol" in content:
+        config.protocol = copy.deepcopy(content["protocol"])
+    name = ",".join([*(f"{axis}={value}" for axis, value in values.items()), f"seed={seed}"])
+    config.work_dir = str(root / name)
+    return Cell(name, values, seed, config, config_hash(config))
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of what changes a run's numbers: not places, logs, protocol or worker counts."""
+    left_out = ("work_dir", "vis_backends", "protocol")
+    kept = {key: value for key, value in config.to_dict().items() if key not in left_out}
+    for loader in ("train_dataloader", "val_dataloader"):
+        kept[loader] = {k: v for k, v in kept[loader].items() if k != "num_workers"}
+    return fingerprint(json.loads(json.dumps(kept)))

@@ -1,0 +1,77 @@
+"""A grid's report: one evaluation of all finished cells, gathered over seeds."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from i2ibench.errors import UserError
+from i2ibench.evaluation import Subject, evaluate
+from i2ibench.grids.cell import checkpoint_of
+from i2ibench.grids.grid import Cell, Grid
+from i2ibench.grids.state import read_state
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.report.grid_page import GridRow, write_grid_report
+from i2ibench.report.page import write_report
+
+SAMPLED, INFORMED = ", styles sampled", ", styles from the photo"
+
+
+def report_grid(grid: Grid, device: str) -> Path:
+    """Evaluate the finished cells in one table and write the grid's report; gives its path.
+
+    Raises:
+        UserError: no cell is finished, or the cells' protocols differ.
+    """
+    states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
+    done = [cell for cell in grid.cells if states[cell.name].state == "done"]
+    if not done:
+        raise UserError(f"No cell of {grid.path} is finished; start with: tools/grid.py run.")
+    output = grid.root / "evaluation"
+    config = done[0].config
+    named = [dict(cell.config.get("protocol") or {}) for cell in done]
+    if any(protocol != named[0] for protocol in named) or not named[0]:
+        raise UserError(f"The cells of {grid.path} do not all name one protocol.")
+    subjects = [Subject(cell.name, checkpoint_of(cell)) for cell in done]
+    results = evaluate(
+        build_protocol(config.protocol.to_dict()), subjects, output, config, device=device
+    )
+    write_report(output, results)
+    missing = {
+        name: f"{state.state}{': ' + state.error if state.error else ''}"
+        for name, state in states.items()
+        if state.state != "done"
+    }
+    rows = grid_rows(done, results, {c.name: states[c.name].facts for c in done})
+    return write_grid_report(grid.root, grid.path.stem, rows, results, missing)
+
+
+def grid_rows(cells: Sequence[Cell], results: Any, facts: Any) -> list[GridRow]:
+    """The rows: cells that differ in their seed only, by mode of their styles."""
+    rows = []
+    for name in dict.fromkeys(cell.row for cell in cells):
+        own = [cell for cell in cells if cell.row == name]
+        for mode in ("", SAMPLED, INFORMED):
+            systems = [cell.name + mode for cell in own if cell.name + mode in results["systems"]]
+            if systems:
+                row = GridRow(
+                    f"{name}{mode if mode == INFORMED else ''}", systems, own[0].values,
+                    facts[own[0].name], informed=mode == INFORMED,
+                )  # fmt: skip
+                rows.append(row)
+    return rows
+
+
+def cost_lines(grid: Grid) -> list[str]:
+    """Every cell with its state, and what is left to do, from the cells that are done."""
+    states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
+    seconds = [state.seconds for state in states.values() if state.state == "done"]
+    lines = [f"{state.state:8} {name}" for name, state in states.items()]
+    left = sum(state.state != "done" for state in states.values())
+    if seconds:
+        hours = left * sum(seconds) / len(seconds) / 3600
+        hours = math.ceil(hours * 10) / 10
+        lines.append(f"{left} cells to do, about {hours} hours on one slot by the finished cells")
+    else:
+        lines.append(f"{left} cells to do; no cell is finished yet, so that the time is unknown")
+    return lines
