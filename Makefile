@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/pix2pixhd_toystreet.py
 RUN := work_dirs/pix2pixhd_toystreet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-slurm lint bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/python tools/prepare_data.py $(CONFIG)
@@ -16,6 +16,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
+
+test-slurm: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet -e '.[slurm]'
+	I2IBENCH_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

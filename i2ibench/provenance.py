@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -46,10 +47,26 @@ def devices() -> list[str]:
 
 def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file."""
+    status = path.stat()
+    return _sha256(path, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _sha256(path: Path, changed: int, size: int) -> str:
+    """The hash of a file in one of its states: weights are asked for many times."""
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def code_hash(*packages: str) -> str:
+    """The hexadecimal SHA-256 of the source of some of this project's packages."""
+    digest = hashlib.sha256()
+    for package in packages:
+        for path in sorted((Path(__file__).parent / package).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -56,6 +56,13 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default=default, help=f"cpu, cuda or cuda:N ({default})")
 
 
+def positive(text: str) -> int:
+    """An integer from 1 on."""
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"an integer from 1 on, not {text!r}")
+    return int(text)
+
+
 def size(text: str) -> tuple[int, int]:
     """(width, height) from "512x256"."""
     width, cross, height = text.lower().partition("x")

@@ -26,12 +26,13 @@ from i2ibench.commands.arguments import (
     add_options_argument,
     checked_device,
     config_of,
+    positive,
 )
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.errors import UserError
 from i2ibench.evaluation import Subject, evaluate, parse_subjects
-from i2ibench.evaluation.results import require_metrics
+from i2ibench.evaluation.results import check_computed
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
 
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--require", nargs="+", default=[], metavar="SCORE",
         help="fail if one of these scores cannot be computed, such as fid",
     )  # fmt: skip
-    parser.add_argument("--batch-size", type=int, help="scenes translated at once")
+    parser.add_argument("--batch-size", type=positive, help="scenes translated at once")
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
     add_options_argument(parser)
     add_device_argument(parser)
@@ -71,17 +72,19 @@ def run(options: argparse.Namespace) -> None:
     if options.config is not None and options.config.suffix != ".py":
         options.checkpoints.insert(0, str(options.config))  # a checkpoint without a config
         options.config = None
+    if options.config is None and (options.cfg_options or options.work_dir):
+        raise UserError("--cfg-options and --work-dir belong to a config, and none is named.")
     config = config_of(options) if options.config else None
     subjects, config = _subjects(options, config)
-    protocol = _protocol(options, config)
-    output = options.output or _output(config, protocol)
+    protocol = _protocol(options, config, subjects)
+    output = options.output or _output(config, protocol, named=bool(options.protocol))
     with process_group(options.launcher):
         if is_main_process():
             prepare_work_dir(output)
         barrier()
         results = evaluate(
             protocol, subjects, output, config, options.data_root, checked_device(options.device),
-            options.batch_size or _batch_size(config),
+            options.batch_size or _batch_size(config), options.require,
         )  # fmt: skip
         if not is_main_process():
             return
@@ -90,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
         report = write_report(output, results)
         print(f"numbers: {output / 'results.json'}")
         print(f"report:  {report}")
-        require_metrics(results, options.require)
+        check_computed(results, options.require)
 
 
 def _subjects(
@@ -109,12 +112,14 @@ def _subjects(
     return subjects, config
 
 
-def _protocol(options: argparse.Namespace, config: Config | None) -> Protocol:
+def _protocol(
+    options: argparse.Namespace, config: Config | None, subjects: list[Subject]
+) -> Protocol:
     chosen = {"type": options.protocol} if options.protocol else None
     if chosen is None:
         chosen = _named_protocol(config)
-    if chosen is None and options.checkpoints:
-        path = Path(options.checkpoints[0].rpartition("=")[2])
+    path = next((subject.path for subject in subjects if not subject.is_folder), None)
+    if chosen is None and path is not None:
         chosen = _named_protocol(Config(json.loads(read_checkpoint(path)["config"])))
     if chosen is None:
         raise UserError("No protocol is named: pass --protocol NAME, or give the config one.")
@@ -130,13 +135,15 @@ def _named_protocol(config: Config | None) -> dict[str, Any] | None:
     return {"type": named} if isinstance(named, str) else named.to_dict()
 
 
-def _output(config: Config | None, protocol: Protocol) -> Path:
+def _output(config: Config | None, protocol: Protocol, named: bool) -> Path:
+    """Where the report goes; a protocol named on the command line has a folder of its own."""
     if config is None:
         return Path("work_dirs") / "evaluation" / protocol.name
     folder = Path(config.work_dir)
     # A stage is evaluated beside its run, where one looks for the report.
     staged = re.fullmatch(r"\d{1,3}_\w+", folder.name)
-    return (folder.parent if staged else folder) / "evaluation"
+    name = f"evaluation_{protocol.name}" if named else "evaluation"
+    return (folder.parent if staged else folder) / name
 
 
 def _batch_size(config: Config | None) -> int:

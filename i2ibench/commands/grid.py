@@ -25,9 +25,10 @@ from i2ibench.grids.cell import run_cell
 from i2ibench.grids.grid import Grid, load_grid
 from i2ibench.grids.report import cost_lines, report_grid
 from i2ibench.grids.state import read_state
+from i2ibench.progress import say
 from i2ibench.registry import EXECUTORS
 
-WATCH_SECONDS = 30.0
+WATCH_SECONDS = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,15 +83,22 @@ def _again(overrides: dict[str, Any]) -> list[str]:
 
 
 class _Watch:
-    """Prints the table of states now and then."""
+    """Says which cells have changed their state since it was last called."""
 
     def __init__(self, grid: Grid) -> None:
-        self.grid, self.last = grid, time.monotonic()
+        self.grid, self.next = grid, 0.0
+        self.known = {cell.name: read_state(cell.folder, cell.hash).state for cell in grid.cells}
 
     def __call__(self) -> None:
-        if time.monotonic() - self.last >= WATCH_SECONDS:
-            self.last = time.monotonic()
-            Console(stderr=True, soft_wrap=True).print(status_table(self.grid))
+        if time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + WATCH_SECONDS
+        for cell in self.grid.cells:
+            state = read_state(cell.folder, cell.hash).state
+            if state != self.known[cell.name]:
+                self.known[cell.name] = state
+                done = list(self.known.values()).count("done")
+                say(f"{cell.name}: {state}  ({done} of {len(self.known)} done)")
 
 
 def status_table(grid: Grid) -> Table:

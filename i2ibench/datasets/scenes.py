@@ -173,9 +173,16 @@ def _read_map(path: Path) -> NDArray[Any]:
 
 def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
     with _opened(path) as picture:
-        if mode and picture.mode.startswith(("I", "F")):
+        if mode and (picture.mode.startswith(("I", "F")) or _raw_mode(picture).endswith("16B")):
             raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
         return np.array(picture.convert(mode) if mode else picture)
+
+
+def _raw_mode(picture: Image.Image) -> str:
+    """How the file holds its pixels: Pillow reads 16-bit RGB as if it had 8."""
+    tiles = getattr(picture, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
 def verify_image(path: Path) -> tuple[int, int]:

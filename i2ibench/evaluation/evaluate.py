@@ -10,12 +10,13 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import ORACLE, System, list_controls
-from i2ibench.evaluation.results import Evaluation, build_results, why_not
+from i2ibench.evaluation.results import Evaluation, build_results, check_required, why_not
 from i2ibench.evaluation.rows import Rows, RowStore, measure, row_key
 from i2ibench.evaluation.scenes import open_reference, open_scenes
 from i2ibench.evaluation.shown import show_scenes, write_scene_scores
-from i2ibench.evaluation.subjects import Subject, slug, systems_of
+from i2ibench.evaluation.subjects import Subject, check_subject, slug, systems_of
 from i2ibench.files import write_text
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import Protocol
@@ -30,6 +31,7 @@ def evaluate(
     root: str | None = None,
     device: str = "cpu",
     batch_size: int = 1,
+    require: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score the subjects and the controls; gives what `results.json` holds.
 
@@ -44,6 +46,7 @@ def evaluate(
         root: the data's folder; None for the config's or the protocol's own.
         device: where networks run.
         batch_size: scenes that are translated at once.
+        require: scores without which nothing is begun.
 
     Raises:
         UserError: data, checkpoints, pictures or options cannot be used.
@@ -52,6 +55,7 @@ def evaluate(
     torch.backends.cudnn.allow_tf32 = False  # features and distances in whole float32
     scenes = open_scenes(protocol, config, root)
     metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)
+    check_required(metrics, require)
     evaluation = Evaluation(protocol, scenes, metrics, output_dir, device)
     systems, origins = _open_subjects(evaluation, subjects, batch_size)
     systems += list_controls(scenes)
@@ -75,12 +79,17 @@ def _open_subjects(
     systems: list[System] = []
     origins: dict[str, Any] = {}
     for subject in subjects:
+        check_subject(subject, evaluation.scenes, evaluation.protocol)
+    for subject in subjects:
         rows, origin = systems_of(
             subject, evaluation.scenes, evaluation.protocol, evaluation.output_dir,
             evaluation.device, batch_size,
         )  # fmt: skip
         systems += rows
-        origins |= {row.name: origin for row in rows}
+        for row in rows:
+            if row.name in origins:
+                raise UserError(f"Two rows are called {row.name!r}; give the systems other names.")
+            origins[row.name] = origin
     return systems, origins
 
 
@@ -89,8 +98,8 @@ def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
         if why_not(metric, system, evaluation.scenes) is None:
-            key = row_key(dict(system.facts), evaluation.facts(name), evaluation.scenes.hash,
-                          evaluation.scenes.facts)  # fmt: skip
+            key = row_key(dict(system.facts), evaluation.protocol.resize, evaluation.facts(name),
+                          evaluation.scenes.hash, evaluation.scenes.facts)  # fmt: skip
             folder = evaluation.output_dir / "rows" / slug(system.name) / name
             stores[name] = RowStore(folder, key, count)
     return stores
@@ -109,7 +118,7 @@ def _reference_rows(
         return {}
     scenes = open_reference(evaluation.protocol, config, root)
     photos = next(s for s in list_controls(scenes) if s.name == ORACLE)
-    folder = evaluation.output_dir / "rows" / "reference"
+    folder = evaluation.output_dir / "reference_rows"
     stores = {}
     for name in wanted:
         key = row_key(evaluation.facts(name), scenes.hash, scenes.facts)

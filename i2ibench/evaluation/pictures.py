@@ -1,6 +1,6 @@
 """Where the pictures of a system come from: a folder, the photos themselves, or plain paint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from i2ibench.structures import Sample
 ORACLE = "real photos (oracle)"
 FLOOR = "class colours (floor)"
 MISMATCH = "photos of other scenes (mismatch)"
+CONTROLS = (ORACLE, FLOOR, MISMATCH)
 
 
 class Pictures(Protocol):
@@ -145,22 +146,24 @@ def list_controls(scenes: ScoredScenes) -> list[System]:
 def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> FolderPictures:
     """The pictures of any code, paired with the scenes by name and checked.
 
-    A picture belongs to the scene whose name it has, or begins with, before an underscore.
+    A picture belongs to the scene whose name it has, or begins with, before an underscore; of
+    several such scenes to the one with the longest name. Folders count if the scene's name has
+    them and the pictures lie in such folders.
 
     Raises:
         UserError: scenes without a picture or with several, broken files, or another size; the
             first five are named.
     """
-    files = files_by_name(folder)
+    candidates = _pair(scenes.names, files_by_name(folder))
     chosen: dict[str, Path] = {}
     faults: list[str] = []
     for index, name in enumerate(scenes.names):
-        found = [files[name]] if name in files else _beginning_with(name, files)
+        found = candidates.get(name, [])
         if len(found) == 1:
             chosen[name] = found[0]
             faults += _faults(found[0], scenes.sample(index), resize)
         else:
-            several = ", ".join(path.name for path in found[:3])
+            several = ", ".join(str(path.relative_to(folder)) for path in found[:3])
             faults.append(
                 f"{folder} has several pictures for scene {name!r}: {several}. Leave one."
                 if found
@@ -179,9 +182,29 @@ def is_lossy(pictures: FolderPictures) -> bool:
     )
 
 
-def _beginning_with(name: str, files: Mapping[str, Path]) -> list[Path]:
-    last = name.rpartition("/")[2]
-    return [path for key, path in files.items() if key.rpartition("/")[2].startswith(f"{last}_")]
+def _pair(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """By scene the pictures that belong to it; an exact name goes before a longer one."""
+    scene_of = {name: name for name in names}
+    for name in names:  # without its folders, where that is one scene's alone
+        short = name.rpartition("/")[2]
+        if sum(other.rpartition("/")[2] == short for other in names) == 1:
+            scene_of.setdefault(short, name)
+    exact: dict[str, list[Path]] = {}
+    longer: dict[str, list[Path]] = {}
+    for key, path in files.items():
+        for text in (key, key.rpartition("/")[2]):
+            owner = _owner(text, scene_of)
+            if owner is not None:
+                (exact if text in scene_of else longer).setdefault(owner, []).append(path)
+                break
+    return {**longer, **exact}
+
+
+def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
+    """The scene with the longest name that a picture's name is, or begins with before "_"."""
+    while text and text not in scene_of:
+        text = text.rpartition("_")[0]
+    return scene_of.get(text)
 
 
 def _faults(path: Path, sample: Sample, resize: str | None) -> list[str]:

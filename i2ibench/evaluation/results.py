@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.errors import UserError
-from i2ibench.evaluation.pictures import ORACLE, System
+from i2ibench.errors import UserError, near_match
+from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import Rows, RowStore
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.scores import (
+    RELATIVE,
     Score,
     additive_scores,
     list_differences,
@@ -20,7 +21,7 @@ from i2ibench.evaluation.scores import (
 )
 from i2ibench.evaluation.statistics import Estimate, resamplings
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import sha256
+from i2ibench.provenance import code_hash, sha256
 
 SCHEMA = "i2ibench/results@2"
 
@@ -48,7 +49,9 @@ class Evaluation:
     def facts(self, name: str) -> dict[str, Any]:
         """What the rows of a metric depend on besides the pictures."""
         weights = [sha256(path) for path in self.metrics[name].weight_files]
-        return {"metric": dict(self.protocol.metrics[name] or {}), "weights": weights}
+        code = code_hash("metrics", "segmenters", "ops", "layers")
+        metric = dict(self.protocol.metrics[name] or {})
+        return {"metric": metric, "weights": weights, "code": code}
 
 
 def why_not(metric: Any, system: System, scenes: ScoredScenes) -> str | None:
@@ -96,7 +99,7 @@ def build_results(
         "unranked": [system.name for system in systems if system.control or system.informed],
         "better": _directions(evaluation.metrics),
         "differences": list_differences(estimates, systems, evaluation.metrics),
-        "notes": list_notes(table, systems),
+        "notes": list_notes(table, systems, estimates),
         "weights": _weight_hashes(evaluation.metrics),
     }  # fmt: skip
 
@@ -110,6 +113,8 @@ def _score(
     if reason is not None:
         return ({name: not_computed(reason)} if reason else {}), None
     rows = stores[system.name][name].read()
+    if metric.kind == "set" and not reference and system.name in (ORACLE, MISMATCH):
+        return {}, None  # the reference itself, in whatever order
     if metric.kind == "set":
         real = reference[name] if name in reference else stores[ORACLE][name].read()
         return set_scores(metric, rows, real), None
@@ -135,7 +140,7 @@ def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
     data = {"scenes": evaluation.scenes.hash, "data": evaluation.scenes.facts}
     common = {k: v for k, v in facts.items() if k != "metrics"} | data
     metrics = {
-        name: fingerprint([common, evaluation.facts(name)])
+        name: fingerprint([common, {**evaluation.facts(name), "code": None}])
         for name, metric in evaluation.metrics.items()
         if not metric.unavailable
     }
@@ -149,7 +154,7 @@ def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
 
 def _directions(metrics: Mapping[str, Any]) -> dict[str, str]:
     """By score whether higher or lower is better."""
-    found: dict[str, str] = {"seg/rel_miou": "higher", "seg/rel_pixel_acc": "higher"}
+    found: dict[str, str] = dict.fromkeys(RELATIVE, "higher")
     for metric in metrics.values():
         found |= metric.better
     return found
@@ -164,21 +169,30 @@ def _weight_hashes(metrics: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def require_metrics(results: Mapping[str, Any], wanted: Sequence[str]) -> None:
-    """Refuse results that lack a score that was asked for.
+def check_required(metrics: Mapping[str, Any], wanted: Sequence[str]) -> None:
+    """Refuse a score that was asked for and that no metric can give, before any work.
 
     Raises:
-        UserError: names it and the reason.
+        UserError: names it, and what is missing or what there is.
+    """
+    known = {score: metric for metric in metrics.values() for score in metric.better}
+    for name in wanted:
+        if name not in known:
+            raise UserError(
+                f"--require {name}: no metric of the protocol gives it.{near_match(name, known)} "
+                f"There are: {', '.join(sorted(known))}."
+            )
+        if known[name].unavailable:
+            raise UserError(f"--require {name}: {known[name].unavailable}")
+
+
+def check_computed(results: Mapping[str, Any], wanted: Sequence[str]) -> None:
+    """Refuse results without a value that was asked for.
+
+    Raises:
+        UserError: names the score and the system.
     """
     for name in wanted:
         for system, scores in results["systems"].items():
-            if system in results["controls"]:
-                continue
-            score = scores.get(name)
-            if score is None or score["status"] != "ok":
-                reason = (score or {}).get("reason") or _reason(scores) or "no metric gives it"
-                raise UserError(f"--require {name}: not computed for {system}: {reason}")
-
-
-def _reason(scores: Mapping[str, Score]) -> str:
-    return "; ".join(s["reason"] for s in scores.values() if s["status"] == "not computed")
+            if system not in results["controls"] and scores.get(name, {}).get("value") is None:
+                raise UserError(f"--require {name}: it is undefined for {system}.")

@@ -28,7 +28,7 @@ class ScoredScenes:
         dataset: as the protocol describes it.
         names: of the scenes, in order.
         hash: SHA-256 of every file's hash, in order.
-        facts: the data set's config, for the protocol's hash.
+        facts: the data set's config and class table, for the protocol's hash.
     """
 
     dataset: SceneDataset
@@ -84,8 +84,7 @@ def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> 
     dataset = _build(options, root or _root(protocol, config))
     with Progress("checking files", len(dataset)) as progress:
         require_faultless(dataset.scenes, progress.advance)
-    files = dataset.scenes.files
-    return ScoredScenes(dataset, [f.name for f in files], _hash_files(files), options)
+    return _scored(dataset, options)
 
 
 def open_reference(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
@@ -97,8 +96,14 @@ def open_reference(protocol: Protocol, config: Config | None, root: str | None) 
     assert protocol.reference is not None
     options = dict(protocol.reference)
     dataset = _build(options, root or _root(protocol, config))
+    return _scored(dataset, options)
+
+
+def _scored(dataset: SceneDataset, options: dict[str, Any]) -> ScoredScenes:
+    """The class table belongs to the facts: it decides what the same files mean."""
     files = dataset.scenes.files
-    return ScoredScenes(dataset, [f.name for f in files], _hash_files(files), options)
+    facts = {**options, "metainfo": dataset.metainfo}
+    return ScoredScenes(dataset, [f.name for f in files], _hash_files(files), facts)
 
 
 def _root(protocol: Protocol, config: Config | None) -> str | None:

@@ -89,44 +89,69 @@ def list_differences(
     for metric_name, own in estimates.items():
         for score in metrics[metric_name].better:
             for one, other in combinations([n for n in names if n in own], 2):
-                bounds = difference(own[one], own[other], score)
-                if bounds:
-                    found.append({"score": score, "systems": [one, other], "interval": bounds})
+                found += _differences(own, one, other, score)
     return found
 
 
-def list_notes(table: Mapping[str, Mapping[str, Score]], systems: Sequence[System]) -> list[str]:
-    """What the controls say about the systems' scores."""
-    notes = []
+def _differences(
+    own: Mapping[str, Estimate], one: str, other: str, score: str
+) -> list[dict[str, Any]]:
+    """The interval of a score's difference, and of its share of the oracle's."""
+    pair = [one, other]
+    found = []
+    if bounds := difference(own[one], own[other], score):
+        found.append({"score": score, "systems": pair, "interval": bounds})
+    for name, source in RELATIVE.items():
+        if source == score and ORACLE in own:
+            draws = [ratio(own[system], own[ORACLE], score)[1] for system in pair]
+            if bounds := interval(draws[0] - draws[1]):
+                found.append({"score": name, "systems": pair, "interval": bounds})
+    return found
+
+
+def list_notes(
+    table: Mapping[str, Mapping[str, Score]],
+    systems: Sequence[System],
+    estimates: Mapping[str, Mapping[str, Estimate]],
+) -> list[str]:
+    """What a reader must know of the scores, and what the controls say about them."""
+    notes = _warnings(table)
     for system in systems:
         notes += [f"{system.name}: {note}" for note in system.notes]
         if system.control:
             continue
-        own = table[system.name]
-        if _exceeds(own, table.get(ORACLE, {}), "seg/miou"):
+        value, oracle = (_value(table.get(n, {}), "seg/miou") for n in (system.name, ORACLE))
+        if value is not None and oracle is not None and value > oracle:
             notes.append(
                 f"{system.name} has a higher mIoU than the real photos. The segmenter finds its "
                 "pictures easier than reality; this is no sign of realism."
             )
-        scored = MISMATCH in table and _value(own, "seg/pixel_acc") is not None
-        if scored and not _exceeds(own, table[MISMATCH], "seg/pixel_acc", clearly=True):
+        if not all(_beats_mismatch(own, system.name) for own in estimates.values()):
             notes.append(
-                f"{system.name} fits its label maps no better than photos of other scenes do: "
+                f"{system.name} does not fit its label maps better than photos of other scenes do: "
                 "are the pictures paired with the right scenes? Check their names."
             )
     return notes
 
 
+def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:
+    """Each score's warning once."""
+    found = {
+        f"{name}: {score['warning']}"
+        for scores in table.values()
+        for name, score in scores.items()
+        if score.get("warning")
+    }
+    return sorted(found)
+
+
+def _beats_mismatch(own: Mapping[str, Estimate], system: str) -> bool:
+    """Whether a system is more accurate than photos of other scenes, as far as that is known."""
+    if system not in own or MISMATCH not in own or "seg/pixel_acc" not in own[system].values:
+        return True
+    bounds = difference(own[system], own[MISMATCH], "seg/pixel_acc")
+    return bounds is None or bounds[0] > 0
+
+
 def _value(scores: Mapping[str, Score], name: str) -> float | None:
     return scores.get(name, {}).get("value")
-
-
-def _exceeds(
-    own: Mapping[str, Score], other: Mapping[str, Score], name: str, clearly: bool = False
-) -> bool:
-    mine, theirs = _value(own, name), _value(other, name)
-    if mine is None or theirs is None:
-        return False
-    if clearly and "low" in own[name] and "high" in other[name]:
-        return bool(own[name]["low"] > other[name]["high"])
-    return mine > theirs

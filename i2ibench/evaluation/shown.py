@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def write_scene_scores(
             if metrics[name].kind != "additive":
                 continue
             scores = metrics[name].scores(np.stack(store.read()).astype(np.float64))
-            for score in scores.keys() & metrics[name].better.keys():
+            for score in (s for s in metrics[name].better if s in scores):
                 for scene, value in zip(scenes.names, scores[score].tolist(), strict=True):
-                    writer.writerow([scene, system.name, score, value])
+                    writer.writerow([scene, system.name, score, "" if isnan(value) else value])
     write_text(path, buffer.getvalue())

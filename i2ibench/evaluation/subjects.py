@@ -2,22 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.evaluation.pictures import System, given_pictures, is_lossy
+from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import sha256
+from i2ibench.provenance import code_hash, sha256
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
-SELECTED_NOTE = (
-    "its training run scored these very scenes as it went; a checkpoint chosen by that is chosen "
-    "on the test set"
-)
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,8 @@ def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[S
     subjects += [_subject(text, is_folder=True) for text in folders]
     names = [subject.name for subject in subjects]
     for subject in subjects:
+        if not subject.name.strip() or subject.name in CONTROLS:
+            raise UserError(f"{subject.name!r} is no name for {subject.path}; choose another.")
         if names.count(subject.name) > 1:
             raise UserError(
                 f"Two systems are called {subject.name!r}; name them apart, as in "
@@ -59,7 +58,8 @@ def _subject(text: str, is_folder: bool) -> Subject:
     name, given, rest = text.partition("=")
     path = Path(rest if given and not Path(text).exists() else text)
     if is_folder and not path.is_dir():
-        raise UserError(f"The folder of pictures {path} does not exist.")
+        what = "is no folder" if path.exists() else "does not exist"
+        raise UserError(f"{path} {what}: pictures are named by their folder.")
     if not is_folder and not path.is_file():
         raise UserError(f"There is no checkpoint at {path}.")
     if given and path == Path(rest):
@@ -110,6 +110,9 @@ def systems_of(
             "style_seed": bank.seed if bank is not None else None,
             "scenes": scenes.hash,
             "data": scenes.facts,
+            "code": code_hash(
+                "generators", "encoders", "layers", "ops", "styles", "translators", "datasets"
+            ),
         }
         folder = output_dir / "pictures" / slug(name)
         pictures = replace(
@@ -120,6 +123,18 @@ def systems_of(
     return systems, origin
 
 
+def check_subject(subject: Subject, scenes: ScoredScenes, protocol: Protocol) -> None:
+    """Refuse a subject that cannot be scored, before any of them is translated.
+
+    Raises:
+        UserError: pictures are missing or unusable, or the checkpoint's classes are others.
+    """
+    if subject.is_folder:
+        given_pictures(subject.path, scenes, protocol.resize)
+    else:
+        check_classes(open_checkpoint(subject.path), scenes)
+
+
 def check_classes(opened: OpenedCheckpoint, scenes: ScoredScenes) -> None:
     """Refuse a checkpoint whose classes are not the data's.
 
@@ -127,19 +142,28 @@ def check_classes(opened: OpenedCheckpoint, scenes: ScoredScenes) -> None:
         UserError: names both.
     """
     own, data = opened.metainfo, scenes.dataset.metainfo
-    if own["classes"] != data["classes"]:
-        raise UserError(
-            f"{opened.path} was trained on {own['dataset']} with {len(own['classes'])} classes, "
-            f"but the scored scenes are {data['dataset']} with {len(data['classes'])}."
-        )
+    for number, (mine, theirs) in enumerate(zip_longest(own["classes"], data["classes"])):
+        if mine != theirs:
+            raise UserError(
+                f"{opened.path} was trained on {own['dataset']} with {len(own['classes'])} "
+                f"classes, but the scored scenes are {data['dataset']} with "
+                f"{len(data['classes'])}; class {number} is {mine!r} there and {theirs!r} here."
+            )
 
 
 def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str, ...]:
     """Says so if the training run watched the scores of these scenes."""
     watched = opened.config.get("val_dataloader", {}).get("dataset", {})
-    keys = ("type", "split")
-    same = watched and all(watched.get(key) == scenes.facts.get(key) for key in keys)
-    return (SELECTED_NOTE,) if same else ()
+    split = watched.get("split")
+    if not split or (watched.get("type"), split) != (
+        scenes.facts.get("type"),
+        scenes.facts.get("split"),
+    ):
+        return ()
+    return (
+        f"its training run scored {watched['type']}'s split {split!r} as it went: a checkpoint "
+        "chosen by that is chosen on what is scored here",
+    )
 
 
 def _modes(name: str, opened: OpenedCheckpoint) -> dict[str, bool]:
@@ -162,4 +186,5 @@ def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
 def slug(name: str) -> str:
     """A folder name for a system's name."""
     text = "".join(c if c.isalnum() else "-" for c in name)
-    return "-".join(part for part in text.split("-") if part)
+    readable = "-".join(part for part in text.split("-") if part)
+    return f"{readable}-{fingerprint(name)[:6]}"  # "a b" and "a-b" are two systems

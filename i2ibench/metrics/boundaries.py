@@ -43,10 +43,14 @@ def borders(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def boundary_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """`edge/bf1`, 0..1, for sums of rows [..., 4]."""
+    """`edge/bf1`, 0..1, nan only without any border, for sums of rows [..., 4]."""
+    near_real, guessed, near_guess, real = np.moveaxis(sums, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision, recall = sums[..., 0] / sums[..., 1], sums[..., 2] / sums[..., 3]
-        return {"edge/bf1": 2 * precision * recall / (precision + recall)}
+        precision = np.where(guessed > 0, near_real / guessed, 0)
+        recall = np.where(real > 0, near_guess / real, 0)
+        both = precision + recall
+        f1 = np.where(both > 0, 2 * precision * recall / both, 0)
+    return {"edge/bf1": np.where(guessed + real > 0, f1, np.nan)}
 
 
 def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -57,7 +57,7 @@ class SegmentationScores:
             network = SEGMENTERS.build_for(segmenter, facts)
             self.segmenter = network.eval().requires_grad_(False)
             file = getattr(network, "weights_file", None)
-            self.weight_files = [file] if file else []
+            self.weight_files = [file, *getattr(network, "weight_files", [])] if file else []
             if hasattr(network, "weights_file") and not file:
                 self.unavailable = "The segmenter has no weights; name them in the protocol."
         except MissingWeightsError as error:

@@ -12,6 +12,8 @@ from i2ibench.registry import PROTOCOLS
 Config = Mapping[str, Any]
 
 RESIZING = ("bilinear", "bicubic", "nearest")
+GENERAL = ("resize", "samples", "draws", "seed")
+"""Attributes of a protocol that are options of every one."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.resize is not None and self.resize not in RESIZING:
             raise UserError(f"A protocol's resize is None or one of {RESIZING}: {self.resize!r}.")
-        if self.samples < 1 or self.draws < 1:
-            raise UserError("A protocol has at least one sample and one bootstrap draw.")
+        for name, least in (("samples", 1), ("draws", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise UserError(f"A protocol's {name} is an integer from {least} on: {value!r}.")
 
     def facts(self) -> dict[str, Any]:
         """What the scores depend on, in plain JSON."""
@@ -64,15 +68,30 @@ class Protocol:
 def build_protocol(cfg: str | Config) -> Protocol:
     """The protocol of a name, or of a dict with `type` and options.
 
-    Every protocol takes `metrics`: more metrics by name, or other configs for its own.
+    Every protocol takes `metrics` (more metrics by name, or changes to its own), `resize`,
+    `samples`, `draws` and `seed`.
 
     Raises:
         UserError: unknown protocol or option.
     """
     options: dict[str, Any] = {"type": cfg} if isinstance(cfg, str) else dict(cfg)
-    metrics: dict[str, Any] = dict(options.pop("metrics", {}))
+    metrics = options.pop("metrics", {})
+    own = PROTOCOLS.parameters(options["type"]) if isinstance(options.get("type"), str) else []
+    general = {k: options.pop(k) for k in GENERAL if k in options and k not in own}
     protocol: Protocol = PROTOCOLS.build(options)
-    return replace(protocol, metrics={**protocol.metrics, **metrics})
+    if not isinstance(metrics, Mapping):
+        raise UserError(f"A protocol's metrics are a dict by name, not {metrics!r}.")
+    merged = {name: _merged(protocol.metrics.get(name), cfg) for name, cfg in metrics.items()}
+    return replace(protocol, metrics={**protocol.metrics, **merged}, **general)
+
+
+def _merged(own: Config | None, change: Any) -> Config | None:
+    """A metric's config with a change: another metric if that has a type, None to switch it off."""
+    if change is None or (isinstance(change, Mapping) and "type" in change):
+        return change
+    if not isinstance(change, Mapping) or own is None:
+        raise UserError(f"A metric is a dict with a 'type', or None; not {change!r}.")
+    return {**own, **change}
 
 
 def fingerprint(facts: Any) -> str:
@@ -81,5 +100,11 @@ def fingerprint(facts: Any) -> str:
 
 
 def resized(size: tuple[int, int] | None) -> list[dict[str, Any]]:
-    """The transforms that bring scenes to (width, height); none for None."""
+    """The transforms that bring scenes to (width, height); none for None.
+
+    Raises:
+        UserError: the size is none.
+    """
+    if size and not all(isinstance(side, int) and side > 0 for side in size):
+        raise UserError(f"A protocol's width and height are pixels, not {size[0]!r} x {size[1]!r}.")
     return [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []

@@ -31,6 +31,11 @@ TITLES = {
     "inst/iiou": "instance-weighted IoU",
     "fid": "FID",
     "kid": "KID",
+    "fid_legacy": "FID, legacy",
+    "kid_legacy": "KID, legacy",
+    "lpips_alex": "LPIPS (alex)",
+    "lpips_vgg": "LPIPS (vgg)",
+    "div/lpips_alex": "diversity (LPIPS alex)",
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
     "distribution": "FID and KID",
@@ -81,9 +86,17 @@ def list_scores(results: Results) -> list[str]:
 def main_scores(results: Results) -> list[str]:
     """The columns of the main table: those of MAIN, then everything that is no segmentation."""
     known = list_scores(results)
+    if all(
+        _equal(s, "seg/pixel_acc", "seg/pixel_acc_void_err") for s in results["systems"].values()
+    ):
+        known = [name for name in known if name != "seg/pixel_acc_void_err"]  # there is no void
     groups = ("seg/", "edge/", "inst/")
     others = [n for n in known if not n.startswith(groups) and n in results["better"]]
     return [name for name in MAIN if name in known] + others
+
+
+def _equal(scores: Mapping[str, Any], one: str, other: str) -> bool:
+    return bool(scores.get(one, {}).get("value") == scores.get(other, {}).get("value"))
 
 
 def cell(results: Results, system: str, score: str) -> Cell:
@@ -107,13 +120,15 @@ def number(value: float) -> str:
     """Four digits behind the point, or fewer for large values."""
     if float(value).is_integer() and abs(value) >= 1:
         return f"{int(value)}"
+    if 0 < abs(value) < 0.01:
+        return f"{value:.6f}"
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
 
 
 def rank(results: Results, system: str, score: str) -> str:
     """Whether a system has the best value of a score among the systems under test, or is tied.
 
-    "tied": the interval of the paired difference from the best contains zero.
+    "tied": the interval of the paired difference from the best contains zero, or is unknown.
     """
     direction = results["better"].get(score)
     values = {
@@ -123,14 +138,17 @@ def rank(results: Results, system: str, score: str) -> str:
     }
     if direction is None or system not in values or len(values) < 2:
         return ""
+    compared = [found for found in results["differences"] if found["score"] == score]
+    if not compared:  # distances of distributions have no paired intervals: nothing is said
+        return ""
     best = (max if direction == "higher" else min)(values, key=lambda name: values[name])
     if system == best:
         return "best"
-    for found in results["differences"]:
-        if found["score"] == score and set(found["systems"]) == {system, best}:
+    for found in compared:
+        if set(found["systems"]) == {system, best}:
             low, high = found["interval"]
             return "tied" if low <= 0 <= high else ""
-    return ""
+    return "tied"
 
 
 def missing_metrics(results: Results) -> dict[str, str]:
@@ -209,8 +227,9 @@ def _control(results: Results, text: str, pattern: str, system: str | None = Non
 
 
 def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in "%&_#$" else c for c in text)
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c) or (f"\\{c}" if c in "%&_#${}" else c) for c in text)

@@ -49,6 +49,8 @@ class TransformersSegmenter(nn.Module):
         super().__init__()
         library = optional("transformers", "TransformersSegmenter")
         self.weights_file = _file(library, weights)
+        # What the folder says of sizes, means and classes decides the labels as well.
+        self.weight_files = sorted(self.weights_file.parent.glob("*.json")) if weights else []
         self.network = _loaded(library, weights)
         rows = rows_of(self.network.config.num_labels, scored_classes, outputs)
         frame = Frame(width, height, settled(Resizing(antialias=True), resize))

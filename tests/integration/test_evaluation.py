@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,7 @@ from i2ibench.datasets.scenes import read_image
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation import rows as rows_module
-from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE
+from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, _pair
 from i2ibench.experiment import train
 from i2ibench.loaders import build_dataset
 from i2ibench.metrics.evaluator import build_metrics
@@ -127,7 +128,7 @@ def test_shuffled_pictures_are_noticed(trained, photos, tmp_path):
     for index in range(len(names)):
         (photos / f"{index}.tmp").rename(names[(index + 3) % len(names)])
     results = scores(trained, tmp_path / "e", folders=[photos])
-    assert any("theirs fits its label maps no better" in note for note in results["notes"])
+    assert any("theirs does not fit its label maps better" in note for note in results["notes"])
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,7 @@ def test_shuffled_pictures_are_noticed(trained, photos, tmp_path):
         (lambda p: (p / "s1.png").unlink(), "no picture for scene 's1'"),
         (lambda p: save(p / "s1.png", np.zeros((8, 8, 3), np.uint8)), "s1.png is 8x8, but the pro"),
         (lambda p: save(p / "s1.png", np.zeros((32, 64), np.uint16)), "more than 8 bits"),
+        (lambda p: cv2.imwrite(str(p / "s1.png"), np.zeros((32, 64, 3), np.uint16)), "than 8 bit"),
         (lambda p: (p / "s1.png").write_bytes((p / "s1.png").read_bytes()[:99]), "s1.png is brok"),
     ],
 )
@@ -226,6 +228,83 @@ def test_two_subjects_of_one_name_are_refused(trained, photos):
     path = trained / "run" / "epoch_0002.pth"
     with pytest.raises(UserError, match="Two systems are called 'run'"):
         parse_subjects([str(path), str(path)], [])
+
+
+def test_another_filter_is_measured_anew(trained, photos, tmp_path):
+    for path in photos.glob("*.png"):
+        with Image.open(path) as picture:
+            large = picture.resize((96, 48), Image.Resampling.NEAREST)
+        large.save(path)
+    for rule in ("nearest", "bicubic"):
+        again = scores(trained, tmp_path / "e", folders=[photos], resize=rule)
+        fresh = scores(trained, tmp_path / rule, folders=[photos], resize=rule)
+        assert again["systems"] == fresh["systems"]
+
+
+def test_another_class_table_is_measured_anew_and_has_another_hash(tmp_path):
+    root = write_paired_scenes(tmp_path / "paired", count=3)
+    config = write_tiny_config(tmp_path / "tiny.py", root)
+    subjects = parse_subjects([], [f"photos={root / 'val' / 'image'}"])
+
+    def score(output):
+        return evaluate(protocol(), subjects, tmp_path / output, load_config(config))
+
+    before = score("e")
+    table = json.loads((root / "classes.json").read_text())
+    table[2]["scored"] = False
+    (root / "classes.json").write_text(json.dumps(table))
+    after, fresh = score("e"), score("f")
+    assert after["systems"] == fresh["systems"]
+    assert after["protocol"]["sha256"] != before["protocol"]["sha256"]
+
+
+def test_systems_with_names_that_look_alike_keep_their_own_pictures(trained, tmp_path):
+    run = trained / "run"
+    pair = [f"a_b={run}/epoch_0001.pth", f"a-b={run}/epoch_0002.pth"]
+    together = scores(trained, tmp_path / "e", pair)
+    for index, name in enumerate(("a_b", "a-b")):
+        alone = scores(trained, tmp_path / str(index), pair[index : index + 1])
+        row = f"{name}, styles sampled"
+        assert together["systems"][row] == alone["systems"][row]
+
+
+@pytest.mark.parametrize("name", ["", " ", ORACLE])
+def test_a_name_that_is_none_or_a_controls_is_refused(trained, name):
+    with pytest.raises(UserError, match="is no name for"):
+        parse_subjects([f"{name}={trained}/run/epoch_0002.pth"], [])
+
+
+def test_a_picture_belongs_to_one_scene_only():
+    names = ["s1", "s1_2", "a/1", "b/1", "city/x_0"]
+    files = {key: Path(key) for key in ("s1_2", "a/1_fake", "x_0", "city/s1_leftImg8bit")}
+    found = {name: [str(p) for p in paths] for name, paths in _pair(names, files).items()}
+    assert found == {
+        "s1_2": ["s1_2"], "a/1": ["a/1_fake"], "city/x_0": ["x_0"], "s1": ["city/s1_leftImg8bit"],
+    }  # fmt: skip
+
+
+def test_a_score_that_cannot_be_had_is_refused_before_any_work(trained, tmp_path):
+    subjects = parse_subjects([str(trained / "run" / "epoch_0002.pth")], [])
+
+    def ask(name):
+        evaluate(protocol(), subjects, tmp_path, config_of(trained), require=[name])
+
+    with pytest.raises(UserError, match="no metric of the protocol gives it. Did you mean 'seg/m"):
+        ask("seg/miuo")
+    with pytest.raises(UserError, match="--require fid: FID needs"):
+        ask("fid")
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_a_change_to_one_metric_keeps_the_rest_of_it():
+    changed = build_protocol({"type": "cityscapes", "metrics": {"lpips": {"net": "vgg"}}})
+    assert changed.metrics["lpips"] == {"type": "PerceptualDistance", "net": "vgg"}
+    for wrong in (3, {"new": {"net": "vgg"}}, {"lpips": 3}):
+        with pytest.raises(UserError, match="metric"):
+            build_protocol({"type": "cityscapes", "metrics": wrong})
+    assert build_protocol({"type": "toystreet", "resize": "bicubic"}).resize == "bicubic"
+    with pytest.raises(UserError, match="width and height are pixels"):
+        build_protocol({"type": "camvid", "width": "abc"})
 
 
 @pytest.mark.slow

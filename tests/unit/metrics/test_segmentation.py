@@ -138,6 +138,12 @@ def test_boundary_f1_equals_a_search_over_all_pairs_of_border_pixels():
     assert found == pytest.approx(2 * precision * recall / (precision + recall))
 
 
+def test_borders_that_are_all_missed_or_nowhere_near_score_zero_not_nothing():
+    assert boundary_scores(np.array([0.0, 0, 0, 9]))["edge/bf1"] == 0
+    assert boundary_scores(np.array([0.0, 5, 0, 9]))["edge/bf1"] == 0
+    assert np.isnan(boundary_scores(np.zeros(4))["edge/bf1"])
+
+
 def test_borders_of_void_do_not_count():
     truth = np.zeros((8, 8), int)
     truth[:, 4:] = 9

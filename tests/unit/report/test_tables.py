@@ -32,6 +32,7 @@ def results():
         "differences": [
             {"score": "seg/miou", "systems": ["ours", "tied_1"], "interval": [-0.01, 0.03]},
             {"score": "seg/miou", "systems": ["ours", "worse"], "interval": [0.2, 0.4]},
+            {"score": "lpips_alex", "systems": ["ours", "tied_1"], "interval": [0.05, 0.15]},
         ],
         "notes": ["a note"],
     }
