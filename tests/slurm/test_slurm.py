@@ -22,6 +22,8 @@ from tests.slurm.cluster import cluster, missing_programs
 
 ROOT = Path(__file__).parents[2]
 
+EPOCHS = 40
+
 pytestmark = pytest.mark.skipif(
     "I2IBENCH_SLURM" not in os.environ, reason="opt-in: make test-slurm starts a Slurm of its own"
 )
@@ -60,18 +62,18 @@ def test_an_array_of_cells_survives_preemption_and_equals_the_local_run(
 ):
     for name in ("cluster", "here"):
         (tmp_path / f"{name}.py").write_text(GRID.format(root=str(tmp_path / name)))
-    grid = load_grid(tmp_path / "cluster.py", {"train_cfg.max_epochs": 12})
+    grid = load_grid(tmp_path / "cluster.py", {"train_cfg.max_epochs": EPOCHS})
     command = [sys.executable, str(ROOT / "tools" / "grid.py"), "run", str(grid.path), "--executor",
                "slurm", "--executor-options", "gpus=0", "cpus=1", "minutes=60", "at_once=2",
-               "--cfg-options", "train_cfg.max_epochs=12"]  # fmt: skip
+               "--cfg-options", f"train_cfg.max_epochs={EPOCHS}"]  # fmt: skip
     answer = subprocess.run(command, env=slurm, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     wait(grid, lambda found: "running" in found, 120)
-    job = preempt_first(slurm)
+    job = preempt_one(slurm, grid)
     wait(grid, lambda found: found == ["done"] * 4, 600)
     attempts = [read_state(cell.folder, cell.hash).attempts for cell in grid.cells]
     assert max(attempts) >= 2, f"job {job} was not begun again: {attempts}"
-    here = load_grid(tmp_path / "here.py", {"train_cfg.max_epochs": 12})
+    here = load_grid(tmp_path / "here.py", {"train_cfg.max_epochs": EPOCHS})
     DebugExecutor().run(here, here.cells, [], lambda: None)
     for cell, other in zip(grid.cells, here.cells, strict=True):
         mine, theirs = (read_checkpoint(checkpoint_of(c))["state_dict"] for c in (cell, other))
@@ -79,16 +81,13 @@ def test_an_array_of_cells_survives_preemption_and_equals_the_local_run(
     shutil.rmtree(here.root)
 
 
-def preempt_first(environment):
+def preempt_one(environment, grid):
     """Requeue a running job as a pre-emption does, and let it begin again at once."""
-    for _ in range(200):
-        answer = subprocess.run(["squeue", "-h", "-t", "RUNNING", "-o", "%A"], env=environment,
-                                capture_output=True, text=True, check=True)  # fmt: skip
-        if answer.stdout.split():
-            break
+    while not list(grid.root.glob("*/epoch_*.pth")):  # well into the training
         time.sleep(0.2)
+    answer = subprocess.run(["squeue", "-h", "-t", "RUNNING", "-o", "%A"], env=environment,
+                            capture_output=True, text=True, check=True)  # fmt: skip
     job = answer.stdout.split()[0]
-    time.sleep(6)  # well into the training
     subprocess.run(["scontrol", "requeue", job], env=environment, check=True)
     for _ in range(60):
         time.sleep(1)
