@@ -11,7 +11,7 @@ from mmengine.config import Config, ConfigDict
 
 from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
-from i2ibench.hooks.checkpoints import list_checkpoints, stage_folders
+from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs, stage_folders
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
 
@@ -35,22 +35,45 @@ class OpenedCheckpoint:
     translator: PairedTranslator
 
 
-def open_checkpoint(path: Path, device: str = "cpu") -> OpenedCheckpoint:
+def open_checkpoint(path: Path, device: str = "cpu", ema: bool = False) -> OpenedCheckpoint:
     """The translator that a training run saved.
 
+    Args:
+        path: of the checkpoint.
+        device: where the translator goes.
+        ema: take the averaged weights of generator and encoder, with the styles of those.
+
     Raises:
-        UserError: the file is missing, broken, no i2ibench checkpoint, or does not fit its config.
+        UserError: the file is missing, broken, no i2ibench checkpoint, does not fit its config, or
+            has no averaged weights.
     """
     saved = read_checkpoint(path)
+    state = saved["state_dict"]
+    if ema:
+        if "ema_state_dict" not in saved:
+            raise UserError(
+                f"{path} has no averaged weights; its run needed "
+                "hooks=dict(ema=dict(type='ExponentialMovingAverage'))."
+            )
+        state = {**state, **saved["ema_state_dict"]}
     config = ConfigDict(json.loads(saved["config"]))
     model = {key: value for key, value in config.model.items() if key not in TRAINING_ONLY}
     config.model = ConfigDict(model)
     translator = build_translator(config, saved["meta"]["dataset_meta"])
-    kept = {k: v for k, v in saved["state_dict"].items() if k.split(".")[0] not in TRAINING_ONLY}
+    kept = {k: v for k, v in state.items() if k.split(".")[0] not in TRAINING_ONLY}
     load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)
     meta = saved["meta"]
     return OpenedCheckpoint(path, config, meta["dataset_meta"], meta["epoch"], translator)
+
+
+def has_ema(path: Path) -> bool:
+    """Whether a checkpoint has averaged weights too.
+
+    Raises:
+        UserError: see read_checkpoint.
+    """
+    return "ema_state_dict" in read_checkpoint(path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -106,7 +129,7 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
 
 
 def newest_of_run(work_dir: Path) -> Path | None:
-    """The newest checkpoint of a run; of its last stage that has one, if it has stages."""
+    """The newest complete epoch of a run; of its last stage that has one, if it has stages."""
     return _last_in([work_dir, *stage_folders(work_dir)])
 
 
@@ -118,18 +141,20 @@ def latest_checkpoint(work_dir: Path) -> Path:
     """
     found = newest_of_run(work_dir)
     if found is None:
-        raise UserError(f"{work_dir} has no checkpoint; train first, or name a checkpoint file.")
+        raise UserError(
+            f"{work_dir} has no checkpoint of a complete epoch; train first, or name a file."
+        )
     return found
 
 
 def newest_of_config(config: Config) -> Path | None:
-    """The newest checkpoint of the config's own stages, or of its run without stages."""
+    """The newest complete epoch of the config's own stages, or of its run without stages."""
     return _last_in([Path(stage.work_dir) for stage in list_stages(config)])
 
 
 def _last_in(folders: Sequence[Path]) -> Path | None:
-    """The newest checkpoint of the last folder that has one."""
-    found = [path for folder in folders for path in list_checkpoints(folder)]
+    """The newest complete epoch of the last folder that has one."""
+    found = [path for folder in folders for path in list_epochs(folder)]
     return found[-1] if found else None
 
 
@@ -141,7 +166,7 @@ def stage_of(config: Config, checkpoint: Path) -> Config:
 
 
 def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | None:
-    """The newest checkpoint of the config's own work directory, or None.
+    """What the config's own work directory has to go on from, or None.
 
     Raises:
         UserError: it was trained with another config, and that is not accepted.

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -12,6 +13,9 @@ from mmengine.runner import CheckpointLoader
 from i2ibench.errors import UserError
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
+
+SECONDS_TO_READ = 2
+"""How long a failed first process waits, so that the others learn the cause from its store."""
 
 
 def load_checkpoints_safely() -> None:
@@ -46,11 +50,46 @@ def process_group(launcher: str) -> Iterator[None]:
     _export_ranks(launcher)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    store, rank, world_size = next(iter(dist.rendezvous("env://")))
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     try:
-        yield
+        with _failing_together(dist.PrefixStore("failure", store), rank):
+            yield
     finally:
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _failing_together(store: dist.Store, rank: int) -> Iterator[None]:
+    """Tell the other processes why this one fails, and fail for their reason if they did first.
+
+    A process that has left makes the others' communication fail, which says nothing of the cause.
+
+    Raises:
+        UserError: another process failed; its message.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = _cause_elsewhere(store, error) if isinstance(error, RuntimeError) else None
+        if cause is not None:
+            raise UserError(cause) from error
+        with contextlib.suppress(RuntimeError):  # the store may have gone with its process
+            store.set("cause", f"Process {rank} failed: {type(error).__name__}: {error}")
+            if rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+                time.sleep(SECONDS_TO_READ)  # the store goes with this process
+        raise
+
+
+def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
+    """Why another process has left, if that is what made this one's communication fail."""
+    with contextlib.suppress(RuntimeError):
+        if store.check(["cause"]):
+            return store.get("cause").decode()
+    if "by peer" in str(error):  # gloo's "Connection closed by peer"
+        return f"Another process ended without a word, killed or out of memory: {error}"
+    return None
 
 
 def _export_ranks(launcher: str) -> None:

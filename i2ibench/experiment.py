@@ -1,17 +1,15 @@
 """Training runs: the only module that knows mmengine's Runner."""
 
-import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.evaluator import Evaluator
-from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from i2ibench.checkpoints import (
@@ -28,8 +26,12 @@ from i2ibench.configuration import list_stages, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
 from i2ibench.growth import carried_weights, grow
-from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints
+from i2ibench.hooks.checkpoints import INTERRUPTED, Checkpoints, list_checkpoints
+from i2ibench.hooks.failures import machine_failures
 from i2ibench.hooks.log import TrainingLog
+from i2ibench.hooks.preemption import Preemption
+from i2ibench.hooks.randomness import seed_everything
+from i2ibench.hooks.selection import build_hooks
 from i2ibench.lineage import check_order, is_finished
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
@@ -38,12 +40,16 @@ from i2ibench.preflight import check_files, check_scenes
 from i2ibench.progress import say
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.provenance import sha256
-from i2ibench.registry import HOOKS
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.translators.optimizers import build_optimizers, choose_precision
+from i2ibench.translators.paired import PairedTranslator
 
 
 def train(
-    config: Config, fresh: bool = False, resume: bool = False, resume_from: Path | None = None
+    config: Config,
+    fresh: bool = False,
+    resume: bool = False,
+    resume_from: Path | None = None,
+    preemption: Preemption | None = None,
 ) -> Path:
     """Train until the config's last epoch, stage by stage; gives the work directory.
 
@@ -55,10 +61,12 @@ def train(
         fresh: start anew; what the work directory holds is moved aside, not deleted.
         resume: go on even if the config has changed since.
         resume_from: the same, from this checkpoint instead of the newest.
+        preemption: listens to the signals on which the run is to save and end.
 
     Raises:
-        UserError: the config, the data or the work directory cannot be used. Nothing has been
-            trained then.
+        UserError: the config, the data or the work directory cannot be used, and nothing has been
+            trained; or the machine or a loss failed, and the last good checkpoint is intact.
+        Preempted: a signal came; the same call goes on.
     """
     work_dir = Path(config.work_dir)
     stages = list_stages(config)
@@ -75,16 +83,22 @@ def train(
     before: Path | None = None
     for stage in stages:
         checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
-        if checkpoint is None or not is_finished(stage, checkpoint):
-            _run(build_runner(stage, checkpoint, grow_from=before))
+        if checkpoint is None or not _is_complete(stage, checkpoint):
+            _run(build_runner(stage, checkpoint, before, preemption))
         before = newest_of_config(stage)
     return work_dir
+
+
+def _is_complete(config: Config, checkpoint: Path) -> bool:
+    """Whether a stage's last epoch is trained and validated."""
+    return checkpoint.name != INTERRUPTED and is_finished(config, checkpoint)
 
 
 def _run(runner: Runner) -> None:
     """Train, and end the progress display whatever happens."""
     try:
-        runner.train()
+        with machine_failures(runner):
+            runner.train()
     finally:
         for hook in runner.hooks:
             if isinstance(hook, TrainingLog):
@@ -113,7 +127,9 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         check_scenes(datasets, translator, stage)
         train_loop(stage)
         check_mmengines_parts(stage)
-        build_optimizers(translator.networks(), stage.get("optimizers", {}), stage.get("amp"))
+        build_loader(datasets["train"], stage.train_dataloader, training=True)
+        build_loader(datasets["val"], stage.val_dataloader, training=False)
+        _build_optimizers(stage, translator)
         hooks = build_hooks(stage.get("hooks", {}))
         if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
@@ -123,7 +139,10 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
 
 
 def build_runner(
-    config: Config, checkpoint: Path | None = None, grow_from: Path | None = None
+    config: Config,
+    checkpoint: Path | None = None,
+    grow_from: Path | None = None,
+    preemption: Preemption | None = None,
 ) -> Runner:
     """The Runner of a config with every part built and checked.
 
@@ -131,6 +150,7 @@ def build_runner(
         config: of one stage.
         checkpoint: go on from here.
         grow_from: without that, begin with the weights of this stage before.
+        preemption: see `train`.
 
     Raises:
         UserError: see `train`.
@@ -140,12 +160,11 @@ def build_runner(
     seed_everything(seed)
     datasets = _build_datasets(config)
     translator = build_translator(config, datasets["train"].metainfo)
-    prepare_work_dir(Path(config.work_dir))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    translator.to(device)
-    optimizers = build_optimizers(
-        translator.networks(), config.get("optimizers", {}), config.get("amp"), device
-    )
+    if is_main_process():  # two would trip over each other's removal of what a kill has left
+        prepare_work_dir(Path(config.work_dir))
+    barrier()
+    translator.to(device_type())
+    optimizers = _build_optimizers(config, translator)
     if checkpoint is not None:
         load_weights(translator, read_checkpoint(checkpoint)["state_dict"], checkpoint)
     elif grow_from is not None:
@@ -154,6 +173,8 @@ def build_runner(
     for hook in hooks:
         if isinstance(hook, Checkpoints) and grow_from is not None:
             hook.grown_from = sha256(grow_from)
+    if preemption is not None:
+        hooks.append(preemption)
     return Runner(
         model=translator,
         work_dir=config.work_dir,
@@ -186,20 +207,16 @@ def _build_datasets(config: Config) -> dict[str, SceneDataset]:
     }
 
 
-def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
-    """The hooks of a config, those set to None left out.
-
-    Raises:
-        UserError: an unknown hook or option.
-    """
-    return [HOOKS.build(options) for options in cfg.values() if options is not None]
+def device_type() -> str:
+    """Where runs train: "cuda" if there is a GPU, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+def _build_optimizers(config: Config, translator: PairedTranslator) -> OptimWrapperDict:
+    """The config's optimisers, at the precision of its `amp`, which is "auto" if it has none."""
+    networks = translator.networks()
+    precision = choose_precision(config.get("amp", "auto"), device_type())
+    return build_optimizers(networks, config.get("optimizers", {}), precision, device_type())
 
 
 def _validation(dataset: SceneDataset, config: Config) -> dict[str, Any]:
@@ -217,7 +234,7 @@ def _validation(dataset: SceneDataset, config: Config) -> dict[str, Any]:
 
 def _validation_metrics(config: Config, dataset: SceneDataset) -> dict[str, Any]:
     """The metrics of the config's protocol that a training run computes."""
-    if "protocol" not in config:
+    if config.get("protocol") is None:
         return {}
     protocol = build_protocol(config.protocol)
     chosen = {name: cfg for name, cfg in protocol.metrics.items() if name in protocol.validation}

@@ -1,5 +1,6 @@
 """Files written whole: each goes to a temporary name beside its own and is then renamed."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,19 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         with aside.open("rb") as written:
             os.fsync(written.fileno())
         aside.replace(path)
+        _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name outlive a power failure, where folders can be opened (not on Windows)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,18 +1,21 @@
 """Data sets and data loaders of a config."""
 
+import os
+import signal
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.dist import get_rank, get_world_size
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from i2ibench.datasets.sampler import EpochSampler
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DATASETS
 
-OPTIONS = ("dataset", "batch_size", "num_workers")
+OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate")
 
 
 def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> SceneDataset:
@@ -39,21 +42,30 @@ def build_loader(
 ) -> SceneLoader:
     """A loader over this process's share of the data set.
 
-    In training the order is shuffled anew each epoch and a last incomplete batch is dropped.
+    In training the order is shuffled anew each epoch and a last incomplete batch is dropped. With
+    `accumulate=N` each item is a list of N batches, which make one update together: the gradients
+    are those of a batch N times as large, the memory is one batch's.
 
     Raises:
-        UserError: the data set is smaller than a batch.
+        UserError: the data set is smaller than what one update takes, or `accumulate` is given
+            where nothing is updated.
     """
     batch_size, workers = cfg.get("batch_size", 1), cfg.get("num_workers", 0)
+    if not training and "accumulate" in cfg:
+        raise UserError("accumulate is for train_dataloader: nothing is updated in validation.")
+    update_size = batch_size * cfg.get("accumulate", 1)
     sampler = EpochSampler(dataset, training, seed, get_rank(), get_world_size())
-    if training and len(sampler) < batch_size:
+    if training and len(sampler) < update_size:
         raise UserError(
-            f"The training set has {len(sampler)} scenes per process, fewer than batch_size "
-            f"{batch_size}."
+            f"The training set has {len(sampler)} scenes per process, fewer than the "
+            f"{update_size} of one update: batch_size {batch_size}"
+            f"{', accumulate ' + str(cfg['accumulate']) if 'accumulate' in cfg else ''}."
         )
     return SceneLoader(
         dataset,  # type: ignore[arg-type]
-        batch_size=batch_size,
+        batch_size=update_size,
+        collate_fn=BatchList(batch_size) if update_size > batch_size else default_collate,
+        worker_init_fn=outlive_signals,
         sampler=sampler,
         num_workers=workers,
         drop_last=training,
@@ -62,6 +74,41 @@ def build_loader(
         # Otherwise every epoch draws from torch's own generator, and a resumed run differs.
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+class BatchList:
+    """Collates scenes into a list of batches.
+
+    Args:
+        batch_size: scenes in each.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def __call__(self, samples: list[Any]) -> list[Any]:
+        """The batches of the samples in order."""
+        starts = range(0, len(samples), self.batch_size)
+        return [default_collate(samples[i : i + self.batch_size]) for i in starts]
+
+
+def outlive_signals(worker: int) -> None:
+    """Let a worker go on when a scheduler or a terminal signals all processes of a run.
+
+    The process that trains decides when to end, and ends its workers with SIGTERM; only its own
+    counts. macOS cannot tell who sent a signal: there a worker ends with any.
+    """
+    for name in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(name, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def check_loader(cfg: Mapping[str, Any]) -> None:
@@ -78,7 +125,7 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
             )
     if not isinstance(cfg.get("dataset"), Mapping):
         raise UserError(f"A data loader needs a 'dataset' with a type, got {cfg.get('dataset')!r}.")
-    for option, least in (("batch_size", 1), ("num_workers", 0)):
+    for option, least in (("batch_size", 1), ("num_workers", 0), ("accumulate", 1)):
         value = cfg.get(option, least)
         if not isinstance(value, int) or value < least:
             raise UserError(f"{option} is an integer from {least} on, not {value!r}.")

@@ -6,6 +6,7 @@ grid report GRID
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from i2ibench.grids.cell import run_cell
 from i2ibench.grids.grid import Grid, load_grid
 from i2ibench.grids.report import cost_lines, report_grid
 from i2ibench.grids.state import read_state
+from i2ibench.hooks.preemption import EXIT_CODE, Preempted
 from i2ibench.progress import say
 from i2ibench.registry import EXECUTORS
 
@@ -57,7 +59,10 @@ def run(options: argparse.Namespace) -> None:
     elif options.action == "cell":
         if options.cell is None:
             raise UserError("grid cell needs --cell NAME.")
-        run_cell(grid, grid.cell(options.cell))
+        try:
+            run_cell(grid, grid.cell(options.cell))
+        except Preempted:
+            sys.exit(EXIT_CODE)  # it is saved, and the same command goes on
     else:
         _run(grid, options)
 

@@ -1,6 +1,11 @@
-"""Train the system of a config; the same command goes on with a run that was stopped."""
+"""Train the system of a config; the same command goes on with a run that was stopped.
+
+SIGTERM and SIGUSR1 finish the step, save, and exit with code 75 (EX_TEMPFAIL), on which a
+scheduler may run the command again. torchrun itself exits with 1 then.
+"""
 
 import argparse
+import sys
 from pathlib import Path
 
 from mmengine.dist import barrier, is_main_process
@@ -11,6 +16,7 @@ from i2ibench.commands.prepare_data import draw_streets
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
+from i2ibench.hooks.preemption import EXIT_CODE, Preempted, Preemption
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="start anew; an earlier run is moved aside"
     )
-    parser.add_argument("--amp", choices=("bf16", "fp16"), help="train in mixed precision")
+    parser.add_argument(
+        "--amp",
+        choices=("auto", "bf16", "fp16", "none"),
+        help="precision; auto, the default, is bf16 on GPUs that have it and float32 elsewhere",
+    )
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
 
 
@@ -38,13 +48,18 @@ def run(options: argparse.Namespace) -> None:
         raise UserError("--fresh starts anew and --resume goes on: give one of them.")
     config = config_of(options)
     if options.amp:
-        config.amp = options.amp
+        config.amp = None if options.amp == "none" else options.amp
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
-    with process_group(options.launcher):
+    with Preemption() as preemption, process_group(options.launcher):
         if is_main_process():
             draw_streets(config)
         barrier()  # the other processes read what the first has drawn
-        work_dir = train(config, fresh=options.fresh, resume=resume, resume_from=path)
+        try:
+            work_dir = train(config, options.fresh, resume, path, preemption)
+        except Preempted:
+            if is_main_process():
+                print(f"asked to end: saved in {config.work_dir}; the same command goes on")
+            sys.exit(EXIT_CODE)
         if is_main_process():
             print(f"trained: {newest_of_config(config) or work_dir}")

@@ -34,19 +34,33 @@ class EpochSampler(Sampler):
         self.dataset, self.shuffle, self.seed = dataset, shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
+        self._started = (0, 0)
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.world_size)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The keys of this epoch."""
+        """The keys of this epoch that are still to be read."""
         size = len(self.dataset)
         seed = int(np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)[0])
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(size, generator=generator) if self.shuffle else torch.arange(size)
         positions = torch.arange(self.rank, len(self) * self.world_size, self.world_size) % size
-        return iter([(index, self.epoch) for index in order[positions].tolist()])
+        return iter([(index, self.epoch) for index in order[positions].tolist()][self.start :])
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration."""
         self.epoch = epoch
+
+    def start_at(self, epoch: int, scenes: int) -> None:
+        """Leave out the first scenes of one epoch, which all processes together have read before.
+
+        The number of processes may have changed since: the order has not.
+        """
+        self._started = (epoch, scenes)
+
+    @property
+    def start(self) -> int:
+        """How many scenes of its share in this epoch this process leaves out."""
+        epoch, scenes = self._started
+        return scenes // self.world_size if epoch == self.epoch else 0

@@ -180,7 +180,7 @@ def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
 
 def _raw_mode(picture: Image.Image) -> str:
     """How the file holds its pixels: Pillow reads 16-bit RGB as if it had 8."""
-    tiles = getattr(picture, "tile", None)
+    tiles: Any = getattr(picture, "tile", None)
     arguments = tiles[0][3] if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 

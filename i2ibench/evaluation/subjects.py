@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.checkpoints import OpenedCheckpoint, has_ema, open_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
@@ -95,16 +95,33 @@ def systems_of(
         origin = {"folder": str(subject.path), "sha256": content}
         return [System(subject.name, pictures, {"pictures": content}, notes=notes)], origin
     opened = open_checkpoint(subject.path, device)
-    check_classes(opened, scenes)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         scenes = scenes.at_size_of(watched.get("transforms", []))
-    systems = []
     origin = _origin(opened)
-    for name, encoded in _modes(subject.name, opened).items():
+    systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size)
+    if has_ema(subject.path):
+        opened = open_checkpoint(subject.path, device, ema=True)
+        name = f"{subject.name}, EMA"
+        systems += _translated(name, opened, scenes, protocol, output_dir, batch_size)
+    return systems, origin
+
+
+def _translated(
+    subject: str,
+    opened: OpenedCheckpoint,
+    scenes: ScoredScenes,
+    protocol: Protocol,
+    output_dir: Path,
+    batch_size: int,
+) -> list[System]:
+    """The rows of a translator, one for each way of choosing styles, their pictures made."""
+    systems = []
+    for name, encoded in _modes(subject, opened).items():
         bank = opened.translator.style_bank
         facts: dict[str, Any] = {
-            "checkpoint": origin["sha256"],
+            "checkpoint": sha256(opened.path),
+            "name": subject,
             "encode_photo": encoded,
             "samples": protocol.samples,
             "style_seed": bank.seed if bank is not None else None,
@@ -120,7 +137,7 @@ def systems_of(
         )
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
         systems.append(System(name, pictures, facts, informed=encoded, notes=notes))
-    return systems, origin
+    return systems
 
 
 def check_subject(subject: Subject, scenes: ScoredScenes, protocol: Protocol) -> None:

@@ -17,6 +17,7 @@ from i2ibench.experiment import train
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import LOCK, CellState, held, is_held, read_state, write_state
 from i2ibench.hooks.checkpoints import list_checkpoints
+from i2ibench.hooks.preemption import Preemption
 from i2ibench.loaders import build_dataset
 from i2ibench.mmengine_options import train_loop
 from i2ibench.plots import read_scalars
@@ -70,7 +71,8 @@ def _train(grid: Grid, cell: Cell) -> None:
     if len(stages) > 1:
         for stage in stages[: grid.shared_stages]:
             _share(grid, cell, stage)
-    train(cell.config)
+    with Preemption() as preemption:
+        train(cell.config, preemption=preemption)
 
 
 def _share(grid: Grid, cell: Cell, stage: Config) -> None:
@@ -98,7 +100,8 @@ def _train_alone(cell: Cell, stage: Config) -> None:
     names = list(config.stages)
     number = [Path(s.work_dir).name for s in list_stages(config)].index(Path(stage.work_dir).name)
     config.stages = {name: config.stages[name] for name in names[: number + 1]}
-    train(config)
+    with Preemption() as preemption:
+        train(config, preemption=preemption)
 
 
 def _publish(source: Path, target: Path) -> None:

@@ -10,8 +10,10 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
+from i2ibench.hooks.ema import shown_average
 from i2ibench.progress import Progress
 from i2ibench.registry import HOOKS
+from i2ibench.translators.optimizers import skipped
 
 SHOWN = ("seg/pixel_acc", "seg/miou")
 """The validation scores that the terminal shows; the logs have all of them."""
@@ -22,7 +24,8 @@ class TrainingLog(Hook):
     """Mean losses every few iterations, validation scores every time, and a progress display.
 
     Losses stay on the device in between: mmengine's own hooks read every one of them back in
-    every iteration, which makes a GPU wait.
+    every iteration, which makes a GPU wait. The scores of averaged weights are `val_ema/...`; where
+    updates may be left out, `train/<network>.skipped` counts them.
 
     Args:
         interval: iterations that are averaged into one record.
@@ -35,7 +38,8 @@ class TrainingLog(Hook):
             raise UserError(f"TrainingLog averages at least 1 iteration, not {interval}.")
         self.interval = interval
         self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._count = 0  # steps in the sums
+        self._new = 0  # those of them that this process has timed
         self._since = time.perf_counter()
         self._progress: Progress | None = None
 
@@ -54,6 +58,7 @@ class TrainingLog(Hook):
         for name, value in (outputs or {}).items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._count += 1
+        self._new += 1
         status = ""
         if (runner.iter + 1) % self.interval == 0:
             status = self._record(runner)
@@ -64,11 +69,25 @@ class TrainingLog(Hook):
         """Record and show the validation scores."""
         if not metrics:
             return
-        runner.visualizer.add_scalars({f"val/{k}": v for k, v in metrics.items()}, step=runner.iter)
+        average = shown_average(runner)
+        place = "_".join(filter(None, ["val", average]))
+        runner.visualizer.add_scalars(
+            {f"{place}/{k}": v for k, v in metrics.items()}, step=runner.iter
+        )
         shown = {name: metrics[name] for name in SHOWN if name in metrics} or metrics
         if self._progress is not None:
-            self._progress.note(f"epoch {runner.epoch}/{runner.max_epochs}  {_listing(shown)}")
+            epoch = f"epoch {runner.epoch}/{runner.max_epochs}{average and ', average'}"
+            self._progress.note(f"{epoch}  {_listing(shown)}")
         self._since = time.perf_counter()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Add the losses since the last record."""
+        checkpoint["log"] = {"sums": dict(self._sums), "count": self._count}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Go on with the saved losses, so that the next record is the uninterrupted run's."""
+        log = checkpoint.get("log", {"sums": {}, "count": 0})
+        self._sums, self._count = dict(log["sums"]), log["count"]
 
     def after_train(self, runner: Runner) -> None:
         """End the display."""
@@ -85,12 +104,13 @@ class TrainingLog(Hook):
         means = (torch.stack([self._sums[n].float() for n in names]) / self._count).tolist()
         losses = dict(zip(names, means, strict=True))
         now = time.perf_counter()
-        step_seconds = (now - self._since) / self._count
+        step_seconds = (now - self._since) / max(self._new, 1)
         rates = {name: values[0] for name, values in runner.optim_wrapper.get_lr().items()}
         scalars = {f"train/{k}": v for k, v in losses.items()}
         scalars |= {f"train/{k}": v for k, v in rates.items()} | {"train/step_s": step_seconds}
+        scalars |= {f"train/{k}.skipped": v for k, v in skipped(runner.optim_wrapper).items()}
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
-        self._sums, self._count, self._since = {}, 0, now
+        self._sums, self._count, self._new, self._since = {}, 0, 0, now
         return f"epoch {runner.epoch + 1}  {_listing(losses)}"
 
 

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from numpy.typing import NDArray
 
 from i2ibench.files import write_picture
+from i2ibench.hooks.ema import shown_average
 from i2ibench.ops.images import colour_labels
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction
@@ -19,6 +20,8 @@ from i2ibench.structures import Prediction
 @HOOKS.register_module()
 class ValidationPictures(Hook):
     """A panel, one row per scene (input, generated, photo), to `pictures/` and TensorBoard.
+
+    The panels of averaged weights are `ema_epoch_N.png`.
 
     Args:
         num_scenes: the first scenes of the validation set.
@@ -44,8 +47,11 @@ class ValidationPictures(Hook):
         if not (self._kept and is_main_process()):
             return
         panel = draw_panel(self._kept, runner.val_dataloader.dataset.metainfo["palette"])
-        write_picture(Path(runner.work_dir) / "pictures" / f"epoch_{runner.epoch:04d}.png", panel)
-        runner.visualizer.add_image("validation", panel, step=runner.iter)
+        average = shown_average(runner)
+        name = "_".join(filter(None, [average, f"epoch_{runner.epoch:04d}.png"]))
+        write_picture(Path(runner.work_dir) / "pictures" / name, panel)
+        title = "_".join(filter(None, ["validation", average]))
+        runner.visualizer.add_image(title, panel, step=runner.iter)
 
 
 def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArray[np.uint8]:

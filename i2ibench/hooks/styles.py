@@ -5,9 +5,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Subset
 
+from i2ibench.hooks.ema import averages
 from i2ibench.registry import HOOKS
 from i2ibench.styles.bank import Rows, instance_rows, merge_rows
 from i2ibench.translators.paired import PairedTranslator
+from i2ibench.translators.updates import batches_of
 
 
 @HOOKS.register_module()
@@ -27,12 +29,21 @@ class FitStyleBank(Hook):
         self.interval, self.max_scenes, self.min_area = interval, max_scenes, min_area
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Fit the bank of the Runner's translator; all processes compute the same."""
+        """Fit the bank of the Runner's translator, and of its averaged weights if it has them.
+
+        All processes compute the same.
+        """
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         if due and runner.model.style_bank is not None:
-            loader = runner.train_dataloader
-            rows = collect_rows(runner.model, loader, self.max_scenes, self.min_area)
-            runner.model.style_bank.fit(rows)
+            self._fit(runner)
+            for average in averages(runner):
+                with average.averaged(runner.model):
+                    self._fit(runner)
+
+    def _fit(self, runner: Runner) -> None:
+        loader = runner.train_dataloader
+        rows = collect_rows(runner.model, loader, self.max_scenes, self.min_area)
+        runner.model.style_bank.fit(rows)
 
 
 @torch.inference_mode()
@@ -46,10 +57,11 @@ def collect_rows(
         Subset(loader.dataset, range(0, size, step)),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
+        worker_init_fn=loader.worker_init_fn,
         collate_fn=loader.collate_fn,
     )
     parts = []
-    for data in scenes:
+    for data in (batch for group in scenes for batch in batches_of(group)):
         batch = translator.data_preprocessor(data)
         maps = zip(translator.encode(batch), batch["label"], batch["instance"], strict=True)
         parts += [instance_rows(*one, min_area=min_area) for one in maps]

@@ -13,7 +13,7 @@ def published_rows(data: str | None = None) -> list[dict[str, Any]]:
     Each row has FIELDS: `score` is this project's name for the quantity, `checked` says how the
     number was seen ("document": in the source itself).
     """
-    text = (files("i2ibench.report") / "data" / "published.json").read_text(encoding="utf-8")
+    text = (files("i2ibench.report") / "published.json").read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = json.loads(text)
     for row in rows:
         assert set(row) == set(FIELDS), f"a published number has {FIELDS}: {row}"

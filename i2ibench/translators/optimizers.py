@@ -1,6 +1,6 @@
 """Optimisers: one per network, each stepping its own parameters only."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -24,6 +24,9 @@ class NetworkOptimizer(OptimWrapper):
     `dormant` holds the state of parameters, by name, that an earlier stage trained and this one
     does not, for a later stage that does.
 
+    With `skips` set, an update whose gradient is not finite is left out and counted in `skipped`;
+    `longest_skipped` is the longest row of them.
+
     Args:
         optimizer: holds the parameters.
         names: of the parameters, in the optimizer's order.
@@ -45,24 +48,64 @@ class NetworkOptimizer(OptimWrapper):
         self.device_type = device_type
         scaled = self.dtype == torch.float16 and device_type == "cuda"
         self.scaler = torch.amp.GradScaler(device_type, enabled=scaled)
+        self.skips = False
+        self.skipped: Tensor | int = 0
+        self.in_a_row: Tensor | int = 0
+        self.longest_skipped: Tensor | int = 0
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context in which the networks run at the chosen precision."""
         enabled = self.dtype is not None
         return torch.autocast(self.device_type, dtype=self.dtype, enabled=enabled)
 
-    def update(self, loss: Tensor, retain_graph: bool = False) -> None:
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained."""
+        return [p for g in self.param_groups for p in g["params"] if p.requires_grad]
+
+    def update(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`, averaged over all processes."""
-        parameters = [p for g in self.param_groups for p in g["params"] if p.requires_grad]
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward(inputs=parameters, retain_graph=retain_graph)
-        average_gradients(parameters)
-        self.step()
+        self.zero_grad()
+        self.add_gradient(loss)
+        self.apply()
+
+    def add_gradient(self, loss: Tensor, retain_graph: bool = False) -> None:
+        """Add the gradient of `loss` to what `apply` will use."""
+        self.scaler.scale(loss).backward(inputs=self.parameters, retain_graph=retain_graph)
+
+    def apply(self) -> None:
+        """One step down the added gradients, averaged over all processes."""
+        average_gradients(self.parameters)
+        if self.skips and not self.scaler.is_enabled():  # the scaler leaves them out itself
+            self._step_if_finite()
+        else:
+            self.step()
 
     def step(self, **kwargs: Any) -> None:
         """Apply the gradients; mmengine's schedulers count the calls of this method."""
         self.scaler.step(self.optimizer, **kwargs)
         self.scaler.update()
+
+    def _step_if_finite(self) -> None:
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        bad = ~torch.stack([g.isfinite().all() for g in gradients]).all()
+        self._count(bad)
+        if self.optimizer.defaults.get("fused"):  # decides on the device, as for a GradScaler
+            self.optimizer.grad_scale, self.optimizer.found_inf = None, bad.float()
+            self.step()
+            del self.optimizer.grad_scale, self.optimizer.found_inf
+        elif not bad.item():
+            self.step()
+
+    def _count(self, bad: Tensor) -> None:
+        """Count an update that is left out if `bad`, without asking for its value."""
+        self.skipped, self.in_a_row, self.longest_skipped = (
+            torch.as_tensor(count, device=bad.device)
+            for count in (self.skipped, self.in_a_row, self.longest_skipped)
+        )
+        self.skipped = self.skipped + bad
+        self.in_a_row = (self.in_a_row + 1) * bad
+        self.longest_skipped = torch.maximum(self.longest_skipped, self.in_a_row)
 
     def state_dict(self) -> dict[str, Any]:
         """The optimiser's state and the scaler's."""
@@ -72,6 +115,7 @@ class NetworkOptimizer(OptimWrapper):
             "names": self.names,
             "dormant": self.dormant,
             "kind": self.kind(),
+            "skipped": [int(n) for n in (self.skipped, self.in_a_row, self.longest_skipped)],
         }
 
     def kind(self) -> str:
@@ -85,20 +129,36 @@ class NetworkOptimizer(OptimWrapper):
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.scaler.load_state_dict(state_dict["scaler"])
         self.dormant = state_dict["dormant"]
+        self._global_step = 0  # mmengine's schedules warn if no step has been before their own
+        counts = state_dict.get("skipped", [0, 0, 0])
+        self.skipped, self.in_a_row, self.longest_skipped = counts
 
 
-def autocast(optimizers: OptimWrapperDict) -> AbstractContextManager[Any]:
-    """The context in which all networks run."""
-    return next(iter(optimizers.values())).autocast()
+def skipped(optimizers: OptimWrapperDict) -> dict[str, int]:
+    """The number of updates left out, by the name of the network; nothing where none may be."""
+    return {name: int(optimizer.skipped) for name, optimizer in optimizers.items()
+            if optimizer.skips}  # fmt: skip
 
 
-def update(
-    optimizers: OptimWrapperDict, name: str, losses: Iterable[Tensor], retain_graph: bool = False
-) -> None:
-    """One step of the optimiser `name` down the sum of the losses; none if it is frozen."""
-    terms = list(losses)
-    if terms and name in optimizers:
-        optimizers[name].update(torch.stack(terms).sum(), retain_graph)
+def choose_precision(amp: str | None, device_type: str) -> str | None:
+    """The precision that the config's `amp` means on a device: None for float32, bf16 or fp16.
+
+    "auto" is bf16 on CUDA devices that compute in it, and float32 elsewhere.
+
+    Raises:
+        UserError: an unknown precision, or one that the device cannot train in.
+    """
+    if amp == "auto":
+        bf16 = device_type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16" if bf16 else None
+    if amp is not None and amp not in PRECISIONS:
+        raise UserError(f"amp is one of auto, {', '.join(PRECISIONS)} or None, not {amp!r}.")
+    if amp == "fp16" and device_type != "cuda":
+        raise UserError(
+            f"amp='fp16' needs a GPU: on the {device_type} gradients would be rounded to zero "
+            "without a loss scaler. Take 'bf16', or 'auto', which is float32 here."
+        )
+    return amp
 
 
 def build_optimizers(
@@ -113,7 +173,7 @@ def build_optimizers(
         networks: for each its trained parameters by name.
         cfg: for each name a dict with the `type` of a torch optimiser and its options; entries
             for networks that the model does not have are left out.
-        precision: see NetworkOptimizer.
+        precision: see choose_precision.
         device_type: see NetworkOptimizer.
 
     Raises:
@@ -121,8 +181,7 @@ def build_optimizers(
     """
     if not networks:
         raise UserError("Nothing is trained: every network is frozen.")
-    if precision is not None and precision not in PRECISIONS:
-        raise UserError(f"amp is one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    precision = choose_precision(precision, device_type)
     wrappers = {}
     for name in cfg:
         if name not in ("generator", "discriminator"):

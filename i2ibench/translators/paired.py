@@ -8,6 +8,7 @@ import torch
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from i2ibench.errors import UserError
 from i2ibench.ops.images import pad_to_multiple, to_uint8
@@ -16,7 +17,12 @@ from i2ibench.structures import Batch, Prediction, Scales, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.generation import one_by_one, require_finite
 from i2ibench.translators.objectives import build_adversarial, build_losses
-from i2ibench.translators.optimizers import autocast, freeze, update
+from i2ibench.translators.optimizers import freeze
+from i2ibench.translators.updates import (
+    batches_of,
+    both_from_one_pass,
+    discriminator_then_generator,
+)
 
 Config = Mapping[str, Any]
 
@@ -104,47 +110,34 @@ class PairedTranslator(BaseModel):
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.
 
+        Args:
+            data: collated samples; or a list of such, whose mean gradient makes one update.
+            optim_wrapper: an optimiser for each network.
+
         Returns:
-            every loss unweighted, detached, by name; "D/..." are the discriminator's.
+            every loss unweighted, detached, by name, averaged over the list; "D/..." are the
+            discriminator's.
         """
-        batch = self.data_preprocessor(data, training=True)
-        take_step = self._both_from_one_pass
+        take_step = both_from_one_pass
         if self.discriminator_first:
-            take_step = self._discriminator_then_generator
-        logs = take_step(batch, optim_wrapper)
-        return {name: value.detach() for name, value in logs.items()}
+            take_step = discriminator_then_generator
+        return take_step(self, batches_of(data), optim_wrapper)
 
-    def _both_from_one_pass(self, batch: Batch, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
-        """G, then D, by the losses of the weights before the step, as pix2pixHD's code does."""
-        with autocast(optimizers):
-            step = self.forward_step(batch)
-            total, logs = self.generator_loss(step)
-            judged = self.discriminator_loss(step)
-        update(optimizers, "generator", [total], retain_graph=bool(judged))
-        update(optimizers, "discriminator", judged.values())
-        return logs | judged
+    def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
+        """One pass of every network over a training batch.
 
-    def _discriminator_then_generator(
-        self, batch: Batch, optimizers: OptimWrapperDict
-    ) -> dict[str, Tensor]:
-        """D by the current fake, then G by what the new D says of the same fake (pix2pix)."""
-        with autocast(optimizers):
-            step = self.forward_step(batch)
-            judged = self.discriminator_loss(step)
-        update(optimizers, "discriminator", judged.values(), retain_graph=True)
-        with autocast(optimizers):
-            step = self.judge(step.condition, step.fake, step.real)
-            total, logs = self.generator_loss(step)
-        update(optimizers, "generator", [total])
-        return logs | judged
-
-    def forward_step(self, batch: Batch) -> Step:
-        """One pass of every network over a training batch."""
+        Without `keep_activations` the generator runs again, on the same random numbers, when its
+        gradient is taken; running statistics of its batch norms then see the batch twice.
+        """
         condition, real = batch["condition"], batch["real"]
         features = None
         if self.encoder is not None:
             features = self.encoder(real, batch["instance"])
-        return self.judge(condition, self.forward(condition, features), real)
+        if keep_activations:
+            fake = self.forward(condition, features)
+        else:
+            fake = checkpoint(self.forward, condition, features, use_reentrant=False)
+        return self.judge(condition, fake, real)
 
     def judge(self, condition: Tensor, fake: Tensor, real: Tensor) -> Step:
         """The step's tensors with the discriminator's answers, if there is one."""

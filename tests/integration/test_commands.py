@@ -72,7 +72,9 @@ def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
     assert {"commit", "origins", "versions", "protocol", "differences"} <= set(results)
     assert len(results["weights"]["segmentation: segmenter.pth"]) == 64
     page = report.read_text()
-    assert "FID and KID: not computed." in page and page.count("<img") >= 6 * 4
+    assert (
+        "FID and KID, FID and KID of objects: not computed." in page and page.count("<img") >= 6 * 4
+    )
     assert "http" not in page.split("<style>")[1].split("</style>")[0]
     for suffix in ("csv", "md", "tex"):
         assert "tiny, styles sampled" in (report.parent / f"results.{suffix}").read_text()

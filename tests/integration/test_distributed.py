@@ -1,6 +1,7 @@
 """Two gloo processes on the CPU."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,20 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
-def train(tiny_config, work_dir, processes, *options):
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    script = [str(ROOT / "tools" / "train.py"), str(tiny_config), "--work-dir", str(work_dir)]
-    arguments = ["--launcher", "pytorch", "--cfg-options", "train_cfg.max_epochs=1", *options]
-    answer = subprocess.run(
-        [sys.executable, *launch, *script, *arguments],
-        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+def launch(config, work_dir, processes, *options, script=ROOT / "tools" / "train.py"):
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    arguments = [str(script), str(config), "--work-dir", str(work_dir), "--launcher", "pytorch"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *torchrun, *arguments, "--cfg-options", *options],
+        capture_output=True, text=True, env=environment, check=False, timeout=120,
     )  # fmt: skip
+
+
+def train(tiny_config, work_dir, processes, *options, epochs=1):
+    answer = launch(tiny_config, work_dir, processes, f"train_cfg.max_epochs={epochs}", *options)
     assert answer.returncode == 0, answer.stderr
-    return torch.load(work_dir / "epoch_0001.pth", weights_only=True)
+    return torch.load(work_dir / f"epoch_{epochs:04d}.pth", weights_only=True)
 
 
 def test_two_processes_equal_one_with_twice_the_batch(tiny_config, tmp_path):
@@ -36,3 +41,65 @@ def test_two_processes_equal_one_with_twice_the_batch(tiny_config, tmp_path):
     for name, value in one["state_dict"].items():
         if "style_bank" not in name:
             torch.testing.assert_close(two["state_dict"][name], value, atol=1e-5, rtol=1e-4)
+
+
+SCRIPT = """
+import os, signal
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from i2ibench.cli import main
+from i2ibench.registry import HOOKS
+
+@HOOKS.register_module()
+class InProcessOne(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if get_rank() == 1 and runner.iter + 1 == 2:
+            {action}
+
+main("train")
+"""
+SHORT = ["protocol=None", "hooks.pictures=None", "train_dataloader.batch_size=1"]
+INTERFERING = ["hooks.other.type=InProcessOne", *SHORT]
+
+
+def script(tmp_path, action):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.format(action=action))
+    return path
+
+
+def test_an_error_in_one_process_ends_all_of_them_with_its_message(tiny_config, tmp_path):
+    failing = script(tmp_path, "raise KeyError('of process one')")
+    answer = launch(tiny_config, tmp_path / "run", 2, *INTERFERING, script=failing)
+    assert answer.returncode == 1
+    assert "KeyError: 'of process one'" in answer.stderr
+    assert "error: Process 1 failed: KeyError: 'of process one'" in answer.stderr
+
+
+def test_a_process_that_is_killed_ends_the_others(tiny_config, tmp_path):
+    killing = script(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
+    answer = launch(tiny_config, tmp_path / "run", 2, *INTERFERING, script=killing)
+    assert answer.returncode == 1
+    assert "error: Another process ended without a word" in answer.stderr
+
+
+def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config, tmp_path):
+    """Epochs of 3 steps, stopped after the second; every process has random numbers of its own."""
+    whole = train(tiny_config, tmp_path / "whole", 2, *INTERFERING[1:])
+    asking = script(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)")
+    parts = tmp_path / "parts"
+    options = ["train_cfg.max_epochs=1", *SHORT]
+    answer = launch(tiny_config, parts, 2, *options, "hooks.other.type=InProcessOne", script=asking)
+    assert answer.returncode == 1 and answer.stderr.count("exitcode  : 75") == 2, answer.stderr
+    saved = torch.load(parts / "interrupted.pth", weights_only=True)
+    assert (saved["meta"]["iter"], saved["meta"]["scenes"]) == (2, 4)
+    assert len(saved["other_random_states"]) == 1
+    shutil.copytree(parts, tmp_path / "alone")
+    resumed = launch(tiny_config, parts, 2, *options, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    end = torch.load(parts / "epoch_0001.pth", weights_only=True)
+    assert all(torch.equal(end["state_dict"][k], v) for k, v in whole["state_dict"].items())
+    alone = launch(tiny_config, tmp_path / "alone", 1, *options, "--resume")
+    assert alone.returncode == 0, alone.stderr
+    meta = torch.load(tmp_path / "alone" / "epoch_0001.pth", weights_only=True)["meta"]
+    assert meta["iter"] == 2 + 2  # six scenes, four of them seen

@@ -1,0 +1,65 @@
+"""Random states: where the random numbers of every process are, to go on from there."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from mmengine.dist import get_rank, get_world_size
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def random_state() -> dict[str, Any]:
+    """Where this process's generators are, as tensors and plain values.
+
+    `weights_only=True` admits both.
+    """
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    assert isinstance(keys, np.ndarray)
+    state: dict[str, Any] = {
+        "torch": torch.get_rng_state(),
+        "python": [version, list(words), gauss],
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Set this process's generators to what `random_state` gave."""
+    torch.set_rng_state(state["torch"].cpu())
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    name, keys, position, has_gauss, cached = state["numpy"]
+    words = keys.cpu().numpy().astype(np.uint32)
+    np.random.set_state((name, words, position, has_gauss, cached))
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def gather_random_states() -> list[dict[str, Any]]:
+    """The states of all processes by rank; every process has to call this."""
+    states: list[Any] = [None] * get_world_size()
+    if len(states) == 1:
+        return [random_state()]
+    dist.all_gather_object(states, random_state())
+    return states
+
+
+def restore_own(checkpoint: dict[str, Any]) -> None:
+    """Set this process's generators to their state in a checkpoint.
+
+    A process that the checkpoint does not know, because there were fewer, keeps its seed's.
+    """
+    states = [checkpoint["random_state"], *checkpoint.get("other_random_states", [])]
+    if get_rank() < len(states):
+        restore_random_state(states[get_rank()])

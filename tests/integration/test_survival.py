@@ -1,0 +1,249 @@
+"""Runs that are asked to end, are killed, or meet a failing machine."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from i2ibench.checkpoints import has_ema, open_checkpoint, read_checkpoint
+from i2ibench.configuration import load_config
+from i2ibench.errors import UserError
+from i2ibench.experiment import train
+from i2ibench.hooks import Preempted, Preemption
+from i2ibench.plots import read_scalars
+
+ROOT = Path(__file__).parents[2]
+SHORT = {"protocol": None, "hooks.pictures": None}
+"""Without what only takes time."""
+
+
+class AskedAt(Preemption):
+    """Hears a signal in one step, or in the validation after one."""
+
+    def __init__(self, step, in_validation=False):
+        super().__init__()
+        self.step, self.in_validation = step, in_validation
+
+    def after_train_iter(self, runner, *arguments, **keywords):
+        if not self.in_validation and runner.iter + 1 == self.step:
+            self.asked = True
+        super().after_train_iter(runner, *arguments, **keywords)
+
+    def after_val_iter(self, runner, *arguments, **keywords):
+        if self.in_validation and runner.iter == self.step:
+            self.asked = True
+        super().after_val_iter(runner, *arguments, **keywords)
+
+
+def run(config, work_dir, preemption=None, **overrides):
+    overrides = {key.replace("__", "."): value for key, value in overrides.items()}
+    return train(load_config(config, overrides, work_dir), preemption=preemption)
+
+
+def assert_same_end(one, two, name="epoch_0002.pth"):
+    """Weights, optimisers, schedules and random numbers of two checkpoints are equal bit by bit."""
+    first, second = read_checkpoint(one / name), read_checkpoint(two / name)
+    for key in ("meta", "config"):
+        first.pop(key), second.pop(key)
+    assert list(differences(first, second)) == []
+
+
+def differences(one, two, place=""):
+    if isinstance(one, dict):
+        assert one.keys() == two.keys(), place
+        for key in one:
+            yield from differences(one[key], two[key], f"{place}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(two), place
+        for i, pair in enumerate(zip(one, two, strict=True)):
+            yield from differences(*pair, f"{place}/{i}")
+    elif isinstance(one, torch.Tensor):
+        if not torch.equal(one, two):
+            yield place
+    elif one != two:
+        yield place
+
+
+def logged(work_dir):
+    """What the logs hold apart from times."""
+    return {k: v for k, v in read_scalars(work_dir).items() if k != "train/step_s"}
+
+
+@pytest.fixture
+def ema_config(tiny_config):
+    text = 'hooks["ema"] = dict(type="ExponentialMovingAverage", decay=0.9)\n'
+    tiny_config.write_text(tiny_config.read_text() + text)
+    return tiny_config
+
+
+@pytest.fixture
+def whole(ema_config, tmp_path):
+    return run(ema_config, tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("step", "in_validation"), [(1, False), (3, False), (5, False), (3, True), (6, True)]
+)
+def test_a_run_that_was_asked_to_end_goes_on_as_if_it_had_not(
+    ema_config, whole, tmp_path, step, in_validation
+):
+    """Epochs of 3 steps and records every 2: in the middle of both, at ends, in validations."""
+    parts = tmp_path / "parts"
+    with pytest.raises(Preempted):
+        run(ema_config, parts, AskedAt(step, in_validation))
+    assert (parts / "interrupted.pth").is_file()
+    assert read_checkpoint(parts / "interrupted.pth")["meta"]["iter"] == step
+    run(ema_config, parts)
+    assert not (parts / "interrupted.pth").exists()
+    assert_same_end(whole, parts)
+    assert logged(whole) == logged(parts)
+    assert [step for step, _ in logged(parts)["train/D/real"]] == [2, 4, 6]
+    assert [step for step, _ in logged(parts)["val_ema/seg/miou"]] == [3, 6]
+
+
+def test_a_run_may_be_asked_to_end_in_every_step(tiny_config, tmp_path):
+    whole = run(tiny_config, tmp_path / "whole", **SHORT)
+    for step in range(1, 6):
+        with pytest.raises(Preempted):
+            run(tiny_config, tmp_path / "parts", AskedAt(step), **SHORT)
+    run(tiny_config, tmp_path / "parts", **SHORT)
+    assert_same_end(whole, tmp_path / "parts")
+
+
+def test_long_epochs_are_saved_every_few_steps(tiny_config, tmp_path):
+    every = {"hooks__checkpoints__every_steps": 2, **SHORT}
+    whole = run(tiny_config, tmp_path / "whole", **every)
+
+    class Killed(AskedAt):
+        def after_train_iter(self, runner, *arguments, **keywords):
+            if runner.iter + 1 == self.step:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_config, tmp_path / "parts", Killed(5), **every)
+    meta = read_checkpoint(tmp_path / "parts" / "interrupted.pth")["meta"]
+    assert (meta["epoch"], meta["iter"], meta["scenes"]) == (1, 4, 2)
+    run(tiny_config, tmp_path / "parts", **every)
+    assert_same_end(whole, tmp_path / "parts")
+
+
+def test_saving_every_no_steps_is_refused(tiny_config, tmp_path):
+    with pytest.raises(UserError, match="not every 0"):
+        run(tiny_config, tmp_path / "run", hooks__checkpoints__every_steps=0)
+
+
+def test_averaged_weights_open_as_a_translator_of_their_own(whole):
+    path = whole / "epoch_0002.pth"
+    raw, averaged = open_checkpoint(path), open_checkpoint(path, ema=True)
+    name = "generator.head.1.weight"
+    one, two = raw.translator.state_dict()[name], averaged.translator.state_dict()[name]
+    assert has_ema(path) and not torch.equal(one, two)
+    assert averaged.translator.style_bank.counts.sum() > 0
+    assert (whole / "pictures" / "ema_epoch_0002.png").is_file()
+    centres = (t.translator.style_bank.centres for t in (raw, averaged))
+    assert not torch.equal(*centres)
+
+
+def test_a_checkpoint_without_averages_says_so(tiny_config, tmp_path):
+    path = run(tiny_config, tmp_path / "run", **SHORT) / "epoch_0002.pth"
+    assert not has_ema(path)
+    with pytest.raises(UserError, match="no averaged weights"):
+        open_checkpoint(path, ema=True)
+
+
+COMMAND = [sys.executable, str(ROOT / "tools" / "train.py")]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def start(config, work_dir, *options):
+    """The command in a process group of its own, as a scheduler starts it."""
+    arguments = [str(config), "--work-dir", str(work_dir), "--cfg-options", *options]
+    return subprocess.Popen(
+        [*COMMAND, *arguments], env=ENVIRONMENT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def await_file(folder, pattern, process):
+    """Wait until the command has written such a file."""
+    while not list(folder.glob(pattern)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_the_command_exits_with_75_on_sigterm_however_often_it_comes(tiny_config, tmp_path):
+    """The whole process group hears it, loader workers too, as under Slurm."""
+    options = ["train_cfg.max_epochs=1000", "protocol=None", "train_dataloader.num_workers=1"]
+    process = start(tiny_config, tmp_path / "run", *options)
+    await_file(tmp_path / "run", "epoch_*.pth", process)
+    for _ in range(3):
+        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGUSR1)
+        time.sleep(0.01)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 75, error
+    assert "the same command goes on" in out and "Traceback" not in error
+    read_checkpoint(tmp_path / "run" / "interrupted.pth")
+    assert not list((tmp_path / "run").glob(".*.tmp"))
+
+
+KILLS = int(os.environ.get("I2IBENCH_KILLS", "6"))
+"""How often the run below is killed in all; twenty take half a minute."""
+
+
+def in_child(config, work_dir, options):
+    """The run in a forked process, which has imported everything already."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setsid()
+            sys.stderr = sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+            run(config, work_dir, **options)
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def kill(child, work_dir, moment, in_write):
+    """Kill a child at a moment, or in the next write after that; whether it was alive."""
+    time.sleep(moment)
+    limit = time.monotonic() + 5
+    while in_write and not list(work_dir.glob(".*.tmp")) and time.monotonic() < limit:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ema_config, tmp_path):
+    options = {"train_cfg__max_epochs": 8, "hooks__checkpoints__every_steps": 2}
+    whole = run(ema_config, tmp_path / "whole", **options)
+    chance = random.Random(0)
+    killed = in_writes = runs = 0
+    while killed < KILLS:
+        runs += 1
+        work_dir = tmp_path / f"killed_{runs}"
+        while not (work_dir / "epoch_0008.pth").exists():
+            child = in_child(ema_config, work_dir, options)
+            if killed < KILLS:
+                moment, in_write = chance.uniform(0.1, 1.2), killed % 2 == 1
+                killed += kill(child, work_dir, moment, in_write)
+                in_writes += bool(list(work_dir.glob(".*.tmp")))
+            else:
+                assert os.waitpid(child, 0)[1] == 0
+            for path in work_dir.glob("*.pth"):
+                read_checkpoint(path)
+        run(ema_config, work_dir, **options)  # its last validation may have been cut off
+        assert_same_end(whole, work_dir, "epoch_0008.pth")
+        assert logged(whole) == logged(work_dir)
+    print(f"{killed} kills, {in_writes} of them in a write, in {runs} runs")  # noqa: T201
