@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,14 @@ def _open_subjects(
     origins: dict[str, Any] = {}
     for subject in subjects:
         check_subject(subject, evaluation.scenes, evaluation.protocol)
+    protocol = evaluation.protocol
+    asked = (m for m in evaluation.metrics.values() if "samples" in m.needs and not m.unavailable)
+    if next(asked, None) is None:
+        protocol = replace(protocol, samples=1)  # nobody would look at the others
     for subject in subjects:
         rows, origin = systems_of(
-            subject, evaluation.scenes, evaluation.protocol, evaluation.output_dir,
-            evaluation.device, batch_size,
+            subject, evaluation.scenes, protocol, evaluation.output_dir, evaluation.device,
+            batch_size,
         )  # fmt: skip
         systems += rows
         for row in rows:

@@ -7,7 +7,7 @@ from i2ibench.registry import PROTOCOLS
 
 @PROTOCOLS.register_module(name="toystreet")
 def toystreet(
-    num_scenes: int = 100, samples: int = 3, width: int = 256, height: int = 128
+    num_scenes: int = 60, samples: int = 3, width: int = 256, height: int = 128
 ) -> Protocol:
     """ToyStreet's test scenes, which no training looks at, and the shipped CompactSegmenter.
 
