@@ -115,23 +115,34 @@ def list_notes(
     estimates: Mapping[str, Mapping[str, Estimate]],
 ) -> list[str]:
     """What a reader must know of the scores, and what the controls say about them."""
-    notes = _warnings(table)
+    by_text: dict[str, list[str]] = {}
     for system in systems:
-        notes += [f"{system.name}: {note}" for note in system.notes]
-        if system.control:
-            continue
-        value, oracle = (_value(table.get(n, {}), "seg/miou") for n in (system.name, ORACLE))
-        if value is not None and oracle is not None and value > oracle:
-            notes.append(
-                f"{system.name} has a higher mIoU than the real photos. The segmenter finds its "
-                "pictures easier than reality; this is no sign of realism."
-            )
-        if not all(_beats_mismatch(own, system.name) for own in estimates.values()):
-            notes.append(
-                f"{system.name} does not fit its label maps better than photos of other scenes do: "
-                "are the pictures paired with the right scenes? Check their names."
-            )
-    return notes
+        for note in [*system.notes, *_findings(table, system, estimates)]:
+            by_text.setdefault(note, []).append(system.name)
+    return _warnings(table) + [f"{'; '.join(names)}: {text}" for text, names in by_text.items()]
+
+
+def _findings(
+    table: Mapping[str, Mapping[str, Score]],
+    system: System,
+    estimates: Mapping[str, Mapping[str, Estimate]],
+) -> list[str]:
+    """What the controls say about a system's scores."""
+    if system.control:
+        return []
+    found = []
+    value, oracle = (_value(table.get(n, {}), "seg/miou") for n in (system.name, ORACLE))
+    if value is not None and oracle is not None and value > oracle:
+        found.append(
+            "a higher mIoU than the real photos'. The segmenter finds these pictures easier than "
+            "reality; this is no sign of realism"
+        )
+    if not all(_beats_mismatch(own, system.name) for own in estimates.values()):
+        found.append(
+            "does not fit the label maps better than photos of other scenes do. Are the pictures "
+            "paired with the right scenes? Check their names"
+        )
+    return found
 
 
 def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:

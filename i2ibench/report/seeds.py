@@ -84,7 +84,7 @@ def mean_difference(
         "value": mean(values),
         "bounds": mean_interval(values),
         "seeds": len(values),
-        "clear": sum(excluded),
+        "seen_in": sum(excluded),
     }
 
 

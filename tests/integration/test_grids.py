@@ -127,6 +127,7 @@ def test_the_report_has_every_row_over_its_seeds_and_names_what_is_missing(grid_
     page = report_grid(grid, "cpu").read_text()
     assert "losses=full,width=two,seed=0</b>: waiting" in page
     assert "losses=gan,width=four − losses=full,width=four" in page
+    assert " of 2</td>" in page and "built-in" not in page
     assert "(2 seeds)" in page and "real photos (oracle)" in page
     results = json.loads((grid.root / "evaluation" / "results.json").read_text())
     facts = {c.name: read_state(c.folder, c.hash).facts for c in grid.cells}
