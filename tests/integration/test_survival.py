@@ -1,5 +1,6 @@
 """Runs that are asked to end, are killed, or meet a failing machine."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -198,19 +199,22 @@ KILLS = int(os.environ.get("I2IBENCH_KILLS", "6"))
 """How often the run below is killed in all; twenty take half a minute."""
 
 
+FORKS = multiprocessing.get_context("forkserver")
+"""Children of a process that has imported everything but has no threads yet: to fork a process
+whose threads have computed would leave the child waiting for them for ever."""
+FORKS.set_forkserver_preload(["i2ibench.experiment", __name__])
+
+
 def in_child(config, work_dir, options):
-    """The run in a forked process, which has imported everything already."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.setsid()
-            sys.stderr = sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-            run(config, work_dir, **options)
-            code = 0
-        finally:
-            os._exit(code)
+    """The run in a process of its own."""
+    child = FORKS.Process(target=run_quietly, args=(config, work_dir, options))
+    child.start()
     return child
+
+
+def run_quietly(config, work_dir, options):
+    sys.stderr = sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    run(config, work_dir, **options)
 
 
 def kill(child, work_dir, moment, in_write):
@@ -218,10 +222,11 @@ def kill(child, work_dir, moment, in_write):
     time.sleep(moment)
     limit = time.monotonic() + 5
     while in_write and not list(work_dir.glob(".*.tmp")) and time.monotonic() < limit:
-        if os.waitpid(child, os.WNOHANG)[0]:
+        if not child.is_alive():
             return False
-    os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    child.kill()
+    child.join(60)
+    return child.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.slow
@@ -240,7 +245,8 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ema_con
                 killed += kill(child, work_dir, moment, in_write)
                 in_writes += bool(list(work_dir.glob(".*.tmp")))
             else:
-                assert os.waitpid(child, 0)[1] == 0
+                child.join(120)
+                assert child.exitcode == 0
             for path in work_dir.glob("*.pth"):
                 read_checkpoint(path)
         run(ema_config, work_dir, **options)  # its last validation may have been cut off
