@@ -7,7 +7,8 @@ import torch
 from mmengine.config import Config
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.scenes import SceneDataset, picture_size
+from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.ops.images import require_multiple

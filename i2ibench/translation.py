@@ -11,7 +11,8 @@ from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.paired_folder import pair_by_name
-from i2ibench.datasets.scenes import SceneFiles, Scenes, picture_size
+from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text

@@ -1,8 +1,6 @@
 """Scenes on disk: which files belong together, and reading them."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
 from i2ibench.structures import Sample
@@ -34,9 +32,6 @@ class SceneFiles:
         found = self.label or self.source
         assert found is not None
         return found
-
-
-LOSSY = (".jpg", ".jpeg")
 
 
 class SceneDataset(Protocol):
@@ -107,7 +102,7 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
     Raises:
         UserError: the file is broken, in colour, or has a value that is no class's id.
     """
-    values = _read_map(path)
+    values = read_map(path)
     if values.ndim != 2:
         raise UserError(
             f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
@@ -139,7 +134,7 @@ def read_instance(path: Path) -> NDArray[np.int32]:
     Raises:
         UserError: the file is broken, in colour, or an 8-bit file that ran out of ids.
     """
-    ids = _read_map(path)
+    ids = read_map(path)
     if ids.ndim != 2:
         raise UserError(f"{path} is a colour picture; an instance map has one channel of ids.")
     if ids.dtype == np.uint8 and len(np.unique(ids)) == 256:
@@ -148,83 +143,6 @@ def read_instance(path: Path) -> NDArray[np.int32]:
             "Save instance maps as 16-bit PNG."
         )
     return ids.astype(np.int32)
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """The photo as RGB, uint8 [H,W,3]; grey pictures get three equal channels.
-
-    Raises:
-        UserError: the file is broken.
-    """
-    return _read(path, mode="RGB")
-
-
-def _read_map(path: Path) -> NDArray[Any]:
-    """The integers of a label or instance map."""
-    if path.suffix.lower() in LOSSY:
-        raise UserError(
-            f"{path} is a JPEG, which changes ids; save label and instance maps as PNG."
-        )
-    values = _read(path)
-    if values.dtype.kind not in "uib":
-        raise UserError(f"{path} holds {values.dtype} values; save ids as integers, in a PNG.")
-    return values
-
-
-def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
-    with _opened(path) as picture:
-        if mode and (picture.mode.startswith(("I", "F")) or _raw_mode(picture).endswith("16B")):
-            raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
-        return np.array(picture.convert(mode) if mode else picture)
-
-
-def _raw_mode(picture: Image.Image) -> str:
-    """How the file holds its pixels: Pillow reads 16-bit RGB as if it had 8."""
-    tiles: Any = getattr(picture, "tile", None)
-    arguments = tiles[0][3] if tiles else ""
-    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
-
-
-def verify_image(path: Path) -> tuple[int, int]:
-    """The (height, width) of a photo whose checksums (PNG) and end (PNG, JPEG) are right.
-
-    Raises:
-        UserError: the file is broken.
-    """
-    with _opened(path) as picture:
-        width, height = picture.size
-        picture.verify()
-        if path.suffix.lower() in LOSSY and not _ends_as_jpeg(path):
-            raise OSError("the picture is truncated")
-    return height, width
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """The (height, width) that a picture's header states.
-
-    Raises:
-        UserError: the file is missing or no picture.
-    """
-    with _opened(path) as picture:
-        return picture.height, picture.width
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The picture in a file; what PIL finds wrong with it, also later on, names the file."""
-    try:
-        with Image.open(path) as picture:
-            yield picture
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise UserError(f"{path} is broken or no picture: {error}") from None
-
-
-def _ends_as_jpeg(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-min(path.stat().st_size, 64), os.SEEK_END)
-        return b"\xff\xd9" in file.read()
 
 
 def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:

@@ -4,14 +4,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from i2ibench.datasets.scenes import (
-    SceneFiles,
-    Scenes,
-    check_sizes,
-    read_instance,
-    read_label,
-    verify_image,
-)
+from i2ibench.datasets.picture_files import verify_image
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, read_instance, read_label
 from i2ibench.errors import UserError
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from i2ibench.datasets.paired_folder import files_by_name
-from i2ibench.datasets.scenes import LOSSY, picture_size, read_image, verify_image
+from i2ibench.datasets.picture_files import LOSSY, picture_size, read_image, verify_image
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.structures import Sample

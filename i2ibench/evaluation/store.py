@@ -11,7 +11,7 @@ import torch
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.datasets.scenes import picture_size
+from i2ibench.datasets.picture_files import picture_size
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_picture, write_text

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from i2ibench.configuration import load_config
-from i2ibench.datasets.scenes import read_image
+from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation import rows as rows_module

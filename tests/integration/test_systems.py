@@ -11,7 +11,7 @@ import torch
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.configuration import load_config
-from i2ibench.datasets.scenes import read_image
+from i2ibench.datasets.picture_files import read_image
 from i2ibench.datasets.toystreet.dataset import draw_split
 from i2ibench.errors import UserError
 from i2ibench.experiment import train

@@ -6,7 +6,8 @@ from PIL import Image
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import VOID, class_table
-from i2ibench.datasets.scenes import SceneFiles, Scenes, read_image, read_instance, read_label
+from i2ibench.datasets.picture_files import read_image
+from i2ibench.datasets.scenes import SceneFiles, Scenes, read_instance, read_label
 from i2ibench.datasets.validate import find_faults
 from i2ibench.errors import UserError
 from tests.conftest import save
