@@ -11,8 +11,9 @@ from mmengine.config import Config, ConfigDict
 
 from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
-from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs, stage_folders
+from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.run_folders import stage_folders
 from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
 
 

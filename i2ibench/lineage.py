@@ -7,9 +7,10 @@ from mmengine.config import Config
 
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.hooks.checkpoints import list_checkpoints, stage_folders
+from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.mmengine_options import train_loop
 from i2ibench.provenance import sha256
+from i2ibench.run_folders import stage_folders
 
 
 def check_order(config: Config, stages: Sequence[Config]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from i2ibench.hooks.checkpoints import stage_folders
+from i2ibench.run_folders import stage_folders
 
 Series = dict[str, list[tuple[int, float]]]
 """Per scalar its (iteration, value) pairs."""

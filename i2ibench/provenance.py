@@ -61,6 +61,7 @@ def _sha256(path: Path, changed: int, size: int) -> str:
     return digest.hexdigest()
 
 
+@cache
 def code_hash(*packages: str) -> str:
     """The hexadecimal SHA-256 of the source of some of this project's packages."""
     digest = hashlib.sha256()

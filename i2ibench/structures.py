@@ -24,6 +24,12 @@ class Sample(TypedDict):
     image: NotRequired[Tensor]  # uint8 [3,H,W], RGB
 
 
+def size_of(sample: Sample) -> tuple[int, int]:
+    """The (height, width) of a scene."""
+    tensor = sample["label"] if "label" in sample else sample["source"]
+    return tensor.shape[-2], tensor.shape[-1]
+
+
 class Batch(TypedDict):
     """Several scenes on the device, ready for the networks."""
 

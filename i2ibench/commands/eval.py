@@ -7,7 +7,6 @@ eval --protocol cityscapes --images name=DIR [--images ...]     pictures of any 
 
 import argparse
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from i2ibench.evaluation import Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
+from i2ibench.run_folders import run_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,11 +139,9 @@ def _output(config: Config | None, protocol: Protocol, named: bool) -> Path:
     """Where the report goes; a protocol named on the command line has a folder of its own."""
     if config is None:
         return Path("work_dirs") / "evaluation" / protocol.name
-    folder = Path(config.work_dir)
-    # A stage is evaluated beside its run, where one looks for the report.
-    staged = re.fullmatch(r"\d{1,3}_\w+", folder.name)
     name = f"evaluation_{protocol.name}" if named else "evaluation"
-    return (folder.parent if staged else folder) / name
+    # A stage is evaluated beside its run, where one looks for the report.
+    return run_folder(Path(config.work_dir)) / name
 
 
 def _batch_size(config: Config | None) -> int:

@@ -1,7 +1,7 @@
 """Validation: every file of a data set checked before it is needed."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from i2ibench.datasets.picture_files import verify_image
@@ -39,7 +39,15 @@ def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None
     Raises:
         UserError: some cannot be used; the first five are named.
     """
-    faults = find_faults(scenes, on_scene)
+    refuse(find_faults(scenes, on_scene))
+
+
+def refuse(faults: Sequence[str]) -> None:
+    """Raise an error that lists the first five faults, if there are any.
+
+    Raises:
+        UserError: there are.
+    """
     if faults:
         more = f"\n... and {len(faults) - 5} more scenes." if len(faults) > 5 else ""
         raise UserError("\n".join(faults[:5]) + more)

@@ -12,12 +12,18 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation.pictures import ORACLE, System, list_controls
+from i2ibench.evaluation.pictures import System, list_controls, real_photos
 from i2ibench.evaluation.results import Evaluation, build_results, check_required, why_not
 from i2ibench.evaluation.rows import Rows, RowStore, measure, row_key
 from i2ibench.evaluation.scenes import open_reference, open_scenes
 from i2ibench.evaluation.shown import show_scenes, write_scene_scores
-from i2ibench.evaluation.subjects import Subject, check_subject, slug, systems_of
+from i2ibench.evaluation.subjects import (
+    Subject,
+    check_classes,
+    given_system,
+    slug,
+    translated_systems,
+)
 from i2ibench.files import write_text
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import Protocol
@@ -77,19 +83,25 @@ def evaluate(
 def _open_subjects(
     evaluation: Evaluation, subjects: Sequence[Subject], batch_size: int
 ) -> tuple[list[System], dict[str, Any]]:
-    systems: list[System] = []
-    origins: dict[str, Any] = {}
+    """The rows of all subjects; none is translated before every one was found fit."""
+    protocol, scenes = evaluation.protocol, evaluation.scenes
+    given = {s: given_system(s, scenes, protocol) for s in subjects if s.is_folder}
     for subject in subjects:
-        check_subject(subject, evaluation.scenes, evaluation.protocol)
-    protocol = evaluation.protocol
+        if not subject.is_folder:
+            check_classes(subject.path, scenes)
     asked = (m for m in evaluation.metrics.values() if "samples" in m.needs and not m.unavailable)
     if next(asked, None) is None:
         protocol = replace(protocol, samples=1)  # nobody would look at the others
+    systems: list[System] = []
+    origins: dict[str, Any] = {}
     for subject in subjects:
-        rows, origin = systems_of(
-            subject, evaluation.scenes, protocol, evaluation.output_dir, evaluation.device,
-            batch_size,
-        )  # fmt: skip
+        if subject in given:
+            system, origin = given[subject]
+            rows = [system]
+        else:
+            rows, origin = translated_systems(
+                subject, scenes, protocol, evaluation.output_dir, evaluation.device, batch_size
+            )
         systems += rows
         for row in rows:
             if row.name in origins:
@@ -122,7 +134,7 @@ def _reference_rows(
     if not wanted or evaluation.protocol.reference is None:
         return {}
     scenes = open_reference(evaluation.protocol, config, root)
-    photos = next(s for s in list_controls(scenes) if s.name == ORACLE)
+    photos = real_photos()
     folder = evaluation.output_dir / "reference_rows"
     stores = {}
     for name in wanted:

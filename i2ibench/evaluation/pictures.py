@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from i2ibench.datasets.paired_folder import files_by_name
 from i2ibench.datasets.picture_files import LOSSY, picture_size, read_image, verify_image
+from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.structures import Sample
+from i2ibench.structures import Sample, size_of
 
 ORACLE = "real photos (oracle)"
 FLOOR = "class colours (floor)"
@@ -66,7 +68,7 @@ class FolderPictures:
 
     def read(self, index: int, sample: Sample) -> Tensor:
         """The pictures of a scene, uint8 [S,3,H,W]."""
-        height, width = _size(sample)
+        height, width = size_of(sample)
         shown = [self._one(files[sample["name"]], height, width) for files in self.samples]
         return torch.stack(shown * self.repeat)
 
@@ -112,28 +114,38 @@ class ClassColours:
     """Every class in its mean colour over the scored photos: layout without texture."""
 
     def __init__(self, scenes: ScoredScenes) -> None:
-        count = len(scenes.dataset.metainfo["classes"])
+        self.scenes = scenes
+
+    @cached_property
+    def colours(self) -> Tensor:
+        """The mean colour of each class, uint8 [N,3]; every photo is read for it, when asked."""
+        count = len(self.scenes.dataset.metainfo["classes"])
         sums, pixels = np.zeros((count, 3)), np.zeros(count)
-        for index in range(len(scenes)):
-            sample = scenes.sample(index)
+        for index in range(len(self.scenes)):
+            sample = self.scenes.sample(index)
             label = sample["label"].flatten().numpy()
             pixels += np.bincount(label, minlength=count)
             for channel in range(3):
                 values = sample["image"][channel].flatten().numpy()
                 sums[:, channel] += np.bincount(label, weights=values, minlength=count)
         means = np.round(sums / np.maximum(pixels, 1)[:, None])
-        self.colours = torch.from_numpy(means.astype(np.uint8))
+        return torch.from_numpy(means.astype(np.uint8))
 
     def read(self, index: int, sample: Sample) -> Tensor:
         """The painted label map, uint8 [1,3,H,W]."""
         return self.colours[sample["label"][0].long()].permute(2, 0, 1)[None]
 
 
+def real_photos() -> System:
+    """The oracle."""
+    return System(ORACLE, RealPhotos(), {"control": "oracle"}, control=True)
+
+
 def list_controls(scenes: ScoredScenes) -> list[System]:
     """Oracle, floor and mismatch, as far as the data allows."""
     if not scenes.has_photos:
         return []
-    controls = [System(ORACLE, RealPhotos(), {"control": "oracle"}, control=True)]
+    controls = [real_photos()]
     if scenes.dataset.metainfo["classes"]:
         paint = System(FLOOR, ClassColours(scenes), {"control": "class means"}, control=True)
         controls.append(paint)
@@ -169,9 +181,7 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
                 if found
                 else f"{folder} has no picture for scene {name!r} (such as {name}.png)."
             )
-    if faults:
-        more = f"\n... and {len(faults) - 5} more." if len(faults) > 5 else ""
-        raise UserError("\n".join(faults[:5]) + more)
+    refuse(faults)
     return FolderPictures([chosen], resize)
 
 
@@ -213,13 +223,8 @@ def _faults(path: Path, sample: Sample, resize: str | None) -> list[str]:
         read_image(path)
     except UserError as error:
         return [str(error)]
-    wanted = _size(sample)
+    wanted = size_of(sample)
     return [] if resize or found == wanted else [_other_size(path, found, wanted)]
-
-
-def _size(sample: Sample) -> tuple[int, int]:
-    tensor = next(sample[kind] for kind in ("label", "source") if kind in sample)  # type: ignore[literal-required]
-    return tensor.shape[-2], tensor.shape[-1]
 
 
 def _other_size(path: Path, found: tuple[int, ...], wanted: tuple[int, int]) -> str:

@@ -19,7 +19,7 @@ from i2ibench.evaluation.scores import (
     relative_scores,
     set_scores,
 )
-from i2ibench.evaluation.statistics import Estimate, resamplings
+from i2ibench.evaluation.statistics import Estimate, Values, resamplings
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import code_hash, sha256
 
@@ -79,12 +79,13 @@ def build_results(
 ) -> dict[str, Any]:
     """Scores of every system under every metric, with what a reader must know of them."""
     scenes = evaluation.scenes
+    draws = resamplings(len(scenes), evaluation.protocol.draws, evaluation.protocol.seed)
     table: dict[str, dict[str, Score]] = {system.name: {} for system in systems}
     estimates: dict[str, dict[str, Estimate]] = {}
     for name in evaluation.metrics:
         estimates[name] = {}
         for system in systems:
-            scores, found = _score(evaluation, name, system, stores, reference)
+            scores, found = _score(evaluation, name, system, stores, reference, draws)
             table[system.name] |= scores
             if found is not None:
                 estimates[name][system.name] = found
@@ -105,10 +106,15 @@ def build_results(
 
 
 def _score(
-    evaluation: Evaluation, name: str, system: System, stores: Stores, reference: Mapping[str, Rows]
+    evaluation: Evaluation,
+    name: str,
+    system: System,
+    stores: Stores,
+    reference: Mapping[str, Rows],
+    draws: Values,
 ) -> tuple[dict[str, Score], Estimate | None]:
     """The scores of one system under one metric; none where the metric would say nothing."""
-    metric, protocol = evaluation.metrics[name], evaluation.protocol
+    metric = evaluation.metrics[name]
     reason = why_not(metric, system, evaluation.scenes)
     if reason is not None:
         return ({name: not_computed(reason)} if reason else {}), None
@@ -118,7 +124,7 @@ def _score(
     if metric.kind == "set":
         real = reference[name] if name in reference else stores[ORACLE][name].read()
         return set_scores(metric, rows, real), None
-    return additive_scores(metric, rows, resamplings(len(rows), protocol.draws, protocol.seed))
+    return additive_scores(metric, rows, draws)
 
 
 def _add_relative(

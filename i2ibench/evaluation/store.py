@@ -15,8 +15,9 @@ from i2ibench.datasets.picture_files import picture_size
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_picture, write_text
-from i2ibench.preflight import try_translation
+from i2ibench.preflight import one_scene_of_each_size, try_translation
 from i2ibench.progress import Progress, say
+from i2ibench.structures import size_of
 
 NOTE = "store.json"
 
@@ -42,7 +43,9 @@ def fill_store(
     Raises:
         UserError: the scenes do not suit the checkpoint.
     """
-    for height, width in {tuple(s.shape[-2:]) for s in _one_of_each_size(scenes)}:
+    for height, width in {
+        size_of(scenes.sample(i)) for i in one_scene_of_each_size(scenes.dataset)
+    }:
         try_translation(opened.translator, height, width)
     _claim(folder, facts)
     encoded = facts["encode_photo"]
@@ -58,14 +61,6 @@ def fill_store(
         _translate(predict, scenes, todo, paths, batch_size)
     barrier()
     return FolderPictures(samples, repeat=1 if random else min(facts["samples"], 2))
-
-
-def _one_of_each_size(scenes: ScoredScenes) -> list[torch.Tensor]:
-    first: dict[tuple[int, int], int] = {}
-    for index, files in enumerate(scenes.dataset.scenes.files):
-        first.setdefault(picture_size(files.input), index)
-    chosen = [scenes.sample(index) for index in first.values()]
-    return [next(s[k] for k in ("label", "source") if k in s) for s in chosen]  # type: ignore[literal-required]
 
 
 def _claim(folder: Path, facts: dict[str, Any]) -> None:

@@ -6,13 +6,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checkpoints import OpenedCheckpoint, has_ema, open_checkpoint
+from i2ibench.checkpoints import OpenedCheckpoint, has_ema, open_checkpoint, read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import code_hash, sha256
+from i2ibench.run_folders import run_folder
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
@@ -70,11 +71,26 @@ def _subject(text: str, is_folder: bool) -> Subject:
 def _run_name(checkpoint: Path) -> str:
     """The run's folder; of a stage also its own."""
     folder = checkpoint.resolve().parent
-    stage = folder.name.partition("_")[0].isdigit()
-    return f"{folder.parent.name}/{folder.name}" if stage else folder.name
+    return folder.relative_to(run_folder(folder).parent).as_posix()
 
 
-def systems_of(
+def given_system(
+    subject: Subject, scenes: ScoredScenes, protocol: Protocol
+) -> tuple[System, dict[str, Any]]:
+    """The row of a folder of pictures, and where it comes from.
+
+    Raises:
+        UserError: pictures are missing or unusable.
+    """
+    pictures = given_pictures(subject.path, scenes, protocol.resize)
+    hashes = {name: sha256(path) for name, path in pictures.samples[0].items()}
+    notes = ("some pictures are JPEGs: compression counts",) if is_lossy(pictures) else ()
+    content = fingerprint(hashes)
+    origin = {"folder": str(subject.path), "sha256": content}
+    return System(subject.name, pictures, {"pictures": content}, notes=notes), origin
+
+
+def translated_systems(
     subject: Subject,
     scenes: ScoredScenes,
     protocol: Protocol,
@@ -82,18 +98,11 @@ def systems_of(
     device: str,
     batch_size: int,
 ) -> tuple[list[System], dict[str, Any]]:
-    """The rows that a subject contributes, their pictures made, and where they come from.
+    """The rows that a checkpoint contributes, their pictures made, and where they come from.
 
     Raises:
-        UserError: the checkpoint does not suit the data, or pictures are unusable.
+        UserError: the checkpoint does not suit the data.
     """
-    if subject.is_folder:
-        pictures = given_pictures(subject.path, scenes, protocol.resize)
-        hashes = {name: sha256(path) for name, path in pictures.samples[0].items()}
-        notes = ("some pictures are JPEGs: compression counts",) if is_lossy(pictures) else ()
-        content = fingerprint(hashes)
-        origin = {"folder": str(subject.path), "sha256": content}
-        return [System(subject.name, pictures, {"pictures": content}, notes=notes)], origin
     opened = open_checkpoint(subject.path, device)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
@@ -140,29 +149,17 @@ def _translated(
     return systems
 
 
-def check_subject(subject: Subject, scenes: ScoredScenes, protocol: Protocol) -> None:
-    """Refuse a subject that cannot be scored, before any of them is translated.
-
-    Raises:
-        UserError: pictures are missing or unusable, or the checkpoint's classes are others.
-    """
-    if subject.is_folder:
-        given_pictures(subject.path, scenes, protocol.resize)
-    else:
-        check_classes(open_checkpoint(subject.path), scenes)
-
-
-def check_classes(opened: OpenedCheckpoint, scenes: ScoredScenes) -> None:
+def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
     """Refuse a checkpoint whose classes are not the data's.
 
     Raises:
-        UserError: names both.
+        UserError: names both, or the file is no checkpoint.
     """
-    own, data = opened.metainfo, scenes.dataset.metainfo
+    own, data = read_checkpoint(checkpoint)["meta"]["dataset_meta"], scenes.dataset.metainfo
     for number, (mine, theirs) in enumerate(zip_longest(own["classes"], data["classes"])):
         if mine != theirs:
             raise UserError(
-                f"{opened.path} was trained on {own['dataset']} with {len(own['classes'])} "
+                f"{checkpoint} was trained on {own['dataset']} with {len(own['classes'])} "
                 f"classes, but the scored scenes are {data['dataset']} with "
                 f"{len(data['classes'])}; class {number} is {mine!r} there and {theirs!r} here."
             )

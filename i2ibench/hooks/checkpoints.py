@@ -1,7 +1,6 @@
 """Checkpoints: everything a run needs to go on, and everything others need to use its networks."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -162,12 +161,6 @@ def last_good(work_dir: Path) -> str:
     if not found:
         return "There is no checkpoint yet."
     return f"The last good checkpoint is {found[-1]}; the same command goes on from it."
-
-
-def stage_folders(work_dir: Path) -> list[Path]:
-    """The folders of a run's stages in order; none if it has no stages."""
-    folders = [p for p in work_dir.glob("*_*") if re.fullmatch(r"\d{1,3}_\w+", p.name)]
-    return sorted(folders, key=lambda path: int(path.name.partition("_")[0]))
 
 
 def _epoch_path(runner: Runner, epoch: int) -> Path:

@@ -16,6 +16,7 @@ from i2ibench.files import write_text
 from i2ibench.plots import run_curves, stage_panels
 from i2ibench.report import charts, tables
 from i2ibench.report.published import published_rows
+from i2ibench.run_folders import run_folder
 
 Results = Mapping[str, Any]
 
@@ -83,7 +84,7 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
     seen = set()
     for origin in results["origins"].values():
         folder = Path(origin.get("checkpoint", "")).parent
-        work_dir = folder.parent if folder.name.partition("_")[0].isdigit() else folder
+        work_dir = run_folder(folder)
         if "checkpoint" not in origin or work_dir in seen:
             continue
         seen.add(work_dir)
