@@ -13,7 +13,15 @@ import jinja2
 from i2ibench.files import write_text
 from i2ibench.report.page import picture_uri
 from i2ibench.report.seeds import mean_difference, summarise
-from i2ibench.report.tables import main_scores, number, title
+from i2ibench.report.tables import (
+    caption,
+    escaped,
+    latex_table,
+    main_scores,
+    markdown_table,
+    number,
+    title,
+)
 
 Results = Mapping[str, Any]
 
@@ -139,23 +147,13 @@ def _csv(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> st
 
 
 def _markdown(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> str:
-    head = ["system", *map(title, scores)]
-    lines = [head, ["---"] * len(head)]
-    lines += [[name, *texts] for name, texts in _texts(rows, results, scores, " ± ")]
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-    return f"{table}\n\n{_caption(results)}\n"
+    lines = [[name, *texts] for name, texts in _texts(rows, results, scores, " ± ")]
+    return markdown_table(["system", *map(title, scores)], lines, caption(results))
 
 
 def _latex(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> str:
-    def escaped(text: str) -> str:
-        return "".join(f"\\{c}" if c in "%&_#$" else c for c in text)
-
-    head = " & ".join(["system", *(escaped(title(score)) for score in scores)])
-    lines = [f"% {_caption(results)}", rf"\begin{{tabular}}{{l{'r' * len(scores)}}}", r"\toprule"]
-    lines += [head + r" \\", r"\midrule"]
-    for name, texts in _texts(rows, results, scores, r" $\pm$ "):
-        lines.append(" & ".join([escaped(name), *texts]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+    lines = [[escaped(name), *texts] for name, texts in _texts(rows, results, scores, r" $\pm$ ")]
+    return latex_table(["system", *map(title, scores)], lines, caption(results))
 
 
 def _texts(
@@ -175,8 +173,3 @@ def _texts(
             texts.append(text)
         table.append((name, texts))
     return table
-
-
-def _caption(results: Results) -> str:
-    hash_ = results["protocol"]["sha256"][:12]
-    return f"{results['data']['scenes']} scenes, protocol {results['protocol']['name']} {hash_}"

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,29 +191,49 @@ def as_csv(results: Results) -> str:
 def as_markdown(results: Results) -> str:
     """The main table; the best value is bold, ≈ marks what may be as good."""
     scores = main_scores(results)
-    lines = [_row(["system", *map(title, scores)]), _row(["---"] * (len(scores) + 1))]
+    rows = []
     for system in results["systems"]:
-        cells = [cell(results, system, score) for score in scores]
-        texts = [_marked(c, "**{}**", "{} ≈") for c in cells]
-        lines.append(_row([_control(results, system, "*{}*"), *texts]))
-    return "\n".join([*lines, "", _caption(results), ""])
+        texts = [_marked(cell(results, system, s), "**{}**", "{} ≈") for s in scores]
+        rows.append([_control(results, system, "*{}*"), *texts])
+    return markdown_table(["system", *map(title, scores)], rows, caption(results))
 
 
 def as_latex(results: Results) -> str:
     """The main table for a paper (booktabs); the best value is bold, † marks ties with it."""
     scores = main_scores(results)
-    head = " & ".join(["system", *(_escaped(title(score)) for score in scores)])
-    lines = [f"% {_caption(results)}", rf"\begin{{tabular}}{{l{'r' * len(scores)}}}", r"\toprule"]
-    lines += [head + r" \\", r"\midrule"]
+    rows = []
     for system in results["systems"]:
-        cells = [cell(results, system, score) for score in scores]
-        texts = [_marked(c, r"\textbf{{{}}}", r"{}$^\dagger$") for c in cells]
-        name = _control(results, _escaped(system), r"\textit{{{}}}", system)
-        lines.append(" & ".join([name, *texts]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+        best, tied = r"\textbf{{{}}}", r"{}$^\dagger$"
+        texts = [_marked(cell(results, system, s), best, tied) for s in scores]
+        rows.append([_control(results, escaped(system), r"\textit{{{}}}", system), *texts])
+    return latex_table(["system", *map(title, scores)], rows, caption(results))
 
 
-def _caption(results: Results) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], below: str) -> str:
+    """A table in Markdown with a line of text below it; bars in cells are escaped."""
+    lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
+    return "\n".join([*lines, "", below, ""])
+
+
+def latex_table(head: Sequence[str], rows: Iterable[Sequence[str]], above: str) -> str:
+    """A table in LaTeX (booktabs), numbers to the right, with a comment above it.
+
+    The head is escaped; the rows' cells may hold commands and are not.
+    """
+    columns = "l" + "r" * (len(head) - 1)
+    first, *others = [" & ".join(cells) + r" \\" for cells in (map(escaped, head), *rows)]
+    lines = [f"% {above}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", first, r"\midrule"]
+    return "\n".join([*lines, *others, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def escaped(text: str) -> str:
+    """Text as LaTeX shows it character by character."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c) or (f"\\{c}" if c in "%&_#${}" else c) for c in text)
+
+
+def caption(results: Results) -> str:
+    """How many scenes were scored, and by which protocol."""
     hash_ = results["protocol"]["sha256"][:12]
     return f"{results['data']['scenes']} scenes, protocol {results['protocol']['name']} {hash_}"
 
@@ -228,8 +248,3 @@ def _control(results: Results, text: str, pattern: str, system: str | None = Non
 
 def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _escaped(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(c) or (f"\\{c}" if c in "%&_#${}" else c) for c in text)

@@ -72,3 +72,13 @@ def test_published_numbers_have_a_source_and_are_read_by_data_set():
     spade = [r for r in rows if r["system"] == "SPADE" and r["score"] == "seg/pixel_acc_void_err"]
     assert [row["value"] for row in spade] == [0.819]
     assert len(published_rows()) > len(rows)
+
+
+def test_names_stay_what_they_are_in_both_formats():
+    head, rows = ["a_b", "50 %"], [["x|y", "1"]]
+    assert tables.markdown_table(head, rows, "below").splitlines() == [
+        "| a_b | 50 % |", "| --- | --- |", r"| x\|y | 1 |", "", "below",
+    ]  # fmt: skip
+    latex = tables.latex_table(head, [[tables.escaped(r"{x}^~\_"), "1"]], "above").splitlines()
+    assert latex[:2] == ["% above", r"\begin{tabular}{lr}"] and latex[3] == r"a\_b & 50 \% \\"
+    assert latex[5] == r"\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}\_ & 1 \\"
