@@ -1,6 +1,5 @@
 """The released code's K-means file: a pickled dict of class to centres inside a .npy."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,23 +9,9 @@ from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
-
-ALLOWED = {
-    ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
-    ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
-}  # fmt: skip
-"""What a pickle of a dict of arrays needs; nothing in it can run foreign code."""
+from i2ibench.interop.arrays import load_arrays
 
 Centres = dict[int, NDArray[np.float32]]
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        """Refuse everything that is not part of an array."""
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
 
 
 def read_clusters(path: Path) -> Centres:
@@ -63,4 +48,4 @@ def _read_object(file: BinaryIO) -> dict[Any, Any]:
         np.lib.format.read_array_header_1_0(file)
     else:
         np.lib.format.read_array_header_2_0(file)
-    return _ArraysOnly(file).load().item()
+    return load_arrays(file).item()

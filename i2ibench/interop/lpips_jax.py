@@ -4,7 +4,6 @@
 where torchvision's own weights cannot be downloaded.
 """
 
-import pickle
 import tarfile
 from collections.abc import Mapping
 from functools import partial
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
+from i2ibench.interop.arrays import load_arrays
 from i2ibench.weights import ALEXNET, VGG16
 
 State = dict[str, torch.Tensor]
@@ -26,20 +26,6 @@ NETWORKS = {
     "vgg16.ckpt": ("VGG16_0", VGG16.filename, (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)),
 }
 """Member: its network's name, the file to write, the convolutions' indices in `features`."""
-
-ALLOWED = {
-    ("numpy", "dtype"), ("numpy", "ndarray"),
-    ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
-}  # fmt: skip
-"""What a pickle of arrays needs; nothing in it can run foreign code."""
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        """Refuse everything that is not part of an array."""
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", _numpy_core()), name)
 
 
 def convert_archive(archive: Path, folder: Path) -> list[Path]:
@@ -79,7 +65,7 @@ def read_params(file: IO[bytes]) -> Mapping[str, Any]:
     Raises:
         UnpicklingError: it holds something else; nothing in it is run.
     """
-    content = _ArraysOnly(file).load()
+    content = load_arrays(file)
     assert isinstance(content, Mapping), "it holds no dict"
     return content
 
@@ -93,8 +79,3 @@ def _convolutions(params: Mapping[str, Any], indices: tuple[int, ...]) -> State:
         state[f"features.{index}.weight"] = torch.from_numpy(kernel)
         state[f"features.{index}.bias"] = torch.from_numpy(np.array(layer["bias"]))
     return state
-
-
-def _numpy_core() -> str:
-    """Where this numpy keeps what pickles of numpy 1 find in `numpy.core`."""
-    return "numpy._core" if hasattr(np, "_core") else "numpy.core"
