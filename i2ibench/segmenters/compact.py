@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.errors import MissingWeightsError, UserError
+from i2ibench.errors import MissingWeightsError
 from i2ibench.registry import SEGMENTERS
+from i2ibench.segmenters.loading import fill
 from i2ibench.weights import load_state
 
 SHIPPED = files("i2ibench.segmenters") / "weights"
@@ -48,7 +49,7 @@ class CompactSegmenter(nn.Module):
         self.classify = nn.Conv2d(half, num_classes, kernel_size=1)
         self.weights_file = weights_path(weights) if weights is not None else None
         if self.weights_file is not None:
-            self._load(self.weights_file)
+            fill(self, load_state(self.weights_file), self.weights_file)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class ids, int64 BHW, for uint8 images B3HW."""
@@ -62,12 +63,6 @@ class CompactSegmenter(nn.Module):
         x = self.back_to_quarter(torch.cat([_resized(eighth, quarter), quarter], 1))
         x = self.back_to_half(torch.cat([_resized(x, half), half], 1))
         return _resized(self.classify(x), images)
-
-    def _load(self, path: Path) -> None:
-        try:
-            self.load_state_dict(load_state(path))
-        except RuntimeError as error:
-            raise UserError(f"{path} does not fit CompactSegmenter: {error}") from None
 
 
 def weights_path(weights: str) -> Path:

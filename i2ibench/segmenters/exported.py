@@ -1,7 +1,7 @@
 """Networks that came as one file with their computation: TorchScript and ONNX."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,19 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.registry import SEGMENTERS
-from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Pixels, Resizing, settled
+from i2ibench.segmenters.framing import (
+    IMAGENET,
+    Frame,
+    Framing,
+    Network,
+    Pixels,
+    Resizing,
+    settled,
+)
 from i2ibench.segmenters.loading import find_weights, optional
 from i2ibench.segmenters.outputs import rows_of
+
+View = tuple[Frame, Pixels]
 
 PROBE = 64
 """The side of the picture that shows how many outputs a network has, unless its frame says more."""
@@ -48,10 +58,8 @@ class TorchScriptSegmenter(nn.Module):
         super().__init__()
         self.weights_file = find_weights(weights)
         self.network = _script(self.weights_file)
-        frame = Frame(width, height, settled(Resizing(antialias=True), resize))
-        values = settled(IMAGENET, pixels)
-        num_outputs = _num_outputs(self.network, frame, values, self.weights_file)
-        self.framing = Framing(frame, values, rows_of(num_outputs, scored_classes, outputs))
+        view = _view(width, height, resize, pixels)
+        self.framing = _framing(self.network, self.weights_file, view, scored_classes, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class ids, int64 BHW in 0..N, for uint8 images B3HW."""
@@ -95,20 +103,25 @@ class OnnxSegmenter(nn.Module):
     ) -> None:
         super().__init__()
         self.weights_file = find_weights(weights)
-        self.session = _session(self.weights_file)
-        frame = Frame(width, height, settled(Resizing(antialias=True), resize))
-        values = settled(IMAGENET, pixels)
-        num_outputs = _num_outputs(self._scores, frame, values, self.weights_file)
-        self.framing = Framing(frame, values, rows_of(num_outputs, scored_classes, outputs))
+        self.network = _OnnxNetwork(self.weights_file)
+        view = _view(width, height, resize, pixels)
+        self.framing = _framing(self.network, self.weights_file, view, scored_classes, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class ids, int64 BHW in 0..N, for uint8 images B3HW."""
-        return self.framing.labels(self._scores, images)
+        return self.framing.labels(self.network, images)
 
-    def _scores(self, prepared: Tensor) -> Tensor:
-        name = self.session.get_inputs()[0].name
+
+class _OnnxNetwork:
+    """Class scores BCHW for prepared pictures B3HW, by onnxruntime, one picture after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = _session(path)
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, prepared: Tensor) -> Tensor:
         pictures = prepared.cpu().split(1)
-        scores = [self.session.run(None, {name: p.numpy()})[0] for p in pictures]
+        scores = [self.session.run(None, {self.input: p.numpy()})[0] for p in pictures]
         return torch.cat([torch.from_numpy(s) for s in scores]).to(prepared.device)
 
 
@@ -133,11 +146,32 @@ def _session(path: Path) -> Any:
         raise UserError(f"{path} cannot be read as ONNX: {reason}") from None
 
 
+def _view(
+    width: int | None,
+    height: int | None,
+    resize: Mapping[str, bool] | None,
+    pixels: Mapping[str, Any] | None,
+) -> View:
+    """How the network sees pictures, for a segmenter's options."""
+    frame = Frame(width, height, settled(Resizing(antialias=True), resize))
+    return frame, settled(IMAGENET, pixels)
+
+
+def _framing(
+    network: Network,
+    path: Path,
+    view: View,
+    scored_classes: Sequence[str],
+    outputs: Sequence[str | None] | None,
+) -> Framing:
+    """Everything around a network whose number of outputs is found by running it."""
+    return Framing(*view, rows_of(_num_outputs(network, view, path), scored_classes, outputs))
+
+
 @torch.no_grad()
-def _num_outputs(
-    network: Callable[[Tensor], Tensor], frame: Frame, pixels: Pixels, path: Path
-) -> int:
+def _num_outputs(network: Network, view: View, path: Path) -> int:
     """How many classes the network tells apart, found by showing it a black picture."""
+    frame, pixels = view
     black = torch.zeros(1, 3, frame.height or PROBE, frame.width or PROBE)
     try:
         scores = network(pixels.prepared(black))
