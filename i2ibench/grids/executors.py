@@ -81,16 +81,7 @@ class LocalExecutor:
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         cell.folder.mkdir(parents=True, exist_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "i2ibench",
-            "grid",
-            "cell",
-            *arguments,
-            "--cell",
-            cell.name,
-        ]
+        command = cell_command(arguments, cell.name)
         with (cell.folder / "log.txt").open("a") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
@@ -150,16 +141,7 @@ class SlurmCell:
         Raises:
             RuntimeError: it failed; its log tells why.
         """
-        command = [
-            sys.executable,
-            "-m",
-            "i2ibench",
-            "grid",
-            "cell",
-            *self.arguments,
-            "--cell",
-            name,
-        ]
+        command = cell_command(self.arguments, name)
         if code := subprocess.run(command, check=False).returncode:
             raise RuntimeError(f"{name} ended with exit code {code}.")
 
@@ -168,6 +150,11 @@ class SlurmCell:
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, name)
+
+
+def cell_command(arguments: Sequence[str], name: str) -> list[str]:
+    """The command that runs one cell in a process of its own, with the grid's arguments."""
+    return [sys.executable, "-m", "i2ibench", "grid", "cell", *arguments, "--cell", name]
 
 
 def _visible_gpus() -> list[str]:
