@@ -6,8 +6,9 @@ Simulated, not measured. Assumptions:
 - every device computes its own batch in the step time that is given (measure it with one device;
   the config's own log has `step_s`);
 - the gradients of each network are averaged by one ring all-reduce per step, after the backward
-  pass (nothing overlaps with it): 2 (N - 1) / N times the gradients' bytes pass through each
-  device's link, in 2 (N - 1) messages;
+  pass: 2 (N - 1) / N times the gradients' bytes pass through each device's link, in 2 (N - 1)
+  messages. Training sends them in buckets during the backward pass; what that hides is not taken
+  off, so the table is the dear end;
 - within a node of 8 devices the link is the inner one; beyond it every ring passes the network,
   which then is the slowest link and decides;
 - latency per message as stated; no stragglers, no waiting for data.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
-from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
@@ -26,22 +26,21 @@ from i2ibench.configuration import list_stages, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
 from i2ibench.growth import carried_weights, grow
-from i2ibench.hooks.checkpoints import INTERRUPTED, Checkpoints, list_checkpoints
+from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints
 from i2ibench.hooks.failures import machine_failures
 from i2ibench.hooks.log import TrainingLog
 from i2ibench.hooks.preemption import Preemption
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.hooks.selection import build_hooks
-from i2ibench.lineage import check_order, is_finished
+from i2ibench.lineage import check_order, is_complete
 from i2ibench.loaders import build_dataset, build_loader
-from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
-from i2ibench.progress import say
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.provenance import sha256
+from i2ibench.translators.exchange import broadcast_weights
 from i2ibench.translators.optimizers import build_optimizers, choose_precision
 from i2ibench.translators.paired import PairedTranslator
+from i2ibench.validation import validation_metrics, validation_of
 
 
 def train(
@@ -83,15 +82,10 @@ def train(
     before: Path | None = None
     for stage in stages:
         checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
-        if checkpoint is None or not _is_complete(stage, checkpoint):
+        if checkpoint is None or not is_complete(stage, checkpoint):
             _run(build_runner(stage, checkpoint, before, preemption))
         before = newest_of_config(stage)
     return work_dir
-
-
-def _is_complete(config: Config, checkpoint: Path) -> bool:
-    """Whether a stage's last epoch is trained and validated."""
-    return checkpoint.name != INTERRUPTED and is_finished(config, checkpoint)
 
 
 def _run(runner: Runner) -> None:
@@ -129,11 +123,11 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         check_mmengines_parts(stage)
         build_loader(datasets["train"], stage.train_dataloader, training=True)
         build_loader(datasets["val"], stage.val_dataloader, training=False)
-        _build_optimizers(stage, translator)
+        optimizers_of(stage, translator)
         hooks = build_hooks(stage.get("hooks", {}))
         if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
-        _validation_metrics(stage, datasets["val"])
+        validation_metrics(stage, datasets["val"])
         carried_weights(translator.state_dict(), before)
         before = translator.state_dict()
 
@@ -164,39 +158,60 @@ def build_runner(
         prepare_work_dir(Path(config.work_dir))
     barrier()
     translator.to(device_type())
-    optimizers = _build_optimizers(config, translator)
+    optimizers = optimizers_of(config, translator)
+    _take_over(translator, optimizers, checkpoint, grow_from)
+    broadcast_weights(translator)
+    return Runner(
+        model=translator,
+        train_dataloader=build_loader(datasets["train"], config.train_dataloader, True, seed),
+        optim_wrapper=optimizers,
+        custom_hooks=_hooks(config, grow_from, preemption),
+        load_from=str(checkpoint) if checkpoint else None,
+        resume=checkpoint is not None,
+        **_settings(config),
+        **validation_of(config, datasets["val"]),
+    )
+
+
+def _take_over(
+    translator: PairedTranslator,
+    optimizers: OptimWrapperDict,
+    checkpoint: Path | None,
+    grow_from: Path | None,
+) -> None:
+    """Begin with the weights of a checkpoint, or with what the stage before has learnt."""
     if checkpoint is not None:
         load_weights(translator, read_checkpoint(checkpoint)["state_dict"], checkpoint)
     elif grow_from is not None:
         grow(translator, optimizers, read_checkpoint(grow_from))
+
+
+def _hooks(config: Config, grow_from: Path | None, preemption: Preemption | None) -> list[Hook]:
+    """The config's hooks; checkpoints name the one that the stage began with."""
     hooks = build_hooks(config.get("hooks", {}))
     for hook in hooks:
         if isinstance(hook, Checkpoints) and grow_from is not None:
             hook.grown_from = sha256(grow_from)
-    if preemption is not None:
-        hooks.append(preemption)
-    return Runner(
-        model=translator,
-        work_dir=config.work_dir,
-        train_dataloader=build_loader(datasets["train"], config.train_dataloader, True, seed),
-        train_cfg=train_loop(config),
-        optim_wrapper=optimizers,
-        param_scheduler=config.get("param_scheduler"),
-        default_hooks=dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
-        custom_hooks=hooks,
-        load_from=str(checkpoint) if checkpoint else None,
-        resume=checkpoint is not None,
-        env_cfg={"cudnn_benchmark": config.get("cudnn_benchmark", False)},
-        log_level="WARNING",
-        visualizer={
+    return hooks if preemption is None else [*hooks, preemption]
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """The Runner's arguments that are no part of the system."""
+    return {
+        "cfg": config,
+        "work_dir": config.work_dir,
+        "experiment_name": f"{Path(config.work_dir).name}_{time.time_ns()}",
+        "train_cfg": train_loop(config),
+        "param_scheduler": config.get("param_scheduler"),
+        "default_hooks": dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
+        "env_cfg": {"cudnn_benchmark": config.get("cudnn_benchmark", False)},
+        "randomness": {"seed": config.get("seed", 0)},
+        "log_level": "WARNING",
+        "visualizer": {
             "type": "Visualizer",
             "vis_backends": [dict(backend) for backend in config.get("vis_backends", [])],
         },
-        randomness={"seed": seed},
-        experiment_name=f"{Path(config.work_dir).name}_{time.time_ns()}",
-        cfg=config,
-        **_validation(datasets["val"], config),
-    )
+    }
 
 
 def _build_datasets(config: Config) -> dict[str, SceneDataset]:
@@ -212,33 +227,15 @@ def device_type() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _build_optimizers(config: Config, translator: PairedTranslator) -> OptimWrapperDict:
-    """The config's optimisers, at the precision of its `amp`, which is "auto" if it has none."""
+def optimizers_of(config: Config, translator: PairedTranslator) -> OptimWrapperDict:
+    """The config's optimisers, at the precision of its `amp`, which is "auto" if it has none.
+
+    Raises:
+        UserError: a network has no optimiser, or an option or the precision is wrong.
+    """
     networks = translator.networks()
     precision = choose_precision(config.get("amp", "auto"), device_type())
     return build_optimizers(networks, config.get("optimizers", {}), precision, device_type())
-
-
-def _validation(dataset: SceneDataset, config: Config) -> dict[str, Any]:
-    """The Runner's validation arguments: only metrics whose weights are at hand."""
-    metrics = _validation_metrics(config, dataset)
-    for name, metric in metrics.items():
-        if metric.unavailable and is_main_process():
-            say(f"validation goes without {name}: {metric.unavailable}")
-    usable = [ValidationMetric(metric) for metric in metrics.values() if not metric.unavailable]
-    for metric in usable:
-        metric.collect_dir = str(Path(config.work_dir) / ".collected")
-    loader = build_loader(dataset, config.val_dataloader, training=False)
-    return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
-
-
-def _validation_metrics(config: Config, dataset: SceneDataset) -> dict[str, Any]:
-    """The metrics of the config's protocol that a training run computes."""
-    if config.get("protocol") is None:
-        return {}
-    protocol = build_protocol(config.protocol)
-    chosen = {name: cfg for name, cfg in protocol.metrics.items() if name in protocol.validation}
-    return build_metrics(chosen, dataset.metainfo)
 
 
 def _move_aside(work_dir: Path) -> None:

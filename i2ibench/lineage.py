@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.hooks.checkpoints import list_checkpoints
+from i2ibench.hooks.checkpoints import INTERRUPTED, list_checkpoints
 from i2ibench.mmengine_options import train_loop
 from i2ibench.provenance import sha256
 from i2ibench.run_folders import stage_folders
@@ -50,6 +50,11 @@ def check_order(config: Config, stages: Sequence[Config]) -> None:
 def is_finished(config: Config, checkpoint: Path) -> bool:
     """Whether a checkpoint is of the stage's last epoch."""
     return read_checkpoint(checkpoint)["meta"]["epoch"] >= train_loop(config)["max_epochs"]
+
+
+def is_complete(config: Config, checkpoint: Path) -> bool:
+    """Whether a checkpoint is of the stage's last epoch and that is validated."""
+    return checkpoint.name != INTERRUPTED and is_finished(config, checkpoint)
 
 
 def _descends(checkpoint: Path, before: Path) -> bool:

@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_options
+from i2ibench.translators.exchange import GradientExchange
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -48,6 +48,7 @@ class NetworkOptimizer(OptimWrapper):
         self.device_type = device_type
         scaled = self.dtype == torch.float16 and device_type == "cuda"
         self.scaler = torch.amp.GradScaler(device_type, enabled=scaled)
+        self.exchange = GradientExchange(self.parameters)
         self.skips = False
         self.skipped: Tensor | int = 0
         self.in_a_row: Tensor | int = 0
@@ -69,13 +70,22 @@ class NetworkOptimizer(OptimWrapper):
         self.add_gradient(loss)
         self.apply()
 
-    def add_gradient(self, loss: Tensor, retain_graph: bool = False) -> None:
-        """Add the gradient of `loss` to what `apply` will use."""
+    def add_gradient(self, loss: Tensor, retain_graph: bool = False, last: bool = True) -> None:
+        """Add the gradient of `loss` to what `apply` will use.
+
+        With the last one the gradients go to the other processes as soon as they are there.
+        """
+        if last:
+            self.exchange.arm()
         self.scaler.scale(loss).backward(inputs=self.parameters, retain_graph=retain_graph)
+        if last:
+            self.exchange.send_rest()
 
     def apply(self) -> None:
-        """One step down the added gradients, averaged over all processes."""
-        average_gradients(self.parameters)
+        """One step down the added gradients, averaged over all processes; none without any."""
+        self.exchange.finish()
+        if all(p.grad is None for p in self.parameters):
+            return
         if self.skips and not self.scaler.is_enabled():  # the scaler leaves them out itself
             self._step_if_finite()
         else:
@@ -228,15 +238,3 @@ def freeze(network: nn.Module, name: str) -> None:
     for layer in modules[name].modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 0.0
-
-
-def average_gradients(parameters: list[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over all processes; nothing with one process."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))

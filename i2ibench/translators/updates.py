@@ -33,14 +33,15 @@ def both_from_one_pass(
     all_logs = []
     share = 1 / len(parts)
     _forget_gradients(optimizers)
-    for data in parts:
+    for number, data in enumerate(parts, start=1):
+        last = number == len(parts)
         batch = translator.data_preprocessor(data, training=True)
         with autocast(optimizers):
             step = translator.forward_step(batch)
             total, logs = translator.generator_loss(step)
             judged = translator.discriminator_loss(step)
-        add_gradient(optimizers, "generator", [total], share, retain_graph=bool(judged))
-        add_gradient(optimizers, "discriminator", judged.values(), share)
+        add_gradient(optimizers, "generator", [total], share, last, retain_graph=bool(judged))
+        add_gradient(optimizers, "discriminator", judged.values(), share, last)
         all_logs.append(_detached(logs | judged))
     apply(optimizers, "generator")
     apply(optimizers, "discriminator")
@@ -58,19 +59,20 @@ def discriminator_then_generator(
     steps, judgements, all_logs = [], [], []
     share = 1 / len(parts)
     _forget_gradients(optimizers)
-    for data in parts:
+    for number, data in enumerate(parts, start=1):
+        last = number == len(parts)
         batch = translator.data_preprocessor(data, training=True)
         with autocast(optimizers):
             step = translator.forward_step(batch, keep_activations=len(parts) == 1)
             judged = translator.discriminator_loss(step)
-        add_gradient(optimizers, "discriminator", judged.values(), share, retain_graph=True)
+        add_gradient(optimizers, "discriminator", judged.values(), share, last, retain_graph=True)
         steps.append((step.condition, step.fake, step.real))
         judgements.append(_detached(judged))
     apply(optimizers, "discriminator")
-    for tensors, earlier in zip(steps, judgements, strict=True):
+    for number, (tensors, earlier) in enumerate(zip(steps, judgements, strict=True), start=1):
         with autocast(optimizers):
             total, logs = translator.generator_loss(translator.judge(*tensors))
-        add_gradient(optimizers, "generator", [total], share)
+        add_gradient(optimizers, "generator", [total], share, last=number == len(steps))
         all_logs.append(_detached(logs) | earlier)
     apply(optimizers, "generator")
     return _means(all_logs)
@@ -86,6 +88,7 @@ def add_gradient(
     name: str,
     losses: Iterable[Tensor],
     share: float,
+    last: bool,
     retain_graph: bool = False,
 ) -> None:
     """Give the optimiser `name` the gradient of the sum of the losses; none if it is frozen.
@@ -95,16 +98,17 @@ def add_gradient(
         name: of one of them.
         losses: scalars.
         share: of the update that the losses stand for; 1 if they are all.
+        last: whether no more gradients follow before `apply`: these go to the other processes.
         retain_graph: whether another network's gradient is still to be taken from the graph.
     """
     terms = list(losses)
     if terms and name in optimizers:
-        optimizers[name].add_gradient(torch.stack(terms).sum() * share, retain_graph)
+        optimizers[name].add_gradient(torch.stack(terms).sum() * share, retain_graph, last)
 
 
 def apply(optimizers: OptimWrapperDict, name: str) -> None:
     """One step of the optimiser `name` down the gradients it was given; none if it is frozen."""
-    if name in optimizers and any(p.grad is not None for p in optimizers[name].parameters):
+    if name in optimizers:
         optimizers[name].apply()
 
 

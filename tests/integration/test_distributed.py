@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from i2ibench.checkpoints import open_checkpoint
+
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
+
+SHORT = ["protocol=None", "hooks.pictures=None", "train_dataloader.batch_size=1"]
 
 
 def launch(config, work_dir, processes, *options, script=ROOT / "tools" / "train.py"):
@@ -43,6 +47,52 @@ def test_two_processes_equal_one_with_twice_the_batch(tiny_config, tmp_path):
             torch.testing.assert_close(two["state_dict"][name], value, atol=1e-5, rtol=1e-4)
 
 
+def test_a_checkpoint_of_two_processes_goes_on_in_one_and_back(tiny_config, tmp_path):
+    """Strictly: the same names and shapes, whoever wrote them."""
+    work_dir = tmp_path / "run"
+    states = []
+    for epochs, processes in ((1, 2), (2, 1), (3, 2)):
+        saved = train(tiny_config, work_dir, processes, "--resume", epochs=epochs)
+        states.append({name: x.shape for name, x in saved["state_dict"].items()})
+        assert saved["meta"]["epoch"] == epochs
+    assert states[0] == states[1] == states[2]
+    open_checkpoint(work_dir / "epoch_0003.pth")
+
+
+APART = """
+import torch
+from mmengine.dist import all_gather, get_rank
+from mmengine.hooks import Hook
+from i2ibench import experiment
+from i2ibench.cli import main
+from i2ibench.registry import HOOKS
+
+@HOOKS.register_module()
+class Equal(Hook):
+    def before_train(self, runner):
+        self.compare(runner)
+
+    def after_train(self, runner):
+        self.compare(runner)
+
+    def compare(self, runner):
+        weights = [p for p in runner.model.parameters() if p.requires_grad]
+        one, other = all_gather(torch.cat([p.detach().flatten() for p in weights]))
+        assert torch.equal(one, other), "the processes have other weights"
+
+seed = experiment.seed_everything
+experiment.seed_everything = lambda number: seed(number + get_rank())
+main("train")
+"""
+
+
+def test_processes_that_would_begin_apart_train_the_same_weights(tiny_config, tmp_path):
+    (tmp_path / "script.py").write_text(APART)
+    options = ["hooks.equal.type=Equal", *SHORT]
+    answer = launch(tiny_config, tmp_path / "run", 2, *options, script=tmp_path / "script.py")
+    assert answer.returncode == 0, answer.stderr
+
+
 SCRIPT = """
 import os, signal
 from mmengine.dist import get_rank
@@ -58,7 +108,6 @@ class InProcessOne(Hook):
 
 main("train")
 """
-SHORT = ["protocol=None", "hooks.pictures=None", "train_dataloader.batch_size=1"]
 INTERFERING = ["hooks.other.type=InProcessOne", *SHORT]
 
 

@@ -1,0 +1,44 @@
+"""Validation in a training run: the Runner's loader and the protocol's metrics."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.evaluator import Evaluator
+
+from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.loaders import build_loader
+from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
+from i2ibench.progress import say
+from i2ibench.protocols.protocol import build_protocol
+
+
+def validation_of(config: Config, dataset: SceneDataset) -> dict[str, Any]:
+    """The Runner's validation arguments: only metrics whose weights are at hand.
+
+    Raises:
+        UserError: the config's protocol or loader is wrong.
+    """
+    metrics = validation_metrics(config, dataset)
+    for name, metric in metrics.items():
+        if metric.unavailable and is_main_process():
+            say(f"validation goes without {name}: {metric.unavailable}")
+    usable = [ValidationMetric(metric) for metric in metrics.values() if not metric.unavailable]
+    for metric in usable:
+        metric.collect_dir = str(Path(config.work_dir) / ".collected")
+    loader = build_loader(dataset, config.val_dataloader, training=False)
+    return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
+
+
+def validation_metrics(config: Config, dataset: SceneDataset) -> dict[str, Any]:
+    """The metrics of the config's protocol that a training run computes, by name.
+
+    Raises:
+        UserError: the protocol is wrong.
+    """
+    if config.get("protocol") is None:
+        return {}
+    protocol = build_protocol(config.protocol)
+    chosen = {name: cfg for name, cfg in protocol.metrics.items() if name in protocol.validation}
+    return build_metrics(chosen, dataset.metainfo)
