@@ -12,7 +12,7 @@ from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.hooks import Preempted
 from i2ibench.plots import read_scalars
-from tests.integration.test_survival import SHORT, AskedAt, assert_same_end, run
+from tests.integration.runs import SHORT, AskedAt, goes_on_after_step_four, run
 
 
 class FailingAt(AskedAt):
@@ -123,8 +123,7 @@ def test_bf16_on_the_cpu_resumes_bit_by_bit(tiny_config, tmp_path):
     whole = run(tiny_config, tmp_path / "whole", **options)
     with pytest.raises(Preempted):
         run(tiny_config, tmp_path / "parts", AskedAt(4), **options, **worker)
-    run(tiny_config, tmp_path / "parts", **options)
-    assert_same_end(whole, tmp_path / "parts")
+    goes_on_after_step_four(whole, tiny_config, tmp_path / "parts", options)
 
 
 def test_fp16_is_refused_on_the_cpu(tiny_config, tmp_path):
@@ -139,10 +138,7 @@ def test_accumulated_batches_train_and_resume(tiny_config, tmp_path):
     whole = run(tiny_config, tmp_path / "whole", **options)
     with pytest.raises(Preempted):
         run(tiny_config, tmp_path / "parts", AskedAt(4), **options)
-    meta = read_checkpoint(tmp_path / "parts" / "interrupted.pth")["meta"]
-    assert (meta["epoch"], meta["iter"], meta["scenes"]) == (1, 4, 2)
-    run(tiny_config, tmp_path / "parts", **options)
-    assert_same_end(whole, tmp_path / "parts")
+    goes_on_after_step_four(whole, tiny_config, tmp_path / "parts", options)
 
 
 def test_accumulation_is_refused_where_it_means_nothing(tiny_config, tmp_path):

@@ -13,67 +13,18 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import has_ema, open_checkpoint, read_checkpoint
-from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
-from i2ibench.hooks import Preempted, Preemption
-from i2ibench.plots import read_scalars
+from i2ibench.hooks import Preempted
+from tests.integration.runs import (
+    SHORT,
+    AskedAt,
+    assert_same_end,
+    goes_on_after_step_four,
+    logged,
+    run,
+)
 
 ROOT = Path(__file__).parents[2]
-SHORT = {"protocol": None, "hooks.pictures": None}
-"""Without what only takes time."""
-
-
-class AskedAt(Preemption):
-    """Hears a signal in one step, or in the validation after one."""
-
-    def __init__(self, step, in_validation=False):
-        super().__init__()
-        self.step, self.in_validation = step, in_validation
-
-    def after_train_iter(self, runner, *arguments, **keywords):
-        if not self.in_validation and runner.iter + 1 == self.step:
-            self.asked = True
-        super().after_train_iter(runner, *arguments, **keywords)
-
-    def after_val_iter(self, runner, *arguments, **keywords):
-        if self.in_validation and runner.iter == self.step:
-            self.asked = True
-        super().after_val_iter(runner, *arguments, **keywords)
-
-
-def run(config, work_dir, preemption=None, **overrides):
-    overrides = {key.replace("__", "."): value for key, value in overrides.items()}
-    return train(load_config(config, overrides, work_dir), preemption=preemption)
-
-
-def assert_same_end(one, two, name="epoch_0002.pth"):
-    """Weights, optimisers, schedules and random numbers of two checkpoints are equal bit by bit."""
-    first, second = read_checkpoint(one / name), read_checkpoint(two / name)
-    for key in ("meta", "config"):
-        first.pop(key), second.pop(key)
-    assert list(differences(first, second)) == []
-
-
-def differences(one, two, place=""):
-    if isinstance(one, dict):
-        assert one.keys() == two.keys(), place
-        for key in one:
-            yield from differences(one[key], two[key], f"{place}/{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(two), place
-        for i, pair in enumerate(zip(one, two, strict=True)):
-            yield from differences(*pair, f"{place}/{i}")
-    elif isinstance(one, torch.Tensor):
-        if not torch.equal(one, two):
-            yield place
-    elif one != two:
-        yield place
-
-
-def logged(work_dir):
-    """What the logs hold apart from times."""
-    return {k: v for k, v in read_scalars(work_dir).items() if k != "train/step_s"}
 
 
 @pytest.fixture
@@ -128,10 +79,7 @@ def test_long_epochs_are_saved_every_few_steps(tiny_config, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         run(tiny_config, tmp_path / "parts", Killed(5), **every)
-    meta = read_checkpoint(tmp_path / "parts" / "interrupted.pth")["meta"]
-    assert (meta["epoch"], meta["iter"], meta["scenes"]) == (1, 4, 2)
-    run(tiny_config, tmp_path / "parts", **every)
-    assert_same_end(whole, tmp_path / "parts")
+    goes_on_after_step_four(whole, tiny_config, tmp_path / "parts", every)
 
 
 def test_saving_every_no_steps_is_refused(tiny_config, tmp_path):

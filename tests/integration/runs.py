@@ -1,0 +1,72 @@
+"""Runs of a config in this process that are stopped, go on, and are compared bit by bit."""
+
+import torch
+
+from i2ibench.checkpoints import read_checkpoint
+from i2ibench.configuration import load_config
+from i2ibench.experiment import train
+from i2ibench.hooks import Preemption
+from i2ibench.plots import read_scalars
+
+SHORT = {"protocol": None, "hooks.pictures": None}
+"""Without what only takes time."""
+
+
+class AskedAt(Preemption):
+    """Hears a signal in one step, or in the validation after one."""
+
+    def __init__(self, step, in_validation=False):
+        super().__init__()
+        self.step, self.in_validation = step, in_validation
+
+    def after_train_iter(self, runner, *arguments, **keywords):
+        if not self.in_validation and runner.iter + 1 == self.step:
+            self.asked = True
+        super().after_train_iter(runner, *arguments, **keywords)
+
+    def after_val_iter(self, runner, *arguments, **keywords):
+        if self.in_validation and runner.iter == self.step:
+            self.asked = True
+        super().after_val_iter(runner, *arguments, **keywords)
+
+
+def run(config, work_dir, preemption=None, **overrides):
+    overrides = {key.replace("__", "."): value for key, value in overrides.items()}
+    return train(load_config(config, overrides, work_dir), preemption=preemption)
+
+
+def assert_same_end(one, two, name="epoch_0002.pth"):
+    """Weights, optimisers, schedules and random numbers of two checkpoints are equal bit by bit."""
+    first, second = read_checkpoint(one / name), read_checkpoint(two / name)
+    for key in ("meta", "config"):
+        first.pop(key), second.pop(key)
+    assert list(differences(first, second)) == []
+
+
+def differences(one, two, place=""):
+    if isinstance(one, dict):
+        assert one.keys() == two.keys(), place
+        for key in one:
+            yield from differences(one[key], two[key], f"{place}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(two), place
+        for i, pair in enumerate(zip(one, two, strict=True)):
+            yield from differences(*pair, f"{place}/{i}")
+    elif isinstance(one, torch.Tensor):
+        if not torch.equal(one, two):
+            yield place
+    elif one != two:
+        yield place
+
+
+def logged(work_dir):
+    """What the logs hold apart from times."""
+    return {k: v for k, v in read_scalars(work_dir).items() if k != "train/step_s"}
+
+
+def goes_on_after_step_four(whole, config, work_dir, options):
+    """A run that stopped after step 4, the first of its second epoch, ends as the whole one."""
+    meta = read_checkpoint(work_dir / "interrupted.pth")["meta"]
+    assert (meta["epoch"], meta["iter"], meta["scenes"]) == (1, 4, 2)
+    run(config, work_dir, **options)
+    assert_same_end(whole, work_dir)
