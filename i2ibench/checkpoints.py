@@ -189,8 +189,8 @@ def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | No
 
 def changed_keys(config: Config, checkpoint: Path) -> list[str]:
     """The top-level keys whose value differs from the config that a checkpoint was trained with."""
-    before = _comparable(json.loads(read_checkpoint(checkpoint)["config"]))
-    now = _comparable(json.loads(json.dumps(config.to_dict())))
+    before = comparable(json.loads(read_checkpoint(checkpoint)["config"]))
+    now = comparable(json.loads(json.dumps(config.to_dict())))
     return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
 
@@ -209,7 +209,7 @@ def check_resumable(checkpoint: Path, changed: Sequence[str]) -> None:
         )
 
 
-def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+def comparable(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what does not change the numbers: places, logs and worker counts."""
     kept = {k: v for k, v in config.items() if k not in ("work_dir", "vis_backends")}
     for loader in ("train_dataloader", "val_dataloader"):

@@ -1,6 +1,7 @@
 """Ablation grids: run the cells that are missing, show how they are, and report.
 
-grid run GRID [--executor local --executor-options slots=2] [--dry-run]
+grid run GRID [--executor local --executor-options slots=2]
+grid run GRID --dry-run [--time-steps 5]
 grid status GRID
 grid report GRID
 """
@@ -23,8 +24,9 @@ from i2ibench.commands.arguments import (
 from i2ibench.compat import silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import run_cell
+from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.grid import Grid, load_grid
-from i2ibench.grids.report import cost_lines, report_grid
+from i2ibench.grids.report import report_grid
 from i2ibench.grids.state import read_state
 from i2ibench.hooks.preemption import EXIT_CODE, Preempted
 from i2ibench.progress import say
@@ -43,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="such as slots=2 threads=1; for slurm partition=gpu minutes=600",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="list the cells and stop")
+    parser.add_argument(
+        "--time-steps", type=int, metavar="N",
+        help="with --dry-run: train N steps of every kind of cell and estimate the time of all",
+    )  # fmt: skip
     parser.add_argument("--cell", help="which one, for `cell`")
     add_options_argument(parser)
     add_device_argument(parser)
@@ -69,8 +75,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _run(grid: Grid, options: argparse.Namespace) -> None:
     """Run what is missing; the cells that failed are begun again."""
+    if options.time_steps is not None and not (options.dry_run and options.time_steps > 0):
+        raise UserError("--time-steps is a number from 1 on and goes with --dry-run.")
     if options.dry_run:
-        print("\n".join(cost_lines(grid)))
+        print("\n".join(cost_lines(grid, options.time_steps)))
         return
     executor = EXECUTORS.build({"type": options.executor, **options.executor_options})
     missing = [c for c in grid.cells if read_state(c.folder, c.hash).state in ("waiting", "failed")]

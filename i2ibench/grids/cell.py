@@ -3,6 +3,7 @@
 import resource
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +23,7 @@ from i2ibench.loaders import build_dataset
 from i2ibench.mmengine_options import train_loop
 from i2ibench.plots import read_scalars
 from i2ibench.progress import say
+from i2ibench.protocols.protocol import fingerprint
 
 SHARED = "shared"
 
@@ -69,16 +71,17 @@ def _moved_aside(cell: Cell) -> Path | None:
 def _train(grid: Grid, cell: Cell) -> None:
     stages = list_stages(cell.config)
     if len(stages) > 1:
-        for stage in stages[: grid.shared_stages]:
-            _share(grid, cell, stage)
+        for number in range(1, min(grid.shared_stages, len(stages)) + 1):
+            _share(grid, cell, stages[:number])
     with Preemption() as preemption:
         train(cell.config, preemption=preemption)
 
 
-def _share(grid: Grid, cell: Cell, stage: Config) -> None:
-    """Train a first stage, or take it from a cell that did with the same config."""
+def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
+    """Train the last of the first stages, or take it from a cell that did with the same configs."""
+    stage = stages[-1]
     folder = Path(stage.work_dir)
-    shared = grid.root / SHARED / config_hash(stage)[:16]
+    shared = shared_folder(grid, stages)
     if list_checkpoints(folder) and shared.exists():
         return
     if not shared.exists():
@@ -92,6 +95,11 @@ def _share(grid: Grid, cell: Cell, stage: Config) -> None:
             return
     if not folder.exists():
         _publish(shared, folder)
+
+
+def shared_folder(grid: Grid, stages: Sequence[Config]) -> Path:
+    """Where the last of the first stages is, once it is trained, for all cells that begin so."""
+    return grid.root / SHARED / fingerprint([config_hash(stage) for stage in stages])[:16]
 
 
 def _train_alone(cell: Cell, stage: Config) -> None:
@@ -144,11 +152,15 @@ def _facts(cell: Cell) -> dict[str, Any]:
         "memory_bytes": peak,
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "scenes": scenes,
-        "steps": sum(
-            train_loop(s)["max_epochs"] * (scenes // s.train_dataloader.get("batch_size", 1))
-            for s in stages
-        ),
+        "steps": sum(count_steps(stage, scenes) for stage in stages),
     }
+
+
+def count_steps(stage: Config, scenes: int) -> int:
+    """The updates of a stage whose training set has so many scenes."""
+    loader = stage.train_dataloader
+    update_size = loader.get("batch_size", 1) * loader.get("accumulate", 1)
+    return train_loop(stage)["max_epochs"] * (scenes // update_size)
 
 
 def _step_times(work_dir: Path) -> list[float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from i2ibench.checkpoints import comparable
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError, near_match
 from i2ibench.protocols.protocol import fingerprint
@@ -171,8 +172,5 @@ def _cell(
 
 def config_hash(config: Config) -> str:
     """SHA-256 of what changes a run's numbers: not places, logs, protocol or worker counts."""
-    left_out = ("work_dir", "vis_backends", "protocol")
-    kept = {key: value for key, value in config.to_dict().items() if key not in left_out}
-    for loader in ("train_dataloader", "val_dataloader"):
-        kept[loader] = {k: v for k, v in kept[loader].items() if k != "num_workers"}
-    return fingerprint(json.loads(json.dumps(kept)))
+    numbers = comparable(json.loads(json.dumps(config.to_dict())))
+    return fingerprint({key: value for key, value in numbers.items() if key != "protocol"})

@@ -1,6 +1,5 @@
 """A grid's report: one evaluation of all finished cells, gathered over seeds."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,18 +59,3 @@ def grid_rows(cells: Sequence[Cell], results: Any, facts: Any) -> list[GridRow]:
                 )  # fmt: skip
                 rows.append(row)
     return rows
-
-
-def cost_lines(grid: Grid) -> list[str]:
-    """Every cell with its state, and what is left to do, from the cells that are done."""
-    states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
-    seconds = [state.seconds for state in states.values() if state.state == "done"]
-    lines = [f"{state.state:8} {name}" for name, state in states.items()]
-    left = sum(state.state != "done" for state in states.values())
-    if seconds:
-        hours = left * sum(seconds) / len(seconds) / 3600
-        hours = math.ceil(hours * 10) / 10
-        lines.append(f"{left} cells to do, about {hours} hours on one slot by the finished cells")
-    else:
-        lines.append(f"{left} cells to do; no cell is finished yet, so that the time is unknown")
-    return lines

@@ -1,5 +1,6 @@
 """Grids: cells run once, survive their submitter, share first stages, and end in one report."""
 
+import hashlib
 import json
 import os
 import signal
@@ -11,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from i2ibench.checkpoints import read_checkpoint
+from i2ibench.cli import main
+from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
-from i2ibench.grids.cell import checkpoint_of, run_cell
+from i2ibench.grids import costs
+from i2ibench.grids.cell import checkpoint_of, run_cell, shared_folder
+from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.executors import DebugExecutor
-from i2ibench.grids.grid import load_grid
-from i2ibench.grids.report import cost_lines, grid_rows, report_grid
-from i2ibench.grids.state import LOCK, held, is_held, read_state
+from i2ibench.grids.grid import config_hash, load_grid
+from i2ibench.grids.report import grid_rows, report_grid
+from i2ibench.grids.state import LOCK, CellState, held, is_held, read_state, write_state
 from tests.integration.test_stages import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +69,19 @@ def test_cells_are_every_combination_but_the_excluded_with_their_own_changes(gri
     assert len({cell.hash for cell in grid.cells}) == 6
 
 
+def test_a_cells_hash_is_that_of_its_config_without_what_does_not_change_its_numbers(grid_file):
+    """Work directories of earlier versions must stay valid; so this is written out here."""
+    config = load_grid(grid_file).cells[0].config
+    config.train_dataloader.num_workers = 3
+    kept = json.loads(json.dumps(config.to_dict()))
+    for key in ("work_dir", "vis_backends", "protocol"):
+        del kept[key]
+    del kept["train_dataloader"]["num_workers"]
+    text = json.dumps(kept, sort_keys=True)
+    assert config_hash(config) == hashlib.sha256(text.encode()).hexdigest()
+    assert config_hash(config) == load_grid(grid_file).cells[0].hash
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -101,6 +119,97 @@ def test_a_failed_cell_says_why_and_the_others_go_on(grid_file):
     state = read_state(grid.cells[0].folder, grid.cells[0].hash)
     assert state.state == "failed" and "nowhere" in state.error
     assert any("failed" in line for line in cost_lines(grid))
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """The stages that were timed; a step takes a minute."""
+    timed = []
+
+    def step_seconds(stage, steps):
+        assert steps == 3
+        timed.append(stage.work_dir)
+        return 60.0
+
+    monkeypatch.setattr(costs, "step_seconds", step_seconds)
+    return timed
+
+
+def finish(cell, seconds):
+    write_state(cell.folder, CellState("done", cell.hash, 1, seconds))
+
+
+def test_a_timed_estimate_is_steps_times_median_and_finished_seeds_win(grid_file, timed):
+    """Two epochs of three steps; cells that differ in their seed are timed once."""
+    grid = load_grid(grid_file)
+    finish(grid.cells[0], 30.0)
+    lines = cost_lines(grid, 3)
+    assert [line.rpartition(": ")[2] for line in lines[:6]] == [
+        "took 0.5 minutes", "its finished seeds took 0.5 minutes", *["about 6.0 minutes"] * 4,
+    ]  # fmt: skip
+    assert len(timed) == 2
+    assert "5 cells to do, about 0.5 hours" in lines[6]  # 24.5 minutes
+    assert "validation" in lines[7] and "reading data" in lines[7]
+    assert not list(grid.root.rglob("*.pth"))
+
+
+def test_without_anything_to_time_no_estimate_is_explained(grid_file, timed):
+    grid = load_grid(grid_file)
+    for cell in grid.cells:
+        finish(cell, 60.0)
+    assert "0 cells to do, about 0.0 hours" in cost_lines(grid, 3)[-1] and not timed
+
+
+def test_a_shared_first_stage_is_counted_once(tiny_config, grid_file, timed):
+    """Three stages of 2, 3 and 2 epochs; two cells of two seeds differ in their last stage."""
+    tiny_config.write_text(tiny_config.read_text() + STAGES)
+    text = grid_file.read_text()
+    text = (
+        text[: text.index("axes")]
+        + f"""
+axes = dict(last=dict(
+    short=dict(stages=dict(joint=dict(train_cfg=dict(max_epochs=1)))), long=dict()
+))
+seeds = [0]
+shared_stages = 1
+work_dir = {str(grid_file.parent / "cells")!r}
+"""
+    )
+    grid_file.write_text(text)
+    lines = cost_lines(load_grid(grid_file), 3)
+    steps = [(2 + 3 + 1) * 3, (3 + 2) * 3]
+    assert [line.rpartition("about ")[2] for line in lines[:2]] == [f"{n}.0 minutes" for n in steps]
+    assert len(timed) == 3
+
+
+def test_cells_share_a_second_stage_only_with_the_first(tiny_config, grid_file):
+    tiny_config.write_text(tiny_config.read_text() + STAGES)
+    longer = {"stages.coarse.train_cfg.max_epochs": 4}
+    plain, changed = (
+        list_stages(load_grid(grid_file, options).cells[0].config) for options in ({}, longer)
+    )
+    grid = load_grid(grid_file)
+    assert config_hash(plain[1]) == config_hash(changed[1])
+    assert shared_folder(grid, plain[:2]) != shared_folder(grid, changed[:2])
+
+
+def test_steps_are_timed_on_the_data_and_leave_nothing_behind(grid_file):
+    grid = load_grid(grid_file)
+    assert 0 < costs.step_seconds(grid.cells[0].config, 2) < 60
+    assert not grid.root.exists()
+
+
+def test_missing_data_is_named_when_steps_are_to_be_timed(grid_file):
+    grid = load_grid(grid_file, {"data_root": "nowhere"})
+    with pytest.raises(UserError, match="losses=full,width=four,seed=0 cannot be timed.*nowhere"):
+        cost_lines(grid, 1)
+
+
+def test_time_steps_without_a_dry_run_are_refused(grid_file, capsys):
+    for options in (["--time-steps", "2"], ["--dry-run", "--time-steps", "0"]):
+        with pytest.raises(SystemExit):
+            main("grid", ["run", str(grid_file), *options])
+        assert "goes with --dry-run" in capsys.readouterr().err
 
 
 def test_a_lock_is_held_while_its_process_lives(tmp_path):

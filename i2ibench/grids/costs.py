@@ -1,0 +1,147 @@
+"""Costs: what is left to do in a grid, and about how long it takes."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, median
+
+import torch
+from mmengine.config import Config
+
+from i2ibench.checkpoints import build_translator
+from i2ibench.configuration import list_stages
+from i2ibench.errors import UserError
+from i2ibench.experiment import device_type, optimizers_of
+from i2ibench.grids.cell import count_steps, shared_folder
+from i2ibench.grids.grid import Cell, Grid, config_hash
+from i2ibench.grids.state import CellState, read_state
+from i2ibench.hooks.randomness import seed_everything
+from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.progress import say
+
+
+def cost_lines(grid: Grid, time_steps: int | None = None) -> list[str]:
+    """Every cell with its state, and what is left to do.
+
+    Args:
+        grid: whose cells.
+        time_steps: time so many training steps of every cell that no finished one of its row, with
+            another seed, tells the time of; None to go by the mean of the finished cells alone.
+
+    Raises:
+        UserError: a cell that is to be timed cannot be built, or its data is not there.
+    """
+    states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
+    if time_steps is not None:
+        return _timed_lines(grid, states, time_steps)
+    seconds = [state.seconds for state in states.values() if state.state == "done"]
+    lines = [f"{state.state:8} {name}" for name, state in states.items()]
+    left = sum(state.state != "done" for state in states.values())
+    if seconds:
+        hours = _hours(left * mean(seconds))
+        return [*lines, f"{left} cells to do, about {hours} on one slot by the finished cells"]
+    lines.append(f"{left} cells to do; no cell is finished yet, so that the time is unknown")
+    return lines
+
+
+def _timed_lines(grid: Grid, states: dict[str, CellState], time_steps: int) -> list[str]:
+    timer = StageTimer(grid, time_steps)
+    lines, left = [], 0.0
+    for cell in grid.cells:
+        state = states[cell.name]
+        twins = [states[c.name] for c in grid.cells if c.row == cell.row]
+        finished = [twin.seconds for twin in twins if twin.state == "done"]
+        if state.state == "done":
+            seconds, source = state.seconds, "took"
+        elif finished:
+            seconds, source = mean(finished), "its finished seeds took"
+        else:
+            seconds, source = timer.cell_seconds(cell), "about"
+        left += seconds * (state.state != "done")
+        lines.append(f"{state.state:8} {cell.name}: {source} {seconds / 60:.1f} minutes")
+    count = sum(state.state != "done" for state in states.values())
+    lines.append(f"{count} cells to do, about {_hours(left)} on one slot like this {device_type()}")
+    if timer.seconds:
+        lines.append(
+            f"about: all steps of a run at the median of {time_steps} timed ones; reading data, "
+            "checks, validation, style banks and checkpoints come on top, and what is trained "
+            "already is not taken off"
+        )
+    return lines
+
+
+class StageTimer:
+    """Estimates cells by the time of their stages' steps; stages of one config are timed once.
+
+    Args:
+        grid: that the cells belong to.
+        steps: timed of each stage.
+    """
+
+    def __init__(self, grid: Grid, steps: int) -> None:
+        self.grid, self.steps = grid, steps
+        self.seconds: dict[str, float] = {}
+        self._shared: set[Path] = set()
+
+    def cell_seconds(self, cell: Cell) -> float:
+        """The cell's steps times their median time; a shared first stage counts in one cell.
+
+        Raises:
+            UserError: the cell cannot be built, or its data is not there.
+        """
+        try:
+            return sum(map(self._stage_seconds, self._own_stages(cell)))
+        except UserError as error:
+            raise UserError(f"{cell.name} cannot be timed: {error}") from error
+
+    def _own_stages(self, cell: Cell) -> Sequence[Config]:
+        """The stages that are trained for this cell and none before."""
+        stages = list_stages(cell.config)
+        if len(stages) == 1:
+            return stages
+        own = stages[self.grid.shared_stages :]
+        for number, stage in enumerate(stages[: self.grid.shared_stages], 1):
+            folder = shared_folder(self.grid, stages[:number])
+            if folder not in self._shared and not folder.exists():
+                own.append(stage)
+            self._shared.add(folder)
+        return own
+
+    def _stage_seconds(self, stage: Config) -> float:
+        alike = {**stage.to_dict(), "seed": 0, "train_cfg": {}}
+        key = config_hash(Config(alike))
+        if key not in self.seconds:
+            say(f"timing {stage.work_dir}")
+            self.seconds[key] = step_seconds(stage, self.steps)
+        scenes = len(build_dataset(stage.train_dataloader, stage.get("data_root")))
+        return count_steps(stage, scenes) * self.seconds[key]
+
+
+def step_seconds(stage: Config, steps: int) -> float:
+    """The median time of `steps` updates by the data's first batch, after one that warms up.
+
+    The networks are new and are forgotten; nothing is written.
+
+    Raises:
+        UserError: the stage cannot be built, or its data is not there.
+    """
+    seed_everything(stage.get("seed", 0))
+    dataset = build_dataset(stage.train_dataloader, stage.get("data_root"), stage.get("seed", 0))
+    translator = build_translator(stage, dataset.metainfo).to(device_type()).train()
+    optimizers = optimizers_of(stage, translator)
+    loader = build_loader(dataset, {**stage.train_dataloader, "num_workers": 0}, training=True)
+    batch = next(iter(loader))
+    taken = []
+    with torch.backends.cudnn.flags(benchmark=stage.get("cudnn_benchmark", False)):
+        for _ in range(steps + 1):
+            begin = time.perf_counter()
+            translator.train_step(batch, optimizers)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            taken.append(time.perf_counter() - begin)
+    return median(taken[1:])
+
+
+def _hours(seconds: float) -> str:
+    return f"{math.ceil(seconds / 360) / 10} hours"
