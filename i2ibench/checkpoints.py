@@ -116,17 +116,19 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
         UserError: names or shapes differ; the first three are listed.
     """
     own = translator.state_dict()
-    differing = sorted(own.keys() ^ state.keys()) or [
+    differing = [
         f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         for name in own
-        if own[name].shape != state[name].shape
+        if name in state and own[name].shape != state[name].shape
     ]
+    if not differing:  # modules may know how to fill what their older form did not have
+        found = translator.load_state_dict(dict(state), strict=False)
+        differing = sorted([*found.missing_keys, *found.unexpected_keys])
     if differing:
         raise UserError(
             f"{path} does not fit the model of the config; {len(differing)} weights differ, "
             f"first: {', '.join(differing[:3])}."
         )
-    translator.load_state_dict(state)
 
 
 def newest_of_run(work_dir: Path) -> Path | None:

@@ -9,8 +9,8 @@ from i2ibench import __version__
 from i2ibench.errors import UserError
 
 COMMANDS = (
-    "train", "eval", "translate", "prepare_data", "validate", "train_segmenter", "convert",
-    "grid", "parts", "doctor",
+    "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "train_segmenter",
+    "convert", "grid", "parts", "doctor",
 )  # fmt: skip
 
 

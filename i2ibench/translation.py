@@ -17,8 +17,9 @@ from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
 from i2ibench.preflight import try_translation
-from i2ibench.progress import Progress, track
+from i2ibench.progress import Progress, say, track
 from i2ibench.provenance import sha256
+from i2ibench.styles.files import load_bank
 
 _CITYSCAPES_LABEL = "_gtFine_labelIds.png"
 
@@ -28,7 +29,8 @@ def translate(
     input_dir: Path,
     output_dir: Path,
     size: tuple[int, int] | None = None,
-    encode_photo: bool = False,
+    styles: str = "random",
+    samples: int = 1,
 ) -> list[Path]:
     """Translate every scene of a folder; gives the pictures, each of its label map's size.
 
@@ -36,41 +38,103 @@ def translate(
     and settings stay.
 
     Args:
-        opened: the checkpoint.
+        opened: the checkpoint; its style bank's seed decides which styles are drawn.
         input_dir: see `find_inputs`.
-        output_dir: gets one PNG per scene.
+        output_dir: gets `name.png` for every scene, or `name_0.png`, ... with several samples.
         size: (width, height) that scenes are resized to first; None keeps theirs.
-        encode_photo: take styles from the photos.
+        styles: see `STYLES`.
+        samples: pictures of each scene, that differ in the styles that are drawn.
 
     Raises:
-        UserError: nothing to translate, a file is unusable, or the output folder holds other
-            pictures. Nothing has been written then.
+        UserError: nothing to translate, a file is unusable, the styles do not suit, or the output
+            folder holds other pictures. Nothing has been written then.
     """
     needs = opened.translator.data_preprocessor.needs
     files = find_inputs(input_dir, "source" if "source" in needs else "label")
-    _check_needs(opened, files, encode_photo)
+    encoded = styles == "encode"
+    chosen = take_styles(opened, styles, samples)
+    _check_needs(opened, files, encoded)
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
     with Progress("checking files", len(files)) as progress:
         require_faultless(scenes, progress.advance)
-    for height, width in {picture_size(scene.input) for scene in files}:
-        columns, rows = size or (width, height)
+    for columns, rows in {size or picture_size(scene.input)[::-1] for scene in files}:
         try_translation(opened.translator, rows, columns)
-    bank = opened.translator.style_bank
-    settings = {
-        "checkpoint": sha256(opened.path),
-        "size": list(size) if size else None,
-        "encode_photo": encode_photo,
-        "style_seed": bank.seed if bank is not None else None,
-    }
+    resized = {"size": list(size) if size else None}
+    settings = {"checkpoint": sha256(opened.path), **resized, **chosen, "samples": samples}
     claim_output(output_dir, input_dir, settings, files)
-    paths = [output_dir / f"{scene.name}.png" for scene in files]
-    todo = [index for index, path in enumerate(paths) if not path.exists()]
-    for index in track(todo, "translating"):
+    paths = [_picture_paths(output_dir, scene.name, samples) for scene in files]
+    _paint_missing(opened, scenes, paths, encoded)
+    return [path for own in paths for path in own]
+
+
+def _paint_missing(
+    opened: OpenedCheckpoint, scenes: Scenes, paths: Sequence[Sequence[Path]], encoded: bool
+) -> None:
+    """Write the pictures that are not there; `paths` has the samples of each scene."""
+    missing = [
+        (n, k) for n, own in enumerate(paths) for k, path in enumerate(own) if not path.exists()
+    ]
+    for index, sample in track(missing, "translating"):
         data = default_collate([scenes.read(index)])
-        fake = opened.translator.predict(data, encode_photo)[0]["fake"]
-        write_picture(paths[index], fake.permute(1, 2, 0).cpu().numpy())
-    return paths
+        fake = opened.translator.predict(data, encoded, sample)[0]["fake"]
+        write_picture(paths[index][sample], fake.permute(1, 2, 0).cpu().numpy())
+
+
+STYLES = ("random", "encode", "bank:FILE")
+"""Where styles come from: drawn from the checkpoint's bank, the photos, drawn from another bank."""
+
+
+def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict[str, Any]:
+    """Prepare the translator for styles as `STYLES` names them; what decides the pictures.
+
+    Raises:
+        UserError: the checkpoint or the bank does not suit, or the samples would all be equal.
+    """
+    translator = opened.translator
+    kind, _, file = styles.partition(":")
+    if kind not in ("random", "encode", "bank") or (kind == "bank") != bool(file):
+        raise UserError(f"Styles are {', '.join(STYLES[:2])} or {STYLES[2]}, not {styles!r}.")
+    if kind != "random" and translator.encoder is None:
+        raise UserError(f"{opened.path} has no encoder, so styles {styles!r} mean nothing.")
+    if kind == "bank":
+        use_bank(opened, Path(file))
+    bank = translator.style_bank if kind != "encode" else None
+    if samples > 1 and not (bank or getattr(translator.generator, "always_train", False)):
+        raise UserError(
+            f"{opened.path} makes the same picture each time with styles {styles!r}: "
+            f"{samples} samples would be equal."
+        )
+    if bank is None:
+        return {"styles": kind}
+    if not bank.counts.any():
+        say("The style bank is empty: every instance gets zeros, the middle of the range.")
+    digest = {"bank": sha256(Path(file))} if file else {}
+    return {"styles": kind, **digest, "style_seed": bank.seed}
+
+
+def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
+    """Give the translator the style bank in a file, in place of its own.
+
+    Raises:
+        UserError: the file is unusable, or its bank is not for this checkpoint's classes.
+    """
+    translator = opened.translator
+    if translator.style_bank is None:
+        raise UserError(f"{opened.path} has no encoder, so the style bank {path} means nothing.")
+    own = translator.style_bank
+    saved = load_bank(path, opened.metainfo["classes"], own.centres.shape[2])
+    if saved.note.get("checkpoint") != sha256(opened.path):
+        say(f"{path} was fitted to another file than {opened.path}: its modes may look different.")
+    saved.bank.seed = own.seed
+    translator.style_bank = saved.bank.to(own.centres.device)
+
+
+def _picture_paths(output_dir: Path, name: str, samples: int) -> list[Path]:
+    """Where the pictures of a scene go."""
+    if samples == 1:
+        return [output_dir / f"{name}.png"]
+    return [output_dir / f"{name}_{k}.png" for k in range(samples)]
 
 
 def find_inputs(input_dir: Path, kind: str = "label") -> list[SceneFiles]:
@@ -116,7 +180,7 @@ def _official_scene(label: Path) -> SceneFiles:
     return SceneFiles(stem, label, instance if instance.is_file() else None, image)
 
 
-def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encode_photo: bool) -> None:
+def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded: bool) -> None:
     """Refuse inputs that lack what the checkpoint needs."""
     translator = opened.translator
     needs = "for the boundary map" if "instance" in translator.data_preprocessor.needs else ""
@@ -128,7 +192,7 @@ def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encode_p
                 f"{opened.path} needs an instance map for every label map ({needs}), and there is "
                 f"none for {scene.input}. Put files of {layout}."
             )
-        if encode_photo and scene.image is None:
+        if encoded and scene.image is None:
             raise UserError(f"There is no photo for {scene.input}. Put files of {layout}.")
 
 
@@ -164,7 +228,8 @@ def claim_output(
     now = {scene.name: _fingerprint(scene) for scene in files}
     for name in now:
         if before["scenes"].get(name) != now[name]:
-            (output_dir / f"{name}.png").unlink(missing_ok=True)
+            for path in _picture_paths(output_dir, name, settings["samples"]):
+                path.unlink(missing_ok=True)
     write_text(note, json.dumps({"settings": settings, "scenes": {**before["scenes"], **now}}))
 
 

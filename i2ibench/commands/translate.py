@@ -9,24 +9,30 @@ import argparse
 from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
-from i2ibench.commands.arguments import add_device_argument, checked_device, size
+from i2ibench.commands.arguments import add_device_argument, checked_device, positive, size
 from i2ibench.compat import silence_third_parties
-from i2ibench.errors import UserError
-from i2ibench.translation import translate
+from i2ibench.translation import STYLES, translate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
     parser.add_argument("input_dir", type=Path, help="label maps (see above)")
-    parser.add_argument("output_dir", type=Path, help="gets one PNG per label map")
+    parser.add_argument("output_dir", type=Path, help="gets the pictures, PNG")
     parser.add_argument("--size", type=size, metavar="WxH", help="resize the maps first")
     parser.add_argument(
-        "--encode-photo",
-        action="store_true",
-        help="take each instance's style from the photo instead of the style bank",
+        "--styles",
+        default="random",
+        metavar="|".join(STYLES),
+        help="how each instance looks: drawn from the checkpoint's modes (the default), as in the "
+        "photo, or drawn from the modes that `styles fit` wrote to a file; an instance whose class "
+        "has no modes gets zeros, the middle of the range",
     )
-    parser.add_argument("--style-seed", type=int, default=0, help="which styles are sampled (0)")
+    parser.add_argument("--style-seed", type=int, default=0, help="which styles are drawn (0)")
+    parser.add_argument(
+        "--samples", type=positive, default=1, metavar="N",
+        help="pictures of each scene, name_0.png and so on, that differ in the styles drawn (1)",
+    )  # fmt: skip
     add_device_argument(parser)
 
 
@@ -34,11 +40,9 @@ def run(options: argparse.Namespace) -> None:
     """Translate."""
     silence_third_parties()
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
-    if options.encode_photo and opened.translator.encoder is None:
-        raise UserError(f"{options.checkpoint} has no encoder, so --encode-photo means nothing.")
     if opened.translator.style_bank is not None:
         opened.translator.style_bank.seed = options.style_seed
     paths = translate(
-        opened, options.input_dir, options.output_dir, options.size, options.encode_photo
+        opened, options.input_dir, options.output_dir, options.size, options.styles, options.samples
     )
     print(f"translated: {len(paths)} pictures in {options.output_dir}")

@@ -1,20 +1,18 @@
 """Fitting the style bank while training."""
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader, Subset
 
 from i2ibench.hooks.ema import averages
 from i2ibench.registry import HOOKS
-from i2ibench.styles.bank import Rows, instance_rows, merge_rows
-from i2ibench.translators.paired import PairedTranslator
-from i2ibench.translators.updates import batches_of
+from i2ibench.styles.rows import collect_rows, evenly_spread, read_batches, without_random
 
 
 @HOOKS.register_module()
 class FitStyleBank(Hook):
     """Clusters the encoder's features on training scenes, before a checkpoint is saved.
+
+    The scenes are neither flipped nor cropped; see `styles.rows.without_random`.
 
     Args:
         interval: epochs between two fits; the last epoch always has one.
@@ -41,28 +39,14 @@ class FitStyleBank(Hook):
                     self._fit(runner)
 
     def _fit(self, runner: Runner) -> None:
-        loader = runner.train_dataloader
-        rows = collect_rows(runner.model, loader, self.max_scenes, self.min_area)
-        runner.model.style_bank.fit(rows)
-
-
-@torch.inference_mode()
-def collect_rows(
-    translator: PairedTranslator, loader: DataLoader, max_scenes: int = 0, min_area: float = 0.0
-) -> Rows:
-    """The encoder's features for every instance of a loader's data set, by class."""
-    size = len(loader.dataset)  # type: ignore[arg-type]
-    step = -(-size // max_scenes) if max_scenes else 1
-    scenes = DataLoader(
-        Subset(loader.dataset, range(0, size, step)),
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        worker_init_fn=loader.worker_init_fn,
-        collate_fn=loader.collate_fn,
-    )
-    parts = []
-    for data in (batch for group in scenes for batch in batches_of(group)):
-        batch = translator.data_preprocessor(data)
-        maps = zip(translator.encode(batch), batch["label"], batch["instance"], strict=True)
-        parts += [instance_rows(*one, min_area=min_area) for one in maps]
-    return merge_rows(parts)
+        model, loader = runner.model, runner.train_dataloader
+        dataset = without_random(loader.dataset)
+        scenes = read_batches(
+            dataset,
+            evenly_spread(len(dataset), self.max_scenes),
+            runner.cfg.train_dataloader.get("batch_size", 1),
+            loader.num_workers,
+            loader.worker_init_fn,
+        )
+        batches = (model.data_preprocessor(data) for data in scenes)
+        model.style_bank.fit(collect_rows(model, batches, self.min_area))

@@ -118,9 +118,8 @@ class PairedTranslator(BaseModel):
             every loss unweighted, detached, by name, averaged over the list; "D/..." are the
             discriminator's.
         """
-        take_step = both_from_one_pass
-        if self.discriminator_first:
-            take_step = discriminator_then_generator
+        first = self.discriminator_first
+        take_step = discriminator_then_generator if first else both_from_one_pass
         return take_step(self, batches_of(data), optim_wrapper)
 
     def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
@@ -191,8 +190,7 @@ class PairedTranslator(BaseModel):
 
         Args:
             data: collated samples.
-            encode_photo: take the styles from the photo, which shows the network part of the
-                answer, instead of sampling from the style bank.
+            encode_photo: styles from the photo, which shows part of the answer, not from the bank.
             sample: which of a scene's random translations, from 0 on.
 
         Raises:
@@ -202,6 +200,19 @@ class PairedTranslator(BaseModel):
         if sample:  # what is drawn depends on the scene's name
             batch["names"] = [f"{name}/{sample}" for name in batch["names"]]
         features = self.encode(batch) if encode_photo else self.sample_styles(batch)
+        return to_predictions(self.paint(batch, features), data)
+
+    @torch.inference_mode()
+    def paint(self, batch: Batch, features: Tensor | None) -> Tensor:
+        """The pictures of a batch in given styles, uint8 B3HW of its exact size, any size.
+
+        Args:
+            batch: preprocessed scenes.
+            features: BCHW in [-1, 1], one value per instance; None without an encoder.
+
+        Raises:
+            UserError: the networks give numbers that are not finite.
+        """
         condition = self.padded(batch["condition"])
         if features is not None:
             features = self.padded(features)
@@ -210,9 +221,8 @@ class PairedTranslator(BaseModel):
             images = one_by_one(self.forward, condition, features, batch["names"])
         else:
             images = self.forward(condition, features)
-        require_finite(images, data["name"])
-        fakes = to_uint8(images, self.truncate_output)
-        return to_predictions(fakes[..., :height, :width], data)
+        require_finite(images, batch["names"])
+        return to_uint8(images, self.truncate_output)[..., :height, :width]
 
     def sample_styles(self, batch: Batch) -> Tensor | None:
         """Styles of a batch from the style bank, BCHW; None without an encoder."""

@@ -1,0 +1,137 @@
+"""Fit, list and look at style banks: the modes of appearance of each class.
+
+styles fit CHECKPOINT        cluster the encoder's features on the checkpoint's training scenes
+styles list CHECKPOINT|BANK  the classes with their modes
+styles preview CHECKPOINT    a contact sheet of the modes on validation scenes
+
+The data is that of the checkpoint's own config; --cfg-options data_root=DIR says where it is now.
+Scenes are read once each, at the training size, without random flips and crops.
+"""
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+
+from rich.console import Console
+
+from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.commands.arguments import (
+    add_device_argument,
+    add_options_argument,
+    checked_device,
+    positive,
+)
+from i2ibench.compat import silence_third_parties
+from i2ibench.errors import UserError
+from i2ibench.files import write_picture
+from i2ibench.style_fitting import (
+    Fitting,
+    bank_of,
+    check_copy,
+    facts_of_fit,
+    fit_bank,
+    preview,
+    scenes_of,
+    write_copy,
+)
+from i2ibench.styles.files import SUFFIX, read_bank, require_suffix, save_bank
+from i2ibench.styles.tables import bank_table
+from i2ibench.translation import use_bank
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("action", choices=("fit", "list", "preview"))
+    parser.add_argument("file", type=Path, help="a checkpoint; for list also a bank")
+    parser.add_argument("--num-styles", type=positive, help="K; default: the checkpoint's")
+    parser.add_argument(
+        "--min-area", type=share, default=0.0, metavar="SHARE",
+        help="leave out instances that cover no more than this share of the picture, such as 1/64, "
+        "which is the released code's (0: cluster all, as in the paper)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="of the clustering (0)")
+    parser.add_argument(
+        "--max-scenes", type=positive, default=0, help="training scenes, evenly spread; default all"
+    )
+    parser.add_argument("--batch-size", type=positive, default=4, help="scenes at once (4)")
+    parser.add_argument(
+        "--output", type=Path,
+        help="default: beside the checkpoint, NAME_styles.safetensors or NAME_styles.png",
+    )  # fmt: skip
+    parser.add_argument(
+        "--into-checkpoint", type=Path, metavar="FILE.pth",
+        help="write a copy of the checkpoint with the new bank in it, instead of a bank's file",
+    )  # fmt: skip
+    parser.add_argument("--bank", type=Path, help="preview this file's modes")
+    parser.add_argument("--scenes", type=positive, default=2, help="previewed per class (2)")
+    add_options_argument(parser)
+    add_device_argument(parser)
+
+
+def share(text: str) -> float:
+    """A number from 0 to below 1, such as 0.01 or 1/64."""
+    try:
+        value = float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"a share from 0 to below 1, such as 1/64, not {text!r}")
+    return value
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what the action says."""
+    silence_third_parties()
+    {"fit": _fit, "list": _list, "preview": _preview}[options.action](options)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    opened = _open(options)
+    settings = Fitting(options.num_styles, options.min_area, options.seed, options.max_scenes)
+    copy, output = options.into_checkpoint, options.output
+    if copy is not None:
+        check_copy(opened, copy, settings)
+    elif output is None:
+        output = opened.path.with_name(f"{opened.path.stem}_styles{SUFFIX}")
+    if output is not None:
+        require_suffix(output)
+    dataset = scenes_of(opened, "train_dataloader", options.cfg_options)
+    bank = fit_bank(opened, dataset, settings, options.batch_size)
+    classes = opened.metainfo["classes"]
+    Console(soft_wrap=True).print(bank_table(bank, classes))
+    facts = facts_of_fit(opened, dataset, settings)
+    if output is not None:
+        save_bank(bank, classes, output, facts)
+        print(f"styles: {output}")
+    if copy is not None:
+        write_copy(opened, copy, bank, facts)
+        print(f"checkpoint: {copy}")
+
+
+def _list(options: argparse.Namespace) -> None:
+    if options.file.suffix == SUFFIX:
+        saved = read_bank(options.file)
+        table = bank_table(saved.bank, saved.classes)
+    else:
+        opened = open_checkpoint(options.file)
+        table = bank_table(bank_of(opened), opened.metainfo["classes"])
+    Console(soft_wrap=True).print(table)
+
+
+def _preview(options: argparse.Namespace) -> None:
+    opened = _open(options)
+    if options.bank is not None:
+        use_bank(opened, options.bank)
+    source = options.bank or opened.path
+    if not bank_of(opened).counts.any():
+        raise UserError(f"{source} has no modes; `styles fit` finds them.")
+    ending = ".png" if options.bank else "_styles.png"
+    output = options.output or source.with_name(source.stem + ending)
+    dataset = scenes_of(opened, "val_dataloader", options.cfg_options)
+    sheet = preview(opened, dataset, options.scenes, f"Style modes of {source.name}")
+    write_picture(output, sheet, compress_level=6)
+    print(f"preview: {output}")
+
+
+def _open(options: argparse.Namespace) -> OpenedCheckpoint:
+    return open_checkpoint(options.file, checked_device(options.device))
