@@ -13,6 +13,7 @@ demo: $(VENV)/installed
 	$(BIN)/python tools/train.py $(CONFIG)
 	$(BIN)/python tools/translate.py $$(ls $(RUN)/epoch_*.pth | tail -n 1) data/toystreet/gtFine/val $(RUN)/translations
 	$(BIN)/python tools/eval.py $(CONFIG)
+	@echo "edit: $(BIN)/python tools/edit.py $$(ls $(RUN)/epoch_*.pth | tail -n 1)"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
@@ -34,7 +35,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[web]'
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(BIN)/python

@@ -1,0 +1,74 @@
+"""Edit scenes in the browser and see what a checkpoint makes of them.
+
+--data names a folder as `translate` takes it; without it the scenes are the checkpoint's own
+validation data or, where that is not there, an empty canvas. Scenes are saved after every step;
+a page finds its scene again after a restart.
+"""
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from i2ibench.checkpoints import open_checkpoint
+from i2ibench.commands.arguments import add_device_argument, checked_device
+from i2ibench.compat import silence_third_parties
+from i2ibench.configuration import prepare_work_dir
+from i2ibench.errors import UserError
+from i2ibench.translation import use_bank
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="the scenes to open")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (8000)")
+    parser.add_argument(
+        "--autosave", type=Path, metavar="DIR",
+        help="where scenes are kept (work_dirs/editor/<checkpoint name>)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bank", type=Path, metavar="FILE",
+        help="take the modes that `styles fit` wrote to a file, not the checkpoint's",
+    )  # fmt: skip
+    add_device_argument(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve until Ctrl+C."""
+    silence_third_parties()
+    try:
+        import websockets  # noqa: F401  without it uvicorn answers no WebSocket
+
+        from i2ibench.editor.server import create_app, listen, serve
+        from i2ibench.editor.studio import open_studio
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in (
+            "fastapi",
+            "starlette",
+            "uvicorn",
+            "websockets",
+        ):
+            raise
+        raise UserError(
+            f"The editor needs {error.name}; get it with: pip install 'i2ibench[web]'"
+        ) from None
+    opened = open_checkpoint(options.checkpoint, checked_device(options.device))
+    if options.bank is not None:
+        use_bank(opened, options.bank)
+    studio = open_studio(opened, options.data)
+    folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
+    prepare_work_dir(folder)
+    listening = listen(options.host, options.port)
+    host, port = options.host, listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    print(f"editor: http://{shown}:{port}/ (Ctrl+C ends it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(create_app(studio, folder, host, port), listening)
+
+
+def _port(text: str) -> int:
+    """A port number."""
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a number in 0..65535, not {text!r}")
+    return int(text)

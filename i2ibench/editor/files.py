@@ -1,0 +1,183 @@
+"""Scenes as zip files.
+
+A scene's zip holds `label.png` (the values of the data set's label files, 8 bit), `instance.png`
+(16 bit) and `styles.json`. Everything is read from memory; no name in an archive becomes a path.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from i2ibench.editor.classes import Classes
+from i2ibench.editor.ids import derived_instances, one_class_each
+from i2ibench.editor.pictures import (
+    check_size,
+    read_instance_png,
+    read_integers,
+    read_label_png,
+)
+from i2ibench.editor.scene import Mode, Scene, Style, Vector
+from i2ibench.errors import UserError
+
+MAX_ENTRY_BYTES = 64 * 2**20
+_FORMAT = 1
+_OPENED = "opened/"
+"""Where an autosave keeps the scene as it was opened."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A scene from a zip.
+
+    Attributes:
+        scene: the scene.
+        opened: as it was opened, if the zip tells; otherwise the scene itself.
+        notes: what had to be changed.
+    """
+
+    scene: Scene
+    opened: Scene
+    notes: list[str]
+
+
+def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> bytes:
+    """The scene as a zip; with the scene as it was opened, if that is given."""
+    about = {
+        "format": _FORMAT,
+        "name": scene.name,
+        "draw": scene.draw,
+        "classes": list(classes.names),
+        "styles": {str(i): _style_to_json(style) for i, style in scene.styles.items()},
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:  # stored: PNG are compressed already
+        for prefix, each in [("", scene)] + ([(_OPENED, opened)] if opened is not None else []):
+            values = np.array(classes.ids, np.uint8)[each.label]
+            archive.writestr(f"{prefix}label.png", _png(values))
+            archive.writestr(f"{prefix}instance.png", _png(each.instance.astype(np.uint16)))
+        archive.writestr("styles.json", json.dumps(about, indent=1))
+    return buffer.getvalue()
+
+
+def read_scene_zip(data: bytes, classes: Classes) -> Saved:
+    """The scene in a zip that `scene_zip` made.
+
+    Raises:
+        UserError: it is no such zip, or belongs to other classes.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            about = json.loads(_entry(archive, "styles.json"))
+            found = {name: _entry(archive, name) for name in _maps(archive)}
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError,
+            RuntimeError, EOFError, OSError) as error:  # fmt: skip
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"This is no zip of a scene: {error}") from None
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise UserError(f"styles.json is not of format {_FORMAT}.")
+    if about.get("classes") != list(classes.names):
+        raise UserError("The scene belongs to a checkpoint with other classes.")
+    scene, notes = _scene(about, found, "", classes)
+    opened = _scene(about, found, _OPENED, classes)[0] if f"{_OPENED}label.png" in found else None
+    if opened is not None and opened.size != scene.size:
+        raise UserError("The scene and the one it began with differ in size.")
+    styles, draw = _read_styles(about, scene)
+    edited = Scene(scene.name, scene.label, scene.instance, styles, draw)
+    return Saved(edited, opened or scene, notes)
+
+
+def new_scene(
+    name: str, label: NDArray[np.uint8], instance: NDArray[np.int32] | None, classes: Classes
+) -> tuple[Scene, list[str]]:
+    """A scene of maps from elsewhere, in which every instance has one class, and notes.
+
+    Args:
+        name: the scene's.
+        label: uint8 [H,W], channels.
+        instance: int32 [H,W]; None derives one.
+        classes: the checkpoint's.
+
+    Raises:
+        UserError: too large, or too many instances.
+    """
+    check_size(label.shape[1], label.shape[0])
+    if instance is None:
+        return Scene(name, label, derived_instances(label, classes)), []
+    if instance.shape != label.shape:
+        sizes = [f"{a.shape[1]}x{a.shape[0]}" for a in (instance, label)]
+        raise UserError(f"The instance map has {sizes[0]} pixels and the label map {sizes[1]}.")
+    repaired, notes = one_class_each(label, instance)
+    return Scene(name, label, repaired), notes
+
+
+def _scene(
+    about: dict[str, Any], found: dict[str, bytes], prefix: str, classes: Classes
+) -> tuple[Scene, list[str]]:
+    name = about.get("name")
+    if not isinstance(name, str) or len(name) > 1000:
+        raise UserError("styles.json names no scene.")
+    for kind in ("label", "instance"):
+        if f"{prefix}{kind}.png" not in found:
+            raise UserError(f"The zip has no {prefix}{kind}.png.")
+    values = read_integers(found[f"{prefix}label.png"], "label map")
+    if not np.isin(np.unique(values), classes.ids).all():
+        raise UserError(f"{prefix}label.png has values that are no class's.")
+    label = read_label_png(found[f"{prefix}label.png"], classes)
+    return new_scene(name, label, read_instance_png(found[f"{prefix}instance.png"]), classes)
+
+
+def _read_styles(about: dict[str, Any], scene: Scene) -> tuple[dict[int, Style], int]:
+    draw, stored = about.get("draw", 0), about.get("styles", {})
+    if type(draw) is not int or not 0 <= draw < 2**31 or not isinstance(stored, dict):
+        raise UserError("styles.json is malformed: draw or styles.")
+    present = set(np.flatnonzero(np.bincount(scene.instance.ravel())).tolist())
+    styles: dict[int, Style] = {}
+    for key, value in stored.items():
+        if key.isascii() and key.isdigit() and len(key) < 6 and int(key) in present:
+            styles[int(key)] = _style_from_json(value)
+    return styles, draw
+
+
+def _style_to_json(style: Style) -> dict[str, Any]:
+    if isinstance(style, Mode):
+        return {"kind": "mode", "mode": style.index}
+    return {"kind": "vector", "values": list(style.values), "source": style.source}
+
+
+def _style_from_json(value: Any) -> Style:
+    fields = value if isinstance(value, dict) else {}
+    index, numbers = fields.get("mode"), fields.get("values")
+    if fields.get("kind") == "mode" and type(index) is int and 0 <= index < 2**31:
+        return Mode(index)
+    finite = isinstance(numbers, list) and all(
+        isinstance(n, float | int) and abs(n) <= 1e6 for n in numbers
+    )
+    if fields.get("kind") == "vector" and numbers and finite:
+        return Vector(tuple(float(n) for n in numbers), str(fields.get("source", ""))[:200])
+    raise UserError("styles.json has a style that is neither a mode nor numbers.")
+
+
+def _maps(archive: zipfile.ZipFile) -> list[str]:
+    wanted = [f"{p}{kind}.png" for p in ("", _OPENED) for kind in ("label", "instance")]
+    return [name for name in wanted if name in archive.NameToInfo]
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        content = file.read(MAX_ENTRY_BYTES + 1)
+    if len(content) > MAX_ENTRY_BYTES:
+        raise UserError(f"{name} in the zip is larger than {MAX_ENTRY_BYTES // 2**20} MiB.")
+    return content
+
+
+def _png(pixels: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()

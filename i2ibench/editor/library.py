@@ -1,0 +1,98 @@
+"""The scenes that can be opened: a folder's, or those of the checkpoint's own validation data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.datasets.classes import ClassTable, SemanticClass
+from i2ibench.datasets.scenes import Scenes
+from i2ibench.editor.classes import Classes
+from i2ibench.editor.files import new_scene
+from i2ibench.editor.scene import Scene
+from i2ibench.errors import UserError
+from i2ibench.loaders import build_dataset
+from i2ibench.translation import find_inputs
+
+EMPTY = "empty canvas"
+EMPTY_SIZE = (256, 512)
+
+
+@dataclass(frozen=True)
+class OpenedScene:
+    """A scene to edit, its photo uint8 [H,W,3] if there is one, and what had to be changed."""
+
+    scene: Scene
+    photo: NDArray[np.uint8] | None
+    notes: list[str]
+
+
+class Library:
+    """Scenes by name; where there are none, an empty canvas.
+
+    Args:
+        scenes: of the data, or None.
+        classes: the checkpoint's.
+    """
+
+    def __init__(self, scenes: Scenes | None, classes: Classes) -> None:
+        self.classes = classes
+        self._scenes = scenes
+        files = scenes.files if scenes is not None else []
+        self._index = {scene.name: number for number, scene in enumerate(files)}
+
+    @property
+    def names(self) -> list[str]:
+        """What `open` takes, in order."""
+        return list(self._index) or [EMPTY]
+
+    def open(self, name: str) -> OpenedScene:
+        """A scene, and its photo.
+
+        Raises:
+            UserError: there is none of that name, or its files are unusable.
+        """
+        if name == EMPTY and not self._index:
+            label = np.full(EMPTY_SIZE, self.classes.first_stuff(), np.uint8)
+            return OpenedScene(new_scene(EMPTY, label, None, self.classes)[0], None, [])
+        if self._scenes is None or name not in self._index:
+            raise UserError(f"There is no scene {name[:100]!r} in the data.")
+        sample = self._scenes.read(self._index[name])
+        instance = sample["instance"][0].numpy() if "instance" in sample else None
+        scene, notes = new_scene(name, sample["label"][0].numpy(), instance, self.classes)
+        photo = sample["image"].permute(1, 2, 0).numpy() if "image" in sample else None
+        return OpenedScene(scene, photo, notes)
+
+    def spread(self, number: int) -> Iterator[OpenedScene]:
+        """Up to so many scenes, evenly spread over the data."""
+        step = max(-(-len(self.names) // number), 1)
+        for name in self.names[::step]:
+            yield self.open(name)
+
+
+def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None) -> Library:
+    """The scenes of a folder as `find_inputs` reads it, or of the checkpoint's validation data.
+
+    Raises:
+        UserError: the folder has no scenes, or they are not the checkpoint's kind.
+    """
+    if folder is not None:
+        return Library(Scenes(find_inputs(folder), _table(classes)), classes)
+    loader, root = opened.config.get("val_dataloader"), opened.config.get("data_root")
+    own = (loader or {}).get("dataset", {}).get("root", root)
+    if loader is None or own is None or not Path(own).is_dir():
+        return Library(None, classes)
+    dataset = build_dataset(loader, root)
+    if dataset.metainfo["classes"] != list(classes.names):
+        raise UserError(f"The data in {own} has other classes than {opened.path}; name --data.")
+    return Library(dataset.scenes, classes)
+
+
+def _table(classes: Classes) -> ClassTable:
+    rows = zip(classes.names, classes.ids, classes.colours, classes.things, strict=True)
+    return ClassTable(
+        tuple(SemanticClass(name, i, (c[0], c[1], c[2]), thing=t) for name, i, c, t in rows)
+    )

@@ -1,0 +1,167 @@
+"""The editor's web server."""
+
+import asyncio
+import contextlib
+import mimetypes
+import socket
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Response, WebSocket
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from i2ibench.editor import frames
+from i2ibench.editor.autosave import Autosave
+from i2ibench.editor.connection import Connection
+from i2ibench.editor.files import scene_zip
+from i2ibench.editor.messages import MAX_UPLOAD_BYTES, TOKEN
+from i2ibench.editor.origins import SameOrigin
+from i2ibench.editor.page import Page
+from i2ibench.editor.session import Session
+from i2ibench.editor.sessions import IDLE_SECONDS, Sessions
+from i2ibench.editor.studio import Studio
+from i2ibench.errors import UserError
+
+STATIC = Path(__file__).with_name("static")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' blob: data:; connect-src 'self' ws://{host}; font-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
+    """The application.
+
+    Args:
+        studio: the checkpoint and the data.
+        folder: of the autosaves.
+        host: that the server listens on.
+        port: that the server listens on.
+    """
+    sessions = Sessions(studio, folder)
+    network = ThreadPoolExecutor(1, "network")  # one thread is the lock around the network
+    autosave = Autosave(sessions)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        idle = asyncio.create_task(_drop_idle(sessions))
+        yield
+        idle.cancel()
+        await autosave.finish()
+        network.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(SameOrigin, host=host, port=port)
+    mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.middleware("http")
+    async def add_headers(request, call_next):  # type: ignore[no-untyped-def]
+        response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers[name] = value.replace("{host}", request.headers["host"])
+        return response
+
+    @app.get("/")
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    @app.websocket("/ws")
+    async def connect(socket: WebSocket) -> None:
+        await socket.accept()
+        await Connection(Page(socket), sessions, network, autosave).serve()
+
+    _add_downloads(app, sessions, network)
+    return app
+
+
+def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:
+    """The routes that give files of a session."""
+
+    def session_of(token: str) -> Session:
+        session = sessions.get(token) if TOKEN.fullmatch(token) else None
+        if session is None:
+            raise HTTPException(404, "There is no such session.")
+        return session
+
+    async def made(make: Callable[[], bytes], kind: str, name: str | None = None) -> Response:
+        content = await asyncio.get_running_loop().run_in_executor(network, make)
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'} if name else {}
+        return Response(content, media_type=kind, headers=disposition)
+
+    @app.get("/export/{token}/picture.png")
+    async def picture(token: str) -> Response:
+        session = session_of(token)
+        return await made(lambda: _final_png(session), "image/png", "picture.png")
+
+    @app.get("/export/{token}/scene.zip")
+    async def scene(token: str) -> Response:
+        session = session_of(token)
+        return await made(
+            lambda: scene_zip(session.scene, sessions.studio.classes), "application/zip",
+            "scene.zip",
+        )  # fmt: skip
+
+    @app.get("/photo/{token}.png")
+    async def photo(token: str) -> Response:
+        pixels = session_of(token).photo
+        if pixels is None:
+            raise HTTPException(404, "The scene has no photo.")
+        return await made(lambda: frames.png(pixels), "image/png")
+
+
+def _final_png(session: Session) -> bytes:
+    """The picture of the scene as it is now."""
+    scene, final = session.scene, session.final
+    if final is not None and final[0] is scene:
+        return frames.png(final[1])
+    return frames.png(session.studio.renderer.picture(scene))
+
+
+async def _drop_idle(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(IDLE_SECONDS / 10)
+        sessions.drop_idle()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises:
+        UserError: the port is in use, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named, because asyncio switches Nagle's delay off only where it is.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise UserError(
+            f"{host}:{port} cannot be listened on ({error.strerror or error}); another program may "
+            "use it. Choose another with --port."
+        ) from None
+    return listening
+
+
+def serve(app: FastAPI, listening: socket.socket) -> None:
+    """Serve until Ctrl+C."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        ws_max_size=MAX_UPLOAD_BYTES + 2**20,
+        ws_per_message_deflate=False,  # payloads are compressed already
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listening])

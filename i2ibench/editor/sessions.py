@@ -1,0 +1,116 @@
+"""All sessions: in memory while a page needs them, and on disk for good."""
+
+import secrets
+import time
+from pathlib import Path
+
+from i2ibench.editor.files import read_scene_zip, scene_zip
+from i2ibench.editor.library import OpenedScene
+from i2ibench.editor.messages import TOKEN
+from i2ibench.editor.session import Session, Snapshot
+from i2ibench.editor.studio import Studio
+from i2ibench.errors import UserError
+from i2ibench.files import write_file
+
+IDLE_SECONDS = 30 * 60
+MAX_SESSIONS = 64
+
+
+class Sessions:
+    """The sessions by token.
+
+    Args:
+        studio: what they share.
+        folder: of the autosaves, one zip per token.
+    """
+
+    def __init__(self, studio: Studio, folder: Path) -> None:
+        self.studio, self.folder = studio, folder
+        self._open: dict[str, Session] = {}
+
+    def get(self, token: str) -> Session | None:
+        """The session of a token, from memory."""
+        return self._open.get(token)
+
+    def enter(self, token: str | None, scene: str | None = None) -> Session:
+        """The session that a page asks for, marked as connected.
+
+        It is the one of the token, from memory or its autosave; a copy of it under another token,
+        if a page is connected to it; a new one, if there is none.
+
+        Args:
+            token: what the page remembers.
+            scene: what a new session begins with; None for the first of the data.
+
+        Raises:
+            UserError: there is no such scene, or too many pages are connected.
+        """
+        session, notes = self._find(token)
+        if session is None:
+            names = self.studio.library.names
+            opened = self.studio.library.open(names[0] if scene is None else scene)
+            session = Session(_new_token(), self.studio, opened)
+        elif session.connected:
+            session = session.copy(_new_token())
+        session.notes = [*notes, *session.notes]
+        if session.token not in self._open:
+            self._make_room()
+        session.connected = True
+        self._open[session.token] = session
+        return session
+
+    def leave(self, session: Session) -> None:
+        """Note that no page is connected to a session any more."""
+        session.connected = False
+        session.left = time.monotonic()
+
+    def drop_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Forget the sessions that have been without a page for so long; autosaves stay."""
+        now = time.monotonic()
+        for token, session in list(self._open.items()):
+            if not session.connected and now - session.left >= seconds:
+                del self._open[token]
+
+    def save(self, state: Snapshot) -> None:
+        """Write a session's autosave, whole or not at all."""
+        content = scene_zip(state.scene, self.studio.classes, state.first)
+        write_file(self._path(state.token), lambda aside: aside.write_bytes(content))
+
+    def _find(self, token: str | None) -> tuple[Session | None, list[str]]:
+        """The session of a token, and why there is none."""
+        if token is None or not TOKEN.fullmatch(token):
+            return None, []
+        if token in self._open:
+            return self._open[token], []
+        try:
+            content = self._path(token).read_bytes()
+        except OSError:
+            return None, ["The earlier session is gone; this is a new one."]
+        try:
+            saved = read_scene_zip(content, self.studio.classes)
+        except UserError as error:
+            return None, [f"The earlier session cannot be read ({error}); this is a new one."]
+        session = Session(token, self.studio, OpenedScene(saved.opened, None, []))
+        session.restore(saved)
+        return session, []
+
+    def _make_room(self) -> None:
+        """Forget the session that has been without a page for longest, if there are too many.
+
+        Raises:
+            UserError: all have one.
+        """
+        if len(self._open) < MAX_SESSIONS:
+            return
+        idle = [session for session in self._open.values() if not session.connected]
+        if not idle:
+            raise UserError(f"{MAX_SESSIONS} pages are connected, which is as many as can be.")
+        del self._open[min(idle, key=lambda session: session.left).token]
+
+    def _path(self, token: str) -> Path:
+        assert TOKEN.fullmatch(token)
+        return self.folder / f"{token}.zip"
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(24)

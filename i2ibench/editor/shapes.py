@@ -1,0 +1,140 @@
+"""Rasterising: what pixels a stroke, a polygon, a connected region or a silhouette covers.
+
+Integers only; the page follows the same rules, so that its echo equals the server's map. The disc
+of radius r at (cx, cy) has the pixels with dx*dx + dy*dy <= r*r + r.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Point = tuple[int, int]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Region:
+    """Pixels of a canvas: a mask bool [h,w] whose first pixel is (left, top)."""
+
+    left: int
+    top: int
+    mask: Mask
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Where the mask lies in an [H,W] array."""
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no pixel is covered."""
+        return not self.mask.any()
+
+
+def clipped(region: Region, height: int, width: int) -> Region:
+    """The part of a region that lies on a canvas."""
+    top, left = max(region.top, 0), max(region.left, 0)
+    bottom = max(min(region.top + region.mask.shape[0], height), top)
+    right = max(min(region.left + region.mask.shape[1], width), left)
+    mask = region.mask[top - region.top : bottom - region.top]
+    return Region(left, top, mask[:, left - region.left : right - region.left])
+
+
+def tight(mask: Mask) -> Region:
+    """The mask bool [H,W] without its empty margins."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return Region(0, 0, np.zeros((0, 0), bool))
+    top, left = int(rows[0]), int(columns[0])
+    return Region(left, top, mask[top : rows[-1] + 1, left : columns[-1] + 1])
+
+
+def line(start: Point, end: Point) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The x and the y of the standard integer Bresenham line, both ends included.
+
+    The closed form of the loop (err = dx + dy; e2 = 2 * err; ...): along the longer side one step
+    each, along the shorter one the rounded share, halves away from the start.
+    """
+    (x0, y0), (x1, y1) = start, end
+    dx, dy = abs(x1 - x0), abs(y1 - y0)
+    longest = max(dx, dy)
+    steps = np.arange(longest + 1)
+    half = 2 * max(longest, 1)
+    x = (2 * dx * steps + longest) // half
+    y = (2 * dy * steps + longest) // half
+    return x0 + (x if x1 >= x0 else -x), y0 + (y if y1 >= y0 else -y)
+
+
+def stroke(points: Sequence[Point], radius: int, height: int, width: int) -> Region:
+    """The discs along the lines between the points, clipped to the canvas.
+
+    Drawing a stroke in segments, each beginning where the last ended, covers the same pixels.
+    """
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    # Centres farther from the canvas than the radius do not matter.
+    left, top = max(min(xs) - radius, -radius), max(min(ys) - radius, -radius)
+    right = min(max(xs), width - 1) + radius + 1
+    bottom = min(max(ys), height - 1) + radius + 1
+    if right <= left or bottom <= top:
+        return Region(0, 0, np.zeros((0, 0), bool))
+    free = np.ones((bottom - top, right - left), bool)
+    for start, end in zip(points, [*points[1:], points[-1]], strict=True):
+        x, y = line(start, end)
+        x, y = x - left, y - top
+        inside = (x >= 0) & (y >= 0) & (x < free.shape[1]) & (y < free.shape[0])
+        free[y[inside], x[inside]] = False
+    if free.all():
+        return Region(0, 0, np.zeros((0, 0), bool))
+    # A pixel is covered if its nearest centre is; halfway between two integers no rounding tells.
+    covered = ndimage.distance_transform_edt(free) < sqrt(radius * radius + radius + 0.5)
+    return clipped(Region(left, top, covered), height, width)
+
+
+def polygon(points: Sequence[Point], height: int, width: int) -> Region:
+    """The pixels whose middle is inside the polygon by the even-odd rule, clipped to the canvas.
+
+    A corner (x, y) is the upper left corner of that pixel, so the square (0, 0), (2, 0), (2, 2),
+    (0, 2) has four pixels.
+    """
+    toggles = np.zeros((height, width + 1), bool)
+    for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
+        if y0 > y1:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        rows = np.arange(max(y0, 0), min(y1, height))
+        dx, dy = x1 - x0, y1 - y0
+        # The first pixel whose middle is not left of where the edge crosses the row's middle.
+        first = -(-(2 * x0 * dy + (2 * (rows - y0) + 1) * dx - dy) // (2 * max(dy, 1)))
+        toggles[rows, np.clip(first, 0, width)] ^= True
+    return tight(np.logical_xor.accumulate(toggles, axis=1)[:, :width])
+
+
+def connected(instance: NDArray[np.int32], x: int, y: int) -> Region:
+    """The 4-connected pixels of equal id around (x, y), for an instance map int32 [H,W]."""
+    same = tight(instance == instance[y, x])
+    parts, _ = ndimage.label(same.mask)
+    part = tight(parts == parts[y - same.top, x - same.left])
+    return Region(same.left + part.left, same.top + part.top, part.mask)
+
+
+def scaled(mask: Mask, scale: float, flip: bool = False) -> Mask:
+    """A silhouette bool [h,w] enlarged by `scale`, and mirrored by choice.
+
+    Sides are rounded, halves up; pixel i of the new width w takes pixel floor(i * width / w).
+    """
+    height, width = mask.shape
+    new_height, new_width = (max(floor(side * scale + 0.5), 1) for side in mask.shape)
+    rows = np.arange(new_height) * height // new_height
+    columns = np.arange(new_width) * width // new_width
+    resized = mask[rows][:, columns]
+    return resized[:, ::-1] if flip else resized
+
+
+def centred(mask: Mask, x: int, y: int) -> Region:
+    """A silhouette with its middle at (x, y); of an even side, the pixel right of the middle."""
+    height, width = mask.shape
+    return Region(x - width // 2, y - height // 2, mask)

@@ -1,0 +1,124 @@
+/** One WebSocket: requests with answers, frames handled in order, and a new socket when it breaks. */
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 5000;
+const REFUSED = 1008;
+
+export class Connection {
+  #handlers;
+  #socket = null;
+  #next = 1;
+  #waiting = new Map();
+  #chain = Promise.resolve();
+  #handling = 0;
+  #wait = FIRST_WAIT;
+
+  /** handlers: hello() gives the first request's fields; frame(header, payload) may be async;
+   * state(name, reason) hears connected, reconnecting and refused. */
+  constructor(handlers) {
+    this.#handlers = handlers;
+  }
+
+  get unanswered() {
+    return this.#waiting.size;
+  }
+
+  get quiet() {
+    return this.#waiting.size === 0 && this.#handling === 0;
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/ws`);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    socket.onopen = () => this.#greet(socket);
+    socket.onmessage = (event) => this.#receive(socket, event.data);
+    socket.onclose = (event) => this.#lost(socket, event);
+  }
+
+  /** End this socket, as a lost network would; a new one follows. */
+  close() {
+    this.#socket?.close();
+  }
+
+  async #greet(socket) {
+    try {
+      await this.request("hello", this.#handlers.hello());
+      this.#wait = FIRST_WAIT;
+      this.#handlers.state("connected");
+    } catch (error) {
+      if (socket.readyState === WebSocket.OPEN) this.#handlers.state("refused", error.message);
+    }
+  }
+
+  #lost(socket, event) {
+    if (socket !== this.#socket) return;
+    for (const { reject } of this.#waiting.values()) reject(new Error("The connection was lost."));
+    this.#waiting.clear();
+    if (event.code === REFUSED) {
+      this.#handlers.state("refused", event.reason || "The server refuses this page's address.");
+      return;
+    }
+    this.#handlers.state("reconnecting");
+    setTimeout(() => this.open(), this.#wait);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  }
+
+  /** The header of the done frame; an Error with the server's message if it refused. */
+  request(type, fields = {}, payload = null) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) {
+      return Promise.reject(new Error("There is no connection to the server."));
+    }
+    const id = this.#next;
+    this.#next += 1;
+    const message = JSON.stringify({ ...fields, type, id });
+    const answer = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    this.#socket.send(payload ? framed(message, payload) : message);
+    return answer;
+  }
+
+  #receive(socket, data) {
+    this.#handling += 1;
+    this.#chain = this.#chain.then(async () => {
+      try {
+        if (socket === this.#socket) await this.#handle(data);
+      } catch (error) {
+        console.error(error);
+      } finally {
+        this.#handling -= 1;
+      }
+    });
+  }
+
+  async #handle(data) {
+    const length = new DataView(data).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    if (header.type !== "done" && header.type !== "error") {
+      await this.#handlers.frame(header, new Uint8Array(data, 4 + length));
+      return;
+    }
+    const asked = this.#waiting.get(header.id);
+    this.#waiting.delete(header.id);
+    if (header.type === "error") {
+      const error = new Error(header.message);
+      if (asked) asked.reject(error);
+      else this.#handlers.frame({ type: "notice", message: header.message });
+    } else asked?.resolve(header);
+  }
+}
+
+function framed(message, payload) {
+  const header = new TextEncoder().encode(message);
+  const frame = new Uint8Array(4 + header.length + payload.length);
+  new DataView(frame.buffer).setUint32(0, header.length, true);
+  frame.set(header, 4);
+  frame.set(payload, 4 + header.length);
+  return frame;
+}
+
+/** The bytes of a zlib stream. */
+export async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

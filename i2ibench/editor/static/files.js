@@ -1,0 +1,147 @@
+/** Scenes and files: open one of the list, drop or choose a file, save the scene, export the picture. */
+import { byId, make } from "./dom.js";
+
+const MANY = 200;
+
+export class Files {
+  #app;
+  #chosen = null;
+
+  constructor(app) {
+    this.#app = app;
+    byId("scene-open").addEventListener("click", () => this.open());
+    byId("scene-search").addEventListener("input", () => this.#list());
+    byId("open-file").addEventListener("click", () => this.#choose(".png,.zip", (file) => this.take(file)));
+    byId("styles-photo").addEventListener("click", () => this.#choose("image/png,image/jpeg", (file) => this.photo(file)));
+    byId("styles-real").addEventListener("click", () => this.fromPhoto());
+    byId("save").addEventListener("click", () => this.save());
+    byId("export").addEventListener("click", () => this.exportPicture());
+    byId("file").addEventListener("change", (event) => {
+      if (event.target.files[0]) this.#chosen?.(event.target.files[0]);
+      event.target.value = "";
+    });
+    app.store.on(["scenes"], () => this.#list());
+    this.#listenToDrops();
+  }
+
+  open() {
+    byId("scene-search").value = "";
+    this.#list();
+    byId("scenes").showModal();
+    byId("scene-search").focus();
+  }
+
+  /** A file of the user's: its kind is read from its first bytes and its name. */
+  async take(file) {
+    const bytes = await this.#read(file);
+    if (!bytes) return;
+    const kind = kindOf(bytes, file.name);
+    if (!kind) {
+      this.#app.notify(`${file.name} is no PNG, JPEG or scene file (zip).`);
+    } else if (kind === "photo" && !(this.#app.store.styles && this.#app.store.photo)) {
+      this.#app.notify(`${file.name} is a colour photo: a label map is a grey or palette PNG of class numbers, and this checkpoint takes no styles from photos.`);
+    } else if (kind === "photo") {
+      await this.photo(file);
+    } else await this.#upload(kind, file.name, bytes);
+  }
+
+  /** Take the styles of the chosen objects from a photo of the user's. */
+  async photo(file) {
+    const bytes = await this.#read(file);
+    if (bytes && (await this.#upload("photo", file.name, bytes))) await this.fromPhoto();
+  }
+
+  /** Take styles from the photo: of the selected object, its class, or everything. */
+  async fromPhoto() {
+    const target = this.#app.actions.styleTarget() ?? { all: true };
+    await this.#app.edits.run("style_from_photo", target);
+  }
+
+  async save() {
+    await this.#download("scene.zip", `${this.#name()}.zip`);
+  }
+
+  async exportPicture() {
+    await this.#download("picture.png", `${this.#name()}.png`);
+  }
+
+  async #read(file) {
+    const most = this.#app.store.limits.upload_bytes;
+    if (file.size > most) {
+      this.#app.notify(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MiB, more than the ${Math.floor(most / 2 ** 20)} MiB that the server takes.`);
+      return null;
+    }
+    return new Uint8Array(await file.arrayBuffer());
+  }
+
+  #upload(kind, name, bytes) {
+    return this.#app.edits.run("upload", { kind, name: name.slice(-200) }, bytes);
+  }
+
+  #name() {
+    return (this.#app.store.scene || "scene").replace(/[^\w.-]+/g, "_");
+  }
+
+  async #download(file, name) {
+    const { store, settled } = this.#app;
+    await settled();
+    make("a", { href: `/export/${store.session}/${file}`, download: name }).click();
+  }
+
+  #choose(accept, then) {
+    this.#chosen = then;
+    byId("file").accept = accept;
+    byId("scenes").close();
+    byId("file").click();
+  }
+
+  #list() {
+    const { store, edits } = this.#app;
+    const wanted = byId("scene-search").value.trim().toLowerCase();
+    const found = store.scenes.filter((name) => name.toLowerCase().includes(wanted));
+    const rows = found.slice(0, MANY).map((name) => {
+      const row = make("button", { type: "button", class: "scene", "aria-current": name === store.scene }, name);
+      row.addEventListener("click", () => {
+        byId("scenes").close();
+        edits.run("open", { scene: name });
+      });
+      return row;
+    });
+    const rest = found.length - rows.length;
+    const note = found.length === 0
+      ? (store.scenes.length ? "No scene has this name." : "No scenes were given: start with --data FOLDER, or open a label map.")
+      : rest > 0 ? `… and ${rest} more: type a part of the name.` : "";
+    byId("scene-list").replaceChildren(...rows, ...(note ? [make("p", { class: "empty" }, note)] : []));
+  }
+
+  #listenToDrops() {
+    let depth = 0;
+    const shown = (by) => {
+      depth = Math.max(0, by === 0 ? 0 : depth + by);
+      byId("drop").hidden = depth === 0;
+    };
+    const files = (event) => event.dataTransfer?.types.includes("Files");
+    addEventListener("dragenter", (event) => files(event) && shown(1));
+    addEventListener("dragleave", (event) => files(event) && shown(-1));
+    addEventListener("dragover", (event) => event.preventDefault());
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      shown(0);
+      const file = event.dataTransfer?.files[0];
+      if (file) this.take(file);
+    });
+  }
+}
+
+const startsWith = (bytes, ...start) => start.every((value, number) => bytes[number] === value);
+
+/** "scene" for a zip, "photo" for a JPEG or colour PNG; grey and palette PNGs are maps, those of 16
+ * bits or with "instance" in their name instance maps. Null for anything else. */
+export function kindOf(bytes, name) {
+  if (startsWith(bytes, 0x50, 0x4b)) return "scene";
+  if (startsWith(bytes, 0xff, 0xd8, 0xff)) return "photo";
+  if (!startsWith(bytes, 0x89, 0x50, 0x4e, 0x47)) return null;
+  const [depth, colour] = [bytes[24], bytes[25]];
+  if (colour === 2 || colour === 6) return "photo";
+  return depth === 16 || /instance/i.test(name) ? "instance" : "label";
+}

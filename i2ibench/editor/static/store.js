@@ -1,0 +1,74 @@
+/** What the whole page knows, with an event for every name that changes. */
+
+export class Store extends EventTarget {
+  // from the server
+  session = null;
+  scene = "";
+  scenes = [];
+  classes = [];
+  checkpoint = "";
+  styles = false;
+  photo = false;
+  realPhoto = false;
+  limits = { points: 4096, radius: 256, upload_bytes: 64 << 20 };
+  width = 0;
+  height = 0;
+  version = 0;
+  saved = -1;
+  instances = new Map();
+  instancesVersion = -1;
+  canUndo = false;
+  canRedo = false;
+  progress = null;
+  // from the user
+  online = "connecting";
+  tool = "brush";
+  label = -1;
+  radius = 10;
+  painting = "auto";
+  selected = null;
+  hovered = null;
+  pointer = null;
+  scope = "object";
+  compare = "off";
+
+  /** Change fields and tell who listens to them. */
+  set(changes) {
+    const changed = Object.keys(changes).filter((name) => this[name] !== changes[name]);
+    Object.assign(this, changes);
+    for (const name of changed) this.dispatchEvent(new Event(name));
+  }
+
+  /** Call listener now and whenever one of the named fields changed (once per turn). */
+  on(names, listener) {
+    let asked = false;
+    const later = () => {
+      if (asked) return;
+      asked = true;
+      queueMicrotask(() => {
+        asked = false;
+        listener();
+      });
+    };
+    for (const name of names) this.addEventListener(name, later);
+    listener();
+  }
+
+  info(id) {
+    return id === null ? undefined : this.instances.get(id);
+  }
+
+  className(number) {
+    return this.classes[number]?.name ?? `class ${number}`;
+  }
+
+  /** "mode 3, drawn" and the like: how an object gets its look. */
+  styleText(id) {
+    const style = this.info(id)?.style;
+    if (!this.styles || !style) return "";
+    const mode = style.mode === undefined || style.mode < 0 ? "" : `mode ${style.mode + 1}`;
+    if (style.kind === "vector") return "style from a photo";
+    if (style.kind === "mode") return `${mode}, chosen`;
+    return mode ? `${mode}, drawn by chance` : "the middle style";
+  }
+}

@@ -1,0 +1,67 @@
+import asyncio
+
+import pytest
+
+from i2ibench.editor.origins import SameOrigin
+
+
+def passed(kind: str, listening: tuple[str, int], host: str, origin: str | None) -> bool:
+    """Whether a request gets through to the application."""
+    reached = []
+
+    async def app(scope, receive, send):
+        reached.append(scope)
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin else [])
+    scope = {"type": kind, "headers": headers, "method": "GET", "path": "/"}
+    asyncio.run(SameOrigin(app, *listening)(scope, receive, send))
+    if not reached:
+        refusal = {"http": {"status": 400}, "websocket": {"code": 1008}}[kind]
+        assert refusal.items() <= sent[0].items()
+    return bool(reached)
+
+
+LOOPBACK = ("127.0.0.1", 8000)
+
+
+@pytest.mark.parametrize(
+    ("listening", "host", "expected"),
+    [
+        (LOOPBACK, "127.0.0.1:8000", True),
+        (LOOPBACK, "localhost:8000", True),
+        (LOOPBACK, "LOCALHOST:8000", True),
+        (LOOPBACK, "[::1]:8000", True),
+        (LOOPBACK, "127.0.0.1:8001", False),
+        (LOOPBACK, "127.0.0.1", False),
+        (LOOPBACK, "evil.example:8000", False),
+        (LOOPBACK, "127.0.0.1.evil.example:8000", False),
+        (LOOPBACK, "", False),
+        (LOOPBACK, ":8000", False),
+        (("127.0.0.1", 80), "127.0.0.1", True),
+        (("0.0.0.0", 8000), "192.168.1.5:8000", True),
+        (("0.0.0.0", 8000), "evil.example:8000", False),
+        (("::", 8000), "[fe80::1]:8000", True),
+        (("gpu.lab", 8000), "gpu.lab:8000", True),
+        (("gpu.lab", 8000), "127.0.0.1:8000", False),
+    ],
+)
+def test_only_the_servers_own_names_are_answered(listening, host, expected):
+    assert passed("http", listening, host, None) is expected
+    assert passed("websocket", listening, host, f"http://{host}") is expected
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [None, "null", "http://evil.example", "https://127.0.0.1:8000", "http://127.0.0.1:8001",
+     "http://localhost:8000", "http://127.0.0.1:8000.evil.example"],
+)  # fmt: skip
+def test_other_pages_sockets_are_closed(origin):
+    assert not passed("websocket", LOOPBACK, "127.0.0.1:8000", origin)
