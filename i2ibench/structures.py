@@ -3,9 +3,9 @@
 Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
@@ -40,6 +40,32 @@ class Batch(TypedDict):
     real: NotRequired[Tensor]  # float B3HW in [-1, 1]
 
 
+@dataclass(frozen=True)
+class Appearance:
+    """How an instance truly looks, where the data records it.
+
+    Attributes:
+        name: of the look, such as "turquoise" or "cobbles"; one of a few per class.
+        rgb: 0..255, before light and haze.
+    """
+
+    name: str
+    rgb: tuple[int, int, int]
+
+
+class SceneStyles(Protocol):
+    """What an encoder and its style bank say of one scene, and the scene in other styles."""
+
+    def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
+        """By instance id its features in the photo, and the nearest mode of its class or -1."""
+
+    def intended(self, label: int) -> Tensor:
+        """The colours that the modes of a class stand for, float64 [K,3]; nan where unknown."""
+
+    def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
+        """The scene as sampled, then with one instance in each of the modes, uint8 [1+n,3,H,W]."""
+
+
 class Prediction(TypedDict):
     """One translated scene; uint8, so that memory and saved PNG score alike."""
 
@@ -50,6 +76,8 @@ class Prediction(TypedDict):
     source: NotRequired[Tensor]  # uint8 [3,H,W], RGB
     samples: NotRequired[Tensor]  # uint8 [S,3,H,W], several translations of the scene
     real: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+    appearances: NotRequired[Mapping[int, Appearance]]  # by instance id
+    styles: NotRequired[SceneStyles]
 
 
 def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,18 +13,22 @@ from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
-from i2ibench.structures import Sample
+from i2ibench.structures import Appearance, Sample
 
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """The files of one scene, None for what it lacks; a label map or a source is there."""
+    """The files of one scene, None for what it lacks; a label map or a source is there.
+
+    `attributes` is a JSON file with the true appearance of the instances.
+    """
 
     name: str
     label: Path | None = None
     instance: Path | None = None
     image: Path | None = None
     source: Path | None = None
+    attributes: Path | None = None
 
     @property
     def input(self) -> Path:
@@ -43,6 +47,13 @@ class SceneDataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample: ...
+
+
+@runtime_checkable
+class RecordsAppearances(Protocol):
+    """A data set that knows how its instances truly look."""
+
+    def appearances(self, index: int) -> dict[int, Appearance]: ...
 
 
 class Scenes:

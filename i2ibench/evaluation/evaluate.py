@@ -64,7 +64,7 @@ def evaluate(
     metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)
     check_required(metrics, require)
     evaluation = Evaluation(protocol, scenes, metrics, output_dir, device)
-    systems, origins = _open_subjects(evaluation, subjects, batch_size)
+    systems, origins = _open_subjects(evaluation, subjects, batch_size, root)
     systems += list_controls(scenes)
     stores = {system.name: _row_stores(evaluation, system) for system in systems}
     measure(systems, stores, metrics, scenes, device)
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def _open_subjects(
-    evaluation: Evaluation, subjects: Sequence[Subject], batch_size: int
+    evaluation: Evaluation, subjects: Sequence[Subject], batch_size: int, root: str | None
 ) -> tuple[list[System], dict[str, Any]]:
     """The rows of all subjects; none is translated before every one was found fit."""
     protocol, scenes = evaluation.protocol, evaluation.scenes
@@ -100,8 +100,9 @@ def _open_subjects(
             rows = [system]
         else:
             rows, origin = translated_systems(
-                subject, scenes, protocol, evaluation.output_dir, evaluation.device, batch_size
-            )
+                subject, scenes, protocol, evaluation.output_dir, evaluation.device, batch_size,
+                root,
+            )  # fmt: skip
         systems += rows
         for row in rows:
             if row.name in origins:
@@ -115,8 +116,9 @@ def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
         if why_not(metric, system, evaluation.scenes) is None:
+            styles = [system.styles.facts] if system.styles and "styles" in metric.needs else []
             key = row_key(dict(system.facts), evaluation.protocol.resize, evaluation.facts(name),
-                          evaluation.scenes.hash, evaluation.scenes.facts)  # fmt: skip
+                          evaluation.scenes.hash, evaluation.scenes.facts, *styles)  # fmt: skip
             folder = evaluation.output_dir / "rows" / slug(system.name) / name
             stores[name] = RowStore(folder, key, count)
     return stores

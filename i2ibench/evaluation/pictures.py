@@ -16,6 +16,7 @@ from i2ibench.datasets.picture_files import LOSSY, picture_size, read_image, ver
 from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.structures import Sample, size_of
 
 ORACLE = "real photos (oracle)"
@@ -42,6 +43,8 @@ class System:
         control: whether it is a control instead of a system under test.
         informed: whether it was shown part of the answer, so that it is not ranked.
         notes: what a reader of its scores must know.
+        styles: its encoder and style bank, if it has them and its styles are sampled.
+        no_styles: why there is none.
     """
 
     name: str
@@ -50,6 +53,8 @@ class System:
     control: bool = False
     informed: bool = False
     notes: tuple[str, ...] = field(default=())
+    styles: StyleProbe | None = None
+    no_styles: str = "The system has no encoder: there are no styles to choose."
 
 
 @dataclass(frozen=True)

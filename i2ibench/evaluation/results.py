@@ -15,6 +15,7 @@ from i2ibench.evaluation.scores import (
     additive_scores,
     list_differences,
     list_notes,
+    not_applicable,
     not_computed,
     relative_scores,
     set_scores,
@@ -49,26 +50,42 @@ class Evaluation:
     def facts(self, name: str) -> dict[str, Any]:
         """What the rows of a metric depend on besides the pictures."""
         weights = [sha256(path) for path in self.metrics[name].weight_files]
-        code = code_hash("metrics", "segmenters", "ops", "layers")
+        code = code_hash("metrics", "segmenters", "ops", "layers", "styles")
         metric = dict(self.protocol.metrics[name] or {})
         return {"metric": metric, "weights": weights, "code": code}
 
 
-def why_not(metric: Any, system: System, scenes: ScoredScenes) -> str | None:
-    """Why a metric is not measured on a system; "" where it would say nothing; None if it is."""
+def why_not(metric: Any, system: System, scenes: ScoredScenes) -> Score | None:
+    """The entry of a metric that is not measured on a system, {} for none; None if it is."""
     if metric.unavailable:
-        return str(metric.unavailable)
+        return not_computed(str(metric.unavailable))
     if system.name == ORACLE and "real" in metric.needs:
-        return ""
-    if system.control and "samples" in metric.needs:
-        return ""
+        return {}
+    if system.control and {"samples", "styles"} & set(metric.needs):
+        return {}
+    lacking = _lacking(metric, scenes)
+    if lacking:
+        return not_computed(f"The scored data has no {lacking}.")
+    if "styles" not in metric.needs:
+        return None
+    if system.styles is None:
+        return not_applicable(system.no_styles)
+    missing = system.styles.missing if "training photos" in metric.needs else None
+    return not_computed(missing) if missing else None
+
+
+def _lacking(metric: Any, scenes: ScoredScenes) -> str | None:
+    """What a metric needs and the scored data does not have."""
     files = scenes.dataset.scenes.files[0]
     there = {"label": files.label, "instance": files.instance, "real": files.image}
     lacking = [kind for kind in metric.needs if kind in there and there[kind] is None]
     if not scenes.has_photos and metric.kind == "set":
         lacking.append("real")
-    words = {"label": "label maps", "instance": "instance maps", "real": "photos"}
-    return f"The scored data has no {words[lacking[0]]}." if lacking else None
+    if "appearances" in metric.needs and scenes.appearances(0) is None:
+        lacking.append("appearances")
+    words = {"label": "label maps", "instance": "instance maps", "real": "photos",
+             "appearances": "record of how its instances truly look"}  # fmt: skip
+    return words[lacking[0]] if lacking else None
 
 
 def build_results(
@@ -101,6 +118,7 @@ def build_results(
         "better": _directions(evaluation.metrics),
         "differences": list_differences(estimates, systems, evaluation.metrics),
         "notes": list_notes(table, systems, estimates),
+        "figures": _figures(evaluation, stores),
         "weights": _weight_hashes(evaluation.metrics),
     }  # fmt: skip
 
@@ -115,9 +133,9 @@ def _score(
 ) -> tuple[dict[str, Score], Estimate | None]:
     """The scores of one system under one metric; none where the metric would say nothing."""
     metric = evaluation.metrics[name]
-    reason = why_not(metric, system, evaluation.scenes)
-    if reason is not None:
-        return ({name: not_computed(reason)} if reason else {}), None
+    entry = why_not(metric, system, evaluation.scenes)
+    if entry is not None:
+        return ({name: entry} if entry else {}), None
     rows = stores[system.name][name].read()
     if metric.kind == "set" and not reference and system.name in (ORACLE, MISMATCH):
         return {}, None  # the reference itself, in whatever order
@@ -125,6 +143,16 @@ def _score(
         real = reference[name] if name in reference else stores[ORACLE][name].read()
         return set_scores(metric, rows, real), None
     return additive_scores(metric, rows, draws)
+
+
+def _figures(evaluation: Evaluation, stores: Stores) -> dict[str, dict[str, Any]]:
+    """By system and metric what charts are drawn from, of the metrics that give such numbers."""
+    drawn = {name: m for name, m in evaluation.metrics.items() if hasattr(m, "figures")}
+    found = {
+        system: {name: m.figures(own[name].read()) for name, m in drawn.items() if name in own}
+        for system, own in stores.items()
+    }
+    return {system: figures for system, figures in found.items() if figures}
 
 
 def _add_relative(

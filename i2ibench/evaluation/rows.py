@@ -127,7 +127,13 @@ def _measure_chunk(
         missing = {n: s for n, s in stores[system.name].items() if not s.has(start)}
         if not missing:
             continue
+        needs = {need for name in missing for need in metrics[name].needs}
         predictions = list(_predictions(system, indices, samples, device))
+        for index, sample, prediction in zip(indices, samples, predictions, strict=True):
+            if "appearances" in needs:
+                prediction["appearances"] = scenes.appearances(index) or {}
+            if "styles" in needs and system.styles is not None:
+                prediction["styles"] = system.styles.on(sample)
         for name, store in missing.items():
             store.write(start, measured(metrics[name], predictions))
 

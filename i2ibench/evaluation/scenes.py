@@ -10,14 +10,14 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes
+from i2ibench.datasets.scenes import RecordsAppearances, SceneDataset, SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
 from i2ibench.progress import Progress
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import sha256
-from i2ibench.structures import Sample
+from i2ibench.structures import Appearance, Sample
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class ScoredScenes:
     def sample(self, index: int) -> Sample:
         """One scene."""
         return self.dataset[index]
+
+    def appearances(self, index: int) -> Mapping[int, Appearance] | None:
+        """How the instances of a scene truly look, by id; None where the data does not say."""
+        dataset = self.dataset
+        return dataset.appearances(index) if isinstance(dataset, RecordsAppearances) else None
 
     def at_size_of(self, transforms: Sequence[Mapping[str, Any]]) -> "ScoredScenes":
         """The same scenes brought to another size by other transforms."""
@@ -116,7 +121,9 @@ def _build(options: dict[str, Any], root: str | None) -> SceneDataset:
 
 def _hash_files(files: Sequence[SceneFiles]) -> str:
     def hashes(scene: SceneFiles) -> list[str]:
-        paths = (scene.label, scene.source, scene.instance, scene.image)
+        paths = [scene.label, scene.source, scene.instance, scene.image]
+        if scene.attributes is not None and scene.attributes.is_file():
+            paths.append(scene.attributes)
         return [scene.name, *("" if path is None else sha256(path) for path in paths)]
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:

@@ -1,7 +1,7 @@
 """Scores: values with intervals, what could not be computed, and what the controls say."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -19,26 +19,38 @@ RELATIVE = {"seg/rel_miou": "seg/miou", "seg/rel_pixel_acc": "seg/pixel_acc"}
 
 def additive_scores(metric: Any, rows: Rows, weights: Any) -> tuple[dict[str, Score], Estimate]:
     """The scores of an additive metric, and what intervals of differences need."""
-    found = estimate(metric, np.stack(rows).astype(np.float64), weights)
+    found = estimate(*adding_rows(metric, rows), weights)
     return {name: _score(name, found, metric) for name in found.values}, found
+
+
+def adding_rows(metric: Any, rows: Rows) -> tuple[Any, Any]:
+    """What has an additive metric's `scores`, and one row per scene whose sums it takes, [n,D].
+
+    A metric that has `refine` decides the rows with all scenes before it.
+    """
+    if hasattr(metric, "refine"):
+        refined = metric.refine(rows)
+        return refined, refined.rows
+    return metric, np.stack(rows).astype(np.float64)
 
 
 def _score(name: str, found: Estimate, metric: Any) -> Score:
     value = found.values[name]
     score: Score = {"value": value if math.isfinite(value) else None, "n": found.n, "status": "ok"}
     bounds = interval(found.draws[name])
-    if bounds and name in metric.better | _class_scores(found.values):
+    if bounds and (name in metric.better or _has_interval(name)):
         score |= {"low": bounds[0], "high": bounds[1]}
     return score
 
 
-def _class_scores(names: Iterable[str]) -> dict[str, str]:
-    return {name: "higher" for name in names if is_class_score(name)}
+def _has_interval(name: str) -> bool:
+    """Whether a score that nobody ranks has an interval: one class's own, and those of styles.
 
-
-def is_class_score(name: str) -> bool:
-    """Whether a score is one class's own."""
-    return name.startswith(("seg/iou/", "seg/acc/", "crop_"))
+    Counts have none, nor has purity, which rises by itself where scenes are drawn twice.
+    """
+    without = ("style/n/", "style/pictures", "style/purity")
+    kinds = ("seg/iou/", "seg/acc/", "crop_", "style/", "div/")
+    return name.startswith(kinds) and not name.startswith(without)
 
 
 def set_scores(metric: Any, rows: Rows, reference: Rows) -> dict[str, Score]:
@@ -61,6 +73,11 @@ def set_scores(metric: Any, rows: Rows, reference: Rows) -> dict[str, Score]:
 def not_computed(reason: str) -> Score:
     """The entry of a metric that cannot be computed."""
     return {"value": None, "status": "not computed", "reason": reason}
+
+
+def not_applicable(reason: str) -> Score:
+    """The entry of a metric that has nothing to measure on a system."""
+    return {"value": None, "status": "not applicable", "reason": reason}
 
 
 def relative_scores(own: Estimate, oracle: Estimate) -> dict[str, Score]:

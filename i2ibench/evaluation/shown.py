@@ -15,6 +15,7 @@ from torch import Tensor
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import RowStore
 from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.evaluation.scores import adding_rows
 from i2ibench.files import write_picture, write_text
 from i2ibench.ops.images import colour_labels
 from i2ibench.structures import Sample
@@ -137,7 +138,8 @@ def write_scene_scores(
         for name, store in stores[system.name].items():
             if metrics[name].kind != "additive":
                 continue
-            scores = metrics[name].scores(np.stack(store.read()).astype(np.float64))
+            scorer, rows = adding_rows(metrics[name], store.read())
+            scores = scorer.scores(rows)
             for score in (s for s in metrics[name].better if s in scores):
                 for scene, value in zip(scenes.names, scores[score].tolist(), strict=True):
                     writer.writerow([scene, system.name, score, "" if isnan(value) else value])

@@ -11,6 +11,7 @@ from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
+from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import code_hash, sha256
 from i2ibench.run_folders import run_folder
@@ -87,7 +88,11 @@ def given_system(
     notes = ("some pictures are JPEGs: compression counts",) if is_lossy(pictures) else ()
     content = fingerprint(hashes)
     origin = {"folder": str(subject.path), "sha256": content}
-    return System(subject.name, pictures, {"pictures": content}, notes=notes), origin
+    system = System(
+        subject.name, pictures, {"pictures": content}, notes=notes,
+        no_styles="Pictures from a folder have no styles that could be chosen.",
+    )  # fmt: skip
+    return system, origin
 
 
 def translated_systems(
@@ -97,8 +102,11 @@ def translated_systems(
     output_dir: Path,
     device: str,
     batch_size: int,
+    root: str | None = None,
 ) -> tuple[list[System], dict[str, Any]]:
     """The rows that a checkpoint contributes, their pictures made, and where they come from.
+
+    `root` is the folder of its training data, None for the one in its config.
 
     Raises:
         UserError: the checkpoint does not suit the data.
@@ -108,11 +116,11 @@ def translated_systems(
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         scenes = scenes.at_size_of(watched.get("transforms", []))
     origin = _origin(opened)
-    systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size)
+    systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size, root)
     if has_ema(subject.path):
         opened = open_checkpoint(subject.path, device, ema=True)
         name = f"{subject.name}, EMA"
-        systems += _translated(name, opened, scenes, protocol, output_dir, batch_size)
+        systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
     return systems, origin
 
 
@@ -123,9 +131,11 @@ def _translated(
     protocol: Protocol,
     output_dir: Path,
     batch_size: int,
+    root: str | None,
 ) -> list[System]:
     """The rows of a translator, one for each way of choosing styles, their pictures made."""
     systems = []
+    probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(subject, opened).items():
         bank = opened.translator.style_bank
         facts: dict[str, Any] = {
@@ -145,7 +155,12 @@ def _translated(
             fill_store(folder, opened, scenes, facts, batch_size), resize=protocol.resize
         )
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
-        systems.append(System(name, pictures, facts, informed=encoded, notes=notes))
+        system = System(name, pictures, facts, informed=encoded, notes=notes)
+        if encoded:
+            system = replace(system, no_styles="Styles are measured where they are sampled.")
+        else:
+            system = replace(system, styles=probe)
+        systems.append(system)
     return systems
 
 

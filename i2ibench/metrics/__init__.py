@@ -9,3 +9,6 @@ from i2ibench.metrics.features import InceptionFeatures, TorchScriptFeatures
 from i2ibench.metrics.perceptual import PerceptualDistance
 from i2ibench.metrics.pixels import PixelSimilarity
 from i2ibench.metrics.segmentation import SegmentationScores
+from i2ibench.metrics.styles import StyleFeatures
+from i2ibench.metrics.styles_control import StyleControl
+from i2ibench.metrics.styles_spread import ColourDiversity

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Segmentation, FID and KID, LPIPS, PSNR and SSIM, diversity, objects.
+    """Segmentation, FID and KID, LPIPS, PSNR and SSIM, diversity with and without weights, objects.
 
     Args:
         segmenter: config; None leaves the segmentation scores out.
@@ -20,5 +20,6 @@ def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
         "lpips": {"type": "PerceptualDistance"},
         "pixels": {"type": "PixelSimilarity"},
         "diversity": {"type": "PerceptualDiversity"},
+        "colour_diversity": {"type": "ColourDiversity"},
         "objects": {"type": "ObjectDistance"},
     }  # fmt: skip

@@ -11,6 +11,8 @@ def toystreet(
 ) -> Protocol:
     """ToyStreet's test scenes, which no training looks at, and the shipped CompactSegmenter.
 
+    The scenes record how their instances truly look, so that styles are measured too.
+
     Args:
         num_scenes: scenes of the test split.
         samples: pictures per scene of a system that draws styles.
@@ -19,6 +21,9 @@ def toystreet(
     size = {"width": width, "height": height}
     data = {"type": "ToyStreet", "split": "test", "num_scenes": num_scenes, **size}
     segmenter = {"type": "CompactSegmenter", "weights": "toystreet"}
-    return Protocol(
-        "toystreet", common_metrics(segmenter), data, samples=samples, root="data/toystreet"
-    )
+    styles = {
+        "style_features": {"type": "StyleFeatures"},
+        "style_control": {"type": "StyleControl"},
+    }
+    metrics = common_metrics(segmenter) | styles
+    return Protocol("toystreet", metrics, data, samples=samples, root="data/toystreet")

@@ -20,8 +20,8 @@ from i2ibench.report.tables import (
     main_scores,
     markdown_table,
     number,
-    title,
 )
+from i2ibench.report.titles import title
 
 Results = Mapping[str, Any]
 

@@ -14,11 +14,21 @@ from PIL import Image
 from i2ibench.evaluation.pictures import ORACLE
 from i2ibench.files import write_text
 from i2ibench.plots import run_curves, stage_panels
-from i2ibench.report import charts, tables
+from i2ibench.report import charts, style_charts, tables
 from i2ibench.report.published import published_rows
 from i2ibench.run_folders import run_folder
 
 Results = Mapping[str, Any]
+
+STYLE_SCORES = {
+    "style/control": "control", "style/control_levelled": "control, levelled",
+    "style/hit": "hits", "style/hit_levelled": "hits, levelled",
+    "style/hit_chance": "hits by chance", "style/hit_photos": "hits of photos",
+    "style/leakage": "leakage", "style/change": "change inside", "style/r2": "R² of colours",
+    "style/acc": "right names", "style/purity": "purity", "div/colour": "colour diversity",
+    "div/colour_photos": "… of photos", "div/lpips_alex": "LPIPS diversity",
+}  # fmt: skip
+"""The columns of the styles' own table."""
 
 
 def write_report(output_dir: Path, results: Results) -> Path:
@@ -54,6 +64,11 @@ def render(output_dir: Path, results: Results) -> str:
         oracle=ORACLE,
         bars=_uri(charts.class_bars(results)),
         curves=_uri(charts.distance_curves(results)),
+        control=_uri(style_charts.control_matrix(results)),
+        scatter=_uri(style_charts.feature_scatter(results)),
+        style_bars=_uri(style_charts.style_bars(results)),
+        styled=_styled(results),
+        style_scores=STYLE_SCORES,
         scenes=list(_scenes(output_dir, results)),
         runs=list(_runs(results)),
         published=published_rows(results["data"]["name"]),
@@ -65,6 +80,11 @@ def render(output_dir: Path, results: Results) -> str:
 
 def _subjects(results: Results) -> list[str]:
     return [name for name in results["systems"] if name not in results["controls"]]
+
+
+def _styled(results: Results) -> list[str]:
+    """The systems whose styles were measured."""
+    return [name for name in results["systems"] if results.get("figures", {}).get(name)]
 
 
 def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:

@@ -2,55 +2,22 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from i2ibench.report.titles import title
 
 Results = Mapping[str, Any]
 
 MAIN = (
     "seg/pixel_acc", "seg/pixel_acc_void_err", "seg/miou", "seg/rel_miou", "seg/mean_acc",
-    "edge/bf1", "inst/iiou", "edge/inst_auc_sobel",
+    "edge/bf1", "inst/iiou", "edge/inst_auc_sobel", "style/control",
 )  # fmt: skip
 """Scores of the main table besides distances, which have names of their own."""
 
-TITLES = {
-    "seg/pixel_acc": "pixel accuracy",
-    "seg/pixel_acc_void_err": "pixel accuracy, void as error",
-    "seg/miou": "mean IoU",
-    "seg/miou_void_err": "mean IoU, void as error",
-    "seg/miou_zero_absent": "mean IoU, absent classes 0",
-    "seg/rel_miou": "mean IoU / oracle",
-    "seg/rel_pixel_acc": "pixel accuracy / oracle",
-    "seg/mean_acc": "mean class accuracy",
-    "seg/fwiou": "frequency-weighted IoU",
-    "seg/classes_counted": "classes counted",
-    "edge/bf1": "boundary F1",
-    "edge/inst_auc_sobel": "borders between objects (AUC)",
-    "edge/inst_pixels": "pixels of such borders",
-    "inst/iiou": "instance-weighted IoU",
-    "fid": "FID",
-    "kid": "KID",
-    "fid_legacy": "FID, legacy",
-    "kid_legacy": "KID, legacy",
-    "lpips_alex": "LPIPS (alex)",
-    "lpips_vgg": "LPIPS (vgg)",
-    "div/lpips_alex": "diversity (LPIPS alex)",
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "distribution": "FID and KID",
-    "distribution_legacy": "FID and KID, legacy",
-    "lpips": "LPIPS",
-    "diversity": "diversity (LPIPS)",
-    "objects": "FID and KID of objects",
-    "edges": "borders between objects",
-    "pixels": "PSNR and SSIM",
-    "segmentation": "segmentation scores",
-    "psnr_identical": "identical pictures",
-    "inst/recall50_S": "small objects found",
-    "inst/recall50_M": "medium objects found",
-    "inst/recall50_L": "large objects found",
-}
+_OF_A_CLASS = re.compile(r"seg/iou/|seg/acc/|crop_|style/\w+/")
 
 
 @dataclass(frozen=True)
@@ -70,17 +37,12 @@ class Cell:
     hint: str = ""
 
 
-def title(score: str) -> str:
-    """What a score is called in tables."""
-    return TITLES.get(score, score)
-
-
 def list_scores(results: Results) -> list[str]:
     """The scores that some system has, in order; classes' own and uncomputed ones left out."""
     names: dict[str, None] = {}
     for scores in results["systems"].values():
         names |= dict.fromkeys(n for n, s in scores.items() if s["status"] == "ok")
-    return [name for name in names if not name.startswith(("seg/iou/", "seg/acc/", "crop_"))]
+    return [name for name in names if not _OF_A_CLASS.match(name)]
 
 
 def main_scores(results: Results) -> list[str]:
@@ -90,7 +52,7 @@ def main_scores(results: Results) -> list[str]:
         _equal(s, "seg/pixel_acc", "seg/pixel_acc_void_err") for s in results["systems"].values()
     ):
         known = [name for name in known if name != "seg/pixel_acc_void_err"]  # there is no void
-    groups = ("seg/", "edge/", "inst/")
+    groups = ("seg/", "edge/", "inst/", "style/")
     others = [n for n in known if not n.startswith(groups) and n in results["better"]]
     return [name for name in MAIN if name in known] + others
 

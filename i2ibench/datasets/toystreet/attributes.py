@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.toystreet.scene import Layout, Named
+from i2ibench.structures import Appearance
 
 FIRST_THING = 24000
+
+LOOKS = {
+    "road": ("texture", "rgb"),
+    "sidewalk": ("texture", "rgb"),
+    "building": ("wall_colour", "wall_rgb"),
+    "vegetation": ("foliage", "rgb"),
+    "terrain": ("grass", "rgb"),
+}
+"""By class of stuff where its attributes hold the name and the colour of its look."""
 
 
 def describe_stuff(layout: Layout) -> dict[str, Any]:
@@ -44,3 +56,24 @@ def describe_instances(layout: Layout, instance: NDArray[np.int32]) -> dict[str,
         }
         for number in visible
     }
+
+
+def read_appearances(attributes: Mapping[str, Any]) -> dict[int, Appearance]:
+    """How the instances of a scene look, by id, from what its attributes file holds.
+
+    The sky is left out, whose colours are those of the time of day. A scene's stuff has one look;
+    its instance id is the id of its class.
+    """
+    ids = {known.name: known.id for known in CITYSCAPES_CLASSES.classes}
+    found = {}
+    for name, (kind, colour) in LOOKS.items():
+        look = attributes["stuff"][name]
+        found[ids[name]] = Appearance(look[kind], _rgb(look[colour]))
+    for number, look in attributes["instances"].items():
+        found[int(number)] = Appearance(look["colour"], _rgb(look["rgb"]))
+    return found
+
+
+def _rgb(values: Sequence[int]) -> tuple[int, int, int]:
+    red, green, blue = values
+    return red, green, blue

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
-from i2ibench.datasets.scenes import Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
 from i2ibench.registry import DATASETS
-from i2ibench.structures import Sample
+from i2ibench.structures import Appearance, Sample
 
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Where the scene numbers of each split begin, so that no scene is in two splits."""
@@ -52,7 +54,7 @@ class ToyStreet(Dataset):
         seed: int = 0,
     ) -> None:
         draw_split(Path(root), split, num_scenes, (width, height), scene_seed)
-        files = find_scenes(Path(root), split)
+        files = [replace(f, attributes=_attributes_of(f)) for f in find_scenes(Path(root), split)]
         self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
         self.metainfo = CITYSCAPES_CLASSES.metainfo("ToyStreet")
 
@@ -62,6 +64,28 @@ class ToyStreet(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
         """Scene `index`, or (index, epoch)."""
         return self.scenes.read(key)
+
+    def appearances(self, index: int) -> dict[int, Appearance]:
+        """How the instances of a scene truly look, by id.
+
+        Raises:
+            UserError: the scene's attributes file is missing or damaged.
+        """
+        path = self.scenes.files[index].attributes
+        assert path is not None
+        try:
+            return read_appearances(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} cannot be read ({error!r}); delete the split's folders and its "
+                "toystreet_<split>.json to have it drawn anew."
+            ) from None
+
+
+def _attributes_of(files: SceneFiles) -> Path:
+    """Where a scene's attributes lie: beside its label map."""
+    assert files.label is not None
+    return files.label.with_name(files.label.name.replace("_labelIds.png", "_attributes.json"))
 
 
 def draw_split(

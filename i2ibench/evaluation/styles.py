@@ -1,0 +1,178 @@
+"""Styles of a checkpoint on a scene: what its encoder sees, and the scene in other modes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles
+from i2ibench.errors import UserError
+from i2ibench.loaders import build_dataset
+from i2ibench.metrics.styles_spread import mean_colours
+from i2ibench.protocols.protocol import fingerprint
+from i2ibench.provenance import code_hash, sha256
+from i2ibench.structures import Batch, Sample
+from i2ibench.styles.instances import Instances, instances_of, paint
+from i2ibench.styles.rows import evenly_spread, without_random
+
+TRAINING_SCENES = 100
+"""Training scenes, evenly spread, that decide the colours of the modes."""
+
+LEAST_AREA = 1 / 512
+"""Share of the picture that an instance of theirs covers."""
+
+
+class StyleProbe:
+    """The styles of one translator with an encoder.
+
+    Args:
+        opened: the checkpoint.
+        root: the data's folder; None for the one that the checkpoint's config names.
+    """
+
+    def __init__(self, opened: OpenedCheckpoint, root: str | None = None) -> None:
+        self.translator = opened.translator
+        self.missing: str | None = None
+        self._training: SceneDataset | None = None
+        try:
+            self._training = _training_scenes(opened.config, root)
+        except UserError as error:
+            self.missing = (
+                "The intended colours are those of the training photos, which cannot be opened: "
+                f"{error}"
+            )
+
+    @property
+    def facts(self) -> list[str]:
+        """Hashes of the code and of the training photos that decide the intended colours."""
+        if self._training is None:
+            return [code_hash("evaluation")]
+        files = [self._training.scenes.files[i] for i in self._chosen(self._training)]
+        photos = fingerprint([[sha256(path) for path in _paths(f)] for f in files])
+        return [code_hash("evaluation"), photos]
+
+    @cached_property
+    def colours(self) -> Tensor:
+        """The intended colour of every mode, float64 [N,K,3] in 0..255; nan where unknown.
+
+        The mean colour, in TRAINING_SCENES of the training photos, of the instances of at least
+        LEAST_AREA whose features are nearest to the mode's centre.
+        """
+        assert self._training is not None
+        bank = self.translator.style_bank
+        assert bank is not None
+        sums = torch.zeros(*bank.centres.shape[:2], 4, dtype=torch.float64)
+        for index in self._chosen(self._training):
+            scene = SceneProbe(self, self._training[index])
+            large = scene.found.sizes >= LEAST_AREA * scene.found.members.numel()
+            keep = large & (scene.modes >= 0)
+            seen = scene.photo_colours[keep]
+            numbers = torch.cat([seen, torch.ones_like(seen[:, :1])], 1).cpu()
+            places = (scene.found.labels[keep].cpu(), scene.modes[keep].cpu())
+            sums.index_put_(places, numbers, accumulate=True)
+        return sums[..., :3] / sums[..., 3:]
+
+    def on(self, sample: Sample) -> "SceneProbe":
+        """The styles of one scene."""
+        return SceneProbe(self, sample)
+
+    def _chosen(self, dataset: SceneDataset) -> range:
+        return evenly_spread(len(dataset), TRAINING_SCENES)
+
+
+@dataclass(frozen=True)
+class SceneProbe:
+    """The styles of one scene; see SceneStyles.
+
+    Attributes:
+        probe: of the translator.
+        sample: the scene, with a label and an instance map.
+    """
+
+    probe: StyleProbe
+    sample: Sample
+
+    def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
+        """By instance id its features in the photo, and the nearest mode of its class or -1."""
+        facts = zip(self.features.tolist(), self.modes.tolist(), strict=True)
+        return dict(zip(self.found.ids.tolist(), facts, strict=True))
+
+    def intended(self, label: int) -> Tensor:
+        """The colours that the modes of a class stand for, float64 [K,3]; nan where unknown."""
+        return self.probe.colours[label]
+
+    @torch.inference_mode()
+    def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
+        """The scene as sampled, then with one instance in each of the modes, uint8 [1+n,3,H,W]."""
+        translator, found = self.probe.translator, self.found
+        bank = translator.style_bank
+        assert bank is not None
+        chosen = bank.choose(self.sample["name"], found.ids, found.labels)
+        pictures = []
+        for mode in (None, *modes):
+            own = chosen if mode is None else torch.where(found.ids == instance, mode, chosen)
+            features = paint(bank.vectors(found.labels, own), found.members)
+            pictures.append(translator.paint(self.batch, features[None]))
+        return torch.cat(pictures)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The scene as a batch of one, on the translator's device."""
+        batch: Batch = self.probe.translator.data_preprocessor(default_collate([self.sample]))
+        return batch
+
+    @cached_property
+    def found(self) -> Instances:
+        """Its instances."""
+        return instances_of(self.batch["label"][0], self.batch["instance"][0])
+
+    @cached_property
+    def features(self) -> Tensor:
+        """The encoder's features of each instance's photo, float [n,C]."""
+        with torch.inference_mode():
+            features = self.probe.translator.encode(self.batch)[0]
+        # All pixels of an instance have its features: the last one written will do.
+        rows = features.new_zeros(len(self.found.ids), len(features))
+        rows[self.found.members.flatten()] = features.flatten(1).T
+        return rows
+
+    @cached_property
+    def modes(self) -> Tensor:
+        """The nearest mode of each instance's class, int64 [n]; -1 where it has none."""
+        bank = self.probe.translator.style_bank
+        assert bank is not None
+        centres, counts = bank.centres[self.found.labels], bank.counts[self.found.labels]
+        far = (centres - self.features[:, None]).square().sum(2)
+        numbers = torch.arange(far.shape[1], device=far.device)
+        far = far.masked_fill(numbers >= counts[:, None], torch.inf)
+        return torch.where(counts > 0, far.argmin(1), -1)
+
+    @property
+    def photo_colours(self) -> Tensor:
+        """The mean colour of each instance in the photo, float64 [n,3] in 0..255."""
+        photo = self.sample["image"][None].to(self.found.members.device)
+        return mean_colours(photo, self.found.members, self.found.sizes)[0]
+
+
+def _training_scenes(config: Mapping[str, Any], root: str | None) -> SceneDataset:
+    """The training set of a config without its random transforms.
+
+    Raises:
+        UserError: it cannot be opened, or has no photos or instance maps.
+    """
+    options = {"dataset": config["train_dataloader"]["dataset"]}
+    dataset = build_dataset(options, root or config.get("data_root"), config.get("seed", 0))
+    dataset = without_random(dataset)
+    first = dataset.scenes.files[0]
+    if first.image is None or first.label is None or first.instance is None:
+        raise UserError("it has no photos, label maps or instance maps.")
+    return dataset
+
+
+def _paths(files: SceneFiles) -> list[Any]:
+    return [path for path in (files.label, files.instance, files.image) if path is not None]

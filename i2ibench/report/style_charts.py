@@ -1,0 +1,158 @@
+"""Charts of styles: features by true colour, colours asked for and obtained, scores by class."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Results = Mapping[str, Any]
+
+PAIRS = {"R² of the colour": ("r2", "r2_chance"), "right names": ("acc", "acc_chance"),
+         "purity of modes": ("purity", "purity_chance")}  # fmt: skip
+"""What the bars show: a score, and what it is by chance."""
+
+EXAMPLES = 12
+
+
+def feature_scatter(results: Results) -> bytes:
+    """A PNG with the features of the instances of each class, every point in its true colour.
+
+    A row for each system; empty without features.
+    """
+    drawn = _figures(results, "style_features")
+    classes = list(dict.fromkeys(name for figures in drawn.values() for name in figures))
+    if not classes:
+        return b""
+    size = (2.3 * len(classes), 2.5 * len(drawn) + 0.2)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    grid = figure.subplots(len(drawn), len(classes), squeeze=False)
+    for row, (system, figures) in zip(grid, drawn.items(), strict=True):
+        row[0].set_ylabel(system, fontsize=7)
+        for axes, name in zip(row, classes, strict=True):
+            axes.set(title=name, xticks=[], yticks=[], facecolor="#eef0f2")
+            axes.title.set_fontsize(9)
+            if name in figures:
+                x, y = np.array(figures[name]["points"]).T
+                colours = np.array(figures[name]["rgb"]) / 255
+                axes.scatter(x, y, c=colours, s=13, edgecolors="#555555", linewidths=0.25)
+    return _png(figure)
+
+
+def control_matrix(results: Results) -> bytes:
+    """A PNG with the colour of each mode, the colours that pictures got, and where they belong.
+
+    One panel for each system and class; empty without control.
+    """
+    drawn = _figures(results, "style_control")
+    panels = [(s, name, m) for s, figures in drawn.items() for name, m in figures.items()]
+    if not panels:
+        return b""
+    height = max(len(matrix["modes"]) for _, _, matrix in panels) * 0.36 + 1.2
+    figure = Figure(figsize=(11, height * len(panels)), dpi=120, layout="constrained")
+    grid = figure.subplots(len(panels), 3, squeeze=False, width_ratios=[1.1, 1, 1])
+    for (left, middle, right), (system, name, matrix) in zip(grid, panels, strict=True):
+        _draw_swatches(left, matrix)
+        _draw_confusion(middle, matrix, "confusion")
+        _draw_confusion(right, matrix, "levelled")
+        left.set_title(f"{name}: {system}", fontsize=8, loc="left")
+        middle.set_title("as they are", fontsize=8)
+        right.set_title("levelled: the scene's light taken out", fontsize=8)
+    return _png(figure)
+
+
+def style_bars(results: Results) -> bytes:
+    """A PNG with R², names and purity of every class beside chance; empty without."""
+    systems = list(_figures(results, "style_features"))
+    classes = {name: None for s in systems for name in _classes(results["systems"][s])}
+    if not classes:
+        return b""
+    figure = Figure(figsize=(11, 3.0), dpi=120, layout="constrained")
+    places, width = np.arange(len(classes)), 0.86 / max(len(systems), 1)
+    for axes, (text, (score, chance)) in zip(figure.subplots(1, 3), PAIRS.items(), strict=True):
+        for number, system in enumerate(systems):
+            shift = (number - (len(systems) - 1) / 2) * width
+            found = results["systems"][system]
+            _draw_bars(axes, found, (score, chance), list(classes), places + shift, width, system)
+        axes.set_title(text, fontsize=10)
+        axes.set_xticks(places, list(classes), rotation=40, ha="right", fontsize=8)
+        axes.set_ylim(0, 1)
+        axes.grid(axis="y", alpha=0.3)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), fontsize=8, ncols=4, loc="outside lower left")
+    return _png(figure)
+
+
+def _draw_bars(
+    axes: Axes, found: Any, pair: Any, classes: list[str], places: Any, width: float, system: str
+) -> None:
+    """One system's bars, whiskers for intervals, a line for chance."""
+    own = [found.get(f"style/{pair[0]}/{name}", {}) for name in classes]
+    values = np.array([score.get("value") or 0.0 for score in own])
+    bounds = [
+        np.clip([v - score.get("low", v), score.get("high", v) - v], 0, None)
+        for v, score in zip(values, own, strict=True)
+    ]
+    axes.bar(places, np.maximum(values, 0), width, yerr=np.array(bounds).T,
+             error_kw={"elinewidth": 0.7, "ecolor": "#444444"}, label=system)  # fmt: skip
+    chances = [found.get(f"style/{pair[1]}/{name}", {}).get("value") or 0.0 for name in classes]
+    half = width / 2
+    axes.hlines(np.maximum(chances, 0), places - half, places + half, color="#c01c28", lw=1.5,
+                label="by chance")  # fmt: skip
+
+
+def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
+    """Of each mode the intended colour, the mean one obtained, and single pictures' colours."""
+    rows = len(matrix["modes"])
+    picture = np.full((rows, 7 + EXAMPLES, 3), 255.0)
+    picture[:, 0:3] = np.array(matrix["intended"])[:, None]
+    picture[:, 3:6] = np.array(matrix["obtained"])[:, None]
+    for row, examples in enumerate(matrix["examples"]):
+        picture[row, 7 : 7 + len(examples[:EXAMPLES])] = examples[:EXAMPLES]
+    axes.imshow(picture.clip(0, 255).astype(np.uint8), aspect="auto", interpolation="nearest")
+    axes.set_xticks([1, 4, 6.5 + EXAMPLES / 2], ["intended", "obtained", "in single pictures"])
+    axes.set_yticks(range(rows), [f"mode {mode + 1}" for mode in matrix["modes"]])
+    axes.tick_params(labelsize=7, length=0)
+    axes.hlines(np.arange(1, rows) - 0.5, -0.5, 6.5 + EXAMPLES, color="white", lw=2)
+    axes.vlines([2.5, 5.5], -0.5, rows - 0.5, color="white", lw=2)
+    axes.spines[:].set_visible(False)
+
+
+def _draw_confusion(axes: Axes, matrix: Mapping[str, Any], kind: str) -> None:
+    """How often a picture in one mode came nearest to the colour of another."""
+    counts = np.array(matrix[kind], float)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.005:
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7,
+                      color="white" if share > 0.6 else "black")  # fmt: skip
+    modes = [mode + 1 for mode in matrix["modes"]]
+    axes.set_xticks(range(len(modes)), modes)
+    axes.set_yticks(range(len(modes)), modes)
+    axes.tick_params(labelsize=7, length=0)
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for tick, colour in zip(ticks, matrix["intended"], strict=True):
+            dark = np.mean(colour) < 128
+            tick.set_color("white" if dark else "black")
+            tick.set_bbox({"facecolor": np.clip(colour, 0, 255) / 255, "lw": 0, "pad": 2.2})
+    axes.set_xlabel("nearest intended colour, % of pictures", fontsize=8)
+    axes.set_ylabel("painted mode", fontsize=8)
+
+
+def _figures(results: Results, metric: str) -> dict[str, Any]:
+    """By system the numbers that a metric gave for charts."""
+    return {s: f[metric] for s, f in results.get("figures", {}).items() if f.get(metric)}
+
+
+def _classes(scores: Mapping[str, Any]) -> list[str]:
+    return [name.removeprefix("style/n/") for name in scores if name.startswith("style/n/")]
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
