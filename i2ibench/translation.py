@@ -100,7 +100,8 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
     if kind == "bank":
         use_bank(opened, Path(file))
     bank = translator.style_bank if kind != "encode" else None
-    if samples > 1 and not (bank or getattr(translator.generator, "always_train", False)):
+    varied = bank is not None and bool((bank.counts > 1).any())
+    if samples > 1 and not (varied or getattr(translator.generator, "always_train", False)):
         raise UserError(
             f"{opened.path} makes the same picture each time with styles {styles!r}: "
             f"{samples} samples would be equal."

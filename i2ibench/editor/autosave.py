@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from i2ibench.editor.session import Session, Snapshot
 from i2ibench.editor.sessions import Sessions
+from i2ibench.progress import say
 
 Told = Callable[[int, Exception | None], Awaitable[None]]
 """Is given a version, and why it could not be written (None: it is on disk)."""
@@ -41,9 +42,11 @@ class Autosave:
                 failure: Exception | None = None
                 try:
                     await asyncio.to_thread(self._sessions.save, state)
-                except OSError as error:
+                except Exception as error:
                     failure = error
                 if tell is not None:
                     await tell(state.version, failure)
+                elif failure is not None:
+                    say(f"A scene could not be saved: {failure}")
         finally:
             del self._tasks[token]

@@ -1,5 +1,6 @@
 """The scenes that can be opened: a folder's, or those of the checkpoint's own validation data."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from i2ibench.translation import find_inputs
 
 EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)
+HOW_TO_NAME_DATA = "start the editor with --data FOLDER, or drop a label map here."
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Library:
     Args:
         scenes: of the data, or None.
         classes: the checkpoint's.
+        why_empty: said with the empty canvas.
     """
 
-    def __init__(self, scenes: Scenes | None, classes: Classes) -> None:
+    def __init__(self, scenes: Scenes | None, classes: Classes, why_empty: str = "") -> None:
         self.classes = classes
-        self._scenes = scenes
+        self._scenes, self._why_empty = scenes, why_empty
         files = scenes.files if scenes is not None else []
         self._index = {scene.name: number for number, scene in enumerate(files)}
 
@@ -56,8 +59,7 @@ class Library:
             UserError: there is none of that name, or its files are unusable.
         """
         if name == EMPTY and not self._index:
-            label = np.full(EMPTY_SIZE, self.classes.first_stuff(), np.uint8)
-            return OpenedScene(new_scene(EMPTY, label, None, self.classes)[0], None, [])
+            return self._blank(self._why_empty)
         if self._scenes is None or name not in self._index:
             raise UserError(f"There is no scene {name[:100]!r} in the data.")
         sample = self._scenes.read(self._index[name])
@@ -65,6 +67,24 @@ class Library:
         scene, notes = new_scene(name, sample["label"][0].numpy(), instance, self.classes)
         photo = sample["image"].permute(1, 2, 0).numpy() if "image" in sample else None
         return OpenedScene(scene, photo, notes)
+
+    def first(self) -> OpenedScene:
+        """The first scene; an empty canvas, and a note why, where that cannot be opened."""
+        try:
+            return self.open(self.names[0])
+        except UserError as error:
+            return self._blank(f"{error} Open another scene; this is an empty canvas.")
+
+    def photo(self, name: str) -> NDArray[np.uint8] | None:
+        """The photo of a scene, uint8 [H,W,3], if it is there."""
+        with contextlib.suppress(UserError):
+            return self.open(name).photo
+        return None
+
+    def _blank(self, note: str) -> OpenedScene:
+        label = np.full(EMPTY_SIZE, self.classes.first_stuff(), np.uint8)
+        scene, _ = new_scene(EMPTY, label, None, self.classes)
+        return OpenedScene(scene, None, [note] if note else [])
 
     def spread(self, number: int) -> Iterator[OpenedScene]:
         """Up to so many scenes, evenly spread over the data."""
@@ -84,7 +104,8 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
     loader, root = opened.config.get("val_dataloader"), opened.config.get("data_root")
     own = (loader or {}).get("dataset", {}).get("root", root)
     if loader is None or own is None or not Path(own).is_dir():
-        return Library(None, classes)
+        place = f"not at {own}" if own is not None else "not known"
+        return Library(None, classes, f"The checkpoint's data is {place}: {HOW_TO_NAME_DATA}")
     dataset = build_dataset(loader, root)
     if dataset.metainfo["classes"] != list(classes.names):
         raise UserError(f"The data in {own} has other classes than {opened.path}; name --data.")

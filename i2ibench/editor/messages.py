@@ -87,11 +87,20 @@ def text(longest: int) -> Check:
     """A check for strings."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > longest:
+        if not isinstance(value, str) or len(value) > longest or not _encodable(value):
             raise ValueError(f"a text of at most {longest} characters")
         return value
 
     return check
+
+
+def _encodable(value: str) -> bool:
+    """Whether a text can be written: of surrogates, only those for bytes of file names can."""
+    try:
+        value.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def points(fewest: int) -> Check:

@@ -1,6 +1,7 @@
 """Pictures for one page: one in the making at a time, always of the newest state."""
 
 import asyncio
+import math
 import time
 from concurrent.futures import Executor
 
@@ -18,7 +19,7 @@ PROGRESS_EVERY = 0.1
 
 
 class Superseded(Exception):
-    """A stroke has begun, and its previews are more urgent than a whole picture."""
+    """Nobody waits for the picture: the page has left, or a stroke has begun and needs previews."""
 
 
 class Painter:
@@ -34,7 +35,8 @@ class Painter:
         self._wake = asyncio.Event()
         self._session: Session | None = None
         self._sent: tuple[Scene, NDArray[np.uint8]] | None = None
-        self._seconds = 0.0
+        self._seconds_per_pixel = math.inf  # of a whole picture; not known yet
+        self._left = False
 
     def wake(self, session: Session) -> None:
         """Note that the session has changed."""
@@ -47,32 +49,35 @@ class Painter:
 
     async def run(self) -> None:
         """Send a picture whenever something has changed, until the page leaves."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            assert self._session is not None
-            try:
-                await self._paint(self._session)
-            except Superseded:
-                self._wake.set()
-            except PageLeft:
-                return
-            except Exception as error:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                assert self._session is not None
                 try:
-                    await self._page.fail(None, error)
+                    await self._paint(self._session)
+                except Superseded:
+                    self._wake.set()
                 except PageLeft:
-                    return
+                    raise
+                except Exception as error:
+                    await self._page.fail(None, error)
+        except PageLeft:
+            pass
+        finally:
+            self._left = True  # ends what the network's thread still paints
 
     async def _paint(self, session: Session) -> None:
         state, drawing = session.snapshot(), session.drawing
-        scale = preview_scale(self._seconds) if drawing else 1
+        pixels_in_all = math.prod(state.scene.size)
+        scale = preview_scale(self._seconds_per_pixel * pixels_in_all) if drawing else 1
         watch = _Watch(self._page, state.version, asyncio.get_running_loop())
 
         def work() -> tuple[NDArray[np.uint8], float]:
             watch.begin()
 
             def layer_done(fraction: float) -> None:
-                if session.drawing and not drawing:
+                if self._left or (session.drawing and not drawing):
                     raise Superseded
                 watch.tell(fraction)
 
@@ -88,8 +93,10 @@ class Painter:
             made = await asyncio.to_thread(frames.picture, pixels, before, version, seconds)
         if session.first is not state.first:  # another scene was opened meanwhile
             return
+        if not drawing or math.isinf(self._seconds_per_pixel):
+            self._seconds_per_pixel = seconds * scale**2 / pixels_in_all
         if not drawing:
-            self._sent, self._seconds = (state.first, pixels), seconds
+            self._sent = state.first, pixels
             session.final = (state.scene, pixels)
         await self._page.send(made)
 
@@ -121,7 +128,7 @@ class _Watch:
 
 
 def preview_scale(seconds: float) -> int:
-    """How much smaller a preview is, from the time that the last whole picture took."""
+    """How much smaller a preview is, from the time that a whole picture takes."""
     if seconds <= 0.15:
         return 1
     return 2 if seconds <= 0.6 else 4

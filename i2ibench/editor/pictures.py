@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import LARGEST_ID
@@ -96,6 +96,8 @@ def _opened(data: bytes, formats: tuple[str, ...], kind: str) -> Image.Image:
         picture.load()
     except UserError:
         raise
+    except UnidentifiedImageError:
+        raise UserError(f"The {kind} is no readable {' or '.join(formats)}.") from None
     except Exception as error:  # whatever a foreign file makes the decoder raise
         raise UserError(f"The {kind} is no readable {' or '.join(formats)}: {error}") from None
     return picture

@@ -23,6 +23,9 @@ from i2ibench.editor.shapes import (
 )
 from i2ibench.errors import UserError
 
+DRAWS = 2**31
+"""How many random draws a scene has; after the last comes the first."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -214,7 +217,7 @@ def set_styles(scene: Scene, styles: Mapping[int, Style]) -> Scene:
 
 def draw_styles(scene: Scene, draw: int) -> Scene:
     """The scene with new random styles for all instances."""
-    return replace(scene, styles={}, draw=draw)
+    return replace(scene, styles={}, draw=draw % DRAWS)
 
 
 def reset_styles(scene: Scene) -> Scene:

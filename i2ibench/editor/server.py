@@ -60,7 +60,6 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
         network.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(SameOrigin, host=host, port=port)
     mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
@@ -70,6 +69,8 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
         for name, value in HEADERS.items():
             response.headers[name] = value.replace("{host}", request.headers["host"])
         return response
+
+    app.add_middleware(SameOrigin, host=host, port=port)  # the last one added is asked first
 
     @app.get("/")
     async def page() -> FileResponse:

@@ -104,8 +104,7 @@ class Session:
         styles, dropped = self._usable(saved.scene)
         if dropped:
             notes.append(f"{dropped} styles do not fit this checkpoint and were dropped.")
-        library = self.studio.library
-        photo = library.open(saved.scene.name).photo if saved.scene.name in library.names else None
+        photo = self.studio.library.photo(saved.scene.name)
         if photo is not None and photo.shape[:2] != saved.scene.size:
             photo = None
         self._begin(OpenedScene(saved.opened, photo, notes))

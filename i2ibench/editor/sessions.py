@@ -1,6 +1,7 @@
 """All sessions: in memory while a page needs them, and on disk for good."""
 
 import secrets
+import threading
 import time
 from pathlib import Path
 
@@ -27,13 +28,14 @@ class Sessions:
     def __init__(self, studio: Studio, folder: Path) -> None:
         self.studio, self.folder = studio, folder
         self._open: dict[str, Session] = {}
+        self._entering = threading.Lock()
 
     def get(self, token: str) -> Session | None:
         """The session of a token, from memory."""
         return self._open.get(token)
 
     def enter(self, token: str | None, scene: str | None = None) -> Session:
-        """The session that a page asks for, marked as connected.
+        """The session that a page asks for, marked as connected; may be called by several threads.
 
         It is the one of the token, from memory or its autosave; a copy of it under another token,
         if a page is connected to it; a new one, if there is none.
@@ -45,19 +47,20 @@ class Sessions:
         Raises:
             UserError: there is no such scene, or too many pages are connected.
         """
-        session, notes = self._find(token)
-        if session is None:
-            names = self.studio.library.names
-            opened = self.studio.library.open(names[0] if scene is None else scene)
-            session = Session(_new_token(), self.studio, opened)
-        elif session.connected:
-            session = session.copy(_new_token())
-        session.notes = [*notes, *session.notes]
-        if session.token not in self._open:
-            self._make_room()
-        session.connected = True
-        self._open[session.token] = session
-        return session
+        with self._entering:  # or two pages with one token could both find it unconnected
+            session, notes = self._find(token)
+            if session is None:
+                library = self.studio.library
+                opened = library.first() if scene is None else library.open(scene)
+                session = Session(_new_token(), self.studio, opened)
+            elif session.connected:
+                session = session.copy(_new_token())
+            session.notes = [*notes, *session.notes]
+            if session.token not in self._open:
+                self._make_room()
+            session.connected = True
+            self._open[session.token] = session
+            return session
 
     def leave(self, session: Session) -> None:
         """Note that no page is connected to a session any more."""
