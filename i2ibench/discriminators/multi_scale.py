@@ -1,5 +1,7 @@
 """The multi-scale discriminator of pix2pixHD (Sec. 3.2)."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from i2ibench.discriminators.patch import PatchDiscriminator
@@ -43,3 +45,11 @@ class MultiScaleDiscriminator(nn.Module):
         """Per scale, finest first, the activations of all layers, the scores last, for BCHW."""
         levels = pyramid(x, len(self.scales))
         return [scale(level)[0] for scale, level in zip(self.scales, levels, strict=True)]
+
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+        """The answer to each of several images BCHW of one condition; see PatchDiscriminator."""
+        count = len(self.scales)
+        levels = zip(*(pyramid(image, count) for image in images), strict=True)
+        parts = zip(self.scales, pyramid(condition, count), levels, strict=True)
+        by_scale = [scale.of_several(level, own) for scale, level, own in parts]
+        return [[answer[0] for answer in answers] for answers in zip(*by_scale, strict=True)]

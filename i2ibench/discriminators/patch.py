@@ -1,7 +1,9 @@
 """The patch discriminator (pix2pix Sec. 3.2.2, in pix2pixHD's form)."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.layers.initialise import normal_
@@ -51,8 +53,25 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Scales:
         """One scale: the activations of all layers, the scores B1HW last, for BCHW."""
-        activations = []
-        for layer in self.layers:
-            x = layer(x)
-            activations.append(x)
-        return [activations]
+        return [self._activations(self.layers[0](x))]
+
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+        """The answer to each of several images BCHW of one condition BCHW.
+
+        As `forward` gives it for condition and image together, up to rounding. What the first
+        convolution makes of the condition is computed once, and no gradient for the condition.
+        """
+        first, leak = self.layers[0]
+        split = condition.shape[1]
+        condition_weight, image_weight = first.weight[:, :split], first.weight[:, split:]
+        places = {"stride": first.stride, "padding": first.padding}
+        shared = F.conv2d(condition, condition_weight, first.bias, **places)
+        own = (F.conv2d(image, image_weight, **places) for image in images)
+        return [[self._activations(leak(shared + x))] for x in own]
+
+    def _activations(self, x: Tensor) -> list[Tensor]:
+        """Those of all layers, given the first one's."""
+        activations = [x]
+        for layer in self.layers[1:]:
+            activations.append(layer(activations[-1]))
+        return activations

@@ -1,12 +1,14 @@
-"""The objectives of a translator: its adversarial loss and its named, weighted losses."""
+"""The objectives of a translator: adversarial loss, named losses, answers of D."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES
+from i2ibench.structures import Scales
 
 
 def build_adversarial(cfg: Mapping[str, Any]) -> nn.Module:
@@ -48,3 +50,17 @@ def build_losses(
             raise UserError(f"The loss {name!r} ({type(loss).__name__}) needs a discriminator.")
         losses[name], weights[name] = loss, float(weight)
     return losses, weights
+
+
+def answers(
+    discriminator: Any, condition: Tensor, fake: Tensor, real: Tensor
+) -> tuple[Scales, Scales]:
+    """The discriminator's answers to fakes and photos of one condition, each BCHW.
+
+    A discriminator may have `of_several`, which shares the work on the condition.
+    """
+    if hasattr(discriminator, "of_several"):
+        on_fake, on_real = discriminator.of_several(condition, [fake, real])
+        return on_fake, on_real
+    on_fake, on_real = (discriminator(torch.cat([condition, x], 1)) for x in (fake, real))
+    return on_fake, on_real

@@ -13,10 +13,10 @@ from torch.utils.checkpoint import checkpoint
 from i2ibench.errors import UserError
 from i2ibench.ops.images import pad_to_multiple, to_uint8
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
-from i2ibench.structures import Batch, Prediction, Scales, Step, to_predictions
+from i2ibench.structures import Batch, Prediction, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.generation import one_by_one, require_finite
-from i2ibench.translators.objectives import build_adversarial, build_losses
+from i2ibench.translators.objectives import answers, build_adversarial, build_losses
 from i2ibench.translators.optimizers import freeze
 from i2ibench.translators.updates import (
     batches_of,
@@ -142,9 +142,7 @@ class PairedTranslator(BaseModel):
         """The step's tensors with the discriminator's answers, if there is one."""
         if self.discriminator is None:
             return Step(condition, fake, real)
-        return Step(
-            condition, fake, real, self._judge(condition, fake), self._judge(condition, real)
-        )
+        return Step(condition, fake, real, *answers(self.discriminator, condition, fake, real))
 
     def forward(self, condition: Tensor, features: Tensor | None = None) -> Tensor:
         """Images B3HW in [-1, 1] for a condition BCHW and the encoder's features BCHW."""
@@ -173,10 +171,6 @@ class PairedTranslator(BaseModel):
             return {}
         on_real, on_fake = self.adversarial.discriminator(step.real_scales, step.fake_scales)
         return {"D/real": on_real, "D/fake": on_fake}
-
-    def _judge(self, condition: Tensor, image: Tensor) -> Scales:
-        assert self.discriminator is not None
-        return self.discriminator(torch.cat([condition, image], 1))
 
     def val_step(self, data: Any) -> list[Prediction]:
         """What `predict` gives; the Runner's loops call this."""

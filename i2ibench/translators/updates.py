@@ -40,9 +40,13 @@ def both_from_one_pass(
             step = translator.forward_step(batch)
             total, logs = translator.generator_loss(step)
             judged = translator.discriminator_loss(step)
-        add_gradient(optimizers, "generator", [total], share, last, retain_graph=bool(judged))
-        add_gradient(optimizers, "discriminator", judged.values(), share, last)
         all_logs.append(_detached(logs | judged))
+        # D's gradients before G's: G's pass then frees the activations on its way.
+        add_gradient(
+            optimizers, "discriminator", judged.values(), share, last, "generator" in optimizers
+        )
+        del step, logs, judged
+        add_gradient(optimizers, "generator", [total], share, last)
     apply(optimizers, "generator")
     apply(optimizers, "discriminator")
     return _means(all_logs)

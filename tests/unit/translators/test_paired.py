@@ -68,8 +68,10 @@ def test_both_updates_use_the_gradients_of_separate_backward_passes():
     generator_side = torch.nn.ModuleList([reference.generator, reference.encoder])
     expected_g = torch.autograd.grad(total, list(generator_side.parameters()))
     fake = step.fake.detach()
-    real_scales = reference._judge(prepared["condition"], prepared["real"])
-    fake_scales = reference._judge(prepared["condition"], fake)
+    real_scales, fake_scales = (
+        reference.discriminator(torch.cat([prepared["condition"], image], 1))
+        for image in (prepared["real"], fake)
+    )
     losses = reference.adversarial.discriminator(real_scales, fake_scales)
     expected_d = torch.autograd.grad(sum(losses), list(reference.discriminator.parameters()))
 
