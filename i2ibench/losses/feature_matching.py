@@ -1,9 +1,9 @@
 """Feature matching: the fake should excite the discriminator as the photo does (Eq. 4)."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.ops.distance import mean_distance
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
@@ -44,5 +44,5 @@ class FeatureMatching(nn.Module):
         """The distance at one scale."""
         count = len(fake) if self.with_scores else len(fake) - 1
         pairs = zip(fake[:count], real[:count], strict=True)
-        distances = torch.stack([F.l1_loss(f, r.detach()) for f, r in pairs])
+        distances = torch.stack([mean_distance(f, r) for f, r in pairs])
         return distances.sum() if self.sum_over_layers else 4 * distances.mean()

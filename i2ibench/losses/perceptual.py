@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.errors import UserError
 from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, normalise_for_imagenet, pretrained_vgg19
+from i2ibench.ops.distance import mean_distance
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
@@ -22,6 +23,9 @@ class PerceptualLoss(nn.Module):
         weights: path of a VGG19 state dict; None takes torchvision's cached one.
         imagenet_statistics: normalise the images as VGG19 was trained; the released code feeds
             them in [-1, 1].
+
+    Raises:
+        UserError: there are not as many weights as taps, or VGG19's are missing.
     """
 
     def __init__(
@@ -32,6 +36,11 @@ class PerceptualLoss(nn.Module):
         imagenet_statistics: bool = False,
     ) -> None:
         super().__init__()
+        if len(layer_weights) != len(taps):
+            raise UserError(
+                f"The perceptual loss has {len(layer_weights)} layer_weights for {len(taps)} taps; "
+                "give one for each."
+            )
         self.layer_weights = tuple(layer_weights)
         self.imagenet_statistics = imagenet_statistics
         self.network = pretrained_vgg19(taps, weights)
@@ -41,8 +50,10 @@ class PerceptualLoss(nn.Module):
         fake, real = step.fake, step.real
         if self.imagenet_statistics:
             fake, real = normalise_for_imagenet(fake), normalise_for_imagenet(real)
-        fake_layers = self.network(fake)
-        with torch.no_grad():
+        with torch.no_grad():  # first: its passing activations then add to no graph
             real_layers = self.network(real)
-        layers = zip(self.layer_weights, fake_layers, real_layers, strict=True)
-        return torch.stack([w * F.l1_loss(f, r) for w, f, r in layers]).sum()
+        fake_layers = self.network(fake)
+        terms = []
+        for weight in reversed(self.layer_weights):  # the largest last, when the others are gone
+            terms.append(weight * mean_distance(fake_layers.pop(), real_layers.pop()))
+        return torch.stack(terms[::-1]).sum()
