@@ -1,15 +1,21 @@
 """The coarse-to-fine generator of pix2pixHD (Sec. 3.2)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
-from i2ibench.layers.blocks import Blocks, PaddingMode, head
+from i2ibench.errors import UserError, near_match
+from i2ibench.layers.blocks import Blocks, PaddingMode, head, recomputed
 from i2ibench.layers.initialise import normal_
 from i2ibench.ops.images import require_multiple
+from i2ibench.ops.lookup import OneHot, looked_up, pays
 from i2ibench.ops.pyramid import halve, halve_nearest, pyramid
 from i2ibench.registry import GENERATORS
+
+PARTS = ("coarse", "enhancers", "head")
 
 
 @GENERATORS.register_module()
@@ -39,7 +45,14 @@ class CoarseToFineGenerator(nn.Module):
         dropout: probability within G1's residual blocks, as in pix2pix's ResNet.
         always_train: keep dropout on and the test batch's own statistics when translating, as
             pix2pix and the released code do with batch norm.
+        checkpointed: parts whose activations are not kept for the backward pass but computed
+            again: "coarse", "enhancers", "head". Less memory, more time, the same gradients.
+
+    Raises:
+        UserError: `checkpointed` names another part.
     """
+
+    looks_up = True  # forward takes `labels`
 
     def __init__(  # noqa: PLR0913  each is a size or a switch of docs/paper-to-code.md
         self,
@@ -57,8 +70,15 @@ class CoarseToFineGenerator(nn.Module):
         bias_before_norm: bool = True,
         dropout: float = 0.0,
         always_train: bool = False,
+        checkpointed: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        for part in checkpointed:
+            if part not in PARTS:
+                raise UserError(
+                    f"checkpointed names parts of {PARTS}, not {part!r}.{near_match(part, PARTS)}"
+                )
+        self.checkpointed = frozenset(checkpointed)
         self.stride = 2 ** (num_downsamplings + num_enhancers)
         self.smallest_side = 2 * self.stride  # instance norm needs two values at the bottleneck
         coarse_channels = base_channels * 2**num_enhancers
@@ -69,25 +89,37 @@ class CoarseToFineGenerator(nn.Module):
             in_channels, coarse_channels, num_downsamplings, num_blocks, blocks
         )
         blocks = replace(blocks, dropout=0.0)
-        self.enhancers = nn.ModuleList(
+        self.enhancers: Any = nn.ModuleList(
             _Enhancer(in_channels, coarse_channels >> level, num_enhancer_blocks, blocks)
             for level in range(1, num_enhancers + 1)
         )
         self.head = nn.Sequential(*head(base_channels, out_channels))
         normal_(self, zero_bias=zero_bias)
 
-    def forward(self, condition: Tensor) -> Tensor:
+    def forward(self, condition: Tensor, labels: OneHot | None = None) -> Tensor:
         """The image, B3HW in [-1, 1], for a condition BCHW.
+
+        Args:
+            condition: BCHW.
+            labels: what the condition's first channels are, if they are one-hot; without
+                gradients on the CPU this saves most of the first convolution.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
         """
         require_multiple(condition, self.stride)
         levels = pyramid(condition, len(self.enhancers) + 1, self.smaller)
-        features = self.coarse(levels[-1])
+        coarse, enhance, finish = (self._way(part) for part in PARTS)
+        features = _front(self.coarse, levels[-1], None if self.enhancers else labels, coarse)
         for enhancer, level in zip(self.enhancers, reversed(levels[:-1]), strict=True):
-            features = enhancer(level, features)
-        return self.head(features)
+            own = labels if level is condition else None
+            features = _front(enhancer.front, level, own, enhance) + features
+            features = enhance(enhancer.back, features)
+        return finish(self.head, features)
+
+    def _way(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
+        """How the layers of a part are applied."""
+        return recomputed if part in self.checkpointed else _applied
 
     def train(self, mode: bool = True) -> "CoarseToFineGenerator":
         """Switch modes; with `always_train` dropout and batch statistics stay on."""
@@ -97,7 +129,10 @@ class CoarseToFineGenerator(nn.Module):
 
 
 class _Enhancer(nn.Module):
-    """Features at twice the size of the coarser ones, at `channels` channels (G2 of Fig. 3)."""
+    """Features at twice the size of the coarser ones, at `channels` channels (G2 of Fig. 3).
+
+    The back takes the sum of the front's and the coarser features.
+    """
 
     def __init__(self, in_channels: int, channels: int, num_blocks: int, blocks: Blocks) -> None:
         super().__init__()
@@ -107,9 +142,23 @@ class _Enhancer(nn.Module):
         residuals = [blocks.residual(2 * channels) for _ in range(num_blocks)]
         self.back = nn.Sequential(*residuals, *blocks.up(2 * channels, channels))
 
-    def forward(self, condition: Tensor, coarser: Tensor) -> Tensor:
-        """BCHW from the condition at this size and the features of half the size."""
-        return self.back(self.front(condition) + coarser)
+
+def _front(
+    layers: nn.Sequential,
+    condition: Tensor,
+    labels: OneHot | None,
+    apply: Callable[[nn.Sequential, Tensor], Tensor],
+) -> Tensor:
+    """What layers that begin with padding and a 7x7 convolution make of a condition."""
+    if labels is None or not pays(condition):
+        return apply(layers, condition)
+    conv = layers[1]
+    assert isinstance(conv, nn.Conv2d)
+    return layers[2:](looked_up(conv, condition, labels))
+
+
+def _applied(layers: nn.Sequential, x: Tensor) -> Tensor:
+    return layers(x)
 
 
 def _global_trunk(

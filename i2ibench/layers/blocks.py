@@ -1,9 +1,12 @@
 """The convolution blocks that pix2pixHD's generator and encoder are made of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from i2ibench.layers.norms import norm
 
@@ -78,3 +81,28 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.branch(x)
+
+
+def recomputed(layers: nn.Sequential, x: Tensor) -> Tensor:
+    """What `layers` make of `x`; their activations are computed again in the backward pass.
+
+    Kept are what goes into the residual blocks, each for itself, and into what lies before and
+    after them. Dropout draws the same numbers again; running statistics of batch norms see the
+    batch twice.
+    """
+    for piece in _pieces(layers):
+        x = checkpoint(piece, x, use_reentrant=False) if torch.is_grad_enabled() else piece(x)
+    return x
+
+
+def _pieces(layers: nn.Sequential) -> Iterator[nn.Sequential]:
+    """The residual blocks one by one, the layers between them together."""
+    begin = 0
+    for at, layer in enumerate(layers):
+        if isinstance(layer, _Residual):
+            if begin < at:
+                yield layers[begin:at]
+            yield layers[at : at + 1]
+            begin = at + 1
+    if begin < len(layers):
+        yield layers[begin:]
