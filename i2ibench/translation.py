@@ -106,12 +106,13 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
             f"{opened.path} makes the same picture each time with styles {styles!r}: "
             f"{samples} samples would be equal."
         )
+    precision = {"amp": translator.precision} if translator.precision else {}
     if bank is None:
-        return {"styles": kind}
+        return {"styles": kind, **precision}
     if not bank.counts.any():
         say("The style bank is empty: every instance gets zeros, the middle of the range.")
     digest = {"bank": sha256(Path(file))} if file else {}
-    return {"styles": kind, **digest, "style_seed": bank.seed}
+    return {"styles": kind, **digest, "style_seed": bank.seed, **precision}
 
 
 def use_bank(opened: OpenedCheckpoint, path: Path) -> None:

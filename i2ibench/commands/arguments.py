@@ -56,6 +56,15 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default=default, help=f"cpu, cuda or cuda:N ({default})")
 
 
+def add_precision_argument(parser: argparse.ArgumentParser) -> None:
+    """--amp."""
+    parser.add_argument(
+        "--amp", choices=("bf16",),
+        help="run the networks in bf16: faster where the machine computes in it, and slightly "
+        "other pictures (default: float32)",
+    )  # fmt: skip
+
+
 def positive(text: str) -> int:
     """An integer from 1 on."""
     if not text.isdigit() or not int(text):

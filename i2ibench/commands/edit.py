@@ -10,7 +10,11 @@ import contextlib
 from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
-from i2ibench.commands.arguments import add_device_argument, checked_device
+from i2ibench.commands.arguments import (
+    add_device_argument,
+    add_precision_argument,
+    checked_device,
+)
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.errors import UserError
@@ -32,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the modes that `styles fit` wrote to a file, not the checkpoint's",
     )  # fmt: skip
     add_device_argument(parser)
+    add_precision_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -54,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
             f"The editor needs {error.name}; get it with: pip install 'i2ibench[web]'"
         ) from None
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
+    opened.translator.precision = options.amp
     if options.bank is not None:
         use_bank(opened, options.bank)
     studio = open_studio(opened, options.data)

@@ -7,6 +7,7 @@ eval --protocol cityscapes --images name=DIR [--images ...]     pictures of any 
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from i2ibench.commands.arguments import (
     Overrides,
     add_device_argument,
     add_options_argument,
+    add_precision_argument,
     checked_device,
     config_of,
     positive,
@@ -63,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
     add_options_argument(parser)
     add_device_argument(parser)
+    add_precision_argument(parser)
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
 
 
@@ -109,7 +112,7 @@ def _subjects(
         raise UserError("Nothing to evaluate: name a config, checkpoints or --images DIR.")
     if config is not None and len(subjects) == 1 and not subjects[0].is_folder:
         config = stage_of(config, subjects[0].path)
-    return subjects, config
+    return [replace(subject, amp=options.amp) for subject in subjects], config
 
 
 def _protocol(

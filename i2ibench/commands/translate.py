@@ -9,7 +9,13 @@ import argparse
 from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
-from i2ibench.commands.arguments import add_device_argument, checked_device, positive, size
+from i2ibench.commands.arguments import (
+    add_device_argument,
+    add_precision_argument,
+    checked_device,
+    positive,
+    size,
+)
 from i2ibench.compat import silence_third_parties
 from i2ibench.translation import STYLES, translate
 
@@ -34,12 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures of each scene, name_0.png and so on, that differ in the styles drawn (1)",
     )  # fmt: skip
     add_device_argument(parser)
+    add_precision_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Translate."""
     silence_third_parties()
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
+    opened.translator.precision = options.amp
     if opened.translator.style_bank is not None:
         opened.translator.style_bank.seed = options.style_seed
     paths = translate(

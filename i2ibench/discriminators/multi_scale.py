@@ -1,6 +1,7 @@
 """The multi-scale discriminator of pix2pixHD (Sec. 3.2)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ class MultiScaleDiscriminator(nn.Module):
         norm_type: str = "instance",
     ) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(
+        self.scales: Any = nn.ModuleList(
             PatchDiscriminator(
                 in_channels, base_channels, num_layers, max_channels, norm_type=norm_type
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -61,12 +62,13 @@ class PatchDiscriminator(nn.Module):
         As `forward` gives it for condition and image together, up to rounding. What the first
         convolution makes of the condition is computed once, and no gradient for the condition.
         """
-        first, leak = self.layers[0]
+        first, leak = self.layers[0].children()
+        assert isinstance(first, nn.Conv2d)
         split = condition.shape[1]
         condition_weight, image_weight = first.weight[:, :split], first.weight[:, split:]
-        places = {"stride": first.stride, "padding": first.padding}
-        shared = F.conv2d(condition, condition_weight, first.bias, **places)
-        own = (F.conv2d(image, image_weight, **places) for image in images)
+        places: Any = first.stride, first.padding
+        shared = F.conv2d(condition, condition_weight, first.bias, *places)
+        own = (F.conv2d(image, image_weight, None, *places) for image in images)
         return [[self._activations(leak(shared + x))] for x in own]
 
     def _activations(self, x: Tensor) -> list[Tensor]:

@@ -27,11 +27,13 @@ class Subject:
         name: what reports call it.
         path: where it is.
         is_folder: pictures of any code instead of a checkpoint.
+        amp: the precision of a checkpoint's networks: bf16, or None for float32.
     """
 
     name: str
     path: Path
     is_folder: bool = False
+    amp: str | None = None
 
 
 def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Subject]:
@@ -112,6 +114,7 @@ def translated_systems(
         UserError: the checkpoint does not suit the data.
     """
     opened = open_checkpoint(subject.path, device)
+    opened.translator.precision = subject.amp
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         scenes = scenes.at_size_of(watched.get("transforms", []))
@@ -119,6 +122,7 @@ def translated_systems(
     systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size, root)
     if has_ema(subject.path):
         opened = open_checkpoint(subject.path, device, ema=True)
+        opened.translator.precision = subject.amp
         name = f"{subject.name}, EMA"
         systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
     return systems, origin
@@ -137,12 +141,13 @@ def _translated(
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(subject, opened).items():
-        bank = opened.translator.style_bank
+        bank, precision = opened.translator.style_bank, opened.translator.precision
         facts: dict[str, Any] = {
             "checkpoint": sha256(opened.path),
             "name": subject,
             "encode_photo": encoded,
             "samples": protocol.samples,
+            **({"amp": precision} if precision else {}),
             "style_seed": bank.seed if bank is not None else None,
             "scenes": scenes.hash,
             "data": scenes.facts,
@@ -155,6 +160,8 @@ def _translated(
             fill_store(folder, opened, scenes, facts, batch_size), resize=protocol.resize
         )
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
+        if precision:
+            notes += (f"its pictures are computed in {precision}",)
         system = System(name, pictures, facts, informed=encoded, notes=notes)
         if encoded:
             system = replace(system, no_styles="Styles are measured where they are sampled.")

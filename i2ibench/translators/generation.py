@@ -1,12 +1,44 @@
-"""Generation of pictures where more than one call of the generator is needed, and its check."""
+"""Generation of a batch's pictures, at a precision, and its check."""
 
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
+from i2ibench.ops.lookup import OneHot
+from i2ibench.structures import Batch
+
+if TYPE_CHECKING:
+    from i2ibench.translators.paired import PairedTranslator
+
+
+def generate(translator: "PairedTranslator", batch: Batch, features: Tensor | None) -> Tensor:
+    """Images B3HW of the padded size for a preprocessed batch of any size.
+
+    Args:
+        translator: whose networks are used.
+        batch: preprocessed scenes.
+        features: BCHW, or None.
+    """
+    condition = translator.padded(batch["condition"])
+    if features is not None:
+        features = translator.padded(features)
+    if getattr(translator.generator, "always_train", False):
+        return one_by_one(translator.forward, condition, features, batch["names"])
+    labels = None
+    one_hot_channels = getattr(translator.data_preprocessor, "one_hot_channels", 0)
+    if one_hot_channels and getattr(translator.generator, "looks_up", False):
+        labels = OneHot(translator.padded(batch["label"]), one_hot_channels)
+    return translator.forward(condition, features, labels)
+
+
+def at_precision(precision: str | None, device_type: str) -> AbstractContextManager[Any]:
+    """The context for networks at "bf16" or, with None, at float32."""
+    return torch.autocast(device_type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def one_by_one(

@@ -12,10 +12,11 @@ from torch.utils.checkpoint import checkpoint
 
 from i2ibench.errors import UserError
 from i2ibench.ops.images import pad_to_multiple, to_uint8
+from i2ibench.ops.lookup import OneHot
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.structures import Batch, Prediction, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
-from i2ibench.translators.generation import one_by_one, require_finite
+from i2ibench.translators.generation import at_precision, generate, require_finite
 from i2ibench.translators.objectives import answers, build_adversarial, build_losses
 from i2ibench.translators.optimizers import freeze
 from i2ibench.translators.updates import (
@@ -82,6 +83,7 @@ class PairedTranslator(BaseModel):
         )
         self.discriminator_first = discriminator_first
         self.truncate_output = truncate_output
+        self.precision: str | None = None  # of translations: bf16, or None for float32
         for name in frozen:
             freeze(self, name)
 
@@ -144,11 +146,15 @@ class PairedTranslator(BaseModel):
             return Step(condition, fake, real)
         return Step(condition, fake, real, *answers(self.discriminator, condition, fake, real))
 
-    def forward(self, condition: Tensor, features: Tensor | None = None) -> Tensor:
-        """Images B3HW in [-1, 1] for a condition BCHW and the encoder's features BCHW."""
-        return self.generator(
-            condition if features is None else torch.cat([condition, features], 1)
-        )
+    def forward(
+        self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
+    ) -> Tensor:
+        """Images B3HW in [-1, 1] for a condition BCHW and the encoder's features BCHW.
+
+        `labels` says what the condition's first channels are, to generators that ask for it.
+        """
+        inputs = condition if features is None else torch.cat([condition, features], 1)
+        return self.generator(inputs) if labels is None else self.generator(inputs, labels)
 
     def generator_loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the generator's losses, and each of them unweighted."""
@@ -207,14 +213,9 @@ class PairedTranslator(BaseModel):
         Raises:
             UserError: the networks give numbers that are not finite.
         """
-        condition = self.padded(batch["condition"])
-        if features is not None:
-            features = self.padded(features)
         height, width = batch["condition"].shape[-2:]
-        if getattr(self.generator, "always_train", False):
-            images = one_by_one(self.forward, condition, features, batch["names"])
-        else:
-            images = self.forward(condition, features)
+        with at_precision(self.precision, batch["condition"].device.type):
+            images = generate(self, batch, features)
         require_finite(images, batch["names"])
         return to_uint8(images, self.truncate_output)[..., :height, :width]
 
@@ -236,7 +237,8 @@ class PairedTranslator(BaseModel):
             raise UserError("Styles are to be encoded from photos, but the data has none.")
         height, width = batch["real"].shape[-2:]
         photo, instance = self.padded(batch["real"]), self.padded(batch["instance"])
-        return self.encoder(photo, instance)[..., :height, :width]
+        with at_precision(self.precision, photo.device.type):
+            return self.encoder(photo, instance)[..., :height, :width].float()
 
     def padded(self, x: Tensor) -> Tensor:
         """BCHW enlarged to a size that the networks take."""

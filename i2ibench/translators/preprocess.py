@@ -25,7 +25,7 @@ class LabelPreprocessor(BaseDataPreprocessor):
 
     def __init__(self, num_classes: int, boundaries: bool = True) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.num_classes = self.one_hot_channels = num_classes
         self.boundaries = boundaries
         self.needs = ("label", "instance") if boundaries else ("label",)
         self.condition_channels = num_classes + boundaries
