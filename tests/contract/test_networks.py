@@ -84,6 +84,26 @@ def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(name):
     assert_round_trip(discriminator, name, image)
 
 
+@discriminators
+@pytest.mark.parametrize("size", [(32, 32), (33, 47)])
+def test_answers_of_several_images_are_those_of_each_alone(name, size):
+    network = discriminator(name).double()
+    if not hasattr(network, "of_several"):
+        pytest.skip("it judges images one by one")
+    condition = torch.randn(2, IN_CHANNELS - 3, *size, dtype=torch.float64)
+    images = list(torch.randn(2, 2, 3, *size, dtype=torch.float64))
+    results = []
+    for answers in (
+        network.of_several(condition, images),
+        [network(torch.cat([condition, image], 1)) for image in images],
+    ):
+        layers = [layer for scales in answers for scale in scales for layer in scale]
+        total = torch.stack([(i + 1) * x.square().mean() for i, x in enumerate(layers)]).sum()
+        results.append((layers, torch.autograd.grad(total, list(network.parameters()))))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @encoders
 def test_an_encoder_is_constant_on_each_instance(name):
     torch.manual_seed(0)

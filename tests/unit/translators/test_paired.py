@@ -203,6 +203,29 @@ def test_frozen_parts_have_no_optimizer_and_no_gradient():
         translator(frozen=["encodr"])
 
 
+@pytest.mark.parametrize("encoder", ["none", "frozen"])
+def test_nothing_goes_back_through_a_frozen_coarse_network(encoder):
+    frozen = ["generator.coarse"] + ["encoder"] * (encoder == "frozen")
+    changes = {"encoder": None} if encoder == "none" else {}
+    generator = dict(type="CoarseToFineGenerator", base_channels=4, num_enhancers=1,
+                     num_downsamplings=2, num_blocks=1)  # fmt: skip
+    model = translator(generator=generator, frozen=frozen, **changes)
+    features = []
+    model.generator.coarse.register_forward_hook(lambda *call: features.append(call[2]))
+    model.train_step(data(), optimizers(model))
+    assert [x.requires_grad for x in features] == [False]
+
+
+def test_pictures_in_bf16_are_close_to_those_in_float32():
+    model, batch = translator().eval(), data()
+    whole = model.predict(batch)[0]["fake"]
+    model.precision = "bf16"
+    half = model.predict(batch, encode_photo=True)[0]["fake"], model.predict(batch)[0]["fake"]
+    difference = (half[1].float() - whole.float()).abs()
+    assert 0 < difference.mean() < 4
+    assert half[0].dtype == torch.uint8
+
+
 def unet(**options):
     generator = dict(type="UNetGenerator", num_levels=6, base_channels=4, **options)
     return translator(generator=generator, encoder=None)
