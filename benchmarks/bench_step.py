@@ -9,7 +9,7 @@ import pytest
 import torch
 from plain.step import PlainStep
 from side_by_side import in_turns, note
-from systems import ADAM, BOTH_FUSED, batch, meta_batch, translator
+from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 from torch.utils.flop_counter import FlopCounterMode
 
 from i2ibench.translators.optimizers import build_optimizers
@@ -94,7 +94,7 @@ def test_convolutions_of_a_step(benchmark, row):
     options, bar, goal = COUNTS[row]
     with torch.device("meta"):
         model = translator(PAPER_LOCAL, **options)
-    prepared = meta_batch(2048, 1024)
+    prepared = empty_batch(2048, 1024, device="meta")
     flop = {}
     for name, step in (("plain", PlainStep(model)), ("ours", gradients_of(model))):
         with FlopCounterMode(display=False) as counter:

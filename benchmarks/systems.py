@@ -58,13 +58,13 @@ def batch(root, width, height, size=1):
     return preprocessor(default_collate([scenes[i] for i in range(size)]))
 
 
-def meta_batch(width, height, size=1):
-    """A prepared batch without contents, for counts at any size."""
-    maps = {"device": "meta", "size": (size, 1, height, width)}
+def empty_batch(width, height, size=1, device=None):
+    """A prepared batch that nobody has filled, for counts at any size."""
+    maps = {"device": device, "size": (size, 1, height, width)}
     return {
         "names": ["s"] * size,
-        "condition": torch.empty(size, 36, height, width, device="meta"),
+        "condition": torch.empty(size, 36, height, width, device=device),
         "label": torch.empty(**maps, dtype=torch.uint8),
         "instance": torch.empty(**maps, dtype=torch.int32),
-        "real": torch.empty(size, 3, height, width, device="meta"),
+        "real": torch.empty(size, 3, height, width, device=device),
     }

@@ -1,0 +1,126 @@
+"""Peak memory of tensors beside the plain way's, counted without computing anything.
+
+    make bench
+
+A deterministic count: every storage that an operator makes, from its birth to its end, at the
+paper's size on tensors without contents. Gradients are in it; scratch space within operators,
+weights and the optimiser's state are not.
+"""
+
+import weakref
+
+import pytest
+import torch
+from plain.step import PlainStep
+from side_by_side import note
+from systems import BOTH_FUSED, empty_batch, translator
+from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.translators.updates import both_from_one_pass
+
+LOCAL = {"base_channels": 32, "num_enhancers": 1}
+SIZE = (2048, 1024)
+PARTS = ["coarse", "enhancers", "head"]
+
+
+class LiveBytes(TorchDispatchMode):
+    """The bytes of storages that were made within it and still live, and their peak."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.peak = 0
+        self.known = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        before = {id(s) for s in storages((args, kwargs))}
+        for storage in storages(result):
+            if id(storage) not in before and storage not in self.known:
+                self.known.add(storage)
+                self._born(storage)
+        return result
+
+    def _born(self, storage):
+        size = storage.nbytes()
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, size)
+
+    def _gone(self, size):
+        self.now -= size
+
+
+def storages(tree):
+    return [x.untyped_storage() for x in tree_leaves(tree) if isinstance(x, torch.Tensor)]
+
+
+def peak_of(function):
+    with LiveBytes() as counter:
+        function()
+    return counter.peak
+
+
+def system(**options):
+    return translator({**LOCAL, **options}, vgg=True)
+
+
+@pytest.fixture(autouse=True)
+def _without_contents():
+    with FakeTensorMode():
+        yield
+
+
+def test_the_count_is_right_for_a_chain():
+    """Three tensors of 4 kB live at once at most."""
+
+    def chain():
+        x = torch.zeros(1000)
+        for _ in range(5):
+            x = x + 1 + 1  # the one before, and two sums
+        return x
+
+    assert peak_of(chain) == 12000
+
+
+def test_synthesis(benchmark):
+    model, prepared = system().eval(), empty_batch(*SIZE)
+    condition = prepared["condition"]
+
+    def ours():
+        with torch.inference_mode():
+            return model(condition)
+
+    tell(benchmark, "peak memory, synthesis", peak_of(ours), peak_of(lambda: model(condition)),
+         0.2, 0.14)  # fmt: skip
+
+
+STEPS = {
+    "peak memory, step": ([], None, 0.9, 0.8),
+    "peak memory, step with checkpointing": (PARTS, None, 0.6, 0.52),
+    "peak memory, step bf16 with checkpointing": (PARTS, "bf16", 0.6, 0.28),
+}
+
+
+@pytest.mark.parametrize("row", STEPS)
+def test_step(benchmark, row):
+    """Gradients included, the update not."""
+    parts, precision, bar, goal = STEPS[row]
+    model, prepared = system(checkpointed=parts), empty_batch(*SIZE)
+    optimizers = build_optimizers(model.networks(), BOTH_FUSED, precision)
+    for optimizer in optimizers.values():
+        optimizer.apply = lambda: None
+    ours = peak_of(lambda: both_from_one_pass(model, [prepared], optimizers))
+    model.zero_grad(set_to_none=True)
+    plain = PlainStep(system())
+    tell(benchmark, row, ours, peak_of(lambda: plain(prepared)), bar, goal)
+
+
+def tell(benchmark, row, ours, plain, bar, goal):
+    note(benchmark, row, ours / plain, bar, goal)
+    gib = {"ours": round(ours / 2**30, 2), "plain": round(plain / 2**30, 2)}
+    benchmark.extra_info["GiB"] = gib
+    print(f"\n{row}: {benchmark.extra_info}")
+    benchmark.pedantic(lambda: None)
