@@ -105,6 +105,8 @@ def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
     assert_user_error(foreign, "holds other files")
     other = tool("translate", checkpoint, "odd", "out", "--style-seed", "3", cwd=run)
     assert_user_error(other, "holds pictures of another checkpoint or other settings")
+    other = tool("translate", checkpoint, "odd", "out", "--amp", "bf16", cwd=run)
+    assert_user_error(other, "holds pictures of another checkpoint or other settings")
 
 
 def test_translate_says_what_is_missing(run):

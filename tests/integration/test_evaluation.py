@@ -1,5 +1,6 @@
 """Evaluation: one protocol for checkpoints and pictures of any code, on disk and in parts."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -284,6 +285,15 @@ def test_a_picture_belongs_to_one_scene_only():
     assert found == {
         "s1_2": ["s1_2"], "a/1": ["a/1_fake"], "city/x_0": ["x_0"], "s1": ["city/s1_leftImg8bit"],
     }  # fmt: skip
+
+
+def test_pictures_in_bf16_are_made_anew_and_say_so(trained, tmp_path):
+    (subject,) = parse_subjects([str(trained / "run" / "epoch_0002.pth")], [])
+    for amp in (None, "bf16"):
+        chosen = dataclasses.replace(subject, amp=amp)
+        results = evaluate(protocol(), [chosen], tmp_path, config_of(trained))
+        row = results["systems"]["run, styles sampled"]
+        assert ("its pictures are computed in bf16" in str(results)) == (amp == "bf16"), row
 
 
 def test_a_score_that_cannot_be_had_is_refused_before_any_work(trained, tmp_path):
