@@ -14,12 +14,20 @@ def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tenso
         target: integer class ids, same shape.
         num_classes: N.
     """
-    truth, guess = target.flatten().long(), predicted.flatten().long()
-    truth = torch.where((truth >= 0) & (truth < num_classes), truth, num_classes)
-    guess = torch.where((guess >= 0) & (guess < num_classes), guess, num_classes)
     width = num_classes + 1
-    counts = torch.bincount(truth * width + guess, minlength=width * width)
-    return counts.reshape(width, width)
+    # Counting is bound by memory: the narrower the pairs, the faster.
+    dtype = torch.int16 if width * width <= 2**15 else torch.int32
+    pairs = _within(target, num_classes, dtype).mul_(width)
+    pairs += _within(predicted, num_classes, dtype)
+    return torch.bincount(pairs.flatten(), minlength=width * width).reshape(width, width)
+
+
+def _within(ids: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
+    """A copy in which every id outside 0..N-1 is N."""
+    if ids.dtype == torch.uint8:
+        return ids.clamp(max=min(num_classes, 255)).to(dtype, copy=True)
+    kept = ids.clamp(-1, num_classes).to(dtype, copy=True)
+    return kept.masked_fill_(kept < 0, num_classes)
 
 
 def confusion_matrix(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:

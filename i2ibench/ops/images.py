@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,9 +32,28 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:
     Args:
         label: integer [..., 1, H, W] with values below len(palette).
         palette: one (red, green, blue) per class, 0..255.
+
+    Raises:
+        IndexError or RuntimeError (from torch): a value is outside the palette.
     """
-    colours = torch.tensor(palette, dtype=torch.uint8, device=label.device)
-    return colours[label.squeeze(-3).long()].movedim(-1, -3)
+    shape = label.squeeze(-3).shape
+    colours = torch.tensor(palette, dtype=torch.uint8, device=label.device).T.contiguous()
+    if label.device.type == "cpu" and label.dtype == torch.uint8 and label.numel():
+        return _look_up(label.flatten(), colours).view(3, *shape).movedim(0, -3)
+    index = label.long().flatten()
+    return colours.gather(1, index.expand(3, -1)).view(3, *shape).movedim(0, -3)
+
+
+def _look_up(label: Tensor, colours: Tensor) -> Tensor:
+    """`colours` [3,N] at each of `label` [P], uint8 [3,P], by OpenCV's tables of 256 bytes."""
+    if label.max() >= colours.shape[1]:
+        raise IndexError(f"label {int(label.max())} in a palette of {colours.shape[1]} colours")
+    tables = np.zeros((3, 256), np.uint8)
+    tables[:, : colours.shape[1]] = colours.numpy()
+    planes = torch.empty(3, 1, len(label), dtype=torch.uint8)
+    for table, plane in zip(tables, planes, strict=True):
+        cv2.LUT(label.numpy()[None], table, dst=plane.numpy())
+    return planes
 
 
 def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:

@@ -1,5 +1,7 @@
 """Label and instance maps: one-hot, boundaries, averages over instances."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -40,6 +42,26 @@ def instance_boundaries(instance: Tensor) -> Tensor:
     return boundary.float()
 
 
+def one_hot_with_boundaries(label: Tensor, instance: Tensor, num_classes: int) -> Tensor:
+    """`one_hot` and, as the last channel, `instance_boundaries`: float B(N+1)HW.
+
+    Both are written where they stay: joining them afterwards would copy every channel.
+
+    Args:
+        label: integer B1HW with values in 0..num_classes-1.
+        instance: integer B1HW.
+        num_classes: N.
+
+    Raises:
+        IndexError or RuntimeError (from torch): a label is outside that range.
+    """
+    batch, _, height, width = label.shape
+    planes = torch.zeros(batch, num_classes + 1, height, width, device=label.device)
+    planes[:, :num_classes].scatter_(1, label.long(), 1.0)
+    planes[:, num_classes:] = instance_boundaries(instance)
+    return planes
+
+
 def instance_average(features: Tensor, instance: Tensor) -> Tensor:
     """Each feature replaced by its mean over the instance it belongs to (Sec. 3.4), BCHW.
 
@@ -50,21 +72,53 @@ def instance_average(features: Tensor, instance: Tensor) -> Tensor:
         features: float BCHW.
         instance: integer B1HW.
     """
-    batch, channels, height, width = features.shape
-    members, num_instances = _number_instances(instance)
-    rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
-    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))  # sums overflow in half
-    sums = rows.new_zeros(num_instances, channels).index_add(0, members, rows)
-    sizes = torch.bincount(members, minlength=num_instances).to(rows.dtype)
-    means = sums / sizes[:, None]
-    averaged = means[members].reshape(batch, height, width, channels).permute(0, 3, 1, 2)
-    return averaged.to(features.dtype)
+    numbers, count = _number_instances(instance)
+    sizes = torch.zeros(len(numbers), 1, count, dtype=torch.int64, device=numbers.device)
+    sizes.scatter_add_(2, numbers, torch.ones_like(numbers))
+    averaged: Tensor = _Average.apply(features, numbers, sizes)
+    return averaged
+
+
+MOST_NUMBERS = 2**17
+"""The largest range of ids that a table takes as it is: 16-bit ids always, 32-bit ones rarely."""
 
 
 def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
-    """Consecutive numbers for the (image, id) pairs of a batch: one per pixel, and their count."""
-    ids = instance.long().flatten(1)
-    spread = ids.max() - ids.min() + 1
-    image = torch.arange(len(ids), device=ids.device)[:, None]
-    values, members = torch.unique(ids - ids.min() + image * spread, return_inverse=True)
-    return members.flatten(), len(values)
+    """Instance numbers from 0 on, int64 [B,1,HW], and what they stay below.
+
+    Mostly they are the ids less the smallest: a table with gaps costs less than sorting. A GPU
+    sorts, because asking it for the smallest id would make the host wait.
+    """
+    ids = instance.long().flatten(2)
+    if ids.device.type == "cpu":
+        smallest, largest = (int(end) for end in torch.aminmax(ids))
+        if largest - smallest < MOST_NUMBERS:
+            return ids - smallest, largest - smallest + 1
+    return _ranks(ids), ids.shape[2]
+
+
+def _ranks(ids: Tensor) -> Tensor:
+    """Each id's place among the distinct ones of its row, int64 of the same shape."""
+    ordered, places = ids.sort(dim=-1)
+    steps = torch.zeros_like(ids)
+    steps[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    return torch.empty_like(ids).scatter_(-1, places, steps.cumsum(-1))
+
+
+class _Average(torch.autograd.Function):
+    """Means over instances, BCHW; averaging is symmetric, so its gradient is averaging again."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, numbers: Tensor, sizes: Tensor) -> Tensor:
+        ctx.save_for_backward(numbers, sizes)
+        batch, channels, height, width = features.shape
+        members = numbers.expand(-1, channels, -1)
+        # Sums overflow in half precision.
+        values = features.flatten(2).to(torch.promote_types(features.dtype, torch.float32))
+        sums = values.new_zeros(batch, channels, sizes.shape[2]).scatter_add_(2, members, values)
+        means = sums.div_(sizes.clamp(min=1)).to(features.dtype)
+        return means.gather(2, members).view(batch, channels, height, width)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _Average.apply(gradients[0], *ctx.saved_tensors), None, None

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.ops.images import colour_labels, to_signed
-from i2ibench.ops.labels import instance_boundaries, one_hot
+from i2ibench.ops.labels import one_hot, one_hot_with_boundaries
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.structures import Batch
 
@@ -39,12 +38,12 @@ class LabelPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         _require(data, "label", "The condition is made of label maps; for other pictures take "
                  "data_preprocessor=dict(type='ImagePreprocessor')")  # fmt: skip
-        condition = one_hot(data["label"], self.num_classes)
-        if self.boundaries:
-            _require(data, "instance", "The condition includes instance boundaries; add instance "
-                     "maps, or set data_preprocessor.boundaries=False")  # fmt: skip
-            condition = torch.cat([condition, instance_boundaries(data["instance"])], 1)
-        return _batch(data, condition)
+        if not self.boundaries:
+            return _batch(data, one_hot(data["label"], self.num_classes))
+        _require(data, "instance", "The condition includes instance boundaries; add instance "
+                 "maps, or set data_preprocessor.boundaries=False")  # fmt: skip
+        maps = data["label"], data["instance"]
+        return _batch(data, one_hot_with_boundaries(*maps, self.num_classes))
 
 
 @PREPROCESSORS.register_module()

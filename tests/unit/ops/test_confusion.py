@@ -2,9 +2,10 @@
 
 import math
 
+import pytest
 import torch
 
-from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.ops.confusion import class_iou, confusion_matrix, full_confusion, pixel_accuracy
 
 VOID = 255
 
@@ -41,3 +42,18 @@ def test_matrices_of_parts_add_up_to_the_matrix_of_the_whole():
     predicted, target = torch.randint(0, 3, (4, 5)), torch.randint(0, 3, (4, 5))
     parts = [confusion_matrix(p, t, 3) for p, t in zip(predicted, target, strict=True)]
     assert torch.equal(torch.stack(parts).sum(0), confusion_matrix(predicted, target, 3))
+
+
+@pytest.mark.parametrize("num_classes", [3, 200, 255, 400])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_every_integer_type_is_counted_as_a_loop_counts(num_classes, dtype):
+    lowest, highest = (0, 256) if dtype == torch.uint8 else (-500, 1000)
+    maps = torch.randint(lowest, highest, (2, 400))
+    predicted, target = (m.to(dtype) for m in maps)
+    before = predicted.clone(), target.clone()
+    counts = torch.zeros(num_classes + 1, num_classes + 1, dtype=torch.int64)
+    for guess, truth in zip(*maps.tolist(), strict=True):
+        row, column = (i if 0 <= i < num_classes else num_classes for i in (truth, guess))
+        counts[row, column] += 1
+    assert torch.equal(full_confusion(predicted, target, num_classes), counts)
+    assert torch.equal(predicted, before[0]) and torch.equal(target, before[1])

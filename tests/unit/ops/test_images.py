@@ -1,5 +1,6 @@
 """Images between uint8 and [-1, 1], padding, pyramid and colours."""
 
+import pytest
 import torch
 
 from i2ibench.ops.images import colour_labels, pad_to_multiple, to_signed, to_uint8
@@ -42,3 +43,21 @@ def test_every_label_gets_its_colour():
     palette = [[1, 2, 3], [4, 5, 6]]
     coloured = colour_labels(torch.tensor([[[0, 1]]], dtype=torch.uint8), palette)
     assert coloured[:, 0].T.tolist() == palette
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+@pytest.mark.parametrize("shape", [(1, 5, 7), (2, 1, 5, 7)])
+def test_colours_equal_those_painted_class_by_class(dtype, shape):
+    palette = torch.randint(0, 256, (256, 3)).tolist()
+    label = torch.randint(0, 256, shape).to(dtype)
+    expected = torch.zeros(*shape[:-3], 3, *shape[-2:], dtype=torch.uint8)
+    for number, colour in enumerate(palette):
+        for channel, level in enumerate(colour):
+            expected.select(-3, channel)[label.squeeze(-3) == number] = level
+    assert torch.equal(colour_labels(label, palette), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_a_label_outside_the_palette_has_no_colour(dtype):
+    with pytest.raises((IndexError, RuntimeError)):
+        colour_labels(torch.full((1, 2, 2), 3, dtype=dtype), [(0, 0, 0)] * 3)

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from i2ibench.ops.labels import instance_average, instance_boundaries, one_hot
+from i2ibench.ops.labels import (
+    _ranks,
+    instance_average,
+    instance_boundaries,
+    one_hot,
+    one_hot_with_boundaries,
+)
 
 
 def random_instances(batch: int = 2, height: int = 9, width: int = 12) -> torch.Tensor:
@@ -58,6 +64,18 @@ def test_renumbering_instances_keeps_the_boundaries():
     assert torch.equal(instance_boundaries(instance), instance_boundaries(renumbered))
 
 
+def test_one_hot_and_boundaries_in_one_are_the_two_joined():
+    label, instance = torch.randint(0, 5, (2, 1, 9, 12), dtype=torch.uint8), random_instances()
+    joined = torch.cat([one_hot(label, 5), instance_boundaries(instance)], 1)
+    assert torch.equal(one_hot_with_boundaries(label, instance, 5), joined)
+
+
+def test_a_label_out_of_range_does_not_become_a_boundary():
+    label = torch.full((1, 1, 2, 2), 5)
+    with pytest.raises((IndexError, RuntimeError)):
+        one_hot_with_boundaries(label, label, 5)
+
+
 def test_average_equals_the_loop_over_instances():
     instance, features = random_instances(), torch.randn(2, 3, 9, 12)
     expected = average_by_loop(features, instance)
@@ -77,7 +95,21 @@ def test_average_keeps_far_apart_ids_apart():
     assert torch.equal(instance_average(features, instance), features)
 
 
+def test_ranks_number_the_distinct_ids_of_each_row():
+    ids = random_instances().long().flatten(2)
+    expected = [row.unique(return_inverse=True)[1] for row in ids]
+    assert torch.equal(_ranks(ids), torch.stack(expected))
+
+
+def test_average_of_bf16_features_is_that_of_the_same_numbers_in_fp32():
+    instance, features = random_instances(), torch.randn(2, 3, 9, 12).bfloat16()
+    averaged = instance_average(features, instance)
+    assert averaged.dtype == torch.bfloat16
+    assert torch.equal(averaged, instance_average(features.float(), instance).bfloat16())
+
+
 def test_average_has_the_gradient_of_the_means():
     instance = random_instances(1)
     features = torch.randn(1, 2, 9, 12, dtype=torch.float64, requires_grad=True)
     torch.autograd.gradcheck(lambda f: instance_average(f, instance), features)
+    torch.autograd.gradgradcheck(lambda f: instance_average(f, instance), features)
