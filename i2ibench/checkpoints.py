@@ -212,8 +212,9 @@ def check_resumable(checkpoint: Path, changed: Sequence[str]) -> None:
 
 
 def comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without what does not change the numbers: places, logs and worker counts."""
+    """The config without what does not change the numbers: places, logs, workers, caches."""
     kept = {k: v for k, v in config.items() if k not in ("work_dir", "vis_backends")}
     for loader in ("train_dataloader", "val_dataloader"):
-        kept[loader] = {k: v for k, v in config[loader].items() if k != "num_workers"}
+        options = config[loader].items()
+        kept[loader] = {k: v for k, v in options if k not in ("num_workers", "cache")}
     return kept

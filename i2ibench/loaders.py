@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,10 @@ from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DATASETS
 
-OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate")
+OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache")
+
+CACHE = "i2ibench_cache"
+"""The folder in a data set's root that `cache=True` stands for."""
 
 
 def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> SceneDataset:
@@ -27,7 +31,22 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     check_loader(cfg)
     options = dict(cfg["dataset"])
     derived: dict[str, Any] = {} if "root" in options or data_root is None else {"root": data_root}
-    return DATASETS.build({"seed": seed, **options}, **derived)
+    dataset: SceneDataset = DATASETS.build({"seed": seed, **options}, **derived)
+    dataset.scenes.cache_folder = _cache_folder(cfg.get("cache", False), options, data_root)
+    return dataset
+
+
+def _cache_folder(
+    cache: bool | str, options: Mapping[str, Any], data_root: str | None
+) -> Path | None:
+    root = options.get("root", data_root)
+    if cache is True and root is None:
+        raise UserError(
+            "cache=True keeps scenes in the data's root, and there is none: cache=PATH."
+        )
+    if isinstance(cache, str):
+        return Path(cache)
+    return Path(str(root)) / CACHE if cache else None
 
 
 class SceneLoader(DataLoader):
@@ -44,11 +63,12 @@ def build_loader(
 
     In training the order is shuffled anew each epoch and a last incomplete batch is dropped. With
     `accumulate=N` each item is a list of N batches, which make one update together: the gradients
-    are those of a batch N times as large, the memory is one batch's.
+    are those of a batch N times as large, the memory is one batch's. With `cache=True` or a path
+    scenes come from a file at training size, which is made here if it is not there yet.
 
     Raises:
-        UserError: the data set is smaller than what one update takes, or `accumulate` is given
-            where nothing is updated.
+        UserError: the data set is smaller than what one update takes, `accumulate` is given
+            where nothing is updated, or the cache cannot be made.
     """
     batch_size, workers = cfg.get("batch_size", 1), cfg.get("num_workers", 0)
     if not training and "accumulate" in cfg:
@@ -61,6 +81,8 @@ def build_loader(
             f"{update_size} of one update: batch_size {batch_size}"
             f"{', accumulate ' + str(cfg['accumulate']) if 'accumulate' in cfg else ''}."
         )
+    if cfg.get("cache", False):
+        dataset.scenes.open_cache()
     return SceneLoader(
         dataset,  # type: ignore[arg-type]
         batch_size=update_size,
@@ -129,3 +151,5 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
         value = cfg.get(option, least)
         if not isinstance(value, int) or value < least:
             raise UserError(f"{option} is an integer from {least} on, not {value!r}.")
+    if not isinstance(cfg.get("cache", False), bool | str):
+        raise UserError(f"cache is True, False or a folder, not {cfg['cache']!r}.")

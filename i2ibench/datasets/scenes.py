@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from i2ibench.datasets.cache import SceneCache, open_cache, source_of
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.errors import UserError
@@ -64,6 +66,9 @@ class Scenes:
         classes: the class table; label files are mapped from file values to channels.
         transforms: configs of registered transforms, applied in order.
         seed: random transforms draw from (seed, epoch, index), whatever process reads.
+
+    Attributes:
+        cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
     """
 
     def __init__(
@@ -76,7 +81,11 @@ class Scenes:
         self.files = list(files)
         self.classes = classes
         self.transforms = [TRANSFORMS.build(cfg) for cfg in transforms]
+        self.transform_configs = [dict(cfg) for cfg in transforms]
         self.seed = seed
+        self.cache_folder: Path | None = None
+        self._cache: SceneCache | None = None
+        self._cached: list[Any] = []  # the transforms that the cache has in it
 
     def __len__(self) -> int:
         return len(self.files)
@@ -90,21 +99,64 @@ class Scenes:
         index, epoch = key if isinstance(key, tuple) else (key, 0)
         if not 0 <= index < len(self.files):
             raise IndexError(index)
-        files = self.files[index]
-        arrays: dict[str, Any] = {}
-        if files.label is not None:
-            arrays["label"] = read_label(files.label, self.classes)
-        if files.source is not None:
-            arrays["source"] = read_image(files.source)
-        if files.instance is not None:
-            arrays["instance"] = read_instance(files.instance)
-        if files.image is not None:
-            arrays["image"] = read_image(files.image)
-        check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
+        cached = self._cache is not None and self.transforms[: len(self._cached)] == self._cached
+        if self._cache is not None and cached:
+            arrays, done = self._cache.arrays(index), len(self._cached)
+        else:
+            arrays, done = read_arrays(self.files[index], self.classes), 0
         arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
-        for transform in self.transforms:
+        for transform in self.transforms[done:]:
             arrays = transform(arrays)
-        return _to_sample(files.name, arrays)
+        return _to_sample(self.files[index].name, arrays)
+
+    def open_cache(self) -> None:
+        """From now on read from a cache in `cache_folder`, which is made if it is not there.
+
+        It holds the scenes as they are before the first transform that is random or says nothing
+        of it. Samples are the same as without.
+
+        Raises:
+            UserError: the cache cannot be made.
+        """
+        if self.cache_folder is None or self._cache is not None:
+            return
+        done = list(takewhile(lambda t: getattr(t, "deterministic", False), self.transforms))
+        configs = self.transform_configs[: len(done)]
+        inputs = {
+            "files": [{k: str(v) for k, v in vars(f).items()} for f in self.files],
+            "ids": [c.id for c in self.classes.classes],
+            "transforms": [[cfg, source_of(t)] for cfg, t in zip(configs, done, strict=True)],
+        }
+        paths = [path for f in self.files for path in (f.label, f.instance, f.image, f.source)]
+
+        def transformed(index: int) -> dict[str, Any]:
+            arrays = read_arrays(self.files[index], self.classes)
+            for transform in done:
+                arrays = transform(arrays)
+            return arrays
+
+        given = [path for path in paths if path is not None]
+        self._cache = open_cache(self.cache_folder, inputs, given, len(self), transformed)
+        self._cached = done
+
+
+def read_arrays(files: SceneFiles, classes: ClassTable) -> dict[str, Any]:
+    """The pictures of a scene by kind, [H,W] or [H,W,3].
+
+    Raises:
+        UserError: a file is broken, is no label map, or its size differs from the others'.
+    """
+    arrays: dict[str, Any] = {}
+    if files.label is not None:
+        arrays["label"] = read_label(files.label, classes)
+    if files.source is not None:
+        arrays["source"] = read_image(files.source)
+    if files.instance is not None:
+        arrays["instance"] = read_instance(files.instance)
+    if files.image is not None:
+        arrays["image"] = read_image(files.image)
+    check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
+    return arrays
 
 
 def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:

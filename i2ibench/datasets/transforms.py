@@ -3,6 +3,7 @@
 Each takes and gives a dict of arrays: label uint8 [H,W], instance int32 [H,W], image and source
 uint8 [H,W,3] (any may be absent) and `rng`, the generator that random ones draw from. Photos and
 sources are resized by PIL's bicubic filter, label and instance maps by its nearest-neighbour rule.
+What a transform that says `deterministic = True` gives may be kept in a cache.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,8 @@ PICTURES = ("image", "source")
 class Resize(BaseTransform):
     """Every picture at `width` x `height` pixels."""
 
+    deterministic = True
+
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
 
@@ -37,6 +40,8 @@ class Resize(BaseTransform):
 @TRANSFORMS.register_module()
 class ScaleWidth(BaseTransform):
     """Every picture at `width` pixels, its aspect kept (height rounded down)."""
+
+    deterministic = True
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -50,6 +55,8 @@ class ScaleWidth(BaseTransform):
 @TRANSFORMS.register_module()
 class RoundToMultiple(BaseTransform):
     """Every picture with its sides rounded to the nearest multiple of `base`."""
+
+    deterministic = True
 
     def __init__(self, base: int) -> None:
         self.base = base

@@ -130,7 +130,8 @@ def step_seconds(stage: Config, steps: int) -> float:
     dataset = build_dataset(stage.train_dataloader, stage.get("data_root"), stage.get("seed", 0))
     translator = build_translator(stage, dataset.metainfo).to(device_type()).train()
     optimizers = optimizers_of(stage, translator)
-    loader = build_loader(dataset, {**stage.train_dataloader, "num_workers": 0}, training=True)
+    options = {**stage.train_dataloader, "num_workers": 0, "cache": False}
+    loader = build_loader(dataset, options, training=True)
     batch = next(iter(loader))
     taken = []
     with torch.backends.cudnn.flags(benchmark=stage.get("cudnn_benchmark", False)):

@@ -46,7 +46,7 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:
 
 def _look_up(label: Tensor, colours: Tensor) -> Tensor:
     """`colours` [3,N] at each of `label` [P], uint8 [3,P], by OpenCV's tables of 256 bytes."""
-    if label.max() >= colours.shape[1]:
+    if int(label.max()) >= colours.shape[1]:  # 256 is no uint8
         raise IndexError(f"label {int(label.max())} in a palette of {colours.shape[1]} colours")
     tables = np.zeros((3, 256), np.uint8)
     tables[:, : colours.shape[1]] = colours.numpy()

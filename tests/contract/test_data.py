@@ -50,6 +50,17 @@ def test_a_data_set_yields_compact_integers_of_one_size(built):
 
 
 @pytest.mark.parametrize("built", DATASETS.names(), indirect=True)
+def test_a_data_set_gives_the_same_from_a_cache(built, tmp_path):
+    before = built[0]
+    built.scenes.cache_folder = tmp_path / "cache"
+    built.scenes.open_cache()
+    after = built[0]
+    assert before.keys() == after.keys() and before.pop("name") == after.pop("name")
+    assert all(torch.equal(before[kind], after[kind]) for kind in before)
+    assert len(list((tmp_path / "cache").glob("*.scenes"))) == 1
+
+
+@pytest.mark.parametrize("built", DATASETS.names(), indirect=True)
 def test_a_data_set_tells_its_classes_in_plain_json(built):
     info = json.loads(json.dumps(built.metainfo))
     count = len(info["classes"])

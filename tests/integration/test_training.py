@@ -51,6 +51,14 @@ def test_a_checkpoint_opens_without_pickle_and_needs_nothing_else(trained):
     assert opened.translator.style_bank.counts.sum() > 0
 
 
+def test_a_run_from_a_cache_equals_one_from_the_files(tiny_config, tmp_path, paired_root):
+    from_files = run(tiny_config, tmp_path / "a")
+    from_cache = run(tiny_config, tmp_path / "b", train_dataloader__cache=True)
+    assert_equal_weights(*(weights(latest_checkpoint(r)) for r in (from_files, from_cache)))
+    assert len(list((paired_root / "i2ibench_cache").glob("*.scenes"))) == 1
+    run(tiny_config, from_cache)  # a cache is no change of the run
+
+
 def test_two_runs_of_one_seed_are_equal_and_another_seed_differs(tiny_config, tmp_path):
     first = weights(latest_checkpoint(run(tiny_config, tmp_path / "a")))
     again = weights(latest_checkpoint(run(tiny_config, tmp_path / "b")))

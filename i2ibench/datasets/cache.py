@@ -1,0 +1,209 @@
+"""A data set's scenes at training size in one memory-mapped file, made once.
+
+The file holds, scene after scene, the uint8 pictures and label maps and the ids in the smallest
+integers that hold them, then an index as JSON, its length and MAGIC. Its name has two hashes: one
+of what the scenes are (paths, classes, transforms), one of the state the files are in (size and
+time of change). A file that has changed since leads to another name, and the old cache is removed.
+"""
+
+import errno
+import hashlib
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from i2ibench.errors import UserError
+from i2ibench.files import write_file
+from i2ibench.progress import Progress, say
+
+MAGIC = b"i2ibench scenes 1\n"
+KINDS = ("label", "instance", "image", "source")
+
+Arrays = dict[str, Any]
+
+
+class SceneCache:
+    """The scenes of one cache file; every process maps it for itself.
+
+    Args:
+        path: of a whole file, see `open_cache`.
+
+    Raises:
+        ValueError: the file is no cache, or is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.index = _read_index(path)
+        self._bytes: NDArray[np.uint8] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_bytes": None}  # a worker maps the file, and is sent no pixels
+
+    def arrays(self, number: int) -> Arrays:
+        """Scene `number` as the transforms gave it: copies, ids as int32."""
+        if self._bytes is None:
+            self._bytes = np.memmap(self.path, np.uint8, mode="r")
+        arrays = {}
+        for kind, (offset, shape, dtype) in self.index[number].items():
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            stored = self._bytes[offset : offset + size].view(dtype).reshape(shape)
+            arrays[kind] = np.array(stored, np.int32 if kind == "instance" else dtype)
+            if arrays[kind].ndim == 3:  # stored as tensors have it, used as transforms have it
+                arrays[kind] = arrays[kind].transpose(1, 2, 0)
+        return arrays
+
+
+def open_cache(
+    folder: Path,
+    inputs: Mapping[str, Any],
+    files: Sequence[Path],
+    count: int,
+    scene: Callable[[int], Arrays],
+) -> SceneCache:
+    """The cache of a data set; it is made, with progress, if there is none or its data changed.
+
+    Several processes may ask at once: one makes it, the others wait. A kill or a full disk leaves
+    nothing that a later call would take for a cache.
+
+    Args:
+        folder: where caches are.
+        inputs: all that the scenes depend on besides the files' contents, as JSON.
+        files: those files.
+        count: scenes.
+        scene: makes the arrays of one.
+
+    Raises:
+        UserError: the folder cannot be written, the disk is full, or a scene is broken.
+    """
+    subject = _hash([MAGIC.decode(), PIL.__version__, inputs])
+    path = folder / f"{subject}-{_hash([_state(file) for file in files])}.scenes"
+    cache = _existing(path)
+    if cache is not None:
+        return cache
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder / f"{subject}.lock"):
+            if (cache := _existing(path)) is None:  # nobody has made it while this one waited
+                if path.exists():
+                    say(f"{path} is damaged and is made anew.")
+                for old in (*folder.glob(f"{subject}-*"), *folder.glob(f".{subject}-*.tmp")):
+                    old.unlink(missing_ok=True)  # other contents, or what a kill has left
+                write_file(path, lambda aside: _write(aside, count, scene))
+                cache = SceneCache(path)
+            return cache
+
+
+def source_of(part: object) -> str:
+    """A hash of the module that defines a part's class."""
+    return hashlib.sha256(Path(inspect.getfile(type(part))).read_bytes()).hexdigest()
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[
+        :16
+    ]
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Size and time of change: reading every file would take as long as making the cache."""
+    try:
+        stat = file.stat()
+    except FileNotFoundError:
+        raise UserError(f"{file} does not exist.") from None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _existing(path: Path) -> SceneCache | None:
+    """The cache in a file, if it is there and whole."""
+    try:
+        return SceneCache(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def _write(path: Path, count: int, scene: Callable[[int], Arrays]) -> None:
+    index = []
+    description = f"caching scenes in {path.parent}"
+    with path.open("wb") as file, Progress(description, count) as progress:
+        for number in range(count):
+            index.append({k: _append(file, k, a) for k, a in scene(number).items() if k in KINDS})
+            if number == 0:
+                _require_space(path, file.tell() * count)
+            progress.advance()
+        listing = json.dumps(index).encode()
+        file.write(listing + len(listing).to_bytes(8, "little") + MAGIC)
+
+
+def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[int], str]:
+    """Offset, shape and type of what is written."""
+    if kind == "instance":
+        array = array.astype(_smallest(array))
+    stored = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
+    file.write(b"\0" * (-file.tell() % stored.itemsize))
+    offset = file.tell()
+    file.write(stored.data)
+    return offset, list(stored.shape), stored.dtype.str
+
+
+def _smallest(ids: NDArray[Any]) -> np.dtype[Any]:
+    """The smallest type that holds all ids exactly."""
+    if ids.min() < 0:
+        return np.dtype("<i4")
+    return np.dtype("u1" if ids.max() < 2**8 else "<u2" if ids.max() < 2**16 else "<i4")
+
+
+def _read_index(path: Path) -> list[dict[str, Any]]:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail = len(MAGIC) + 8
+        file.seek(max(size - tail, 0))
+        end = file.read()
+        length = int.from_bytes(end[:8], "little")
+        if len(end) < tail or end[8:] != MAGIC or length > size - tail:
+            raise ValueError("its end is missing")
+        file.seek(size - tail - length)
+        return json.loads(file.read(length))
+
+
+def _require_space(path: Path, needed: int) -> None:
+    if needed > shutil.disk_usage(path.parent).free:
+        raise OSError(errno.ENOSPC, f"about {needed / 1e9:.1f} GB are needed")
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Errors of the disk as the user's, with the way out.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise UserError(
+            f"The scene cache cannot be written to {folder}: "
+            f"{'the disk is full' if full else error.strerror or error}"
+            f"{f' ({error.strerror})' if full else ''}. Give another folder with "
+            "cache=PATH, or leave cache out."
+        ) from error
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock; the system frees it if its holder dies."""
+    import fcntl  # not on Windows, where everything else can be imported
+
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
