@@ -2,7 +2,7 @@
 
     make bench
 
-Each pair runs in turns, so that a busy machine slows both; the ratio is noted as `times_faster`.
+Each pair runs in turns, so that a busy machine slows both; the ratio is noted for the table.
 The results are equal: the same rows, and the same picture of styles for the same modes.
 """
 
@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from side_by_side import note
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.toystreet import ToyStreet
@@ -66,7 +67,7 @@ def loop_sample(bank, name, label, instance):
     return painted
 
 
-def in_turns(benchmark, fast, slow):
+def in_turns(benchmark, fast, slow, row, bar, goal):
     """Time both in turns; the benchmark's own figures are the fast one's."""
     times = {fast: [], slow: []}
     for _ in range(ROUNDS):
@@ -75,9 +76,9 @@ def in_turns(benchmark, fast, slow):
             function()
             seconds.append(time.process_time() - begin)
     ratios = np.array(times[slow]) / np.array(times[fast])
-    benchmark.extra_info["times_faster"] = round(float(np.median(ratios)), 2)
+    note(benchmark, row, float(np.median(ratios)), bar, goal)
     fastest = min(times[slow]) / min(times[fast])
-    benchmark.extra_info["times_faster_of_minima"] = round(fastest, 2)
+    benchmark.extra_info["ratio of minima"] = round(fastest, 2)
     print(benchmark.name, benchmark.extra_info)
     benchmark(fast)
 
@@ -94,7 +95,8 @@ def test_collecting_features(benchmark, batch):
     labels, expected = (np.concatenate(x) for x in zip(*loop(), strict=True))
     np.testing.assert_array_equal(rows.labels, labels)
     np.testing.assert_array_equal(rows.features, expected)
-    in_turns(benchmark, lambda: batch_rows(features, label, instance), loop)
+    row = f"style features: collect, {size_of(label)}"
+    in_turns(benchmark, lambda: batch_rows(features, label, instance), loop, row, 6, 12)
 
 
 def test_sampling_styles(benchmark, batch):
@@ -110,4 +112,9 @@ def test_sampling_styles(benchmark, batch):
         benchmark,
         lambda: bank.sample("s", label[0], instance[0]),
         lambda: loop_sample(bank, "s", *arrays),
-    )
+        f"style features: sample, {size_of(label[:1])}", 5, 9,
+    )  # fmt: skip
+
+
+def size_of(label):
+    return f"{label.shape[-1]}x{label.shape[-2]} B{len(label)}"
