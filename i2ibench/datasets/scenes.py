@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -172,6 +173,8 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
             "class ids. Convert its colours to ids first, one value per class."
         )
     table = classes.channel_of_value()
+    if values.dtype == np.uint8 and not cv2.LUT(values, (table < 0).astype(np.uint8)).any():
+        return cv2.LUT(values, table.astype(np.uint8))
     channels = np.where(values <= 255, table[np.minimum(values, 255)], -1)
     if channels.min() < 0:
         _reject_values(path, values, values[channels < 0], classes)
@@ -224,8 +227,16 @@ def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
     for kind in arrays.keys() & {"label", "instance"}:
         sample[kind] = _tensor(arrays[kind])[None]
     for kind in arrays.keys() & {"image", "source"}:
-        sample[kind] = _tensor(arrays[kind].transpose(2, 0, 1))
+        sample[kind] = _tensor(_planes(arrays[kind]))
     return sample
+
+
+def _planes(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[3,H,W] of [H,W,3]; OpenCV takes interleaved channels apart several times sooner."""
+    planes = picture.transpose(2, 0, 1)
+    if picture.flags.c_contiguous and picture.dtype == np.uint8:
+        return np.stack(cv2.split(picture))
+    return planes
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:

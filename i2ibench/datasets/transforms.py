@@ -128,7 +128,7 @@ def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]
     """`array` [H,W,...] at another size by PIL's nearest-neighbour rule, any dtype."""
     rows = _nearest(array.shape[0], height)
     columns = _nearest(array.shape[1], width)
-    return array[rows[:, None], columns[None, :]]
+    return array[rows].take(columns, axis=1)
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int32]:
@@ -146,9 +146,8 @@ def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
     for kind in arrays.keys() & set(MAPS):
         resized[kind] = resize_nearest(arrays[kind], width, height)
     for kind in arrays.keys() & set(PICTURES):
-        resized[kind] = mmcv.imresize(
-            arrays[kind], (width, height), interpolation="bicubic", backend="pillow"
-        )
+        picture = Image.fromarray(np.ascontiguousarray(arrays[kind]))
+        resized[kind] = np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
     return resized
 
 

@@ -91,7 +91,7 @@ def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
     """
     ids = instance.long().flatten(2)
     if ids.device.type == "cpu":
-        smallest, largest = (int(end) for end in torch.aminmax(ids))
+        smallest, largest = int(instance.numpy().min()), int(instance.numpy().max())
         if largest - smallest < MOST_NUMBERS:
             return ids - smallest, largest - smallest + 1
     return _ranks(ids), ids.shape[2]

@@ -1,6 +1,7 @@
 """Training, resuming, evaluating and translating, as functions and on a tiny system."""
 
 import json
+import traceback
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from PIL import Image
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
+from i2ibench.experiment import build_runner, train
 from i2ibench.plots import read_scalars
 
 
@@ -57,6 +58,38 @@ def test_a_run_from_a_cache_equals_one_from_the_files(tiny_config, tmp_path, pai
     assert_equal_weights(*(weights(latest_checkpoint(r)) for r in (from_files, from_cache)))
     assert len(list((paired_root / "i2ibench_cache").glob("*.scenes"))) == 1
     run(tiny_config, from_cache)  # a cache is no change of the run
+
+
+def test_no_step_off_the_log_interval_reads_a_number_back(tiny_config, tmp_path, monkeypatch):
+    """Each would make a GPU wait; counted from one step's beginning to the next's, with hooks.
+
+    Adam is fused, as it is on a GPU: otherwise it reads its own step counts, on the host.
+    """
+    off = {"hooks.log.interval": 100, "hooks.pictures": None, "protocol": None}
+    off |= {f"optimizers.{name}.fused": True for name in ("generator", "discriminator")}
+    runner = build_runner(load_config(tiny_config, off, tmp_path / "run"))
+    read, at_step = [], []
+    for name in ("item", "tolist", "__float__", "__int__", "__bool__"):
+        monkeypatch.setattr(torch.Tensor, name, counted(getattr(torch.Tensor, name), read))
+    take_step = runner.model.train_step
+
+    def step(*arguments, **keywords):
+        at_step.append(len(read))
+        return take_step(*arguments, **keywords)
+
+    monkeypatch.setattr(runner.model, "train_step", step)
+    runner.train()
+    assert len(at_step) == 6 and len(read) > 0
+    first, second = at_step[:3], at_step[3:]  # two epochs
+    assert len(set(first)) == len(set(second)) == 1, read[first[0] : first[0] + 5]
+
+
+def counted(method, calls):
+    def call(tensor, *arguments):
+        calls.append((method.__name__, traceback.format_stack(limit=3)))
+        return method(tensor, *arguments)
+
+    return call
 
 
 def test_two_runs_of_one_seed_are_equal_and_another_seed_differs(tiny_config, tmp_path):

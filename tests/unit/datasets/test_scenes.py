@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import VOID, class_table
@@ -104,3 +105,38 @@ def test_duplicate_classes_are_refused():
         class_table(["a", "a"])
     with pytest.raises(UserError, match="distinct"):
         class_table([{"name": "a", "id": 1}, "b"])
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"gamma": 0.2}, {"icc_profile": b"profile"}, {"dpi": (9, 9)}]
+)
+def test_a_png_has_the_pixels_that_pil_reads(tmp_path, extra):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 41, 3), np.uint8)
+    about = PngInfo()
+    if gamma := extra.pop("gamma", None):
+        about.add(b"gAMA", int(gamma * 1e5).to_bytes(4, "big"))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.fromarray(pixels).save(tmp_path / "p.png", pnginfo=about, exif=exif, **extra)
+    assert np.array_equal(read_image(tmp_path / "p.png"), pixels)
+
+
+def test_a_png_with_transparency_has_the_pixels_that_pil_reads(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 41, 4), np.uint8)
+    save(tmp_path / "p.png", pixels)
+    assert np.array_equal(read_image(tmp_path / "p.png"), pixels[..., :3])
+
+
+def test_a_png_is_refused_wherever_a_bit_is_wrong_that_pil_refuses(tmp_path):
+    path = tmp_path / "p.png"
+    save(path, np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8))
+    whole = path.read_bytes()
+    for place in range(8, len(whole), 11):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            expected = np.array(Image.open(path).convert("RGB"))
+        except Exception:
+            with pytest.raises(UserError):
+                read_image(path)
+        else:
+            assert np.array_equal(read_image(path), expected)

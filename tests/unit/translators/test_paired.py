@@ -81,6 +81,13 @@ def test_both_updates_use_the_gradients_of_separate_backward_passes():
         torch.testing.assert_close(gradients(network), flat, atol=1e-6, rtol=1e-4)
 
 
+def test_a_step_asks_the_discriminator_twice():
+    model, calls = translator(), []
+    model.discriminator.register_forward_hook(lambda *_: calls.append(1))
+    model.train_step(data(), optimizers(model))
+    assert len(calls) == 2
+
+
 def test_the_generators_update_leaves_the_discriminator_alone():
     model = translator()
     before = weights(model.discriminator)
