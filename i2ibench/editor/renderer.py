@@ -227,11 +227,12 @@ def _watched(network: nn.Module, report: Callable[[float], None] | None) -> Iter
     def count(*_: object) -> None:
         nonlocal done
         done += 1
-        report(min(done / len(layers), 1.0))
+        report(min(done / (len(layers) + 1), 1.0))
 
     handles = [layer.register_forward_hook(count) for layer in layers]
     try:
         yield
+        report(1.0)  # a layer that is looked up instead of computed was not counted
     finally:
         for handle in handles:
             handle.remove()
