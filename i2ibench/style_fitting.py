@@ -103,7 +103,8 @@ def fit_bank(
     """A bank of the encoder's features in the scenes, read in one pass.
 
     Raises:
-        UserError: the checkpoint has no encoder, or a scene is broken or has no photo.
+        UserError: the checkpoint has no encoder, a scene is broken or has no photo, or no instance
+            is as large as asked for.
     """
     bank = _empty_bank(opened, settings)
     positions = evenly_spread(len(dataset), settings.max_scenes)
@@ -112,6 +113,11 @@ def fit_bank(
     with Progress("encoding scenes", len(positions)) as progress:
         batches = _preprocessed(opened, data, progress)
         rows = collect_rows(opened.translator, batches, settings.min_area)
+    if not rows:
+        raise UserError(
+            f"No instance in {len(positions)} scenes covers more than {settings.min_area:g} of its "
+            "picture, so there is nothing to cluster: lower --min-area."
+        )
     bank.fit(rows)
     return bank
 

@@ -9,6 +9,7 @@ Scenes are read once each, at the training size, without random flips and crops.
 """
 
 import argparse
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     opened = _open(options)
+    bank_of(opened)  # refuses systems without styles before any data is touched
     settings = Fitting(options.num_styles, options.min_area, options.seed, options.max_scenes)
     copy, output = options.into_checkpoint, options.output
     if copy is not None:
@@ -95,6 +97,9 @@ def _fit(options: argparse.Namespace) -> None:
         output = opened.path.with_name(f"{opened.path.stem}_styles{SUFFIX}")
     if output is not None:
         require_suffix(output)
+    for path in (output, copy):
+        if path is not None:
+            _require_writable(path)
     dataset = scenes_of(opened, "train_dataloader", options.cfg_options)
     bank = fit_bank(opened, dataset, settings, options.batch_size)
     classes = opened.metainfo["classes"]
@@ -127,10 +132,25 @@ def _preview(options: argparse.Namespace) -> None:
         raise UserError(f"{source} has no modes; `styles fit` finds them.")
     ending = ".png" if options.bank else "_styles.png"
     output = options.output or source.with_name(source.stem + ending)
+    _require_writable(output)
     dataset = scenes_of(opened, "val_dataloader", options.cfg_options)
     sheet = preview(opened, dataset, options.scenes, f"Style modes of {source.name}")
     write_picture(output, sheet, compress_level=6)
     print(f"preview: {output}")
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse, before the work, a file that could not be written after it.
+
+    Raises:
+        UserError: its folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}") from None
 
 
 def _open(options: argparse.Namespace) -> OpenedCheckpoint:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from i2ibench.datasets.classes import VOID
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -14,28 +16,30 @@ class Classes:
         colours: (red, green, blue) of each, 0..255.
         ids: the value that stands for each in label files.
         things: whether each has instances, such as cars.
+        canvas: the channel that an empty canvas has.
     """
 
     names: tuple[str, ...]
     colours: tuple[tuple[int, ...], ...]
     ids: tuple[int, ...]
     things: tuple[bool, ...]
+    canvas: int
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def first_stuff(self) -> int:
-        """The first class that is no thing; the first of all where every class is one."""
-        return next((c for c, thing in enumerate(self.things) if not thing), 0)
-
 
 def read_classes(metainfo: Mapping[str, Any]) -> Classes:
     """The classes in a checkpoint's metainfo; older ones do not tell things apart."""
-    things = metainfo.get("thing_ids", {})
     names = tuple(metainfo["classes"])
+    things = tuple(str(channel) in metainfo.get("thing_ids", {}) for channel in range(len(names)))
+    # Of the stuff, what is scored is rather a surface than a name for "nothing", such as unlabeled.
+    scored = [row != VOID for row in metainfo["scored_ids"]]
+    canvas = min(range(len(names)), key=lambda channel: (things[channel], not scored[channel]))
     return Classes(
         names,
         tuple(tuple(int(level) for level in colour) for colour in metainfo["palette"]),
         tuple(int(i) for i in metainfo["ids"]),
-        tuple(str(channel) in things for channel in range(len(names))),
+        things,
+        canvas,
     )

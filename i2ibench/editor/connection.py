@@ -141,11 +141,11 @@ class Connection:
         with contextlib.suppress(PageLeft):
             if failure is None:
                 await self._page.send(frame(type="saved", version=version))
-            elif isinstance(failure, OSError):
-                cause = UserError(f"The scene could not be saved: {failure}")
-                await self._page.fail(None, cause)
-            else:
-                await self._page.fail(None, failure)
+                return
+            if isinstance(failure, OSError):
+                failure = UserError(f"The scene could not be saved: {failure}")
+            await self._page.fail(None, failure)
+            await self._page.send(frame(type="saved", version=version, failed=True))
 
     async def _run(self, work: Callable[[], Result], executor: Executor | None = None) -> Result:
         return await asyncio.get_running_loop().run_in_executor(executor, work)

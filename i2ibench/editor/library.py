@@ -73,7 +73,9 @@ class Library:
         try:
             return self.open(self.names[0])
         except UserError as error:
-            return self._blank(f"{error} Open another scene; this is an empty canvas.")
+            return self._blank(
+                f"{str(error).rstrip('.')}. Open another scene; this is an empty canvas."
+            )
 
     def photo(self, name: str) -> NDArray[np.uint8] | None:
         """The photo of a scene, uint8 [H,W,3], if it is there."""
@@ -82,7 +84,7 @@ class Library:
         return None
 
     def _blank(self, note: str) -> OpenedScene:
-        label = np.full(EMPTY_SIZE, self.classes.first_stuff(), np.uint8)
+        label = np.full(EMPTY_SIZE, self.classes.canvas, np.uint8)
         scene, _ = new_scene(EMPTY, label, None, self.classes)
         return OpenedScene(scene, None, [note] if note else [])
 

@@ -97,7 +97,7 @@ class Painter:
             self._seconds_per_pixel = seconds * scale**2 / pixels_in_all
         if not drawing:
             self._sent = state.first, pixels
-            session.final = (state.scene, pixels)
+            session.keep(state.scene, pixels)
         await self._page.send(made)
 
 

@@ -20,6 +20,7 @@ from i2ibench.editor.files import scene_zip
 from i2ibench.editor.messages import MAX_UPLOAD_BYTES, TOKEN
 from i2ibench.editor.origins import SameOrigin
 from i2ibench.editor.page import Page
+from i2ibench.editor.scene import Scene
 from i2ibench.editor.session import Session
 from i2ibench.editor.sessions import IDLE_SECONDS, Sessions
 from i2ibench.editor.studio import Studio
@@ -88,12 +89,6 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
 def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:
     """The routes that give files of a session."""
 
-    def session_of(token: str) -> Session:
-        session = sessions.get(token) if TOKEN.fullmatch(token) else None
-        if session is None:
-            raise HTTPException(404, "There is no such session.")
-        return session
-
     async def made(make: Callable[[], bytes], kind: str, name: str | None = None) -> Response:
         content = await asyncio.get_running_loop().run_in_executor(network, make)
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'} if name else {}
@@ -101,12 +96,17 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
 
     @app.get("/export/{token}/picture.png")
     async def picture(token: str) -> Response:
-        session = session_of(token)
-        return await made(lambda: _final_png(session), "image/png", "picture.png")
+        session = _session_of(sessions, token)
+        return await made(lambda: _png_of(session, session.scene), "image/png", "picture.png")
+
+    @app.get("/first/{token}.png")
+    async def first(token: str) -> Response:
+        session = _session_of(sessions, token)
+        return await made(lambda: _png_of(session, session.first), "image/png")
 
     @app.get("/export/{token}/scene.zip")
     async def scene(token: str) -> Response:
-        session = session_of(token)
+        session = _session_of(sessions, token)
         return await made(
             lambda: scene_zip(session.scene, sessions.studio.classes), "application/zip",
             "scene.zip",
@@ -114,18 +114,27 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
 
     @app.get("/photo/{token}.png")
     async def photo(token: str) -> Response:
-        pixels = session_of(token).photo
+        pixels = _session_of(sessions, token).photo
         if pixels is None:
             raise HTTPException(404, "The scene has no photo.")
         return await made(lambda: frames.png(pixels), "image/png")
 
 
-def _final_png(session: Session) -> bytes:
-    """The picture of the scene as it is now."""
-    scene, final = session.scene, session.final
-    if final is not None and final[0] is scene:
-        return frames.png(final[1])
-    return frames.png(session.studio.renderer.picture(scene))
+def _session_of(sessions: Sessions, token: str) -> Session:
+    """The session of a token in an address; 404 without one."""
+    session = sessions.get(token) if TOKEN.fullmatch(token) else None
+    if session is None:
+        raise HTTPException(404, "There is no such session.")
+    return session
+
+
+def _png_of(session: Session, scene: Scene) -> bytes:
+    """The picture of a scene of a session: one that was painted already, or a new one."""
+    pixels = session.picture_of(scene)
+    if pixels is None:
+        pixels = session.studio.renderer.picture(scene)
+        session.keep(scene, pixels)
+    return frames.png(pixels)
 
 
 async def _drop_idle(sessions: Sessions) -> None:

@@ -58,7 +58,6 @@ class Session:
         version: counts the states of the scene.
         connected: whether a page is.
         left: when the last page left, in monotonic seconds.
-        final: the scene that was last painted in full, and its picture.
 
     Args:
         token: its name, which only its page knows.
@@ -72,7 +71,8 @@ class Session:
         self.history = History()
         self.connected = False
         self.left = 0.0
-        self.final: tuple[Scene, NDArray[np.uint8]] | None = None
+        self._opening: tuple[Scene, NDArray[np.uint8]] | None = None
+        self._newest: tuple[Scene, NDArray[np.uint8]] | None = None
         self._stroke: _Stroke | None = None
         self._begin(opened)
 
@@ -93,6 +93,20 @@ class Session:
         """What the page is to be told once."""
         notes, self.notes = self.notes, []
         return notes
+
+    def keep(self, scene: Scene, picture: NDArray[np.uint8]) -> None:
+        """Remember the whole picture of the scene as it was opened, and the last of another."""
+        if scene is self.first:
+            self._opening = scene, picture
+        else:
+            self._newest = scene, picture
+
+    def picture_of(self, scene: Scene) -> NDArray[np.uint8] | None:
+        """The picture that was kept for a scene, if it was."""
+        for kept in (self._opening, self._newest):
+            if kept is not None and kept[0] is scene:
+                return kept[1]
+        return None
 
     def snapshot(self) -> "Snapshot":
         """The session as it is now, for a file."""

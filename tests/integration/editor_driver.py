@@ -101,14 +101,17 @@ def choose_mode(page, mode):
     settle(page)
 
 
-def drop(page, name, data):
+def drop(page, *files):
+    """Drop files, (name, bytes) each, at once."""
     page.evaluate(
-        """([name, bytes]) => {
+        """(files) => {
             const dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+            for (const [name, bytes] of files) {
+                dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+            }
             window.dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
         }""",
-        [name, list(data)],
+        [[name, list(data)] for name, data in files],
     )
 
 

@@ -301,14 +301,57 @@ def test_dropped_label_maps_open_and_broken_ones_are_refused_legibly(page, addre
     label = np.zeros((24, 40), np.uint8)
     label[12:] = ROAD
     label[10:16, 5:15] = CAR
-    drop(page, "mine.png", png(label))
+    drop(page, ("mine.png", png(label)))
     wait_until(page, "editor.width === 40")
     np.testing.assert_array_equal(agreed_maps(page, address)[0], label)
-    drop(page, "wrong.png", png(label + 90))
+    drop(page, ("wrong.png", png(label + 90)))
     notice = page.locator(".notice.error p")
     notice.wait_for()
     assert "The label map has the values" in notice.inner_text()
     np.testing.assert_array_equal(agreed_maps(page, address)[0], label)
+
+
+def test_files_dropped_together_are_taken_in_their_order(page, address):
+    label = np.full((24, 40), ROAD, np.uint16)
+    label[10:16, 5:15] = CAR
+    instance = np.where(label == CAR, 777, 7).astype(np.uint16)
+    drop(page, ("a_instance.png", png(instance)), ("a_label16.png", png(label)))
+    wait_until(page, "editor.width === 40")
+    wait_until(page, "editor.store.instances.has(777)")
+    for now, expected in zip(agreed_maps(page, address), (label, instance), strict=True):
+        np.testing.assert_array_equal(now, expected)
+    page.evaluate(
+        """() => {
+            const folder = { name: "folder", size: 0, arrayBuffer: () => Promise.reject() };
+            const dropped = new Event("drop", { cancelable: true });
+            dropped.dataTransfer = { files: [folder] };
+            window.dispatchEvent(dropped);
+        }"""
+    )
+    page.locator(".notice.error p", has_text="folder cannot be read").wait_for()
+
+
+def test_before_and_after_compares_with_the_scene_as_it_was_opened(page):
+    def pixels(canvas):
+        settle(page)
+        return page.evaluate(f"document.getElementById('{canvas}').toDataURL()")
+
+    def compare():
+        page.keyboard.press("c")
+        page.locator("#before").wait_for()
+        return pixels("before-picture")
+
+    before = pixels("picture-canvas")
+    take(page, "void")
+    page.keyboard.press("b")
+    drag(page, (3, 3), (30, 9))
+    assert pixels("picture-canvas") != before
+    assert compare() == before
+    page.reload()
+    assert pixels("picture-canvas") != before
+    assert compare() == before
+    page.keyboard.press("c")
+    page.locator("#before").wait_for(state="hidden")
 
 
 def test_two_tabs_have_two_scenes(page, address):

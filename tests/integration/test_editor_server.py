@@ -1,5 +1,6 @@
 """The editor's server, as a page sees it."""
 
+import asyncio
 import io
 import json
 import os
@@ -208,6 +209,20 @@ def test_the_photo_is_the_scenes(client, tab, studio):
     assert client.get(f"/photo/{tab.session}.png").status_code == 404
 
 
+def test_the_first_picture_stays_that_of_the_scene_as_it_was_opened(studio, tmp_path):
+    def first(client, tab):
+        return np.array(Image.open(io.BytesIO(client.get(f"/first/{tab.session}.png").content)))
+
+    with serving(studio, tmp_path) as client, Tab(client) as tab:
+        before = tab.painted(0).copy()
+        done = stroke(tab, [[5, 5], [30, 5]])
+        tab.until("saved", done["version"])
+        assert (tab.painted(done["version"]) != before).any()
+        np.testing.assert_array_equal(first(client, tab), before)
+    with serving(studio, tmp_path) as client, Tab(client, tab.session) as tab:
+        np.testing.assert_array_equal(first(client, tab), before)
+
+
 def test_two_tabs_have_two_scenes(client):
     with Tab(client) as one, Tab(client) as other:
         assert one.session != other.session
@@ -312,7 +327,7 @@ from i2ibench.editor.files import read_scene_zip, scene_zip
 from i2ibench.editor.scene import Scene
 from i2ibench.files import write_file
 
-classes = Classes(("a", "b"), ((0, 0, 0), (9, 9, 9)), (0, 1), (False, False))
+classes = Classes(("a", "b"), ((0, 0, 0), (9, 9, 9)), (0, 1), (False, False), 0)
 path = Path(sys.argv[1])
 rng = np.random.default_rng(0)
 label = rng.integers(0, 2, (64, 64)).astype(np.uint8)
@@ -354,6 +369,7 @@ def test_a_full_disk_is_told_and_the_next_save_works(client, tab, monkeypatch):
     while "error" not in tab.told:
         tab.read()
     assert "No space left" in tab.told["error"]["message"]
+    assert tab.until("saved")["failed"]
     monkeypatch.undo()
     done = stroke(tab, [[9, 9]], number=2)
     tab.until("saved", done["version"])
@@ -372,11 +388,25 @@ def test_other_names_are_not_answered(client, tab):
         assert client.get(path, headers={"host": "evil.example"}).status_code == 400
 
 
+def test_a_request_without_a_host_is_refused_like_a_foreign_one(studio, tmp_path):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    asyncio.run(create_app(studio, tmp_path, "127.0.0.1", 8000)(scope, receive, send))
+    assert sent[0]["status"] == 400
+
+
 @pytest.mark.parametrize(
     "token", ["", "x", "a" * 32, "../" * 10 + "aa", "%2e%2e%2fsecret", "a" * 33]
 )
 @pytest.mark.parametrize(
-    "path", ["/export/{}/scene.zip", "/export/{}/picture.png", "/photo/{}.png"]
+    "path", ["/export/{}/scene.zip", "/export/{}/picture.png", "/photo/{}.png", "/first/{}.png"]
 )
 def test_unknown_sessions_have_no_files(client, token, path):
     assert client.get(path.format(token)).status_code == 404

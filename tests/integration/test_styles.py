@@ -165,6 +165,11 @@ def test_preview_draws_a_sheet_with_photo_and_modes(run, fitted):
     ("arguments", "parts"),
     [
         (["fit", "plain/epoch_0002.pth"], ["has no encoder"]),
+        (["fit", "plain/epoch_0002.pth", "--cfg-options", "data_root=none"], ["has no encoder"]),
+        (["fit", CHECKPOINT, "--output", "tiny.py/x.safetensors"], ["x.safetensors cannot be wri"]),
+        (["fit", CHECKPOINT, "--into-checkpoint", "tiny.py/x.pth"], ["x.pth cannot be written"]),
+        (["fit", CHECKPOINT, "--min-area", "0.99"], ["covers more than 0.99", "--min-area"]),
+        (["preview", CHECKPOINT, "--output", "tiny.py/x.png"], ["x.png cannot be written"]),
         (["list", "plain/epoch_0002.pth"], ["has no encoder"]),
         (["fit", "nothing.pth"], ["There is no checkpoint at nothing.pth"]),
         (["fit", CHECKPOINT, "--cfg-options", "data_root=/nowhere"], ["/nowhere"]),

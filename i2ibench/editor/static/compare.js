@@ -1,9 +1,9 @@
-/** Before and after: the picture of this scene that came first, or the real photo, left of a line. */
+/** Before and after: the picture of the scene as it was opened, or the real photo, left of a line. */
 import { byId } from "./dom.js";
 
 export class Compare {
   #app;
-  #photo = null;
+  #loaded = new Map();
 
   constructor(app) {
     this.#app = app;
@@ -15,9 +15,9 @@ export class Compare {
     store.on(["realPhoto", "session", "scene"], () => this.#offer());
   }
 
-  /** The scene changed: its photo is another one. */
+  /** The scene changed: its pictures are others. An answer under way goes into the old map. */
   forget() {
-    this.#photo = null;
+    this.#loaded = new Map();
   }
 
   /** Switch between off and the first picture. */
@@ -27,13 +27,15 @@ export class Compare {
   }
 
   async show() {
-    const { store, picture } = this.#app;
-    for (const input of byId("compare").querySelectorAll("input")) input.checked = input.value === store.compare;
-    const source = store.compare === "photo" ? await this.#load() : picture.first;
-    const on = store.compare !== "off" && source !== null;
+    const { store } = this.#app;
+    const { compare } = store;
+    for (const input of byId("compare").querySelectorAll("input")) input.checked = input.value === compare;
+    const source = compare === "off" ? null : await this.#load(compare);
+    if (compare !== store.compare) return; // another choice was made meanwhile
+    const on = source !== null;
     byId("before").hidden = byId("compare-at").hidden = byId("compare-line").hidden = !on;
     if (!on) return;
-    byId("compare-left").textContent = store.compare === "photo" ? "Photo" : "First picture";
+    byId("compare-left").textContent = compare === "photo" ? "Photo" : "Before";
     const canvas = byId("before-picture");
     canvas.width = store.width;
     canvas.height = store.height;
@@ -47,14 +49,18 @@ export class Compare {
     if (!store.realPhoto && store.compare === "photo") store.set({ compare: "off" });
   }
 
-  async #load() {
-    const { store } = this.#app;
-    if (!this.#photo && store.realPhoto) {
-      const answer = await fetch(`/photo/${store.session}.png`, { cache: "no-store" });
-      if (answer.ok) this.#photo = await createImageBitmap(await answer.blob());
-      else this.#app.notify("The photo of this scene could not be loaded.");
+  /** The picture of a kind, "first" or "photo"; null, after a message, if it cannot be had. */
+  async #load(kind) {
+    const loaded = this.#loaded;
+    if (!loaded.has(kind)) {
+      try {
+        const answer = await fetch(`/${kind}/${this.#app.store.session}.png`, { cache: "no-store" });
+        loaded.set(kind, await createImageBitmap(await answer.blob()));
+      } catch {
+        this.#app.notify("The picture to compare with could not be loaded.");
+      }
     }
-    return this.#photo;
+    return (loaded === this.#loaded && loaded.get(kind)) || null;
   }
 
   /** The thumb's middle travels between half a thumb from either end. */

@@ -11,7 +11,7 @@ export class Files {
     this.#app = app;
     byId("scene-open").addEventListener("click", () => this.open());
     byId("scene-search").addEventListener("input", () => this.#list());
-    byId("open-file").addEventListener("click", () => this.#choose(".png,.zip", (file) => this.take(file)));
+    byId("open-file").addEventListener("click", () => this.#choose(".png,.zip", (file) => this.take([file])));
     byId("styles-photo").addEventListener("click", () => this.#choose("image/png,image/jpeg", (file) => this.photo(file)));
     byId("styles-real").addEventListener("click", () => this.fromPhoto());
     byId("save").addEventListener("click", () => this.save());
@@ -31,11 +31,18 @@ export class Files {
     byId("scene-search").focus();
   }
 
-  /** A file of the user's: its kind is read from its first bytes and its name. */
-  async take(file) {
-    const bytes = await this.#read(file);
-    if (!bytes) return;
-    const kind = kindOf(bytes, file.name);
+  /** Files of the user's; a scene or label map comes before what belongs to it. */
+  async take(files) {
+    const read = [];
+    for (const file of files) {
+      const bytes = await this.#read(file);
+      if (bytes) read.push({ file, bytes, kind: kindOf(bytes, file.name) });
+    }
+    const rank = ({ kind }) => ["scene", "label", "instance", "photo"].indexOf(kind);
+    for (const each of read.sort((a, b) => rank(a) - rank(b))) await this.#take(each);
+  }
+
+  async #take({ file, bytes, kind }) {
     if (!kind) {
       this.#app.notify(`${file.name} is no PNG, JPEG or scene file (zip).`);
     } else if (kind === "photo" && !(this.#app.store.styles && this.#app.store.photo)) {
@@ -71,7 +78,12 @@ export class Files {
       this.#app.notify(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MiB, more than the ${Math.floor(most / 2 ** 20)} MiB that the server takes.`);
       return null;
     }
-    return new Uint8Array(await file.arrayBuffer());
+    try {
+      return new Uint8Array(await file.arrayBuffer());
+    } catch {
+      this.#app.notify(`${file.name} cannot be read; folders cannot be opened.`);
+      return null;
+    }
   }
 
   #upload(kind, name, bytes) {
@@ -127,21 +139,21 @@ export class Files {
     addEventListener("drop", (event) => {
       event.preventDefault();
       shown(0);
-      const file = event.dataTransfer?.files[0];
-      if (file) this.take(file);
+      this.take([...(event.dataTransfer?.files ?? [])]);
     });
   }
 }
 
 const startsWith = (bytes, ...start) => start.every((value, number) => bytes[number] === value);
 
-/** "scene" for a zip, "photo" for a JPEG or colour PNG; grey and palette PNGs are maps, those of 16
- * bits or with "instance" in their name instance maps. Null for anything else. */
+/** "scene" for a zip, "photo" for a JPEG or colour PNG; grey and palette PNGs are maps: of instances
+ * if their name says so, or if it does not say "label" and they have 16 bits. Null for anything else. */
 export function kindOf(bytes, name) {
   if (startsWith(bytes, 0x50, 0x4b)) return "scene";
   if (startsWith(bytes, 0xff, 0xd8, 0xff)) return "photo";
   if (!startsWith(bytes, 0x89, 0x50, 0x4e, 0x47)) return null;
   const [depth, colour] = [bytes[24], bytes[25]];
   if (colour === 2 || colour === 6) return "photo";
-  return depth === 16 || /instance/i.test(name) ? "instance" : "label";
+  if (/instance/i.test(name)) return "instance";
+  return depth === 16 && !/label/i.test(name) ? "instance" : "label";
 }

@@ -89,7 +89,7 @@ function welcome(header) {
     session, scene, scenes, checkpoint, photo, width, height,
     classes: same ? store.classes : classes,
     styles: header.styles, realPhoto: Boolean(header.real_photo), limits: { ...store.limits, ...limits },
-    version: 0, saved: -1, selected: null, hovered: null, instances: new Map(), progress: null, compare: "off",
+    version: 0, saved: -1, saveFailed: false, selected: null, hovered: null, instances: new Map(), progress: null, compare: "off",
     label: store.label < classes.length ? store.label : -1,
   });
   toolbar.forgetTrays();
@@ -121,7 +121,6 @@ async function picture(header, payload) {
     if (!drawn) return;
     byId("picture").classList.remove("stale");
     if (header.final) store.set({ progress: null });
-    if (store.compare === "first" && byId("before").hidden) app.compare.show();
     if (app.timings.seen(header.version)) app.status.showTimings();
   });
 }
@@ -139,7 +138,7 @@ function progress(header) {
 }
 
 function saved(header) {
-  store.set({ saved: header.version });
+  store.set(header.failed ? { saveFailed: true } : { saved: header.version, saveFailed: false });
 }
 
 function notice(header) {

@@ -1,4 +1,4 @@
-/** The synthesised picture on its canvas: previews over it, final boxes into it, and its first state. */
+/** The synthesised picture on its canvas: previews over it, final boxes into it. */
 import { EMPTY, clip, union } from "./raster.js";
 
 export class PictureCanvas {
@@ -7,7 +7,6 @@ export class PictureCanvas {
   #canvas;
   #shown;
   #final;
-  #first = null;
   #previewed = EMPTY;
   #chain = Promise.resolve();
   #decoding = 0;
@@ -24,11 +23,6 @@ export class PictureCanvas {
     return this.#decoding === 0;
   }
 
-  /** The first final picture of this scene, or null. */
-  get first() {
-    return this.#first;
-  }
-
   /** A scene begins: older pictures are not its own. The pixels stay until the next picture, since
    * the server sends what differs from them. */
   begin(width, height) {
@@ -40,7 +34,6 @@ export class PictureCanvas {
     }
     this.#since = Infinity;
     this.#newest = -1;
-    this.#first = null;
     this.version = -1;
   }
 
@@ -82,16 +75,7 @@ export class PictureCanvas {
     if (width) this.#shown.drawImage(this.#final.canvas, x, y, width, height, x, y, width, height);
     this.#previewed = EMPTY;
     this.version = version;
-    if (!this.#first) this.#first = copyOf(this.#final.canvas);
   }
-}
-
-function copyOf(canvas) {
-  const copy = document.createElement("canvas");
-  copy.width = canvas.width;
-  copy.height = canvas.height;
-  copy.getContext("2d").drawImage(canvas, 0, 0);
-  return copy;
 }
 
 function decode(bytes, exact) {

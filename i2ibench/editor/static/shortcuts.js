@@ -50,7 +50,7 @@ function table(app) {
     ["View", null, null, ["-"], () => view.zoom(0.8)],
     ["View", "Space+drag", "Move the view (also the middle button)", [], null],
     ["View", "H", "Show the whole scene", ["h"], () => view.fit()],
-    ["View", "C", "Compare with the first picture", ["c"], () => app.compare.toggle()],
+    ["View", "C", "Compare with the scene as it was opened", ["c"], () => app.compare.toggle()],
     ["View", "\\", "Panes beside or under each other", ["\\"], () => view.turn()],
     ["View", "/", "Search the legend", ["/"], () => byId("legend-search").focus()],
     ["View", "Esc", "Cancel, or select nothing", ["escape"], () => app.pointer.cancel() || store.set({ selected: null })],

@@ -57,7 +57,7 @@ export class Status {
       byId("online").dataset.state = store.online;
       document.body.classList.toggle("offline", store.online !== "connected");
     });
-    store.on(["saved", "version", "online"], () => this.#showSaved());
+    store.on(["saved", "saveFailed", "version", "online"], () => this.#showSaved());
     store.on(["canUndo", "canRedo"], () => {
       byId("undo").disabled = !store.canUndo;
       byId("redo").disabled = !store.canRedo;
@@ -80,9 +80,10 @@ export class Status {
   }
 
   #showSaved() {
-    const { saved, version, online } = this.#app.store;
-    const text = saved < 0 ? "" : saved >= version ? "saved" : "saving …";
+    const { saved, saveFailed, version, online } = this.#app.store;
+    const text = saveFailed ? "not saved" : saved < 0 ? "" : saved >= version ? "saved" : "saving …";
     byId("saved").textContent = online === "connected" ? text : "";
+    byId("saved").classList.toggle("failed", saveFailed);
   }
 
   #showProgress() {

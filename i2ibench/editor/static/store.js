@@ -15,6 +15,7 @@ export class Store extends EventTarget {
   height = 0;
   version = 0;
   saved = -1;
+  saveFailed = false;
   instances = new Map();
   instancesVersion = -1;
   canUndo = false;

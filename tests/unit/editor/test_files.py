@@ -19,7 +19,7 @@ from i2ibench.editor.pictures import (
     read_label_png,
     read_photo,
 )
-from i2ibench.editor.scene import Mode, Scene, Vector, draw_styles, set_styles
+from i2ibench.editor.scene import DRAWS, Mode, Scene, Vector, draw_styles, set_styles
 from i2ibench.errors import UserError
 from tests.unit.editor.conftest import CLASSES, street
 
@@ -88,6 +88,7 @@ ABOUT = {"format": 1, "name": "x", "draw": 0, "classes": list(CLASSES.names), "s
         ({"styles__json": json.dumps({**ABOUT, "format": 2})}, "format"),
         ({"styles__json": json.dumps({**ABOUT, "classes": ["a"]})}, "other classes"),
         ({"styles__json": json.dumps({**ABOUT, "name": 3})}, "names no scene"),
+        ({"styles__json": json.dumps({**ABOUT, "name": "\ud800"})}, "names no scene"),
         ({"styles__json": json.dumps({**ABOUT, "draw": -1})}, "malformed"),
         ({"styles__json": json.dumps({**ABOUT, "styles": []})}, "malformed"),
         ({"styles__json": json.dumps({**ABOUT, "styles": {"7": {"kind": "mode"}}})}, "style"),
@@ -97,7 +98,7 @@ ABOUT = {"format": 1, "name": "x", "draw": 0, "classes": list(CLASSES.names), "s
             )},
             "style",
         ),
-        ({"label__png": b"\x89PNG"}, "readable"),
+        ({"label__png": b"\x89PNG"}, "The label map is no readable PNG.$"),
         ({"label__png": png(np.full((24, 40), 99, np.uint8))}, "no class"),
         ({"instance__png": png(np.zeros((4, 4), np.uint8))}, "4x4"),
         ({"label__png": png(np.zeros((24, 40, 3), np.uint8))}, "colour"),
@@ -106,6 +107,27 @@ ABOUT = {"format": 1, "name": "x", "draw": 0, "classes": list(CLASSES.names), "s
 def test_a_damaged_zip_is_refused_with_its_reason(changes, said):
     with pytest.raises(UserError, match=said):
         read_scene_zip(rewritten(scene_zip(street(), CLASSES), **changes), CLASSES)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_zips_are_read_and_damage_in_them_is_told(scene, method):
+    data = scene_zip(scene, CLASSES)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        at = new.NameToInfo["styles.json"].header_offset + len("styles.json") + 30
+    packed = buffer.getvalue()
+    assert read_scene_zip(packed, CLASSES).scene.name == scene.name
+    with pytest.raises(UserError, match="no zip of a scene"):
+        read_scene_zip(packed[: at + 12] + b"\xff" * 40 + packed[at + 52 :], CLASSES)
+
+
+def test_after_the_last_random_draw_comes_the_first(scene):
+    last = draw_styles(scene, DRAWS - 1)
+    assert read_scene_zip(scene_zip(last, CLASSES), CLASSES).scene.draw == DRAWS - 1
+    after = draw_styles(last, last.draw + 1)
+    assert read_scene_zip(scene_zip(after, CLASSES), CLASSES).scene.draw == 0
 
 
 @given(st.binary(max_size=200), st.integers(0, 4000), st.integers(0, 255))

@@ -66,6 +66,12 @@ def test_a_wrong_field_is_named_with_the_requests_number(field, value, said):
     assert said in str(error) and error.id == 1
 
 
+def test_names_may_hold_bytes_of_file_names_but_no_other_surrogates():
+    opened = {"type": "open", "id": 1}
+    assert parse(json.dumps({**opened, "scene": "\udcff"})).fields["scene"] == "\udcff"
+    assert "'scene' is a text" in str(refused({**opened, "scene": "\ud800"}))
+
+
 @pytest.mark.parametrize("field", [f for f in STROKE if f not in ("id", "type")])
 def test_a_missing_field_is_named(field):
     error = refused({k: v for k, v in STROKE.items() if k != field})

@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.picture_files import read_image
+from i2ibench.editor.classes import read_classes
 from i2ibench.editor.instances import take_stock
 from i2ibench.editor.library import EMPTY, open_library
 from i2ibench.editor.renderer import Renderer
@@ -127,6 +128,16 @@ def test_previews_are_smaller_and_tell_their_progress(renderer, scene):
     assert not any(m._forward_hooks for m in renderer.translator.modules())
 
 
+def test_samples_that_would_be_equal_are_refused(tmp_path):
+    opened = open_small()
+    folder = write_data(tmp_path / "data")
+    opened.translator.style_bank.counts.fill_(1)
+    for _ in range(2):
+        with pytest.raises(UserError, match="2 samples would be equal"):
+            translate(opened, folder, tmp_path / "out", samples=2)
+        opened.translator.style_bank.counts.zero_()
+
+
 def test_a_system_without_styles_says_so(scene):
     renderer = Renderer(open_small(PLAIN))
     assert not renderer.has_styles and not renderer.reads_photos
@@ -151,6 +162,15 @@ def test_without_data_there_is_an_empty_canvas_of_stuff(classes):
     assert np.unique(opened.scene.label).tolist() == [0]
     with pytest.raises(UserError, match="no scene"):
         library.open("../secret")
+
+
+def test_a_canvas_is_of_the_first_scored_stuff():
+    table = {"classes": ["none", "car", "road"], "palette": [[0] * 3] * 3, "ids": [0, 1, 2]}
+    about = {**table, "thing_ids": {"1": 1}}
+    assert read_classes({**about, "scored_ids": [255, 0, 1]}).canvas == 2
+    assert read_classes({**about, "scored_ids": [0, 1, 2]}).canvas == 0
+    assert read_classes({**about, "scored_ids": [255, 0, 255]}).canvas == 0
+    assert read_classes({**table, "thing_ids": {"0": 0, "1": 1, "2": 2}, "scored_ids": [0] * 3})
 
 
 def test_silhouettes_are_whole_things_of_the_data(tmp_path):
