@@ -161,7 +161,8 @@ def test_discriminator_passes_of_a_step(benchmark, tmp_path):
     root = write_paired_scenes(tmp_path / "paired", count=2)
     config = load_config(write_tiny_config(tmp_path / "tiny.py", root), {}, tmp_path / "run")
     runner, calls = build_runner(config), []
-    runner.model.discriminator.register_forward_hook(lambda *_: calls.append(1))
+    scores = [m for m in runner.model.discriminator.modules() if isinstance(m, torch.nn.Conv2d)][-1]
+    scores.register_forward_hook(lambda *_: calls.append(1))
     data = next(iter(runner.train_dataloader))
     optimizers = build_optimizers(runner.model.networks(), config.optimizers)
     runner.model.train_step(data, optimizers)

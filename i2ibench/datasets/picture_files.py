@@ -46,17 +46,19 @@ def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
         if mode and (picture.mode.startswith(("I", "F")) or _raw_mode(picture).endswith("16B")):
             raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
         if mode and picture.format == "PNG" and picture.mode == "RGB":
-            pixels = _decode_rgb_png(path)
+            pixels = _decode_png(path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
             if pixels is not None:
+                return pixels
+        if mode is None and picture.format == "PNG" and _raw_mode(picture) in ("L", "I;16B"):
+            pixels = _decode_png(path, cv2.IMREAD_UNCHANGED)
+            if pixels is not None and pixels.ndim == 2:
                 return pixels
         return np.array(picture.convert(mode) if mode else picture)
 
 
-def _decode_rgb_png(path: Path) -> NDArray[Any] | None:
-    """The pixels that PIL would give, a fifth sooner; None for PIL to say what is wrong."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
-    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+def _decode_png(path: Path, flags: int) -> NDArray[Any] | None:
+    """The pixels that PIL would give, sooner; None for PIL to say what is wrong."""
+    return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
 
 
 def verify_image(path: Path) -> tuple[int, int]:

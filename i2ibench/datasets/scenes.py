@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from i2ibench.datasets.cache import SceneCache, open_cache, source_of
-from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.classes import MAX_CLASSES, ClassTable
 from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
@@ -173,8 +173,10 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
             "class ids. Convert its colours to ids first, one value per class."
         )
     table = classes.channel_of_value()
-    if values.dtype == np.uint8 and not cv2.LUT(values, (table < 0).astype(np.uint8)).any():
-        return cv2.LUT(values, table.astype(np.uint8))
+    if values.dtype == np.uint8 and len(classes) < MAX_CLASSES:
+        looked_up = cv2.LUT(values, table.astype(np.uint8))  # -1 becomes 255, no class's channel
+        if looked_up.max(initial=0) < len(classes):
+            return looked_up
     channels = np.where(values <= 255, table[np.minimum(values, 255)], -1)
     if channels.min() < 0:
         _reject_values(path, values, values[channels < 0], classes)

@@ -7,7 +7,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import VOID, class_table
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.datasets.scenes import SceneFiles, Scenes, read_instance, read_label
 from i2ibench.datasets.validate import find_faults
 from i2ibench.errors import UserError
@@ -67,12 +67,24 @@ def test_file_values_become_channels(tmp_path):
     assert read_label(tmp_path / "l.png", table).tolist() == [[0, 1]]
 
 
-def test_a_truncated_png_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("read", "dtype", "shape"),
+    [(read_image, np.uint8, (64, 64, 3)), (read_map, np.uint8, (64, 64)),
+     (read_map, np.uint16, (64, 64))],
+)  # fmt: skip
+def test_a_png_is_read_exactly_and_named_when_truncated_or_damaged(tmp_path, read, dtype, shape):
     path = tmp_path / "p.png"
-    save(path, np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    path.write_bytes(path.read_bytes()[:2000])
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype)
+    save(path, pixels)
+    assert np.array_equal(read(path), pixels)
+    whole = bytearray(path.read_bytes())
+    path.write_bytes(whole[:2000])
     with pytest.raises(UserError, match=r"p\.png is broken"):
-        read_image(path)
+        read(path)
+    whole[len(whole) // 2] ^= 255
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match=r"p\.png is broken"):
+        read(path)
 
 
 def test_files_of_different_size_are_refused(tmp_path):
