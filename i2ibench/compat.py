@@ -121,7 +121,8 @@ def _export_ranks(launcher: str) -> None:
 
 def silence_third_parties() -> None:
     """Hide the warnings of libraries that a user can do nothing about."""
-    for module in ("mmengine", "mmcv", "lpips", "torchvision", "cleanfid", "tensorboard"):
+    third = "mmengine mmcv lpips torchvision cleanfid tensorboard torch._dynamo torch._inductor"
+    for module in third.split():
         warnings.filterwarnings("ignore", module=rf"{module}.*")
     # The data loaders pin memory for GPUs; on the CPU torch warns about it at every epoch.
     warnings.filterwarnings("ignore", message=".*pin_memory.*")

@@ -37,6 +37,7 @@ from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
 from i2ibench.provenance import sha256
+from i2ibench.translators.compilation import require_compiler
 from i2ibench.translators.exchange import broadcast_weights
 from i2ibench.translators.optimizers import build_optimizers, choose_precision
 from i2ibench.translators.paired import PairedTranslator
@@ -124,6 +125,7 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         build_loader(datasets["train"], stage.train_dataloader, training=True)
         build_loader(datasets["val"], stage.val_dataloader, training=False)
         optimizers_of(stage, translator)
+        require_compiler(translator.compiled, device_type())
         hooks = build_hooks(stage.get("hooks", {}))
         if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")

@@ -106,7 +106,8 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
             f"{opened.path} makes the same picture each time with styles {styles!r}: "
             f"{samples} samples would be equal."
         )
-    precision = {"amp": translator.precision} if translator.precision else {}
+    precision = {"amp": translator.precision, "compile": translator.compile_mode}
+    precision = {name: value for name, value in precision.items() if value}
     if bank is None:
         return {"styles": kind, **precision}
     if not bank.counts.any():

@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from mmengine.config import Config, DictAction
 
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
+from i2ibench.translators.compilation import MODES
 
 
 class Overrides(DictAction):
@@ -62,6 +64,15 @@ def add_precision_argument(parser: argparse.ArgumentParser) -> None:
         "--amp", choices=("bf16",),
         help="run the networks in bf16: faster where the machine computes in it, and slightly "
         "other pictures (default: float32)",
+    )  # fmt: skip
+
+
+def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] = MODES) -> None:
+    """--compile."""
+    parser.add_argument(
+        "--compile", choices=modes, metavar="MODE",
+        help=f"compile the networks: {', '.join(modes)}; for GPUs. The first picture waits a "
+        "minute or more for it, and so does the first of a second size",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.commands.arguments import (
+    add_compile_argument,
     add_device_argument,
     add_precision_argument,
     checked_device,
@@ -19,6 +20,7 @@ from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.errors import UserError
 from i2ibench.translation import use_bank
+from i2ibench.translators.compilation import compile_for_translation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
+    # CUDA graphs are for one size and one thread; here pictures come in many sizes from a thread.
+    add_compile_argument(parser, ["default"])
 
 
 def run(options: argparse.Namespace) -> None:
@@ -60,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
         ) from None
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
     opened.translator.precision = options.amp
+    if options.compile:
+        compile_for_translation(opened.translator, options.compile)
     if options.bank is not None:
         use_bank(opened, options.bank)
     studio = open_studio(opened, options.data)

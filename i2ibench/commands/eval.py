@@ -22,6 +22,7 @@ from i2ibench.checkpoints import (
 )
 from i2ibench.commands.arguments import (
     Overrides,
+    add_compile_argument,
     add_device_argument,
     add_options_argument,
     add_precision_argument,
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options_argument(parser)
     add_device_argument(parser)
     add_precision_argument(parser)
+    add_compile_argument(parser)
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
 
 
@@ -112,7 +114,9 @@ def _subjects(
         raise UserError("Nothing to evaluate: name a config, checkpoints or --images DIR.")
     if config is not None and len(subjects) == 1 and not subjects[0].is_folder:
         config = stage_of(config, subjects[0].path)
-    return [replace(subject, amp=options.amp) for subject in subjects], config
+    return [
+        replace(subject, amp=options.amp, compile_mode=options.compile) for subject in subjects
+    ], config
 
 
 def _protocol(

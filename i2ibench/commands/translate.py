@@ -10,6 +10,7 @@ from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.commands.arguments import (
+    add_compile_argument,
     add_device_argument,
     add_precision_argument,
     checked_device,
@@ -18,6 +19,7 @@ from i2ibench.commands.arguments import (
 )
 from i2ibench.compat import silence_third_parties
 from i2ibench.translation import STYLES, translate
+from i2ibench.translators.compilation import compile_for_translation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
+    add_compile_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -48,6 +51,8 @@ def run(options: argparse.Namespace) -> None:
     silence_third_parties()
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
     opened.translator.precision = options.amp
+    if options.compile:
+        compile_for_translation(opened.translator, options.compile)
     if opened.translator.style_bank is not None:
         opened.translator.style_bank.seed = options.style_seed
     paths = translate(

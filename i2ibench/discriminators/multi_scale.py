@@ -54,3 +54,8 @@ class MultiScaleDiscriminator(nn.Module):
         parts = zip(self.scales, pyramid(condition, count), levels, strict=True)
         by_scale = [scale.of_several(level, own) for scale, level, own in parts]
         return [[answer[0] for answer in answers] for answers in zip(*by_scale, strict=True)]
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the discriminators in place; see PatchDiscriminator."""
+        for scale in self.scales:
+            scale.compile(*arguments, **options)

@@ -47,7 +47,7 @@ class PatchDiscriminator(nn.Module):
         for j, (narrow, wide) in enumerate(pairwise(widths), start=1):
             stride = 1 if j == num_layers else 2
             conv = nn.Conv2d(narrow, wide, 4, stride, padding=padding, bias=bias_before_norm)
-            self.layers.append(nn.Sequential(conv, norm(norm_type, wide), leak))
+            self.layers.append(_Layer(conv, norm(norm_type, wide), leak))
         scores = nn.Conv2d(widths[-1], 1, kernel_size=4, stride=1, padding=padding)
         self.layers.append(nn.Sequential(scores))
         normal_(self, zero_bias=zero_bias)
@@ -71,9 +71,35 @@ class PatchDiscriminator(nn.Module):
         own = (F.conv2d(image, image_weight, None, *places) for image in images)
         return [[self._activations(leak(shared + x))] for x in own]
 
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile what follows the convolutions, in place, wherever it is called from.
+
+        A compiled backward pass computes every gradient of what was compiled. The convolutions
+        stay as they are, so that the generator's update takes none for their weights.
+        """
+        for layer in self.layers[1:-1]:
+            assert isinstance(layer, _Layer)
+            layer.rest.compile(*arguments, **options)
+
     def _activations(self, x: Tensor) -> list[Tensor]:
         """Those of all layers, given the first one's."""
         activations = [x]
         for layer in self.layers[1:]:
             activations.append(layer(activations[-1]))
         return activations
+
+
+class _Layer(nn.Sequential):
+    """A convolution, and what is compiled as one: its norm and activation."""
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.Module, activation: nn.Module) -> None:
+        super().__init__(conv, norm, activation)
+        self._rest = (nn.Sequential(norm, activation),)  # in a tuple it has no names of its own
+
+    @property
+    def rest(self) -> nn.Sequential:
+        """Norm and activation."""
+        return self._rest[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rest(self[0](x))

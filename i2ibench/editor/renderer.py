@@ -16,6 +16,7 @@ from i2ibench.editor.scene import Mode, Scene, Style, Vector, class_of, region_o
 from i2ibench.errors import UserError
 from i2ibench.structures import Batch
 from i2ibench.styles.bank import Instances, instances_of, paint
+from i2ibench.translators.compilation import is_compiled
 
 TILE_SIDE = 160
 """The largest side of a mode's thumbnail."""
@@ -217,9 +218,11 @@ def _pixels(images: Tensor) -> NDArray[np.uint8]:
 
 @contextmanager
 def _watched(network: nn.Module, report: Callable[[float], None] | None) -> Iterator[None]:
-    """Report the share of the network's layers that are done."""
-    if report is None:
+    """Report the share of the network's layers that are done; of compiled ones only the end."""
+    if report is None or is_compiled(network):
         yield
+        if report is not None:
+            report(1.0)
         return
     layers = [module for module in network.modules() if not list(module.children())]
     done = 0

@@ -1,6 +1,7 @@
 """The instance-wise feature encoder (Sec. 3.4)."""
 
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -55,3 +56,7 @@ class InstanceEncoder(nn.Module):
             instance: integer B1HW.
         """
         return instance_average(self.layers(image), instance)
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the convolutions in place; the averages over instances stay as they are."""
+        self.layers.compile(*arguments, **options)

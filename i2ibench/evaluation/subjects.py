@@ -15,6 +15,7 @@ from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import code_hash, sha256
 from i2ibench.run_folders import run_folder
+from i2ibench.translators.compilation import compile_for_translation
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
@@ -28,12 +29,14 @@ class Subject:
         path: where it is.
         is_folder: pictures of any code instead of a checkpoint.
         amp: the precision of a checkpoint's networks: bf16, or None for float32.
+        compile_mode: what a checkpoint's networks are compiled in; None for not at all.
     """
 
     name: str
     path: Path
     is_folder: bool = False
     amp: str | None = None
+    compile_mode: str | None = None
 
 
 def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Subject]:
@@ -113,19 +116,26 @@ def translated_systems(
     Raises:
         UserError: the checkpoint does not suit the data.
     """
-    opened = open_checkpoint(subject.path, device)
-    opened.translator.precision = subject.amp
+    opened = _opened(subject, device)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         scenes = scenes.at_size_of(watched.get("transforms", []))
     origin = _origin(opened)
     systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size, root)
     if has_ema(subject.path):
-        opened = open_checkpoint(subject.path, device, ema=True)
-        opened.translator.precision = subject.amp
+        opened = _opened(subject, device, ema=True)
         name = f"{subject.name}, EMA"
         systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
     return systems, origin
+
+
+def _opened(subject: Subject, device: str, ema: bool = False) -> OpenedCheckpoint:
+    """The checkpoint of a subject, as it is to translate."""
+    opened = open_checkpoint(subject.path, device, ema)
+    opened.translator.precision = subject.amp
+    if subject.compile_mode:
+        compile_for_translation(opened.translator, subject.compile_mode)
+    return opened
 
 
 def _translated(
@@ -141,13 +151,15 @@ def _translated(
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(subject, opened).items():
-        bank, precision = opened.translator.style_bank, opened.translator.precision
+        bank = opened.translator.style_bank
+        precision, mode = opened.translator.precision, opened.translator.compile_mode
         facts: dict[str, Any] = {
             "checkpoint": sha256(opened.path),
             "name": subject,
             "encode_photo": encoded,
             "samples": protocol.samples,
             **({"amp": precision} if precision else {}),
+            **({"compile": mode} if mode else {}),
             "style_seed": bank.seed if bank is not None else None,
             "scenes": scenes.hash,
             "data": scenes.facts,

@@ -11,6 +11,7 @@ from torch import Tensor
 from i2ibench.errors import UserError
 from i2ibench.ops.lookup import OneHot
 from i2ibench.structures import Batch
+from i2ibench.translators.compilation import is_compiled
 
 if TYPE_CHECKING:
     from i2ibench.translators.paired import PairedTranslator
@@ -31,7 +32,8 @@ def generate(translator: "PairedTranslator", batch: Batch, features: Tensor | No
         return one_by_one(translator.forward, condition, features, batch["names"])
     labels = None
     one_hot_channels = getattr(translator.data_preprocessor, "one_hot_channels", 0)
-    if one_hot_channels and getattr(translator.generator, "looks_up", False):
+    looks_up = getattr(translator.generator, "looks_up", False)
+    if one_hot_channels and looks_up and not is_compiled(translator.generator):
         labels = OneHot(translator.padded(batch["label"]), one_hot_channels)
     return translator.forward(condition, features, labels)
 
@@ -64,7 +66,8 @@ def one_by_one(
         with torch.random.fork_rng(device):
             torch.manual_seed(zlib.crc32(name.encode()))
             own = None if features is None else features[i : i + 1]
-            images.append(forward(condition[i : i + 1], own))
+            # A CUDA graph writes every picture to the same place.
+            images.append(forward(condition[i : i + 1], own).clone())
     return torch.cat(images)
 
 

@@ -84,6 +84,28 @@ def test_no_step_off_the_log_interval_reads_a_number_back(tiny_config, tmp_path,
     assert len(set(first)) == len(set(second)) == 1, read[first[0] : first[0] + 5]
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+def test_runs_go_on_compiled_and_plain(tiny_config, tmp_path):
+    """Weights, moments and averages have the same names; switching is a change of the config."""
+    compiled = {"generator": {"backend": "eager"}, "discriminator": {"backend": "eager"}}
+    options = {"model.compiled": compiled, "train_cfg.max_epochs": 1, "protocol": None}
+    options["hooks.ema"] = {"type": "ExponentialMovingAverage"}
+    options["param_scheduler"] = []
+    plain = {**options, "model.compiled": None}
+    both = [tmp_path / "compiled", tmp_path / "plain"]
+    for folder, first in zip(both, (options, plain), strict=True):
+        train(load_config(tiny_config, first, folder))
+    assert_equal_weights(*(weights(folder / "epoch_0001.pth") for folder in both))
+    more = {"train_cfg.max_epochs": 2}
+    for folder, second in zip(both, (plain, options), strict=True):
+        with pytest.raises(UserError, match="model, train_cfg changed since"):
+            train(load_config(tiny_config, second | more, folder))
+        train(load_config(tiny_config, second | more, folder), resume=True)
+    assert_equal_weights(*(weights(folder / "epoch_0002.pth") for folder in both))
+    opened = open_checkpoint(both[1] / "epoch_0002.pth", ema=True)
+    assert not opened.translator.compiled
+
+
 def counted(method, calls):
     def call(tensor, *arguments):
         calls.append((method.__name__, traceback.format_stack(limit=3)))
