@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
@@ -73,6 +74,10 @@ def pretrained_vgg19(
 
 def normalise_for_imagenet(image: Tensor) -> Tensor:
     """Images in [-1, 1] as torchvision's ImageNet networks expect them, B3HW."""
-    mean = image.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-    deviation = image.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    mean, deviation = _by_channel(IMAGENET_MEAN, image), _by_channel(IMAGENET_STD, image)
     return ((image + 1) / 2 - mean) / deviation
+
+
+def _by_channel(values: Sequence[float], like: Tensor) -> Tensor:
+    """1C11 on the device of `like`, filled there: a GPU waits for a tensor from the host."""
+    return torch.stack([like.new_full((), value) for value in values]).view(1, -1, 1, 1)

@@ -26,18 +26,19 @@ def to_uint8(image: Tensor, truncate: bool = False) -> Tensor:
     return (levels if truncate else levels.round_()).to(torch.uint8)
 
 
-def colour_labels(label: Tensor, palette: Sequence[Sequence[int]]) -> Tensor:
+def colour_labels(label: Tensor, palette: Sequence[Sequence[int]] | Tensor) -> Tensor:
     """uint8 [..., 3, H, W] in which every class has its palette colour.
 
     Args:
         label: integer [..., 1, H, W] with values below len(palette).
-        palette: one (red, green, blue) per class, 0..255.
+        palette: one (red, green, blue) per class, 0..255; as a tensor on the label's device, or a
+            GPU waits for it.
 
     Raises:
         IndexError or RuntimeError (from torch): a value is outside the palette.
     """
     shape = label.squeeze(-3).shape
-    colours = torch.tensor(palette, dtype=torch.uint8, device=label.device).T.contiguous()
+    colours = torch.as_tensor(palette, dtype=torch.uint8, device=label.device).T.contiguous()
     if label.device.type == "cpu" and label.dtype == torch.uint8 and label.numel():
         return _look_up(label.flatten(), colours).view(3, *shape).movedim(0, -3)
     index = label.long().flatten()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
@@ -23,7 +24,7 @@ class LabelPreprocessor(BaseDataPreprocessor):
     """
 
     def __init__(self, num_classes: int, boundaries: bool = True) -> None:
-        super().__init__()
+        super().__init__(non_blocking=True)
         self.num_classes = self.one_hot_channels = num_classes
         self.boundaries = boundaries
         self.needs = ("label", "instance") if boundaries else ("label",)
@@ -56,10 +57,12 @@ class ColourPreprocessor(BaseDataPreprocessor):
 
     needs = ("label",)
     condition_channels = 3
+    palette: Tensor
 
     def __init__(self, palette: Sequence[Sequence[int]]) -> None:
-        super().__init__()
-        self.palette = palette
+        super().__init__(non_blocking=True)
+        colours = torch.tensor(palette, dtype=torch.uint8)
+        self.register_buffer("palette", colours, persistent=False)
         self.num_classes = len(palette)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
@@ -85,7 +88,7 @@ class ImagePreprocessor(BaseDataPreprocessor):
     condition_channels = 3
 
     def __init__(self, num_classes: int = 0) -> None:
-        super().__init__()
+        super().__init__(non_blocking=True)
         self.num_classes = num_classes
 
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
