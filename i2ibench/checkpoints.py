@@ -216,5 +216,5 @@ def comparable(config: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in config.items() if k not in ("work_dir", "vis_backends")}
     for loader in ("train_dataloader", "val_dataloader"):
         options = config[loader].items()
-        kept[loader] = {k: v for k, v in options if k not in ("num_workers", "cache")}
+        kept[loader] = {k: v for k, v in options if k not in ("num_workers", "cache", "prefetch")}
     return kept

@@ -15,7 +15,7 @@ KEYS = {
     "model": "the translator (type, generator, discriminator, encoder, adversarial, losses)",
     "data_preprocessor": "how samples become the condition",
     "data_root": "where the data is",
-    "train_dataloader": "dataset, batch_size, num_workers, accumulate",
+    "train_dataloader": "dataset, batch_size, num_workers, prefetch, accumulate, cache",
     "val_dataloader": "the same, for validation and evaluation",
     "protocol": "how pictures are scored: the name of a protocol, or a dict with type and options",
     "optimizers": "one torch optimizer per network",

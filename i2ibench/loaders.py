@@ -16,7 +16,7 @@ from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DATASETS
 
-OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache")
+OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefetch")
 
 CACHE = "i2ibench_cache"
 """The folder in a data set's root that `cache=True` stands for."""
@@ -64,7 +64,8 @@ def build_loader(
     In training the order is shuffled anew each epoch and a last incomplete batch is dropped. With
     `accumulate=N` each item is a list of N batches, which make one update together: the gradients
     are those of a batch N times as large, the memory is one batch's. With `cache=True` or a path
-    scenes come from a file at training size, which is made here if it is not there yet.
+    scenes come from a file at training size, which is made here if it is not there yet. Each of
+    `num_workers` reads `prefetch` items ahead (2).
 
     Raises:
         UserError: the data set is smaller than what one update takes, `accumulate` is given
@@ -92,7 +93,8 @@ def build_loader(
         num_workers=workers,
         drop_last=training,
         persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
+        prefetch_factor=cfg.get("prefetch", 2) if workers else None,
+        pin_memory=torch.cuda.is_available(),  # only from there a copy need not be waited for
         # Otherwise every epoch draws from torch's own generator, and a resumed run differs.
         generator=torch.Generator().manual_seed(seed),
     )
@@ -147,9 +149,16 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
             )
     if not isinstance(cfg.get("dataset"), Mapping):
         raise UserError(f"A data loader needs a 'dataset' with a type, got {cfg.get('dataset')!r}.")
-    for option, least in (("batch_size", 1), ("num_workers", 0), ("accumulate", 1)):
+    for option, least in (
+        ("batch_size", 1),
+        ("num_workers", 0),
+        ("accumulate", 1),
+        ("prefetch", 1),
+    ):
         value = cfg.get(option, least)
         if not isinstance(value, int) or value < least:
             raise UserError(f"{option} is an integer from {least} on, not {value!r}.")
+    if "prefetch" in cfg and not cfg.get("num_workers", 0):
+        raise UserError("prefetch counts the updates that each worker reads ahead: num_workers=0.")
     if not isinstance(cfg.get("cache", False), bool | str):
         raise UserError(f"cache is True, False or a folder, not {cfg['cache']!r}.")

@@ -182,7 +182,8 @@ def build_optimizers(
     Args:
         networks: for each its trained parameters by name.
         cfg: for each name a dict with the `type` of a torch optimiser and its options; entries
-            for networks that the model does not have are left out.
+            for networks that the model does not have are left out. Adam and AdamW are fused
+            unless it says otherwise.
         precision: see choose_precision.
         device_type: see NetworkOptimizer.
 
@@ -212,6 +213,12 @@ def _build_optimizer(
 ) -> torch.optim.Optimizer:
     kind = options.pop("type", "Adam")
     optimizer = getattr(torch.optim, kind, None)
+    if (
+        kind in ("Adam", "AdamW")
+        and not options.get("foreach")
+        and not options.get("differentiable")
+    ):
+        options.setdefault("fused", True)  # one pass over the memory, and no step count to ask for
     usable = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
     if optimizer is None or not usable or optimizer is torch.optim.LBFGS:  # it needs a closure
         raise UserError(

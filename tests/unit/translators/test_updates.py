@@ -104,3 +104,13 @@ def test_a_precision_is_taken_as_it_is_or_refused():
         choose_precision("fp16", "cpu")
     with pytest.raises(UserError, match="amp is one of auto"):
         choose_precision("fp8", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("options", "fused"),
+    [({}, True), ({"fused": False}, False), ({"foreach": True}, None), ({"differentiable": True}, None)],
+)
+def test_adam_is_fused_unless_the_config_says_otherwise(options, fused):
+    adam = {**ADAM, **options}
+    wrappers = build_optimizers(translator().networks(), {"generator": adam, "discriminator": adam})
+    assert all(w.optimizer.defaults["fused"] is fused for w in wrappers.values())
