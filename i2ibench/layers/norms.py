@@ -1,6 +1,7 @@
 """Normalisation layers by name."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
 
@@ -17,7 +18,7 @@ def norm(name: str, channels: int) -> nn.Module:
         UserError: unknown name.
     """
     if name == "instance":
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm(channels)
     if name == "batch":
         layer = nn.BatchNorm2d(channels)
         nn.init.normal_(layer.weight, 1.0, 0.02)
@@ -26,3 +27,24 @@ def norm(name: str, channels: int) -> nn.Module:
         f"norm_type is 'instance' or 'batch', not {name!r}."
         f"{near_match(name, ('instance', 'batch'))}"
     )
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Each channel of each picture with mean 0 and variance 1, BCHW; no weights.
+
+    As torch's, whose gradient is wrong for a single picture if what comes back is in channels_last
+    order (a relative error of 1.4 in torch 2.15 on the CPU, in float64 too): here it is brought
+    into the usual order first, which costs nothing where it is. Inductor, torch.compile's own
+    backend, derives the gradient in another way and needs no help.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """BCHW in, BCHW out."""
+        normed = super().forward(input)
+        if normed.requires_grad and not torch.compiler.is_compiling():
+            normed.register_hook(_in_usual_order)
+        return normed
+
+
+def _in_usual_order(gradient: Tensor) -> Tensor:
+    return gradient.contiguous()

@@ -54,7 +54,10 @@ def test_compiled_steps_give_the_losses_of_plain_ones(precision):
                                       "losses.feature_matching")}  # fmt: skip
     models = [translator(compiled=c).to("cuda") for c in (None, compiled)]
     wrappers = [build_optimizers(m.networks(), BOTH, precision, "cuda") for m in models]
-    batch, close = data(), {"rtol": 0.05, "atol": 0.02} if precision else {"rtol": 1e-3, "atol": 1e-4}
+    batch, close = (
+        data(),
+        {"rtol": 0.05, "atol": 0.02} if precision else {"rtol": 1e-3, "atol": 1e-4},
+    )
     for _ in range(3):
         plain, own = (m.train_step(batch, w) for m, w in zip(models, wrappers, strict=True))
         torch.testing.assert_close(own, plain, check_dtype=False, **close)

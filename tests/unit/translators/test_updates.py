@@ -108,7 +108,12 @@ def test_a_precision_is_taken_as_it_is_or_refused():
 
 @pytest.mark.parametrize(
     ("options", "fused"),
-    [({}, True), ({"fused": False}, False), ({"foreach": True}, None), ({"differentiable": True}, None)],
+    [
+        ({}, True),
+        ({"fused": False}, False),
+        ({"foreach": True}, None),
+        ({"differentiable": True}, None),
+    ],
 )
 def test_adam_is_fused_unless_the_config_says_otherwise(options, fused):
     adam = {**ADAM, **options}
