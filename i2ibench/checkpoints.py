@@ -14,7 +14,8 @@ from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.run_folders import stage_folders
-from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
+from i2ibench.translators.generation import TRAINING_ONLY
+from i2ibench.translators.paired import PairedTranslator
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from i2ibench.translators.compilation import is_compiled
 if TYPE_CHECKING:
     from i2ibench.translators.paired import PairedTranslator
 
+TRAINING_ONLY = ("discriminator", "adversarial", "losses", "frozen", "compiled")
+"""The options, and submodules of the same names, without which a translator still translates."""
+
 
 def generate(translator: "PairedTranslator", batch: Batch, features: Tensor | None) -> Tensor:
     """Images B3HW of the padded size for a preprocessed batch of any size.

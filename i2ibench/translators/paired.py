@@ -28,9 +28,6 @@ from i2ibench.translators.updates import (
 
 Config = Mapping[str, Any]
 
-TRAINING_ONLY = ("discriminator", "adversarial", "losses", "frozen", "compiled")
-"""The options, and submodules of the same names, without which a translator still translates."""
-
 
 @TRANSLATORS.register_module()
 class PairedTranslator(BaseModel):
