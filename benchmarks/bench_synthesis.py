@@ -3,6 +3,8 @@
 make bench
 """
 
+import copy
+
 import pytest
 import torch
 from side_by_side import in_turns
@@ -32,6 +34,22 @@ def test_synthesis(benchmark, tmp_path, row):
         lambda: model(prepared["condition"]),
         row, *bars, rounds=5,
     )  # fmt: skip
+
+
+def test_compiled(benchmark, tmp_path):
+    """The convolutions of G1 by torch.compile, without looking labels up, beside themselves."""
+    plain = translator({"base_channels": 16}, num_scales=1).generator.eval()
+    compiled = copy.deepcopy(plain)
+    compiled.compile()
+    condition = batch(tmp_path, 512, 256)["condition"]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert (compiled(condition) - plain(condition)).abs().mean() < 0.02
+        in_turns(
+            benchmark,
+            lambda: compiled(condition),
+            lambda: plain(condition),
+            "synthesis bf16 compiled, 512x256, ngf 16", 1, 1.2, rounds=7,
+        )  # fmt: skip
 
 
 @torch.inference_mode()

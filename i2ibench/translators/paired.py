@@ -49,7 +49,7 @@ class PairedTranslator(BaseModel):
         truncate_output: cut fractions off in 8-bit pictures, as the released pix2pixHD does,
             instead of rounding.
         compiled: by part (generator, encoder, discriminator, losses.NAME) options of torch.compile,
-            dict() for its defaults. For GPUs: it joins norms and activations; a CPU gains little.
+            dict() for its defaults. For GPUs: it joins norms and activations; a CPU gains less.
     """
 
     def __init__(  # noqa: PLR0913  the parts of a system, and three switches
