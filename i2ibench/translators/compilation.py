@@ -67,12 +67,14 @@ def require_compiler(cfg: Mapping[str, Mapping[str, Any]], device_type: str) -> 
     Raises:
         UserError: it does not; the message says what is missing.
     """
+    from torch._dynamo import reset_code  # heavy, and needed here alone
+
     tried: list[Mapping[str, Any]] = []
     for name, options in cfg.items():
         if options in tried:
             continue
         tried.append(options)
-        torch._dynamo.reset_code(_probe.__code__)
+        reset_code(_probe.__code__)
         try:
             torch.compile(_probe, **options)(torch.ones(8, device=device_type))
         except Exception as error:  # whatever a missing or broken compiler makes torch raise
@@ -110,9 +112,11 @@ def _compile(part: nn.Module, name: str, options: Mapping[str, Any]) -> None:
                 f"torch.compile has no option {option!r} for compiled.{name}."
                 f"{near_match(option, known)} Options: {', '.join(known)}."
             )
+    from torch._functorch import config as derived  # heavy, and needed here alone
+
     # D's update and G's each take gradients from the graph that D's judgement of the fakes has
     # left, so compiled code may not use the memory of the first pass for something else.
-    torch._functorch.config.donated_buffer = False
+    derived.donated_buffer = False
     try:
         part.compile(**options)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
