@@ -1,29 +1,19 @@
-"""Speed of what every run does: drawing, reading, conditions, instance averages, one step.
+"""Milliseconds of what every run does: drawing a scene, reading it, and a step of the demo.
 
     make bench
 
 Figures depend on the machine; compare them within one run.
 """
 
-import numpy as np
 import pytest
 import torch
 
 from i2ibench.datasets.toystreet import ToyStreet
 from i2ibench.datasets.toystreet.render import render_scene
-from i2ibench.ops.labels import instance_average
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.optimizers import build_optimizers
 
 ADAM = {"type": "Adam", "lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -39,31 +29,6 @@ def test_draw_a_toystreet_scene(benchmark, size):
 
 def test_read_a_scene(benchmark, scenes):
     benchmark(lambda: scenes[0])
-
-
-def loop_average(features, instance):
-    """The plain way: a loop over ids and channels."""
-    result = features.clone()
-    for b in range(len(features)):
-        for i in np.unique(instance[b].numpy()):
-            inside = instance[b, 0] == int(i)
-            for c in range(features.shape[1]):
-                result[b, c][inside] = features[b, c][inside].mean()
-    return result
-
-
-@pytest.mark.parametrize("average", [instance_average, loop_average])
-def test_average_over_instances(benchmark, scenes, average):
-    instance = torch.stack([scenes[i]["instance"] for i in range(4)])
-    features = torch.randn(4, 3, 256, 512)
-    torch.testing.assert_close(average(features, instance), loop_average(features, instance))
-    benchmark(average, features, instance)
-
-
-def test_condition(benchmark, scenes):
-    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=35)
-    data = torch.utils.data.default_collate([scenes[0]])
-    benchmark(preprocessor, data)
 
 
 def test_training_step_of_the_demo(benchmark, scenes):

@@ -24,14 +24,6 @@ from i2ibench.translators.optimizers import build_optimizers
 from tests.conftest import write_paired_scenes, write_tiny_config
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
     """Four collated scenes of 512x256."""

@@ -6,12 +6,10 @@ Each pair runs in turns, so that a busy machine slows both; the ratio is noted f
 The results are equal: the same rows, and the same picture of styles for the same modes.
 """
 
-import time
-
 import numpy as np
 import pytest
 import torch
-from side_by_side import note
+from side_by_side import in_turns
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.toystreet import ToyStreet
@@ -20,14 +18,6 @@ from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.rows import batch_rows
 
 ROUNDS = 7
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(
@@ -67,22 +57,6 @@ def loop_sample(bank, name, label, instance):
     return painted
 
 
-def in_turns(benchmark, fast, slow, row, bar, goal):
-    """Time both in turns; the benchmark's own figures are the fast one's."""
-    times = {fast: [], slow: []}
-    for _ in range(ROUNDS):
-        for function, seconds in times.items():
-            begin = time.process_time()
-            function()
-            seconds.append(time.process_time() - begin)
-    ratios = np.array(times[slow]) / np.array(times[fast])
-    note(benchmark, row, float(np.median(ratios)), bar, goal)
-    fastest = min(times[slow]) / min(times[fast])
-    benchmark.extra_info["ratio of minima"] = round(fastest, 2)
-    print(benchmark.name, benchmark.extra_info)
-    benchmark(fast)
-
-
 def test_collecting_features(benchmark, batch):
     """A batch at a time, as `styles fit` does it."""
     label, instance, features = batch
@@ -96,7 +70,7 @@ def test_collecting_features(benchmark, batch):
     np.testing.assert_array_equal(rows.labels, labels)
     np.testing.assert_array_equal(rows.features, expected)
     row = f"style features: collect, {size_of(label)}"
-    in_turns(benchmark, lambda: batch_rows(features, label, instance), loop, row, 6, 12)
+    in_turns(benchmark, lambda: batch_rows(features, label, instance), loop, row, 6, 12, ROUNDS)
 
 
 def test_sampling_styles(benchmark, batch):
@@ -112,7 +86,7 @@ def test_sampling_styles(benchmark, batch):
         benchmark,
         lambda: bank.sample("s", label[0], instance[0]),
         lambda: loop_sample(bank, "s", *arrays),
-        f"style features: sample, {size_of(label[:1])}", 5, 9,
+        f"style features: sample, {size_of(label[:1])}", 5, 9, ROUNDS,
     )  # fmt: skip
 
 

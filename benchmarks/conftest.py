@@ -1,4 +1,15 @@
-"""The table at the end of `make bench`: every ratio beside its bar and goal."""
+"""One thread for every benchmark, and the table at the end of `make bench`: ratios beside bars."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pytest_terminal_summary(terminalreporter, config):
