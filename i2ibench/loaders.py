@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,24 @@ def _cache_folder(
 
 
 class SceneLoader(DataLoader):
-    """A DataLoader whose data set and sampler are this project's."""
+    """A DataLoader whose data set and sampler are this project's.
+
+    Attributes:
+        waited: seconds that have been spent waiting for batches, since it was made; without
+            workers these are the seconds of reading.
+    """
 
     dataset: SceneDataset  # type: ignore[assignment]
     sampler: EpochSampler
+    waited = 0.0
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """The batches of an epoch; how long each lets one wait is added to `waited`."""
+        begin = time.perf_counter()
+        for batch in super().__iter__():
+            self.waited += time.perf_counter() - begin
+            yield batch
+            begin = time.perf_counter()
 
 
 def build_loader(

@@ -108,4 +108,6 @@ def _draw(axes: Axes, title: str, chosen: Mapping[str, list[tuple[int, float]]])
 
 
 def _is_generator_loss(name: str) -> bool:
-    return not name.startswith("train/D/") and not name.endswith((".lr", ".skipped", "step_s"))
+    return not name.startswith("train/D/") and not name.endswith(
+        (".lr", ".skipped", "step_s", "data_share")
+    )

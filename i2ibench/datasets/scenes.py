@@ -110,6 +110,11 @@ class Scenes:
             arrays = transform(arrays)
         return _to_sample(self.files[index].name, arrays)
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether scenes are read from a cache."""
+        return self._cache is not None
+
     def open_cache(self) -> None:
         """From now on read from a cache in `cache_folder`, which is made if it is not there.
 

@@ -1,6 +1,5 @@
 """The log of training: losses to the visualiser, progress to the screen."""
 
-import time
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.hooks.ema import shown_average
+from i2ibench.hooks.pace import Pace, advice
 from i2ibench.progress import Progress
 from i2ibench.registry import HOOKS
 from i2ibench.translators.optimizers import skipped
@@ -25,7 +25,9 @@ class TrainingLog(Hook):
 
     Losses stay on the device in between: mmengine's own hooks read every one of them back in
     every iteration, which makes a GPU wait. The scores of averaged weights are `val_ema/...`; where
-    updates may be left out, `train/<network>.skipped` counts them.
+    updates may be left out, `train/<network>.skipped` counts them. `train/step_s` is the seconds of
+    a step, `train/data_share` the share of them in which the data was waited for: where that is
+    much, the screen says once what makes it less.
 
     Args:
         interval: iterations that are averaged into one record.
@@ -39,8 +41,8 @@ class TrainingLog(Hook):
         self.interval = interval
         self._sums: dict[str, Tensor] = {}
         self._count = 0  # steps in the sums
-        self._new = 0  # those of them that this process has timed
-        self._since = time.perf_counter()
+        self._pace: Pace | None = None
+        self._advised = False
         self._progress: Progress | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -49,7 +51,8 @@ class TrainingLog(Hook):
             "training", runner.max_iters, completed=runner.iter, visible=is_main_process()
         )
         self._progress.__enter__()
-        self._since = time.perf_counter()
+        self._pace = Pace(runner.train_dataloader)
+        self._pace.go()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -58,12 +61,22 @@ class TrainingLog(Hook):
         for name, value in (outputs or {}).items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._count += 1
-        self._new += 1
+        self._timed.steps += 1
         status = ""
         if (runner.iter + 1) % self.interval == 0:
             status = self._record(runner)
         if self._progress is not None:
             self._progress.advance(1, status)
+
+    def before_val(self, runner: Runner) -> None:
+        """Stop the clock."""
+        if self._pace is not None:
+            self._pace.stop()
+
+    def after_val(self, runner: Runner) -> None:
+        """Let the clock go on."""
+        if self._pace is not None:
+            self._pace.go()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Record and show the validation scores."""
@@ -78,7 +91,6 @@ class TrainingLog(Hook):
         if self._progress is not None:
             epoch = f"epoch {runner.epoch}/{runner.max_epochs}{average and ', average'}"
             self._progress.note(f"{epoch}  {_listing(shown)}")
-        self._since = time.perf_counter()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Add the losses since the last record."""
@@ -103,15 +115,28 @@ class TrainingLog(Hook):
         names = list(self._sums)
         means = (torch.stack([self._sums[n].float() for n in names]) / self._count).tolist()
         losses = dict(zip(names, means, strict=True))
-        now = time.perf_counter()
-        step_seconds = (now - self._since) / max(self._new, 1)
+        seconds, waiting = self._timed.take()
+        self._advise(waiting)
         rates = {name: values[0] for name, values in runner.optim_wrapper.get_lr().items()}
         scalars = {f"train/{k}": v for k, v in losses.items()}
-        scalars |= {f"train/{k}": v for k, v in rates.items()} | {"train/step_s": step_seconds}
+        scalars |= {f"train/{k}": v for k, v in rates.items()}
+        scalars |= {"train/step_s": seconds, "train/data_share": waiting}
         scalars |= {f"train/{k}.skipped": v for k, v in skipped(runner.optim_wrapper).items()}
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
-        self._sums, self._count, self._new, self._since = {}, 0, 0, now
-        return f"epoch {runner.epoch + 1}  {_listing(losses)}"
+        self._sums, self._count = {}, 0
+        return f"epoch {runner.epoch + 1}  {_listing(losses)}  waiting for data {waiting:.0%}"
+
+    def _advise(self, waiting: float) -> None:
+        """Say once that the data is waited for."""
+        text = advice(self._timed.loader, waiting)
+        if text and not self._advised and self._progress is not None:
+            self._advised = True
+            self._progress.note(text)
+
+    @property
+    def _timed(self) -> Pace:
+        assert self._pace is not None, "steps follow before_train"
+        return self._pace
 
 
 def _listing(values: dict[str, float]) -> str:

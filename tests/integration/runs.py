@@ -61,7 +61,8 @@ def differences(one, two, place=""):
 
 def logged(work_dir):
     """What the logs hold apart from times."""
-    return {k: v for k, v in read_scalars(work_dir).items() if k != "train/step_s"}
+    times = ("train/step_s", "train/data_share")
+    return {k: v for k, v in read_scalars(work_dir).items() if k not in times}
 
 
 def goes_on_after_step_four(whole, config, work_dir, options):
