@@ -13,7 +13,8 @@ from i2ibench import __version__
 
 PACKAGES = (
     "torch", "torchvision", "mmengine", "mmcv-lite", "numpy", "scikit-learn", "pillow",
-    "opencv-python", "lpips", "clean-fid", "torchmetrics",
+    "opencv-python", "lpips", "clean-fid", "torchmetrics", "segmentation-models-pytorch",
+    "transformers", "onnxruntime",
 )  # fmt: skip
 
 

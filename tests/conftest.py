@@ -1,5 +1,6 @@
 """Shared fixtures: a tiny paired data set on disk, and a tiny config that trains on it."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,12 +11,26 @@ from PIL import Image
 
 from i2ibench.segmenters.compact import CompactSegmenter
 
+NUMBERS = itertools.count()
 CLASSES = ["sky", "road", "car", "void"]
 
 
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_cache_of_the_users(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("I2IBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.getbasetemp() / f"cache-{next(NUMBERS)}"
+    monkeypatch.setenv("I2IBENCH_CACHE", str(folder))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,17 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation.pictures import System, list_controls, real_photos
-from i2ibench.evaluation.results import Evaluation, build_results, check_required, why_not
+from i2ibench.evaluation.pictures import ORACLE, System, list_controls, real_photos
+from i2ibench.evaluation.results import (
+    Evaluation,
+    build_results,
+    check_required,
+    is_reference,
+    why_not,
+)
 from i2ibench.evaluation.rows import Rows, RowStore, measure, row_key
 from i2ibench.evaluation.scenes import open_reference, open_scenes
+from i2ibench.evaluation.shared import SharedRows
 from i2ibench.evaluation.shown import show_scenes, write_scene_scores
 from i2ibench.evaluation.subjects import (
     Subject,
@@ -67,7 +74,7 @@ def evaluate(
     systems, origins = _open_subjects(evaluation, subjects, batch_size, root)
     systems += list_controls(scenes)
     stores = {system.name: _row_stores(evaluation, system) for system in systems}
-    measure(systems, stores, metrics, scenes, device)
+    _measure(evaluation, systems, stores, metrics)
     reference = _reference_rows(evaluation, config, root)
     if not is_main_process():
         return {}
@@ -115,13 +122,29 @@ def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
     """Where the rows of a system lie, for every metric that applies to it."""
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
-        if why_not(metric, system, evaluation.scenes) is None:
+        used = not is_reference(metric, system, evaluation.protocol) or system.name == ORACLE
+        if used and why_not(metric, system, evaluation.scenes) is None:
             styles = [system.styles.facts] if system.styles and "styles" in metric.needs else []
             key = row_key(dict(system.facts), evaluation.protocol.resize, evaluation.facts(name),
                           evaluation.scenes.hash, evaluation.scenes.facts, *styles)  # fmt: skip
             folder = evaluation.output_dir / "rows" / slug(system.name) / name
             stores[name] = RowStore(folder, key, count)
     return stores
+
+
+def _measure(
+    evaluation: Evaluation,
+    systems: Sequence[System],
+    stores: Mapping[str, Mapping[str, RowStore]],
+    metrics: Mapping[str, Any],
+) -> None:
+    """Measure what neither this evaluation nor, of the controls, another one has measured."""
+    shared = SharedRows(stores, systems, metrics, evaluation.scenes, evaluation.device)
+    if is_main_process():  # the others wait for it in `measure`
+        shared.fetch()
+    measure(systems, stores, metrics, evaluation.scenes, evaluation.device)
+    if is_main_process():
+        shared.keep()
 
 
 def _reference_rows(
@@ -142,5 +165,5 @@ def _reference_rows(
     for name in wanted:
         key = row_key(evaluation.facts(name), scenes.hash, scenes.facts)
         stores[name] = RowStore(folder / name, key, len(scenes))
-    measure([photos], {photos.name: stores}, wanted, scenes, evaluation.device)
+    _measure(replace(evaluation, scenes=scenes), [photos], {photos.name: stores}, wanted)
     return {name: store.read() for name, store in stores.items()} if is_main_process() else {}

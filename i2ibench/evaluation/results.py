@@ -74,6 +74,12 @@ def why_not(metric: Any, system: System, scenes: ScoredScenes) -> Score | None:
     return not_computed(missing) if missing else None
 
 
+def is_reference(metric: Any, system: System, protocol: Protocol) -> bool:
+    """Whether a system's pictures are what a metric compares with, in whatever order."""
+    photos = system.name in (ORACLE, MISMATCH)
+    return metric.kind == "set" and protocol.reference is None and photos
+
+
 def _lacking(metric: Any, scenes: ScoredScenes) -> str | None:
     """What a metric needs and the scored data does not have."""
     files = scenes.dataset.scenes.files[0]
@@ -136,9 +142,9 @@ def _score(
     entry = why_not(metric, system, evaluation.scenes)
     if entry is not None:
         return ({name: entry} if entry else {}), None
+    if is_reference(metric, system, evaluation.protocol):
+        return {}, None
     rows = stores[system.name][name].read()
-    if metric.kind == "set" and not reference and system.name in (ORACLE, MISMATCH):
-        return {}, None  # the reference itself, in whatever order
     if metric.kind == "set":
         real = reference[name] if name in reference else stores[ORACLE][name].read()
         return set_scores(metric, rows, real), None

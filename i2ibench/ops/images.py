@@ -60,6 +60,8 @@ def _look_up(label: Tensor, colours: Tensor) -> Tensor:
 def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:
     """BCHW enlarged at the right and bottom by repeating the edge until `stride` divides it.
 
+    `x` itself where nothing is missing.
+
     Args:
         x: BCHW of any type.
         stride: what both sides will be multiples of.
@@ -68,6 +70,8 @@ def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:
     height, width = (max(side, smallest) for side in x.shape[-2:])
     new_height, new_width = (-(-side // stride) * stride for side in (height, width))
     height, width = x.shape[-2:]
+    if (new_height, new_width) == (height, width):
+        return x
     rows = torch.arange(new_height, device=x.device).clamp_(max=height - 1)
     columns = torch.arange(new_width, device=x.device).clamp_(max=width - 1)
     return x[..., rows, :][..., columns]

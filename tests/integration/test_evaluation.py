@@ -183,6 +183,7 @@ def test_what_was_measured_is_not_measured_again(trained, tmp_path, monkeypatch)
 def test_a_killed_evaluation_goes_on_and_ends_equal(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(rows_module, "CHUNK", 2)
     expected = scores(trained, tmp_path / "whole", [trained / "run" / "epoch_0002.pth"])
+    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "empty"))
     honest, calls = rows_module.measured, []
 
     def dies(metric, predictions):

@@ -1,0 +1,141 @@
+"""The shared rows: what was measured on photos and other controls, for every later evaluation.
+
+They depend on the data and the metric alone, so that every system and every run on this machine
+can use them. One file holds the rows of one metric on all scenes of one control. Its name is the
+hash of all they depend on: contents of the scenes' files, metric, weights, code, packages, device.
+"""
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from i2ibench.evaluation.pictures import System
+from i2ibench.evaluation.rows import CHUNK, Rows, RowStore, row_key
+from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.files import write_file
+from i2ibench.progress import say
+from i2ibench.provenance import code_hash, versions
+
+LARGEST = 2**30
+"""Bytes of shared rows; those unused for the longest time make way for new ones."""
+
+Stores = Mapping[str, Mapping[str, RowStore]]
+
+
+def shared_folder() -> Path:
+    """Where shared rows lie: $I2IBENCH_CACHE, or `i2ibench` in the user's cache folder."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+    return Path(os.environ.get("I2IBENCH_CACHE") or home / "i2ibench") / "rows"
+
+
+class SharedRows:
+    """The shared rows of some stores, for an evaluation's main process.
+
+    Of a metric or a data set that is not this project's own nothing is shared: its code is in no
+    hash.
+
+    Args:
+        stores: by system and metric; those of systems under test are left alone.
+        systems: whose.
+        metrics: by name.
+        scenes: what they are measured on.
+        device: where networks run.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        systems: Sequence[System],
+        metrics: Mapping[str, Any],
+        scenes: ScoredScenes,
+        device: str,
+    ) -> None:
+        self.folder = shared_folder()
+        self.scenes = scenes
+        name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+        facts = [versions(), name, code_hash("evaluation", "datasets")]
+        data = [scenes.dataset, *scenes.dataset.scenes.transforms]
+        self._files = {
+            (system.name, metric): (store, self.folder / f"{row_key(store.key, *facts)}.npz")
+            for system in systems
+            for metric, store in stores[system.name].items()
+            if system.control and _is_own([*data, metrics[metric], *vars(metrics[metric]).values()])
+        }
+        self._new: list[tuple[RowStore, Path]] = []
+
+    def fetch(self) -> None:
+        """Give the stores that are empty what is shared, and say so."""
+        systems, names = set(), set()
+        for (system, metric), (store, path) in self._files.items():
+            if any(store.has(start) for start in range(0, store.count, CHUNK)):
+                continue
+            rows = _read(path, store.count)
+            if rows is None:
+                self._new.append((store, path))
+                continue
+            for start in range(0, store.count, CHUNK):
+                store.write(start, rows[start : start + CHUNK])
+            systems.add(system)
+            names.add(metric)
+        if names:
+            say(
+                f"{len(self.scenes)} scenes, {', '.join(sorted(systems))}: "
+                f"{', '.join(sorted(names))} from {self.folder}"
+            )
+
+    def keep(self) -> None:
+        """Share what has been measured whole since `fetch`."""
+        try:
+            for store, path in self._new:
+                write_file(path, partial(_write, store.read()))
+            _make_way(self.folder)
+        except OSError as error:
+            say(
+                f"{self.folder} cannot be written ({error.strerror or error}): the next evaluation "
+                "measures the photos again. I2IBENCH_CACHE names another folder."
+            )
+
+
+def _write(rows: Rows, path: Path) -> None:
+    content = io.BytesIO()
+    named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
+    np.savez(content, **named)
+    path.write_bytes(content.getvalue())
+
+
+def _read(path: Path, count: int) -> Rows | None:
+    """The rows in a file, which counts as used now; None if it is not there or damaged."""
+    try:
+        with path.open("rb") as opened, np.load(opened) as file:
+            rows = [file[str(i)] for i in range(count)]
+        os.utime(path)
+        return rows
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        say(f"{path} is damaged and is made anew.")
+        return None
+
+
+def _make_way(folder: Path) -> None:
+    """Remove the files used longest ago until the rest is small enough."""
+    files = [(path.stat(), path) for path in folder.glob("*.npz")]
+    size = sum(stat.st_size for stat, _ in files)
+    for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
+        if size <= LARGEST:
+            break
+        path.unlink(missing_ok=True)
+        size -= stat.st_size
+
+
+def _is_own(parts: Sequence[object]) -> bool:
+    """Whether all parts are of this project, or plain values and torch's."""
+    plain = ("builtins", "pathlib", "torch", "numpy", "i2ibench")
+    return all(type(part).__module__.partition(".")[0] in plain for part in parts)
