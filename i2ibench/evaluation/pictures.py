@@ -17,6 +17,7 @@ from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.styles import StyleProbe
+from i2ibench.preflight import one_scene_of_each_size
 from i2ibench.structures import Sample, size_of
 
 ORACLE = "real photos (oracle)"
@@ -172,13 +173,18 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
             first five are named.
     """
     candidates = _pair(scenes.names, files_by_name(folder))
+    files = scenes.dataset.scenes.files
+    sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
+        picture_size(files[i].input): size_of(scenes.sample(i))
+        for i in one_scene_of_each_size(scenes.dataset)
+    }
     chosen: dict[str, Path] = {}
     faults: list[str] = []
     for index, name in enumerate(scenes.names):
         found = candidates.get(name, [])
         if len(found) == 1:
             chosen[name] = found[0]
-            faults += _faults(found[0], scenes.sample(index), resize)
+            faults += _faults(found[0], sizes[picture_size(files[index].input)], resize)
         else:
             several = ", ".join(str(path.relative_to(folder)) for path in found[:3])
             faults.append(
@@ -222,13 +228,12 @@ def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
     return scene_of.get(text)
 
 
-def _faults(path: Path, sample: Sample, resize: str | None) -> list[str]:
+def _faults(path: Path, wanted: tuple[int, int], resize: str | None) -> list[str]:
     try:
         found = verify_image(path)
         read_image(path)
     except UserError as error:
         return [str(error)]
-    wanted = size_of(sample)
     return [] if resize or found == wanted else [_other_size(path, found, wanted)]
 
 

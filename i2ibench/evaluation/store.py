@@ -55,10 +55,8 @@ def fill_store(
         {name: folder / f"sample_{k}" / f"{name}.png" for name in scenes.names}
         for k in range(count)
     ]
-    for k, paths in enumerate(samples):
-        todo = [i for i, name in enumerate(scenes.names) if not paths[name].exists()]
-        predict = partial(opened.translator.predict, encode_photo=encoded, sample=k)
-        _translate(predict, scenes, todo, paths, batch_size)
+    predict = partial(opened.translator.predict, encode_photo=encoded)
+    _translate(predict, scenes, samples, batch_size)
     barrier()
     return FolderPictures(samples, repeat=1 if random else min(facts["samples"], 2))
 
@@ -82,15 +80,17 @@ def _content(note: Path) -> Any:
 
 
 def _translate(
-    predict: Any, scenes: ScoredScenes, todo: Sequence[int], paths: dict[str, Path], size: int
+    predict: Any, scenes: ScoredScenes, samples: Sequence[dict[str, Path]], size: int
 ) -> None:
-    """Write the pictures of the scenes that are this process's share."""
-    share = list(todo)[get_rank() :: get_world_size()]
+    """Write the pictures of the scenes that are this process's share; each scene is read once."""
+    names = enumerate(scenes.names)
+    todo = [i for i, name in names if not all(paths[name].exists() for paths in samples)]
+    share = todo[get_rank() :: get_world_size()]
     with Progress("translating", len(share), visible=is_main_process()) as progress:
         while share:
             chunk = _equal_sizes(scenes, share[:size])
             try:
-                predictions = predict(scenes.batch(chunk))
+                _translate_chunk(predict, scenes, chunk, samples)
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
@@ -98,11 +98,21 @@ def _translate(
                 torch.cuda.empty_cache()
                 say(f"The device's memory is full: going on with {size} scenes at once.")
                 continue
-            for prediction in predictions:
-                pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
-                write_picture(paths[prediction["name"]], pixels)
             share = share[len(chunk) :]
             progress.advance(len(chunk))
+
+
+def _translate_chunk(
+    predict: Any, scenes: ScoredScenes, chunk: Sequence[int], samples: Sequence[dict[str, Path]]
+) -> None:
+    """Write what is missing of all samples of a few scenes."""
+    data = scenes.batch(chunk)
+    for k, paths in enumerate(samples):
+        if all(paths[scenes.names[i]].exists() for i in chunk):
+            continue
+        for prediction in predict(data, sample=k):
+            pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
+            write_picture(paths[prediction["name"]], pixels)
 
 
 def _equal_sizes(scenes: ScoredScenes, indices: Sequence[int]) -> list[int]:

@@ -6,12 +6,16 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from i2ibench.metrics.perceptual import PerceptualNetwork, mean
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
 
 Floats = NDArray[np.float64]
+
+ROOM = 2**31
+"""Bytes that the features of one scene's samples may take."""
 
 
 @METRICS.register_module()
@@ -43,10 +47,19 @@ class PerceptualDiversity:
         """
         rows = []
         for prediction in predictions:
-            pairs = combinations(prediction["samples"], 2)
-            distances = [self.network.distance(a, b) for a, b in pairs]
+            distances = self._distances(prediction["samples"])
             rows.append(np.array([1, np.mean(distances)]) if distances else np.zeros(2))
         return rows
+
+    def _distances(self, samples: Tensor) -> list[float]:
+        """Of every pair; each picture goes through the network once if there is room for them."""
+        if len(samples) < 2:
+            return []
+        first = self.network.features(samples[0])
+        if len(samples) * sum(layer.nbytes for layer in first) > ROOM:
+            return [self.network.distance(a, b) for a, b in combinations(samples, 2)]
+        seen = [first, *(self.network.features(sample) for sample in samples[1:])]
+        return [self.network.between(a, b) for a, b in combinations(seen, 2)]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
         """The mean over scenes, from sums [...,2] of their rows; nan without samples."""

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -44,17 +44,38 @@ class PerceptualNetwork:
         self._network: nn.Module | None = None
 
     @torch.inference_mode()
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """What the trunk sees in a picture uint8 [3,H,W], normalised: 1CHW for each layer.
+
+        Raises:
+            UserError: the weights file does not hold the trunk.
+        """
+        import lpips
+
+        network = self._loaded(picture.device)
+        seen = network.net(network.scaling_layer(to_signed(picture[None])))
+        return [lpips.normalize_tensor(layer) for layer in seen]
+
+    @torch.inference_mode()
+    def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+        """The distance between two pictures by their features."""
+        network = self._loaded(first[0].device)
+        layers = zip(network.lins, first, second, strict=True)
+        means = [lin((a - b) ** 2).mean((2, 3), keepdim=True) for lin, a, b in layers]
+        return float(sum(means[1:], means[0]))
+
     def distance(self, first: Tensor, second: Tensor) -> float:
         """The distance between two pictures uint8 [3,H,W] of one size; 0 for the same picture.
 
         Raises:
             UserError: the weights file does not hold the trunk.
         """
+        return self.between(self.features(first), self.features(second.to(first.device)))
+
+    def _loaded(self, device: torch.device) -> Any:
         if self._network is None:
             self._network = load_lpips(self.net, self.weight_files[0])
-        a = to_signed(first[None])
-        b = to_signed(second[None]).to(a.device)
-        return float(self._network.to(a.device)(a, b))
+        return self._network.to(device)
 
 
 @METRICS.register_module()

@@ -1,0 +1,78 @@
+"""How often an evaluation reads a file and sends a picture through a network."""
+
+from collections import Counter
+
+import torch
+from torchvision.models import alexnet
+
+from i2ibench.configuration import load_config
+from i2ibench.datasets import scenes as scenes_module
+from i2ibench.evaluation import evaluate, parse_subjects, pictures
+from i2ibench.experiment import train
+from i2ibench.metrics import PerceptualDiversity, perceptual
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.segmenters import CompactSegmenter
+from tests.conftest import write_paired_scenes, write_tiny_config
+
+
+def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):
+    """A photo: for both rows of the checkpoint, the metrics, the mismatch and the floor's colours.
+
+    Every picture is read once and seen by the segmenter once, whatever metrics there are; a second
+    evaluation to another folder reads photos no more than its own system asks.
+    """
+    count = 14  # shown scenes are 6
+    config = write_tiny_config(tmp_path / "tiny.py", write_paired_scenes(tmp_path / "p", count))
+    config = load_config(config, {"train_cfg.max_epochs": 1}, tmp_path / "run")
+    train(config)
+    photos, made, segmented = Counter(), Counter(), Counter()
+    read_photo, read_made, forward = (
+        scenes_module.read_image, pictures.read_image, CompactSegmenter.forward,
+    )  # fmt: skip
+    monkeypatch.setattr(
+        scenes_module, "read_image", lambda path: photos.update([path]) or read_photo(path)
+    )
+    monkeypatch.setattr(pictures, "read_image", lambda path: made.update([path]) or read_made(path))
+
+    def seen(self, images):
+        segmented["pictures"] += len(images)
+        return forward(self, images)
+
+    monkeypatch.setattr(CompactSegmenter, "forward", seen)
+    subjects = parse_subjects([str(tmp_path / "run" / "epoch_0001.pth")], [])
+    protocol = build_protocol(config.protocol.to_dict())
+    evaluate(protocol, subjects, tmp_path / "first", config)
+    rows, shown, columns = 5, 6, 3
+    assert segmented["pictures"] == rows * count + shown * columns
+    # two rows translated, one pass for all metrics, floor's colours, mismatch; sizes are probed
+    assert min(photos.values()) == 5 and max(photos.values()) <= 8
+    first_samples = {k: n for k, n in made.items() if k.parent.name == "sample_0"}
+    assert len(first_samples) == 2 * count
+    assert sorted(first_samples.values()) == [1] * 2 * (count - shown) + [2] * 2 * shown
+    for counter in (photos, made, segmented):
+        counter.clear()
+    evaluate(protocol, subjects, tmp_path / "second", config)
+    assert segmented["pictures"] == 2 * count + shown * columns
+    assert min(photos.values()) == 3
+
+
+def test_samples_go_through_the_network_once_for_all_pairs(tmp_path, monkeypatch):
+    weights = tmp_path / "alexnet-owt-7be5be79.pth"
+    torch.save(alexnet(weights=None).state_dict(), weights)
+    metric = PerceptualDiversity(weights=str(weights))
+    samples = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    plainly = [
+        metric.network.distance(samples[i], samples[j]) for i in range(4) for j in range(i + 1, 4)
+    ]
+    calls = []
+    own = perceptual.PerceptualNetwork.features
+
+    def counted(self, picture):
+        calls.append(1)
+        return own(self, picture)
+
+    monkeypatch.setattr(perceptual.PerceptualNetwork, "features", counted)
+    row = metric.measure([{"samples": samples}])[0]
+    assert row.tolist() == [1, sum(plainly) / 6] and len(calls) == 4
+    monkeypatch.setattr("i2ibench.metrics.diversity.ROOM", 0)
+    assert metric.measure([{"samples": samples}])[0].tolist() == row.tolist()
