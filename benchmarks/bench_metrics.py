@@ -8,11 +8,12 @@ real networks' size.
 
 import time
 import warnings
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
-from side_by_side import note
+from side_by_side import in_turns, note
 from torch import nn
 from torchvision.models import alexnet, inception_v3, vgg16
 
@@ -22,6 +23,8 @@ from i2ibench.registry import METRICS
 from i2ibench.weights import ALEXNET, INCEPTION, VGG16
 
 SCENES = 2
+
+CLASSES = [f"class {number}" for number in range(19)]
 
 CASES = {
     "fid and kid, clean": {"type": "DistributionDistance"},
@@ -37,6 +40,15 @@ CASES = {
     "lpips vgg": {"type": "PerceptualDistance", "net": "vgg"},
     "diversity alex, 3 samples": {"type": "PerceptualDiversity"},
     "psnr and ssim": {"type": "PixelSimilarity"},
+    "segmentation, borders and instances": {
+        "type": "SegmentationScores",
+        "segmenter": {"type": "CompactSegmenter"},
+        "scored_classes": CLASSES,
+        "scored_ids": list(range(len(CLASSES))),
+        "thing_ids": {"1": 1},
+    },
+    "edges between objects": {"type": "InstanceEdges", "thing_ids": {"1": 1}},
+    "colour diversity, 3 samples": {"type": "ColourDiversity", "classes": CLASSES},
     "crops, 4 objects": {
         "type": "ObjectDistance",
         "classes": ["road", "car"],
@@ -143,3 +155,21 @@ def test_frechet_distance_beside_clean_fids_at_500_pictures(benchmark):
 @pytest.mark.parametrize(("n", "m"), [(500, 500), (500, 2975)])
 def test_kernel_distance_with_its_spread(benchmark, n, m):
     benchmark.pedantic(kernel_score, args=(features(n, 0), features(m, 1)), rounds=2)
+
+
+def test_diversity_of_three_samples_beside_every_pair_by_itself(
+    benchmark, monkeypatch, weights, scenes
+):
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(weights))
+    metric = METRICS.build({"type": "PerceptualDiversity"})
+    samples = scenes[0]["samples"]
+
+    def ours():
+        return metric.measure([{"samples": samples}])[0][1]
+
+    def pair_by_pair():
+        pairs = combinations(samples, 2)
+        return np.mean([metric.network.distance(a, b) for a, b in pairs])
+
+    assert ours() == pair_by_pair()
+    in_turns(benchmark, ours, pair_by_pair, "LPIPS between 3 samples", 1.5, 2, rounds=3)
