@@ -34,9 +34,10 @@ class Batch(TypedDict):
     """Several scenes on the device, ready for the networks."""
 
     names: list[str]
-    condition: Tensor  # float BCHW
+    condition: NotRequired[Tensor]  # float BCHW; left out where it is made tile by tile
     label: NotRequired[Tensor]  # uint8 B1HW
     instance: NotRequired[Tensor]  # int32 B1HW
+    source: NotRequired[Tensor]  # uint8 B3HW, where the condition is left out
     real: NotRequired[Tensor]  # float B3HW in [-1, 1]
 
 

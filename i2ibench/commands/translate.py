@@ -20,6 +20,7 @@ from i2ibench.commands.arguments import (
 from i2ibench.compat import silence_third_parties
 from i2ibench.translation import STYLES, translate
 from i2ibench.translators.compilation import compile_for_translation
+from i2ibench.translators.tiles import use_tiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samples", type=positive, default=1, metavar="N",
         help="pictures of each scene, name_0.png and so on, that differ in the styles drawn (1)",
     )  # fmt: skip
+    parser.add_argument(
+        "--tile", type=size, metavar="WxH",
+        help="work in tiles of this size, such as 1024x512: less memory, the same pictures up to "
+        "rounding",
+    )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
     add_compile_argument(parser)
@@ -53,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
     opened.translator.precision = options.amp
     if options.compile:
         compile_for_translation(opened.translator, options.compile)
+    use_tiles(opened.translator, options.tile)
     if opened.translator.style_bank is not None:
         opened.translator.style_bank.seed = options.style_seed
     paths = translate(

@@ -10,12 +10,24 @@ from torch import Tensor, nn
 from i2ibench.errors import UserError, near_match
 from i2ibench.layers.blocks import Blocks, PaddingMode, head, recomputed
 from i2ibench.layers.initialise import normal_
+from i2ibench.layers.tiles import (
+    NUM_FRONT,
+    NUM_UP,
+    Tile,
+    back_in_tiles,
+    front_in_tiles,
+    joined,
+    tiles_of,
+)
 from i2ibench.ops.images import require_multiple
 from i2ibench.ops.lookup import OneHot, looked_up, pays
 from i2ibench.ops.pyramid import halve, halve_nearest, pyramid
 from i2ibench.registry import GENERATORS
 
 PARTS = ("coarse", "enhancers", "head")
+
+View = Callable[[Tile], tuple[Tensor, OneHot | None]]
+"""The condition of a tile with its margin, and what its first channels are."""
 
 
 @GENERATORS.register_module()
@@ -117,6 +129,40 @@ class CoarseToFineGenerator(nn.Module):
             features = enhance(enhancer.back, features)
         return finish(self.head, features)
 
+    def in_tiles(self, view: View, size: tuple[int, int], tile: tuple[int, int]) -> Tensor:
+        """What `forward` gives, up to rounding, with less memory; without gradients only.
+
+        The layers at full size work tile by tile, their norms with the statistics of the whole
+        picture; what lies between them, at half its sides and less, is computed as a whole.
+
+        Args:
+            view: the condition where it is asked for.
+            size: (height, width) of the picture, multiples of `stride`.
+            tile: (width, height) of a tile, even.
+        """
+        tiles = tiles_of(*size, tile)
+        layers, features = self.coarse[NUM_FRONT:], None
+        if self.enhancers:
+            half = joined(lambda t: self.smaller(view(t)[0]), tiles, shrink=2)
+            features = self._below(half, tile)
+            front, layers = self.enhancers[-1].front, self.enhancers[-1].back
+        else:
+            front = self.coarse[:NUM_FRONT]
+        own = front_in_tiles(front, lambda t: _stem(front, *view(t)), tiles)
+        if features is not None:
+            own = own.add_(features)
+            del features
+        return back_in_tiles(layers[-NUM_UP:], self.head, layers[:-NUM_UP](own), tiles)
+
+    def _below(self, condition: Tensor, tile: tuple[int, int]) -> Tensor:
+        """What comes to the last enhancer from below, for the condition at half the sides."""
+        levels = pyramid(condition, len(self.enhancers), self.smaller)
+        features = self.coarse(levels.pop())
+        for enhancer in self.enhancers[:-1]:
+            own = _front_in_tiles(enhancer.front, levels.pop(), tile)
+            features = enhancer.back(own.add_(features))
+        return features
+
     def _way(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
         """How the layers of a part are applied."""
         return recomputed if part in self.checkpointed else _applied
@@ -152,9 +198,22 @@ def _front(
     """What layers that begin with padding and a 7x7 convolution make of a condition."""
     if labels is None or not pays(condition):
         return apply(layers, condition)
+    return layers[2:](_stem(layers, condition, labels))
+
+
+def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None) -> Tensor:
+    """What the padding and the 7x7 convolution alone make of a condition."""
     conv = layers[1]
     assert isinstance(conv, nn.Conv2d)
-    return layers[2:](looked_up(conv, condition, labels))
+    if labels is None or not pays(condition):
+        return layers[:2](condition)
+    return looked_up(conv, condition, labels)
+
+
+def _front_in_tiles(layers: nn.Sequential, level: Tensor, tile: tuple[int, int]) -> Tensor:
+    """What an enhancer's front makes of the condition at its size."""
+    tiles = tiles_of(level.shape[-2], level.shape[-1], tile)
+    return front_in_tiles(layers, lambda t: _stem(layers, t.cut(level)), tiles)
 
 
 def _applied(layers: nn.Sequential, x: Tensor) -> Tensor:

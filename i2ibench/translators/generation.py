@@ -1,8 +1,8 @@
 """Generation of a batch's pictures, at a precision, and its check."""
 
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,14 +64,20 @@ def one_by_one(
         names: of the scenes.
     """
     images = []
-    device = [condition.device] if condition.is_cuda else []
     for i, name in enumerate(names):
-        with torch.random.fork_rng(device):
-            torch.manual_seed(zlib.crc32(name.encode()))
+        with drawing_for(name, condition.device):
             own = None if features is None else features[i : i + 1]
             # A CUDA graph writes every picture to the same place.
             images.append(forward(condition[i : i + 1], own).clone())
     return torch.cat(images)
+
+
+@contextmanager
+def drawing_for(name: str, device: torch.device) -> Iterator[None]:
+    """Random numbers that a scene's name decides; afterwards they go on as before."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(zlib.crc32(name.encode()))
+        yield
 
 
 def require_finite(images: Tensor, names: Sequence[str]) -> None:

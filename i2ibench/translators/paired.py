@@ -20,6 +20,7 @@ from i2ibench.translators.compilation import compile_parts
 from i2ibench.translators.generation import at_precision, generate, require_finite
 from i2ibench.translators.objectives import answers, build_adversarial, build_losses
 from i2ibench.translators.optimizers import freeze
+from i2ibench.translators.tiles import generate_in_tiles, prepared, reference
 from i2ibench.translators.updates import (
     batches_of,
     both_from_one_pass,
@@ -88,6 +89,7 @@ class PairedTranslator(BaseModel):
         self.compile_mode: str | None = None  # of translations, see compile_for_translation
         self.compiled = dict(compiled or {})
         compile_parts(self, self.compiled)
+        self.tile: tuple[int, int] | None = None  # of translations: see tiles.use_tiles
         for name in frozen:
             freeze(self, name)
 
@@ -197,7 +199,7 @@ class PairedTranslator(BaseModel):
         Raises:
             UserError: the networks give numbers that are not finite.
         """
-        batch = self.data_preprocessor(data)
+        batch = prepared(self, data)
         if sample:  # what is drawn depends on the scene's name
             batch["names"] = [f"{name}/{sample}" for name in batch["names"]]
         features = self.encode(batch) if encode_photo else self.sample_styles(batch)
@@ -214,9 +216,10 @@ class PairedTranslator(BaseModel):
         Raises:
             UserError: the networks give numbers that are not finite.
         """
-        height, width = batch["condition"].shape[-2:]
-        with at_precision(self.precision, batch["condition"].device.type):
-            images = generate(self, batch, features)
+        scene = reference(batch)
+        height, width = scene.shape[-2:]
+        with at_precision(self.precision, scene.device.type):
+            images = (generate_in_tiles if self.tile else generate)(self, batch, features)
         require_finite(images, batch["names"])
         return to_uint8(images, self.truncate_output)[..., :height, :width]
 

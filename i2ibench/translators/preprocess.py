@@ -111,8 +111,21 @@ def _require(data: dict[str, Any], kind: str, reason: str) -> None:
         raise UserError(f"The data has no {KINDS[kind]}. {reason}.")
 
 
+def without_condition(preprocessor: BaseDataPreprocessor, data: dict[str, Any]) -> Batch:
+    """The batch of collated samples on the preprocessor's device, with all but the condition."""
+    data = preprocessor.cast_data(data)
+    batch = _maps(data)
+    if "source" in data:
+        batch["source"] = data["source"]
+    return batch
+
+
 def _batch(data: dict[str, Any], condition: Tensor) -> Batch:
-    batch: Batch = {"names": data["name"], "condition": condition}
+    return {**_maps(data), "condition": condition}
+
+
+def _maps(data: dict[str, Any]) -> Batch:
+    batch: Batch = {"names": data["name"]}
     if "label" in data:
         batch["label"] = data["label"]
     if "instance" in data:
