@@ -2,9 +2,11 @@
 
 import copy
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import torch
 from mmengine.config import Config
+from torch import nn
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.picture_files import picture_size
@@ -15,6 +17,8 @@ from i2ibench.ops.images import require_multiple
 from i2ibench.progress import Progress
 from i2ibench.structures import Sample
 from i2ibench.translators.paired import PairedTranslator
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def check_files(datasets: Mapping[str, SceneDataset]) -> None:
@@ -82,7 +86,7 @@ def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
     Raises:
         UserError: a network or a loss refuses it, or there is nothing to learn from.
     """
-    shadow = copy.deepcopy(translator).to("meta").train()
+    shadow = _shadow(translator).train()
     condition, features = _inputs(shadow, height, width)
     if translator.encoder is not None:
         require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
@@ -104,13 +108,23 @@ def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
         raise UserError("There is nothing to train: give the model losses, or unfreeze a network.")
 
 
+def _shadow(module: Module) -> Module:
+    """A copy of a network whose weights are shapes without numbers; it takes no memory."""
+    memo: dict[int, Any] = {}
+    for weight in module.parameters():
+        memo[id(weight)] = nn.Parameter(weight.to("meta"), requires_grad=weight.requires_grad)
+    for buffer in module.buffers():
+        memo[id(buffer)] = buffer.to("meta")
+    return copy.deepcopy(module, memo)
+
+
 def try_translation(translator: PairedTranslator, height: int, width: int) -> None:
     """Translate a scene of the given size, as shapes without numbers.
 
     Raises:
         UserError: the generator refuses the size.
     """
-    shadow = copy.deepcopy(translator.generator).to("meta").eval()
+    shadow = _shadow(translator.generator).eval()
     condition, features = _inputs(translator, height, width)
     condition = translator.padded(condition)
     if features is not None:
