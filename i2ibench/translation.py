@@ -35,7 +35,7 @@ def translate(
     """Translate every scene of a folder; gives the pictures, each of its label map's size.
 
     Pictures that an earlier, interrupted call made from the same files with the same checkpoint
-    and settings stay.
+    and settings stay; with or without tiles, which give the same pictures up to rounding.
 
     Args:
         opened: the checkpoint; its style bank's seed decides which styles are drawn.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -143,8 +144,7 @@ class CoarseToFineGenerator(nn.Module):
         tiles = tiles_of(*size, tile)
         layers, features = self.coarse[NUM_FRONT:], None
         if self.enhancers:
-            half = joined(lambda t: self.smaller(view(t)[0]), tiles, shrink=2)
-            features = self._below(half, tile)
+            features = self._below(joined(lambda t: self.smaller(view(t)[0]), tiles, 2), tile)
             front, layers = self.enhancers[-1].front, self.enhancers[-1].back
         else:
             front = self.coarse[:NUM_FRONT]
@@ -152,15 +152,23 @@ class CoarseToFineGenerator(nn.Module):
         if features is not None:
             own = own.add_(features)
             del features
-        return back_in_tiles(layers[-NUM_UP:], self.head, layers[:-NUM_UP](own), tiles)
+        for layer in layers[:-NUM_UP]:  # called at once they would hold on to what goes in
+            own = layer(own)
+        return back_in_tiles(layers[-NUM_UP:], self.head, own, tiles)
 
     def _below(self, condition: Tensor, tile: tuple[int, int]) -> Tensor:
         """What comes to the last enhancer from below, for the condition at half the sides."""
         levels = pyramid(condition, len(self.enhancers), self.smaller)
+        del condition  # the levels are let go of as they have been used
         features = self.coarse(levels.pop())
         for enhancer in self.enhancers[:-1]:
-            own = _front_in_tiles(enhancer.front, levels.pop(), tile)
-            features = enhancer.back(own.add_(features))
+            stem = _stem_in_tiles(enhancer.front, levels.pop(), tile)  # once: there is room for it
+            tiles = tiles_of(stem.shape[-2], stem.shape[-1], tile)
+            part = partial(Tile.cut, whole=stem)
+            features = front_in_tiles(enhancer.front, part, tiles).add_(features)
+            del stem, part
+            for layer in enhancer.back:
+                features = layer(features)
         return features
 
     def _way(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
@@ -210,10 +218,10 @@ def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None
     return looked_up(conv, condition, labels)
 
 
-def _front_in_tiles(layers: nn.Sequential, level: Tensor, tile: tuple[int, int]) -> Tensor:
-    """What an enhancer's front makes of the condition at its size."""
+def _stem_in_tiles(layers: nn.Sequential, level: Tensor, tile: tuple[int, int]) -> Tensor:
+    """`_stem` of a condition that is there as a whole."""
     tiles = tiles_of(level.shape[-2], level.shape[-1], tile)
-    return front_in_tiles(layers, lambda t: _stem(layers, t.cut(level)), tiles)
+    return joined(lambda t: _stem(layers, t.cut(level)), tiles)
 
 
 def _applied(layers: nn.Sequential, x: Tensor) -> Tensor:

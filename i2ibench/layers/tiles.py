@@ -126,7 +126,7 @@ def back_in_tiles(
 
 
 def _of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], Tensor]:
-    """The norm `layer` with the statistics of all parts together; it works in place.
+    """The norm `layer` with the statistics of all parts together.
 
     A batch norm that has learnt its statistics is given back as it is.
     """
@@ -140,7 +140,7 @@ def _of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], T
     mean, scale = mean.float(), scale.float()
 
     def normalise(x: Tensor) -> Tensor:
-        y = x.float().sub_(mean).mul_(scale)
+        y = x.float().sub(mean).mul_(scale)
         return (y if layer.bias is None else y.add_(layer.bias.view(1, -1, 1, 1))).to(x.dtype)
 
     return normalise

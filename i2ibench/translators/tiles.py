@@ -131,8 +131,15 @@ def _condition(translator: "PairedTranslator", scene: Batch, tile: Tile) -> Tens
 
 def _at(whole: Tensor, tile: Tile, top: int = 0, left: int = 0) -> Tensor:
     """A tile with its margin of BCHW that begins at `top` and `left`; edges are repeated."""
+    height, width = whole.shape[-2:]
+    y, x = (
+        slice(s.start - begin, s.stop - begin)
+        for s, begin in zip(tile.around, (top, left), strict=True)
+    )
+    if y.stop <= height and x.stop <= width:
+        return whole[..., y, x]
     rows, columns = (
-        torch.arange(s.start - begin, s.stop - begin, device=whole.device).clamp_(max=side - 1)
-        for s, begin, side in zip(tile.around, (top, left), whole.shape[-2:], strict=True)
+        torch.arange(s.start, s.stop, device=whole.device).clamp_(max=side - 1)
+        for s, side in ((y, height), (x, width))
     )
     return whole[..., rows, :][..., columns]

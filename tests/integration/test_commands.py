@@ -99,6 +99,13 @@ def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
     assert tool("translate", checkpoint, "odd", "out", cwd=run).returncode == 0
     assert (run / "out/s0.png").read_bytes() == first
     assert (run / "out/s1.png").stat().st_mtime_ns == kept
+    whole = np.array(Image.open(run / "out/s1.png"), int)
+    (run / "out/s1.png").unlink()
+    tiled = tool("translate", checkpoint, "odd", "out", "--tile", "64x64", cwd=run)
+    assert tiled.returncode == 0, tiled.stderr
+    assert abs(np.array(Image.open(run / "out/s1.png"), int) - whole).max() <= 1
+    odd = tool("translate", checkpoint, "odd", "out", "--tile", "640x63", cwd=run)
+    assert_user_error(odd, "640x64")
     inside = tool("translate", checkpoint, "odd", "odd/out", cwd=run)
     assert_user_error(inside, "lies in the input folder")
     foreign = tool("translate", checkpoint, "odd", "paired", cwd=run)
