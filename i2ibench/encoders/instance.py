@@ -7,6 +7,14 @@ from torch import Tensor, nn
 
 from i2ibench.layers.blocks import Blocks, head
 from i2ibench.layers.initialise import normal_
+from i2ibench.layers.tiles import (
+    NUM_FRONT,
+    NUM_HEAD,
+    NUM_UP,
+    back_in_tiles,
+    front_in_tiles,
+    tiles_of,
+)
 from i2ibench.ops.labels import instance_average
 from i2ibench.registry import ENCODERS
 
@@ -60,3 +68,21 @@ class InstanceEncoder(nn.Module):
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Compile the convolutions in place; the averages over instances stay as they are."""
         self.layers.compile(*arguments, **options)
+
+    def in_tiles(self, image: Tensor, instance: Tensor, tile: tuple[int, int]) -> Tensor:
+        """What `forward` gives, up to rounding, with less memory; without gradients only.
+
+        Args:
+            image: as in `forward`.
+            instance: as in `forward`.
+            tile: (width, height) of a tile, even.
+        """
+        if self.stride == 1:  # every layer is at full size
+            return self.forward(image, instance)
+        tiles = tiles_of(image.shape[-2], image.shape[-1], tile)
+        end = len(self.layers) - NUM_HEAD
+        x = front_in_tiles(self.layers[:NUM_FRONT], lambda t: self.layers[:2](t.cut(image)), tiles)
+        for layer in self.layers[NUM_FRONT : end - NUM_UP]:
+            x = layer(x)
+        x = back_in_tiles(self.layers[end - NUM_UP : end], self.layers[end:], x, tiles)
+        return instance_average(x, instance)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 MARGIN = 4
 """Pixels that a tile takes with it on every side: 3 for a 7x7 convolution, 1 for a strided one."""
 
-NUM_FRONT, NUM_UP = 7, 3
-"""Layers of `Blocks.stem` with a `Blocks.down`; of a `Blocks.up`."""
+NUM_FRONT, NUM_UP, NUM_HEAD = 7, 3, 3
+"""Layers of `Blocks.stem` with a `Blocks.down`; of a `Blocks.up`; of a `blocks.head`."""
 
 
 @dataclass(frozen=True)

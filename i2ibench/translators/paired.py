@@ -20,7 +20,7 @@ from i2ibench.translators.compilation import compile_parts
 from i2ibench.translators.generation import at_precision, generate, require_finite
 from i2ibench.translators.objectives import answers, build_adversarial, build_losses
 from i2ibench.translators.optimizers import freeze
-from i2ibench.translators.tiles import generate_in_tiles, prepared, reference
+from i2ibench.translators.tiles import encode, generate_in_tiles, prepared, reference
 from i2ibench.translators.updates import (
     batches_of,
     both_from_one_pass,
@@ -242,7 +242,7 @@ class PairedTranslator(BaseModel):
         height, width = batch["real"].shape[-2:]
         photo, instance = self.padded(batch["real"]), self.padded(batch["instance"])
         with at_precision(self.precision, photo.device.type):
-            return self.encoder(photo, instance)[..., :height, :width].float()
+            return encode(self, photo, instance)[..., :height, :width].float()
 
     def padded(self, x: Tensor) -> Tensor:
         """BCHW enlarged to a size that the networks take."""

@@ -59,6 +59,14 @@ def prepared(translator: "PairedTranslator", data: Any) -> Batch:
     return without_condition(translator.data_preprocessor, data)
 
 
+def encode(translator: "PairedTranslator", photo: Tensor, instance: Tensor) -> Tensor:
+    """The encoder's features for padded photos, in tiles where that is asked for and possible."""
+    encoder: Any = translator.encoder
+    if translator.tile is None or not hasattr(encoder, "in_tiles"):
+        return encoder(photo, instance)
+    return encoder.in_tiles(photo, instance, translator.tile)
+
+
 def generate_in_tiles(
     translator: "PairedTranslator", batch: Batch, features: Tensor | None
 ) -> Tensor:

@@ -114,6 +114,18 @@ def test_styles_are_kept():
         assert difference.max() <= 1 and (difference > 0).float().mean() < 1e-3
 
 
+@pytest.mark.parametrize("num_downsamplings", [0, 1, 2])
+def test_features_of_photos_are_kept(num_downsamplings):
+    encoder = dict(type="InstanceEncoder", base_channels=4, num_downsamplings=num_downsamplings)
+    model = translator(num_enhancers=1, encoder=encoder)
+    batch = model.data_preprocessor(scenes(2, 90, 141))
+    with torch.inference_mode():
+        whole = model.encode(batch)
+        use_tiles(model, (64, 64))
+        torch.testing.assert_close(model.encode(batch), whole, atol=2e-5, rtol=0)
+    assert whole.std() > 0.01
+
+
 def test_bf16_in_tiles_is_as_close_as_bf16_is():
     model, data = translator(num_enhancers=1), scenes()
     exact, _ = both(model, data, (64, 64))
