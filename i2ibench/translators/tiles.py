@@ -25,7 +25,7 @@ def use_tiles(translator: "PairedTranslator", tile: tuple[int, int] | None) -> N
     """Make the translator work in tiles of (width, height), or with None as a whole.
 
     Raises:
-        UserError: the tile is too small or odd, or the generator cannot.
+        UserError: the tile is too small or odd, the generator cannot, or it is compiled.
     """
     if tile is not None:
         width, height = tile
@@ -36,6 +36,8 @@ def use_tiles(translator: "PairedTranslator", tile: tuple[int, int] | None) -> N
                 f"The next one is {even}."
             )
         _require_support(translator.generator)
+        if translator.compile_mode:
+            raise UserError("Nothing of what works in tiles is compiled; leave --compile out.")
     translator.tile = tile
 
 

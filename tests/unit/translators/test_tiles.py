@@ -165,3 +165,11 @@ def test_what_cannot_be_done_in_tiles_is_refused(tile, generator, way_out):
     model = TRANSLATORS.build(cfg, data_preprocessor=preprocessor).eval()
     with pytest.raises(UserError, match=way_out):
         use_tiles(model, tile)
+
+
+def test_tiles_and_compiled_networks_exclude_each_other():
+    model = translator()
+    model.compile_mode = "default"
+    with pytest.raises(UserError, match="leave --compile out"):
+        use_tiles(model, (64, 64))
+    use_tiles(model, None)
