@@ -7,60 +7,20 @@ paper's size on tensors without contents. Gradients are in it; scratch space wit
 weights and the optimiser's state are not.
 """
 
-import weakref
-
 import pytest
 import torch
 from plain.step import PlainStep
 from side_by_side import note
 from systems import BOTH_FUSED, empty_batch, translator
 from torch._subclasses import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from i2ibench.live_bytes import peak_of
 from i2ibench.translators.optimizers import build_optimizers
 from i2ibench.translators.updates import both_from_one_pass
 
 LOCAL = {"base_channels": 32, "num_enhancers": 1}
 SIZE = (2048, 1024)
 PARTS = ["coarse", "enhancers", "head"]
-
-
-class LiveBytes(TorchDispatchMode):
-    """The bytes of storages that were made within it and still live, and their peak."""
-
-    def __init__(self):
-        super().__init__()
-        self.now = self.peak = 0
-        self.known = weakref.WeakSet()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        before = {id(s) for s in storages((args, kwargs))}
-        for storage in storages(result):
-            if id(storage) not in before and storage not in self.known:
-                self.known.add(storage)
-                self._born(storage)
-        return result
-
-    def _born(self, storage):
-        size = storage.nbytes()
-        self.now += size
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._gone, size)
-
-    def _gone(self, size):
-        self.now -= size
-
-
-def storages(tree):
-    return [x.untyped_storage() for x in tree_leaves(tree) if isinstance(x, torch.Tensor)]
-
-
-def peak_of(function):
-    with LiveBytes() as counter:
-        function()
-    return counter.peak
 
 
 def system(**options):
@@ -71,18 +31,6 @@ def system(**options):
 def _without_contents():
     with FakeTensorMode():
         yield
-
-
-def test_the_count_is_right_for_a_chain():
-    """Three tensors of 4 kB live at once at most."""
-
-    def chain():
-        x = torch.zeros(1000)
-        for _ in range(5):
-            x = x + 1 + 1  # the one before, and two sums
-        return x
-
-    assert peak_of(chain) == 12000
 
 
 def test_synthesis(benchmark):

@@ -12,6 +12,7 @@ from mmengine.dist import barrier, is_main_process
 
 from i2ibench.checkpoints import newest_of_config
 from i2ibench.commands.arguments import add_run_arguments, config_of
+from i2ibench.commands.memory_tables import print_estimates
 from i2ibench.commands.prepare_data import draw_streets
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.errors import UserError
@@ -38,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "bf16", "fp16", "none"),
         help="precision; auto, the default, is bf16 on GPUs that have it and float32 elsewhere",
     )
+    parser.add_argument(
+        "--estimate-memory", action="store_true",
+        help="print what training and translating would take, without the data or a GPU, and stop",
+    )  # fmt: skip
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
 
 
@@ -49,6 +54,9 @@ def run(options: argparse.Namespace) -> None:
     config = config_of(options)
     if options.amp:
         config.amp = None if options.amp == "none" else options.amp
+    if options.estimate_memory:
+        print_estimates(config)
+        return
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
     with Preemption() as preemption, process_group(options.launcher):

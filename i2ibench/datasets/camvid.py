@@ -60,6 +60,11 @@ class CamVid(Dataset):
         )
         self.metainfo = CAMVID_CLASSES.metainfo("CamVid")
 
+    @staticmethod
+    def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+        """Its classes, and the (width, height) of its pictures, without looking at any."""
+        return CAMVID_CLASSES, (480, 360)
+
     def __len__(self) -> int:
         return len(self.scenes)
 

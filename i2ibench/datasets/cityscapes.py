@@ -69,6 +69,11 @@ class Cityscapes(Dataset):
         self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
         self.metainfo = CITYSCAPES_CLASSES.metainfo("Cityscapes")
 
+    @staticmethod
+    def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+        """Its classes, and the (width, height) of its pictures, without looking at any."""
+        return CITYSCAPES_CLASSES, (2048, 1024)
+
     def __len__(self) -> int:
         return len(self.scenes)
 

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2ibench.live_bytes import is_fake
+
 
 def one_hot(label: Tensor, num_classes: int) -> Tensor:
     """One channel per class, float BNHW of zeros and ones.
@@ -87,10 +89,11 @@ def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
     """Instance numbers from 0 on, int64 [B,1,HW], and what they stay below.
 
     Mostly they are the ids less the smallest: a table with gaps costs less than sorting. A GPU
-    sorts, because asking it for the smallest id would make the host wait.
+    sorts, because asking it for the smallest id would make the host wait; ids without contents,
+    of which only memory is counted, are treated as there.
     """
     ids = instance.long().flatten(2)
-    if ids.device.type == "cpu":
+    if ids.device.type == "cpu" and not is_fake(ids):
         smallest, largest = int(instance.numpy().min()), int(instance.numpy().max())
         if largest - smallest < MOST_NUMBERS:
             return ids - smallest, largest - smallest + 1

@@ -10,12 +10,13 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
+from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
-from i2ibench.registry import DATASETS
+from i2ibench.registry import DATASETS, options_of
 from i2ibench.structures import Appearance, Sample
 
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -57,6 +58,13 @@ class ToyStreet(Dataset):
         files = [replace(f, attributes=_attributes_of(f)) for f in find_scenes(Path(root), split)]
         self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
         self.metainfo = CITYSCAPES_CLASSES.metainfo("ToyStreet")
+
+    @staticmethod
+    def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+        """Its classes, and the (width, height) of its pictures, without drawing any."""
+        defaults = options_of(ToyStreet)
+        width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))
+        return CITYSCAPES_CLASSES, (width, height)
 
     def __len__(self) -> int:
         return len(self.scenes)

@@ -1,0 +1,255 @@
+"""The memory that training a config and translating with it will take, before either begins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
+
+from i2ibench.checkpoints import build_translator
+from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.transforms import Arrays
+from i2ibench.errors import UserError
+from i2ibench.hooks.ema import AVERAGED
+from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
+from i2ibench.loaders import build_dataset, check_loader
+from i2ibench.ops.images import to_uint8
+from i2ibench.registry import DATASETS, TRANSFORMS, check_names
+from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
+
+PARTS = ("generator", "encoder", "discriminator")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a loader will yield: a class table's metainfo, sizes in pixels, scenes in a batch."""
+
+    metainfo: dict[str, Any]
+    width: int
+    height: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network's parameters, and the bytes that they take.
+
+    Attributes:
+        parameters: how many.
+        trained: how many of them an optimiser has.
+        weights: bytes, buffers included.
+        gradients: bytes, all of them at once.
+        state: bytes that the optimiser keeps.
+    """
+
+    parameters: int
+    trained: int
+    weights: int
+    gradients: int
+    state: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The memory of a stage at one precision, in bytes of tensors.
+
+    Attributes:
+        train, val: what is trained on, and translated.
+        networks: by name; "others" are the losses' own, such as VGG19.
+        average: of the averaged weights; 0 where the config has none.
+        activations: and other passing tensors, at the peak of a step.
+        gradients: those that are there at the peak.
+        step: the peak of a training step after the first; the sum of the weights, the optimisers'
+            state, the average, the gradients and the activations.
+        translation: the peak of translating a batch of `val`, with what only that needs.
+    """
+
+    train: Pictures
+    val: Pictures
+    networks: dict[str, Network]
+    average: int
+    activations: int
+    gradients: int
+    step: int
+    translation: int
+
+
+def estimate_memory(config: Config, precision: str | None) -> Estimate:
+    """The memory of one stage, by a count over real steps on tensors without contents.
+
+    Networks, optimisers, the training step and a translation are the real ones, run in float32 or
+    under autocast as a GPU runs them. No scene is read and no weights file, and nothing of size
+    is allocated. The count is of tensors: a GPU takes more for its context, its libraries' scratch
+    space and the gaps between blocks.
+
+    Args:
+        config: of one stage.
+        precision: bf16, fp16, or None for float32.
+
+    Raises:
+        UserError: the config is wrong, or a part decides by values and cannot be counted.
+    """
+    precision = precision and "bf16"  # fp16 takes as much, and the CPU does not train in it
+    train, val = (pictures_of(config, name) for name in ("train", "val"))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        try:
+            return _count(config, precision, train, val)
+        except (DataDependentOutputException, DynamicShape) as error:
+            raise UserError(
+                "This config's memory cannot be estimated: a part asks for the values of a tensor "
+                f"({error})."
+            ) from None
+        except (RuntimeError, ValueError) as error:
+            size = f"{train.width}x{train.height}"
+            raise UserError(
+                f"The networks and losses do not go together at {size}: {error}"
+            ) from error
+
+
+def pictures_of(config: Config, name: str) -> Pictures:
+    """What the "train" or "val" loader of a config will yield.
+
+    Data sets that know their classes and sizes need not be there. Of several sizes the largest
+    counts; transforms see an empty label map of it.
+
+    Raises:
+        UserError: the config is wrong, or the data is needed and not there.
+    """
+    loader = config[f"{name}_dataloader"]
+    check_loader(loader)
+    options = dict(loader["dataset"])
+    transforms = [TRANSFORMS.build(cfg) for cfg in options.get("transforms", [])]
+    metainfo, (width, height) = _known(loader, options, config.get("data_root"))
+    arrays: Arrays = {
+        "label": np.zeros((height, width), np.uint8),
+        "rng": np.random.default_rng(0),
+    }
+    for transform in transforms:
+        arrays = transform(arrays)
+    height, width = arrays["label"].shape
+    return Pictures(metainfo, width, height, loader.get("batch_size", 1))
+
+
+def _known(
+    loader: Mapping[str, Any], options: dict[str, Any], root: str | None
+) -> tuple[dict[str, Any], tuple[int, int]]:
+    """Metainfo and the (width, height) of the files, which are looked at only if need be."""
+    kind = options.get("type")
+    part: Any = DATASETS.find(kind) if isinstance(kind, str) else None
+    if hasattr(part, "known_before"):
+        check_names(part, [option for option in options if option != "type"])
+        table, size = part.known_before(options)
+        return table.metainfo(kind), size
+    dataset = build_dataset(loader, root)
+    sizes = {picture_size(files.input) for files in dataset.scenes.files}
+    return dataset.metainfo, max(sizes, key=lambda size: size[0] * size[1])
+
+
+def _count(config: Config, precision: str | None, train: Pictures, val: Pictures) -> Estimate:
+    translator = build_translator(config, train.metainfo).train()
+    optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
+    with LiveBytes() as counter:
+        for _ in range(2):  # the first step makes the optimisers' state
+            counter.restart()
+            parts = [_batch(train, translator) for _ in range(_accumulated(config))]
+            translator.train_step(parts if len(parts) > 1 else parts[0], optimizers)
+            del parts
+    states = [item for o in optimizers.values() for item in o.optimizer.state.items()]
+    state_of = {id(p): [x for x in s.values() if isinstance(x, Tensor)] for p, s in states}
+    kept = bytes_of(x for tensors in state_of.values() for x in tensors)
+    gradients = counter.at_peak(p.grad for p in translator.parameters() if p.grad is not None)
+    average = _average(config, translator)
+    weights = bytes_of([*translator.parameters(), *translator.buffers()])
+    return Estimate(
+        train=train,
+        val=val,
+        networks=_networks(translator, state_of),
+        average=average,
+        activations=counter.peak - kept - gradients,
+        gradients=gradients,
+        step=weights + average + counter.peak,
+        translation=_translation(config, val),
+    )
+
+
+def _accumulated(config: Config) -> int:
+    accumulate: int = config.train_dataloader.get("accumulate", 1)
+    return accumulate
+
+
+def _batch(pictures: Pictures, translator: PairedTranslator) -> dict[str, Any]:
+    """Collated scenes without contents, of every kind that the translator needs."""
+    needs = set(translator.data_preprocessor.needs) | {"label", "image"}
+    if translator.encoder is not None:
+        needs.add("instance")
+    channels = {"label": 1, "instance": 1, "source": 3, "image": 3}
+    count, size = pictures.batch_size, (pictures.height, pictures.width)
+    batch: dict[str, Any] = {"name": ["scene"] * count}
+    for kind in sorted(needs):
+        dtype = torch.int32 if kind == "instance" else torch.uint8
+        batch[kind] = torch.empty(count, channels[kind], *size, dtype=dtype)
+    return batch
+
+
+def _networks(
+    translator: PairedTranslator, state_of: Mapping[int, list[Tensor]]
+) -> dict[str, Network]:
+    """Every part that has weights, and what is left of the translator."""
+    tensors = [*translator.named_parameters(), *translator.named_buffers()]
+    networks = {}
+    for name in (*PARTS, "others"):
+        own = [x for full, x in tensors if _part(full) == name]
+        if own:
+            parameters = [x for x in own if isinstance(x, nn.Parameter)]
+            trained = [p for p in parameters if p.requires_grad]
+            networks[name] = Network(
+                parameters=sum(x.numel() for x in (own if name == "others" else parameters)),
+                trained=sum(p.numel() for p in trained),
+                weights=bytes_of(own),
+                gradients=bytes_of(trained),
+                state=bytes_of(x for p in trained for x in state_of.get(id(p), [])),
+            )
+    return networks
+
+
+def _part(name: str) -> str:
+    first = name.partition(".")[0]
+    return first if first in PARTS else "others"
+
+
+def _average(config: Config, translator: PairedTranslator) -> int:
+    """The bytes of the averaged weights that the config asks for."""
+    hooks = config.get("hooks", {}).values()
+    if not any((hook or {}).get("type") == "ExponentialMovingAverage" for hook in hooks):
+        return 0
+    state = translator.state_dict().items()
+    return bytes_of(x for name, x in state if name.partition(".")[0] in AVERAGED)
+
+
+def _translation(config: Config, val: Pictures) -> int:
+    """The peak of a batch's translation in float32, with what only that needs."""
+    model = {key: value for key, value in config.model.items() if key not in TRAINING_ONLY}
+    config = Config({**config, "model": model})
+    translator = build_translator(config, val.metainfo).eval()
+
+    def translate() -> Tensor:
+        batch = translator.data_preprocessor(_batch(val, translator))
+        condition = translator.padded(batch["condition"])
+        features = None
+        if translator.encoder is not None:
+            features = condition.new_empty(
+                len(condition), translator.encoder.out_channels, *condition.shape[-2:]
+            )
+        if getattr(translator.generator, "always_train", False):  # one picture after the other
+            condition, features = condition[:1], None if features is None else features[:1]
+        return to_uint8(translator.forward(condition, features), translator.truncate_output)
+
+    with torch.inference_mode():
+        peak = peak_of(translate)
+    return bytes_of([*translator.parameters(), *translator.buffers()]) + peak
