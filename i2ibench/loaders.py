@@ -5,17 +5,20 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch.utils.data import DataLoader, default_collate
 
+from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.sampler import EpochSampler
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError, near_match
-from i2ibench.registry import DATASETS
+from i2ibench.registry import DATASETS, TRANSFORMS, check_names
 
 OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefetch")
 
@@ -177,3 +180,52 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
         raise UserError("prefetch counts the updates that each worker reads ahead: num_workers=0.")
     if not isinstance(cfg.get("cache", False), bool | str):
         raise UserError(f"cache is True, False or a folder, not {cfg['cache']!r}.")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a loader will yield: a class table's metainfo, sizes in pixels, scenes in a batch."""
+
+    metainfo: dict[str, Any]
+    width: int
+    height: int
+    batch_size: int
+
+
+def pictures_of(cfg: Mapping[str, Any], data_root: str | None) -> Pictures:
+    """What the loader of a config will yield; see `build_dataset`.
+
+    Data sets that know their classes and sizes need not be there. Of several sizes the largest
+    counts; transforms see an empty label map of it.
+
+    Raises:
+        UserError: the config is wrong, or the data is needed and not there.
+    """
+    check_loader(cfg)
+    options = dict(cfg["dataset"])
+    transforms = [TRANSFORMS.build(one) for one in options.get("transforms", [])]
+    metainfo, (width, height) = _known(cfg, options, data_root)
+    arrays: dict[str, Any] = {
+        "label": np.zeros((height, width), np.uint8),
+        "rng": np.random.default_rng(0),
+    }
+    for transform in transforms:
+        arrays = transform(arrays)
+    height, width = arrays["label"].shape
+    return Pictures(metainfo, width, height, cfg.get("batch_size", 1))
+
+
+def _known(
+    cfg: Mapping[str, Any], options: dict[str, Any], data_root: str | None
+) -> tuple[dict[str, Any], tuple[int, int]]:
+    """Metainfo and the (width, height) of the files, which are looked at only if need be."""
+    kind = options.get("type")
+    part: Any = DATASETS.find(kind) if isinstance(kind, str) else None
+    if hasattr(part, "known_before"):
+        check_names(part, [option for option in options if option != "type"])
+        table, size = part.known_before(options)
+        return table.metainfo(kind), size
+    dataset = build_dataset(cfg, data_root)
+    sizes = {picture_size(files.input) for files in dataset.scenes.files}
+    height, width = max(sizes, key=lambda size: size[0] * size[1])
+    return dataset.metainfo, (width, height)

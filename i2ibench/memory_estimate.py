@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
@@ -12,28 +11,15 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
 from i2ibench.checkpoints import build_translator
-from i2ibench.datasets.picture_files import picture_size
-from i2ibench.datasets.transforms import Arrays
 from i2ibench.errors import UserError
 from i2ibench.hooks.ema import AVERAGED
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
-from i2ibench.loaders import build_dataset, check_loader
+from i2ibench.loaders import Pictures, pictures_of
 from i2ibench.ops.images import to_uint8
-from i2ibench.registry import DATASETS, TRANSFORMS, check_names
 from i2ibench.translators.optimizers import build_optimizers
 from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
 
 PARTS = ("generator", "encoder", "discriminator")
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What a loader will yield: a class table's metainfo, sizes in pixels, scenes in a batch."""
-
-    metainfo: dict[str, Any]
-    width: int
-    height: int
-    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -96,10 +82,15 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
         UserError: the config is wrong, or a part decides by values and cannot be counted.
     """
     precision = precision and "bf16"  # fp16 takes as much, and the CPU does not train in it
-    train, val = (pictures_of(config, name) for name in ("train", "val"))
+    train, val = (
+        pictures_of(config[f"{name}_dataloader"], config.get("data_root"))
+        for name in ("train", "val")
+    )
     with FakeTensorMode(allow_non_fake_inputs=True):
         try:
             return _count(config, precision, train, val)
+        except UserError:
+            raise
         except (DataDependentOutputException, DynamicShape) as error:
             raise UserError(
                 "This config's memory cannot be estimated: a part asks for the values of a tensor "
@@ -110,45 +101,6 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
             raise UserError(
                 f"The networks and losses do not go together at {size}: {error}"
             ) from error
-
-
-def pictures_of(config: Config, name: str) -> Pictures:
-    """What the "train" or "val" loader of a config will yield.
-
-    Data sets that know their classes and sizes need not be there. Of several sizes the largest
-    counts; transforms see an empty label map of it.
-
-    Raises:
-        UserError: the config is wrong, or the data is needed and not there.
-    """
-    loader = config[f"{name}_dataloader"]
-    check_loader(loader)
-    options = dict(loader["dataset"])
-    transforms = [TRANSFORMS.build(cfg) for cfg in options.get("transforms", [])]
-    metainfo, (width, height) = _known(loader, options, config.get("data_root"))
-    arrays: Arrays = {
-        "label": np.zeros((height, width), np.uint8),
-        "rng": np.random.default_rng(0),
-    }
-    for transform in transforms:
-        arrays = transform(arrays)
-    height, width = arrays["label"].shape
-    return Pictures(metainfo, width, height, loader.get("batch_size", 1))
-
-
-def _known(
-    loader: Mapping[str, Any], options: dict[str, Any], root: str | None
-) -> tuple[dict[str, Any], tuple[int, int]]:
-    """Metainfo and the (width, height) of the files, which are looked at only if need be."""
-    kind = options.get("type")
-    part: Any = DATASETS.find(kind) if isinstance(kind, str) else None
-    if hasattr(part, "known_before"):
-        check_names(part, [option for option in options if option != "type"])
-        table, size = part.known_before(options)
-        return table.metainfo(kind), size
-    dataset = build_dataset(loader, root)
-    sizes = {picture_size(files.input) for files in dataset.scenes.files}
-    return dataset.metainfo, max(sizes, key=lambda size: size[0] * size[1])
 
 
 def _count(config: Config, precision: str | None, train: Pictures, val: Pictures) -> Estimate:

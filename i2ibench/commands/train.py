@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
 from i2ibench.checkpoints import newest_of_config
@@ -51,12 +52,18 @@ def run(options: argparse.Namespace) -> None:
     silence_third_parties()
     if options.fresh and options.resume is not None:
         raise UserError("--fresh starts anew and --resume goes on: give one of them.")
+    if options.estimate_memory and (options.fresh or options.resume is not None):
+        raise UserError("--estimate-memory trains nothing: leave --fresh and --resume out.")
     config = config_of(options)
     if options.amp:
         config.amp = None if options.amp == "none" else options.amp
     if options.estimate_memory:
         print_estimates(config)
-        return
+    else:
+        _train(config, options)
+
+
+def _train(config: Config, options: argparse.Namespace) -> None:
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
     with Preemption() as preemption, process_group(options.launcher):
