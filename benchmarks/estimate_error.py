@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/estimate_error.py
 
-Each row trains three steps in a process of its own, on random pictures. "Counted" is the same count
+Each row trains two steps in a process of its own, on random pictures. "Counted" is the same count
 on tensors with contents; "resident" is the process's greatest resident memory (VmHWM) less what it
 was before the networks were built, so that the allocator's losses and operators' scratch space are
 in it. Linux only.
@@ -66,7 +66,7 @@ def config_of(row):
 
 
 def measure(row):
-    """Peaks of real steps: first counted, or resident."""
+    """The peaks of real steps in bytes, counted in the second one and resident."""
     config = config_of(row)
     torch.set_num_threads(1)
     pictures = pictures_of(config.train_dataloader, None)
@@ -81,9 +81,7 @@ def measure(row):
     before = status("VmRSS")
     model = build_translator(config, pictures.metainfo).train()
     optimizers = build_optimizers(model.networks(), config.optimizers, config.amp)
-    for _ in range(2):
-        model.train_step(batch, optimizers)
-    resident = status("VmHWM") - before
+    model.train_step(batch, optimizers)
     state = sum(
         x.nbytes
         for o in optimizers.values()
@@ -92,7 +90,7 @@ def measure(row):
     )
     with LiveBytes() as counter:
         model.train_step(batch, optimizers)
-        model.zero_grad()
+    resident = status("VmHWM") - before
     weights = sum(x.nbytes for x in [*model.parameters(), *model.buffers()])
     return {"counted": weights + state + counter.peak, "resident": resident}
 
