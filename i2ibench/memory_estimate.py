@@ -1,6 +1,6 @@
 """The memory that training a config and translating with it will take, before either begins."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from i2ibench.hooks.ema import AVERAGED
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
 from i2ibench.loaders import Pictures, pictures_of
 from i2ibench.ops.images import to_uint8
+from i2ibench.translators.generation import TRAINING_ONLY
 from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.paired import TRAINING_ONLY, PairedTranslator
+from i2ibench.translators.paired import PairedTranslator
 
 PARTS = ("generator", "encoder", "discriminator")
 
@@ -71,8 +72,8 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
 
     Networks, optimisers, the training step and a translation are the real ones, run in float32 or
     under autocast as a GPU runs them. No scene is read and no weights file, and nothing of size
-    is allocated. The count is of tensors: a GPU takes more for its context, its libraries' scratch
-    space and the gaps between blocks.
+    is allocated; `compiled` parts are counted as they are written. The count is of tensors: a GPU
+    takes more for its context, its libraries' scratch space and the gaps between blocks.
 
     Args:
         config: of one stage.
@@ -104,7 +105,7 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
 
 
 def _count(config: Config, precision: str | None, train: Pictures, val: Pictures) -> Estimate:
-    translator = build_translator(config, train.metainfo).train()
+    translator = build_translator(_without(config, ("compiled",)), train.metainfo).train()
     optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
     with LiveBytes() as counter:
         for _ in range(2):  # the first step makes the optimisers' state
@@ -128,6 +129,12 @@ def _count(config: Config, precision: str | None, train: Pictures, val: Pictures
         step=weights + average + counter.peak,
         translation=_translation(config, val),
     )
+
+
+def _without(config: Config, options: Collection[str]) -> Config:
+    """The config with a model that lacks some of its options."""
+    model = {key: value for key, value in config.model.items() if key not in options}
+    return Config({**config, "model": model})
 
 
 def _accumulated(config: Config) -> int:
@@ -186,9 +193,7 @@ def _average(config: Config, translator: PairedTranslator) -> int:
 
 def _translation(config: Config, val: Pictures) -> int:
     """The peak of a batch's translation in float32, with what only that needs."""
-    model = {key: value for key, value in config.model.items() if key not in TRAINING_ONLY}
-    config = Config({**config, "model": model})
-    translator = build_translator(config, val.metainfo).eval()
+    translator = build_translator(_without(config, TRAINING_ONLY), val.metainfo).eval()
 
     def translate() -> Tensor:
         batch = translator.data_preprocessor(_batch(val, translator))

@@ -65,6 +65,11 @@ def test_the_parts_add_up(tiny_config):
     assert estimate.translation < estimate.step
 
 
+def test_compiled_parts_are_counted_as_they_are_written(tiny_config):
+    compiled = load_config(tiny_config, {"model.compiled": {"generator": {"backend": "eager"}}})
+    assert estimate_memory(compiled, None) == estimate_memory(load_config(tiny_config), None)
+
+
 def test_frozen_parts_have_neither_gradients_nor_state(tiny_config):
     config = load_config(tiny_config, {"model.frozen": ["generator"]})
     generator = estimate_memory(config, None).networks["generator"]
