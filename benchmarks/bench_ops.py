@@ -20,8 +20,9 @@ from i2ibench.experiment import build_runner
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.ops.images import colour_labels
 from i2ibench.ops.labels import instance_average, one_hot_with_boundaries
+from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.translators.optimizers import build_optimizers
-from tests.conftest import write_paired_scenes, write_tiny_config
+from tests.conftest import write_tiny_config
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,17 @@
 """Shared fixtures: a tiny paired data set on disk, and a tiny config that trains on it."""
 
 import itertools
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from i2ibench.segmenters.compact import CompactSegmenter
+from i2ibench.testing.scenes import write_paired_scenes
 
+# For working trees that were installed before the package named it among its entry points.
+pytest_plugins = ["i2ibench.testing.pytest_plugin"]
 NUMBERS = itertools.count()
-CLASSES = ["sky", "road", "car", "void"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,33 +36,6 @@ def _own_cache(tmp_path_factory, monkeypatch):
 def paired_root(tmp_path: Path) -> Path:
     """Six scenes of 64x32 with labels, 16-bit instances and photos that follow the labels."""
     return write_paired_scenes(tmp_path / "paired", count=6)
-
-
-def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)) -> Path:
-    rng = np.random.default_rng(0)
-    width, height = size
-    colours = np.array([[120, 170, 220], [90, 90, 95], [180, 40, 40], [0, 0, 0]])
-    for split in ("train", "val"):
-        for number in range(count):
-            label = np.zeros((height, width), np.uint8)
-            label[height // 2 :] = 1
-            x = rng.integers(0, width - 16)
-            label[height // 2 : height // 2 + 8, x : x + 16] = 2
-            label[-2:] = 3
-            instance = label.astype(np.uint16)
-            instance[label == 2] = 2000 + number
-            photo = np.clip(colours[label] + rng.normal(0, 4, (height, width, 3)), 0, 255)
-            save(root / split / "label" / f"s{number}.png", label)
-            save(root / split / "instance" / f"s{number}.png", instance)
-            save(root / split / "image" / f"s{number}.png", photo.astype(np.uint8))
-    classes = [*CLASSES[:2], {"name": "car", "thing": True}, {"name": "void", "scored": False}]
-    (root / "classes.json").write_text(json.dumps(classes))
-    return root
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
 
 
 TINY_CONFIG = """

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from i2ibench import testing
 from i2ibench.registry import REGISTRIES
 
 HERE = Path(__file__).parent
+CONTRACTS = Path(testing.__file__).parent
 TESTED_ELSEWHERE = {
     "translator": "tests/unit/translators",
     "metric": "tests/unit/metrics",
@@ -13,12 +15,17 @@ TESTED_ELSEWHERE = {
 }
 
 
-def test_every_kind_of_part_is_parametrised_over_its_registry():
-    text = "".join(path.read_text() for path in HERE.glob("test_*.py"))
+def test_every_kind_of_part_has_a_contract_test():
+    text = "".join(path.read_text() for path in CONTRACTS.glob("test_*.py"))
     for kind in REGISTRIES:
         if kind not in TESTED_ELSEWHERE:
-            plural = "LOSSES" if kind == "loss" else f"{kind.upper()}S"
-            assert f"{plural}.names()" in text, kind
+            assert f'pytest.mark.contract("{kind}"' in text, kind
+
+
+def test_all_contract_tests_are_run_here():
+    text = (HERE / "test_parts.py").read_text()
+    for path in CONTRACTS.glob("test_*.py"):
+        assert f"from i2ibench.testing.{path.stem} import *" in text, path
 
 
 def test_kinds_tested_elsewhere_are_tested_by_name():

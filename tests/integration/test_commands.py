@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import save, write_paired_scenes, write_tiny_config
+from i2ibench.testing.scenes import save, write_paired_scenes
+from tests.conftest import write_tiny_config
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from i2ibench.editor.shapes import scaled, stroke
-from tests.conftest import write_paired_scenes, write_tiny_config
+from i2ibench.testing.scenes import write_paired_scenes
+from tests.conftest import write_tiny_config
 from tests.integration.editor_driver import (
     agreed_maps,
     choose_mode,

@@ -25,7 +25,8 @@ from i2ibench.loaders import build_dataset
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry import SEGMENTERS
-from tests.conftest import save, write_paired_scenes, write_tiny_config
+from i2ibench.testing.scenes import save, write_paired_scenes
+from tests.conftest import write_tiny_config
 
 ROOT = Path(__file__).parents[2]
 

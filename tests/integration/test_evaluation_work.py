@@ -12,7 +12,8 @@ from i2ibench.experiment import train
 from i2ibench.metrics import PerceptualDiversity, perceptual
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.segmenters import CompactSegmenter
-from tests.conftest import write_paired_scenes, write_tiny_config
+from i2ibench.testing.scenes import write_paired_scenes
+from tests.conftest import write_tiny_config
 
 
 def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):

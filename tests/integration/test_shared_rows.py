@@ -11,7 +11,8 @@ from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation import rows as rows_module
 from i2ibench.evaluation import shared as shared_module
 from i2ibench.protocols.protocol import build_protocol
-from tests.conftest import write_paired_scenes, write_tiny_config
+from i2ibench.testing.scenes import write_paired_scenes
+from tests.conftest import write_tiny_config
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from i2ibench.registry import DATASETS
 from i2ibench.style_fitting import Fitting, bank_of, fit_bank, scenes_of
 from i2ibench.styles.files import read_bank
 from i2ibench.styles.rows import read_batches, without_random
-from tests.conftest import save, write_paired_scenes, write_tiny_config
+from i2ibench.testing.scenes import save, write_paired_scenes
+from tests.conftest import write_tiny_config
 from tests.integration.test_commands import assert_user_error
 from tests.integration.test_commands import tool as as_process
 

@@ -14,7 +14,7 @@ from i2ibench.datasets.classes import class_table
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset, build_loader, check_loader
-from tests.conftest import save
+from i2ibench.testing.scenes import save
 
 TABLE = class_table(["a", "b", "c"])
 FLIP = {"type": "RandomFlip"}

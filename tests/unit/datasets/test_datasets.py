@@ -2,25 +2,13 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 
 from i2ibench.datasets import Cityscapes, PairedFolder
 from i2ibench.datasets.sampler import EpochSampler
 from i2ibench.errors import UserError
-from tests.conftest import save
-
-
-def make_cityscapes(root, names=("aachen_000000_000019", "bochum_000000_000313")):
-    for name in names:
-        city = name.split("_")[0]
-        truth = root / "gtFine" / "train" / city / f"{name}_gtFine"
-        save(truth.with_name(truth.name + "_labelIds.png"), np.full((4, 8), 26, np.uint8))
-        save(truth.with_name(truth.name + "_instanceIds.png"), np.full((4, 8), 26001, np.uint16))
-        photo = root / "leftImg8bit" / "train" / city / f"{name}_leftImg8bit.png"
-        save(photo, np.full((4, 8, 3), 7, np.uint8))
-    return root
+from i2ibench.testing.scenes import write_cityscapes
 
 
 def test_paired_folder_yields_compact_integers(paired_root):
@@ -61,7 +49,7 @@ def test_a_missing_class_list_says_what_it_should_hold(paired_root):
 
 
 def test_cityscapes_reads_the_official_layout(tmp_path):
-    dataset = Cityscapes(str(make_cityscapes(tmp_path)))
+    dataset = Cityscapes(str(write_cityscapes(tmp_path)))
     assert [f.name for f in dataset.scenes.files] == [
         "aachen_000000_000019", "bochum_000000_000313"
     ]  # fmt: skip
@@ -78,7 +66,7 @@ def test_missing_cityscapes_says_what_to_download_where(tmp_path):
 
 
 def test_a_missing_instance_map_is_named(tmp_path):
-    root = make_cityscapes(tmp_path)
+    root = write_cityscapes(tmp_path)
     next(root.rglob("aachen*_instanceIds.png")).unlink()
     with pytest.raises(UserError, match="aachen_000000_000019_gtFine_instanceIds.png"):
         Cityscapes(str(root))

@@ -11,7 +11,7 @@ from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.datasets.scenes import SceneFiles, Scenes, read_instance, read_label
 from i2ibench.datasets.validate import find_faults
 from i2ibench.errors import UserError
-from tests.conftest import save
+from i2ibench.testing.scenes import save
 
 TABLE = class_table(["sky", "road"])
 

@@ -49,3 +49,10 @@ def test_checkpointing_changes_no_picture_no_gradient_and_no_name(parts, dropout
 def test_an_unknown_part_to_checkpoint_is_refused():
     with pytest.raises(UserError, match="Did you mean 'coarse'"):
         generator(checkpointed=["coarce"])
+
+
+def test_switches_change_the_image():
+    condition = torch.rand(1, 8, 16, 32)
+    plain = generator(num_enhancers=1)(condition)
+    for switch in ({"padding_mode": "reflect"}, {"hard_condition": True}, {"zero_bias": True}):
+        assert not torch.allclose(plain, generator(num_enhancers=1, **switch)(condition)), switch

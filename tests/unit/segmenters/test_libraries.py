@@ -15,7 +15,7 @@ from i2ibench.segmenters import (
     TransformersSegmenter,
 )
 from i2ibench.segmenters.framing import IMAGENET
-from tests.unit.segmenters.files import Linear, write_onnx, write_torchscript, write_transformers
+from i2ibench.testing.network_files import Linear, write_onnx, write_torchscript, write_transformers
 
 CLASSES = ["sky", "road", "car"]
 IMAGES = torch.randint(0, 255, (2, 3, 40, 56), dtype=torch.uint8)

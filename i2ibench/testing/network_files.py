@@ -22,19 +22,14 @@ class Linear(nn.Module):
         return nn.functional.conv2d(x, self.weight)
 
 
-def from_file(name: str, folder: Path, num_outputs: int) -> dict[str, Any]:
-    """The options of a segmenter that exists only as a file; skips where its package is missing."""
-    if name == "SMPSegmenter":
-        pytest.importorskip("segmentation_models_pytorch")
-    writers = {
-        "TorchScriptSegmenter": write_torchscript,
-        "OnnxSegmenter": write_onnx,
-        "TransformersSegmenter": write_transformers,
-    }
-    return {"weights": str(writers[name](folder, num_outputs))} if name in writers else {}
+def need_smp(folder: Path) -> dict[str, Any]:
+    """No options; skips the test where segmentation_models_pytorch is missing."""
+    pytest.importorskip("segmentation_models_pytorch")
+    return {}
 
 
 def write_torchscript(folder: Path, num_outputs: int) -> Path:
+    """A TorchScript file of `Linear`."""
     path = folder / "network.ts"
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates making such files; many exist
@@ -43,6 +38,7 @@ def write_torchscript(folder: Path, num_outputs: int) -> Path:
 
 
 def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w")) -> Path:
+    """An ONNX file of `Linear`; skips the test where onnx is missing."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     tensor = onnx.helper.make_tensor_value_info
@@ -62,6 +58,7 @@ def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w"
 
 
 def write_transformers(folder: Path, num_outputs: int) -> Path:
+    """A folder with a small SegFormer; skips the test where transformers is missing."""
     transformers = pytest.importorskip("transformers")
     config = transformers.SegformerConfig(
         num_labels=num_outputs,

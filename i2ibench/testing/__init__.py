@@ -1,0 +1,20 @@
+"""The contract tests: what every registered part promises, for the parts of any package.
+
+    pytest --pyargs i2ibench.testing --plugin my_package
+
+tests the parts of one plugin (a package, a module, or the path of a .py file); without `--plugin`
+every registered part is tested. The option comes from `i2ibench.testing.pytest_plugin`, which
+pytest loads through its entry-point group `pytest11`: options have to be known before pytest looks
+for tests, and a conftest.py inside `--pyargs` is read too late for that.
+
+A package's own suite imports them instead:
+
+    from i2ibench.testing.test_losses import *
+    PLUGIN = "my_package"
+
+A part is built with its defaults. One that would be too large, or that needs files, says how it is
+built in a test by the class attribute `contract_options`: its options, or a static method that
+gives them for an empty folder in which it may write. See `i2ibench.testing.parts`.
+
+pytest is needed here and nowhere else in i2ibench: `pip install i2ibench[testing]`.
+"""

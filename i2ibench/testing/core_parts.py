@@ -1,0 +1,55 @@
+"""How the parts of the core are built in the contract tests: options, or a function of a folder.
+
+A part that is not named here is built with its defaults.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision.models import vgg19
+
+from i2ibench.testing import network_files, scenes
+
+Options = Mapping[str, Any]
+
+
+def _vgg(folder: Path) -> Options:
+    """Random weights in torchvision's VGG19 layout, so that the real loading code runs."""
+    path = folder.parent / "vgg19.pth"  # half a gigabyte: written once
+    if not path.exists():
+        torch.manual_seed(0)
+        torch.save(vgg19(weights=None).state_dict(), path)
+    return {"weights": str(path)}
+
+
+def _toystreet(folder: Path) -> Options:
+    return {"root": str(folder), "num_scenes": 2, "width": 64, "height": 32}
+
+
+CORE: dict[str, Options | Callable[[Path], Options]] = {
+    "CoarseToFineGenerator": {"base_channels": 4, "num_downsamplings": 2, "num_blocks": 1},
+    "UNetGenerator": {"base_channels": 4, "num_levels": 3, "always_train": False},
+    "RefinementGenerator": {"height": 16, "max_channels": 8},
+    "MultiScaleDiscriminator": {"num_scales": 2, "base_channels": 4},
+    "PatchDiscriminator": {"base_channels": 4},
+    "InstanceEncoder": {"base_channels": 4, "num_downsamplings": 2},
+    "CompactSegmenter": {"base_channels": 4},
+    "TorchvisionSegmenter": {"architecture": "lraspp_mobilenet_v3_large"},
+    "SMPSegmenter": network_files.need_smp,
+    "TorchScriptSegmenter": lambda f: {"weights": str(network_files.write_torchscript(f, 6))},
+    "OnnxSegmenter": lambda f: {"weights": str(network_files.write_onnx(f, 6))},
+    "TransformersSegmenter": lambda f: {"weights": str(network_files.write_transformers(f, 6))},
+    "Resize": {"width": 24, "height": 16},
+    "ScaleWidth": {"width": 24},
+    "RoundToMultiple": {"base": 8},
+    "RandomCrop": {"width": 24, "height": 16},
+    "PairedFolder": lambda f: {"root": str(scenes.write_paired_scenes(f, count=2))},
+    "Cityscapes": lambda f: {"root": str(scenes.write_cityscapes(f))},
+    "CamVid": lambda f: {"root": str(scenes.write_camvid(f))},
+    "ToyStreet": _toystreet,
+    "PerceptualLoss": _vgg,
+    "RefinementLoss": _vgg,
+    "DiversityLoss": _vgg,
+}

@@ -1,0 +1,137 @@
+"""Which parts are tested, and how each is built small enough for a test."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from i2ibench.errors import UserError
+from i2ibench.registry import REGISTRIES, Registry
+from i2ibench.testing.core_parts import CORE
+
+IN_CHANNELS = 6
+"""The channels of the condition (or of condition and image) in the tests of networks."""
+
+
+@cache
+def parts_of(plugin: str) -> list[str]:
+    """The names of all parts of a plugin: a package, a module, or the path of a .py file.
+
+    Raises:
+        UserError: it cannot be imported, or registers nothing.
+    """
+    found = [name for kind in REGISTRIES for name in parts_of_kind(kind, plugin)]
+    if not found:
+        why = "".join(f" {m} was skipped: {r}." for m, r in Registry.skipped.items())
+        raise UserError(f"{plugin} registers no part of any kind.{why}")
+    return found
+
+
+def parts_of_kind(
+    kind: str, plugin: str | None = None, has: str | None = None, lacks: str | None = None
+) -> list[str]:
+    """The names of the parts of one kind, of all origins or of one plugin.
+
+    Args:
+        kind: of the registry.
+        plugin: see `parts_of`.
+        has: only parts with this attribute.
+        lacks: only parts without this attribute.
+    """
+    registry = REGISTRIES[kind]
+    names = registry.names()
+    if plugin is not None:
+        module = import_plugin(plugin)
+        names = [n for n in registry.names() if f"{_module(kind, n)}.".startswith(f"{module}.")]
+    if has is not None:
+        names = [n for n in names if hasattr(registry.find(n), has)]
+    if lacks is not None:
+        names = [n for n in names if not hasattr(registry.find(n), lacks)]
+    return names
+
+
+def _module(kind: str, name: str) -> str:
+    return REGISTRIES[kind].find(name).__module__
+
+
+@cache
+def import_plugin(plugin: str) -> str:
+    """The name under which a package, module or .py file is imported, after importing it.
+
+    Raises:
+        UserError: there is no such thing.
+    """
+    for registry in REGISTRIES.values():
+        registry.names()  # advertised plugins first, so that none is imported twice
+    if plugin.endswith(".py"):
+        return _import_file(Path(plugin))
+    try:
+        importlib.import_module(plugin)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"The plugin {plugin!r} cannot be imported: {error}. Install it (pip install -e .) or "
+            "give the path of its .py file."
+        ) from error
+    return plugin
+
+
+def _import_file(path: Path) -> str:
+    for name, module in sys.modules.items():
+        if getattr(module, "__file__", None) and Path(str(module.__file__)).resolve() == (
+            path.resolve()
+        ):
+            return name  # a file of an installed package
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UserError(f"There is no plugin file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return path.stem
+
+
+class Workshop:
+    """Builds parts at test size.
+
+    Args:
+        new_folder: gives an empty folder for a name.
+    """
+
+    def __init__(self, new_folder: Callable[[str], Path]) -> None:
+        self.new_folder = new_folder
+        self.known: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def __call__(self, kind: str, name: str, **derived: Any) -> Any:
+        """The part at test size, its random weights always the same.
+
+        `derived` values (channel and class counts) are given if the part asks for them.
+        """
+        torch.manual_seed(0)
+        return REGISTRIES[kind].build_for({"type": name, **self.options(kind, name)}, derived)
+
+    def options(self, kind: str, name: str) -> Mapping[str, Any]:
+        """The options with which a part is tested."""
+        if (kind, name) not in self.known:
+            part = REGISTRIES[kind].find(name)
+            self.known[kind, name] = contract_options(name, part, self.new_folder)
+        return self.known[kind, name]
+
+
+def contract_options(
+    name: str, part: Callable[..., Any], new_folder: Callable[[str], Path]
+) -> Mapping[str, Any]:
+    """The options with which a part is tested; see `i2ibench.testing`.
+
+    A function among them may skip the test where a package is missing (`pytest.importorskip`).
+    """
+    given = getattr(part, "contract_options", CORE.get(name, {}))
+    if callable(given):
+        given = given(new_folder(name))
+    if not isinstance(given, Mapping):
+        pytest.fail(f"{name}.contract_options is to be a dict of options, not {given!r}.")
+    return given

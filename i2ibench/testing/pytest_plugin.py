@@ -1,0 +1,86 @@
+"""What pytest is told: the option --plugin, which parts a test runs over, how they are built.
+
+Imported at the start of every pytest run where i2ibench is installed, so it imports nothing large.
+"""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from i2ibench.testing.parts import Workshop
+
+KIND = "contract"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare --plugin."""
+    parser.getgroup("i2ibench").addoption(
+        "--plugin",
+        metavar="PACKAGE",
+        help="run i2ibench's contract tests on the parts of this package, module or .py file only",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker; refuse a --plugin that registers nothing."""
+    config.addinivalue_line(
+        "markers",
+        f"{KIND}(kind, has=None, lacks=None): runs once for every registered part of this kind, as "
+        "`name`, or for those that have (or lack) an attribute",
+    )
+    if config.getoption("--plugin"):
+        _parts_of(config.getoption("--plugin"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a contract test the names of the parts it is for."""
+    marker = metafunc.definition.get_closest_marker(KIND)
+    if marker is None:
+        return
+    from i2ibench.testing.parts import parts_of_kind
+
+    plugin = metafunc.config.getoption("--plugin") or getattr(metafunc.module, "PLUGIN", None)
+    if plugin is not None:
+        _parts_of(plugin)
+    metafunc.parametrize("name", parts_of_kind(marker.args[0], plugin, **marker.kwargs))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out contract tests of kinds that the plugin has no part of."""
+    idle = [item for item in items if _has_no_part(item)]
+    if idle:
+        config.hook.pytest_deselected(items=idle)
+        items[:] = [item for item in items if item not in idle]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Seed torch before each contract test."""
+    if item.get_closest_marker(KIND):
+        import torch
+
+        torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def contract_part(tmp_path_factory: pytest.TempPathFactory) -> "Workshop":
+    """Builds parts at test size: `contract_part(kind, name, **derived)`."""
+    from i2ibench.testing.parts import Workshop
+
+    return Workshop(tmp_path_factory.mktemp)
+
+
+def _has_no_part(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    named = call is not None and isinstance(call.params.get("name"), str)
+    return item.get_closest_marker(KIND) is not None and not named
+
+
+def _parts_of(plugin: str) -> list[str]:
+    from i2ibench.errors import UserError
+    from i2ibench.testing.parts import parts_of
+
+    try:
+        return parts_of(plugin)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error

@@ -1,0 +1,63 @@
+"""Tiny data sets on disk, in the layouts that the data sets of the core read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CLASSES = ["sky", "road", "car", "void"]
+
+
+def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)) -> Path:
+    """The root of `count` scenes of a split for `PairedFolder`: sky, road and one car in each.
+
+    Labels, 16-bit instance maps and photos that follow the labels, in the splits train and val.
+    """
+    rng = np.random.default_rng(0)
+    width, height = size
+    colours = np.array([[120, 170, 220], [90, 90, 95], [180, 40, 40], [0, 0, 0]])
+    for split in ("train", "val"):
+        for number in range(count):
+            label = np.zeros((height, width), np.uint8)
+            label[height // 2 :] = 1
+            x = rng.integers(0, width - 16)
+            label[height // 2 : height // 2 + 8, x : x + 16] = 2
+            label[-2:] = 3
+            instance = label.astype(np.uint16)
+            instance[label == 2] = 2000 + number
+            photo = np.clip(colours[label] + rng.normal(0, 4, (height, width, 3)), 0, 255)
+            save(root / split / "label" / f"s{number}.png", label)
+            save(root / split / "instance" / f"s{number}.png", instance)
+            save(root / split / "image" / f"s{number}.png", photo.astype(np.uint8))
+    classes = [*CLASSES[:2], {"name": "car", "thing": True}, {"name": "void", "scored": False}]
+    (root / "classes.json").write_text(json.dumps(classes))
+    return root
+
+
+def write_cityscapes(
+    root: Path, names: tuple[str, ...] = ("aachen_000000_000019", "bochum_000000_000313")
+) -> Path:
+    """The root of scenes in Cityscapes' layout, each one car."""
+    for name in names:
+        city = name.split("_")[0]
+        truth = root / "gtFine" / "train" / city / f"{name}_gtFine"
+        save(truth.with_name(truth.name + "_labelIds.png"), np.full((4, 8), 26, np.uint8))
+        save(truth.with_name(truth.name + "_instanceIds.png"), np.full((4, 8), 26001, np.uint16))
+        photo = root / "leftImg8bit" / "train" / city / f"{name}_leftImg8bit.png"
+        save(photo, np.full((4, 8, 3), 7, np.uint8))
+    return root
+
+
+def write_camvid(root: Path) -> Path:
+    """The root of one scene of each split in CamVid's layout."""
+    for split in ("train", "val"):
+        save(root / split / "0001TP.png", np.zeros((6, 8, 3), np.uint8))
+        save(root / f"{split}annot" / "0001TP.png", np.full((6, 8), 11, np.uint8))
+    return root
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    """Write a picture; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)

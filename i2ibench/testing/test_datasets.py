@@ -1,0 +1,114 @@
+"""What a data set promises: samples in compact integers, and to say what its classes are."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from i2ibench.testing.parts import Workshop
+
+
+@pytest.mark.contract("dataset")
+def test_a_data_set_yields_compact_integers_of_one_size(name: str, contract_part: Workshop) -> None:
+    built = contract_part("dataset", name)
+    assert len(built) > 0, f"{name} must have a scene to be tested; see contract_options"
+    sample = built[0]
+    assert isinstance(sample.get("name"), str), f"a sample must have a name; {name}'s has none"
+    first = next((sample[k] for k in ("label", "source") if k in sample), None)
+    assert first is not None, f"a sample must have a label map or a source picture; {name}'s has"
+    size = tuple(first.shape[-2:])
+    kinds = {
+        "label": (torch.uint8, (1, *size)),
+        "instance": (torch.int32, (1, *size)),
+        "source": (torch.uint8, (3, *size)),
+        "image": (torch.uint8, (3, *size)),
+    }
+    for kind, (dtype, shape) in kinds.items():
+        if kind in sample:
+            found = sample[kind].dtype, tuple(sample[kind].shape)
+            assert found == (dtype, shape), (
+                f"a sample's {kind} must be {dtype} of the shape {shape}; {name} gave {found}"
+            )
+    with pytest.raises(IndexError):
+        built[len(built)]
+
+
+@pytest.mark.contract("dataset")
+def test_a_data_sets_labels_are_rows_of_its_classes(name: str, contract_part: Workshop) -> None:
+    built = contract_part("dataset", name)
+    if "label" in built[0]:
+        highest, count = int(built[0]["label"].max()), len(built.metainfo["classes"])
+        assert highest < count, (
+            f"label maps must hold rows of metainfo['classes'] (0..{count - 1}); {name} gave "
+            f"{highest}"
+        )
+
+
+@pytest.mark.contract("dataset")
+def test_a_data_set_gives_the_same_from_a_cache(
+    name: str, contract_part: Workshop, tmp_path: Path
+) -> None:
+    built = contract_part("dataset", name)
+    if not hasattr(built, "scenes"):
+        pytest.skip("it is no SceneDataset and has no cache")
+    before = built[0]
+    built.scenes.cache_folder = tmp_path / "cache"
+    built.scenes.open_cache()
+    after = built[0]
+    assert before.keys() == after.keys() and before.pop("name") == after.pop("name")
+    for kind, tensor in before.items():
+        assert torch.equal(tensor, after[kind]), f"{name}'s {kind} differs when cached"
+    assert len(list((tmp_path / "cache").glob("*.scenes"))) == 1
+
+
+@pytest.mark.contract("dataset")
+def test_a_data_set_tells_its_classes_in_plain_json(name: str, contract_part: Workshop) -> None:
+    metainfo = contract_part("dataset", name).metainfo
+    try:
+        info = json.loads(json.dumps(metainfo))
+    except TypeError as error:
+        raise AssertionError(
+            f"metainfo must be plain JSON, as checkpoints carry it; {name}'s is not: {error}"
+        ) from None
+    needed = {"classes", "palette", "ids", "scored_ids", "scored_classes"}
+    assert needed <= info.keys(), f"{name}.metainfo lacks {sorted(needed - info.keys())}"
+    count = len(info["classes"])
+    for table in ("palette", "ids", "scored_ids"):
+        assert len(info[table]) == count, (
+            f"metainfo[{table!r}] must have one entry per class ({count}); {name} has "
+            f"{len(info[table])}"
+        )
+    rows = [row for row in info["scored_ids"] if row != 255]
+    assert sorted(rows) == list(range(len(info["scored_classes"]))), (
+        f"scored_ids must number the scored classes 0, 1, ... and be 255 elsewhere; {name}: {rows}"
+    )
+
+
+@pytest.mark.contract("transform")
+def test_a_transform_treats_label_instance_and_photo_alike(
+    name: str, contract_part: Workshop
+) -> None:
+    label = np.kron(np.arange(40, dtype=np.uint8).reshape(5, 8), np.ones((8, 8), np.uint8))
+    arrays = {
+        "label": label,
+        "instance": label.astype(np.int32) + 70000,
+        "image": np.repeat(label[..., None], 3, 2),
+        "source": np.repeat(label[..., None], 3, 2),
+        "rng": np.random.default_rng(0),
+    }
+    after = contract_part("transform", name)(dict(arrays))
+    assert np.array_equal(after["instance"], after["label"].astype(np.int32) + 70000), (
+        f"a transform must move labels and instances alike, without mixing ids; {name} does not"
+    )
+    assert np.array_equal(after["image"], after["source"]), (
+        f"a transform must treat photo and source alike; {name} does not"
+    )
+    assert after["image"].shape == (*after["label"].shape, 3), (
+        f"a transform must keep all maps of one size; {name} gave {after['image'].shape} and "
+        f"{after['label'].shape}"
+    )
+    # Bicubic photos agree with nearest labels except next to an edge between two blocks.
+    near = np.abs(after["image"][..., 0].astype(int) - after["label"]) <= 1
+    assert near.mean() > 0.5, f"after {name} the photo does not lie on the labels any more"

@@ -1,0 +1,89 @@
+"""What a loss promises: a scalar that falls as the generated image becomes better."""
+
+import pytest
+import torch
+
+from i2ibench.structures import Scales, Step
+from i2ibench.testing.parts import Workshop
+
+adversarial = pytest.mark.contract("loss", has="discriminator")
+other = pytest.mark.contract("loss", lacks="discriminator")
+
+
+def _scales(requires_grad: bool = False) -> Scales:
+    return [
+        [torch.randn(2, c, 4, 5, requires_grad=requires_grad) for c in (4, 1)] for _ in range(2)
+    ]
+
+
+def _step() -> Step:
+    fake = torch.rand(2, 3, 32, 32, requires_grad=True)
+    return Step(torch.rand(2, 6, 32, 32), fake, torch.rand(2, 3, 32, 32), _scales(True), _scales())
+
+
+@other
+def test_a_loss_is_a_finite_scalar_with_gradient(name: str, contract_part: Workshop) -> None:
+    loss = contract_part("loss", name)(_step())
+    assert loss.shape == (), f"a loss must be a scalar; {name} gave {tuple(loss.shape)}"
+    assert loss.isfinite(), f"a loss must be finite; {name} gave {loss.item()}"
+    assert loss.requires_grad, f"a loss must pass a gradient on to the fake; {name}'s has none"
+
+
+@other
+def test_a_loss_is_zero_for_a_perfect_fake_and_positive_otherwise(
+    name: str, contract_part: Workshop
+) -> None:
+    some = _step()
+    perfect = Step(some.condition, some.real, some.real, some.real_scales, some.real_scales)
+    loss = contract_part("loss", name)
+    at_best, otherwise = loss(perfect).item(), loss(some).item()
+    assert at_best == pytest.approx(0, abs=1e-6), (
+        f"a loss must be 0 where the fake is the photo; {name} gave {at_best:.3g}"
+    )
+    assert otherwise > 0, f"a loss must be positive for a bad fake; {name} gave {otherwise:.3g}"
+
+
+@adversarial
+def test_an_adversarial_loss_gives_scalars_for_both_sides(
+    name: str, contract_part: Workshop
+) -> None:
+    loss, fake = contract_part("loss", name), _scales(True)
+    answer = loss.discriminator(_scales(), fake)
+    assert isinstance(answer, tuple) and len(answer) == 2, (
+        "an adversarial loss's discriminator(real, fake) must give two losses, on the photos and "
+        f"on the fakes; {name} gave {type(answer).__name__}"
+    )
+    for side, value in zip(
+        ("G", "D on photos", "D on fakes"), (loss.generator(fake), *answer), strict=True
+    ):
+        assert value.shape == () and value.isfinite(), (
+            f"an adversarial loss must give finite scalars; {name}'s for {side} is {value}"
+        )
+
+
+@adversarial
+def test_an_adversarial_loss_rewards_what_its_side_wants(
+    name: str, contract_part: Workshop
+) -> None:
+    loss = contract_part("loss", name)
+    high, low = ([[torch.full((1, 1, 3, 3), v)]] for v in (1.0, 0.0))
+    assert loss.generator(high) < loss.generator(low), (
+        f"the generator's loss must fall as the scores of its images rise; {name}'s does not"
+    )
+    assert loss.discriminator(high, low)[0] < loss.discriminator(low, low)[0], (
+        f"the discriminator's loss on photos must fall as their scores rise; {name}'s does not"
+    )
+    assert loss.discriminator(high, low)[1] < loss.discriminator(high, high)[1], (
+        f"the discriminator's loss on fakes must fall as their scores fall; {name}'s does not"
+    )
+
+
+@adversarial
+def test_an_adversarial_loss_counts_every_scale(name: str, contract_part: Workshop) -> None:
+    loss = contract_part("loss", name)
+    one = [[torch.full((1, 1, 2, 2), 0.3)]]
+    single, triple = loss.generator(one).item(), loss.generator(one * 3).item()
+    assert triple == pytest.approx(3 * single, rel=1e-4), (
+        "an adversarial loss must be summed over scales: three equal scales must give three times "
+        f"the loss of one; {name} gave {triple:.4g} instead of {3 * single:.4g}"
+    )
