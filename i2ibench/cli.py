@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
 from i2ibench import __version__
 from i2ibench.errors import UserError
+from i2ibench.origins import blame
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "train_segmenter",
@@ -16,6 +18,8 @@ COMMANDS = (
 
 def main(command: str | None = None, arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 for success, 2 for a mistake that the user can mend.
+
+    Every other error keeps its traceback; one from a plugin ends with a line that names it.
 
     Args:
         command: one of COMMANDS, for the script of that name; None reads it from the arguments.
@@ -34,6 +38,13 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     except (UserError, OSError) as error:
         print(f"error: {_without_trace(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except Exception as error:
+        source = blame(error)
+        if source is None:
+            raise
+        traceback.print_exc()
+        print(f"error: {source} failed: {error!r}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)

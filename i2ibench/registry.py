@@ -9,6 +9,7 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import Registry as MMEngineRegistry
 
 from i2ibench.errors import UserError, near_match
+from i2ibench.origins import blame, origin_of
 
 __all__ = [
     "DATASETS", "DISCRIMINATORS", "ENCODERS", "EXECUTORS", "FEATURES", "GENERATORS", "HOOKS",
@@ -21,10 +22,15 @@ __all__ = [
 class Registry(MMEngineRegistry):
     """mmengine's registry, whose `build` checks names and options before it constructs.
 
-    `skipped` tells, for every registry at once, which plugins were left out and why.
+    `skipped` tells, for every registry at once, which plugins were left out and why. A name that
+    two modules claim stands in `claims`, and belongs to neither.
     """
 
     skipped: dict[str, str] = {}
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self.claims: dict[str, str] = {}
 
     def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
         """The part that `cfg` describes: a dict with `type` and the constructor's options.
@@ -50,15 +56,22 @@ class Registry(MMEngineRegistry):
         except UserError:
             raise
         except (TypeError, ValueError) as error:
-            raise UserError(f"The {self.name} {kind} refuses its options: {error}") from error
+            source = blame(error)
+            raise UserError(
+                f"The {self.name} {kind} refuses its options: {error}"
+                + (f" ({source})" if source else "")
+            ) from error
 
     def find(self, name: str) -> Callable[..., Any]:
         """The part registered as `name`.
 
         Raises:
             UserError: nothing has that name; the message lists what exists and the near match.
+                Or two plugins claim it; the message names both.
         """
         part = self.get(name)
+        if name in self.claims:
+            raise UserError(f"{self.claims[name]}. Rename one of them or uninstall its plugin.")
         if part is not None:
             return part
         left_out = "".join(f" Plugin {p!r} was skipped: {why}." for p, why in self.skipped.items())
@@ -92,8 +105,31 @@ class Registry(MMEngineRegistry):
             super().import_from_location()
             import_module("i2ibench.discovery").load_plugins()
 
+    def _register_module(
+        self,
+        module: Callable[..., Any],
+        module_name: str | list[str] | None = None,
+        force: bool = False,
+    ) -> None:
+        names = [module_name] if isinstance(module_name, str) else module_name
+        for name in names or [module.__name__]:
+            first = self.module_dict.get(name)
+            if force or first is None:
+                continue
+            if _place(first) == _place(module):  # reloaded, or a notebook's cell run again
+                del self._module_dict[name]
+                continue
+            both = " and ".join(origin_of(p.__module__).described() for p in (first, module))
+            self.claims[name] = f"Two parts are the {self.name} {name!r}: {both}"
+            raise UserError(f"{self.claims[name]}.")
+        super()._register_module(module, module_name, force)
+
     def _listing(self) -> str:
         return ", ".join(self.names()) or "none"
+
+
+def _place(part: Callable[..., Any]) -> tuple[str, str]:
+    return part.__module__, part.__qualname__
 
 
 def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

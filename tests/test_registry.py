@@ -1,13 +1,16 @@
 """Registries and discovery: what a user sees when a name is wrong."""
 
+import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from torch import nn
 
 from i2ibench import discovery
 from i2ibench.errors import UserError
+from i2ibench.origins import blame
 from i2ibench.registry import GENERATORS, HOOKS, LOSSES, REGISTRIES, Registry
 
 
@@ -78,15 +81,72 @@ def test_a_plugin_whose_dependency_is_missing_is_skipped_with_a_note(plugin_fold
         LOSSES.find("NeedyLoss")
 
 
-def test_a_plugin_that_fails_otherwise_is_named(plugin_folder):
-    name = write_plugin(plugin_folder, "broken_plugin", "1 / 0")
-    with pytest.raises(RuntimeError, match="'broken_plugin' failed to load: division by zero"):
-        discovery._load(name)
+def test_a_plugin_that_fails_otherwise_is_skipped_and_named_where_it_is_missed(plugin_folder):
+    name = write_plugin(plugin_folder, "broken_plugin", BROKEN)
+    assert discovery._load(name) is False
+    assert "HalfLoaded" not in LOSSES.names(), "a plugin is loaded whole or not at all"
+    with pytest.raises(UserError, match=r"ZeroDivisionError: division by zero \(.*line 8; `python"):
+        LOSSES.find("HalfLoaded")
 
 
-def test_two_parts_with_one_name_are_refused():
-    with pytest.raises(KeyError, match="HingeGAN is already registered"):
+BROKEN = """
+from i2ibench.registry import LOSSES
+@LOSSES.register_module()
+class HalfLoaded:
+    pass
+
+
+1 / 0
+"""
+
+
+@pytest.fixture
+def claims(monkeypatch):
+    monkeypatch.setattr(LOSSES, "claims", {})
+
+
+def test_two_parts_with_one_name_are_refused_naming_both(claims):
+    both = (
+        r"Two parts are the loss 'HingeGAN': i2ibench_plugins.hinge_gan \(plugins/, .*hinge_gan.py"
+    )
+    with pytest.raises(UserError, match=both + r"\) and tests\.test_registry"):
         LOSSES.register_module(module=type("HingeGAN", (nn.Module,), {}))
+
+
+def test_a_name_that_two_plugins_claim_belongs_to_neither(plugin_folder, claims):
+    text = "from i2ibench.registry import LOSSES\n@LOSSES.register_module()\nclass HingeGAN: pass"
+    assert discovery._load(write_plugin(plugin_folder, "second_plugin", text)) is False
+    with pytest.raises(UserError, match="hinge_gan.* and second_plugin .*uninstall its plugin"):
+        LOSSES.build({"type": "HingeGAN"})
+    assert "second_plugin" in Registry.skipped["second_plugin"]
+
+
+def test_a_part_that_is_defined_again_in_its_own_module_replaces_the_first(monkeypatch):
+    monkeypatch.setattr(LOSSES, "_module_dict", dict(LOSSES.module_dict))
+    first, second = (type("Cell", (nn.Module,), {"__module__": "__main__"}) for _ in range(2))
+    LOSSES.register_module(module=first)
+    LOSSES.register_module(module=second)
+    assert LOSSES.find("Cell") is second
+
+
+def test_an_error_is_blamed_on_the_deepest_plugin_in_its_traceback():
+    with pytest.raises(TypeError) as caught:
+        LOSSES.build({"type": "HingeGAN"}).generator(None)
+    assert "plugin i2ibench_plugins.hinge_gan (plugins/, " in blame(caught.value)
+    assert "hinge_gan.py, line 1" in blame(caught.value)
+    assert blame(ValueError("mine")) is None
+    file = LOSSES.find("HingeGAN").generator.__code__.co_filename
+    from_worker = ValueError(f'Original Traceback:\n  File "{file}", line 7, in generator')
+    assert "hinge_gan.py, line 7)" in blame(from_worker)
+
+
+def test_the_record_of_plugins_names_distribution_file_hash_and_parts():
+    records = {record["module"]: record for record in discovery.plugin_records()}
+    hinge = records["i2ibench_plugins.hinge_gan"]
+    file = Path(LOSSES.find("HingeGAN").generator.__code__.co_filename)
+    assert hinge["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (hinge["distribution"], hinge["parts"]) == ("i2ibench", ["loss HingeGAN"])
+    assert not any(name.startswith("i2ibench.") for name in records)
 
 
 def test_every_part_has_a_docstring_that_starts_with_a_sentence():

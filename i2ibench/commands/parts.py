@@ -2,34 +2,80 @@
 
 import argparse
 import inspect
+import json
+import sys
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from i2ibench.origins import origin_of
 from i2ibench.registry import REGISTRIES, Registry, options_of
+
+WIDTH = 120
+"""Columns of the table where the output is no terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("kind", nargs="?", choices=sorted(REGISTRIES), help="default: all kinds")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the list."""
-    for kind, registry in REGISTRIES.items():
-        if options.kind in (None, kind):
-            print(f"{kind}")
-            for name in registry.names():
-                part = registry.find(name)
-                summary = (inspect.getdoc(part) or "").partition("\n")[0]
-                print(f"  {name}{_signature(part)}  [{_origin(part)}]\n      {summary}")
+    parts = [
+        _facts(kind, name, registry)
+        for kind, registry in REGISTRIES.items()
+        if options.kind in (None, kind)
+        for name in registry.names()
+    ]
+    if options.json:
+        print(json.dumps({"parts": parts, "skipped": Registry.skipped, "claims": _claims()}))
+        return
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    console.print(_table(parts))
     for module, reason in Registry.skipped.items():
         print(f"skipped plugin {module}: {reason}")
 
 
-def _signature(part: Any) -> str:
+def _facts(kind: str, name: str, registry: Registry) -> dict[str, Any]:
+    part: Any = registry.module_dict[name]
+    origin = origin_of(part.__module__)
     parameters = options_of(part).values()
-    return "(" + ", ".join(str(p.replace(annotation=p.empty)) for p in parameters) + ")"
+    return {
+        "kind": kind,
+        "name": name,
+        "signature": "(" + ", ".join(str(p.replace(annotation=p.empty)) for p in parameters) + ")",
+        "summary": (inspect.getdoc(part) or "").partition("\n")[0],
+        "origin": str(origin),
+        "distribution": origin.distribution,
+        "version": origin.version,
+        "module": origin.module,
+        "file": str(origin.file) if origin.file else None,
+    }
 
 
-def _origin(part: Any) -> str:
-    package = part.__module__.partition(".")[0]
-    return "core" if package == "i2ibench" else f"plugin {part.__module__}"
+def _table(parts: list[dict[str, Any]]) -> Table:
+    """Names and origins in columns; signatures and summaries wrap beside them."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for title in ("kind", "name", "origin"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("options; what it is", ratio=1)
+    before = None
+    for part in parts:
+        kind = "" if part["kind"] == before else part["kind"]
+        before = part["kind"]
+        about = Text(f"{part['signature']}\n{part['summary']}", overflow="fold")
+        name = Text(part["name"], style="bold")
+        table.add_row(Text(kind), name, Text(part["origin"]), about)
+    return table
+
+
+def _claims() -> dict[str, str]:
+    return {
+        f"{kind} {name}": text
+        for kind, registry in REGISTRIES.items()
+        for name, text in registry.claims.items()
+    }

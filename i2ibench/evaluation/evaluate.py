@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from i2ibench.discovery import plugin_records
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import ORACLE, System, list_controls, real_photos
 from i2ibench.evaluation.results import (
@@ -83,6 +84,7 @@ def evaluate(
     write_scene_scores(output_dir / "per_scene.csv", systems, scenes, metrics, stores)
     results |= {"origins": origins, "seconds": round(time.monotonic() - begin, 1)}
     results |= {"commit": commit(), "versions": versions(), "devices": devices()}
+    results["plugins"] = plugin_records()
     write_text(output_dir / "results.json", json.dumps(results, indent=2))
     return results
 

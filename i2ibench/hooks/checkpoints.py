@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from i2ibench import __version__
+from i2ibench.discovery import plugin_records
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
 from i2ibench.hooks.randomness import (
@@ -175,6 +176,7 @@ def _contents(runner: Runner) -> dict[str, Any]:
         "meta": {
             "seed": runner.seed,
             "dataset_meta": runner.train_dataloader.dataset.metainfo,
+            "plugins": plugin_records(),
         },
         "state_dict": runner.model.state_dict(),
         "optimizer": runner.optim_wrapper.state_dict(),

@@ -180,9 +180,16 @@ def test_a_killed_run_goes_on_with_the_same_command_and_ends_equal(run):
 
 
 def test_parts_lists_everything_with_options_and_origin(run):
-    answer = tool("parts", cwd=run)
-    assert "CoarseToFineGenerator(in_channels, out_channels=3, base_channels=64" in answer.stdout
-    assert "HingeGAN()  [plugin i2ibench_plugins.hinge_gan]" in answer.stdout
+    lines = tool("parts", cwd=run).stdout.splitlines()
+    (row,) = [line for line in lines if "CoarseToFineGenerator " in line]
+    assert row.split("  ")[0] == "generator" and "(in_channels, out_channels=3, base_cha" in row
+    assert all(len(line) <= 120 for line in lines)
+    (row,) = [line for line in lines if "HingeGAN " in line]
+    assert "plugins/" in row and row.index("()") == lines[0].index("options")
+    listed = json.loads(tool("parts", "loss", "--json", cwd=run).stdout)
+    (hinge,) = [part for part in listed["parts"] if part["name"] == "HingeGAN"]
+    assert hinge["module"] == "i2ibench_plugins.hinge_gan" and hinge["distribution"] == "i2ibench"
+    assert listed["skipped"] == {} and hinge["summary"].startswith("E[max(0, 1 - D(x))]")
 
 
 def test_doctor_tells_versions_plugins_and_missing_weights(run):

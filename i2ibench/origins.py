@@ -1,0 +1,89 @@
+"""Origins: which plugin and distribution a module belongs to, and who is to blame for an error."""
+
+import sys
+import traceback
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+GROUP = "i2ibench.plugins"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a module comes from.
+
+    Attributes:
+        module: its dotted name.
+        distribution: what was installed to bring it; None for a module outside any plugin.
+        version: of the distribution.
+        file: of the module, or None.
+    """
+
+    module: str
+    distribution: str | None
+    version: str | None
+    file: Path | None
+
+    def __str__(self) -> str:
+        """The name "core", "plugins/", "my-package 1.2" or "module my_parts"."""
+        package = self.module.partition(".")[0]
+        if package in ("i2ibench", "i2ibench_plugins"):
+            return "core" if package == "i2ibench" else "plugins/"
+        if self.distribution is None:
+            return f"module {self.module}"
+        return f"{self.distribution} {self.version}"
+
+    @property
+    def is_core(self) -> bool:
+        """Whether it is a module of i2ibench itself."""
+        return self.module.partition(".")[0] == "i2ibench"
+
+    def described(self) -> str:
+        """The module with what brought it and its file, for error messages."""
+        return f"{self.module} ({self}, {self.file})"
+
+
+def origin_of(module: str) -> Origin:
+    """The origin of an imported module."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    distribution: str | None = None
+    version: str | None = None
+    for point in advertised():
+        if f"{module}.".startswith(f"{point.module}.") and point.dist is not None:
+            distribution, version = point.dist.name, point.dist.version
+    return Origin(module, distribution, version, Path(file) if file else None)
+
+
+def advertised() -> list[EntryPoint]:
+    """The entry points under which plugins advertise themselves, in an order of their own."""
+    return sorted(entry_points(group=GROUP), key=lambda point: (point.module, point.name))
+
+
+def plugin_modules() -> list[str]:
+    """The imported modules of every advertised plugin, sorted."""
+    packages = [f"{point.module}." for point in advertised()]
+    return sorted(name for name in sys.modules if any(f"{name}.".startswith(p) for p in packages))
+
+
+def blame(error: BaseException) -> str | None:
+    """The plugin in which an error arose, with its distribution, file and line, or None.
+
+    The deepest frame in a plugin's file counts. An error from a data-loader worker brings its
+    traceback as text.
+    """
+    files = {str(origin.file): origin for origin in map(origin_of, plugin_modules()) if origin.file}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            return _named(files[frame.filename], frame.lineno)
+    for line in reversed(str(error).splitlines()):
+        for file, origin in files.items():
+            if f'File "{file}", line ' in line:
+                number = line.partition('", line ')[2].partition(",")[0]
+                return _named(origin, int(number) if number.isdigit() else None)
+    return None
+
+
+def _named(origin: Origin, line: int | None) -> str:
+    where = f", line {line}" if line else ""
+    return f"plugin {origin.module} ({origin}, {origin.file}{where})"
