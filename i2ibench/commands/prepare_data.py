@@ -1,24 +1,101 @@
-"""Draw the ToyStreet data set, with progress; training draws it too if it is not there."""
+"""Prepare a data set: draw ToyStreet, or bring a published one into this project's layout.
+
+prepare_data CONFIG                  draws the ToyStreet scenes that the config names
+prepare_data NAME SOURCE TARGET      reads the publisher's files in SOURCE, writes TARGET
+prepare_data NAME                    says what to download from where
+
+"""
 
 import argparse
+import inspect
 from pathlib import Path
 
 from mmengine.config import Config
 
-from i2ibench.commands.arguments import add_config_arguments, config_of
+from i2ibench.commands.arguments import Overrides, add_options_argument, config_of
+from i2ibench.datasets.cityscapes import OBTAIN
 from i2ibench.datasets.toystreet.dataset import draw_split, is_drawn
-from i2ibench.errors import UserError
+from i2ibench.errors import UserError, near_match
+from i2ibench.preparation.cityscapes import link_cityscapes
+from i2ibench.preparation.known import KNOWN, prepare, reader_options
 from i2ibench.progress import Progress
 from i2ibench.registry import DATASETS, check_names, options_of
+
+CITYSCAPES = "cityscapes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_config_arguments(parser)
+    width = max(map(len, KNOWN))
+    parser.description = "\n".join(
+        [
+            (parser.description or "").rstrip(),
+            "",
+            f"{CITYSCAPES:{width}}  its files, checked and linked",
+        ]
+        + [f"{name:{width}}  {_summary(name)}" for name in KNOWN]
+    )
+    parser.add_argument("what", help="a config that uses ToyStreet, or a name from above")
+    parser.add_argument("source", nargs="?", type=Path, help="the folder of the publisher's files")
+    parser.add_argument("target", nargs="?", type=Path, help="the folder to write")
+    parser.add_argument(
+        "--options",
+        nargs="+",
+        action=Overrides,
+        default={},
+        metavar="KEY=VALUE",
+        help="of the data set's reader, such as method=sobel",
+    )
+    add_options_argument(parser)
+
+
+def _summary(name: str) -> str:
+    options = [f"{k}={p.default}" for k, p in reader_options(name).items()]
+    first = (inspect.getdoc(KNOWN[name].read) or "").partition("\n")[0]
+    return f"{first} Options: {' '.join(options)}." if options else first
 
 
 def run(options: argparse.Namespace) -> None:
-    """Draw the splits that the config names."""
+    """Draw the splits that a config names, or prepare a published data set."""
+    known = (CITYSCAPES, *KNOWN)
+    if options.options and options.what not in KNOWN:
+        raise UserError(f"{options.what} has no --options; those are for {', '.join(KNOWN)}.")
+    if options.what in known:
+        _prepare(options)
+    elif options.source is not None:
+        raise UserError(
+            f"There is no data set {options.what!r}.{near_match(options.what, known)} "
+            f"Known: {', '.join(known)}."
+        )
+    elif not options.what.endswith(".py") and not Path(options.what).exists():
+        raise UserError(
+            f"{options.what!r} is neither a config nor a data set."
+            f"{near_match(options.what, known)} Known: {', '.join(known)}."
+        )
+    else:
+        options.config = Path(options.what)
+        _draw(options)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    if options.cfg_options:
+        raise UserError("--cfg-options change a config; a data set's own options are --options.")
+    if options.source is None or options.target is None:
+        usage = f"prepare_data {options.what} SOURCE TARGET"
+        obtain = KNOWN[options.what].obtain if options.what in KNOWN else OBTAIN
+        raise UserError(f"{usage}: {obtain}")
+    if options.what == CITYSCAPES:
+        counts = link_cityscapes(options.source, options.target)
+        print(
+            f"ready: {options.target} ({', '.join(f'{n} {s}' for s, n in counts.items())} scenes)"
+        )
+        return
+    new = prepare(options.what, options.source, options.target, options.options)
+    print(f"{'ready' if new else 'was ready'}: {options.target}")
+    print(f"train: {KNOWN[options.what].config} --cfg-options data_root={options.target}")
+
+
+def _draw(options: argparse.Namespace) -> None:
     config = config_of(options)
     drawn = draw_streets(config)
     if not drawn:

@@ -41,6 +41,12 @@ official table, drawn in no file) as 34. The 19 scored ones in train-id order.""
 
 _LABEL = "_gtFine_labelIds.png"
 
+OBTAIN = (
+    "Register at https://www.cityscapes-dataset.com/downloads, download gtFine_trainvaltest.zip "
+    "(241 MB) and leftImg8bit_trainvaltest.zip (11 GB) and unpack both into one folder, so that it "
+    "holds gtFine/ and leftImg8bit/."
+)
+
 
 @DATASETS.register_module()
 class Cityscapes(Dataset):
@@ -118,9 +124,7 @@ def _check_complete(scenes: Sequence[SceneFiles]) -> None:
 
 def _how_to_get(root: Path, folder: Path) -> str:
     return (
-        f"Cityscapes was not found: {folder} does not exist. Register at "
-        "https://www.cityscapes-dataset.com/downloads, download gtFine_trainvaltest.zip (241 MB) "
-        f"and leftImg8bit_trainvaltest.zip (11 GB) and unpack both into {root}, so that it holds "
-        "gtFine/ and leftImg8bit/. For data in another place set the environment variable "
-        "CITYSCAPES_ROOT or pass --cfg-options data_root=PATH."
+        f"Cityscapes was not found: {folder} does not exist. {OBTAIN} For data in another place "
+        f"than {root} set the environment variable CITYSCAPES_ROOT or pass "
+        "--cfg-options data_root=PATH."
     )

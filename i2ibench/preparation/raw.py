@@ -1,0 +1,112 @@
+"""A publisher's data set as its reader finds it: classes, and scenes that are read when written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.datasets.classes import ClassTable, SemanticClass, class_table
+from i2ibench.errors import UserError
+
+Content = Path | NDArray[Any]
+"""A picture of a scene: a file that is used as it is, or pixels that are written as PNG."""
+
+KINDS = ("label", "instance", "source", "image")
+"""What a scene may have, in the order in which it is written: the photo last."""
+
+FIRST_INSTANCE = 256
+"""Where objects' ids begin in prepared instance maps; smaller ones are class ids."""
+
+
+@dataclass(frozen=True)
+class RawScene:
+    """One scene: its name, the same in all folders, and a function that gives its pictures."""
+
+    name: str
+    read: Callable[[], Mapping[str, Content]]
+
+
+@dataclass(frozen=True)
+class RawData:
+    """The scenes by split, and the classes of their label maps (none without label maps)."""
+
+    splits: Mapping[str, Sequence[RawScene]]
+    classes: ClassTable = field(default_factory=lambda: class_table(()))
+
+
+@dataclass(frozen=True)
+class PublishedData:
+    """What `prepare_data` knows of a data set.
+
+    Attributes:
+        read: gives the data for the publisher's folder; its other parameters are options.
+        obtain: what to download from where, its size, and how it is laid out.
+        config: the config that trains on it.
+    """
+
+    read: Callable[..., RawData]
+    obtain: str
+    config: str
+
+
+def number_instances(
+    label: NDArray[np.integer], objects: NDArray[np.integer], things: NDArray[np.bool_]
+) -> NDArray[np.uint16]:
+    """The instance map [H,W]: class ids, and from 256 on one number for each object of a thing.
+
+    Objects that cross from one class into another become one object in each.
+
+    Args:
+        label: class ids [H,W], 0..255.
+        objects: any non-negative number per object [H,W]; 0 where a thing has no own object.
+        things: by class id, whether the class has objects, [256].
+
+    Raises:
+        UserError: there are more objects than 16 bits hold.
+    """
+    within = things[label] & (objects > 0)
+    pairs = label[within].astype(np.int64) << 40 | objects[within].astype(np.int64)
+    found, numbers = np.unique(pairs, return_inverse=True)
+    if len(found) > 2**16 - FIRST_INSTANCE:
+        raise UserError(f"A scene has {len(found)} objects, more than a 16-bit PNG can number.")
+    instance = label.astype(np.uint16)
+    instance[within] = FIRST_INSTANCE + numbers
+    return instance
+
+
+def things_of(classes: ClassTable) -> NDArray[np.bool_]:
+    """By class id, whether the class is a thing, [256]."""
+    things = np.zeros(256, bool)
+    things[[c.id for c in classes.classes if c.thing]] = True
+    return things
+
+
+def described(semantic_class: SemanticClass) -> dict[str, Any]:
+    """The entry of a class in `classes.json`."""
+    return {**vars(semantic_class), "colour": list(semantic_class.colour)}
+
+
+def require(path: Path, obtain: str) -> Path:
+    """`path`, if it exists.
+
+    Raises:
+        UserError: it does not; the message says how to get it.
+    """
+    if not path.exists():
+        raise UserError(f"{path} does not exist. {obtain}")
+    return path
+
+
+def require_all(paths: Sequence[Path], obtain: str) -> None:
+    """Refuse a download that lacks files.
+
+    Raises:
+        UserError: some do not exist; the first three are named.
+    """
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise UserError(f"Missing: {', '.join(map(str, missing[:3]))}{more}. {obtain}")

@@ -1,0 +1,152 @@
+"""Prepared data sets: whole or not there at all, and resumed where they were interrupted."""
+
+import errno
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from i2ibench.datasets.picture_files import verify_image
+from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
+from i2ibench.errors import UserError
+from i2ibench.files import write_file, write_picture, write_text
+from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene, described
+from i2ibench.progress import Progress
+
+FACTS = "preparation.json"
+"""What the data was made from and how; two preparations with equal facts are the same."""
+
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
+    """Make `target` hold the data in the layout that `PairedFolder` reads.
+
+    Scenes are gathered in `<target>.partial`, which gets its name when all are there; the same
+    call goes on in it after an interruption. Photos, and label maps that are in order, are hard
+    links to the publisher's files where the file system has them, else copies.
+
+    Args:
+        raw: what to write.
+        target: the folder, which does not exist or is empty.
+        facts: what the data is made from and how, in plain JSON.
+
+    Raises:
+        UserError: a file is broken, scenes share a name, or the disk is full.
+    """
+    partial = target.with_name(target.name + ".partial")
+    begin(partial, facts)
+    if len(raw.classes):
+        entries = [described(c) for c in raw.classes.classes]
+        write_text(partial / "classes.json", json.dumps(entries, indent=1))
+    for split, scenes in raw.splits.items():
+        try:
+            _write_split(raw, partial, split, scenes)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise UserError(
+                f"The disk that holds {partial} is full. Make room, then give the same command "
+                "again: it goes on where it stopped."
+            ) from None
+    if target.is_dir():
+        target.rmdir()  # an empty one, which not every system renames over
+    partial.rename(target)
+
+
+def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
+    """Whether `target` holds the data already.
+
+    Raises:
+        UserError: it holds something else.
+    """
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return False
+    if _read_facts(target) == facts:
+        return True
+    raise UserError(
+        f"{target} exists and was not prepared from the same files with the same options. Choose "
+        "another folder, or delete that one."
+    )
+
+
+def begin(partial: Path, facts: Mapping[str, Any]) -> None:
+    """Make the folder in which scenes are gathered, or find it as it was left.
+
+    Raises:
+        UserError: it belongs to another preparation.
+    """
+    if not partial.exists():
+        write_text(partial / FACTS, json.dumps(facts, indent=1))
+    elif _read_facts(partial) != facts:
+        raise UserError(
+            f"{partial} was begun from other files or with other options. Delete it to start anew."
+        )
+
+
+def _read_facts(folder: Path) -> Any:
+    try:
+        return json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawScene]) -> None:
+    twice = [name for name, count in Counter(scene.name for scene in scenes).items() if count > 1]
+    if twice or not scenes:
+        raise UserError(f"The {split} scenes are none, or share names: {twice[:3]}.")
+    folder = partial / split
+    done = _names(folder / KINDS[-1])
+    left = [scene for scene in scenes if scene.name not in done]
+    workers = min(8, os.cpu_count() or 1)
+    with (
+        Progress(f"preparing {split}", len(scenes), len(scenes) - len(left)) as progress,
+        ThreadPoolExecutor(max_workers=workers) as pool,
+    ):
+        futures = [pool.submit(_write_scene, scene, folder, raw) for scene in left]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                progress.advance()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _names(folder: Path) -> set[str]:
+    """The scenes whose last picture is there; what is being written has a hidden name."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return {path.stem for path in paths if not path.name.startswith(".")}
+
+
+def _write_scene(scene: RawScene, folder: Path, raw: RawData) -> None:
+    contents = scene.read()
+    sizes = {kind: _checked_size(kind, content, raw) for kind, content in contents.items()}
+    check_sizes(SceneFiles(scene.name), sizes)
+    for kind in KINDS:
+        if kind in contents:
+            _write(folder / kind, scene.name, contents[kind])
+
+
+def _checked_size(kind: str, content: Content, raw: RawData) -> tuple[int, ...]:
+    if not isinstance(content, Path):
+        return content.shape[:2]
+    return read_label(content, raw.classes).shape if kind == "label" else verify_image(content)
+
+
+def _write(folder: Path, name: str, content: Content) -> None:
+    if not isinstance(content, Path):
+        write_picture(folder / f"{name}.png", content)
+        return
+    path = folder / f"{name}{content.suffix.lower()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(content.resolve())
+    except OSError:  # another disk, or a file system without hard links
+        write_file(path, lambda aside: shutil.copyfile(content, aside))
