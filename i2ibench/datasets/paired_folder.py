@@ -13,12 +13,20 @@ from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
 from i2ibench.structures import Sample
 
+PREPARATION = "preparation.json"
+"""In data that `prepare_data` wrote: which data set it is, and what it was made from."""
+
+PARTIAL = ".partial"
+"""What the folder's name ends in until all of the data is in it."""
+
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 
 
 @DATASETS.register_module()
 class PairedFolder(Dataset):
     """Scenes from folders whose files have equal names up to the extension.
+
+    What `prepare_data` wrote is called by the name of the data set, anything else `PairedFolder`.
 
     Args:
         root: where the folders are.
@@ -48,6 +56,7 @@ class PairedFolder(Dataset):
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
     ) -> None:
+        _check_root(Path(root))
         folders = [
             None if folder is None else Path(root) / folder.replace("{split}", split)
             for folder in (label_dir, instance_dir, image_dir, source_dir)
@@ -57,7 +66,7 @@ class PairedFolder(Dataset):
         else:
             table = class_table(classes or ())
         self.scenes = Scenes(pair_by_name(*folders), table, transforms, seed)
-        self.metainfo = table.metainfo("PairedFolder")
+        self.metainfo = table.metainfo(_name(Path(root)))
 
     def __len__(self) -> int:
         return len(self.scenes)
@@ -65,6 +74,30 @@ class PairedFolder(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
         """Scene `index`, or (index, epoch)."""
         return self.scenes.read(key)
+
+
+def _check_root(root: Path) -> None:
+    if root.is_dir():
+        return
+    partial = root.with_name(root.name + PARTIAL)
+    if partial.is_dir():
+        raise UserError(
+            f"{partial} was left by a preparation that did not end. Give the same prepare_data "
+            "command again: it goes on."
+        )
+    raise UserError(
+        f"The folder {root} does not exist. Published data sets are brought into it by "
+        f"`tools/prepare_data.py NAME SOURCE {root}` (NAME alone says what to "
+        "download); for data in another place pass --cfg-options data_root=PATH."
+    )
+
+
+def _name(root: Path) -> str:
+    try:
+        facts = json.loads((root / PREPARATION).read_text(encoding="utf-8"))
+        return str(facts["data"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "PairedFolder"
 
 
 def read_classes(root: Path) -> ClassTable:

@@ -10,16 +10,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_picture, write_text
 from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene, described
 from i2ibench.progress import Progress
-
-FACTS = "preparation.json"
-"""What the data was made from and how; two preparations with equal facts are the same."""
-
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -34,12 +31,13 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
     Args:
         raw: what to write.
         target: the folder, which does not exist or is empty.
-        facts: what the data is made from and how, in plain JSON.
+        facts: what the data is made from and how, in plain JSON; two preparations with equal
+            facts are the same.
 
     Raises:
         UserError: a file is broken, scenes share a name, or the disk is full.
     """
-    partial = target.with_name(target.name + ".partial")
+    partial = target.with_name(target.name + PARTIAL)
     begin(partial, facts)
     if len(raw.classes):
         entries = [described(c) for c in raw.classes.classes]
@@ -82,7 +80,7 @@ def begin(partial: Path, facts: Mapping[str, Any]) -> None:
         UserError: it belongs to another preparation.
     """
     if not partial.exists():
-        write_text(partial / FACTS, json.dumps(facts, indent=1))
+        write_text(partial / PREPARATION, json.dumps(facts, indent=1))
     elif _read_facts(partial) != facts:
         raise UserError(
             f"{partial} was begun from other files or with other options. Delete it to start anew."
@@ -91,7 +89,7 @@ def begin(partial: Path, facts: Mapping[str, Any]) -> None:
 
 def _read_facts(folder: Path) -> Any:
     try:
-        return json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        return json.loads((folder / PREPARATION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

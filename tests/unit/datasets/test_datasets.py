@@ -39,7 +39,9 @@ def test_an_empty_or_missing_folder_is_named(tmp_path, paired_root):
     with pytest.raises(UserError, match="holds no picture"):
         PairedFolder(str(tmp_path), label_dir="empty", classes=["a"])
     with pytest.raises(UserError, match="does not exist"):
-        PairedFolder(str(tmp_path / "nowhere"), classes=["a"])
+        PairedFolder(str(tmp_path), label_dir="nowhere", classes=["a"])
+    with pytest.raises(UserError, match=r"nowhere does not exist.*prepare_data\.py NAME"):
+        PairedFolder(str(tmp_path / "nowhere"))
 
 
 def test_a_missing_class_list_says_what_it_should_hold(paired_root):

@@ -27,7 +27,7 @@ def prepared(tmp_path, name, split="val", **options):
         instance_dir="{split}/instance" if instances else None,
         source_dir=None if labels else "{split}/source",
     )
-    assert not find_faults(dataset.scenes)
+    assert not find_faults(dataset.scenes) and dataset.metainfo["dataset"] == name
     return dataset
 
 

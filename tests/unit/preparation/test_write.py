@@ -49,7 +49,8 @@ def test_an_interrupted_preparation_leaves_no_data_set_and_goes_on(tmp_path, pai
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         break_off(patched, 3, KeyboardInterrupt())
         prepare("pairs", pairs, tmp_path / "target", {})
-    assert not (tmp_path / "target").exists()
+    with pytest.raises(UserError, match="Give the same prepare_data command again"):
+        PairedFolder(str(tmp_path / "target"))
     done = tmp_path / "target.partial/train/image/1_AB.png"
     first = done.stat().st_mtime_ns
     assert prepare("pairs", pairs, tmp_path / "target", {})
