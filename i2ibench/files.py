@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Make `path` hold what `write` writes to the path it is given, or leave it as it was."""
+def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) -> None:
+    """Make `path` hold what `write` writes to the path it is given, or leave it as it was.
+
+    With `flush=False` that is so if the process is killed, but not if the power fails.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(aside)
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
+        if flush:
+            with aside.open("rb") as written:
+                os.fsync(written.fileno())
         aside.replace(path)
-        _sync_folder(path.parent)
+        if flush:
+            _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -40,7 +45,9 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def write_picture(path: Path, pixels: NDArray[Any], compress_level: int = 1) -> None:
+def write_picture(
+    path: Path, pixels: NDArray[Any], compress_level: int = 1, flush: bool = True
+) -> None:
     """Make `path` a PNG of `pixels`: uint8 [H,W,3] or [H,W], or uint16 [H,W]."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    write_file(path, lambda p: picture.save(p, format="PNG", compress_level=compress_level))
+    write_file(path, lambda p: picture.save(p, format="PNG", compress_level=compress_level), flush)

@@ -17,6 +17,7 @@ from i2ibench.preparation.raw import (
     PublishedData,
     RawData,
     RawScene,
+    distinct,
     number_instances,
     require,
     require_all,
@@ -120,7 +121,7 @@ def _read(
 ) -> dict[str, Content]:
     red, green, blue = read_image(png).astype(np.int64).transpose(2, 0, 1)
     pixels = red + 256 * green + 256**2 * blue
-    found, position = np.unique(pixels, return_inverse=True)
+    found, position = distinct(pixels.ravel())
     category = {0: 0} | {i: c for i, c, _ in segments}
     unknown = [int(i) for i in found if int(i) not in category]
     if unknown:

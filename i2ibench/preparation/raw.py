@@ -69,12 +69,22 @@ def number_instances(
     """
     within = things[label] & (objects > 0)
     pairs = label[within].astype(np.int64) << 40 | objects[within].astype(np.int64)
-    found, numbers = np.unique(pairs, return_inverse=True)
+    found, numbers = distinct(pairs)
     if len(found) > 2**16 - FIRST_INSTANCE:
         raise UserError(f"A scene has {len(found)} objects, more than a 16-bit PNG can number.")
     instance = label.astype(np.uint16)
     instance[within] = FIRST_INSTANCE + numbers
     return instance
+
+
+def distinct(values: NDArray[np.integer]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The different values, sorted, and which of them each of `values` [N] is, as np.unique does.
+
+    Sorts runs of equal values only, of which maps have few.
+    """
+    starts = np.flatnonzero(np.concatenate([[values.size > 0], values[1:] != values[:-1]]))
+    found, numbers = np.unique(values[starts], return_inverse=True)
+    return found, np.repeat(numbers, np.diff(np.append(starts, values.size)))
 
 
 def things_of(classes: ClassTable) -> NDArray[np.bool_]:

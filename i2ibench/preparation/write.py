@@ -1,5 +1,6 @@
 """Prepared data sets: whole or not there at all, and resumed where they were interrupted."""
 
+import contextlib
 import errno
 import json
 import os
@@ -16,7 +17,7 @@ from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_picture, write_text
 from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene, described
-from i2ibench.progress import Progress
+from i2ibench.progress import Progress, track
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -52,6 +53,8 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
                 f"The disk that holds {partial} is full. Make room, then give the same command "
                 "again: it goes on where it stopped."
             ) from None
+    if hasattr(os, "sync"):
+        os.sync()  # once, and not for every picture
     if target.is_dir():
         target.rmdir()  # an empty one, which not every system renames over
     partial.rename(target)
@@ -99,12 +102,11 @@ def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawSc
     if twice or not scenes:
         raise UserError(f"The {split} scenes are none, or share names: {twice[:3]}.")
     folder = partial / split
-    done = _names(folder / KINDS[-1])
+    done = _whole_scenes(folder, split)
     left = [scene for scene in scenes if scene.name not in done]
-    workers = min(8, os.cpu_count() or 1)
     with (
         Progress(f"preparing {split}", len(scenes), len(scenes) - len(left)) as progress,
-        ThreadPoolExecutor(max_workers=workers) as pool,
+        ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
     ):
         futures = [pool.submit(_write_scene, scene, folder, raw) for scene in left]
         try:
@@ -116,10 +118,25 @@ def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawSc
             raise
 
 
-def _names(folder: Path) -> set[str]:
-    """The scenes whose last picture is there; what is being written has a hidden name."""
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return {path.stem for path in paths if not path.name.startswith(".")}
+def _whole_scenes(folder: Path, split: str) -> set[str]:
+    """The scenes that an interrupted call finished; what it was writing is removed.
+
+    Pictures are not flushed one by one, so that a power failure may have cut some off.
+    """
+    for aside in folder.glob("*/.*.tmp"):
+        aside.unlink()
+    photos = folder / KINDS[-1]
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*/*")) if photos.is_dir() else ():
+        found.setdefault(path.stem, []).append(path)
+    last = {path.stem for path in photos.iterdir()} if photos.is_dir() else set()
+    whole = set()
+    for name in track(sorted(last), f"checking {split}") if last else ():
+        with contextlib.suppress(UserError):
+            for path in found[name]:
+                verify_image(path)
+            whole.add(name)
+    return whole
 
 
 def _write_scene(scene: RawScene, folder: Path, raw: RawData) -> None:
@@ -139,7 +156,7 @@ def _checked_size(kind: str, content: Content, raw: RawData) -> tuple[int, ...]:
 
 def _write(folder: Path, name: str, content: Content) -> None:
     if not isinstance(content, Path):
-        write_picture(folder / f"{name}.png", content)
+        write_picture(folder / f"{name}.png", content, flush=False)
         return
     path = folder / f"{name}{content.suffix.lower()}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,4 +164,4 @@ def _write(folder: Path, name: str, content: Content) -> None:
     try:
         path.hardlink_to(content.resolve())
     except OSError:  # another disk, or a file system without hard links
-        write_file(path, lambda aside: shutil.copyfile(content, aside))
+        write_file(path, lambda aside: shutil.copyfile(content, aside), flush=False)

@@ -13,7 +13,7 @@ from i2ibench.datasets.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.preparation import write
 from i2ibench.preparation.known import prepare
-from i2ibench.preparation.raw import RawData, RawScene, number_instances
+from i2ibench.preparation.raw import RawData, RawScene, distinct, number_instances
 from tests.unit.datasets.test_datasets import make_cityscapes
 from tests.unit.preparation import publishers
 
@@ -33,11 +33,11 @@ def break_off(monkeypatch, after, error):
     written = []
     original = files.write_picture
 
-    def write_picture(path, pixels):
+    def write_picture(path, pixels, **options):
         if len(written) >= after:
             raise error
         written.append(path)
-        original(path, pixels)
+        original(path, pixels, **options)
 
     monkeypatch.setattr(write, "write_picture", write_picture)
     return written
@@ -56,6 +56,20 @@ def test_an_interrupted_preparation_leaves_no_data_set_and_goes_on(tmp_path, pai
     assert prepare("pairs", pairs, tmp_path / "target", {})
     assert not (tmp_path / "target.partial").exists()
     assert (tmp_path / "target/train/image/1_AB.png").stat().st_mtime_ns == first
+    assert snapshot(tmp_path / "target") == snapshot(tmp_path / "whole")
+
+
+def test_what_a_kill_or_a_power_failure_leaves_is_written_again(tmp_path, pairs, monkeypatch):
+    prepare("pairs", pairs, tmp_path / "whole", {})
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        break_off(patched, 5, KeyboardInterrupt())
+        prepare("pairs", pairs, tmp_path / "target", {})
+    left = tmp_path / "target.partial/train"
+    (left / "image/.2_AB.png.77.tmp").write_bytes(b"half")
+    (left / "source/1_AB.png").write_bytes(b"")
+    whole = (left / "image/2_AB.png").read_bytes()
+    (left / "image/2_AB.png").write_bytes(whole[:-9])
+    prepare("pairs", pairs, tmp_path / "target", {})
     assert snapshot(tmp_path / "target") == snapshot(tmp_path / "whole")
 
 
@@ -132,6 +146,13 @@ def test_objects_are_numbered_from_256_by_class_and_own_number():
     things[[3, 7]] = True
     instance = number_instances(label, objects, things)
     assert instance.tolist() == [[256, 256, 257, 258, 7, 9]] and instance.dtype == np.uint16
+
+
+@pytest.mark.parametrize("values", [[], [5], [7, 7, 3, 3, 7, 9, 9]])
+def test_distinct_values_are_those_of_numpy(values):
+    values = np.array(values, np.int64)
+    for ours, numpys in zip(distinct(values), np.unique(values, return_inverse=True), strict=True):
+        assert np.array_equal(ours, numpys)
 
 
 def test_more_objects_than_16_bits_number_are_refused():
