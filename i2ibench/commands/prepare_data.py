@@ -92,7 +92,8 @@ def _prepare(options: argparse.Namespace) -> None:
         return
     new = prepare(options.what, options.source, options.target, options.options)
     print(f"{'ready' if new else 'was ready'}: {options.target}")
-    print(f"train: {KNOWN[options.what].config} --cfg-options data_root={options.target}")
+    config = KNOWN[options.what].config or "a config of yours (README, Your own data)"
+    print(f"train: {config} --cfg-options data_root={options.target}")
 
 
 def _draw(options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from i2ibench.preparation.ade20k_full import ADE20K_FULL
 from i2ibench.preparation.coco import COCO_PANOPTIC
 from i2ibench.preparation.coco_stuff import COCO_STUFF
 from i2ibench.preparation.edges import EDGES
+from i2ibench.preparation.folder import FOLDER
 from i2ibench.preparation.helen import HELEN
 from i2ibench.preparation.nyuv2 import NYUV2
 from i2ibench.preparation.pairs import PAIRS
@@ -26,6 +27,7 @@ KNOWN: dict[str, PublishedData] = {
     "coco_stuff": COCO_STUFF,
     "pairs": PAIRS,
     "edges": EDGES,
+    "folder": FOLDER,
 }
 
 

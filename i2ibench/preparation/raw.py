@@ -44,12 +44,12 @@ class PublishedData:
     Attributes:
         read: gives the data for the publisher's folder; its other parameters are options.
         obtain: what to download from where, its size, and how it is laid out.
-        config: the config that trains on it.
+        config: the config that trains on it; None where each user writes one.
     """
 
     read: Callable[..., RawData]
     obtain: str
-    config: str
+    config: str | None = None
 
 
 def number_instances(
