@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -39,25 +39,52 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
         UserError: a file is broken, scenes share a name, or the disk is full.
     """
     partial = target.with_name(target.name + PARTIAL)
-    begin(partial, facts)
-    if len(raw.classes):
-        entries = [described(c) for c in raw.classes.classes]
-        write_text(partial / "classes.json", json.dumps(entries, indent=1))
-    for split, scenes in raw.splits.items():
-        try:
+    partial.mkdir(parents=True, exist_ok=True)
+    with _alone(partial), _explained(partial):
+        if is_prepared(target, facts):  # by another process while this one waited
+            with contextlib.suppress(OSError):
+                partial.rmdir()
+            return
+        _begin(partial, facts)
+        if len(raw.classes):
+            entries = [described(c) for c in raw.classes.classes]
+            write_text(partial / "classes.json", json.dumps(entries, indent=1))
+        for split, scenes in raw.splits.items():
             _write_split(raw, partial, split, scenes)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            raise UserError(
-                f"The disk that holds {partial} is full. Make room, then give the same command "
-                "again: it goes on where it stopped."
-            ) from None
-    if hasattr(os, "sync"):
-        os.sync()  # once, and not for every picture
-    if target.is_dir():
-        target.rmdir()  # an empty one, which not every system renames over
-    partial.rename(target)
+        if hasattr(os, "sync"):
+            os.sync()  # once, and not for every picture
+        if target.is_dir():
+            target.rmdir()  # an empty one, which not every system renames over
+        partial.rename(target)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process writes there; the system frees the lock if its holder dies."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(partial: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise UserError(
+            f"The disk that holds {partial} is full. Make room, then give the same command again: "
+            "it goes on where it stopped."
+        ) from None
 
 
 def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
@@ -76,13 +103,13 @@ def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
     )
 
 
-def begin(partial: Path, facts: Mapping[str, Any]) -> None:
-    """Make the folder in which scenes are gathered, or find it as it was left.
+def _begin(partial: Path, facts: Mapping[str, Any]) -> None:
+    """Mark an empty folder as this preparation's, or find it as it was left.
 
     Raises:
         UserError: it belongs to another preparation.
     """
-    if not partial.exists():
+    if not any(partial.iterdir()):
         write_text(partial / PREPARATION, json.dumps(facts, indent=1))
     elif _read_facts(partial) != facts:
         raise UserError(

@@ -2,6 +2,8 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +73,16 @@ def test_what_a_kill_or_a_power_failure_leaves_is_written_again(tmp_path, pairs,
     (left / "image/2_AB.png").write_bytes(whole[:-9])
     prepare("pairs", pairs, tmp_path / "target", {})
     assert snapshot(tmp_path / "target") == snapshot(tmp_path / "whole")
+
+
+def test_two_processes_that_prepare_the_same_do_not_get_in_each_others_way(tmp_path, pairs):
+    prepare("pairs", pairs, tmp_path / "whole", {})
+    with ThreadPoolExecutor(3) as pool:
+        again = [pool.submit(prepare, "pairs", pairs, tmp_path / "target", {}) for _ in range(3)]
+        for call in again:
+            call.result()
+    assert snapshot(tmp_path / "target") == snapshot(tmp_path / "whole")
+    assert not (tmp_path / "target.partial").exists()
 
 
 def test_a_full_disk_says_so_and_that_the_command_goes_on(tmp_path, pairs, monkeypatch):
@@ -203,6 +215,15 @@ def test_the_command_prepares_and_says_how_to_train(tmp_path, pairs, capsys):
 def test_the_command_says_what_is_wrong_with_its_arguments(arguments, message, capsys):
     assert run(*arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_command_draws_a_configs_toystreet(tmp_path, capsys):
+    small = ("num_scenes=1", "width=64", "height=32")
+    options = [f"{s}_dataloader.dataset.{value}" for s in ("train", "val") for value in small]
+    config = Path(__file__).parents[3] / "configs/pix2pixhd_toystreet.py"
+    assert run(config, "--cfg-options", f"data_root={tmp_path}", *options) == 0
+    assert f"ready: {tmp_path / 'leftImg8bit/train'}" in capsys.readouterr().out
+    assert len(list((tmp_path / "gtFine").rglob("*_labelIds.png"))) == 2
 
 
 def test_cityscapes_is_checked_and_linked(tmp_path, capsys):
