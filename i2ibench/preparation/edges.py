@@ -28,8 +28,8 @@ Detector = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 def read_edges(
     source: Path,
     method: str = "canny",
-    low: int = 100,
-    high: int = 200,
+    low: int = 50,
+    high: int = 100,
     blur: float = 1.0,
     weights: str | None = None,
     val_share: float = 0.1,
@@ -40,7 +40,7 @@ def read_edges(
         source: the folder of photos.
         method: canny; sobel, the gradient's strength; or hed (Xie & Tu 2015), which pix2pix used
             and which needs weights.
-        low, high: Canny's thresholds, 0..255 and more.
+        low, high: Canny's thresholds, of the gradient's length as `sobel` has it.
         blur: standard deviation in pixels of the Gaussian before Canny and Sobel; 0 for none.
         weights: HED's published file, hed_pretrained_bsds.caffemodel.
         val_share: of the photos that are validated on, chosen by a hash of their names, where the
@@ -98,10 +98,10 @@ def canny(photo: NDArray[np.uint8], thresholds: tuple[int, int], blur: float) ->
 
 
 def sobel(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
-    """The gradient's length, 0..255 [H,W]; 255 for a step from black to white."""
+    """The gradient's length, uint8 [H,W]; 255 for a step of 64 levels and more, unblurred."""
     grey = _grey(photo, blur).astype(np.float32)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    return np.clip(np.hypot(across, down) / 4, 0, 255).astype(np.uint8)
+    return np.clip(np.hypot(across, down), 0, 255).astype(np.uint8)
 
 
 def _grey(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:

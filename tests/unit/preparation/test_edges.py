@@ -35,8 +35,9 @@ def test_edges_lie_on_the_border_of_a_square_and_nowhere_else(detect):
         assert side.max() > 100
 
 
-def test_a_step_from_black_to_white_is_sobels_255():
-    assert sobel(square(), 0)[12].max() == 255
+def test_sobel_is_four_times_a_step():
+    for step, edge in ((10, 40), (60, 240), (70, 255)):
+        assert sobel((square() // 255 * step).astype(np.uint8), 0)[12].max() == edge
 
 
 @pytest.mark.parametrize("method", ["canny", "sobel"])
