@@ -22,18 +22,18 @@ from i2ibench.progress import Progress
 from i2ibench.registry import DATASETS, check_names, options_of
 
 CITYSCAPES = "cityscapes"
+WIDTH = max(map(len, KNOWN))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    width = max(map(len, KNOWN))
     parser.description = "\n".join(
         [
             (parser.description or "").rstrip(),
             "",
-            f"{CITYSCAPES:{width}}  its files, checked and linked",
+            f"{CITYSCAPES:{WIDTH}}  its files, checked and linked",
         ]
-        + [f"{name:{width}}  {_summary(name)}" for name in KNOWN]
+        + [f"{name:{WIDTH}}  {_summary(name)}" for name in KNOWN]
     )
     parser.add_argument("what", help="a config that uses ToyStreet, or a name from above")
     parser.add_argument("source", nargs="?", type=Path, help="the folder of the publisher's files")
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _summary(name: str) -> str:
     options = [f"{k}={p.default}" for k, p in reader_options(name).items()]
     first = (inspect.getdoc(KNOWN[name].read) or "").partition("\n")[0]
-    return f"{first} Options: {' '.join(options)}." if options else first
+    return f"{first}\n{'':{WIDTH}}  --options {' '.join(options)}" if options else first
 
 
 def run(options: argparse.Namespace) -> None:

@@ -175,8 +175,7 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
     if values.ndim != 2:
         raise UserError(
             f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
-            "class ids. `tools/prepare_data.py folder SOURCE TARGET` turns the colours of "
-            "classes.json into ids."
+            "class ids, which `prepare_data folder` makes of the colours in classes.json."
         )
     table = classes.channel_of_value()
     if values.dtype == np.uint8 and len(classes) < MAX_CLASSES:

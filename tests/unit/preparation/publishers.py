@@ -58,10 +58,14 @@ def nyuv2(root, count=5):
         cells.attrs["MATLAB_class"] = np.bytes_("cell")
     with path.open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(116) + b" " * 8 + b"\x00\x02IM")
-    split = {"trainNdxs": np.array([[2], [3], [5]], float), "testNdxs": np.array([[1], [4]], float)}
-    scipy.io.savemat(root / "splits.mat", split)
+    nyu_splits(root / "splits.mat")
     nyu_mapping(root / "classMapping40.mat")
     return images, labels, instances
+
+
+def nyu_splits(path):
+    split = {"trainNdxs": np.array([[2], [3], [5]], float), "testNdxs": np.array([[1], [4]], float)}
+    scipy.io.savemat(path, split)
 
 
 def nyu_mapping(path):

@@ -1,6 +1,7 @@
 """Every reader reads its publisher's format; what it prepares, PairedFolder reads."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -184,6 +185,17 @@ def test_other_files_of_the_right_name_are_refused(tmp_path):
     mapping.write_bytes((source / "splits.mat").read_bytes())
     with pytest.raises(UserError, match="has no mapClass and className, but trainNdxs"):
         prepare("nyuv2", source, target, {})
+
+
+def test_without_h5py_nyuv2_says_what_to_install(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "nyu_depth_v2_labeled.mat").write_bytes(b"")
+    publishers.nyu_mapping(source / "classMapping40.mat")
+    publishers.nyu_splits(source / "splits.mat")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UserError, match=r'pip install "i2ibench\[data\]"'):
+        prepare("nyuv2", source, tmp_path / "target", {})
 
 
 def test_a_segment_that_the_json_does_not_know_is_named(tmp_path):
