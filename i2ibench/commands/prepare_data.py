@@ -18,6 +18,7 @@ from i2ibench.datasets.toystreet.dataset import draw_split, is_drawn
 from i2ibench.errors import UserError, near_match
 from i2ibench.preparation.cityscapes import link_cityscapes
 from i2ibench.preparation.known import KNOWN, prepare, reader_options
+from i2ibench.preparation.write import count_photos
 from i2ibench.progress import Progress
 from i2ibench.registry import DATASETS, check_names, options_of
 
@@ -92,6 +93,8 @@ def _prepare(options: argparse.Namespace) -> None:
         return
     new = prepare(options.what, options.source, options.target, options.options)
     print(f"{'ready' if new else 'was ready'}: {options.target}")
+    links, files = count_photos(options.target)
+    print(f"photos: {links} hard links to files in {options.source}, {files} files of their own")
     config = KNOWN[options.what].config or "a config of yours (README, Your own data)"
     print(f"train: {config} --cfg-options data_root={options.target}")
 

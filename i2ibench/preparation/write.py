@@ -103,6 +103,12 @@ def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
     )
 
 
+def count_photos(target: Path) -> tuple[int, int]:
+    """How many photos of prepared data are hard links, and how many are files of their own."""
+    links = [path.stat().st_nlink > 1 for path in target.glob(f"*/{KINDS[-1]}/*")]
+    return sum(links), len(links) - sum(links)
+
+
 def _begin(partial: Path, facts: Mapping[str, Any]) -> None:
     """Mark an empty folder as this preparation's, or find it as it was left.
 
