@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.picture_files import picture_size
@@ -92,7 +92,8 @@ def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
         require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
     try:
         fake = shadow(condition, features)
-        step = shadow.judge(condition, fake, torch.empty(1, 3, height, width, device="meta"))
+        real = torch.empty(1, 3, height, width, device="meta")
+        step = shadow.judge(condition, fake, real, _label(shadow, height, width))
         total, _ = shadow.generator_loss(step)
         judged = shadow.discriminator_loss(step)
     except UserError as error:
@@ -116,6 +117,13 @@ def _shadow(module: Module) -> Module:
     for buffer in module.buffers():
         memo[id(buffer)] = buffer.to("meta")
     return copy.deepcopy(module, memo)
+
+
+def _label(translator: PairedTranslator, height: int, width: int) -> Tensor | None:
+    """A label map without numbers, if the condition is made of one."""
+    if "label" not in translator.data_preprocessor.needs:
+        return None
+    return torch.empty(1, 1, height, width, dtype=torch.uint8, device="meta")
 
 
 def try_translation(translator: PairedTranslator, height: int, width: int) -> None:

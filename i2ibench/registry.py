@@ -87,7 +87,9 @@ class Registry(MMEngineRegistry):
         Raises:
             UserError: see `build`.
         """
-        asked = self.parameters(cfg.get("type", ""))
+        if not isinstance(cfg, Mapping) or "type" not in cfg:
+            return self.build(cfg)
+        asked = self.parameters(cfg["type"])
         return self.build(cfg, **{key: facts[key] for key in asked if key in facts})
 
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:

@@ -3,7 +3,7 @@
 Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,9 @@ from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
 
 Scales = list[list[Tensor]]
-"""A discriminator's answer: per scale (finest first) its layers; the last layer is the scores."""
+"""A discriminator's answer: per scale (finest first) its layers; the last layer is the scores.
+
+Scores are B1HW, or B(N+1)HW of a discriminator that tells N classes apart."""
 
 
 class Sample(TypedDict):
@@ -100,14 +102,16 @@ def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
 
 @dataclass(frozen=True)
 class Step:
-    """What a loss of the generator may read in one training step.
+    """What a loss may read in one training step.
 
     Attributes:
         condition: BCHW.
         fake: the generated images, B3HW in [-1, 1], with gradient.
         real: the photos, B3HW in [-1, 1].
         fake_scales: the discriminator's answer to the fake, with gradient; None without one.
-        real_scales: its answer to the photos; losses detach it.
+        real_scales: its answer to the photos; the generator's losses detach it.
+        label: the scenes' label maps, integer B1HW; None where the data has none.
+        judge: the discriminator, which answers for other images of this condition.
     """
 
     condition: Tensor
@@ -115,3 +119,5 @@ class Step:
     real: Tensor
     fake_scales: Scales | None = None
     real_scales: Scales | None = None
+    label: Tensor | None = None
+    judge: Callable[[Tensor], Scales] | None = None

@@ -1,4 +1,4 @@
-"""Methods (the paper's Table 1), each by its own config; the real photos stand in every report."""
+"""Methods (the paper's Table 1) and two later ones, each by its own config."""
 
 axes = dict(
     method=dict(
@@ -6,6 +6,8 @@ axes = dict(
         crn="../crn_cityscapes.py",
         pix2pixhd="../pix2pixhd_cityscapes.py",
         pix2pixhd_without_vgg="../pix2pixhd_cityscapes_without_vgg.py",
+        spade="../spade_cityscapes.py",
+        oasis="../oasis_cityscapes.py",
     )
 )
 seeds = [0, 1, 2]

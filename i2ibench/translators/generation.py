@@ -31,7 +31,7 @@ def generate(translator: "PairedTranslator", batch: Batch, features: Tensor | No
     condition = translator.padded(batch["condition"])
     if features is not None:
         features = translator.padded(features)
-    if getattr(translator.generator, "always_train", False):
+    if is_random(translator.generator):
         return one_by_one(translator.forward, condition, features, batch["names"])
     labels = None
     one_hot_channels = getattr(translator.data_preprocessor, "one_hot_channels", 0)
@@ -39,6 +39,11 @@ def generate(translator: "PairedTranslator", batch: Batch, features: Tensor | No
     if one_hot_channels and looks_up and not is_compiled(translator.generator):
         labels = OneHot(translator.padded(batch["label"]), one_hot_channels)
     return translator.forward(condition, features, labels)
+
+
+def is_random(generator: Any) -> bool:
+    """Whether a generator draws noise, or keeps dropout or batch statistics on."""
+    return getattr(generator, "always_train", False) or getattr(generator, "draws_noise", False)
 
 
 def at_precision(precision: str | None, device_type: str) -> AbstractContextManager[Any]:
@@ -54,8 +59,8 @@ def one_by_one(
 ) -> Tensor:
     """Images B3HW, each made alone and with random numbers that its name decides.
 
-    For generators whose dropout or batch statistics stay on: what a scene becomes must not depend
-    on its neighbours in the batch.
+    For generators that are random: what a scene becomes must not depend on its neighbours in the
+    batch.
 
     Args:
         forward: images for a condition and features.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES
-from i2ibench.structures import Scales
+from i2ibench.structures import Scales, Step
 
 
 def build_adversarial(cfg: Mapping[str, Any]) -> nn.Module:
@@ -50,6 +50,39 @@ def build_losses(
             raise UserError(f"The loss {name!r} ({type(loss).__name__}) needs a discriminator.")
         losses[name], weights[name] = loss, float(weight)
     return losses, weights
+
+
+def generator_term(loss: Any, step: Step) -> Tensor:
+    """The adversarial loss of the generator, a scalar.
+
+    A loss with `reads_step` is given the whole step, others the discriminator's answer alone.
+    """
+    return loss.generator(step if getattr(loss, "reads_step", False) else step.fake_scales)
+
+
+def discriminator_terms(loss: Any, step: Step) -> dict[str, Tensor]:
+    """The adversarial losses of the discriminator by name, "D/real" and "D/fake" mostly.
+
+    A loss with `reads_step` is given the whole step and names its terms itself.
+    """
+    if getattr(loss, "reads_step", False):
+        return {f"D/{name}": value for name, value in loss.discriminator(step).items()}
+    on_real, on_fake = loss.discriminator(step.real_scales, step.fake_scales)
+    return {"D/real": on_real, "D/fake": on_fake}
+
+
+def judged(
+    discriminator: Any, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
+) -> Step:
+    """The step's tensors with the discriminator's answers; without them if it is None."""
+    if discriminator is None:
+        return Step(condition, fake, real, label=label)
+
+    def judge(image: Tensor) -> Scales:
+        return discriminator(torch.cat([condition, image], 1))
+
+    scales = answers(discriminator, condition, fake, real)
+    return Step(condition, fake, real, *scales, label, judge)
 
 
 def answers(

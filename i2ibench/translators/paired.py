@@ -17,8 +17,14 @@ from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.structures import Batch, Prediction, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.compilation import compile_parts
-from i2ibench.translators.generation import at_precision, generate, require_finite
-from i2ibench.translators.objectives import answers, build_adversarial, build_losses
+from i2ibench.translators.generation import at_precision, generate, is_random, require_finite
+from i2ibench.translators.objectives import (
+    build_adversarial,
+    build_losses,
+    discriminator_terms,
+    generator_term,
+    judged,
+)
 from i2ibench.translators.optimizers import freeze
 from i2ibench.translators.tiles import encode, generate_in_tiles, prepared, reference
 from i2ibench.translators.updates import (
@@ -73,8 +79,9 @@ class PairedTranslator(BaseModel):
         self.encoder = ENCODERS.build(encoder) if encoder else None
         features = self.encoder.out_channels if self.encoder is not None else 0
         self.generator = GENERATORS.build(generator, in_channels=channels + features)
+        facts = {"in_channels": channels + 3, "num_classes": data_preprocessor.num_classes}
         self.discriminator = (
-            DISCRIMINATORS.build(discriminator, in_channels=channels + 3) if discriminator else None
+            DISCRIMINATORS.build_for(discriminator, facts) if discriminator else None
         )
         self.adversarial: Any = build_adversarial(adversarial) if adversarial else None
         self.losses, self.weights = build_losses(losses or {}, discriminator is not None)
@@ -112,8 +119,8 @@ class PairedTranslator(BaseModel):
 
     @property
     def draws_styles(self) -> bool:
-        """Whether translations of one scene differ: styles are sampled, or dropout stays on."""
-        return self.encoder is not None or getattr(self.generator, "always_train", False)
+        """Whether translations of one scene differ: styles or noise are drawn, or dropout."""
+        return self.encoder is not None or is_random(self.generator)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.
@@ -142,13 +149,11 @@ class PairedTranslator(BaseModel):
             fake = self.forward(condition, features)
         else:
             fake = checkpoint(self.forward, condition, features, use_reentrant=False)
-        return self.judge(condition, fake, real)
+        return self.judge(condition, fake, real, batch.get("label"))
 
-    def judge(self, condition: Tensor, fake: Tensor, real: Tensor) -> Step:
+    def judge(self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None) -> Step:
         """The step's tensors with the discriminator's answers, if there is one."""
-        if self.discriminator is None:
-            return Step(condition, fake, real)
-        return Step(condition, fake, real, *answers(self.discriminator, condition, fake, real))
+        return judged(self.discriminator, condition, fake, real, label)
 
     def forward(
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
@@ -166,7 +171,7 @@ class PairedTranslator(BaseModel):
         terms = (self.weights[name] * value for name, value in logs.items())
         total = sum(terms, step.fake.new_zeros(()))
         if self.adversarial is not None:
-            logs = {"G/adversarial": self.adversarial.generator(step.fake_scales), **logs}
+            logs = {"G/adversarial": generator_term(self.adversarial, step), **logs}
             total = total + logs["G/adversarial"]
         return total, logs
 
@@ -176,10 +181,7 @@ class PairedTranslator(BaseModel):
         Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
         with the generator's loss, costs nothing here.
         """
-        if self.adversarial is None:
-            return {}
-        on_real, on_fake = self.adversarial.discriminator(step.real_scales, step.fake_scales)
-        return {"D/real": on_real, "D/fake": on_fake}
+        return {} if self.adversarial is None else discriminator_terms(self.adversarial, step)
 
     def val_step(self, data: Any) -> list[Prediction]:
         """What `predict` gives; the Runner's loops call this."""

@@ -70,7 +70,7 @@ def discriminator_then_generator(
             step = translator.forward_step(batch, keep_activations=len(parts) == 1)
             judged = translator.discriminator_loss(step)
         add_gradient(optimizers, "discriminator", judged.values(), share, last, retain_graph=True)
-        steps.append((step.condition, step.fake, step.real))
+        steps.append((step.condition, step.fake, step.real, step.label))
         judgements.append(_detached(judged))
     apply(optimizers, "discriminator")
     for number, (tensors, earlier) in enumerate(zip(steps, judgements, strict=True), start=1):

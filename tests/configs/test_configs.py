@@ -22,7 +22,7 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def without_vgg(config):
     """VGG's weights cannot be had in tests; its options are checked in the contract tests."""
     for name in ("perceptual", "refinement"):
-        config.model.losses.pop(name, None)
+        config.model.get("losses", {}).pop(name, None)
     return config
 
 

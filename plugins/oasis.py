@@ -1,0 +1,224 @@
+"""OASIS: a segmenting discriminator and its loss, noise in every layer (Sushko et al. 2021).
+
+arXiv 2012.04781. Licence: Apache-2.0, like the rest. Written from the paper; the authors' code is
+under AGPL-3.0 and was not used. The generator is built of the blocks in `spade.py`.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from i2ibench.errors import UserError
+from i2ibench.ops.images import require_multiple
+from i2ibench.registry import DISCRIMINATORS, GENERATORS, LOSSES
+from i2ibench.structures import Scales, Step
+
+from .spade import SPADETrunk, check_upsamplings, glorot, resized
+
+GENERATOR_WIDTHS = (16, 16, 16, 8, 4, 2, 1)
+DOWN_WIDTHS = (2, 2, 4, 4, 8, 8)
+UP_WIDTHS = (8, 4, 4, 2, 2, 1)
+"""Of the networks' blocks, in units of `base_channels`."""
+
+
+@GENERATORS.register_module()
+class OASISGenerator(nn.Module):
+    """An image from a label map and noise that is joined to it at every layer (Sec. 3.3).
+
+    One vector of noise per scene stands at all of its pixels. Six SPADE blocks, one less than
+    SPADE. Parameters: 71.1 million for Cityscapes (35 classes), 74.3 for ADE20K (151).
+
+    Args:
+        in_channels: channels of the condition.
+        out_channels: channels of the image.
+        base_channels: width of the last block; the first ones are 16 times as wide.
+        hidden_channels: width between condition and modulation.
+        num_upsamplings: doublings of the size, before the last blocks; 5 make 256 rows of 8.
+        norm_type: "batch" as in the paper, or "instance"; see SPADEGenerator.
+        noise_channels: length of the vector; 0 makes translations that never vary.
+
+    Raises:
+        UserError: the norm is unknown, or there are not that many blocks to upsample before.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int = 3,
+        base_channels: int = 64,
+        hidden_channels: int = 128,
+        num_upsamplings: int = 5,
+        norm_type: str = "batch",
+        noise_channels: int = 64,
+    ) -> None:
+        super().__init__()
+        self.stride = 2 ** check_upsamplings(num_upsamplings, len(GENERATOR_WIDTHS) - 2)
+        self.smallest_side = 2 * self.stride
+        self.noise_channels, self.draws_noise = noise_channels, noise_channels > 0
+        widths = [base_channels * width for width in GENERATOR_WIDTHS]
+        channels = in_channels + noise_channels
+        self.first = nn.Conv2d(channels, widths[0], kernel_size=3, padding=1)
+        self.trunk = SPADETrunk(
+            widths, channels, out_channels, hidden_channels, num_upsamplings, norm_type
+        )
+        glorot(self)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        """The image, B3HW in [-1, 1], for a condition BCHW; each call draws other noise.
+
+        Raises:
+            UserError: height or width is not a multiple of `stride`.
+        """
+        require_multiple(condition, self.stride)
+        batch, _, height, width = condition.shape
+        noise = torch.randn(batch, self.noise_channels, 1, 1, device=condition.device)
+        inputs = torch.cat([noise.expand(-1, -1, height, width), condition], 1)
+        coarse = resized(inputs, height // self.stride, width // self.stride)
+        return self.trunk(self.first(coarse), inputs)
+
+
+@DISCRIMINATORS.register_module()
+class SegmentationDiscriminator(nn.Module):
+    """For every pixel the scores of N classes and, last, of having been made (Sec. 3.1).
+
+    A U-Net that sees the image alone. 22.3 million parameters, which implies 1x1 convolutions
+    without bias on the skip paths where the width changes.
+
+    Args:
+        num_classes: N; comes from the data set.
+        base_channels: width of the last block; the innermost is 8 times as wide.
+    """
+
+    def __init__(self, num_classes: int, base_channels: int = 64) -> None:
+        super().__init__()
+        downs = [3, *(base_channels * width for width in DOWN_WIDTHS)]
+        ups = [base_channels * width for width in UP_WIDTHS]
+        skips = [0, *reversed(downs[1:-1])]
+        below = [downs[-1], *ups[:-1]]
+        self.downs = nn.ModuleList(_Residual(i, o, i != 3) for i, o in pairwise(downs))
+        self.ups = nn.ModuleList(
+            _Residual(skip + i, o) for skip, i, o in zip(skips, below, ups, strict=True)
+        )
+        self.scores = spectral_norm(nn.Conv2d(ups[-1], num_classes + 1, kernel_size=1))
+
+    def forward(self, x: Tensor) -> Scales:
+        """One scale: the activations of the blocks, the scores B(N+1)HW last.
+
+        Args:
+            x: BCHW, the image in its last three channels; the condition is not looked at.
+        """
+        levels = [x[:, -3:]]
+        for down in self.downs:
+            levels.append(F.avg_pool2d(down(levels[-1]), 2, ceil_mode=True))
+        features, activations = levels.pop(), levels[1:]
+        for number, up in enumerate(self.ups):
+            if number:
+                features = torch.cat([features, levels.pop()], 1)
+            features = up(resized(features, *levels[-1].shape[-2:]))
+            activations.append(features)
+        return [[*activations, self.scores(features)]]
+
+
+class _Residual(nn.Module):
+    """Two spectrally normalised 3x3 convolutions, each after a leaky ReLU, beside a skip path.
+
+    The first ReLU is left out where an image comes in.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, activated: bool = True) -> None:
+        super().__init__()
+        conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+        second = nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1)
+        leak = [nn.LeakyReLU(0.2)] if activated else []
+        layers = *leak, spectral_norm(conv), nn.LeakyReLU(0.2), spectral_norm(second)
+        self.branch = nn.Sequential(*layers)
+        self.skip: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            self.skip = spectral_norm(nn.Conv2d(in_channels, out_channels, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """BCHW of the same size."""
+        return self.skip(x) + self.branch(x)
+
+
+@LOSSES.register_module()
+class OASISLoss(nn.Module):
+    """Cross entropy of N+1 classes, balanced over the classes, and LabelMix (Eq. 1 to 4).
+
+    Photos should be seen as the classes of their label map and fakes, by the discriminator, as
+    made; the generator wants them seen as the classes. Sums over pixels are means here.
+
+    Args:
+        label_mix_weight: of the consistency term; 10 for Cityscapes, 5 for ADE20K in the paper.
+        mean_weight_one: divide the classes' weights by their mean over the pixels, so that a
+            photo's term counts as much as a fake's; Eq. 2 as written lets every class count as
+            much as a fake.
+    """
+
+    reads_step = True
+
+    def __init__(self, label_mix_weight: float = 10.0, mean_weight_one: bool = False) -> None:
+        super().__init__()
+        self.label_mix_weight = label_mix_weight
+        self.mean_weight_one = mean_weight_one
+
+    def generator(self, step: Step) -> Tensor:
+        """The generator's scalar loss: its pixels should pass for their classes."""
+        return self._as_classes(_scores(step.fake_scales), _label(step))
+
+    def discriminator(self, step: Step) -> dict[str, Tensor]:
+        """The discriminator's scalar losses by name."""
+        label, real, fake = _label(step), _scores(step.real_scales), _scores(step.fake_scales)
+        made = torch.full_like(label, fake.shape[1] - 1)
+        terms = {"real": self._as_classes(real, label), "fake": F.cross_entropy(fake, made)}
+        if self.label_mix_weight:
+            assert step.judge is not None
+            mask = class_mask(label[:, None], fake.shape[1] - 1)
+            mixed = _scores(step.judge(torch.where(mask, step.real, step.fake.detach())))
+            expected = torch.where(mask, real, fake)
+            terms["label_mix"] = self.label_mix_weight * F.mse_loss(mixed, expected)
+        return terms
+
+    def _as_classes(self, scores: Tensor, label: Tensor) -> Tensor:
+        """The balanced cross entropy of scores B(N+1)HW for classes BHW."""
+        weights = class_weights(label, scores.shape[1])
+        losses = F.cross_entropy(scores, label, weights, reduction="none")
+        return losses.mean() / weights[label].mean() if self.mean_weight_one else losses.mean()
+
+
+def class_weights(label: Tensor, count: int) -> Tensor:
+    """The inverse of each class's share of the pixels of a batch, float [count] (Eq. 2).
+
+    Args:
+        label: int64 BHW.
+        count: of the classes; those that are absent get 0.
+    """
+    ones = torch.ones(label.numel(), device=label.device)
+    pixels = ones.new_zeros(count).index_add_(0, label.flatten(), ones)
+    return torch.where(pixels > 0, label.numel() / pixels.clamp(min=1), 0.0)
+
+
+def class_mask(label: Tensor, num_classes: int) -> Tensor:
+    """A mask bool B1HW that is drawn for each class of each scene, and so follows their borders.
+
+    Args:
+        label: integer B1HW below `num_classes`.
+        num_classes: N.
+    """
+    chosen = torch.rand(len(label), num_classes, device=label.device) < 0.5
+    return chosen.gather(1, label.long().flatten(1)).view_as(label)
+
+
+def _scores(scales: Scales | None) -> Tensor:
+    assert scales is not None
+    return scales[0][-1].float()
+
+
+def _label(step: Step) -> Tensor:
+    """The classes of all pixels, int64 BHW."""
+    if step.label is None:
+        raise UserError("OASISLoss needs label maps; this data has none.")
+    return step.label[:, 0].long()
