@@ -84,8 +84,7 @@ class OASISGenerator(nn.Module):
 class SegmentationDiscriminator(nn.Module):
     """For every pixel the scores of N classes and, last, of having been made (Sec. 3.1).
 
-    A U-Net that sees the image alone. 22.3 million parameters, which implies 1x1 convolutions
-    without bias on the skip paths where the width changes.
+    A U-Net that sees the image alone. 22.25 million parameters for Cityscapes, 22.26 for ADE20K.
 
     Args:
         num_classes: N; comes from the data set.

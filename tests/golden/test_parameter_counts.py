@@ -90,3 +90,40 @@ def test_pix2pix_patch_discriminator(channels, expected):
 
 def test_instance_encoder():
     assert count(ENCODERS, {"type": "InstanceEncoder"}) == 788_803
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "published", "expected"),
+    [
+        # Millions that later papers quote; SPADE's and OASIS's own texts were not at hand.
+        ("SPADEGenerator", 35, 93.0, 93_018_051),
+        ("SPADEGenerator", 36, 93.0, 93_048_003),
+        ("SPADEGenerator", 151, 96.5, 96_492_483),
+        ("OASISGenerator", 35, 71.1, 71_107_523),
+        ("OASISGenerator", 151, 74.3, 74_314_691),
+    ],
+)
+def test_contributed_generators(name, channels, published, expected):
+    parameters = count(GENERATORS, {"type": name}, in_channels=channels)
+    assert parameters == expected and round(parameters / 1e6, 1) == published
+
+
+@pytest.mark.parametrize(("classes", "expected"), [(35, 22_249_636), (151, 22_257_176)])
+def test_segmentation_discriminator(classes, expected):
+    options = {"type": "SegmentationDiscriminator"}
+    assert count(DISCRIMINATORS, options, num_classes=classes) == expected
+
+
+def test_resnet_9_blocks():
+    """11,388,675 is printed in junyanz/pytorch-CycleGAN-and-pix2pix issue 45, whose instance norms
+    had a scale and a shift; the released default and ours have none."""
+    normalised = 64 + 128 + 256 + 18 * 256 + 128 + 64
+    options = {"type": "ResNet9Generator"}
+    assert count(GENERATORS, options, in_channels=3) == 11_388_675 - 2 * normalised
+
+
+def test_spectral_norm_adds_no_parameters():
+    inner = {"type": "MultiScaleDiscriminator", "num_scales": 2}
+    options = {"type": "SpectralNormDiscriminator", "discriminator": inner}
+    expected = count(DISCRIMINATORS, inner, in_channels=39)
+    assert count(DISCRIMINATORS, options, in_channels=39) == expected == 5_603_202
