@@ -37,6 +37,14 @@ class DiffAugmentDiscriminator(nn.Module):
         UserError: an augmentation is unknown.
     """
 
+    contract_options = {
+        "discriminator": {
+            "type": "MultiScaleDiscriminator",
+            "num_scales": 2,
+            "base_channels": 4,
+        }
+    }
+
     def __init__(
         self,
         in_channels: int,
@@ -86,18 +94,19 @@ class Augmentation:
     @classmethod
     def drawn(cls, like: Tensor, augmentations: frozenset[str]) -> "Augmentation":
         """Random ones, within the paper's bounds, for pictures of the size of `like` BCHW."""
-        batch, device = len(like), like.device
-        sides = torch.tensor(like.shape[-2:], device=device)
-        random = torch.rand(batch, 3, device=device)
-        colour = random * random.new_tensor([1, 2, 1]) + random.new_tensor([-0.5, 0, 0.5])
-        bound = sides / 8
-        shift = ((torch.rand(batch, 2, device=device) * 2 - 1) * bound).round().long()
-        first = (torch.rand(batch, 2, device=device) * (sides + 1)).long() - sides // 4
-        cut = torch.stack([first, first + sides // 2 - 1], 2).flatten(1)
+        random = torch.rand(7, len(like), device=like.device)
+        brightness, saturation, contrast = random[0] - 0.5, random[1] * 2, random[2] + 0.5
+        if "colour" not in augmentations:
+            brightness, saturation, contrast = random[0] * 0, random[1] * 0 + 1, random[2] * 0 + 1
+        shift, cut = [], []
+        for axis, side in enumerate(like.shape[-2:]):
+            shift.append(((random[3 + axis] * 2 - 1) * (side / 8)).round().long())
+            first = (random[5 + axis] * (side + 1)).long() - side // 4
+            cut += [first, first + side // 2 - 1]
         return cls(
-            colour if "colour" in augmentations else random.new_tensor([0, 1, 1]).expand(batch, 3),
-            shift if "translation" in augmentations else torch.zeros_like(shift),
-            cut if "cutout" in augmentations else torch.full_like(cut, -1),
+            torch.stack([brightness, saturation, contrast], 1),
+            torch.stack(shift, 1) * ("translation" in augmentations),
+            torch.stack(cut, 1) if "cutout" in augmentations else torch.stack(cut, 1) * 0 - 1,
         )
 
     def coloured(self, image: Tensor) -> Tensor:

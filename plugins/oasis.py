@@ -44,6 +44,13 @@ class OASISGenerator(nn.Module):
         UserError: the norm is unknown, or there are not that many blocks to upsample before.
     """
 
+    contract_options = {
+        "base_channels": 2,
+        "hidden_channels": 4,
+        "num_upsamplings": 2,
+        "noise_channels": 4,
+    }
+
     def __init__(
         self,
         in_channels: int,
@@ -90,6 +97,8 @@ class SegmentationDiscriminator(nn.Module):
         num_classes: N; comes from the data set.
         base_channels: width of the last block; the innermost is 8 times as wide.
     """
+
+    contract_options = {"base_channels": 4}
 
     def __init__(self, num_classes: int, base_channels: int = 64) -> None:
         super().__init__()

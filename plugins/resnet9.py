@@ -39,3 +39,6 @@ def ResNet9Generator(
         "bias_before_norm": norm_type != "batch",
     }
     return GENERATORS.build(config, in_channels=in_channels, out_channels=out_channels)
+
+
+ResNet9Generator.contract_options = {"base_channels": 4, "num_blocks": 1}

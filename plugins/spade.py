@@ -50,6 +50,8 @@ class SPADEGenerator(nn.Module):
         UserError: the norm is unknown, or there are not that many blocks to upsample before.
     """
 
+    contract_options = {"base_channels": 2, "hidden_channels": 4, "num_upsamplings": 2}
+
     def __init__(
         self,
         in_channels: int,

@@ -28,6 +28,14 @@ class SpectralNormDiscriminator(nn.Module):
         discriminator: config of the other one; a MultiScaleDiscriminator by default.
     """
 
+    contract_options = {
+        "discriminator": {
+            "type": "MultiScaleDiscriminator",
+            "num_scales": 2,
+            "base_channels": 4,
+        }
+    }
+
     def __init__(self, in_channels: int, discriminator: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         config = discriminator or {"type": "MultiScaleDiscriminator"}

@@ -17,6 +17,9 @@ from i2ibench.testing.core_parts import CORE
 IN_CHANNELS = 6
 """The channels of the condition (or of condition and image) in the tests of networks."""
 
+NUM_CLASSES = 3
+"""The classes of the data set in the tests of discriminators and of losses that read labels."""
+
 
 @cache
 def parts_of(plugin: str) -> list[str]:

@@ -5,7 +5,11 @@ import torch
 from torch import nn
 
 from i2ibench.testing.laws import assert_every_parameter_learns, assert_same_after_loading
-from i2ibench.testing.parts import IN_CHANNELS, Workshop
+from i2ibench.testing.parts import IN_CHANNELS, NUM_CLASSES, Workshop
+
+
+def _discriminator(name: str, contract_part: Workshop) -> nn.Module:
+    return contract_part("discriminator", name, in_channels=IN_CHANNELS, num_classes=NUM_CLASSES)
 
 
 @pytest.mark.contract("discriminator")
@@ -13,7 +17,7 @@ from i2ibench.testing.parts import IN_CHANNELS, Workshop
 def test_a_discriminator_gives_scores_per_scale_after_its_features(
     name: str, size: tuple[int, int], contract_part: Workshop
 ) -> None:
-    network = contract_part("discriminator", name, in_channels=IN_CHANNELS)
+    network = _discriminator(name, contract_part)
     scales = network(torch.randn(2, IN_CHANNELS, *size))
     assert isinstance(scales, list) and scales and all(isinstance(s, list) for s in scales), (
         "a discriminator must give a list over scales of lists over layers (one scale: [[...]]); "
@@ -24,8 +28,9 @@ def test_a_discriminator_gives_scores_per_scale_after_its_features(
             "feature matching needs at least one layer before the scores at every scale; "
             f"{name} gave {len(layers)}"
         )
-        assert layers[-1].shape[:2] == (2, 1), (
-            f"the last layer must be the scores, B1HW; {name} gave {tuple(layers[-1].shape)}"
+        assert layers[-1].shape[:2] in ((2, 1), (2, NUM_CLASSES + 1)), (
+            "the last layer must be the scores, B1HW, or B(N+1)HW if the discriminator tells N "
+            f"classes apart (here {NUM_CLASSES}); {name} gave {tuple(layers[-1].shape)}"
         )
         for layer in layers:
             assert layer.shape[0] == 2, f"every layer must keep the batch; {name} lost it"
@@ -41,7 +46,7 @@ def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(
     name: str, contract_part: Workshop
 ) -> None:
     def build() -> nn.Module:
-        return contract_part("discriminator", name, in_channels=IN_CHANNELS)
+        return _discriminator(name, contract_part)
 
     image = torch.randn(1, IN_CHANNELS, 32, 48)
     network = build()
@@ -55,7 +60,7 @@ def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(
 def test_answers_of_several_images_are_those_of_each_alone(
     name: str, size: tuple[int, int], contract_part: Workshop
 ) -> None:
-    network = contract_part("discriminator", name, in_channels=IN_CHANNELS).double()
+    network = _discriminator(name, contract_part).double().eval()  # training may be random
     if not hasattr(network, "of_several"):
         pytest.skip("it judges images one by one")
     condition = torch.randn(2, IN_CHANNELS - 3, *size, dtype=torch.float64)

@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from i2ibench.structures import Scales, Step
-from i2ibench.testing.parts import Workshop
+from i2ibench.testing.parts import NUM_CLASSES, Workshop
 
-adversarial = pytest.mark.contract("loss", has="discriminator")
+adversarial = pytest.mark.contract("loss", has="discriminator", lacks="reads_step")
+reading_the_step = pytest.mark.contract("loss", has="reads_step")
 other = pytest.mark.contract("loss", lacks="discriminator")
 
 
@@ -87,3 +90,42 @@ def test_an_adversarial_loss_counts_every_scale(name: str, contract_part: Worksh
         "an adversarial loss must be summed over scales: three equal scales must give three times "
         f"the loss of one; {name} gave {triple:.4g} instead of {3 * single:.4g}"
     )
+
+
+def _labelled_step(classes: Tensor, label: Tensor) -> Step:
+    """A step in which fake and photo are scored as the given ones of N+1 classes, int64 BHW."""
+    scores = 5.0 * F.one_hot(classes, NUM_CLASSES + 1).permute(0, 3, 1, 2).float()
+
+    def judge(image: Tensor) -> Scales:
+        return [[image[:, :1], scores + 0 * image[:, :1]]]
+
+    condition, image = torch.rand(2, 6, 8, 8), torch.rand(2, 3, 8, 8, requires_grad=True)
+    return Step(condition, image, image, judge(image), judge(image), label, judge)
+
+
+@reading_the_step
+def test_an_adversarial_loss_that_reads_the_step_rewards_what_its_side_wants(
+    name: str, contract_part: Workshop
+) -> None:
+    loss = contract_part("loss", name)
+    label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
+    right = label[:, 0].long()
+    passed, found_out = (
+        _labelled_step(classes, label) for classes in (right, torch.full_like(right, NUM_CLASSES))
+    )
+    sides = {"G": (loss.generator(passed), loss.generator(found_out))}
+    terms, others = loss.discriminator(passed), loss.discriminator(found_out)
+    assert isinstance(terms, dict) and {"real", "fake"} <= terms.keys(), (
+        "discriminator(step) must give its losses by name, 'real' and 'fake' among them; "
+        f"{name} gave {terms}"
+    )
+    sides |= {"D on photos": (terms["real"], others["real"])}
+    sides |= {"D on fakes": (others["fake"], terms["fake"])}
+    for side, (low, high) in sides.items():
+        assert low.shape == () and low.isfinite(), f"{name}'s loss for {side} is {low}"
+        assert low < high, (
+            "the generator's loss and the discriminator's on photos must fall as their pixels are "
+            "seen as their classes, and the discriminator's on fakes as they are seen as made; "
+            f"{name}'s for {side} does not"
+        )
+    assert sides["G"][0].requires_grad, f"{name} must pass a gradient on to the fake"
