@@ -1,5 +1,7 @@
 """What a discriminator promises: per scale its layers, the last of them the scores."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from i2ibench.testing.laws import assert_every_parameter_learns, assert_same_aft
 from i2ibench.testing.parts import IN_CHANNELS, NUM_CLASSES, Workshop
 
 
-def _discriminator(name: str, contract_part: Workshop) -> nn.Module:
+def _discriminator(name: str, contract_part: Workshop) -> Any:
     return contract_part("discriminator", name, in_channels=IN_CHANNELS, num_classes=NUM_CLASSES)
 
 
