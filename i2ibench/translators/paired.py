@@ -16,15 +16,9 @@ from i2ibench.ops.lookup import OneHot
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.structures import Batch, Prediction, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
+from i2ibench.translators import objectives
 from i2ibench.translators.compilation import compile_parts
 from i2ibench.translators.generation import at_precision, generate, is_random, require_finite
-from i2ibench.translators.objectives import (
-    build_adversarial,
-    build_losses,
-    discriminator_terms,
-    generator_term,
-    judged,
-)
 from i2ibench.translators.optimizers import freeze
 from i2ibench.translators.tiles import encode, generate_in_tiles, prepared, reference
 from i2ibench.translators.updates import (
@@ -83,8 +77,8 @@ class PairedTranslator(BaseModel):
         self.discriminator = (
             DISCRIMINATORS.build_for(discriminator, facts) if discriminator else None
         )
-        self.adversarial: Any = build_adversarial(adversarial) if adversarial else None
-        self.losses, self.weights = build_losses(losses or {}, discriminator is not None)
+        self.adversarial: Any = objectives.build_adversarial(adversarial) if adversarial else None
+        self.losses, self.weights = objectives.build_losses(losses or {}, discriminator is not None)
         self.style_bank = (
             StyleBank(data_preprocessor.num_classes, features, self.encoder.num_styles)
             if self.encoder is not None
@@ -153,7 +147,7 @@ class PairedTranslator(BaseModel):
 
     def judge(self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None) -> Step:
         """The step's tensors with the discriminator's answers, if there is one."""
-        return judged(self.discriminator, condition, fake, real, label)
+        return objectives.judged(self.discriminator, condition, fake, real, label)
 
     def forward(
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
@@ -171,7 +165,7 @@ class PairedTranslator(BaseModel):
         terms = (self.weights[name] * value for name, value in logs.items())
         total = sum(terms, step.fake.new_zeros(()))
         if self.adversarial is not None:
-            logs = {"G/adversarial": generator_term(self.adversarial, step), **logs}
+            logs = {"G/adversarial": objectives.generator_term(self.adversarial, step), **logs}
             total = total + logs["G/adversarial"]
         return total, logs
 
@@ -181,7 +175,9 @@ class PairedTranslator(BaseModel):
         Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
         with the generator's loss, costs nothing here.
         """
-        return {} if self.adversarial is None else discriminator_terms(self.adversarial, step)
+        if self.adversarial is None:
+            return {}
+        return objectives.discriminator_terms(self.adversarial, step)
 
     def val_step(self, data: Any) -> list[Prediction]:
         """What `predict` gives; the Runner's loops call this."""

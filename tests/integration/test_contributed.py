@@ -1,0 +1,47 @@
+"""SPADE and OASIS through the user's commands: their noise and their singular vectors survive."""
+
+import pytest
+
+from i2ibench.cli import main
+from i2ibench.datasets.picture_files import read_image
+from i2ibench.hooks import Preempted
+from tests.integration.runs import SHORT, AskedAt, goes_on_after_step_four, run
+from tests.unit.plugins.test_systems import SYSTEMS
+
+every_system = pytest.mark.parametrize("name", SYSTEMS)
+
+
+@pytest.fixture
+def config(name, tiny_config):
+    path = tiny_config.with_name(f"{name}.py")
+    model = {"_delete_": True, "type": "PairedTranslator", **SYSTEMS[name]}
+    base = f"_base_ = {tiny_config.name!r}"
+    path.write_text(f"{base}\nmodel = {model!r}\nhooks = dict(styles=None)\n")
+    return path
+
+
+def command(*arguments):
+    main(arguments=[str(a) for a in arguments])  # exits where it fails
+
+
+@every_system
+def test_a_run_goes_on_bit_for_bit(config, tmp_path):
+    whole = run(config, tmp_path / "whole", **SHORT)
+    with pytest.raises(Preempted):
+        run(config, tmp_path / "parts", AskedAt(4), **SHORT)
+    goes_on_after_step_four(whole, config, tmp_path / "parts", SHORT)
+
+
+@every_system
+def test_a_run_is_translated_and_scored(name, config, paired_root, tmp_path):
+    checkpoint = run(config, tmp_path / "run", **SHORT) / "epoch_0002.pth"
+    samples = 2 if name == "oasis" else 1
+    pictures = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        command("translate", checkpoint, paired_root / "val", folder, "--samples", samples)
+        pictures.append({p.name: read_image(p) for p in folder.glob("*.png")})
+    first, again = pictures
+    assert first.keys() == again.keys() and len(first) == 6 * samples
+    assert all((first[n] == again[n]).all() for n in first)
+    command("eval", config, checkpoint, "--work-dir", tmp_path / "run")
+    assert (tmp_path / "run" / "evaluation" / "report.html").is_file()
