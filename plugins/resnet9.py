@@ -20,8 +20,8 @@ def ResNet9Generator(
     """An image from a condition through two strided convolutions and nine residual blocks.
 
     11.4 million parameters for three channels in and out. Without dropout, as in CycleGAN.
-    The state dict is CoarseToFineGenerator's; `i2ibench convert` reads and writes the official
-    files.
+    The state dict is CoarseToFineGenerator's, as which `i2ibench convert` reads official files; it
+    writes them of checkpoints that name that part.
 
     Args:
         in_channels: channels of the condition.
