@@ -8,6 +8,7 @@ from i2ibench.preflight import dry_run
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.optimizers import build_optimizers
 from tests.unit.translators.test_paired import ADAM, data, gradients, weights
+from tests.unit.translators.test_waiting import waits_of
 
 GENERATOR = {"base_channels": 2, "hidden_channels": 4, "num_upsamplings": 2}
 SYSTEMS = {
@@ -95,6 +96,25 @@ def test_a_dry_run_finds_a_size_that_does_not_fit(name):
     dry_run(translator(name), 32, 64)
     with pytest.raises(UserError, match="multiples of 4"):
         dry_run(translator(name), 32, 62)
+
+
+AUGMENTED = dict(discriminator=dict(type="DiffAugmentDiscriminator",
+                                    discriminator=SYSTEMS["spade"]["discriminator"]))  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "changes"), [("spade", {}), ("oasis", {}), ("spade", AUGMENTED)])
+def test_a_step_never_makes_a_gpu_wait(name, changes):
+    model = translator(name, **changes).to("meta")
+    model.data_preprocessor._device = torch.device("meta")
+    wrappers = optimizers(model)
+    batch = model.data_preprocessor(data())
+
+    def step():
+        made = model.forward_step(batch)
+        model.generator_loss(made)
+        model.discriminator_loss(made)
+
+    assert waits_of(step) == [] and wrappers
 
 
 def test_oasis_without_label_maps_is_refused_before_training():
