@@ -19,7 +19,8 @@ from i2ibench.datasets.toystreet import ToyStreet
 from i2ibench.experiment import build_runner
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.ops.images import colour_labels
-from i2ibench.ops.labels import instance_average, one_hot_with_boundaries
+from i2ibench.ops.labels import instance_average
+from i2ibench.registry import PREPROCESSORS
 from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.translators.optimizers import build_optimizers
 from tests.conftest import write_tiny_config
@@ -78,10 +79,12 @@ def test_condition(benchmark):
     label = torch.randint(0, 35, (1, 1, 16, 32), dtype=torch.uint8, generator=generator)
     label = label.repeat_interleave(32, 2).repeat_interleave(32, 3)
     arguments = label, label.int() * 1000, 35
-    assert torch.equal(one_hot_with_boundaries(*arguments), plain.condition(*arguments))
+    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=35)
+    data = {"name": ["s"], "label": label, "instance": arguments[1]}
+    assert torch.equal(preprocessor(data)["condition"], plain.condition(*arguments))
     in_turns(
         benchmark,
-        lambda: one_hot_with_boundaries(*arguments),
+        lambda: preprocessor(data),
         lambda: plain.condition(*arguments),
         "condition: one-hot and boundaries, 1024x512", 1.5, 1.9, rounds=9,
     )  # fmt: skip

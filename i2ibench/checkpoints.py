@@ -103,10 +103,15 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTran
     """The translator of a config for data with the given classes.
 
     Raises:
-        UserError: the config names an unknown part or option.
+        UserError: the config names an unknown part or option, or features without an encoder.
     """
     facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
     preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
+    if getattr(preprocessor, "takes_features", False) and not config["model"].get("encoder"):
+        raise UserError(
+            "The condition has 'features', which an encoder makes: set model.encoder, or leave "
+            "'features' out of data_preprocessor.condition."
+        )
     return TRANSLATORS.build(config["model"], data_preprocessor=preprocessor)
 
 

@@ -40,6 +40,7 @@ class Batch(TypedDict):
     label: NotRequired[Tensor]  # uint8 B1HW
     instance: NotRequired[Tensor]  # int32 B1HW
     source: NotRequired[Tensor]  # uint8 B3HW, where the condition is left out
+    image: NotRequired[Tensor]  # uint8 B3HW, photos, where a left-out condition is made of them
     real: NotRequired[Tensor]  # float B3HW in [-1, 1]
 
 

@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
-from i2ibench.datasets.paired_folder import pair_by_name
+from i2ibench.datasets.inputs import find_inputs
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
@@ -21,8 +21,6 @@ from i2ibench.progress import Progress, say, track
 from i2ibench.provenance import sha256
 from i2ibench.styles.files import load_bank
 from i2ibench.translators.generation import is_random
-
-_CITYSCAPES_LABEL = "_gtFine_labelIds.png"
 
 
 def translate(
@@ -51,7 +49,7 @@ def translate(
             folder holds other pictures. Nothing has been written then.
     """
     needs = opened.translator.data_preprocessor.needs
-    files = find_inputs(input_dir, "source" if "source" in needs else "label")
+    files = find_inputs(input_dir, needs)
     encoded = styles == "encode"
     chosen = take_styles(opened, styles, samples)
     _check_needs(opened, files, encoded)
@@ -141,63 +139,29 @@ def _picture_paths(output_dir: Path, name: str, samples: int) -> list[Path]:
     return [output_dir / f"{name}_{k}.png" for k in range(samples)]
 
 
-def find_inputs(input_dir: Path, kind: str = "label") -> list[SceneFiles]:
-    """The scenes of a folder in one of three layouts, sorted by name.
-
-    Cityscapes' (`*_gtFine_labelIds.png` with `*_instanceIds.png` beside them, at any depth); the
-    subfolders `label` (or `source`), `instance` and `image` with files of equal names (the last
-    two optional); or the inputs alone.
-
-    Args:
-        input_dir: the folder.
-        kind: "label" for label maps, "source" for other pictures.
-
-    Raises:
-        UserError: the folder is missing or empty, or files have no partner.
-    """
-    if not input_dir.is_dir():
-        raise UserError(f"The folder {input_dir} does not exist.")
-    official = sorted(input_dir.rglob(f"*{_CITYSCAPES_LABEL}"))
-    if official and kind == "label":
-        return [_official_scene(path) for path in official]
-    inputs = input_dir
-    others: dict[str, Path] = {}
-    if (input_dir / kind).is_dir():
-        inputs = input_dir / kind
-        folders = {f"{other}_dir": input_dir / other for other in ("instance", "image")}
-        others = {name: folder for name, folder in folders.items() if folder.is_dir()}
-    return pair_by_name(**{f"{kind}_dir": inputs}, **others)
-
-
-def _official_scene(label: Path) -> SceneFiles:
-    """The scene of a Cityscapes label map, with the files that are there."""
-    stem = label.name.removesuffix(_CITYSCAPES_LABEL)
-    instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
-    folders = label.parts
-    image = None
-    if "gtFine" in folders:
-        at = len(folders) - 1 - folders[::-1].index("gtFine")
-        photo = (
-            Path(*folders[:at], "leftImg8bit", *folders[at + 1 : -1]) / f"{stem}_leftImg8bit.png"
-        )
-        image = photo if photo.is_file() else None
-    return SceneFiles(stem, label, instance if instance.is_file() else None, image)
-
-
 def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded: bool) -> None:
     """Refuse inputs that lack what the checkpoint needs."""
     translator = opened.translator
-    needs = "for the boundary map" if "instance" in translator.data_preprocessor.needs else ""
-    needs = "for the styles of the instances" if translator.encoder is not None else needs
-    layout = "the same names into the folders label/, instance/ and image/ of the input folder"
+    needed = translator.data_preprocessor.needs
+    reasons = {
+        "instance": "the boundary map" if "instance" in needed else "",
+        "source": "the condition" if "source" in needed else "",
+        "image": "the condition" if "image" in needed else "",
+    }
+    if translator.encoder is not None:
+        reasons["instance"] = "the styles of the instances"
+    if encoded and not reasons["image"]:
+        reasons["image"] = "styles from photos"
+    called = {"instance": "an instance map", "source": "a source", "image": "a photo"}
     for scene in files:
-        if needs and scene.instance is None:
-            raise UserError(
-                f"{opened.path} needs an instance map for every label map ({needs}), and there is "
-                f"none for {scene.input}. Put files of {layout}."
-            )
-        if encoded and scene.image is None:
-            raise UserError(f"There is no photo for {scene.input}. Put files of {layout}.")
+        for kind, reason in reasons.items():
+            if reason and getattr(scene, kind) is None:
+                raise UserError(
+                    f"{opened.path} needs {called[kind]} for every scene (for {reason}), and there "
+                    f"is none for {scene.input}. Put files of the same names into the folders "
+                    f"label/, instance/, source/ and image/, those that are needed, of the input "
+                    "folder."
+                )
 
 
 def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.datasets.classes import ClassTable, SemanticClass
+from i2ibench.datasets.inputs import find_inputs
 from i2ibench.datasets.scenes import Scenes
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.files import new_scene
 from i2ibench.editor.scene import Scene
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
-from i2ibench.translation import find_inputs
 
 EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)

@@ -44,15 +44,18 @@ class Renderer:
         opened: a checkpoint whose condition is made from label maps.
 
     Raises:
-        UserError: the condition is another picture.
+        UserError: the condition is, or has, another picture.
     """
 
     def __init__(self, opened: OpenedCheckpoint) -> None:
         self.translator = opened.translator
-        if "label" not in self.translator.data_preprocessor.needs:
+        needs = set(self.translator.data_preprocessor.needs)
+        if "label" not in needs or needs - {"label", "instance"}:
+            reason = "translates pictures, not label maps, so there is nothing to edit"
+            if "label" in needs:
+                reason = "needs a picture beside the label map, which cannot be edited"
             raise UserError(
-                f"{opened.path} translates pictures, not label maps, so there is nothing to edit: "
-                "its data_preprocessor is "
+                f"{opened.path} {reason}: its data_preprocessor is "
                 f"{type(self.translator.data_preprocessor).__name__}. Use translate."
             )
         self.bank = self.translator.style_bank

@@ -20,6 +20,19 @@ def one_hot(label: Tensor, num_classes: int) -> Tensor:
     """
     batch, _, height, width = label.shape
     planes = torch.zeros(batch, num_classes, height, width, device=label.device)
+    return one_hot_into(planes, label)
+
+
+def one_hot_into(planes: Tensor, label: Tensor) -> Tensor:
+    """`one_hot` written where it stays: joining it with others would copy every channel.
+
+    Args:
+        planes: float BNHW of zeros, which is changed and returned.
+        label: integer B1HW with values in 0..N-1.
+
+    Raises:
+        IndexError or RuntimeError (from torch): see `one_hot`.
+    """
     return planes.scatter_(1, label.long(), 1.0)
 
 
@@ -42,26 +55,6 @@ def instance_boundaries(instance: Tensor) -> Tensor:
     boundary[..., 1:, :] |= vertical
     boundary[..., :-1, :] |= vertical
     return boundary.float()
-
-
-def one_hot_with_boundaries(label: Tensor, instance: Tensor, num_classes: int) -> Tensor:
-    """`one_hot` and, as the last channel, `instance_boundaries`: float B(N+1)HW.
-
-    Both are written where they stay: joining them afterwards would copy every channel.
-
-    Args:
-        label: integer B1HW with values in 0..num_classes-1.
-        instance: integer B1HW.
-        num_classes: N.
-
-    Raises:
-        IndexError or RuntimeError (from torch): a label is outside that range.
-    """
-    batch, _, height, width = label.shape
-    planes = torch.zeros(batch, num_classes + 1, height, width, device=label.device)
-    planes[:, :num_classes].scatter_(1, label.long(), 1.0)
-    planes[:, num_classes:] = instance_boundaries(instance)
-    return planes
 
 
 def instance_average(features: Tensor, instance: Tensor) -> Tensor:

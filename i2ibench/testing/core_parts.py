@@ -41,6 +41,7 @@ CORE: dict[str, Options | Callable[[Path], Options]] = {
     "TorchScriptSegmenter": lambda f: {"weights": str(network_files.write_torchscript(f, 6))},
     "OnnxSegmenter": lambda f: {"weights": str(network_files.write_onnx(f, 6))},
     "TransformersSegmenter": lambda f: {"weights": str(network_files.write_transformers(f, 6))},
+    "ConditionPreprocessor": {"condition": ["labels", "instances", "image", "edges", "colours"]},
     "Resize": {"width": 24, "height": 16},
     "ScaleWidth": {"width": 24},
     "RoundToMultiple": {"base": 8},

@@ -3,6 +3,7 @@
 from i2ibench.translators.paired import PairedTranslator
 from i2ibench.translators.preprocess import (
     ColourPreprocessor,
+    ConditionPreprocessor,
     ImagePreprocessor,
     LabelPreprocessor,
 )

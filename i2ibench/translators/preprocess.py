@@ -7,15 +7,157 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from i2ibench.errors import UserError
+from i2ibench.errors import UserError, near_match
+from i2ibench.ops.edges import sobel_edges
 from i2ibench.ops.images import colour_labels, to_signed
-from i2ibench.ops.labels import one_hot, one_hot_with_boundaries
+from i2ibench.ops.labels import instance_boundaries, one_hot_into
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.structures import Batch
 
+CONDITIONS = {
+    "labels": "label", "colours": "label", "instances": "instance", "image": "source",
+    "edges": "", "features": "",
+}  # fmt: skip
+"""What a condition is made of, and what each takes of a sample."""
+
+EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
+
+KINDS = {
+    "label": ("label maps", "For data without classes take "
+              "data_preprocessor=dict(type='ImagePreprocessor')"),
+    "instance": ("instance maps", "Add them (PairedFolder: instance_dir), or leave 'instances' out "
+                 "of the condition (LabelPreprocessor: data_preprocessor.boundaries=False)"),
+    "source": ("sources", "Name the folder of the pictures that are translated as the data set's "
+               "source_dir; to translate, put them into the input folder's source/"),
+    "image": ("photos", "Add them (PairedFolder: image_dir), or take edges of other pictures: "
+              "data_preprocessor.edges_of='source'"),
+}  # fmt: skip
+"""What a sample may have, what users call it, and the way out where it is missing."""
+
 
 @PREPROCESSORS.register_module()
-class LabelPreprocessor(BaseDataPreprocessor):
+class ConditionPreprocessor(BaseDataPreprocessor):
+    """The condition as a list of what it is made of, joined in that order.
+
+    `labels`, one channel per class; `colours`, the label map as a picture in [-1, 1]; `instances`,
+    their boundary map (Sec. 3.3); `image`, the source, a picture in [-1, 1]; `edges`, computed on
+    the device, in [0, 1]; `features`, which the model's encoder adds behind all others (Sec. 3.4).
+
+    Args:
+        condition: of CONDITIONS, each at most once.
+        num_classes: comes from the data set.
+        palette: (red, green, blue) of each class, 0..255; comes from the data set.
+        edges_of: whose edges: the `source`'s or the `photo`'s by Sobel's gradient, or the borders
+            between `labels`. A system that sees edges of the photo is shown a part of the answer.
+
+    Attributes:
+        condition_channels: of the condition without the encoder's features.
+        needs: what it takes of a sample.
+        one_hot_channels: the first channels that are one-hot labels.
+        takes_features: whether `features` are declared.
+
+    Raises:
+        UserError: the condition is not of CONDITIONS, or the data has no classes for it.
+    """
+
+    palette: Tensor
+
+    def __init__(
+        self,
+        condition: Sequence[str],
+        num_classes: int = 0,
+        palette: Sequence[Sequence[int]] = (),
+        edges_of: str = "source",
+    ) -> None:
+        super().__init__(non_blocking=True)
+        self.num_classes = num_classes
+        self.kinds = _checked(condition, num_classes, edges_of)
+        self.takes_features = "features" in condition
+        self.edges_of = EDGES_OF[edges_of]
+        takes = (self.edges_of if kind == "edges" else CONDITIONS[kind] for kind in self.kinds)
+        self.needs = tuple(dict.fromkeys(takes))
+        many = {"labels": num_classes, "colours": 3, "image": 3}
+        self.channels = [many.get(kind, 1) for kind in self.kinds]
+        self.condition_channels = sum(self.channels)
+        self.one_hot_channels = num_classes if self.kinds[0] == "labels" else 0
+        colours = torch.tensor(palette if "colours" in condition else (), dtype=torch.uint8)
+        self.register_buffer("palette", colours, persistent=False)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
+        """The batch on this module's device for collated samples.
+
+        Raises:
+            UserError: the data lacks what the condition is made of.
+        """
+        data = self.cast_data(data)
+        for need in self.needs:
+            if need not in data:
+                missing, way_out = KINDS[need]
+                raise UserError(
+                    f"The data has no {missing}, and the condition is {self}. {way_out}."
+                )
+        return {**_maps(data), "condition": self._condition(data)}
+
+    def __str__(self) -> str:
+        return " + ".join(self.kinds)
+
+    def _condition(self, data: dict[str, Any]) -> Tensor:
+        """Float BCHW; several kinds are written where they stay, since joining would copy them."""
+        if self.kinds in (("image",), ("colours",)):
+            return self._part(self.kinds[0], data)
+        first = data[self.needs[0]]
+        size = (len(first), self.condition_channels, *first.shape[-2:])
+        planes = torch.zeros(size, device=first.device)
+        for kind, part in zip(self.kinds, planes.split(self.channels, 1), strict=True):
+            if kind == "labels":
+                one_hot_into(part, data["label"])
+            else:
+                part.copy_(self._part(kind, data))
+        return planes
+
+    def _part(self, kind: str, data: dict[str, Any]) -> Tensor:
+        if kind == "image":
+            return to_signed(data["source"])
+        if kind == "colours":
+            return to_signed(colour_labels(data["label"], self.palette))
+        if kind == "instances" or self.edges_of == "label":
+            return instance_boundaries(data["instance" if kind == "instances" else "label"])
+        return sobel_edges(data[self.edges_of])
+
+
+def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple[str, ...]:
+    """The kinds without the features.
+
+    Raises:
+        UserError: see ConditionPreprocessor.
+    """
+    if isinstance(condition, str):
+        raise UserError(f"A condition is a list, such as ['labels', 'edges'], not {condition!r}.")
+    for kind in condition:
+        if kind not in CONDITIONS:
+            raise UserError(
+                f"No condition {kind!r}.{near_match(kind, CONDITIONS)} "
+                f"Known: {', '.join(CONDITIONS)}."
+            )
+        if kind in ("labels", "colours") and not num_classes:
+            raise UserError(
+                f"The condition has {kind!r}, but the data has no classes: give the data set "
+                "classes and label maps, or take 'image', the source picture."
+            )
+    kinds = tuple(kind for kind in condition if kind != "features")
+    if not kinds or len(set(condition)) < len(condition) or "features" in condition[:-1]:
+        raise UserError(
+            "A condition has one of "
+            f"{', '.join(k for k in CONDITIONS if k != 'features')} at least, each once, and "
+            f"'features' last, not {list(condition)}."
+        )
+    if edges_of not in EDGES_OF:
+        raise UserError(f"edges_of is one of {', '.join(EDGES_OF)}, not {edges_of!r}.")
+    return kinds
+
+
+@PREPROCESSORS.register_module()
+class LabelPreprocessor(ConditionPreprocessor):
     """The condition of Sec. 3.3: one-hot labels and, by choice, the instance boundary map.
 
     Args:
@@ -24,91 +166,32 @@ class LabelPreprocessor(BaseDataPreprocessor):
     """
 
     def __init__(self, num_classes: int, boundaries: bool = True) -> None:
-        super().__init__(non_blocking=True)
-        self.num_classes = self.one_hot_channels = num_classes
+        super().__init__(["labels", "instances"] if boundaries else ["labels"], num_classes)
         self.boundaries = boundaries
-        self.needs = ("label", "instance") if boundaries else ("label",)
-        self.condition_channels = num_classes + boundaries
-
-    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
-        """The batch on this module's device for collated samples.
-
-        Raises:
-            UserError: the data has no label maps, or no instance maps for the boundaries.
-        """
-        data = self.cast_data(data)
-        _require(data, "label", "The condition is made of label maps; for other pictures take "
-                 "data_preprocessor=dict(type='ImagePreprocessor')")  # fmt: skip
-        if not self.boundaries:
-            return _batch(data, one_hot(data["label"], self.num_classes))
-        _require(data, "instance", "The condition includes instance boundaries; add instance "
-                 "maps, or set data_preprocessor.boundaries=False")  # fmt: skip
-        maps = data["label"], data["instance"]
-        return _batch(data, one_hot_with_boundaries(*maps, self.num_classes))
 
 
 @PREPROCESSORS.register_module()
-class ColourPreprocessor(BaseDataPreprocessor):
+class ColourPreprocessor(ConditionPreprocessor):
     """The condition as pix2pix's data sets have it: the label map as a picture in [-1, 1].
 
     Args:
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
     """
 
-    needs = ("label",)
-    condition_channels = 3
-    palette: Tensor
-
     def __init__(self, palette: Sequence[Sequence[int]]) -> None:
-        super().__init__(non_blocking=True)
-        colours = torch.tensor(palette, dtype=torch.uint8)
-        self.register_buffer("palette", colours, persistent=False)
-        self.num_classes = len(palette)
-
-    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
-        """The batch on this module's device for collated samples.
-
-        Raises:
-            UserError: the data has no label maps.
-        """
-        data = self.cast_data(data)
-        _require(data, "label", "The condition is the label map in colour")
-        return _batch(data, to_signed(colour_labels(data["label"], self.palette)))
+        super().__init__(["colours"], len(palette), palette)
 
 
 @PREPROCESSORS.register_module()
-class ImagePreprocessor(BaseDataPreprocessor):
+class ImagePreprocessor(ConditionPreprocessor):
     """The condition as a picture in [-1, 1]: edges, or any other source.
 
     Args:
         num_classes: of the label maps that instances belong to; comes from the data set.
     """
 
-    needs = ("source",)
-    condition_channels = 3
-
     def __init__(self, num_classes: int = 0) -> None:
-        super().__init__(non_blocking=True)
-        self.num_classes = num_classes
-
-    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
-        """The batch on this module's device for collated samples.
-
-        Raises:
-            UserError: the data has no sources.
-        """
-        data = self.cast_data(data)
-        _require(data, "source", "The condition is a picture; name its folder as the data set's "
-                 "source_dir")  # fmt: skip
-        return _batch(data, to_signed(data["source"]))
-
-
-KINDS = {"label": "label maps", "instance": "instance maps", "source": "sources"}
-
-
-def _require(data: dict[str, Any], kind: str, reason: str) -> None:
-    if kind not in data:
-        raise UserError(f"The data has no {KINDS[kind]}. {reason}.")
+        super().__init__(["image"], num_classes)
 
 
 def without_condition(preprocessor: BaseDataPreprocessor, data: dict[str, Any]) -> Batch:
@@ -117,11 +200,9 @@ def without_condition(preprocessor: BaseDataPreprocessor, data: dict[str, Any]) 
     batch = _maps(data)
     if "source" in data:
         batch["source"] = data["source"]
+    if "image" in getattr(preprocessor, "needs", ()):
+        batch["image"] = data["image"]
     return batch
-
-
-def _batch(data: dict[str, Any], condition: Tensor) -> Batch:
-    return {**_maps(data), "condition": condition}
 
 
 def _maps(data: dict[str, Any]) -> Batch:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SMALLEST = 64
 """Sides of a tile in pixels; smaller ones would mostly compute their margins."""
 
-MAPS = ("label", "instance", "source")
+MAPS = ("label", "instance", "source", "image")
 
 
 def use_tiles(translator: "PairedTranslator", tile: tuple[int, int] | None) -> None:

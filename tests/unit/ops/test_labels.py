@@ -8,7 +8,7 @@ from i2ibench.ops.labels import (
     instance_average,
     instance_boundaries,
     one_hot,
-    one_hot_with_boundaries,
+    one_hot_into,
 )
 
 
@@ -64,16 +64,16 @@ def test_renumbering_instances_keeps_the_boundaries():
     assert torch.equal(instance_boundaries(instance), instance_boundaries(renumbered))
 
 
-def test_one_hot_and_boundaries_in_one_are_the_two_joined():
-    label, instance = torch.randint(0, 5, (2, 1, 9, 12), dtype=torch.uint8), random_instances()
-    joined = torch.cat([one_hot(label, 5), instance_boundaries(instance)], 1)
-    assert torch.equal(one_hot_with_boundaries(label, instance, 5), joined)
+def test_one_hot_planes_are_written_where_they_stay():
+    label, planes = torch.randint(0, 5, (2, 1, 9, 12), dtype=torch.uint8), torch.zeros(2, 7, 9, 12)
+    one_hot_into(planes[:, :5], label)
+    assert torch.equal(planes[:, :5], one_hot(label, 5)) and not planes[:, 5:].any()
 
 
 def test_a_label_out_of_range_does_not_become_a_boundary():
     label = torch.full((1, 1, 2, 2), 5)
     with pytest.raises((IndexError, RuntimeError)):
-        one_hot_with_boundaries(label, label, 5)
+        one_hot_into(torch.zeros(1, 6, 2, 2)[:, :5], label)
 
 
 def test_average_equals_the_loop_over_instances():

@@ -12,6 +12,12 @@ SMALL = dict(base_channels=4, num_downsamplings=2, num_blocks=1, num_enhancer_bl
 BATCH_NORM = dict(norm_type="batch", dropout=0.5, bias_before_norm=False)
 PALETTE = [[0, 0, 0], [128, 64, 128], [70, 70, 70], [220, 20, 60], [0, 0, 142]]
 
+JOINED = {
+    "type": "ConditionPreprocessor",
+    "condition": ["labels", "edges", "image"],
+    "edges_of": "photo",
+}
+
 
 def translator(preprocessor=None, encoder=None, **generator):
     torch.manual_seed(0)
@@ -70,8 +76,8 @@ def test_any_size_and_tile(size, tile):
 
 @pytest.mark.parametrize(
     "preprocessor",
-    [{"boundaries": False}, {"type": "ColourPreprocessor"}, {"type": "ImagePreprocessor"}],
-    ids=["no boundaries", "colours", "another picture"],
+    [{"boundaries": False}, {"type": "ColourPreprocessor"}, {"type": "ImagePreprocessor"}, JOINED],
+    ids=["no boundaries", "colours", "another picture", "labels, edges of photos and a picture"],
 )
 def test_every_condition(preprocessor):
     data = scenes(height=100, width=150)

@@ -170,6 +170,7 @@ PREPROCESSED = {
     "LabelPreprocessor": {"num_classes": 5},
     "ColourPreprocessor": {"palette": [[i, i, i] for i in range(5)]},
     "ImagePreprocessor": {},
+    "ConditionPreprocessor": {"condition": ["edges", "labels", "instances"], "num_classes": 5},
 }
 
 

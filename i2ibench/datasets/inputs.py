@@ -1,0 +1,59 @@
+"""The scenes of a folder that is to be translated."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from i2ibench.datasets.paired_folder import pair_by_name
+from i2ibench.datasets.scenes import SceneFiles
+from i2ibench.errors import UserError
+
+_CITYSCAPES_LABEL = "_gtFine_labelIds.png"
+
+
+def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[SceneFiles]:
+    """The scenes of a folder in one of three layouts, sorted by name.
+
+    Cityscapes' (`*_gtFine_labelIds.png` with `*_instanceIds.png` beside them, at any depth); the
+    subfolders `label`, `source`, `instance` and `image` with files of equal names (those that are
+    not needed are optional, sources unused); or the inputs alone.
+
+    Args:
+        input_dir: the folder.
+        needs: what a scene has to have, of the names of the subfolders. The inputs are the first
+            of label maps, sources and photos that is needed.
+
+    Raises:
+        UserError: the folder is missing or empty, or files have no partner.
+    """
+    if not input_dir.is_dir():
+        raise UserError(f"The folder {input_dir} does not exist.")
+    kind = next(k for k in ("label", "source", "image", "instance") if k in needs)
+    kind = "label" if kind == "instance" else kind  # instances lie on label maps
+    official = sorted(input_dir.rglob(f"*{_CITYSCAPES_LABEL}"))
+    if official and kind == "label":
+        return [_official_scene(path) for path in official]
+    inputs = input_dir
+    others: dict[str, Path] = {}
+    if (input_dir / kind).is_dir():
+        inputs = input_dir / kind
+        beside = ["instance", "image", *(["source"] if "source" in needs else [])]
+        folders = {f"{other}_dir": input_dir / other for other in beside if other != kind}
+        others = {name: folder for name, folder in folders.items() if folder.is_dir()}
+    if kind == "image":  # the photo is what is translated
+        return pair_by_name(source_dir=inputs, image_dir=inputs, **others)
+    return pair_by_name(**{f"{kind}_dir": inputs}, **others)
+
+
+def _official_scene(label: Path) -> SceneFiles:
+    """The scene of a Cityscapes label map, with the files that are there."""
+    stem = label.name.removesuffix(_CITYSCAPES_LABEL)
+    instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
+    folders = label.parts
+    image = None
+    if "gtFine" in folders:
+        at = len(folders) - 1 - folders[::-1].index("gtFine")
+        photo = (
+            Path(*folders[:at], "leftImg8bit", *folders[at + 1 : -1]) / f"{stem}_leftImg8bit.png"
+        )
+        image = photo if photo.is_file() else None
+    return SceneFiles(stem, label, instance if instance.is_file() else None, image)
