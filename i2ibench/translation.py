@@ -152,13 +152,14 @@ def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded:
         reasons["instance"] = "the styles of the instances"
     if encoded and not reasons["image"]:
         reasons["image"] = "styles from photos"
+    inputs = "label map" if "label" in needed else "picture"
     called = {"instance": "an instance map", "source": "a source", "image": "a photo"}
     for scene in files:
         for kind, reason in reasons.items():
             if reason and getattr(scene, kind) is None:
                 raise UserError(
-                    f"{opened.path} needs {called[kind]} for every scene (for {reason}), and there "
-                    f"is none for {scene.input}. Put files of the same names into the folders "
+                    f"{opened.path} needs {called[kind]} for every {inputs} (for {reason}), and "
+                    f"there is none for {scene.input}. Put files of the same names into folders "
                     f"label/, instance/, source/ and image/, those that are needed, of the input "
                     "folder."
                 )

@@ -1,28 +1,89 @@
-"""Check every file of a config's data sets and list all faults."""
+"""Check every file of a config's data sets: what they hold, all faults, how to mend them."""
 
 import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mmengine.config import Config
 
 from i2ibench.commands.arguments import add_config_arguments, config_of
-from i2ibench.datasets.validate import find_faults
+from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
+from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.datasets.survey import SceneFacts, survey
 from i2ibench.errors import UserError
+from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset
 from i2ibench.progress import Progress
+from i2ibench.registry import PREPROCESSORS
+from i2ibench.report.data_page import render_data
+from i2ibench.report.data_text import class_rows, problem_text, summary_rows, table
+from i2ibench.translators.preprocess import KINDS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_arguments(parser)
+    parser.add_argument("--html", type=Path, metavar="PATH", help="also write a page with pictures")
 
 
 def run(options: argparse.Namespace) -> None:
     """Validate."""
     config = config_of(options)
-    faults = []
+    facts: dict[str, list[SceneFacts]] = {}
+    classes = ClassTable(())
+    problems: list[Problem] = []
     for split in ("train", "val"):
-        dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
+        try:
+            dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
+        except UserError as error:
+            problems.append(Problem(split, "pairing", str(error), MEND_PAIRS, fatal=True))
+            continue
         with Progress(f"checking {split}", len(dataset)) as progress:
-            found = find_faults(dataset.scenes, progress.advance)
-        print(f"{split}: {len(dataset)} scenes, {len(found)} with faults")
-        faults += found
+            facts[split] = survey(dataset.scenes, progress.advance)
+        classes = dataset.scenes.classes
+        problems += [*_lacking(config, split, dataset), *problems_of(split, facts[split], classes)]
+    problems += shared_scenes(facts)
+    problems.sort(key=lambda problem: not problem.fatal)
+    _print(facts, classes, problems)
+    if options.html is not None:
+        write_text(options.html, render_data(options.config.stem, facts, classes, problems))
+        print(f"page: {options.html}")
+    faults = [problem.message for problem in problems if problem.fatal]
     if faults:
         raise UserError("\n".join(faults))
+
+
+MEND_PAIRS = (
+    "Add the files or folders that are named, remove what has no partner, or name other folders "
+    "in the data set's config or with --cfg-options data_root=PATH"
+)
+
+
+def _lacking(config: Config, split: str, dataset: SceneDataset) -> list[Problem]:
+    """What the condition, the encoder or training take and the scenes do not have."""
+    info = dataset.metainfo
+    known = {"num_classes": len(info["classes"]), "palette": info["palette"]}
+    needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
+    needs += ["instance"] if config.model.get("encoder") else []
+    lacking = []
+    for kind in dict.fromkeys(needs):
+        without = [files.name for files in dataset.scenes.files if getattr(files, kind) is None]
+        if without:
+            called, way_out = KINDS[kind]
+            message = f"{len(without)} scenes have no {called}, such as {without[0]}."
+            lacking.append(Problem(split, "missing", message, way_out, fatal=True))
+    return lacking
+
+
+def _print(
+    facts: Mapping[str, Sequence[SceneFacts]], classes: ClassTable, problems: Sequence[Problem]
+) -> None:
+    print(table(summary_rows(facts), left=(0, 3)))
+    if len(classes) and facts:
+        print(f"\n{table(class_rows(facts, classes), left=(1,))}")
+    print()
+    for problem in problems:
+        print(problem_text(problem))
+    if not problems:
+        print("no problems")

@@ -29,8 +29,8 @@ KINDS = {
                  "of the condition (LabelPreprocessor: data_preprocessor.boundaries=False)"),
     "source": ("sources", "Name the folder of the pictures that are translated as the data set's "
                "source_dir; to translate, put them into the input folder's source/"),
-    "image": ("photos", "Add them (PairedFolder: image_dir), or take edges of other pictures: "
-              "data_preprocessor.edges_of='source'"),
+    "image": ("photos", "Add them (PairedFolder: image_dir; Cityscapes: photos=True); edges can be "
+              "of other pictures, too: data_preprocessor.edges_of='source'"),
 }  # fmt: skip
 """What a sample may have, what users call it, and the way out where it is missing."""
 

@@ -213,8 +213,12 @@ def test_validate_lists_every_fault(run, tmp_path):
     photo = root / "train" / "image" / "s2.png"
     photo.write_bytes(photo.read_bytes()[:500])
     write_tiny_config(tmp_path / "c.py", root)
-    answer = tool("validate", "c.py", cwd=tmp_path)
+    answer = tool("validate", "c.py", "--html", "page.html", cwd=tmp_path)
     assert_user_error(answer, "value 77", "s2.png is broken")
+    fixes = [line for line in answer.stdout.splitlines() if line.startswith("  fix: ")]
+    assert '"id": 77' in fixes[1] and "s2.png" in fixes[0] and "rm -- " in fixes[0]
+    page = (tmp_path / "page.html").read_text()
+    assert "value 77" in page and "data:image/jpeg" in page and "http" not in page
 
 
 def test_toystreet_is_drawn_once_and_trains(tmp_path):

@@ -1,0 +1,159 @@
+"""What the files of a data set hold: sizes, classes, instances, and what cannot be used."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.maps import read_ids, read_label
+from i2ibench.datasets.picture_files import verify_image
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
+from i2ibench.errors import UserError
+
+
+@dataclass
+class SceneFacts:
+    """What one scene's files hold.
+
+    Attributes:
+        files: the scene.
+        faults: by kind of file, or "sizes", why it cannot be used.
+        size: (width, height) of the input; None where it cannot be read.
+        pixels: of each class, int64 [N]; None without a readable label map.
+        regions: int64 [R,3], rows of instance id, class, pixels; None without both maps.
+        bits: of an instance id in its file.
+        digest: of the photo's bytes, or of the input's where there is none.
+    """
+
+    files: SceneFiles
+    faults: dict[str, str] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    pixels: NDArray[np.int64] | None = None
+    regions: NDArray[np.int64] | None = None
+    bits: int | None = None
+    digest: str = ""
+
+
+def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneFacts]:
+    """The facts of every scene, in order.
+
+    Label and instance maps are read in full; of photos the size, checksums and end are checked.
+
+    Args:
+        scenes: what to read.
+        on_scene: called after each scene.
+    """
+
+    def look(files: SceneFiles) -> SceneFacts:
+        facts = examine(files, scenes.classes)
+        if on_scene is not None:
+            on_scene()
+        return facts
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(look, scenes.files))
+
+
+def examine(files: SceneFiles, classes: ClassTable) -> SceneFacts:
+    """The facts of one scene; what cannot be read is a fault, not an error."""
+    facts = SceneFacts(files)
+    sizes: dict[str, tuple[int, ...]] = {}
+    label = ids = None
+    with _noting(facts, "label"):
+        if files.label is not None:
+            label = read_label(files.label, classes)
+            sizes["label"] = label.shape
+            facts.pixels = np.bincount(label.ravel(), minlength=len(classes))
+    with _noting(facts, "instance"):
+        if files.instance is not None:
+            ids = read_ids(files.instance)
+            sizes["instance"], facts.bits = ids.shape, 8 * ids.dtype.itemsize
+    for kind, path in (("source", files.source), ("image", files.image)):
+        with _noting(facts, kind):
+            if path is not None:
+                sizes[kind] = verify_image(path)
+    with _noting(facts, "sizes"):
+        check_sizes(files, sizes)
+    if sizes:
+        height, width = next(iter(sizes.values()))
+        facts.size = width, height
+    if label is not None and ids is not None and label.shape == ids.shape:
+        facts.regions = regions_of(label, ids)
+    with _noting(facts, "input"):
+        facts.digest = _digest(files.image or files.input)
+    return facts
+
+
+@contextmanager
+def _noting(facts: SceneFacts, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        facts.faults[kind] = str(error)
+    except FileNotFoundError:
+        pass  # which reading it has noted
+
+
+def regions_of(label: NDArray[np.uint8], ids: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Every pair of instance id and class with its pixels, int64 [R,3], sorted.
+
+    Runs of equal pixels are counted, which are far fewer than pixels.
+
+    Args:
+        label: channels [H,W].
+        ids: [H,W].
+    """
+    narrow = np.uint32 if ids.dtype.itemsize <= 2 else np.int64  # half the memory to go through
+    wide: NDArray[Any] = ids.astype(narrow)
+    joined = (wide * 256 + label).ravel()
+    if not joined.size:
+        return np.zeros((0, 3), np.int64)
+    starts = np.concatenate([[0], np.flatnonzero(joined[1:] != joined[:-1]) + 1])
+    lengths = np.diff(starts, append=joined.size)
+    pairs, place = np.unique(joined[starts], return_inverse=True)
+    pixels = np.bincount(place.ravel(), lengths, len(pairs)).astype(np.int64)
+    return np.stack([pairs.astype(np.int64) >> 8, pairs & 255, pixels], 1)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+@dataclass
+class ClassUse:
+    """How often the classes of a split occur.
+
+    Attributes:
+        pixels: of each class, int64 [N].
+        scenes: that have the class, int64 [N].
+        instances: of each class, int64 [N], where there are instance maps.
+    """
+
+    pixels: NDArray[np.int64]
+    scenes: NDArray[np.int64]
+    instances: NDArray[np.int64]
+
+
+def class_use(facts: Sequence[SceneFacts], count: int) -> ClassUse:
+    """The sums over the scenes whose maps could be read.
+
+    Args:
+        facts: of the scenes.
+        count: classes.
+    """
+    use = ClassUse(*(np.zeros(count, np.int64) for _ in range(3)))
+    for scene in facts:
+        if scene.pixels is not None:
+            use.pixels += scene.pixels
+            use.scenes += scene.pixels > 0
+        if scene.regions is not None:
+            use.instances += np.bincount(scene.regions[:, 1], minlength=count)
+    return use
