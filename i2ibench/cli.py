@@ -12,7 +12,7 @@ from i2ibench.origins import blame
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "train_segmenter",
-    "convert", "grid", "parts", "doctor",
+    "convert", "grid", "parts", "new_plugin", "doctor",
 )  # fmt: skip
 
 
@@ -27,8 +27,8 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     program = None
-    if command is None and given and given[0] in COMMANDS:
-        command, given = given[0], given[1:]
+    if command is None and given and given[0].replace("-", "_") in COMMANDS:
+        command, given = given[0].replace("-", "_"), given[1:]
         program = f"i2ibench {command}"
     parser = _parser(command, program)
     # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.

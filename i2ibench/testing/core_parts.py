@@ -24,6 +24,11 @@ def _vgg(folder: Path) -> Options:
     return {"weights": str(path)}
 
 
+def _segmentation(folder: Path) -> Options:
+    weights = str(network_files.write_torchscript(folder, 4))
+    return {"segmenter": {"type": "TorchScriptSegmenter", "weights": weights}}
+
+
 def _toystreet(folder: Path) -> Options:
     return {"root": str(folder), "num_scenes": 2, "width": 64, "height": 32}
 
@@ -42,6 +47,8 @@ CORE: dict[str, Options | Callable[[Path], Options]] = {
     "OnnxSegmenter": lambda f: {"weights": str(network_files.write_onnx(f, 6))},
     "TransformersSegmenter": lambda f: {"weights": str(network_files.write_transformers(f, 6))},
     "ConditionPreprocessor": {"condition": ["labels", "instances", "image", "edges", "colours"]},
+    "TorchScriptFeatures": lambda f: {"weights": str(network_files.write_feature_network(f))},
+    "SegmentationScores": _segmentation,
     "Resize": {"width": 24, "height": 16},
     "ScaleWidth": {"width": 24},
     "RoundToMultiple": {"base": 8},

@@ -28,6 +28,16 @@ def need_smp(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def write_feature_network(folder: Path) -> Path:
+    """A TorchScript file whose features are the mean colours of four quarters."""
+    path = folder / "features.ts"
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(network, torch.zeros(1, 3, 8, 8)).save(path)
+    return path
+
+
 def write_torchscript(folder: Path, num_outputs: int) -> Path:
     """A TorchScript file of `Linear`."""
     path = folder / "network.ts"

@@ -3,8 +3,30 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from i2ibench.registry import FEATURES
+from i2ibench.testing.parts import Workshop
+
+
+@pytest.mark.contract("feature")
+def test_features_are_one_vector_per_picture(name: str, contract_part: Workshop) -> None:
+    network = contract_part("feature", name)
+    for attribute in ("unavailable", "weight_files", "frechet_name", "kernel_name"):
+        assert hasattr(network, attribute), f"{name} must say its {attribute}"
+    if network.unavailable:
+        pytest.skip(network.unavailable)
+    pictures = torch.randint(0, 256, (3, 3, 40, 48), dtype=torch.uint8)
+    features = network.extract(pictures)
+    assert features.ndim == 2 and len(features) == 3 and features.dtype == torch.float32, (
+        f"extract must give float32 [N,D] for uint8 N3HW; {name} gave {features.dtype} "
+        f"{tuple(features.shape)}"
+    )
+    torch.testing.assert_close(
+        network.extract(pictures[:1]),
+        features[:1],
+        msg=f"a picture's features must not depend on the others; {name}'s do",
+    )
 
 
 @pytest.mark.contract("feature")

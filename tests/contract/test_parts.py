@@ -6,7 +6,9 @@ from i2ibench.testing.test_discriminators import *
 from i2ibench.testing.test_encoders import *
 from i2ibench.testing.test_features import *
 from i2ibench.testing.test_generators import *
+from i2ibench.testing.test_hooks import *
 from i2ibench.testing.test_losses import *
+from i2ibench.testing.test_metrics import *
 from i2ibench.testing.test_preprocessors import *
 from i2ibench.testing.test_protocols import *
 from i2ibench.testing.test_segmenters import *

@@ -1,0 +1,38 @@
+"""Write a new part that works and keeps its contract, to be changed: a file, or a package.
+
+The file goes into plugins/ in a checkout of i2ibench, else into the current folder.
+"""
+
+import argparse
+from pathlib import Path
+
+from i2ibench.plugin_files import KINDS, new_module, new_package, snake
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("name", metavar="NAME", help="the class's name, such as SoftHinge")
+    parser.add_argument(
+        "--package",
+        action="store_true",
+        help="a package that can be installed, with entry point, config and test, in a new folder",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the files and say what to do next."""
+    kind, name = options.kind, options.name
+    if options.package:
+        root = new_package(kind, name, Path())
+        print(f"wrote {root}/\n  install: pip install -e {root}\n  test:    pytest {root}")
+        print(f"  use:     i2ibench train {root}/configs/{snake(name)}.py")
+        return
+    checkout = Path("plugins/__init__.py").is_file() and Path("i2ibench").is_dir()
+    path = new_module(kind, name, Path("plugins") if checkout else Path())
+    print(f"wrote {path}\n  test: pytest --pyargs i2ibench.testing --plugin {path}")
+    if checkout:
+        print(f'  use:  dict(type="{name}") in any config')
+    else:
+        print(f'  use:  dict(type="{name}") and custom_imports=dict(imports=["{path.stem}"]) in a')
+        print(f"        config, with PYTHONPATH={path.parent.resolve()}")

@@ -1,0 +1,17 @@
+"""What a hook promises: to be mmengine's, with methods that mmengine calls."""
+
+import pytest
+from mmengine.hooks import Hook
+
+from i2ibench.testing.parts import Workshop
+
+
+@pytest.mark.contract("hook")
+def test_a_hooks_methods_have_names_that_are_called(name: str, contract_part: Workshop) -> None:
+    hook = contract_part("hook", name)
+    assert isinstance(hook, Hook), f"a hook must be an mmengine.hooks.Hook; {name} is none"
+    for method in dir(hook):
+        if method.startswith(("before_", "after_")) and callable(getattr(hook, method)):
+            assert hasattr(Hook, method), (
+                f"mmengine never calls a method {method}; {name} misspells it, or it is no event"
+            )

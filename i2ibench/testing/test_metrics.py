@@ -1,0 +1,59 @@
+"""What a metric promises: one row of numbers per scene, and scores of their sum."""
+
+import numpy as np
+import pytest
+import torch
+
+from i2ibench.datasets.classes import class_table
+from i2ibench.structures import Prediction
+from i2ibench.testing.parts import Workshop
+
+TABLE = class_table(["sky", "road", {"name": "car", "thing": True}])
+
+
+def _predictions() -> list[Prediction]:
+    generator = torch.Generator().manual_seed(0)
+    scenes: list[Prediction] = []
+    for number in range(3):
+        fake, real = torch.randint(0, 256, (2, 3, 32, 48), generator=generator, dtype=torch.uint8)
+        label = torch.zeros(1, 32, 48, dtype=torch.uint8)
+        label[:, 16:], label[:, 20:26, 4 + number : 24] = 1, 2
+        instance = label.int()
+        instance[label == 2] = 2001
+        scene: Prediction = {"name": f"s{number}", "fake": fake, "real": real, "source": real}
+        scenes.append({**scene, "label": label, "instance": instance, "samples": fake[None]})
+    return scenes
+
+
+@pytest.mark.contract("metric")
+def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
+    name: str, contract_part: Workshop
+) -> None:
+    metric = contract_part("metric", name, **TABLE.metainfo("contract"))
+    for attribute in ("kind", "needs", "better", "unavailable", "weight_files"):
+        assert hasattr(metric, attribute), f"a metric must say its {attribute}; {name} does not"
+    if metric.unavailable or metric.kind != "additive":
+        pytest.skip(metric.unavailable or f"it is of the kind {metric.kind}")
+    scenes = _predictions()
+    lacking = [kind for kind in metric.needs if kind not in scenes[0]]
+    if lacking:
+        pytest.skip(f"it needs {', '.join(lacking)}")
+    rows = list(metric.measure(scenes))
+    assert len(rows) == len(scenes), f"measure must give one row per scene; {name} gave {len(rows)}"
+    for scene, row in zip(scenes, rows, strict=True):
+        (alone,) = metric.measure([scene])
+        assert np.allclose(alone, row, equal_nan=True), (
+            f"a scene's row must not depend on the scenes beside it; {name}'s does"
+        )
+    assert set(metric.better.values()) <= {"higher", "lower"}, (
+        f"better must say by score 'higher' or 'lower'; {name} says {metric.better}"
+    )
+    scores = metric.scores(np.sum(rows, axis=0))
+    assert scores, f"{name}.scores gave no score"
+    for score, value in scores.items():
+        assert np.ndim(value) == 0, f"{name}: the score {score} of one sum must be one number"
+    many = metric.scores(np.stack([np.sum(rows, axis=0)] * 2))
+    for score, values in many.items():
+        assert np.shape(values) == (2,) and np.allclose(values, scores[score], equal_nan=True), (
+            f"scores must take sums [...,K] at once (the bootstrap does); {name}'s {score} does not"
+        )

@@ -1,0 +1,126 @@
+"""New plugins: every kind is generated, works and keeps its contract; nothing is overwritten."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from i2ibench.cli import main
+from i2ibench.errors import UserError
+from i2ibench.plugin_files import KINDS, new_module, new_package, snake
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(*arguments, cwd):
+    """A Python of its own: the parts must not stay in the registries of this one."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(cwd), *sys.path])}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment
+    )
+
+
+def test_every_kind_of_the_readmes_table_is_generated_and_keeps_its_contract(tmp_path):
+    table = (ROOT / "README.md").read_text().split("| registry | called as |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| (\w+) \|", table, re.M)) <= set(KINDS)
+    package = tmp_path / "generated"
+    for kind in KINDS:
+        new_module(kind, f"Own{kind.capitalize()}", package)
+    modules = "\n".join(f"import generated.own_{kind}" for kind in KINDS)
+    (package / "__init__.py").write_text(modules)
+    option = ("-p", "i2ibench.testing.pytest_plugin", "--plugin", "generated")
+    tests = ("-m", "pytest", "-v", "-W", "error::UserWarning", "--pyargs", "i2ibench.testing")
+    answer = python(*tests, *option, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stdout
+    for kind in KINDS:
+        assert re.search(rf"Own{kind.capitalize()}.*PASSED", answer.stdout), (kind, answer.stdout)
+
+
+BUILD = """
+import importlib, sys
+from pathlib import Path
+from mmengine.config import Config
+from i2ibench.checkpoints import build_translator
+from i2ibench.configuration import load_config
+from i2ibench.datasets.classes import class_table
+from i2ibench.hooks.selection import build_hooks
+from i2ibench.metrics.evaluator import build_metrics
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.registry import DATASETS
+for kind in sys.argv[1:]:
+    name = f"fine_{kind}"
+    sys.path.insert(0, name)
+    importlib.import_module(f"{name}.{kind}")
+    config = load_config(Path(name) / "configs" / f"{name}.py", {}, Path("work"))
+    info = class_table(["a", "b"]).metainfo("x")
+    build_translator(config, info)
+    build_hooks(config.hooks)
+    DATASETS.find(config.train_dataloader.dataset.type)
+    if config.protocol and kind != "segmenter":
+        assert build_metrics(build_protocol(config.protocol).metrics, info)
+    assert f"Fine{kind.capitalize()}" in config.pretty_text
+"""
+
+
+def test_the_config_of_a_generated_package_uses_its_part(tmp_path):
+    for kind in KINDS:
+        new_package(kind, f"Fine{kind.capitalize()}", tmp_path)
+        project = (tmp_path / f"fine_{kind}" / "pyproject.toml").read_text()
+        assert '[project.entry-points."i2ibench.plugins"]' in project
+        assert f'fine_{kind} = "fine_{kind}"' in project
+    answer = python("-c", BUILD, *KINDS, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_generated_files_are_formatted_as_this_project_is(tmp_path):
+    for kind in KINDS:
+        new_package(kind, f"Fine{kind.capitalize()}", tmp_path)
+    for verb in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *verb, "--config", str(ROOT / "pyproject.toml")]
+        answer = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True)
+        assert answer.returncode == 0, answer.stdout
+
+
+def test_the_command_says_what_to_do_next(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(arguments=["new-plugin", "loss", "SoftHinge"])
+    assert "--plugin soft_hinge.py" in capsys.readouterr().out
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "i2ibench").mkdir()
+    (tmp_path / "plugins" / "__init__.py").touch()
+    main("new_plugin", ["loss", "SoftHinge"])
+    assert "wrote plugins/soft_hinge.py" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main("new_plugin", ["loss", "SoftHinge"])
+    assert "plugins/soft_hinge.py exists; nothing is overwritten" in capsys.readouterr().err
+
+
+def test_a_package_is_not_written_over(tmp_path):
+    new_package("loss", "SoftHinge", tmp_path)
+    with pytest.raises(UserError, match="soft_hinge exists; nothing is overwritten"):
+        new_package("loss", "SoftHinge", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("los", "SoftHinge", "No kind 'los'. Did you mean 'loss'"),
+        ("loss", "soft_hinge", "begins with a capital letter"),
+        ("loss", "../Evil", "begins with a capital letter"),
+        ("loss", "Class", "begins with a capital letter"),
+        ("loss", "HingeGAN", "already, in i2ibench_plugins.hinge_gan"),
+    ],
+)
+def test_bad_names_and_kinds_are_refused(tmp_path, kind, name, message):
+    with pytest.raises(UserError, match=message):
+        new_package(kind, name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_modules_name_follows_from_its_classes():
+    assert (
+        snake("SoftHinge2GAN") == "soft_hinge2_gan" and snake("UNetGenerator") == "u_net_generator"
+    )
