@@ -27,7 +27,10 @@ IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
     "encoder": ((_DISCRIMINATOR, f'{_DISCRIMINATOR},\n    encoder=dict(type="NewPart")'),),
     "loss": ((_LOSS, 'losses=dict(new_part=dict(type="NewPart", weight=10.0)),'),),
     "dataset": (
-        (_SCENES.format("train", 8), 'dataset=dict(type="NewPart", split="train")'),
+        (
+            f"dict(\n    {_SCENES.format('train', 8)}, batch_size=2\n)",
+            'dict(dataset=dict(type="NewPart", split="train"), batch_size=2)',
+        ),
         (_SCENES.format("val", 2), 'dataset=dict(type="NewPart", split="val")'),
         ("data/toystreet", "data/new_part"),
         ('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False'),
