@@ -75,13 +75,15 @@ def new_module(kind: str, name: str, folder: Path) -> Path:
 
 
 def new_package(kind: str, name: str, folder: Path) -> Path:
-    """The folder written for a package with one new part: `folder/new_part`.
+    """The folder written for a package with one new part: `folder/i2ibench-new-part`.
+
+    Its name has a hyphen so that, seen from the folder above, it does not pass for the package.
 
     Raises:
         UserError: see `new_module`.
     """
     module = snake(check_name(kind, name))
-    root = folder / module
+    root = folder / f"i2ibench-{module.replace('_', '-')}"
     if root.exists():
         raise UserError(f"{root} exists; nothing is overwritten.")
     config = TEMPLATES.joinpath("config.py.txt").read_text()

@@ -5,60 +5,26 @@ Beside it stand a package that is broken and one whose dependency is missing.
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
 import torch
 
 from i2ibench.plugin_files import new_module, new_package
+from tests.integration.environment import Environment
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 BROKEN = "from i2ibench.registry import LOSSES\n\n\ndef f():\n    return 1 / 0\n\n\nf()\n"
 NEEDY = "import a_package_nobody_has\n"
 
 
-class Environment:
-    """A fresh virtual environment that sees the packages of this Python, and a user's folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "env"
-        venv.create(self.folder, symlinks=True, with_pip=False)
-        (site,) = self.folder.glob("lib/*/site-packages")
-        # --system-site-packages would be those of the Python below a virtual environment.
-        below = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-        (site / "below.pth").write_text("".join(f"{path}\n" for path in below))
-        self.home = folder / "elsewhere"
-        self.home.mkdir()
-
-    def run(self, *arguments, code=0):
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        answer = subprocess.run(
-            [self.folder / "bin" / "python", *map(str, arguments)], cwd=self.home,
-            capture_output=True, text=True, timeout=300, env=environment | {"OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert answer.returncode == code, answer.stdout + answer.stderr
-        return answer
-
-    def install(self, project: Path) -> None:
-        offline = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
-        wheels = project / "wheels"
-        self.run("-m", "pip", "wheel", "-q", *offline, "-w", wheels, project)
-        (wheel,) = wheels.glob("*.whl")
-        self.run("-m", "pip", "install", "-q", *offline, "--prefix", self.folder, wheel)
-
-
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outside")
     built = Environment(folder)
-    built.install(copy_of_the_project(folder / "sources"))
     mine = new_package("generator", "OutsideNet", folder / "sources")
     for kind, name in (("loss", "OutsideLoss"), ("dataset", "OutsideData")):
         new_module(kind, name, mine / "outside_net")
@@ -72,16 +38,6 @@ def environment(tmp_path_factory):
     return built
 
 
-def copy_of_the_project(folder: Path) -> Path:
-    """What a wheel is built from, apart: building leaves files beside the sources."""
-    target = folder / "i2ibench"
-    for name in ("i2ibench", "plugins"):
-        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, target)
-    return target
-
-
 def write_config(template: Path, home: Path) -> None:
     """The package's own config, with its loss and data set too, and a worker that reads."""
     text = template.read_text()
@@ -92,6 +48,7 @@ def write_config(template: Path, home: Path) -> None:
                         'dict(type="OutsideData", split="val")')  # fmt: skip
     text = text.replace("batch_size=2", "batch_size=1, num_workers=1").replace("toystreet", "mine")
     text = text.replace('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False')
+    assert text.count("Outside") == 4
     (home / "mine.py").write_text(text)
     code = """
 import numpy as np
@@ -114,7 +71,7 @@ def test_the_package_is_listed_and_its_siblings_are_told_but_not_fatal(environme
     answer = environment.run("-m", "i2ibench", "parts", "--json")
     listed = json.loads(answer.stdout)
     (mine,) = [part for part in listed["parts"] if part["name"] == "OutsideNet"]
-    assert (mine["distribution"], mine["version"]) == ("outside-net", "0.1.0")
+    assert (mine["distribution"], mine["version"]) == ("i2ibench-outside-net", "0.1.0")
     assert all(str(environment.folder) in part["file"] for part in listed["parts"])
     assert listed["skipped"]["needy_loss.loss"] == "it needs the package 'a_package_nobody_has'"
     assert "ZeroDivisionError" in listed["skipped"]["broken_loss.loss"]
@@ -148,7 +105,7 @@ def check_record(environment, work_dir):
     mine = records["outside_net.generator"]
     (file,) = environment.folder.glob("lib/*/site-packages/outside_net/generator.py")
     assert mine["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert (mine["distribution"], mine["version"]) == ("outside-net", "0.1.0")
+    assert (mine["distribution"], mine["version"]) == ("i2ibench-outside-net", "0.1.0")
     assert mine["parts"] == ["generator OutsideNet"]
     assert "broken_loss.loss" not in records
 
@@ -163,7 +120,7 @@ def test_an_error_in_it_keeps_its_traceback_and_names_it(environment):
         file.write_text(before)
     assert "Traceback" in answer.stderr and "step.reel" in answer.stderr
     last = answer.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: plugin outside_net.outside_loss (outside-net 0.1.0, ")
+    assert last.startswith("error: plugin outside_net.outside_loss (i2ibench-outside-net 0.1.0, ")
 
 
 def test_it_keeps_the_contracts(environment):

@@ -51,10 +51,10 @@ from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry import DATASETS
 for kind in sys.argv[1:]:
-    name = f"fine_{kind}"
-    sys.path.insert(0, name)
+    name, root = f"fine_{kind}", f"i2ibench-fine-{kind}"
+    sys.path.insert(0, root)
     importlib.import_module(f"{name}.{kind}")
-    config = load_config(Path(name) / "configs" / f"{name}.py", {}, Path("work"))
+    config = load_config(Path(root) / "configs" / f"{name}.py", {}, Path("work"))
     info = class_table(["a", "b"]).metainfo("x")
     build_translator(config, info)
     build_hooks(config.hooks)
@@ -68,7 +68,7 @@ for kind in sys.argv[1:]:
 def test_the_config_of_a_generated_package_uses_its_part(tmp_path):
     for kind in KINDS:
         new_package(kind, f"Fine{kind.capitalize()}", tmp_path)
-        project = (tmp_path / f"fine_{kind}" / "pyproject.toml").read_text()
+        project = (tmp_path / f"i2ibench-fine-{kind}" / "pyproject.toml").read_text()
         assert '[project.entry-points."i2ibench.plugins"]' in project
         assert f'fine_{kind} = "fine_{kind}"' in project
     answer = python("-c", BUILD, *KINDS, cwd=tmp_path)
@@ -100,7 +100,7 @@ def test_the_command_says_what_to_do_next(tmp_path, monkeypatch, capsys):
 
 def test_a_package_is_not_written_over(tmp_path):
     new_package("loss", "SoftHinge", tmp_path)
-    with pytest.raises(UserError, match="soft_hinge exists; nothing is overwritten"):
+    with pytest.raises(UserError, match="i2ibench-soft-hinge exists; nothing is overwritten"):
         new_package("loss", "SoftHinge", tmp_path)
 
 
