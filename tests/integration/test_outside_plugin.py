@@ -48,7 +48,7 @@ def write_config(template: Path, home: Path) -> None:
                         'dict(type="OutsideData", split="val")')  # fmt: skip
     text = text.replace("batch_size=2", "batch_size=1, num_workers=1").replace("toystreet", "mine")
     text = text.replace('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False')
-    assert text.count("Outside") == 4
+    assert text.count('type="Outside') == 4
     (home / "mine.py").write_text(text)
     code = """
 import numpy as np

@@ -1,0 +1,74 @@
+"""Every kind of plugin that new-plugin writes works as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from i2ibench.plugin_files import KINDS, new_module, new_package
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def python(*arguments, cwd):
+    """A Python of its own: the parts must not stay in the registries of this one."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(cwd), *sys.path])}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment
+    )
+
+
+def test_every_kind_of_the_readmes_table_is_generated_and_keeps_its_contract(tmp_path):
+    table = (ROOT / "README.md").read_text().split("| registry | called as |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| (\w+) \|", table, re.M)) <= set(KINDS)
+    package = tmp_path / "generated"
+    for kind in KINDS:
+        new_module(kind, f"Own{kind.capitalize()}", package)
+    modules = "\n".join(f"import generated.own_{kind}" for kind in KINDS)
+    (package / "__init__.py").write_text(modules)
+    option = ("-p", "i2ibench.testing.pytest_plugin", "--plugin", "generated")
+    tests = ("-m", "pytest", "-v", "-W", "error::UserWarning", "--pyargs", "i2ibench.testing")
+    answer = python(*tests, *option, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stdout
+    for kind in KINDS:
+        assert re.search(rf"Own{kind.capitalize()}.*PASSED", answer.stdout), (kind, answer.stdout)
+
+
+BUILD = """
+import importlib, sys
+from pathlib import Path
+from mmengine.config import Config
+from i2ibench.checkpoints import build_translator
+from i2ibench.configuration import load_config
+from i2ibench.datasets.classes import class_table
+from i2ibench.hooks.selection import build_hooks
+from i2ibench.metrics.evaluator import build_metrics
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.registry import DATASETS
+for kind in sys.argv[1:]:
+    name, root = f"fine_{kind}", f"i2ibench-fine-{kind}"
+    sys.path.insert(0, root)
+    importlib.import_module(f"{name}.{kind}")
+    config = load_config(Path(root) / "configs" / f"{name}.py", {}, Path("work"))
+    info = class_table(["a", "b"]).metainfo("x")
+    build_translator(config, info)
+    build_hooks(config.hooks)
+    DATASETS.find(config.train_dataloader.dataset.type)
+    if config.protocol and kind != "segmenter":
+        assert build_metrics(build_protocol(config.protocol).metrics, info)
+    assert f"Fine{kind.capitalize()}" in config.pretty_text
+"""
+
+
+def test_the_config_of_a_generated_package_uses_its_part(tmp_path):
+    for kind in KINDS:
+        new_package(kind, f"Fine{kind.capitalize()}", tmp_path)
+        project = (tmp_path / f"i2ibench-fine-{kind}" / "pyproject.toml").read_text()
+        assert '[project.entry-points."i2ibench.plugins"]' in project
+        assert f'fine_{kind} = "fine_{kind}"' in project
+    answer = python("-c", BUILD, *KINDS, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
