@@ -3,6 +3,7 @@
 import argparse
 
 from i2ibench.discovery import load_plugins
+from i2ibench.origins import origin_of
 from i2ibench.provenance import commit, devices, versions
 from i2ibench.registry import Registry
 from i2ibench.weights import ALL
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"  {device}")
     print("plugins")
     for module in load_plugins():
-        print(f"  {module}")
+        print(f"  {module} ({origin_of(module)})")
     for module, reason in Registry.skipped.items():
         print(f"  {module}: skipped, {reason}")
     print("weights")

@@ -30,7 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "`name`, or for those that have (or lack) an attribute",
     )
     if config.getoption("--plugin"):
-        _parts_of(config.getoption("--plugin"))
+        from i2ibench.errors import UserError
+        from i2ibench.testing.parts import parts_of
+
+        try:
+            parts_of(config.getoption("--plugin"))
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,12 +44,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker(KIND)
     if marker is None:
         return
-    from i2ibench.testing.parts import parts_of_kind
+    from i2ibench.errors import UserError
+    from i2ibench.testing.parts import parts_of, parts_of_kind
 
     plugin = metafunc.config.getoption("--plugin") or getattr(metafunc.module, "PLUGIN", None)
-    if plugin is not None:
-        _parts_of(plugin)
-    metafunc.parametrize("name", parts_of_kind(marker.args[0], plugin, **marker.kwargs))
+    try:
+        if plugin is not None:
+            parts_of(plugin)
+        names = parts_of_kind(marker.args[0], plugin, **marker.kwargs)
+    except UserError as error:
+        pytest.fail(str(error), pytrace=False)
+    metafunc.parametrize("name", names)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,13 +85,3 @@ def _has_no_part(item: pytest.Item) -> bool:
     call = getattr(item, "callspec", None)
     named = call is not None and isinstance(call.params.get("name"), str)
     return item.get_closest_marker(KIND) is not None and not named
-
-
-def _parts_of(plugin: str) -> list[str]:
-    from i2ibench.errors import UserError
-    from i2ibench.testing.parts import parts_of
-
-    try:
-        return parts_of(plugin)
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from error

@@ -71,6 +71,7 @@ def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
     assert fid["status"] == "not computed" and fid["value"] is None
     assert "inception-2015-12-05.pt" in fid["reason"]
     assert {"commit", "origins", "versions", "protocol", "differences"} <= set(results)
+    assert "i2ibench_plugins.hinge_gan" in {plugin["module"] for plugin in results["plugins"]}
     assert len(results["weights"]["segmentation: segmenter.pth"]) == 64
     page = report.read_text()
     assert (

@@ -110,17 +110,25 @@ def check_record(environment, work_dir):
     assert "broken_loss.loss" not in records
 
 
-def test_an_error_in_it_keeps_its_traceback_and_names_it(environment):
-    (file,) = environment.folder.glob("lib/*/site-packages/outside_net/outside_loss.py")
-    before = file.read_text()
-    file.write_text(before.replace("(step.fake - step.real)", "(step.fake - step.reel)"))
+@pytest.mark.parametrize(
+    ("module", "before", "after"),
+    [
+        ("outside_loss", "(step.fake - step.real)", "(step.fake - step.reel)"),
+        ("outside_data", "return self.scenes.read(key)", "return self.scenes.reed(key)"),
+    ],
+    ids=["loss", "data set"],
+)
+def test_an_error_in_it_keeps_its_traceback_and_names_it(environment, module, before, after):
+    (file,) = environment.folder.glob(f"lib/*/site-packages/outside_net/{module}.py")
+    text = file.read_text()
+    file.write_text(text.replace(before, after))
     try:
         answer = environment.run("-m", "i2ibench", "train", "mine.py", "--work-dir", "bad", code=1)
     finally:
-        file.write_text(before)
-    assert "Traceback" in answer.stderr and "step.reel" in answer.stderr
-    last = answer.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: plugin outside_net.outside_loss (i2ibench-outside-net 0.1.0, ")
+        file.write_text(text)
+    assert "Traceback" in answer.stderr and after in answer.stderr
+    start = f"error: plugin outside_net.{module} (i2ibench-outside-net 0.1.0, {file}, line "
+    assert [line for line in answer.stderr.splitlines() if line.startswith(start)]
 
 
 def test_it_keeps_the_contracts(environment):
