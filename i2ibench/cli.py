@@ -11,8 +11,8 @@ from i2ibench.errors import UserError
 from i2ibench.origins import blame
 
 COMMANDS = (
-    "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "train_segmenter",
-    "convert", "grid", "parts", "new_plugin", "doctor",
+    "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",
+    "train_segmenter", "convert", "grid", "parts", "new_plugin", "doctor",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from i2ibench.datasets.tar_members import place_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
 from i2ibench.progress import Progress, say
@@ -117,7 +118,8 @@ def _hash(content: object) -> str:
 def _state(file: Path) -> tuple[int, int]:
     """Size and time of change: reading every file would take as long as making the cache."""
     try:
-        stat = file.stat()
+        place = place_of(file)
+        stat = file.stat() if place is None else place[0].stat()
     except FileNotFoundError:
         raise UserError(f"{file} does not exist.") from None
     return stat.st_size, stat.st_mtime_ns

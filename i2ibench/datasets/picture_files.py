@@ -1,5 +1,6 @@
 """Picture files: reading photos and maps, and telling what is wrong with them."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from i2ibench.datasets.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
 LOSSY = (".jpg", ".jpeg")
@@ -58,7 +60,7 @@ def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
 
 def _decode_png(path: Path, flags: int) -> NDArray[Any] | None:
     """The pixels that PIL would give, sooner; None for PIL to say what is wrong."""
-    return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
+    return cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), flags)
 
 
 def verify_image(path: Path) -> tuple[int, int]:
@@ -96,7 +98,8 @@ def _raw_mode(picture: Image.Image) -> str:
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture in a file; what PIL finds wrong with it, also later on, names the file."""
     try:
-        with Image.open(path) as picture:
+        source = path if place_of(path) is None else io.BytesIO(read_bytes(path))
+        with Image.open(source) as picture:
             yield picture
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
@@ -105,6 +108,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _ends_as_jpeg(path: Path) -> bool:
+    if place_of(path) is not None:
+        return b"\xff\xd9" in read_bytes(path)[-64:]
     with path.open("rb") as file:
         file.seek(-min(path.stat().st_size, 64), os.SEEK_END)
         return b"\xff\xd9" in file.read()

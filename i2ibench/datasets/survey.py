@@ -16,6 +16,7 @@ from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.maps import read_ids, read_label
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
+from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.errors import UserError
 
 
@@ -124,7 +125,7 @@ def regions_of(label: NDArray[np.uint8], ids: NDArray[np.integer]) -> NDArray[np
 
 
 def _digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
 
 
 @dataclass

@@ -11,12 +11,12 @@ from mmengine.config import Config
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.scenes import RecordsAppearances, SceneDataset, SceneFiles, Scenes
+from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
 from i2ibench.progress import Progress
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import sha256
 from i2ibench.structures import Appearance, Sample
 
 
@@ -124,7 +124,7 @@ def _hash_files(files: Sequence[SceneFiles]) -> str:
         paths = [scene.label, scene.source, scene.instance, scene.image]
         if scene.attributes is not None and scene.attributes.is_file():
             paths.append(scene.attributes)
-        return [scene.name, *("" if path is None else sha256(path) for path in paths)]
+        return [scene.name, *("" if path is None else scene_sha256(path) for path in paths)]
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return fingerprint(list(pool.map(hashes, files)))

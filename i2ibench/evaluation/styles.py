@@ -11,11 +11,12 @@ from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.datasets.scenes import SceneDataset, SceneFiles
+from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
 from i2ibench.metrics.styles_spread import mean_colours
 from i2ibench.protocols.protocol import fingerprint
-from i2ibench.provenance import code_hash, sha256
+from i2ibench.provenance import code_hash
 from i2ibench.structures import Batch, Sample
 from i2ibench.styles.instances import Instances, instances_of, paint
 from i2ibench.styles.rows import evenly_spread, without_random
@@ -53,7 +54,7 @@ class StyleProbe:
         if self._training is None:
             return [code_hash("evaluation")]
         files = [self._training.scenes.files[i] for i in self._chosen(self._training)]
-        photos = fingerprint([[sha256(path) for path in _paths(f)] for f in files])
+        photos = fingerprint([[scene_sha256(path) for path in _paths(f)] for f in files])
         return [code_hash("evaluation"), photos]
 
     @cached_property

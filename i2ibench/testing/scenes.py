@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from i2ibench.datasets.paired_folder import PairedFolder
+from i2ibench.datasets.shards import write_shards
+
 CLASSES = ["sky", "road", "car", "void"]
 
 
@@ -47,6 +50,14 @@ def write_cityscapes(
         photo = root / "leftImg8bit" / "train" / city / f"{name}_leftImg8bit.png"
         save(photo, np.full((4, 8, 3), 7, np.uint8))
     return root
+
+
+def write_shards_of_scenes(root: Path) -> Path:
+    """The root of shards, two scenes in each, of five paired scenes of a split."""
+    folders = write_paired_scenes(root / "folders", count=5)
+    for split in ("train", "val"):
+        write_shards(PairedFolder(str(folders), split), root / "shards", split, shard_bytes=20000)
+    return root / "shards"
 
 
 def write_camvid(root: Path) -> Path:

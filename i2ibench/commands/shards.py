@@ -1,0 +1,42 @@
+"""Write a config's data sets as WebDataset shards, for data that many small files would slow down.
+
+The shards hold the files as they are; the data set `Shards` reads them in place of the folders,
+with the same samples in the same order.
+"""
+
+import argparse
+from pathlib import Path
+
+from i2ibench.commands.arguments import add_config_arguments, config_of, positive
+from i2ibench.datasets.shards import index_path, write_shards
+from i2ibench.errors import UserError
+from i2ibench.loaders import build_dataset
+from i2ibench.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_config_arguments(parser)
+    parser.add_argument("target", type=Path, help="the folder to write")
+    parser.add_argument(
+        "--megabytes", type=positive, default=512, help="size of a shard (default: 512)"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the shards of both splits."""
+    config = config_of(options)
+    splits = ("train", "val")
+    for split in splits:
+        if index_path(options.target, split).exists():
+            raise UserError(f"{options.target} has shards of {split!r} already; choose another.")
+    for split in splits:
+        dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
+        size = options.megabytes * 10**6
+        with Progress(f"writing {split} shards", len(dataset)) as progress:
+            paths = write_shards(dataset, options.target, split, size, progress.advance)
+        print(f"{split}: {len(dataset)} scenes in {len(paths)} shards")
+    print(
+        f"To read them: data_root = {str(options.target)!r}, and for each split the dataset's "
+        'dict(type="Shards", split="train") with its transforms'
+    )

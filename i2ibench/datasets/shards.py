@@ -1,0 +1,195 @@
+"""Scenes in tars as WebDataset has them, read in any order.
+
+A shard is an uncompressed tar with, for each scene, its files as they were (`KEY.label.png`,
+`KEY.instance.png`, `KEY.image.jpg`, `KEY.source.png`) and its name (`KEY.json`): the library
+`webdataset` reads it. Beside the shards of a split stands an index of where every file lies. With
+it the data set is read at random as folders are, so that the order is a true shuffle given by the
+seed, ranks and workers share it without loss or repetition, and a run goes on within an epoch.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes
+from i2ibench.datasets.tar_members import member_path, read_bytes
+from i2ibench.errors import UserError
+from i2ibench.files import write_file, write_text
+from i2ibench.registry import DATASETS
+from i2ibench.structures import Sample
+
+KINDS = ("label", "instance", "image", "source")
+
+FORMAT = "i2ibench shards 1"
+
+BLOCK = 512
+"""Bytes to whose multiples a tar fills its files up."""
+
+
+@DATASETS.register_module()
+class Shards(Dataset):
+    """Scenes from WebDataset shards that `i2ibench shards` wrote, in any order.
+
+    Args:
+        root: the folder of the shards, on anything that is mounted as a file system.
+        split: train or val.
+        transforms: configs of registered transforms.
+        seed: for random transforms.
+
+    Raises:
+        UserError: there are no such shards, or some are missing.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: str = "train",
+        transforms: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+    ) -> None:
+        index = read_index(Path(root), split)
+        table = class_table(index["classes"])
+        self.scenes = Scenes(_files(Path(root), index), table, transforms, seed)
+        self.metainfo = table.metainfo(index["data"])
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        """Scene `index`, or (index, epoch)."""
+        return self.scenes.read(key)
+
+
+def index_path(root: Path, split: str) -> Path:
+    """Where the index of a split's shards is."""
+    return root / f"{split}.index.json"
+
+
+def read_index(root: Path, split: str) -> dict[str, Any]:
+    """The index of a split.
+
+    Raises:
+        UserError: it is missing or broken, or a shard is missing or cut off.
+    """
+    path = index_path(root, split)
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist: there are no whole shards of {split!r}. "
+            f"`i2ibench shards CONFIG {root}` writes those of a config's data sets."
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{path} is no index of shards: {error}") from None
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise UserError(f"{path} is no index of shards that this version reads ({FORMAT}).")
+    for name, size in index["shards"].items():
+        found = (root / name).stat().st_size if (root / name).is_file() else None
+        if found != size:
+            state = "is missing" if found is None else f"has {found} bytes, not {size}"
+            raise UserError(f"The shard {root / name} {state}: copy or write it anew.")
+    return index
+
+
+def _files(root: Path, index: Mapping[str, Any]) -> list[SceneFiles]:
+    return [
+        SceneFiles(
+            scene["name"],
+            **{
+                kind: member_path(root / scene["shard"], *place)
+                for kind, place in scene["files"].items()
+            },
+        )
+        for scene in index["scenes"]
+    ]
+
+
+def write_shards(
+    dataset: SceneDataset,
+    root: Path,
+    split: str,
+    shard_bytes: int,
+    on_scene: Callable[[], None] | None = None,
+) -> list[Path]:
+    """Write a data set's files, as they are, into shards; gives their paths.
+
+    The index comes last: a split with an index is whole. A call that was stopped is repeated.
+
+    Args:
+        dataset: whose scenes are written; its transforms are left to who reads.
+        root: the folder to write into.
+        split: what the shards are called.
+        shard_bytes: a shard that has as many is closed.
+        on_scene: called after each scene.
+
+    Raises:
+        UserError: the folder has shards of the split already.
+    """
+    if index_path(root, split).exists():
+        raise UserError(
+            f"{root} has shards of {split!r} already; choose another folder, or remove "
+            f"{index_path(root, split)}."
+        )
+    shards: dict[str, int] = {}
+    places: list[dict[str, Any]] = []
+    remaining = iter(enumerate(dataset.scenes.files))
+    while len(places) < len(dataset.scenes.files):
+        path = root / f"{split}-{len(shards):06d}.tar"
+        own: list[dict[str, Any]] = []
+        write_file(path, partial(_fill, own, remaining, shard_bytes, on_scene))
+        shards[path.name] = path.stat().st_size
+        places += [{"shard": path.name, **scene} for scene in own]
+    index = {"format": FORMAT, "data": dataset.metainfo["dataset"], "shards": shards,
+             "classes": _entries(dataset.scenes.classes), "scenes": places}  # fmt: skip
+    write_text(index_path(root, split), json.dumps(index))
+    return [root / name for name in shards]
+
+
+def _fill(
+    places: list[dict[str, Any]],
+    remaining: Iterator[tuple[int, SceneFiles]],
+    shard_bytes: int,
+    on_scene: Callable[[], None] | None,
+    path: Path,
+) -> None:
+    """Write scenes that remain until the shard is full; `places` gets where their files are."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, scene in remaining:
+            places.append({"name": scene.name, "files": _add(tar, key, scene)})
+            if on_scene is not None:
+                on_scene()
+            if tar.offset >= shard_bytes:
+                break
+
+
+def _add(tar: tarfile.TarFile, key: int, scene: SceneFiles) -> dict[str, tuple[int, int, str]]:
+    """Add a scene; by kind the offset, size and name of its files."""
+    places = {}
+    for kind, name, contents in _members(key, scene):
+        member = tarfile.TarInfo(name)
+        member.size = len(contents)
+        tar.addfile(member, io.BytesIO(contents))
+        offset = tar.offset - -(-len(contents) // BLOCK) * BLOCK
+        if kind in KINDS:
+            places[kind] = (offset, len(contents), name)
+    return places
+
+
+def _members(key: int, scene: SceneFiles) -> Iterator[tuple[str, str, bytes]]:
+    """Kind, name and contents; a key without dots, as the scene's own name may have some."""
+    yield "name", f"{key:08d}.json", json.dumps({"name": scene.name}).encode()
+    for kind in KINDS:
+        path = getattr(scene, kind)
+        if path is not None:
+            yield kind, f"{key:08d}.{kind}{path.suffix.lower()}", read_bytes(path)
+
+
+def _entries(classes: ClassTable) -> list[dict[str, Any]]:
+    return [{**vars(c), "colour": list(c.colour)} for c in classes.classes]

@@ -1,0 +1,6 @@
+"""The same as `i2ibench shards`."""
+
+from i2ibench.cli import main
+
+if __name__ == "__main__":
+    main("shards")
