@@ -16,7 +16,7 @@ from i2ibench.errors import UserError
 from i2ibench.preparation import write
 from i2ibench.preparation.known import prepare
 from i2ibench.preparation.raw import RawData, RawScene, distinct, number_instances
-from tests.unit.datasets.test_datasets import make_cityscapes
+from i2ibench.testing.scenes import write_cityscapes
 from tests.unit.preparation import publishers
 
 
@@ -228,12 +228,12 @@ def test_the_command_draws_a_configs_toystreet(tmp_path, capsys):
 
 
 def test_cityscapes_is_checked_and_linked(tmp_path, capsys):
-    source, target = make_cityscapes(tmp_path / "cs"), tmp_path / "data"
+    source, target = write_cityscapes(tmp_path / "cs"), tmp_path / "data"
     for folder in ("gtFine", "leftImg8bit"):
         (source / folder / "train").rename(source / folder / "val")
     assert run("cityscapes", source, target) == 2
     assert "leftImg8bit_trainvaltest.zip" in capsys.readouterr().err and not target.exists()
-    make_cityscapes(source)
+    write_cityscapes(source)
     for _ in range(2):
         assert run("cityscapes", source, target) == 0
         assert "2 train, 2 val scenes" in capsys.readouterr().out
