@@ -76,6 +76,7 @@ def loaded(dataset, monkeypatch, rank, ranks, workers, start=0):
     return list(loader)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on fewer cores
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_every_rank_and_worker_reads_its_share_in_the_folders_order(
