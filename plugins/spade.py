@@ -32,8 +32,8 @@ class SPADEGenerator(nn.Module):
     coarsest label map or, as in Fig. 11, as a linear layer of a random z.
 
     Parameters, without z: 93.0 million for Cityscapes (35 classes, with or without the edge
-    channel), 96.5 for ADE20K (151), counted here. Skip paths have 1x1 convolutions without bias; with
-    3x3 ones it would be 5.6 million more.
+    channel), 96.5 for ADE20K (151), counted here. Skip paths have 1x1 convolutions without bias;
+    with 3x3 ones it would be 5.6 million more.
 
     Args:
         in_channels: channels of the condition.
