@@ -100,6 +100,7 @@ def measure(
                 store.forget_others()
     barrier()
     starts = [s for s in range(0, len(scenes), CHUNK) if _is_missing(s, stores)]
+    barrier()  # nobody writes before everybody has seen what is missing
     share = starts[get_rank() :: get_world_size()]
     if share:
         with Progress("measuring", len(share), visible=is_main_process()) as progress:

@@ -82,41 +82,57 @@ def _content(note: Path) -> Any:
 def _translate(
     predict: Any, scenes: ScoredScenes, samples: Sequence[dict[str, Path]], size: int
 ) -> None:
-    """Write the pictures of the scenes that are this process's share; each scene is read once."""
-    names = enumerate(scenes.names)
-    todo = [i for i, name in names if not all(paths[name].exists() for paths in samples)]
+    """Write the pictures of the batches that are this process's share; each scene is read once.
+
+    Which scenes share a batch, on which rounding depends, is the same for any number of processes
+    and after an interruption.
+    """
+    todo = [batch for batch in _batches(scenes, size) if not _is_done(batch, scenes, samples)]
+    barrier()  # nobody writes before everybody has seen what is missing
     share = todo[get_rank() :: get_world_size()]
-    with Progress("translating", len(share), visible=is_main_process()) as progress:
-        while share:
-            chunk = _equal_sizes(scenes, share[:size])
-            try:
-                _translate_chunk(predict, scenes, chunk, samples)
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size = max(size // 2, 1)
-                torch.cuda.empty_cache()
-                say(f"The device's memory is full: going on with {size} scenes at once.")
-                continue
-            share = share[len(chunk) :]
-            progress.advance(len(chunk))
+    count = sum(len(batch) for batch in share)
+    with Progress("translating", count, visible=is_main_process()) as progress:
+        for batch in share:
+            _translate_batch(predict, scenes, batch, samples)
+            progress.advance(len(batch))
 
 
-def _translate_chunk(
-    predict: Any, scenes: ScoredScenes, chunk: Sequence[int], samples: Sequence[dict[str, Path]]
+def _batches(scenes: ScoredScenes, size: int) -> list[list[int]]:
+    """Up to `size` neighbouring scenes of one size in each."""
+    batches: list[list[int]] = []
+    before = None
+    for i, files in enumerate(scenes.dataset.scenes.files):
+        own = picture_size(files.input)
+        if own != before or len(batches[-1]) == size:
+            batches.append([])
+        batches[-1].append(i)
+        before = own
+    return batches
+
+
+def _is_done(
+    batch: Sequence[int], scenes: ScoredScenes, samples: Sequence[dict[str, Path]]
+) -> bool:
+    return all(paths[scenes.names[i]].exists() for paths in samples for i in batch)
+
+
+def _translate_batch(
+    predict: Any, scenes: ScoredScenes, batch: Sequence[int], samples: Sequence[dict[str, Path]]
 ) -> None:
-    """Write what is missing of all samples of a few scenes."""
-    data = scenes.batch(chunk)
-    for k, paths in enumerate(samples):
-        if all(paths[scenes.names[i]].exists() for i in chunk):
-            continue
-        for prediction in predict(data, sample=k):
-            pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
-            write_picture(paths[prediction["name"]], pixels)
-
-
-def _equal_sizes(scenes: ScoredScenes, indices: Sequence[int]) -> list[int]:
-    """The first scenes as far as they have the first one's size."""
-    sizes = [picture_size(scenes.dataset.scenes.files[i].input) for i in indices]
-    same = next((n for n, size in enumerate(sizes) if size != sizes[0]), len(sizes))
-    return list(indices[:same])
+    """Write what is missing of all samples; in halves if the device's memory is too small."""
+    try:
+        data = scenes.batch(batch)
+        for k, paths in enumerate(samples):
+            if _is_done(batch, scenes, [paths]):
+                continue
+            for prediction in predict(data, sample=k):
+                pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
+                write_picture(paths[prediction["name"]], pixels)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+        torch.cuda.empty_cache()
+        half = len(batch) // 2
+        say(f"The device's memory is full: going on with {half} scenes at once.")
+        _translate_batch(predict, scenes, batch[:half], samples)
+        _translate_batch(predict, scenes, batch[half:], samples)
