@@ -139,7 +139,7 @@ def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config
     parts = tmp_path / "parts"
     options = ["train_cfg.max_epochs=1", *SHORT]
     answer = launch(tiny_config, parts, 2, *options, "hooks.other.type=InProcessOne", script=asking)
-    # torchrun may end one of the two, which has saved and is about to leave, when the other has left.
+    # When one has left, torchrun may end the other, which has saved and is about to leave.
     assert answer.returncode == 1 and "exitcode  : 75" in answer.stderr, answer.stderr
     saved = torch.load(parts / "interrupted.pth", weights_only=True)
     assert (saved["meta"]["iter"], saved["meta"]["scenes"]) == (2, 4)
