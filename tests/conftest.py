@@ -1,6 +1,7 @@
 """Shared fixtures: a tiny paired data set on disk, and a tiny config that trains on it."""
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from i2ibench.testing.scenes import write_paired_scenes
 # For working trees that were installed before the package named it among its entry points.
 pytest_plugins = ["i2ibench.testing.pytest_plugin"]
 NUMBERS = itertools.count()
+
+# Networks are tiny here: more threads would mostly wait for each other, in commands even more so.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
