@@ -21,8 +21,9 @@ from websockets.sync.client import connect
 from i2ibench.checkpoints import OpenedCheckpoint, build_translator
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.toystreet import ToyStreet
-from i2ibench.editor.server import create_app, listen
+from i2ibench.editor.server import create_app
 from i2ibench.editor.studio import open_studio
+from i2ibench.web.serving import listen
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SYSTEMS = {

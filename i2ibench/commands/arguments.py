@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -74,6 +75,30 @@ def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] =
         help=f"compile the networks: {', '.join(modes)}; for GPUs. The first picture waits a "
         "minute or more for it, and so does the first of a second size",
     )  # fmt: skip
+
+
+def add_address_arguments(parser: argparse.ArgumentParser) -> None:
+    """--host and --port."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (8000)")
+
+
+def _port(text: str) -> int:
+    """A port number."""
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a number in 0..65535, not {text!r}")
+    return int(text)
+
+
+def require_web(what: str) -> None:
+    """Refuse to go on where the packages of the servers are missing.
+
+    Raises:
+        UserError: names the package and how to get it.
+    """
+    for package in ("fastapi", "uvicorn", "websockets"):  # without the last no WebSocket works
+        if find_spec(package) is None:
+            raise UserError(f"The {what} needs {package}; get it with: pip install 'i2ibench[web]'")
 
 
 def positive(text: str) -> int:

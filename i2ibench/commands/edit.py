@@ -6,19 +6,19 @@ a page finds its scene again after a restart.
 """
 
 import argparse
-import contextlib
 from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.commands.arguments import (
+    add_address_arguments,
     add_compile_argument,
     add_device_argument,
     add_precision_argument,
     checked_device,
+    require_web,
 )
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
-from i2ibench.errors import UserError
 from i2ibench.translation import use_bank
 from i2ibench.translators.compilation import compile_for_translation
 
@@ -27,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the scenes to open")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (8000)")
+    add_address_arguments(parser)
     parser.add_argument(
         "--autosave", type=Path, metavar="DIR",
         help="where scenes are kept (work_dirs/editor/<checkpoint name>)",
@@ -46,22 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Serve until Ctrl+C."""
     silence_third_parties()
-    try:
-        import websockets  # noqa: F401  without it uvicorn answers no WebSocket
+    require_web("editor")
+    from i2ibench.editor.messages import MAX_UPLOAD_BYTES
+    from i2ibench.editor.server import create_app
+    from i2ibench.editor.studio import open_studio
+    from i2ibench.web.serving import address, listen, serve
 
-        from i2ibench.editor.server import create_app, listen, serve
-        from i2ibench.editor.studio import open_studio
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in (
-            "fastapi",
-            "starlette",
-            "uvicorn",
-            "websockets",
-        ):
-            raise
-        raise UserError(
-            f"The editor needs {error.name}; get it with: pip install 'i2ibench[web]'"
-        ) from None
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
     opened.translator.precision = options.amp
     if options.compile:
@@ -73,14 +62,5 @@ def run(options: argparse.Namespace) -> None:
     prepare_work_dir(folder)
     listening = listen(options.host, options.port)
     host, port = options.host, listening.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
-    print(f"editor: http://{shown}:{port}/ (Ctrl+C ends it)", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(create_app(studio, folder, host, port), listening)
-
-
-def _port(text: str) -> int:
-    """A port number."""
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a number in 0..65535, not {text!r}")
-    return int(text)
+    print(f"editor: {address(host, listening)} (Ctrl+C ends it)", flush=True)
+    serve(create_app(studio, folder, host, port), listening, MAX_UPLOAD_BYTES + 2**20)

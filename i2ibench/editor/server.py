@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import mimetypes
-import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI, HTTPException, Response, WebSocket
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
@@ -17,26 +14,16 @@ from i2ibench.editor import frames
 from i2ibench.editor.autosave import Autosave
 from i2ibench.editor.connection import Connection
 from i2ibench.editor.files import scene_zip
-from i2ibench.editor.messages import MAX_UPLOAD_BYTES, TOKEN
-from i2ibench.editor.origins import SameOrigin
+from i2ibench.editor.messages import TOKEN
 from i2ibench.editor.page import Page
 from i2ibench.editor.scene import Scene
 from i2ibench.editor.session import Session
 from i2ibench.editor.sessions import IDLE_SECONDS, Sessions
 from i2ibench.editor.studio import Studio
-from i2ibench.errors import UserError
+from i2ibench.web.origins import SameOrigin
+from i2ibench.web.serving import add_headers
 
 STATIC = Path(__file__).with_name("static")
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' blob: data:; connect-src 'self' ws://{host}; font-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 
 
 def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
@@ -61,16 +48,9 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
         network.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
-    @app.middleware("http")
-    async def add_headers(request, call_next):  # type: ignore[no-untyped-def]
-        response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers[name] = value.replace("{host}", request.headers["host"])
-        return response
-
+    add_headers(app)
     app.add_middleware(SameOrigin, host=host, port=port)  # the last one added is asked first
 
     @app.get("/")
@@ -141,37 +121,3 @@ async def _drop_idle(sessions: Sessions) -> None:
     while True:
         await asyncio.sleep(IDLE_SECONDS / 10)
         sessions.drop_idle()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one.
-
-    Raises:
-        UserError: the port is in use, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, because asyncio switches Nagle's delay off only where it is.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        raise UserError(
-            f"{host}:{port} cannot be listened on ({error.strerror or error}); another program may "
-            "use it. Choose another with --port."
-        ) from None
-    return listening
-
-
-def serve(app: FastAPI, listening: socket.socket) -> None:
-    """Serve until Ctrl+C."""
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        ws_max_size=MAX_UPLOAD_BYTES + 2**20,
-        ws_per_message_deflate=False,  # payloads are compressed already
-        timeout_graceful_shutdown=10,
-    )
-    uvicorn.Server(config).run(sockets=[listening])

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from i2ibench.editor.origins import SameOrigin
+from i2ibench.web.origins import SameOrigin
 
 
 def passed(kind: str, listening: tuple[str, int], host: str, origin: str | None) -> bool:

@@ -1,0 +1,77 @@
+"""Listening, serving until Ctrl+C, and the headers of every answer."""
+
+import contextlib
+import mimetypes
+import socket
+from collections.abc import Mapping
+
+import uvicorn
+from fastapi import FastAPI
+
+from i2ibench.errors import UserError
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' blob: data:; connect-src 'self' ws://{host}; font-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+"""`{host}` stands for the address that the page was asked from."""
+
+
+def add_headers(app: FastAPI, headers: Mapping[str, str] = HEADERS) -> None:
+    """Give every answer of the application these headers, those that it does not have already."""
+    mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
+
+    @app.middleware("http")
+    async def add(request, call_next):  # type: ignore[no-untyped-def]
+        response = await call_next(request)
+        for name, value in headers.items():
+            host = request.headers.get("host", "")
+            response.headers.setdefault(name, value.replace("{host}", host))
+        return response
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises:
+        UserError: the port is in use, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named, because asyncio switches Nagle's delay off only where it is.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise UserError(
+            f"{host}:{port} cannot be listened on ({error.strerror or error}); another program may "
+            "use it. Choose another with --port."
+        ) from None
+    return listening
+
+
+def address(host: str, listening: socket.socket) -> str:
+    """The URL of a page that is served there."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}/"
+
+
+def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24) -> None:
+    """Serve until Ctrl+C."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        ws_max_size=max_message_bytes,
+        ws_per_message_deflate=False,  # payloads are compressed already
+        timeout_graceful_shutdown=10,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
