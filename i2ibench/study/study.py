@@ -1,0 +1,126 @@
+"""A study that was created: its folder, its scenes, its pictures and its plans."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from i2ibench.errors import UserError
+from i2ibench.study.answers import Collected
+from i2ibench.study.definition import Definition
+from i2ibench.study.design import Design, Trial
+from i2ibench.study.study_file import read_definition
+
+NOTE = "study.json"
+PICTURES = "pictures"
+ANSWERS = "answers.sqlite"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder.
+
+    Attributes:
+        folder: holds `study.json`, `pictures/` and `answers.sqlite`.
+        definition: the study file.
+        scenes: names, in order.
+        reference: the method whose pictures are degraded for catch and practice trials.
+        secret: random; names of pictures and codes are made of it, so that nobody guesses them.
+        origins: by method what made its pictures: paths, hashes, settings.
+        size: (width, height) of the largest picture.
+        created: UTC day.
+    """
+
+    folder: Path
+    definition: Definition
+    scenes: Sequence[str]
+    reference: str
+    secret: str
+    origins: Mapping[str, Any]
+    size: tuple[int, int]
+    created: str
+
+    @cached_property
+    def design(self) -> Design:
+        """The plans of the participants."""
+        return Design(self.definition, self.scenes, self.reference)
+
+    def plan(self, slot: int) -> list[Trial]:
+        """The trials of the participant with a number, from 0."""
+        return self.design.plan(slot)
+
+    def picture_id(self, method: str, scene: str) -> str:
+        """A picture's name, which does not tell its method."""
+        text = f"{self.secret}\0picture\0{method}\0{scene}"
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    def picture(self, method: str, scene: str) -> Path:
+        """The file of a method's picture of a scene, PNG."""
+        return self.folder / PICTURES / f"{self.picture_id(method, scene)}.png"
+
+    def code(self, token: str) -> str:
+        """The completion code of a participant."""
+        fixed = self.definition.completion.code
+        text = f"{self.secret}\0code\0{token}"
+        return fixed or hashlib.sha256(text.encode()).hexdigest()[:10].upper()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of all that decides which trials are shown, and of the rules of exclusion."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `study.json` holds."""
+        return {
+            "definition": asdict(self.definition),
+            "scenes": list(self.scenes),
+            "reference": self.reference,
+            "secret": self.secret,
+            "origins": dict(self.origins),
+            "size": list(self.size),
+            "created": self.created,
+        }
+
+
+def open_study(folder: Path) -> Study:
+    """The study in a folder that `create` wrote.
+
+    Raises:
+        UserError: there is none.
+    """
+    note = folder / NOTE
+    if not note.is_file():
+        raise UserError(f"{folder} holds no study; make one with: study create STUDY.py")
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return Study(
+            folder,
+            read_definition(content["definition"], str(note)),
+            content["scenes"],
+            content["reference"],
+            content["secret"],
+            content["origins"],
+            (content["size"][0], content["size"][1]),
+            content["created"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{note} is no note of a study: {error}") from None
+
+
+def collected_kind(collected: Collected) -> str:
+    """ "real" or "simulated", whichever all participants are.
+
+    Raises:
+        UserError: there are both.
+    """
+    simulated = sum(p.simulated for p in collected.participants)
+    real = len(collected.participants) - simulated
+    if real and simulated:
+        raise UserError(
+            f"The study holds answers of {real} real and {simulated} simulated participants, which "
+            "are never analysed together; choose with --participants real or simulated."
+        )
+    return "simulated" if simulated else "real"

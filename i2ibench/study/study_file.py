@@ -1,0 +1,142 @@
+"""Study files: Python files that assign the attributes of `Definition`."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmengine.config import Config
+
+from i2ibench.errors import UserError, near_match
+from i2ibench.study.definition import (
+    DEGRADED,
+    Completion,
+    Definition,
+    Exclusion,
+    Method,
+    Regions,
+    SceneChoice,
+    Texts,
+)
+
+Part = TypeVar("Part")
+
+LEAST = {
+    "per_pair": 1, "participants": 1, "repeats": 0, "catch": 0, "practice": 0, "width": 0,
+    "seed": 0,
+}  # fmt: skip
+"""The smallest values of the counts."""
+
+PARTS: dict[str, type] = {
+    "scenes": SceneChoice, "regions": Regions, "exclusion": Exclusion,
+    "completion": Completion, "texts": Texts,
+}  # fmt: skip
+
+
+def load_definition(path: Path) -> Definition:
+    """The study in a Python file that assigns the attributes of `Definition`.
+
+    Raises:
+        UserError: the file is missing or broken, or a value is.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no study file {path}.")
+    try:
+        content = Config.fromfile(path, import_custom_modules=False).to_dict()
+    except Exception as error:  # a study file is the user's own program and may raise anything
+        raise UserError(f"The study {path} cannot be loaded: {error}") from error
+    return read_definition({k: v for k, v in content.items() if not k.startswith("_")}, str(path))
+
+
+def read_definition(content: Mapping[str, Any], place: str) -> Definition:
+    """The study that nested dicts describe.
+
+    Raises:
+        UserError: names the place, the key and the value.
+    """
+    values = dict(content)
+    for key, kind in PARTS.items():
+        if key in values:
+            values[key] = _part(kind, values[key], f"{place}: {key}")
+    methods = values.get("methods")
+    if not isinstance(methods, Mapping) or len(methods) < 2:
+        raise UserError(f"{place}: 'methods' is a dict of two or more by name, not {methods!r}.")
+    values["methods"] = {
+        str(name): _part(Method, given, f"{place}: method {name!r}")
+        for name, given in methods.items()
+    }
+    if "pairs" in values:
+        values["pairs"] = tuple(tuple(pair) for pair in values["pairs"])
+    definition = _part(Definition, values, place)
+    _check(definition, place)
+    return definition
+
+
+def _part(kind: type[Part], given: Any, place: str) -> Part:
+    """A dataclass from a dict, every value of its field's type."""
+    if not isinstance(given, Mapping):
+        raise UserError(f"{place} is a dict, not {given!r}.")
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    values = {}
+    for key, value in given.items():
+        if key not in known:
+            raise UserError(
+                f"{place} has no key {key!r}.{near_match(key, known)} Known: {', '.join(known)}."
+            )
+        values[key] = _value(value, str(known[key].type), f"{place}: {key!r}")
+    if kind is Definition and "title" not in values:
+        raise UserError(f"{place} lacks 'title', which participants read.")
+    try:
+        return kind(**values)
+    except UserError as error:
+        raise UserError(f"{place} {error}, not {dict(given)!r}.") from None
+
+
+def _value(value: Any, kind: str, place: str) -> Any:
+    """The value, made a tuple or float where that is its type."""
+    if kind.startswith("tuple[float") and isinstance(value, list | tuple):
+        return tuple(_value(v, "float", place) for v in value)
+    if kind.startswith("tuple[str") and isinstance(value, list | tuple):
+        return tuple(_value(v, "str", place) for v in value)
+    simple = {"str": str, "bool": bool, "int": int, "float": float}.get(kind)
+    if simple is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    wrong = simple is not None and type(value) is not simple
+    if wrong or (kind.startswith("tuple[") and not isinstance(value, tuple)):
+        raise UserError(f"{place} is {kind.replace(', ...', '')}, not {value!r}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{place} is finite, not {value}.")
+    return value
+
+
+def _check(definition: Definition, place: str) -> None:
+    """Refuse numbers and names that make no study."""
+    _check_pairs(definition, place)
+    for key, least in LEAST.items():
+        if getattr(definition, key) < least:
+            given = getattr(definition, key)
+            raise UserError(f"{place}: {key!r} is at least {least}, not {given}.")
+    durations = definition.durations
+    if any(not 0 < d <= 60 for d in durations) or len(set(durations)) < len(durations):
+        raise UserError(f"{place}: 'durations' are different seconds up to 60, not {durations}.")
+    for key in ("min_catch_correct", "min_repeat_agreement", "min_answered", "max_one_side"):
+        if not 0 <= getattr(definition.exclusion, key) <= 1:
+            raise UserError(f"{place}: exclusion: {key!r} is a share from 0 to 1.")
+    if not 0 <= definition.regions.dim <= 1:
+        raise UserError(f"{place}: regions: 'dim' is a share from 0 to 1.")
+
+
+def _check_pairs(definition: Definition, place: str) -> None:
+    """Refuse pairs that are not two methods, or stand twice."""
+    for pair in definition.pairs:
+        for name in pair:
+            if name not in definition.methods:
+                near = near_match(str(name), definition.methods)
+                raise UserError(f"{place}: pair {pair} names no method {name!r}.{near}")
+        if len(pair) != 2 or pair[0] == pair[1]:
+            raise UserError(f"{place}: a pair is two different methods, not {pair}.")
+    if len({frozenset(pair) for pair in definition.pairs}) < len(definition.pairs):
+        raise UserError(f"{place}: 'pairs' names a pair twice.")
+    if DEGRADED in definition.methods:
+        raise UserError(f"{place}: the name {DEGRADED!r} is taken; call the method otherwise.")
