@@ -1,7 +1,7 @@
 """Translating folders of label maps or other pictures with a checkpoint."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def translate(
     size: tuple[int, int] | None = None,
     styles: str = "random",
     samples: int = 1,
+    only: Collection[str] | None = None,
 ) -> list[Path]:
     """Translate every scene of a folder; gives the pictures, each of its label map's size.
 
@@ -43,13 +44,14 @@ def translate(
         size: (width, height) that scenes are resized to first; None keeps theirs.
         styles: see `STYLES`.
         samples: pictures of each scene, that differ in the styles that are drawn.
+        only: names of the scenes that are translated; None for all.
 
     Raises:
         UserError: nothing to translate, a file is unusable, the styles do not suit, or the output
             folder holds other pictures. Nothing has been written then.
     """
     needs = opened.translator.data_preprocessor.needs
-    files = find_inputs(input_dir, needs)
+    files = [f for f in find_inputs(input_dir, needs) if only is None or f.name in only]
     encoded = styles == "encode"
     chosen = take_styles(opened, styles, samples)
     _check_needs(opened, files, encoded)

@@ -172,7 +172,7 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
         UserError: scenes without a picture or with several, broken files, or another size; the
             first five are named.
     """
-    candidates = _pair(scenes.names, files_by_name(folder))
+    candidates = pair_pictures(scenes.names, files_by_name(folder))
     files = scenes.dataset.scenes.files
     sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
         picture_size(files[i].input): size_of(scenes.sample(i))
@@ -203,7 +203,7 @@ def is_lossy(pictures: FolderPictures) -> bool:
     )
 
 
-def _pair(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
+def pair_pictures(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
     """By scene the pictures that belong to it; an exact name goes before a longer one."""
     scene_of = {name: name for name in names}
     for name in names:  # without its folders, where that is one scene's alone

@@ -9,6 +9,9 @@ from i2ibench.errors import UserError
 DEGRADED = "degraded"
 """The method of catch and practice trials that everybody should find worse."""
 
+REFERENCE = "reference"
+"""The real photos where they are no method: their degraded form is a catch trial's other side."""
+
 PAPER_DURATIONS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds of exposure in the limited-time study (Fig. 7; the earlier CRN study has the same)."""
 
@@ -23,6 +26,7 @@ class Method:
         photos: the real photos of the scenes.
         styles: of a checkpoint with an encoder, as `translate` takes them.
         style_seed: which styles are drawn.
+        size: (width, height) that a checkpoint's inputs are resized to; () keeps theirs.
     """
 
     checkpoint: str = ""
@@ -30,6 +34,7 @@ class Method:
     photos: bool = False
     styles: str = "random"
     style_seed: int = 0
+    size: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.checkpoint, self.images, self.photos))) != 1:
@@ -136,6 +141,8 @@ class Definition:
         catch: how many trials with a degraded picture.
         practice: how many of those come first, with feedback.
         ties: whether "cannot tell" is an answer.
+        size: (width, height) that every picture is brought to, such as (400, 200), which the CRN
+            study showed; () keeps theirs, which must then agree.
         width: in CSS pixels at which a picture is shown; 0 for its own.
         regions: objects to highlight.
         exclusion: rules of the analysis.
@@ -155,6 +162,7 @@ class Definition:
     catch: int = 5
     practice: int = 3
     ties: bool = False
+    size: tuple[int, ...] = ()
     width: int = 0
     regions: Regions = field(default_factory=Regions)
     exclusion: Exclusion = field(default_factory=Exclusion)

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from i2ibench.errors import UserError, near_match
 from i2ibench.study.definition import (
     DEGRADED,
+    REFERENCE,
     Completion,
     Definition,
     Exclusion,
@@ -97,6 +98,8 @@ def _value(value: Any, kind: str, place: str) -> Any:
     """The value, made a tuple or float where that is its type."""
     if kind.startswith("tuple[float") and isinstance(value, list | tuple):
         return tuple(_value(v, "float", place) for v in value)
+    if kind.startswith("tuple[int") and isinstance(value, list | tuple):
+        return tuple(_value(v, "int", place) for v in value)
     if kind.startswith("tuple[str") and isinstance(value, list | tuple):
         return tuple(_value(v, "str", place) for v in value)
     simple = {"str": str, "bool": bool, "int": int, "float": float}.get(kind)
@@ -123,8 +126,16 @@ def _check(definition: Definition, place: str) -> None:
     for key in ("min_catch_correct", "min_repeat_agreement", "min_answered", "max_one_side"):
         if not 0 <= getattr(definition.exclusion, key) <= 1:
             raise UserError(f"{place}: exclusion: {key!r} is a share from 0 to 1.")
+    _check_sizes(definition, place)
     if not 0 <= definition.regions.dim <= 1:
         raise UserError(f"{place}: regions: 'dim' is a share from 0 to 1.")
+
+
+def _check_sizes(definition: Definition, place: str) -> None:
+    """Refuse sizes that are not two numbers from 1 on."""
+    for size in (definition.size, *(method.size for method in definition.methods.values())):
+        if size and (len(size) != 2 or min(size) < 1):
+            raise UserError(f"{place}: a 'size' is (width, height), not {size}.")
 
 
 def _check_pairs(definition: Definition, place: str) -> None:
@@ -138,5 +149,6 @@ def _check_pairs(definition: Definition, place: str) -> None:
             raise UserError(f"{place}: a pair is two different methods, not {pair}.")
     if len({frozenset(pair) for pair in definition.pairs}) < len(definition.pairs):
         raise UserError(f"{place}: 'pairs' names a pair twice.")
-    if DEGRADED in definition.methods:
-        raise UserError(f"{place}: the name {DEGRADED!r} is taken; call the method otherwise.")
+    for name in (DEGRADED, REFERENCE):
+        if name in definition.methods:
+            raise UserError(f"{place}: the name {name!r} is taken; call the method otherwise.")

@@ -19,7 +19,7 @@ from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation import rows as rows_module
-from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, _pair
+from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, pair_pictures
 from i2ibench.experiment import train
 from i2ibench.loaders import build_dataset
 from i2ibench.metrics.evaluator import build_metrics
@@ -283,7 +283,7 @@ def test_a_name_that_is_none_or_a_controls_is_refused(trained, name):
 def test_a_picture_belongs_to_one_scene_only():
     names = ["s1", "s1_2", "a/1", "b/1", "city/x_0"]
     files = {key: Path(key) for key in ("s1_2", "a/1_fake", "x_0", "city/s1_leftImg8bit")}
-    found = {name: [str(p) for p in paths] for name, paths in _pair(names, files).items()}
+    found = {name: [str(p) for p in paths] for name, paths in pair_pictures(names, files).items()}
     assert found == {
         "s1_2": ["s1_2"], "a/1": ["a/1_fake"], "city/x_0": ["x_0"], "s1": ["city/s1_leftImg8bit"],
     }  # fmt: skip

@@ -1,0 +1,149 @@
+"""Making a study: its scenes are chosen, its pictures translated, copied and highlighted."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.configuration import prepare_work_dir
+from i2ibench.datasets.picture_files import picture_size, read_image
+from i2ibench.errors import UserError
+from i2ibench.files import write_picture, write_text
+from i2ibench.progress import say, track
+from i2ibench.protocols.protocol import fingerprint
+from i2ibench.study.definition import DEGRADED, REFERENCE, Definition, Method
+from i2ibench.study.degraded import degrade
+from i2ibench.study.design import Design
+from i2ibench.study.regions import Mask, highlight, resize_mask
+from i2ibench.study.sources import Pictures, Sources, find_sources, photos_of
+from i2ibench.study.study import NOTE, Study
+from i2ibench.translation import translate
+
+
+def create_study(definition: Definition, folder: Path, device: str = "cpu") -> Study:
+    """Make a study in a folder; an interrupted call goes on where it was.
+
+    Args:
+        definition: of the study file.
+        folder: gets `study.json`, `pictures/` and, of checkpoints, `translations/`.
+        device: for translating.
+
+    Raises:
+        UserError: the folder holds a study, or something that the definition names is missing or
+            unusable. What can be checked is checked before anything is translated.
+    """
+    if (folder / NOTE).exists():
+        raise UserError(f"{folder} holds a study already; choose another folder with --output.")
+    sources = find_sources(definition)
+    reference = _reference(definition, sources)
+    names = list(sources.scenes)
+    Design(definition, names, reference)  # refuses what cannot be planned
+    prepare_work_dir(folder)
+    pictures = {**sources.given, **_translations(definition, sources, folder, device)}
+    size = _largest(definition, pictures, names)
+    today = datetime.now(timezone.utc).date().isoformat()
+    study = Study(
+        folder, definition, names, reference, _secret(folder), sources.origins, size, today
+    )
+    _write_pictures(study, pictures, sources.objects)
+    write_text(folder / NOTE, json.dumps(study.as_dict(), indent=1))
+    return study
+
+
+def _reference(definition: Definition, sources: Sources) -> str:
+    """The method whose pictures are degraded: the photos if there are any, else the first."""
+    for name, method in definition.methods.items():
+        if method.photos:
+            return name
+    if sources.scenes and len(photos_of(sources.scenes)) == len(sources.scenes):
+        return REFERENCE
+    return next(iter(definition.methods))
+
+
+def _translations(
+    definition: Definition, sources: Sources, folder: Path, device: str
+) -> dict[str, Pictures]:
+    """By method what is not there already; translates what is missing."""
+    made: dict[str, Pictures] = {}
+    if _reference(definition, sources) == REFERENCE:
+        made[REFERENCE] = photos_of(sources.scenes)
+    for name, method in definition.methods.items():
+        if method.checkpoint:
+            say(f"{name}: {method.checkpoint}")
+            opened = open_checkpoint(Path(method.checkpoint), device)
+            output = folder / "translations" / fingerprint(name)[:12]
+            made[name] = _translate(definition, method, opened, list(sources.scenes), output)
+    return made
+
+
+def _translate(
+    definition: Definition, method: Method, opened: OpenedCheckpoint, names: list[str], output: Path
+) -> dict[str, Path]:
+    if opened.translator.style_bank is not None:
+        opened.translator.style_bank.seed = method.style_seed
+    place = Path(definition.scenes.folder)
+    size = (method.size[0], method.size[1]) if method.size else None
+    translate(opened, place, output, size, method.styles, only=names)
+    return {name: output / f"{name}.png" for name in names}
+
+
+def _largest(
+    definition: Definition, pictures: Mapping[str, Pictures], names: Sequence[str]
+) -> tuple[int, int]:
+    """The (width, height) that holds every picture.
+
+    Raises:
+        UserError: two methods differ on a scene.
+    """
+    if definition.size:
+        return definition.size[0], definition.size[1]
+    sizes: set[tuple[int, int]] = set()
+    for name in names:
+        found = {method: picture_size(files[name]) for method, files in pictures.items()}
+        if len(set(found.values())) > 1:
+            listing = ", ".join(f"{method} {w}x{h}" for method, (h, w) in found.items())
+            raise UserError(
+                f"The pictures of scene {name!r} differ in size: {listing}. Bring all to one, such "
+                "as size=(512, 256)."
+            )
+        sizes.update(found.values())
+    return max(w for _, w in sizes), max(h for h, _ in sizes)
+
+
+def _secret(folder: Path) -> str:
+    """Random; an interrupted creation goes on with its own."""
+    path = folder / "secret"
+    if not path.exists():
+        write_text(path, secrets.token_hex(16))
+    return path.read_text()
+
+
+def _write_pictures(
+    study: Study, pictures: Mapping[str, Pictures], objects: Mapping[str, Sequence[Mask]]
+) -> None:
+    """Write what participants see, under names that do not tell the method."""
+    for number, scene in track(list(enumerate(study.scenes)), "writing pictures"):
+        size = study.definition.size or picture_size(pictures[study.reference][scene])[::-1]
+        shown = {
+            method: _at_size(read_image(files[scene]), size) for method, files in pictures.items()
+        }
+        shown[DEGRADED] = degrade(shown[study.reference], number)
+        marked = [resize_mask(one, size) for one in objects.get(scene, ())]
+        for method, pixels in shown.items():
+            if marked:
+                pixels = highlight(pixels, marked, study.definition.regions.dim)
+            write_picture(study.picture(method, scene), pixels, compress_level=6, flush=False)
+
+
+def _at_size(pixels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
+    """The picture at (width, height), by Lanczos' filter."""
+    if pixels.shape[1::-1] == tuple(size):
+        return pixels
+    resized = Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    return np.asarray(resized)
