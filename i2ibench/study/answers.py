@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_args, get_type_hints
 
 from i2ibench.errors import UserError
 
@@ -91,7 +91,7 @@ def read_answer(given: Any, num_trials: int, ties: bool) -> Answer:
     """
     if not isinstance(given, Mapping):
         raise UserError(f"An answer is an object, not {str(given)[:80]}.")
-    known = {f.name: str(f.type) for f in fields(Answer)}
+    known = get_type_hints(Answer)
     for name in given:
         if name not in known:
             raise UserError(f"An answer has no {str(name)[:80]!r}.")
@@ -107,14 +107,13 @@ def read_answer(given: Any, num_trials: int, ties: bool) -> Answer:
     return answer
 
 
-def _number(name: str, value: Any, kind: str) -> Any:
+def _number(name: str, value: Any, kind: Any) -> Any:
     """A value of its type, no number negative or endless."""
-    if kind == "str":
+    if kind is str:
         return str(value)[:16]
-    if value is None and "None" in kind:
+    if value is None and type(None) in get_args(kind):
         return None
-    whole = kind == "int"
-    fits = isinstance(value, int) if whole else isinstance(value, int | float)
+    fits = isinstance(value, int) if kind is int else isinstance(value, int | float)
     if not fits or isinstance(value, bool) or not math.isfinite(value) or not 0 <= value < 1e12:
         raise UserError(f"{name!r} is a number from 0 on, not {str(value)[:80]}.")
-    return int(value) if whole else float(value)
+    return value if kind is int else float(value)

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mmengine.config import Config
 
@@ -67,8 +66,6 @@ def read_definition(content: Mapping[str, Any], place: str) -> Definition:
         str(name): _part(Method, given, f"{place}: method {name!r}")
         for name, given in methods.items()
     }
-    if "pairs" in values:
-        values["pairs"] = tuple(tuple(pair) for pair in values["pairs"])
     definition = _part(Definition, values, place)
     _check(definition, place)
     return definition
@@ -78,14 +75,14 @@ def _part(kind: type[Part], given: Any, place: str) -> Part:
     """A dataclass from a dict, every value of its field's type."""
     if not isinstance(given, Mapping):
         raise UserError(f"{place} is a dict, not {given!r}.")
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    known = get_type_hints(kind)
     values = {}
     for key, value in given.items():
         if key not in known:
             raise UserError(
                 f"{place} has no key {key!r}.{near_match(key, known)} Known: {', '.join(known)}."
             )
-        values[key] = _value(value, str(known[key].type), f"{place}: {key!r}")
+        values[key] = _value(value, known[key], f"{place}: {key!r}")
     if kind is Definition and "title" not in values:
         raise UserError(f"{place} lacks 'title', which participants read.")
     try:
@@ -94,20 +91,16 @@ def _part(kind: type[Part], given: Any, place: str) -> Part:
         raise UserError(f"{place} {error}, not {dict(given)!r}.") from None
 
 
-def _value(value: Any, kind: str, place: str) -> Any:
+def _value(value: Any, kind: Any, place: str) -> Any:
     """The value, made a tuple or float where that is its type."""
-    if kind.startswith("tuple[float") and isinstance(value, list | tuple):
-        return tuple(_value(v, "float", place) for v in value)
-    if kind.startswith("tuple[int") and isinstance(value, list | tuple):
-        return tuple(_value(v, "int", place) for v in value)
-    if kind.startswith("tuple[str") and isinstance(value, list | tuple):
-        return tuple(_value(v, "str", place) for v in value)
-    simple = {"str": str, "bool": bool, "int": int, "float": float}.get(kind)
-    if simple is float and isinstance(value, int) and not isinstance(value, bool):
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise UserError(f"{place} is a list, not {value!r}.")
+        return tuple(_value(item, get_args(kind)[0], place) for item in value)
+    if kind is float and type(value) is int:
         value = float(value)
-    wrong = simple is not None and type(value) is not simple
-    if wrong or (kind.startswith("tuple[") and not isinstance(value, tuple)):
-        raise UserError(f"{place} is {kind.replace(', ...', '')}, not {value!r}.")
+    if kind in (str, bool, int, float) and type(value) is not kind:
+        raise UserError(f"{place} is {kind.__name__}, not {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{place} is finite, not {value}.")
     return value
