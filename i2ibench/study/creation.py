@@ -21,7 +21,7 @@ from i2ibench.study.definition import DEGRADED, REFERENCE, Definition, Method
 from i2ibench.study.degraded import degrade
 from i2ibench.study.design import Design
 from i2ibench.study.regions import Mask, highlight, resize_mask
-from i2ibench.study.sources import Pictures, Sources, find_sources, photos_of
+from i2ibench.study.sources import Pictures, Sources, checkpoint_of, find_sources, photos_of
 from i2ibench.study.study import NOTE, Study
 from i2ibench.translation import translate
 
@@ -75,8 +75,8 @@ def _translations(
         made[REFERENCE] = photos_of(sources.scenes)
     for name, method in definition.methods.items():
         if method.checkpoint:
-            say(f"{name}: {method.checkpoint}")
-            opened = open_checkpoint(Path(method.checkpoint), device)
+            say(f"{name}: {checkpoint_of(method)}")
+            opened = open_checkpoint(checkpoint_of(method), device)
             output = folder / "translations" / fingerprint(name)[:12]
             made[name] = _translate(definition, method, opened, list(sources.scenes), output)
     return made

@@ -21,7 +21,7 @@ class Method:
     """Where the pictures of one method come from: exactly one of the first three.
 
     Attributes:
-        checkpoint: a .pth file; its translations of the scenes are made by `create`.
+        checkpoint: a .pth file, or a run's folder for its newest; `create` translates the scenes.
         images: a folder of pictures, named as the scenes.
         photos: the real photos of the scenes.
         styles: of a checkpoint with an encoder, as `translate` takes them.

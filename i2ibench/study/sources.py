@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from i2ibench.checkpoints import open_checkpoint
+from i2ibench.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.inputs import find_inputs
@@ -77,8 +77,8 @@ def _origin(method: Method, place: str) -> dict[str, Any]:
     if method.photos:
         return {"photos": place}
     styles = {"styles": method.styles, "style_seed": method.style_seed}
-    digest = sha256(Path(method.checkpoint))
-    return {"checkpoint": method.checkpoint, "sha256": digest, **styles}
+    path = checkpoint_of(method)
+    return {"checkpoint": str(path), "sha256": sha256(path), **styles}
 
 
 def _needs(definition: Definition) -> list[str]:
@@ -86,12 +86,22 @@ def _needs(definition: Definition) -> list[str]:
     needs: set[str] = set()
     for name, method in definition.methods.items():
         if method.checkpoint:
-            if not Path(method.checkpoint).is_file():
-                raise UserError(f"Method {name!r}: there is no checkpoint {method.checkpoint}.")
-            needs.update(
-                open_checkpoint(Path(method.checkpoint)).translator.data_preprocessor.needs
-            )
+            try:
+                opened = open_checkpoint(checkpoint_of(method))
+            except UserError as error:
+                raise UserError(f"Method {name!r}: {error}") from None
+            needs.update(opened.translator.data_preprocessor.needs)
     return sorted(needs) or ["label"]
+
+
+def checkpoint_of(method: Method) -> Path:
+    """The checkpoint's file; of a run's folder its newest complete epoch.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(method.checkpoint)
+    return latest_checkpoint(path) if path.is_dir() else path
 
 
 def _paired(files: Pictures, names: Sequence[str]) -> dict[str, Path]:

@@ -13,9 +13,12 @@ from i2ibench.errors import UserError
 from i2ibench.experiment import build_hooks
 from i2ibench.growth import carried_weights
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
+from i2ibench.study.design import Design
+from i2ibench.study.study_file import load_definition
 from i2ibench.translators.optimizers import build_optimizers
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
+STUDIES = sorted((Path(__file__).parents[2] / "configs" / "studies").glob("*.py"))
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 
 
@@ -113,3 +116,11 @@ def test_the_readmes_config_for_own_data_loads_and_builds(tmp_path):
     with torch.device("meta"):
         translator = build_translator(config, class_table(["sky", "road", "void"]).metainfo("x"))
     assert translator.data_preprocessor.condition_channels == 4
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
+def test_a_study_is_a_few_lines_and_can_be_planned(path):
+    definition = load_definition(path)
+    scenes = [f"scene_{i}" for i in range(definition.scenes.number or 500)]
+    assert Design(definition, scenes, next(iter(definition.methods))).plan(0)
+    assert len(path.read_text().splitlines()) <= 30

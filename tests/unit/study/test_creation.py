@@ -119,7 +119,7 @@ def test_pictures_are_brought_to_one_size(folders):
 
 def test_what_is_missing_is_named_before_anything_is_written(folders):
     mistakes = {
-        "no checkpoint none.pth": dict(methods=dict(a=dict(checkpoint="none.pth"),
+        "Method .a.: .*none.pth": dict(methods=dict(a=dict(checkpoint="none.pth"),
                                                     b=dict(photos=True))),
         "nowhere does not exist": dict(methods=dict(a=dict(images="nowhere"),
                                                     b=dict(photos=True))),
