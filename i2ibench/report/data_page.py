@@ -2,11 +2,9 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +13,7 @@ from i2ibench.datasets.problems import Problem
 from i2ibench.datasets.scenes import SceneFiles, read_arrays
 from i2ibench.datasets.survey import SceneFacts, class_use
 from i2ibench.report.data_text import class_rows, summary_rows
+from i2ibench.report.templates import render
 
 SHOWN = 4
 """Scenes of each split."""
@@ -37,10 +36,9 @@ def render_data(
         classes: the class table.
         problems: what is wrong.
     """
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    source = (files("i2ibench") / "templates" / "data.html").read_text(encoding="utf-8")
     histogram = _histogram(facts, classes)
-    return environment.from_string(source).render(
+    return render(
+        "data.html",
         name=name,
         summary=summary_rows(facts),
         classes=class_rows(facts, classes),

@@ -4,11 +4,8 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from i2ibench.files import write_text
 from i2ibench.report.page import picture_uri
@@ -21,6 +18,7 @@ from i2ibench.report.tables import (
     markdown_table,
     number,
 )
+from i2ibench.report.templates import render
 from i2ibench.report.titles import title
 
 Results = Mapping[str, Any]
@@ -67,9 +65,8 @@ def write_grid_report(
         ("tex", _latex(rows, results, scores)),
     ):
         write_text(folder / f"table.{suffix}", text)
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    source = (files("i2ibench") / "templates" / "grid.html").read_text(encoding="utf-8")
-    page = environment.from_string(source).render(
+    page = render(
+        "grid.html",
         name=name,
         rows=[(row, [summarise(results, row.systems, s) for s in scores]) for row in rows],
         controls=[(c, [summarise(results, [c], s) for s in scores]) for c in results["controls"]],

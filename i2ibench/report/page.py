@@ -4,17 +4,15 @@ import base64
 import io
 import json
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from PIL import Image
 
 from i2ibench.evaluation.pictures import ORACLE
 from i2ibench.files import write_text
 from i2ibench.plots import run_curves, stage_panels
-from i2ibench.report import charts, style_charts, tables
+from i2ibench.report import charts, style_charts, tables, templates
 from i2ibench.report.published import published_rows
 from i2ibench.run_folders import run_folder
 
@@ -51,10 +49,10 @@ def write_report(output_dir: Path, results: Results) -> Path:
 
 def render(output_dir: Path, results: Results) -> str:
     """The page as text."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals.update(title=tables.title, cell=tables.cell)
-    source = (files("i2ibench") / "templates" / "report.html").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return templates.render(
+        "report.html",
+        title=tables.title,
+        cell=tables.cell,
         name=", ".join(_subjects(results)),
         results=results,
         systems=list(results["systems"]),
