@@ -16,7 +16,7 @@ from i2ibench.hooks.ema import AVERAGED
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
 from i2ibench.loaders import Pictures, pictures_of
 from i2ibench.ops.images import to_uint8
-from i2ibench.translators.generation import TRAINING_ONLY
+from i2ibench.translators.generation import TRAINING_ONLY, is_random
 from i2ibench.translators.optimizers import build_optimizers
 from i2ibench.translators.paired import PairedTranslator
 
@@ -203,7 +203,7 @@ def _translation(config: Config, val: Pictures) -> int:
             features = condition.new_empty(
                 len(condition), translator.encoder.out_channels, *condition.shape[-2:]
             )
-        if getattr(translator.generator, "always_train", False):  # one picture after the other
+        if is_random(translator.generator):  # one picture after the other
             condition, features = condition[:1], None if features is None else features[:1]
         return to_uint8(translator.forward(condition, features), translator.truncate_output)
 

@@ -9,7 +9,7 @@ from i2ibench.errors import UserError
 from i2ibench.layers.tiles import Tile
 from i2ibench.ops.lookup import OneHot
 from i2ibench.structures import Batch
-from i2ibench.translators.generation import drawing_for
+from i2ibench.translators.generation import drawing_for, is_random
 from i2ibench.translators.preprocess import without_condition
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def _one(
 ) -> Tensor:
     """The image of a batch of one scene, 13HW."""
     generator: Any = translator.generator
-    channels = 0
-    if getattr(generator, "looks_up", False) and not getattr(generator, "always_train", False):
+    draws, channels = is_random(generator), 0
+    if getattr(generator, "looks_up", False) and not draws:
         channels = getattr(translator.data_preprocessor, "one_hot_channels", 0)
 
     def view(tile: Tile) -> tuple[Tensor, OneHot | None]:
@@ -107,7 +107,7 @@ def _one(
 
     anything = reference(scene)
     size = translator.padded(anything[:, :1]).shape[-2:]
-    if not getattr(generator, "always_train", False):
+    if not draws:
         return generator.in_tiles(view, size, translator.tile)
     with drawing_for(name, anything.device):
         return generator.in_tiles(view, size, translator.tile)

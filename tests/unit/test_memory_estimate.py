@@ -70,6 +70,21 @@ def test_compiled_parts_are_counted_as_they_are_written(tiny_config):
     assert estimate_memory(compiled, None) == estimate_memory(load_config(tiny_config), None)
 
 
+def test_a_generator_that_draws_noise_takes_the_scenes_of_a_batch_one_after_the_other(tiny_config):
+    def growth(z_size):
+        """What three scenes more in a batch take to translate, in bytes."""
+        spade = {"_delete_": True, "type": "SPADEGenerator", "base_channels": 4,
+                 "hidden_channels": 8, "num_upsamplings": 2, "z_size": z_size}  # fmt: skip
+        one, four = (
+            load_config(tiny_config, {"model.encoder": None, "model.generator": spade,
+                                      "val_dataloader.batch_size": size})
+            for size in (1, 4)
+        )  # fmt: skip
+        return estimate_memory(four, None).translation - estimate_memory(one, None).translation
+
+    assert 0 < growth(z_size=8) < growth(z_size=0) / 4
+
+
 def test_frozen_parts_have_neither_gradients_nor_state(tiny_config):
     config = load_config(tiny_config, {"model.frozen": ["generator"]})
     generator = estimate_memory(config, None).networks["generator"]
