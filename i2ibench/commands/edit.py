@@ -20,7 +20,7 @@ from i2ibench.commands.arguments import (
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.translation import use_bank
-from i2ibench.translators.compilation import compile_for_translation
+from i2ibench.translators.compilation import prepare_translation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +52,7 @@ def run(options: argparse.Namespace) -> None:
     from i2ibench.web.serving import address, listen, serve
 
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
-    opened.translator.precision = options.amp
-    if options.compile:
-        compile_for_translation(opened.translator, options.compile)
+    prepare_translation(opened.translator, options.amp, options.compile)
     if options.bank is not None:
         use_bank(opened, options.bank)
     studio = open_studio(opened, options.data)

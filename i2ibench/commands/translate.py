@@ -19,7 +19,7 @@ from i2ibench.commands.arguments import (
 )
 from i2ibench.compat import silence_third_parties
 from i2ibench.translation import STYLES, translate
-from i2ibench.translators.compilation import compile_for_translation
+from i2ibench.translators.compilation import prepare_translation
 from i2ibench.translators.tiles import use_tiles
 
 
@@ -56,9 +56,7 @@ def run(options: argparse.Namespace) -> None:
     """Translate."""
     silence_third_parties()
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
-    opened.translator.precision = options.amp
-    if options.compile:
-        compile_for_translation(opened.translator, options.compile)
+    prepare_translation(opened.translator, options.amp, options.compile)
     use_tiles(opened.translator, options.tile)
     if opened.translator.style_bank is not None:
         opened.translator.style_bank.seed = options.style_seed

@@ -15,7 +15,7 @@ from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import code_hash, sha256
 from i2ibench.run_folders import run_folder
-from i2ibench.translators.compilation import compile_for_translation
+from i2ibench.translators.compilation import prepare_translation
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
@@ -132,9 +132,7 @@ def translated_systems(
 def _opened(subject: Subject, device: str, ema: bool = False) -> OpenedCheckpoint:
     """The checkpoint of a subject, as it is to translate."""
     opened = open_checkpoint(subject.path, device, ema)
-    opened.translator.precision = subject.amp
-    if subject.compile_mode:
-        compile_for_translation(opened.translator, subject.compile_mode)
+    prepare_translation(opened.translator, subject.amp, subject.compile_mode)
     return opened
 
 

@@ -45,6 +45,24 @@ def compile_parts(translator: nn.Module, cfg: Mapping[str, Mapping[str, Any]]) -
         _compile(parts[name], name, options)
 
 
+def prepare_translation(
+    translator: "PairedTranslator", precision: str | None, compile_mode: str | None
+) -> None:
+    """Make a translator translate at a precision and, if asked for, in compiled code.
+
+    Args:
+        translator: as it was opened.
+        precision: "bf16", or None for float32.
+        compile_mode: one of `MODES`, or None for the networks as they are.
+
+    Raises:
+        UserError: nothing can be compiled on this machine.
+    """
+    translator.precision = precision
+    if compile_mode is not None:
+        compile_for_translation(translator, compile_mode)
+
+
 def compile_for_translation(translator: "PairedTranslator", mode: str) -> None:
     """Compile what translates, the generator and the encoder, in one of `MODES`.
 
