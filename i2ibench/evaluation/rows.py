@@ -30,6 +30,24 @@ CHUNK = 8
 Rows = list[NDArray[Any]]
 
 
+def save_rows(path: Path, rows: Rows) -> None:
+    """Make `path` a file of the rows, whole or not at all."""
+    buffer = io.BytesIO()
+    named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
+    np.savez(buffer, **named)
+    write_file(path, lambda aside: aside.write_bytes(buffer.getvalue()))
+
+
+def load_rows(path: Path) -> Rows:
+    """The rows in a file that `save_rows` wrote, in their order.
+
+    Raises:
+        OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile: it is missing or damaged.
+    """
+    with path.open("rb") as opened, np.load(opened) as file:
+        return [file[str(i)] for i in range(len(file.files))]
+
+
 @dataclass(frozen=True)
 class RowStore:
     """The rows of one metric for one system.
@@ -54,17 +72,13 @@ class RowStore:
 
     def write(self, start: int, rows: Rows) -> None:
         """Keep a chunk's rows, whole or not at all."""
-        buffer = io.BytesIO()
-        named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
-        np.savez(buffer, **named)
-        write_file(self.path(start), lambda aside: aside.write_bytes(buffer.getvalue()))
+        save_rows(self.path(start), rows)
 
     def read(self) -> Rows:
         """The rows of all scenes in order."""
         rows: Rows = []
         for start in range(0, self.count, CHUNK):
-            with np.load(self.path(start)) as chunk:
-                rows += [chunk[str(i)] for i in range(len(chunk.files))]
+            rows += load_rows(self.path(start))
         assert len(rows) == self.count, "every scene is measured once"
         return rows
 

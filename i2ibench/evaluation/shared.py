@@ -5,21 +5,17 @@ can use them. One file holds the rows of one metric on all scenes of one control
 hash of all they depend on: contents of the scenes' files, metric, weights, code, packages, device.
 """
 
-import io
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from i2ibench.evaluation.pictures import System
-from i2ibench.evaluation.rows import CHUNK, Rows, RowStore, row_key
+from i2ibench.evaluation.rows import CHUNK, Rows, RowStore, load_rows, row_key, save_rows
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import write_file
 from i2ibench.progress import say
 from i2ibench.provenance import code_hash, versions
 
@@ -94,7 +90,7 @@ class SharedRows:
         """Share what has been measured whole since `fetch`."""
         try:
             for store, path in self._new:
-                write_file(path, partial(_write, store.read()))
+                save_rows(path, store.read())
             _make_way(self.folder)
         except OSError as error:
             say(
@@ -103,25 +99,19 @@ class SharedRows:
             )
 
 
-def _write(rows: Rows, path: Path) -> None:
-    content = io.BytesIO()
-    named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
-    np.savez(content, **named)
-    path.write_bytes(content.getvalue())
-
-
 def _read(path: Path, count: int) -> Rows | None:
     """The rows in a file, which counts as used now; None if it is not there or damaged."""
     try:
-        with path.open("rb") as opened, np.load(opened) as file:
-            rows = [file[str(i)] for i in range(count)]
+        rows = load_rows(path)
         os.utime(path)
-        return rows
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        rows = []
+    if len(rows) != count:
         say(f"{path} is damaged and is made anew.")
         return None
+    return rows
 
 
 def _make_way(folder: Path) -> None:
