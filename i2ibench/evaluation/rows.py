@@ -9,18 +9,19 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from numpy.typing import NDArray
 
+from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_file
-from i2ibench.progress import Progress, say
+from i2ibench.progress import Progress
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.structures import Prediction, to_predictions
 
@@ -167,15 +168,7 @@ def _predictions(
 
 def measured(metric: Any, predictions: Sequence[Prediction]) -> Rows:
     """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
-    try:
-        return metric.measure(predictions)
-    except torch.OutOfMemoryError:
-        if len(predictions) == 1:
-            raise
-        torch.cuda.empty_cache()
-        half = len(predictions) // 2
-        say(f"The device's memory is full: going on with {half} scenes at once.")
-        return measured(metric, predictions[:half]) + measured(metric, predictions[half:])
+    return list(chain.from_iterable(in_halves(metric.measure, predictions)))
 
 
 def row_key(*facts: Any) -> str:

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.datasets.picture_files import picture_size
+from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_picture, write_text
 from i2ibench.preflight import one_scene_of_each_size, try_translation
-from i2ibench.progress import Progress, say
+from i2ibench.progress import Progress
 from i2ibench.structures import size_of
 
 NOTE = "store.json"
@@ -93,7 +93,7 @@ def _translate(
     count = sum(len(batch) for batch in share)
     with Progress("translating", count, visible=is_main_process()) as progress:
         for batch in share:
-            _translate_batch(predict, scenes, batch, samples)
+            in_halves(partial(_translate_batch, predict, scenes, samples), batch)
             progress.advance(len(batch))
 
 
@@ -117,22 +117,13 @@ def _is_done(
 
 
 def _translate_batch(
-    predict: Any, scenes: ScoredScenes, batch: Sequence[int], samples: Sequence[dict[str, Path]]
+    predict: Any, scenes: ScoredScenes, samples: Sequence[dict[str, Path]], batch: Sequence[int]
 ) -> None:
-    """Write what is missing of all samples; in halves if the device's memory is too small."""
-    try:
-        data = scenes.batch(batch)
-        for k, paths in enumerate(samples):
-            if _is_done(batch, scenes, [paths]):
-                continue
-            for prediction in predict(data, sample=k):
-                pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
-                write_picture(paths[prediction["name"]], pixels)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
-            raise
-        torch.cuda.empty_cache()
-        half = len(batch) // 2
-        say(f"The device's memory is full: going on with {half} scenes at once.")
-        _translate_batch(predict, scenes, batch[:half], samples)
-        _translate_batch(predict, scenes, batch[half:], samples)
+    """Write what is missing of all samples."""
+    data = scenes.batch(batch)
+    for k, paths in enumerate(samples):
+        if _is_done(batch, scenes, [paths]):
+            continue
+        for prediction in predict(data, sample=k):
+            pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
+            write_picture(paths[prediction["name"]], pixels)
