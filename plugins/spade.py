@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from i2ibench.errors import UserError, near_match
+from i2ibench.errors import UserError
+from i2ibench.layers.norms import norm
 from i2ibench.ops.images import require_multiple
 from i2ibench.registry import GENERATORS
 
@@ -20,8 +21,6 @@ WIDTHS = (16, 16, 16, 16, 8, 4, 2, 1)
 
 FIRST_SIDE = 4
 """Of the square that the linear layer makes of z (Fig. 11)."""
-
-NORMS = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
 
 @GENERATORS.register_module()
@@ -178,12 +177,7 @@ class SpatiallyAdaptiveNorm(nn.Module):
         self, channels: int, in_channels: int, hidden_channels: int, norm_type: str
     ) -> None:
         super().__init__()
-        if norm_type not in NORMS:
-            raise UserError(
-                f"norm_type is 'batch' or 'instance', not {norm_type!r}."
-                f"{near_match(norm_type, NORMS)}"
-            )
-        self.normalise = NORMS[norm_type](channels, affine=False)
+        self.normalise = norm(norm_type, channels, affine=False)
         self.shared = nn.Conv2d(in_channels, hidden_channels, kernel_size=3, padding=1)
         self.modulation = nn.Conv2d(hidden_channels, 2 * channels, kernel_size=3, padding=1)
 

@@ -6,13 +6,14 @@ from torch import Tensor, nn
 from i2ibench.errors import UserError, near_match
 
 
-def norm(name: str, channels: int) -> nn.Module:
+def norm(name: str, channels: int, affine: bool = True) -> nn.Module:
     """The normalisation of `channels` features, untrained.
 
     Args:
-        name: "instance" (no parameters, always the image's own statistics) or "batch" (affine,
-            scale drawn from N(1, 0.02) as in pix2pix).
+        name: "instance" (no parameters, always the image's own statistics) or "batch".
         channels: C.
+        affine: batch norm's scale and shift, the scale drawn from N(1, 0.02) as in pix2pix;
+            False for neither.
 
     Raises:
         UserError: unknown name.
@@ -20,8 +21,9 @@ def norm(name: str, channels: int) -> nn.Module:
     if name == "instance":
         return InstanceNorm(channels)
     if name == "batch":
-        layer = nn.BatchNorm2d(channels)
-        nn.init.normal_(layer.weight, 1.0, 0.02)
+        layer = nn.BatchNorm2d(channels, affine=affine)
+        if affine:
+            nn.init.normal_(layer.weight, 1.0, 0.02)
         return layer
     raise UserError(
         f"norm_type is 'instance' or 'batch', not {name!r}."
