@@ -36,6 +36,10 @@ class SemanticClass:
     scored: bool = True
     thing: bool = False
 
+    def entry(self) -> dict[str, Any]:
+        """All FIELDS in plain values, as `classes.json` has them and `class_table` takes them."""
+        return {**vars(self), "colour": list(self.colour)}
+
 
 @dataclass(frozen=True)
 class ClassTable:

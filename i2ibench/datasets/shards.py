@@ -17,7 +17,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.classes import class_table
 from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
@@ -147,7 +147,8 @@ def write_shards(
         shards[path.name] = path.stat().st_size
         places += [{"shard": path.name, **scene} for scene in own]
     index = {"format": FORMAT, "data": dataset.metainfo["dataset"], "shards": shards,
-             "classes": _entries(dataset.scenes.classes), "scenes": places}  # fmt: skip
+             "classes": [c.entry() for c in dataset.scenes.classes.classes],
+             "scenes": places}  # fmt: skip
     write_text(index_path(root, split), json.dumps(index))
     return [root / name for name in shards]
 
@@ -189,7 +190,3 @@ def _members(key: int, scene: SceneFiles) -> Iterator[tuple[str, str, bytes]]:
         path = getattr(scene, kind)
         if path is not None:
             yield kind, f"{key:08d}.{kind}{path.suffix.lower()}", read_bytes(path)
-
-
-def _entries(classes: ClassTable) -> list[dict[str, Any]]:
-    return [{**vars(c), "colour": list(c.colour)} for c in classes.classes]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.classes import ClassTable, SemanticClass, class_table
+from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.errors import UserError
 
 Content = Path | NDArray[Any]
@@ -92,11 +92,6 @@ def things_of(classes: ClassTable) -> NDArray[np.bool_]:
     things = np.zeros(256, bool)
     things[[c.id for c in classes.classes if c.thing]] = True
     return things
-
-
-def described(semantic_class: SemanticClass) -> dict[str, Any]:
-    """The entry of a class in `classes.json`."""
-    return {**vars(semantic_class), "colour": list(semantic_class.colour)}
 
 
 def require(path: Path, obtain: str) -> Path:

@@ -16,7 +16,7 @@ from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_picture, write_text
-from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene, described
+from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene
 from i2ibench.progress import Progress, track
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -47,7 +47,7 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
             return
         _begin(partial, facts)
         if len(raw.classes):
-            entries = [described(c) for c in raw.classes.classes]
+            entries = [c.entry() for c in raw.classes.classes]
             write_text(partial / "classes.json", json.dumps(entries, indent=1))
         for split, scenes in raw.splits.items():
             _write_split(raw, partial, split, scenes)

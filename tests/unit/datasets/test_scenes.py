@@ -1,12 +1,14 @@
 """Reading scenes: exact ids, clear errors."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
-from i2ibench.datasets.classes import VOID, class_table
+from i2ibench.datasets.classes import FIELDS, VOID, class_table
 from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.datasets.scenes import SceneFiles, Scenes, read_instance, read_label
 from i2ibench.datasets.validate import find_faults
@@ -110,6 +112,12 @@ def test_cityscapes_scores_its_nineteen_classes_in_train_id_order():
     ids = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11}
     ids |= {25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
     assert info["scored_ids"] == [ids.get(i, VOID) for i in range(35)]
+
+
+def test_the_entries_of_classes_make_the_same_table_also_through_json():
+    entries = json.loads(json.dumps([c.entry() for c in CITYSCAPES_CLASSES.classes]))
+    assert class_table(entries) == CITYSCAPES_CLASSES
+    assert list(entries[0]) == list(FIELDS)
 
 
 def test_duplicate_classes_are_refused():
