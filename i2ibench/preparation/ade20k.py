@@ -12,6 +12,7 @@ from i2ibench.preparation.raw import (
     RawScene,
     require,
     require_all,
+    unpacked,
 )
 
 OBTAIN = (
@@ -34,8 +35,7 @@ def read_ade20k(source: Path) -> RawData:
     Raises:
         UserError: files are missing, or the class list is another.
     """
-    inner = source / "ADEChallengeData2016"
-    root = inner if inner.is_dir() else source
+    root = unpacked(source, "ADEChallengeData2016")
     classes = read_object_info(require(root / "objectInfo150.txt", OBTAIN))
     splits = {}
     for split, folder in SPLITS.items():

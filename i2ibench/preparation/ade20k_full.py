@@ -21,6 +21,7 @@ from i2ibench.preparation.raw import (
     require,
     require_all,
     things_of,
+    unpacked,
 )
 
 OBTAIN = (
@@ -46,8 +47,7 @@ def read_ade20k_full(source: Path) -> RawData:
     Raises:
         UserError: files are missing or malformed.
     """
-    inner = source / "ADE20K_2016_07_26"
-    root = inner if inner.is_dir() else source
+    root = unpacked(source, "ADE20K_2016_07_26")
     if (root / "images" / "ADE").is_dir():
         raise UserError(f"{root} is the release of 2021, whose class indices differ. {OBTAIN}")
     lists = [folder for folder in (root, source) if (folder / "mapFromADE.txt").is_file()] or [root]

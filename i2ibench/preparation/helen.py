@@ -15,6 +15,7 @@ from i2ibench.preparation.raw import (
     RawScene,
     require,
     require_all,
+    unpacked,
 )
 
 OBTAIN = (
@@ -44,8 +45,7 @@ def read_helen(source: Path) -> RawData:
     Raises:
         UserError: files are missing, or a list is another file.
     """
-    inner = source / "SmithCVPR2013_dataset_resized"
-    root = inner if inner.is_dir() else source
+    root = unpacked(source, "SmithCVPR2013_dataset_resized")
     splits = {}
     for split, listing in SPLITS.items():
         names = read_names(require(root / listing, OBTAIN))

@@ -94,6 +94,12 @@ def things_of(classes: ClassTable) -> NDArray[np.bool_]:
     return things
 
 
+def unpacked(source: Path, name: str) -> Path:
+    """The folder of an unpacked archive: `name` in `source`, or `source` if it is that folder."""
+    inner = source / name
+    return inner if inner.is_dir() else source
+
+
 def require(path: Path, obtain: str) -> Path:
     """`path`, if it exists.
 
