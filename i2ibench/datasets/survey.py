@@ -1,11 +1,10 @@
 """What the files of a data set hold: sizes, classes, instances, and what cannot be used."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from i2ibench.datasets.maps import read_ids, read_label
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.tar_members import read_bytes
+from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
 
 
@@ -52,15 +52,7 @@ def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[S
         scenes: what to read.
         on_scene: called after each scene.
     """
-
-    def look(files: SceneFiles) -> SceneFacts:
-        facts = examine(files, scenes.classes)
-        if on_scene is not None:
-            on_scene()
-        return facts
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(look, scenes.files))
+    return in_threads(partial(examine, classes=scenes.classes), scenes.files, on_scene)
 
 
 def examine(files: SceneFiles, classes: ClassTable) -> SceneFacts:

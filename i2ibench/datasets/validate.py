@@ -1,11 +1,10 @@
 """Validation: every file of a data set checked before it is needed."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, read_instance, read_label
+from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
 
 
@@ -25,12 +24,8 @@ def find_faults(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> l
             return None
         except UserError as error:
             return str(error)
-        finally:
-            if on_scene is not None:
-                on_scene()
 
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return [fault for fault in pool.map(check, scenes.files) if fault]
+    return [fault for fault in in_threads(check, scenes.files, on_scene) if fault]
 
 
 def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> None:

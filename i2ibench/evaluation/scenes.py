@@ -1,9 +1,7 @@
 """The scenes of a protocol: what every system is scored on, read once for all of them."""
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +10,7 @@ from torch.utils.data import default_collate
 
 from i2ibench.datasets.scenes import RecordsAppearances, SceneDataset, SceneFiles, Scenes
 from i2ibench.datasets.tar_members import scene_sha256
+from i2ibench.datasets.threads import in_threads
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
@@ -126,5 +125,4 @@ def _hash_files(files: Sequence[SceneFiles]) -> str:
             paths.append(scene.attributes)
         return [scene.name, *("" if path is None else scene_sha256(path) for path in paths)]
 
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return fingerprint(list(pool.map(hashes, files)))
+    return fingerprint(in_threads(hashes, files))

@@ -7,13 +7,14 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
 from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
+from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_picture, write_text
 from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene
@@ -139,7 +140,7 @@ def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawSc
     left = [scene for scene in scenes if scene.name not in done]
     with (
         Progress(f"preparing {split}", len(scenes), len(scenes) - len(left)) as progress,
-        ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
+        file_threads() as pool,
     ):
         futures = [pool.submit(_write_scene, scene, folder, raw) for scene in left]
         try:
