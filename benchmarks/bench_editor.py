@@ -41,14 +41,6 @@ if DEVICE == "cuda":
 ROUNDS = 15
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def opened_checkpoint(system, data_root, width, height):
     config = Config.fromfile(SYSTEMS[system])
     torch.manual_seed(0)

@@ -58,14 +58,6 @@ CASES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Inception(nn.Module):
     """torchvision's Inception v3 where the FID network keeps its layers."""
 

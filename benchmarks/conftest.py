@@ -4,8 +4,9 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread():
+    """Before any other fixture: a server that one starts has its threads from then on."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
