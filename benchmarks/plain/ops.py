@@ -8,10 +8,10 @@ def instance_average(features, instance):
     """Means over instances as the released encoder takes them.
 
     Every id of the whole batch is looked for in every image, and every channel is averaged and
-    filled for itself.
+    filled for itself; the ids are gathered in host memory.
     """
     averaged = features.clone()
-    for number in np.unique(instance.numpy()):
+    for number in np.unique(instance.cpu().numpy()):
         for b in range(len(features)):
             places = (instance[b : b + 1] == int(number)).nonzero()
             if not len(places):

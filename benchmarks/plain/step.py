@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from i2ibench.losses import feature_matching, perceptual
 from i2ibench.structures import Step
+from plain.ops import instance_average
 
 
 class PlainStep:
@@ -52,7 +52,7 @@ class PlainStep:
         condition, real = batch["condition"], batch["real"]
         inputs = condition
         if own.encoder is not None:
-            features = loop_average(own.encoder.layers(real), batch["instance"])
+            features = instance_average(own.encoder.layers(real), batch["instance"])
             inputs = torch.cat([condition, features], 1)
         fake = own.generator(inputs)
         detached_scales = self._judge(condition, fake.detach())
@@ -82,18 +82,3 @@ def torchs_distance():
         for losses in (perceptual, feature_matching):
             patch.setattr(losses, "mean_distance", lambda x, y: F.l1_loss(x, y.detach()))
         yield
-
-
-def loop_average(features: Tensor, instance: Tensor) -> Tensor:
-    """Averages over instances by a loop over ids, images and channels."""
-    result = features.clone()
-    for number in instance.unique().tolist():
-        for b in range(len(features)):
-            places = (instance[b, 0] == number).nonzero()
-            if not len(places):
-                continue
-            rows, columns = places.unbind(1)
-            for channel in range(features.shape[1]):
-                mean = features[b, channel, rows, columns].mean()
-                result[b, channel, rows, columns] = mean.expand(len(places))
-    return result
