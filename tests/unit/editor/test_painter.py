@@ -40,33 +40,25 @@ def session(tmp_path):
     return Sessions(studio, tmp_path).enter(None)
 
 
-def test_a_picture_that_nobody_waits_for_is_given_up(session):
-    async def leave_at_once():
-        with ThreadPoolExecutor(1) as network:
-            painter = Painter(None, network)
-            painting = asyncio.create_task(painter.run())
-            painter.wake(session)
-            await asyncio.to_thread(session.studio.renderer.started.wait)
-            painting.cancel()
-            await asyncio.gather(painting, return_exceptions=True)
+async def begin_and_leave(session):
+    """A painter paints the session's scene until nobody waits for it, which is at once."""
+    with ThreadPoolExecutor(1) as network:
+        painter = Painter(None, network)
+        painting = asyncio.create_task(painter.run())
+        painter.wake(session)
+        await asyncio.to_thread(session.studio.renderer.started.wait)
+        painting.cancel()
+        await asyncio.gather(painting, return_exceptions=True)
 
-    asyncio.run(leave_at_once())  # the executor ends when its thread does
+
+def test_a_picture_that_nobody_waits_for_is_given_up(session):
+    asyncio.run(begin_and_leave(session))  # the executor ends when its thread does
     assert session.studio.renderer.seconds < 10
 
 
 def test_a_stroke_before_the_first_picture_gets_the_coarsest_preview(session, monkeypatch):
     monkeypatch.setattr(type(session), "drawing", True)
-
-    async def draw():
-        with ThreadPoolExecutor(1) as network:
-            painter = Painter(None, network)
-            painting = asyncio.create_task(painter.run())
-            painter.wake(session)
-            await asyncio.to_thread(session.studio.renderer.started.wait)
-            painting.cancel()
-            await asyncio.gather(painting, return_exceptions=True)
-
-    asyncio.run(draw())
+    asyncio.run(begin_and_leave(session))
     assert session.studio.renderer.scales == [4]
 
 
