@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import MAX_CLASSES, ClassTable
+from i2ibench.datasets.map_errors import ColouredMapError, InexactMapError, UnknownIdError
 from i2ibench.datasets.picture_files import read_map
-from i2ibench.errors import UserError
 
 
 def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
@@ -20,7 +20,7 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
     """
     values = read_map(path)
     if values.ndim != 2:
-        raise UserError(
+        raise ColouredMapError(
             f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
             "class ids, which `prepare_data folder` makes of the colours in classes.json."
         )
@@ -41,10 +41,11 @@ def _reject_values(
     value, count = (int(x[0]) for x in np.unique(wrong, return_counts=True))
     ids = [c.id for c in classes.classes]
     allowed = f"0..{len(ids) - 1}" if ids == list(range(len(ids))) else str(ids)
-    raise UserError(
+    raise UnknownIdError(
         f"{path} has the value {value} at {count} of {values.size} pixels, but the {len(ids)} "
         f"classes have the ids {allowed}. Add a class with that id to the data set's class list "
-        "(scored=False if it is void), or repaint the file."
+        "(scored=False if it is void), or repaint the file.",
+        value,
     )
 
 
@@ -65,9 +66,11 @@ def read_ids(path: Path) -> NDArray[Any]:
     """
     ids = read_map(path)
     if ids.ndim != 2:
-        raise UserError(f"{path} is a colour picture; an instance map has one channel of ids.")
+        raise ColouredMapError(
+            f"{path} is a colour picture; an instance map has one channel of ids."
+        )
     if ids.dtype == np.uint8 and len(np.unique(ids)) == 256:
-        raise UserError(
+        raise InexactMapError(
             f"{path} uses all 256 ids that 8 bits hold, so instances are probably merged. "
             "Save instance maps as 16-bit PNG."
         )

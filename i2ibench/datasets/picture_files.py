@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from i2ibench.datasets.map_errors import InexactMapError
 from i2ibench.datasets.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
@@ -34,12 +35,14 @@ def read_map(path: Path) -> NDArray[Any]:
         UserError: the file is broken, a JPEG, or holds no integers.
     """
     if path.suffix.lower() in LOSSY:
-        raise UserError(
+        raise InexactMapError(
             f"{path} is a JPEG, which changes ids; save label and instance maps as PNG."
         )
     values = _read(path)
     if values.dtype.kind not in "uib":
-        raise UserError(f"{path} holds {values.dtype} values; save ids as integers, in a PNG.")
+        raise InexactMapError(
+            f"{path} holds {values.dtype} values; save ids as integers, in a PNG."
+        )
     return values
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.map_errors import ColouredMapError, InexactMapError
 from i2ibench.datasets.scenes import SceneFiles
-from i2ibench.datasets.survey import SceneFacts, class_use
+from i2ibench.datasets.survey import Fault, SceneFacts, class_use
 
 MOST_NAMED = 20
 """Scenes and files that one problem names; the others are counted."""
@@ -38,9 +39,9 @@ class Problem:
 def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
     """The problems of one split, fatal ones first."""
     found = [
-        Problem(split, _KIND.get(kind, "unreadable"), text, _mend(scene.files, kind, text), True)
+        Problem(split, _KIND.get(kind, "unreadable"), f.message, _mend(scene.files, kind, f), True)
         for scene in facts
-        for kind, text in scene.faults.items()
+        for kind, f in scene.faults.items()
     ]
     return [
         *found,
@@ -55,23 +56,23 @@ def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) ->
 _KIND = {"sizes": "sizes differ"}
 
 
-def _mend(files: SceneFiles, kind: str, text: str) -> str:
+def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
     leave_out = f"or leave the scene out: {remove(paths_of(files))}"
     if kind == "sizes":
         return f"Save the files of {files.name} in one size, label and instance maps with nearest-"\
                f"neighbour resampling; {leave_out}"  # fmt: skip
-    if "has the value " in text:
-        value = text.partition("has the value ")[2].split()[0]
+    if fault.unknown_id is not None:
+        value = fault.unknown_id
         return (
             f'Add {{"name": "class {value}", "id": {value}, "scored": false}} to the classes '
             f"(classes.json in the data's root, or the data set's classes=), {leave_out}"
         )
-    if "colour picture" in text:
+    if issubclass(fault.error, ColouredMapError):
         return (
             "Save one channel of integers, one value per class or instance; colours become ids by "
             f"tools/prepare_data.py folder SOURCE DESTINATION; {leave_out}"
         )
-    if "256 ids" in text or "JPEG" in text:
+    if issubclass(fault.error, InexactMapError):
         return f"Save the map anew as a PNG, instance ids with 16 bits; {leave_out}"
     return f"Copy or download the file anew; {leave_out}"
 

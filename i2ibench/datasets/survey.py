@@ -12,12 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.map_errors import UnknownIdError
 from i2ibench.datasets.maps import read_ids, read_label
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why something of a scene cannot be used.
+
+    Attributes:
+        message: what is wrong.
+        error: the kind of error that said so, without what it holds on to.
+        unknown_id: in a label map, a value that is no class's id.
+    """
+
+    message: str
+    error: type[UserError]
+    unknown_id: int | None = None
 
 
 @dataclass
@@ -35,7 +51,7 @@ class SceneFacts:
     """
 
     files: SceneFiles
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     pixels: NDArray[np.int64] | None = None
     regions: NDArray[np.int64] | None = None
@@ -90,7 +106,8 @@ def _noting(facts: SceneFacts, kind: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        facts.faults[kind] = str(error)
+        unknown_id = error.value if isinstance(error, UnknownIdError) else None
+        facts.faults[kind] = Fault(str(error), type(error), unknown_id)
     except FileNotFoundError:
         pass  # which reading it has noted
 

@@ -64,6 +64,20 @@ def test_files_that_cannot_be_used_are_fatal_with_a_command(paired_root):
     assert '{"name": "class 9", "id": 9, "scored": false}' in fatal[1].fix
 
 
+def test_the_fix_follows_from_what_is_wrong_and_not_from_how_files_are_called(paired_root):
+    """A broken photo is no colour picture and no JPEG, whatever its folder is called."""
+    root = paired_root.rename(paired_root.with_name("JPEG has the value colour picture 256 ids"))
+    (root / "train/image/s0.png").write_bytes(b"no picture")
+    save(root / "train/label/s1.png", np.zeros((32, 64, 3), np.uint8))
+    save(root / "train/instance/s2.png", np.arange(32 * 64, dtype=np.uint8).reshape(32, 64))
+    save(root / "train/label/s3.png", np.full((32, 64), 9, np.uint8))
+    scenes = open_split(root)
+    fatal = [p for p in problems_of("train", survey(scenes), scenes.classes) if p.fatal]
+    beginnings = ("Copy or download", "Save one channel", "Save the map anew", 'Add {"name": ')
+    assert len(fatal) == 4
+    assert all(p.fix.startswith(b) for p, b in zip(fatal, beginnings, strict=True))
+
+
 def test_instances_that_straddle_classes_are_named(paired_root):
     ids = np.zeros((32, 64), np.uint16)
     for number in range(6):
