@@ -1,0 +1,77 @@
+"""Exclusion: the participants and judgments that the study file's rules leave out, by rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.study.definition import Exclusion
+from i2ibench.study.judgments import Judgments, Sitting
+
+PERSON_RULES: dict[str, Callable[[Sitting, Exclusion], bool]] = {
+    "no_consent": lambda s, rules: not s.participant.consented,
+    "catch": lambda s, rules: _share(s.catch) < rules.min_catch_correct,
+    "repeats": lambda s, rules: _share(s.repeats) < rules.min_repeat_agreement,
+    "answered": lambda s, rules: s.main < rules.min_answered * s.planned,
+    "one_side": lambda s, rules: max(s.left, s.right) > rules.max_one_side * s.main,
+}
+"""What a participant does to be left out; a share of no trials breaks no rule."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The judgments that count, and why the others do not.
+
+    Attributes:
+        judgments: those kept.
+        people: whether each participant is kept, by number.
+        broken: by rule, how many participants break it; one may break several.
+        dropped: by rule, how many judgments of the kept participants break it; likewise.
+        dropped_total: how many judgments of the kept participants are left out.
+    """
+
+    judgments: Judgments
+    people: Sequence[bool]
+    broken: dict[str, int]
+    dropped: dict[str, int]
+    dropped_total: int
+    reasons: Sequence[Sequence[str]] = field(default_factory=list)
+
+
+def exclude(judgments: Judgments, sittings: Sequence[Sitting], rules: Exclusion) -> Kept:
+    """Apply the rules: first to participants, then to the judgments of those who are left."""
+    reasons = [
+        [name for name, breaks in PERSON_RULES.items() if breaks(sitting, rules)]
+        for sitting in sittings
+    ]
+    people = np.array([not found for found in reasons], dtype=bool)
+    left = judgments.where(people[judgments.participant])
+    bad = trial_rules(left, rules)
+    out = np.any(list(bad.values()), axis=0)
+    return Kept(
+        left.where(~out),
+        people.tolist(),
+        {name: sum(name in found for found in reasons) for name in PERSON_RULES},
+        {name: int(mask.sum()) for name, mask in bad.items()},
+        int(out.sum()),
+        reasons,
+    )
+
+
+def trial_rules(judgments: Judgments, rules: Exclusion) -> dict[str, NDArray[np.bool_]]:
+    """By rule, which judgments break it, [n]; an exposure that was not measured is off."""
+    asked = np.array([d or np.nan for d in judgments.definition.times], dtype=float)
+    wanted = 1000 * asked[judgments.time]
+    off = np.nan_to_num(np.abs(judgments.shown_ms - wanted), nan=np.inf)
+    limit = np.maximum(rules.exposure_tolerance_ms, judgments.frame_ms / 2)
+    return {
+        "too_quick": judgments.response_ms < rules.min_response_ms,
+        "exposure_off": ~np.isnan(wanted) & (off > limit),
+        "unfocused": (judgments.unfocused_ms > 0) & rules.drop_unfocused,
+    }
+
+
+def _share(counted: tuple[int, int]) -> float:
+    """The first as a share of the second; 1 of nothing."""
+    return counted[0] / counted[1] if counted[1] else 1.0
