@@ -76,7 +76,9 @@ class Exclusion:
 
     Attributes:
         min_catch_correct: a participant answers at least this share of the catch trials rightly.
-        min_repeat_agreement: and at least this share of the repeats as the first time.
+        min_repeat_agreement: and at least this share of the repeats as the first time. 0 reports
+            repeats and excludes nobody by them: between methods that are nearly equal an attentive
+            participant repeats an answer little more often than by chance.
         min_answered: and at least this share of the main trials.
         max_one_side: and takes one side in at most this share of the main trials.
         min_response_ms: quicker answers are dropped.
@@ -86,7 +88,7 @@ class Exclusion:
     """
 
     min_catch_correct: float = 0.75
-    min_repeat_agreement: float = 0.5
+    min_repeat_agreement: float = 0.0
     min_answered: float = 0.5
     max_one_side: float = 0.95
     min_response_ms: float = 200.0
