@@ -31,8 +31,12 @@ def exposure_slopes(resampled: Resampled) -> list[dict[str, Any]]:
         if resampled.counts[0, pair].sum():
             one_second, slope = (float(v) for v in fit(resampled.counts)[0])
             margin = resampled.margin(fit, pair)
-            row |= {"slope": slope, "log_odds_at_one_second": one_second,
-                    "interval": margin.interval(slope, 1), "p": margin.p_value(slope, 1)}  # fmt: skip
+            row |= {
+                "slope": slope,
+                "interval": margin.interval(slope, 1),
+                "p": margin.p_value(slope, 1),
+                "log_odds_at_one_second": one_second,
+            }
         found.append(row)
     for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):
         row["p_holm"] = corrected
