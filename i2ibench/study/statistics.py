@@ -1,14 +1,14 @@
 """Statistics of a preference: its rate, intervals and tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, t
 
-from i2ibench.study.bootstrap import LEVEL, Resampled
-from i2ibench.study.judgments import FIRST, SECOND, TIED
+from i2ibench.study.bootstrap import LEVEL, Resampled, Spread
+from i2ibench.study.judgments import FIRST, SECOND, TIED, Judgments
 
 Values = NDArray[np.float64]
 
@@ -52,27 +52,35 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def compare(resampled: Resampled) -> list[dict[str, Any]]:
     """Every pair at every time, in the study's order: counts, rate, intervals and tests."""
     definition = resampled.judgments.definition
-    counts = resampled.counts[0].sum(2)
     spread = resampled.spread(lambda drawn: rates(drawn.sum(3)))
-    rows = []
-    for pair, (first, second) in enumerate(definition.compared):
-        for time, duration in enumerate(definition.times):
-            own, clusters = counts[pair, time], resampled.clusters(pair, time)
-            margin = spread.margin(clusters)
-            row = {
-                "first": first, "second": second, "duration": duration, "n": int(own.sum()),
-                "preferred_first": int(own[FIRST]), "ties": int(own[TIED]),
-                "preferred_second": int(own[SECOND]),
-                "participants": clusters[0], "scenes": clusters[1],
-            }  # fmt: skip
-            variance, degrees = (float(v[pair, time]) for v in (margin.variance, margin.degrees))
-            tests = _tests(own, variance, int(degrees), min(clusters))
-            parts = {name: float(getattr(spread, name)[pair, time]) for name in PARTS}
-            rows.append(row | tests | {"variance": parts})
+    rows = [
+        _comparison(resampled, spread, pair, time)
+        for pair in range(len(definition.compared))
+        for time in range(len(definition.times))
+    ]
     for key in ("p_binomial", "p_cluster"):
         for row, corrected in zip(rows, holm([r[key] for r in rows]), strict=True):
             row[f"{key}_holm"] = corrected
     return rows
+
+
+def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> dict[str, Any]:
+    """One pair at one time."""
+    judgments, definition = resampled.judgments, resampled.judgments.definition
+    own, clusters = resampled.counts[0, pair, time].sum(0), resampled.clusters(pair, time)
+    margin = spread.margin(clusters)
+    variance, degrees = (float(v[pair, time]) for v in (margin.variance, margin.degrees))
+    variances = {name: float(getattr(spread, name)[pair, time]) for name in PARTS}
+    parts = {name: v if np.isfinite(v) else None for name, v in variances.items()}
+    first, second = definition.compared[pair]
+    return {
+        "first": first, "second": second, "duration": definition.times[time],
+        "n": int(own.sum()), "preferred_first": int(own[FIRST]), "ties": int(own[TIED]),
+        "preferred_second": int(own[SECOND]), "participants": clusters[0], "scenes": clusters[1],
+        **_tests(own, variance, int(degrees), min(clusters)),
+        "variance": parts,
+        **_own_shares(judgments.where((judgments.pair == pair) & (judgments.time == time)), parts),
+    }  # fmt: skip
 
 
 def _tests(own: Values, variance: float, degrees: int, fewest: int) -> dict[str, Any]:
@@ -92,6 +100,24 @@ def _tests(own: Values, variance: float, degrees: int, fewest: int) -> dict[str,
         found["interval"] = cluster_interval(rate, effective, degrees)
         away = abs(rate - 0.5) * 2 * float(np.sqrt(effective))
         found["p_cluster"] = float(2 * t.sf(away, degrees))
+    return found
+
+
+def _own_shares(judgments: Judgments, variance: Mapping[str, float | None]) -> dict[str, Any]:
+    """Of an answer's variance the shares that are the participant's and the scene's own.
+
+    From V_participants / V_cells = 1 + (k - 1) share, k the mean number of answers that share an
+    answer's participant (Kish 1965). A share below 0 is 0; None where k is 1.
+    """
+    found: dict[str, Any] = {}
+    for name, group in (("participant", judgments.participant), ("scene", judgments.scene)):
+        sizes = np.bincount(group).astype(np.float64)
+        k = float((sizes**2).sum() / max(sizes.sum(), 1))
+        whole, own = variance["cells"], variance[f"{name}s"]
+        if not whole or own is None or k <= 1:
+            found[f"{name}_share"] = None
+        else:
+            found[f"{name}_share"] = min(max((own / whole - 1) / (k - 1), 0.0), 1.0)
     return found
 
 
