@@ -1,0 +1,173 @@
+"""Charts of a study: preference rates, strengths, and preference over exposure (Fig. 7)."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from i2ibench.report.study_tables import seconds
+
+Analysis = Mapping[str, Any]
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6f3e")
+"""Told apart by people who see few colours too (Okabe & Ito 2008), on light and on dark."""
+
+MARKERS = "osD^vP*"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a page: writing, grid, and what is drawn."""
+
+    ink: str
+    soft: str
+    colours: Sequence[str] = COLOURS
+
+
+LIGHT = Theme("#1c2430", "#8a93a0")
+DARK = Theme("#e6e9ee", "#77808d", ("#4ba3dd", "#e8762f", "#1fb98a", *COLOURS[3:]))
+
+
+def preference_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
+    """A PNG with the rate of every pair beside one half, intervals as lines; empty if timed."""
+    rows = [r for r in analysis["comparisons"] if r["duration"] is None and r["rate"] is not None]
+    if not rows:
+        return b""
+    figure, axes = _figure(theme, 8.2, 0.42 * len(rows) + 0.95)
+    for place, row in enumerate(rows):
+        colour = theme.colours[0] if _clear(row["interval"], 0.5) else theme.soft
+        _whisker(axes, place, 100 * row["rate"], _times(row["interval"], 100), colour)
+    axes.axvline(50, color=theme.ink, lw=0.8, ls=":")
+    axes.set_yticks(range(len(rows)), [f"{r['first']} over {r['second']}" for r in rows])
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of judgments", fontsize=9, color=theme.ink)
+    return _finished(figure, axes)
+
+
+def strength_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
+    """A PNG with the Bradley-Terry strengths, strongest on top; empty if timed or unfitted."""
+    fits = analysis["bradley_terry"]
+    if len(fits) > 1 or not fits[0]["methods"]:
+        return b""
+    methods = fits[0]["methods"]
+    figure, axes = _figure(theme, 8.2, 0.42 * len(methods) + 0.95)
+    for place, method in enumerate(methods):
+        _whisker(axes, place, method["strength"], method["interval"], theme.colours[0])
+    axes.axvline(0, color=theme.ink, lw=0.8, ls=":")
+    axes.set_yticks(range(len(methods)), [m["method"] for m in methods])
+    axes.set_xlabel("strength, log odds (mean of all methods 0)", fontsize=9, color=theme.ink)
+    return _finished(figure, axes)
+
+
+def exposure_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
+    """A PNG with every pair's preference over exposure, intervals as bands (Fig. 7)."""
+    lines: dict[str, list[tuple[float, float, Sequence[float] | None]]] = {}
+    for row in analysis["comparisons"]:
+        if row["duration"] is not None and row["rate"] is not None:
+            point = (row["duration"], 100 * row["rate"], _times(row["interval"], 100))
+            lines.setdefault(f"{row['first']} over {row['second']}", []).append(point)
+    if not lines:
+        return b""
+    figure, axes = _figure(theme, 8.2, 4.2)
+    _curves(axes, lines, theme)
+    axes.axhline(50, color=theme.ink, lw=0.8, ls=":")
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("% preferring the first", fontsize=9, color=theme.ink)
+    return _finished_curves(figure, axes, theme)
+
+
+def strength_curves(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
+    """A PNG with the Bradley-Terry strengths over exposure; empty unless timed and fitted."""
+    fits = [fit for fit in analysis["bradley_terry"] if fit["methods"]]
+    if len(fits) < 2:
+        return b""
+    lines: dict[str, list[tuple[float, float, Sequence[float] | None]]] = {}
+    for fit in fits:
+        for method in fit["methods"]:
+            point = (fit["time"], method["strength"], method["interval"])
+            lines.setdefault(method["method"], []).append(point)
+    figure, axes = _figure(theme, 8.2, 3.8)
+    _curves(axes, lines, theme)
+    axes.axhline(0, color=theme.ink, lw=0.8, ls=":")
+    axes.set_ylabel("strength, log odds", fontsize=9, color=theme.ink)
+    return _finished_curves(figure, axes, theme)
+
+
+def _curves(
+    axes: Axes,
+    lines: Mapping[str, Sequence[tuple[float, float, Sequence[float] | None]]],
+    theme: Theme,
+) -> None:
+    """Lines with markers and bands over the log of the time."""
+    for number, (name, points) in enumerate(lines.items()):
+        colour = theme.colours[number % len(theme.colours)]
+        marker = MARKERS[number % len(MARKERS)]
+        points = sorted(points)
+        x, y = [p[0] for p in points], [p[1] for p in points]
+        axes.plot(x, y, color=colour, marker=marker, markersize=5, lw=1.8, label=name)
+        known = [(t, b[0], b[1]) for t, _, b in points if b]
+        if known:
+            band = np.array(known).T
+            axes.fill_between(band[0], band[1], band[2], color=colour, alpha=0.16, lw=0)
+    times = sorted({p[0] for points in lines.values() for p in points})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(times, [seconds(t) for t in times])
+    axes.minorticks_off()
+
+
+def _figure(theme: Theme, width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure without a background, written in the theme's ink."""
+    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot()
+    axes.patch.set_alpha(0)
+    axes.tick_params(labelsize=9, colors=theme.ink, length=0)
+    axes.grid(color=theme.soft, alpha=0.3)
+    axes.spines[:].set_visible(False)
+    return figure, axes
+
+
+def _whisker(
+    axes: Axes, place: int, value: float, bounds: Sequence[float] | None, colour: str
+) -> None:
+    if bounds:
+        axes.plot(bounds, [place, place], color=colour, lw=2.4, solid_capstyle="round")
+    axes.plot([value], [place], "o", color=colour, markersize=7)
+
+
+def _finished(figure: Figure, axes: Axes) -> bytes:
+    """The first row on top."""
+    axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
+    return _png(figure)
+
+
+def _finished_curves(figure: Figure, axes: Axes, theme: Theme) -> bytes:
+    axes.set_xlabel("exposure", fontsize=9, color=theme.ink)
+    figure.legend(loc="outside upper left", ncols=3, fontsize=9, labelcolor=theme.ink,
+                  frameon=False)  # fmt: skip
+    return _png(figure)
+
+
+def _clear(bounds: Sequence[float] | None, middle: float) -> bool:
+    return bool(bounds) and not bounds[0] <= middle <= bounds[1]  # type: ignore[index]
+
+
+def _times(bounds: Sequence[float] | None, factor: float) -> list[float] | None:
+    return [factor * bound for bound in bounds] if bounds else None
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+CHARTS: dict[str, Callable[[Analysis, Theme], bytes]] = {
+    "preferences": preference_chart, "strengths": strength_chart,
+    "exposure": exposure_chart, "strength_curves": strength_curves,
+}  # fmt: skip
+"""By the name that the page has for them."""

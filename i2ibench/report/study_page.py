@@ -1,0 +1,121 @@
+"""The report of a study: one self-contained HTML page, and its table as CSV, Markdown, LaTeX."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from i2ibench.files import write_text
+from i2ibench.report import study_tables
+from i2ibench.report.page import picture_uri
+from i2ibench.report.published import published_preferences
+from i2ibench.report.study_charts import CHARTS, DARK, LIGHT
+from i2ibench.report.study_tables import Grid, Rate, p_text, percent, seconds
+from i2ibench.report.study_text import headline, rule_lines
+
+Analysis = Mapping[str, Any]
+Picture = Callable[[str, str], Path]
+"""The file of a method's picture of a scene."""
+
+WIDTH = 420
+"""Of a picture in the page, in pixels."""
+
+
+def write_study_report(folder: Path, analysis: Analysis, picture: Picture) -> Path:
+    """Write `report.html`, `table.csv`, `.md` and `.tex`; gives the page's path.
+
+    Args:
+        folder: where they go.
+        analysis: from `study analyse`.
+        picture: gives the file of a method's picture of a scene; one that does not exist is left
+            out and said to be missing.
+    """
+    for suffix, text in (
+        ("csv", study_tables.study_csv(analysis)),
+        ("md", study_tables.study_markdown(analysis)),
+        ("tex", study_tables.study_latex(analysis)),
+    ):
+        write_text(folder / f"table.{suffix}", text)
+    write_text(folder / "report.html", render_study(analysis, picture))
+    return folder / "report.html"
+
+
+def render_study(analysis: Analysis, picture: Picture) -> str:
+    """The page as text."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals.update(percent=percent, seconds=seconds, p_text=p_text)
+    source = (files("i2ibench") / "templates" / "study.html").read_text(encoding="utf-8")
+    study = analysis["study"]
+    about = {key: study[key] for key in ("hash", "created", "reference", "definition", "scenes")}
+    return environment.from_string(source).render(
+        analysis=analysis,
+        study=study,
+        counts=analysis["counts"],
+        quality=analysis["quality"],
+        headline=headline(analysis),
+        grid=study_tables.preference_grid(analysis),
+        timed=bool(study["definition"]["durations"]),
+        charts={name: _themed(draw, analysis) for name, draw in CHARTS.items()},
+        strengths=analysis["bradley_terry"],
+        rules=rule_lines(analysis),
+        examples=_examples(analysis, picture),
+        published=_published(),
+        about=json.dumps(about, indent=2, ensure_ascii=False),
+        origins=json.dumps(study["origins"], indent=2, ensure_ascii=False),
+        settings=json.dumps(analysis["settings"] | analysis["versions"], indent=2),
+    )
+
+
+def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
+    """A chart for light and for dark pages as text that stands in the page; empty without."""
+    drawn = {"light": draw(analysis, LIGHT), "dark": draw(analysis, DARK)}
+    if not drawn["light"]:
+        return {}
+    head = "data:image/png;base64,"
+    return {name: head + base64.b64encode(png).decode() for name, png in drawn.items()}
+
+
+def _examples(analysis: Analysis, picture: Picture) -> list[dict[str, Any]]:
+    """By pair the scenes with the highest and the lowest agreement, with votes and pictures."""
+    pairs = analysis["agreement"]
+    number = 3 if len(pairs) <= 3 else 2 if len(pairs) <= 6 else 1
+    uris: dict[tuple[str, str], str] = {}
+
+    def uri(method: str, scene: str) -> str:
+        if (method, scene) not in uris:
+            path = picture(method, scene)
+            uris[method, scene] = picture_uri(path, WIDTH) if path.is_file() else ""
+        return uris[method, scene]
+
+    found = []
+    for pair in pairs:
+        votes = {row["scene"]: row for row in pair["scenes"]}
+        shown = [
+            votes[scene]
+            | {"place": place, "pictures": [uri(pair[side], scene) for side in ("first", "second")]}
+            for place in ("highest", "lowest")
+            for scene in pair[place][:number]
+        ]
+        found.append({"first": pair["first"], "second": pair["second"], "shown": shown})
+    return found
+
+
+def _published() -> list[tuple[str, str, str, Grid]]:
+    """The paper's figures in the paper's layout: table, data, how they were seen, cells."""
+    found = []
+    rows = published_preferences()
+    for (table, data, checked), group in groupby(
+        rows, lambda r: (r["table"], r["data"], r["checked"])
+    ):
+        own = list(group)
+        names = list(dict.fromkeys(row["row"] for row in own))
+        columns = list(dict.fromkeys(row["column"] for row in own))
+        cells = {(row["row"], row["column"]): Rate(str(row["value"])) for row in own}
+        lines = [(name, [cells.get((name, c), Rate("–")) for c in columns]) for name in names]
+        found.append((f"{table}: {data}", checked, own[0]["source"], Grid("", columns, lines)))
+    return found
