@@ -13,10 +13,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import brentq, minimize
+from scipy.special import expit
 
 from i2ibench.study.bootstrap import Resampled
 from i2ibench.study.bradley_terry import bradley_terry
 from i2ibench.study.definition import Definition, Method
+from i2ibench.study.exposure_curves import exposure_slopes
 from i2ibench.study.judgments import gather
 from i2ibench.study.simulation import Crowd, simulate
 from i2ibench.study.statistics import compare
@@ -31,16 +34,18 @@ SPREADS = {
 }  # fmt: skip
 """What participants and scenes add to a method's strength (sd, log odds); √2 of it to a pair's."""
 
+DURATIONS = (0.125, 0.5, 2.0, 8.0)
+
 STRENGTHS = (0.0, 0.6, 2.2)
 """Of the first method above the second, in log odds."""
 
 
-def study_of(size, methods=("one", "two")):
+def study_of(size, methods=("one", "two"), durations=()):
     """A study in memory whose plans are made once."""
     _, scenes, per_pair = size
     definition = Definition(
         "coverage", {name: Method(images=name) for name in methods}, per_pair=per_pair,
-        repeats=0, catch=0, practice=0,
+        durations=tuple(durations), repeats=0, catch=0, practice=0,
     )  # fmt: skip
     names = [f"scene {number}" for number in range(scenes)]
     study = Study(Path("memory"), definition, names, methods[0], "", {}, (1, 1), "")
@@ -71,16 +76,41 @@ def coverage(size, spread, strength, studies, draws=2000, first_seed=0):
 
 
 def strength_coverage(size, spread, studies, draws=500):
-    """Share of Bradley-Terry intervals of three methods that hold the true strengths."""
-    true = {"one": 0.7, "two": 0.0, "three": -0.7}
-    study = study_of(size, tuple(true))
+    """Share of Bradley-Terry intervals of three methods that hold the population's strengths.
+
+    With rates p(one over two) = p(two over three) and p(one over three) the best strengths are
+    (a, 0, -a) with p12 + p13 = logistic(a) + logistic(2a): marginal rates are not quite a
+    Bradley-Terry model's.
+    """
+    study = study_of(size, ("one", "two", "three"))
     held = []
     for seed in range(studies):
-        people, scenes = spread
-        crowd = Crowd(true, side_bias=0.3, participant_sd=people, scene_sd=scenes, seed=seed)
+        crowd = Crowd({"one": 0.7, "two": 0.0, "three": -0.7}, participant_sd=spread[0],
+                      scene_sd=spread[1], seed=seed)  # fmt: skip
+        wanted = crowd.rate("one", "two") + crowd.rate("one", "three")
+        a = brentq(lambda x, wanted=wanted: expit(x) + expit(2 * x) - wanted, 0, 5)
+        true = {"one": a, "two": 0.0, "three": -a}
         found = bradley_terry(resampled_study(study, crowd, size[0], draws), 0)
-        held += [low <= true[m["method"]] <= high
-                 for m in found["methods"] for low, high in [m["interval"]]]  # fmt: skip
+        held += [m["interval"][0] <= true[m["method"]] <= m["interval"][1]
+                 for m in found["methods"]]  # fmt: skip
+    return float(np.mean(held))
+
+
+def slope_coverage(size, spread, studies, draws=500):
+    """Share of intervals of the slope over exposure that hold the population's slope."""
+    study = study_of(size, durations=DURATIONS)
+    logs = np.log2(DURATIONS)
+    held = []
+    for seed in range(studies):
+        crowd = Crowd({"one": 1.5, "two": 0.0}, participant_sd=spread[0], scene_sd=spread[1],
+                      exposure_scale=0.5, seed=seed)  # fmt: skip
+        rates = np.array([crowd.rate("one", "two", t) for t in DURATIONS])
+        true = minimize(
+            lambda at, rates=rates: (np.logaddexp(0, at[0] + at[1] * logs)
+                                     - rates * (at[0] + at[1] * logs)).sum(), np.zeros(2),
+        ).x[1]  # fmt: skip
+        low, high = exposure_slopes(resampled_study(study, crowd, size[0], draws))[0]["interval"]
+        held.append(low <= true <= high)
     return float(np.mean(held))
 
 
@@ -103,11 +133,15 @@ def main():
                       f"{plain:.1%} | {plain_half:.3f} |", flush=True)  # fmt: skip
     error = 100 * (0.95 * 0.05 / studies) ** 0.5
     print(f"\nThe standard error of a share is {error:.1f} points.\n")
-    print("Bradley-Terry strengths of three methods (0.7, 0, -0.7; bias to the left 0.3), answers\n"
-          "independent:\n")  # fmt: skip
-    for name, size in SIZES.items():
-        held = strength_coverage(size, (0.0, 0.0), studies)
-        print(f"- {name}: {held:.1%} of the intervals hold the true strength.", flush=True)
+    print("Strengths of three methods (Bradley-Terry), and the slope of the preference over\n"
+          "exposure (durations 1/8, 1/2, 2 and 8 s; a quarter of the judgments at each); 500 "
+          "draws:\n\n| size | answers | strengths | slope |\n|---|---|---|---|")  # fmt: skip
+    for name, (people, scenes, per_pair) in SIZES.items():
+        for kind in ("answers independent", "both differ"):
+            strengths = strength_coverage((people, scenes, per_pair), SPREADS[kind], studies)
+            each = (people, scenes, -(-per_pair // len(DURATIONS)))
+            slopes = slope_coverage(each, SPREADS[kind], studies)
+            print(f"| {name} | {kind} | {strengths:.1%} | {slopes:.1%} |", flush=True)
 
 
 if __name__ == "__main__":

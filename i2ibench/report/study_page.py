@@ -83,7 +83,7 @@ def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
 def _examples(analysis: Analysis, picture: Picture) -> list[dict[str, Any]]:
     """By pair the scenes with the highest and the lowest agreement, with votes and pictures."""
     pairs = analysis["agreement"]
-    number = 3 if len(pairs) <= 3 else 2 if len(pairs) <= 6 else 1
+    number = 4 if len(pairs) <= 2 else 2 if len(pairs) <= 6 else 1
     uris: dict[tuple[str, str], str] = {}
 
     def uri(method: str, scene: str) -> str:

@@ -95,4 +95,4 @@ OFF = " (rule switched off)"
 
 
 def _fewer(share: float, what: str) -> str:
-    return f"fewer than {100 * share:g} % of the {what}{'' if share else OFF}"
+    return f"fewer than {100 * share:g} % of the {what}" if share else what + OFF

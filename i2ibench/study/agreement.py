@@ -6,7 +6,7 @@ import numpy as np
 
 from i2ibench.study.judgments import FIRST, SECOND, TIED, Judgments
 
-EXAMPLES = 3
+EXAMPLES = 4
 
 
 def agreement(judgments: Judgments) -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ def test_votes_are_counted_by_scene_and_the_clearest_and_closest_are_named():
     def apart(scene):
         return abs(votes[scene]["first"] - votes[scene]["second"])
 
-    assert len(found["highest"]) == len(found["lowest"]) == 3
+    assert len(found["highest"]) == len(found["lowest"]) == 4
     assert not set(found["highest"]) & set(found["lowest"])
     assert min(map(apart, found["highest"])) > max(map(apart, found["lowest"]))
     same = sum(r[k] * (r[k] - 1) for r in found["scenes"] for k in ("first", "second"))
