@@ -49,7 +49,9 @@ class Crowd:
     missing: float = 0.0
     exposure_scale: float = 0.0
     seed: int = 0
-    _added: dict[tuple[object, ...], float] = field(default_factory=dict, repr=False, compare=False)
+    _added: dict[tuple[object, ...], float] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def _key(self) -> bytes:
