@@ -69,6 +69,7 @@ def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24
     config = uvicorn.Config(
         app,
         log_level="warning",
+        proxy_headers=False,  # who asks is decided by the connection, not by what it claims
         ws_max_size=max_message_bytes,
         ws_per_message_deflate=False,  # payloads are compressed already
         timeout_graceful_shutdown=10,

@@ -41,7 +41,7 @@ def seated(store, simulated=False):
     return store.consent(new.token, new.nonce, simulated)
 
 
-def finish(store, sitting, num_trials=8):
+def finish(store, sitting, num_trials=7):
     for trial in range(num_trials):
         receipt = store.answer(sitting.token, sitting.nonce, Answer(trial, "left", 900.0))
     return receipt

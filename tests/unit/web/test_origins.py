@@ -5,7 +5,14 @@ import pytest
 from i2ibench.web.origins import SameOrigin
 
 
-def passed(kind: str, listening: tuple[str, int], host: str, origin: str | None) -> bool:
+def passed(
+    kind: str,
+    listening: tuple[str, int],
+    host: str,
+    origin: str | None,
+    method: str = "GET",
+    public_url: str = "",
+) -> bool:
     """Whether a request gets through to the application."""
     reached = []
 
@@ -21,8 +28,8 @@ def passed(kind: str, listening: tuple[str, int], host: str, origin: str | None)
         sent.append(message)
 
     headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin else [])
-    scope = {"type": kind, "headers": headers, "method": "GET", "path": "/"}
-    asyncio.run(SameOrigin(app, *listening)(scope, receive, send))
+    scope = {"type": kind, "headers": headers, "method": method, "path": "/"}
+    asyncio.run(SameOrigin(app, *listening, public_url=public_url)(scope, receive, send))
     if not reached:
         refusal = {"http": {"status": 400}, "websocket": {"code": 1008}}[kind]
         assert refusal.items() <= sent[0].items()
@@ -65,3 +72,26 @@ def test_only_the_servers_own_names_are_answered(listening, host, expected):
 )  # fmt: skip
 def test_other_pages_sockets_are_closed(origin):
     assert not passed("websocket", LOOPBACK, "127.0.0.1:8000", origin)
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [(None, True), ("http://127.0.0.1:8000", True), ("null", False),
+     ("http://evil.example", False), ("http://localhost:8000", False)],
+)  # fmt: skip
+def test_other_pages_post_nothing(origin, expected):
+    assert passed("http", LOOPBACK, "127.0.0.1:8000", origin, "POST") is expected
+    assert passed("http", LOOPBACK, "127.0.0.1:8000", origin, "GET")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "expected"),
+    [("lab.example", "https://lab.example", True), ("127.0.0.1:8000", "https://lab.example", True),
+     ("lab.example", "http://lab.example", True), ("lab.example", "https://evil.example", False),
+     ("evil.example", "https://lab.example", False), ("", "https://lab.example", False)],
+)  # fmt: skip
+def test_a_proxys_public_address_is_right_too(host, origin, expected):
+    public = "https://lab.example/study/"
+    assert passed("http", LOOPBACK, host, origin, "POST", public) is expected
+    assert not passed("http", LOOPBACK, "lab.example", None)
+    assert not passed("http", LOOPBACK, "127.0.0.1:8000", "https://lab.example", "POST")
