@@ -1,0 +1,101 @@
+"""The results that the server shows to the lab: how far the study is, and the answers as tables."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from importlib.resources import files
+
+import jinja2
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+
+from i2ibench.study.answers import Collected
+from i2ibench.study.collected import answers_csv, participants_csv
+from i2ibench.study.design import MAIN
+from i2ibench.study.results_access import REFUSAL, may_read
+from i2ibench.study.study import Study
+
+_PRIVATE = {"Cache-Control": "no-store"}
+
+
+def add_results(
+    app: FastAPI,
+    study: Study,
+    collect: Callable[[], Awaitable[Collected]],
+    key: str | None,
+    behind_proxy: bool,
+) -> None:
+    """Add `/results`, `/results/answers.csv` and `/results/participants.csv`.
+
+    Args:
+        app: of the study.
+        study: whose results.
+        collect: gives the answers up to now.
+        key: that opens them from elsewhere.
+        behind_proxy: whether visitors come through a proxy.
+    """
+
+    own = replace(study)  # plans are made in another thread here, and a design is of one thread
+    turn = asyncio.Lock()
+
+    async def made(request: Request, make: Callable[..., str], *arguments: str) -> str:
+        if not may_read(request, key, behind_proxy):
+            raise HTTPException(403, REFUSAL)
+        async with turn:
+            return await asyncio.to_thread(make, own, await collect(), *arguments)
+
+    @app.get("/results")
+    async def status(request: Request) -> Response:
+        page = await made(request, status_page, _query(request))
+        return HTMLResponse(page, headers=_PRIVATE)
+
+    @app.get("/results/answers.csv")
+    async def answers(request: Request) -> Response:
+        return Response(await made(request, answers_csv), 200, _PRIVATE, "text/csv")
+
+    @app.get("/results/participants.csv")
+    async def participants(request: Request) -> Response:
+        return Response(await made(request, participants_csv), 200, _PRIVATE, "text/csv")
+
+
+def status_page(study: Study, collected: Collected, query: str = "") -> str:
+    """How many took part and how many answers each pair has, as HTML."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    source = (files("i2ibench") / "templates" / "study_status.html").read_text(encoding="utf-8")
+    rows = {kind: [p for p in collected.participants if p.simulated is (kind == "simulated")]
+            for kind in ("real", "simulated")}  # fmt: skip
+    return environment.from_string(source).render(
+        title=study.definition.title,
+        planned=study.definition.participants,
+        kinds={
+            kind: {
+                "begun": len(people),
+                "finished": sum(p.finished for p in people),
+                "answers": sum(len(collected.answers.get(p.token, ())) for p in people),
+            }
+            for kind, people in rows.items()
+        },
+        pairs=_answers_by_pair(study, collected),
+        query=query,
+    )
+
+
+def _answers_by_pair(study: Study, collected: Collected) -> list[tuple[str, str, int, int]]:
+    """(one method, other, real answers, simulated answers) to main trials."""
+    found: Counter[tuple[frozenset[str], bool]] = Counter()
+    for p in collected.participants:
+        plan = study.plan(p.slot)
+        for answer in collected.answers.get(p.token, ()):
+            trial = plan[answer.trial]
+            if trial.kind == MAIN:
+                found[frozenset((trial.left, trial.right)), p.simulated] += 1
+    return [
+        (one, other, *(found[frozenset((one, other)), simulated] for simulated in (False, True)))
+        for one, other in study.definition.compared
+    ]
+
+
+def _query(request: Request) -> str:
+    """What links keep: the key, if it came in the address."""
+    return f"?{request.url.query}" if "key" in request.query_params else ""

@@ -1,0 +1,42 @@
+"""Who may read what participants answered: this machine, or whoever has the key."""
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+
+from starlette.requests import Request
+
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+REFUSAL = (
+    "Results are read on the server's own machine, at its loopback address, or with the key that "
+    "the server was started with: add ?key=KEY to the address, or send Authorization: Bearer KEY."
+)
+
+
+def may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
+    """Whether a request may read the results.
+
+    With the right key always. Without one, only if the connection comes from this machine and
+    nothing says that it was made for somebody else: behind a proxy every visitor does.
+    """
+    given = _given_key(request)
+    if given is not None:
+        return key is not None and hmac.compare_digest(given.encode(), key.encode())
+    return not behind_proxy and not _is_forwarded(request.headers) and _is_local(request)
+
+
+def _given_key(request: Request) -> str | None:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else request.query_params.get("key")
+
+
+def _is_forwarded(headers: Mapping[str, str]) -> bool:
+    return any(name in headers for name in _FORWARDED)
+
+
+def _is_local(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,232 @@
+"""The study's server: what participants may do, who reads the results, and what nobody learns."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from i2ibench.study.definition import DEGRADED
+from i2ibench.study.server import MAX_BODY_BYTES, create_app
+from i2ibench.study.store import Store
+from tests.study_folder import METHODS, SECRET, write_study
+
+testclient = pytest.importorskip("fastapi.testclient", reason="pip install -e '.[dev]'")
+
+HOME = "http://127.0.0.1:8000"
+PUBLIC = "https://lab.example/study/"
+ANSWER = {"trial": 0, "choice": "left", "response_ms": 900}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write_study(tmp_path)
+
+
+def client_of(study, client=("127.0.0.1", 5555), base=HOME, **options):
+    app = create_app(study, "127.0.0.1", 8000, **options)
+    return testclient.TestClient(
+        app, base_url=base, client=client, raise_server_exceptions=False, follow_redirects=False
+    )
+
+
+@pytest.fixture
+def client(study):
+    with client_of(study) as client:
+        yield client
+
+
+def seated(client, **more):
+    new = client.post("/api/enter", json={}).json()
+    known = {name: new[name] for name in ("token", "nonce")}
+    return client.post("/api/consent", json={**known, **more}).json()
+
+
+def answered(client, sitting, **changes):
+    known = {name: sitting[name] for name in ("token", "nonce")}
+    return client.post("/api/answer", json={**known, "answer": {**ANSWER, **changes}})
+
+
+def test_a_sitting_from_the_first_page_to_the_code(client, study):
+    new = client.post("/api/enter", json={}).json()
+    assert not new["consented"] and new["trials"] == [] and new["code"] == ""
+    sitting = seated(client)
+    assert len(sitting["trials"]) == study.design.num_trials
+    for number, trial in enumerate(sitting["trials"]):
+        for side in ("left", "right"):
+            picture = client.get(f"/pictures/{trial[side]}.png")
+            assert picture.headers["content-type"] == "image/png"
+            assert "immutable" in picture.headers["cache-control"]
+        receipt = answered(client, sitting, trial=number).json()
+        assert receipt["counted"] and receipt["answered"] == number + 1
+    assert receipt["finished"] and receipt["code"] == study.code(sitting["token"])
+    again = client.post("/api/enter", json={"token": sitting["token"]}).json()
+    assert again["finished"] and again["code"] == receipt["code"] and again["trials"] == []
+    gone = client.post("/api/withdraw", json={"token": sitting["token"]})
+    assert gone.json() == {"deleted": True}
+    assert not client.post("/api/enter", json={"token": sitting["token"]}).json()["consented"]
+
+
+def test_twice_and_elsewhere(client):
+    sitting = seated(client)
+    assert answered(client, sitting).json()["counted"]
+    assert not answered(client, sitting, choice="right").json()["counted"]
+    other = client.post("/api/enter", json={"token": sitting["token"]}).json()
+    assert other["answered"] == [0]
+    late = answered(client, sitting, trial=1)
+    assert late.status_code == 409 and "another window" in late.json()["error"]
+    assert answered(client, {**sitting, "token": "0" * 32}).status_code == 404
+
+
+def test_the_completion_link_has_the_code(tmp_path):
+    completion = {"code": "A&B", "url": "https://app.example/done?cc={code}"}
+    study = write_study(tmp_path, completion=completion)
+    with client_of(study) as client:
+        sitting = seated(client)
+        assert sitting["url"] == ""
+        assert "A&B" not in client.get("/api/study").text
+        for trial in range(study.design.num_trials):
+            receipt = answered(client, sitting, trial=trial).json()
+    assert (receipt["code"], receipt["url"]) == ("A&B", "https://app.example/done?cc=A%26B")
+
+
+def test_nothing_public_tells_a_method_or_the_secret(client, study):
+    texts = [client.get("/").text, client.get("/api/study").text]
+    for _ in range(3):
+        sitting = seated(client)
+        texts += [json.dumps(sitting), answered(client, sitting).text]
+        assert all(set(t) <= {"left", "right", "seconds", "better"} for t in sitting["trials"])
+        practice = study.definition.practice
+        assert ["better" in t for t in sitting["trials"]] == [
+            n < practice for n in range(len(sitting["trials"]))
+        ]
+        for trial, shown in zip(study.plan(sitting["slot"]), sitting["trials"], strict=True):
+            assert shown.get("better") in (None, "left" if trial.left == "real" else "right")
+    for text in texts:
+        for word in (*METHODS, DEGRADED, SECRET, "scene0", "catch", "repeat"):
+            assert f'"{word}"' not in text and f" {word} " not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/study.json", "/answers.sqlite", "/pictures/../study.json", "/pictures/..%2Fstudy.json",
+     "/pictures/%2e%2e/study.json", "/pictures/study.json.png", "/static/../server.py",
+     "/static/%2e%2e/server.py", "/static/..%2fserver.py", "/pictures/", "/docs",
+     "/openapi.json", f"/pictures/{'0' * 24}.png", "/pictures/%00.png"],
+)  # fmt: skip
+def test_nothing_else_in_any_folder_is_reachable(client, path):
+    response = client.get(path)
+    assert response.status_code == 404
+    assert set(response.json()) == {"error"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 4000, b'{"token": 7}',
+     b'{"token": "../../etc"}', b'{"token": "' + b"A" * 32 + b'"}'],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["enter", "consent", "answer", "withdraw"])
+def test_hostile_messages_are_refused_legibly(client, path, body):
+    response = client.post(f"/api/{path}", content=body)
+    assert response.status_code == 400
+    assert list(response.json()) == ["error"] and "Traceback" not in response.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"trial": 99}, {"trial": -1}, {"trial": True}, {"trial": 10**400}, {"choice": "tie"},
+     {"choice": ["left"]}, {"response_ms": None}, {"shown_ms": 100}, {"more": 1},
+     {"zoom": "\ud800"}, {"width": 1.5}],
+)  # fmt: skip
+def test_hostile_answers_are_refused_and_not_kept(client, study, changes):
+    sitting = seated(client)
+    known = {name: sitting[name] for name in ("token", "nonce")}
+    body = json.dumps({**known, "answer": {**ANSWER, **changes}})
+    response = client.post("/api/answer", content=body)
+    assert response.status_code == 400 and list(response.json()) == ["error"]
+    with Store(study) as store:
+        assert store.collected().answers[sitting["token"]] == []
+
+
+def test_limited_time_needs_its_exposure(tmp_path):
+    with client_of(write_study(tmp_path, durations=(0.125,))) as client:
+        sitting = seated(client)
+        assert "shown_ms" in answered(client, sitting).json()["error"]
+        assert answered(client, sitting, shown_ms=133.0).json()["counted"]
+
+
+def test_long_messages_are_cut_off(client):
+    response = client.post("/api/enter", content=b" " * (MAX_BODY_BYTES + 1))
+    assert response.status_code == 413
+    assert client.get("/api/enter").status_code == 405
+
+
+def test_other_names_and_pages_are_refused(client):
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+    response = client.post("/api/enter", json={}, headers={"origin": "https://evil.example"})
+    assert response.status_code == 400 and "--public-url" in response.text
+    assert client.post("/api/enter", json={}, headers={"origin": HOME}).status_code == 200
+
+
+def test_results_are_read_on_this_machine(client, study):
+    sitting = seated(client)
+    answered(client, sitting)
+    simulated = seated(client, simulated=True)
+    page = client.get("/results")
+    assert page.status_code == 200 and "pix2pix – crn" in page.text
+    (row,) = csv.DictReader(io.StringIO(client.get("/results/answers.csv").text))
+    trial = study.plan(0)[0]
+    assert (row["token"], row["kind"], row["preferred"]) == (
+        sitting["token"], "practice", trial.left,
+    )  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(client.get("/results/participants.csv").text)))
+    assert [(r["token"], r["simulated"], r["answers"]) for r in rows] == [
+        (sitting["token"], "False", "1"), (simulated["token"], "True", "0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/results", "/results/answers.csv", "/results/participants.csv"])
+def test_results_are_closed_to_everybody_else(study, path):
+    with client_of(study, client=("192.168.1.9", 5555)) as far:
+        assert far.get(path).status_code == 403
+        assert "?key=" in far.get(path).json()["error"]
+    with client_of(study, client=("::1", 5555)) as near:
+        assert near.get(path).status_code == 200
+        for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+            assert near.get(path, headers={name: "127.0.0.1"}).status_code == 403
+        assert near.get(f"{path}?key=").status_code == 403
+    with client_of(study, public_url=PUBLIC) as proxied:
+        assert proxied.get(path).status_code == 403
+
+
+def test_the_key_opens_the_results_from_anywhere(study):
+    options = {"client": ("192.168.1.9", 5555), "public_url": PUBLIC, "results_key": "open sesame"}
+    with client_of(study, **options) as client:
+        assert client.get("/results?key=open+sesame").status_code == 200
+        assert "answers.csv?key=open" in client.get("/results?key=open+sesame").text
+        bearer = {"authorization": "Bearer open sesame"}
+        assert client.get("/results/answers.csv", headers=bearer).status_code == 200
+        for wrong in ("", "open", "open+sesame+", "%C3%A4%FF"):
+            assert client.get(f"/results?key={wrong}").status_code == 403
+        assert client.get("/results").status_code == 403
+
+
+def test_a_proxy_may_keep_or_strip_the_path(study):
+    with client_of(study, base="https://lab.example", public_url=PUBLIC) as client:
+        origin = {"origin": "https://lab.example"}
+        for prefix in ("", "/study"):
+            assert client.get(f"{prefix}/api/study").json()["title"] == "Streets"
+            assert client.post(f"{prefix}/api/enter", json={}, headers=origin).status_code == 200
+        assert client.get("/study").headers["location"] == "/study/"
+    page = client.get("/study/").text
+    assert '="/' not in page and "='/" not in page
+
+
+def test_a_defect_gives_no_traceback(client, study, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("secret thing")
+
+    monkeypatch.setattr(Store, "enter", broken)
+    response = client.post("/api/enter", json={})
+    assert response.status_code == 500
+    assert list(response.json()) == ["error"] and "secret" not in response.text
