@@ -1,0 +1,40 @@
+/** Attention: for how long the page was hidden, or another window or a question in front of it. */
+
+export class Attention {
+  #total = 0;
+  #awaySince = null;
+  #question = false;
+
+  constructor() {
+    for (const name of ["blur", "focus"]) window.addEventListener(name, () => this.#look(name === "blur"));
+    document.addEventListener("visibilitychange", () => this.#look());
+  }
+
+  /** Count from now on. */
+  restart() {
+    this.#total = 0;
+    this.#awaySince = null;
+    this.#look();
+  }
+
+  /** Whether the page itself has put a question in front. */
+  set question(open) {
+    this.#question = open;
+    this.#look();
+  }
+
+  /** Milliseconds since the restart. */
+  get unfocused() {
+    this.#look();
+    return this.#total + (this.#awaySince === null ? 0 : performance.now() - this.#awaySince);
+  }
+
+  #look(blurred = !document.hasFocus()) {
+    const away = blurred || document.hidden || this.#question;
+    if (away && this.#awaySince === null) this.#awaySince = performance.now();
+    if (!away && this.#awaySince !== null) {
+      this.#total += performance.now() - this.#awaySince;
+      this.#awaySince = null;
+    }
+  }
+}

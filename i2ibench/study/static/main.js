@@ -1,0 +1,147 @@
+/** The course of a sitting: consent, instructions, trials, end. */
+import { Attention } from "./attention.js";
+import { byId, notice } from "./dom.js";
+import { Frames } from "./exposure.js";
+import { Pictures } from "./pictures.js";
+import * as screens from "./screens.js";
+import { TrialView } from "./trial.js";
+
+const AHEAD = 3;
+const REST_EVERY = 50;
+const REST_BEFORE_END = 15;
+
+/** Lead a participant through the study of a source: a server, or the page's own file.
+ *
+ * A source has open(), renew(), enter(), consent(), answer(answer), settled(), blob(id), withdraw()
+ * and pending; an address with ?new lets another participant begin in the same browser. */
+export async function run(source) {
+  try {
+    const study = await source.open();
+    document.title = study.title;
+    if (!source.lasting) notice("memory", "This browser keeps nothing between visits: please do not reload the page before the end.");
+    startAnew(source);
+    await new Course(study, source).run();
+  } catch (error) {
+    stop(error);
+  }
+}
+
+/** ?new is taken out of the address, so that a reload continues. */
+function startAnew(source) {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("new")) return;
+  source.renew();
+  address.searchParams.delete("new");
+  history.replaceState(null, "", address);
+}
+
+function stop(error) {
+  byId("leaving").close();
+  if (error.status === 409) {
+    screens.stopped("Continued in another window", "You went on with this study in another window or tab. Please use that one, or go on here instead.",
+      screens.again("Go on here"));
+  } else {
+    screens.stopped("The study stopped", error.message, screens.again("Try again"));
+    if (!error.status) console.error(error);
+  }
+}
+
+class Course {
+  #study;
+  #source;
+  #frames = new Frames();
+  #attention = new Attention();
+  #pictures;
+  #view;
+  #over = false;
+
+  constructor(study, source) {
+    [this.#study, this.#source] = [study, source];
+    this.#pictures = new Pictures((id) => source.blob(id));
+    this.#view = new TrialView(study, this.#pictures, this.#frames, this.#attention);
+    this.#listen();
+  }
+
+  async run() {
+    const measured = this.#frames.watch(0);
+    let sitting = await this.#source.enter();
+    if (!sitting.consented) {
+      await screens.consent(this.#study, this.#source);
+      sitting = await this.#source.consent();
+    }
+    await measured;
+    if (!sitting.finished) await this.#prepare(sitting);
+    while (!sitting.finished && !this.#over) {
+      await this.#trials(sitting);
+      sitting = await this.#source.enter();
+    }
+    if (!this.#over) screens.end(this.#study, this.#source, sitting);
+  }
+
+  async #prepare(sitting) {
+    this.#prefetch(this.#remaining(sitting), 0);
+    await screens.largeEnough(this.#study);
+    await screens.instructions(this.#study, sitting, this.#frames);
+  }
+
+  #remaining(sitting) {
+    const answered = new Set(sitting.answered);
+    return sitting.trials.map((trial, number) => ({ trial, number })).filter(({ number }) => !answered.has(number));
+  }
+
+  async #trials(sitting) {
+    const remaining = this.#remaining(sitting);
+    const total = sitting.trials.length;
+    for (const [at, { trial, number }] of remaining.entries()) {
+      this.#prefetch(remaining, at);
+      await this.#pause(remaining, at, total);
+      await screens.largeEnough(this.#study);
+      this.#view.progress(total - remaining.length + at, total, Boolean(trial.better));
+      const answer = await this.#view.run(trial, number);
+      if (this.#over) return;
+      this.#source.answer(answer).catch((error) => this.#refused(error));
+    }
+    await this.#source.settled();
+  }
+
+  /** What is said between two trials: the practice is over, or a rest is due. */
+  async #pause(remaining, at, total) {
+    if (!at) return;
+    if (remaining[at - 1].trial.better && !remaining[at].trial.better) await screens.practised(this.#study, remaining[at].number);
+    else if (at % REST_EVERY === 0 && remaining.length - at >= REST_BEFORE_END) await screens.rest(total - remaining.length + at, total);
+  }
+
+  #prefetch(remaining, at) {
+    this.#pictures.want(remaining.slice(at, at + 1 + AHEAD).flatMap(({ trial }) => [trial.left, trial.right]));
+  }
+
+  #refused(error) {
+    if (!this.#over) stop(error);
+    this.#over = true;
+  }
+
+  #listen() {
+    const dialog = byId("leaving");
+    byId("leave").addEventListener("click", () => dialog.showModal());
+    byId("stay").addEventListener("click", () => dialog.close());
+    new MutationObserver(() => (this.#attention.question = dialog.open)).observe(dialog, { attributeFilter: ["open"] });
+    byId("later").addEventListener("click", () => {
+      this.#over = true;
+      dialog.close();
+      screens.stopped("See you later", "Your answers up to now are kept. Open this page again in this browser to go on.", screens.again("Go on now"));
+    });
+    byId("withdraw").addEventListener("click", () => this.#withdraw(dialog));
+    window.addEventListener("beforeunload", (event) => this.#source.pending && event.preventDefault());
+  }
+
+  async #withdraw(dialog) {
+    this.#over = true;
+    dialog.close();
+    try {
+      await this.#source.withdraw();
+      screens.stopped("Your answers are deleted", "Nothing of you is stored any more. You can close this window. Thank you for your time.");
+    } catch (error) {
+      stop(error);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** Requests: what fails for want of a connection is done again until it works, and a notice says so. */
+import { notice } from "./dom.js";
+
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 8000;
+
+/** The server understood and said no; asking again would not help. */
+export class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The answer to a request as JSON, or a Refusal. */
+export async function post(path, message) {
+  const body = JSON.stringify(message);
+  return (await asked(path, { method: "POST", headers: { "Content-Type": "application/json" }, body })).json();
+}
+
+export const getJson = async (path) => (await asked(path)).json();
+export const getBlob = async (path) => (await asked(path)).blob();
+
+async function asked(path, options = {}) {
+  const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(20000) });
+  if (answer.ok) return answer;
+  const text = await answer.text();
+  throw new Refusal(answer.status, messageIn(text) ?? `The server answers with ${answer.status}.`);
+}
+
+function messageIn(text) {
+  try {
+    return JSON.parse(text).error;
+  } catch {
+    return undefined;
+  }
+}
+
+let waiting = 0;
+
+/** What a request gives at last; only a Refusal ends the trying. */
+export async function persist(request) {
+  let wait = FIRST_WAIT;
+  let late = false;
+  try {
+    for (;;) {
+      try {
+        return await request();
+      } catch (error) {
+        if (error instanceof Refusal && error.status < 500) throw error;
+      }
+      if (!late) tell((waiting += 1));
+      late = true;
+      await pause(wait);
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    }
+  } finally {
+    if (late) tell((waiting -= 1));
+  }
+}
+
+function tell(count) {
+  notice("network", count && "There is no connection to the study's server. Your answers are kept in this browser and are sent when it is back; please leave the page open.");
+}
+
+/** Wait, but no longer than until the browser says that the network is back. */
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    const go = () => {
+      window.removeEventListener("online", go);
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(go, milliseconds);
+    window.addEventListener("online", go);
+  });
+}

@@ -1,0 +1,128 @@
+/** The screens of text around the trials. */
+import { byId, clicked, make, paragraphs, pressed, show } from "./dom.js";
+import { GAP } from "./trial.js";
+
+const CONTROLS_HEIGHT = 260;
+
+const main = (text, properties = {}) => make("button", { type: "button", class: "main", ...properties }, text);
+
+/** Ends with what the page's source wants to know of a participant who agrees. */
+export async function consent(study, source) {
+  const agree = main("I agree and want to take part", { disabled: Boolean(source.preview) });
+  const leave = make("button", { type: "button", onclick: () => left() }, "No, thank you");
+  show(study.title, paragraphs(study.consent), make("h2", {}, "What is stored"), paragraphs(source.stored ?? study.stored),
+    study.contact && [make("h2", {}, "Questions"), paragraphs([study.contact])], source.field?.(),
+    source.preview && make("p", {}, make("strong", {}, source.preview)), make("div", { class: "buttons" }, agree, leave));
+  await clicked(agree); // not by Enter: nobody agrees by accident
+}
+
+function left() {
+  show("You have not taken part", make("p", {}, "Nothing was stored. You can close this window."));
+}
+
+/** The window's size that the pair and the buttons need, in CSS pixels. */
+export function neededSize(study) {
+  return { width: 2 * study.width + GAP + 32, height: study.height + CONTROLS_HEIGHT };
+}
+
+/** Ends when the window is large enough; shows how large it must be until then. */
+export async function largeEnough(study) {
+  const needed = neededSize(study);
+  const fits = () => window.innerWidth >= needed.width && window.innerHeight >= needed.height;
+  if (fits()) return;
+  const sizes = make("div", { class: "sizes", "aria-hidden": "true" });
+  const now = make("p", { role: "status" });
+  show("Please make this window larger",
+    make("p", {}, "Two pictures must fit side by side. Maximise the window or press F11. If the page is zoomed in, press Ctrl and 0 (⌘ and 0 on a Mac). On a telephone the study cannot be done."),
+    sizes, now, make("p", { class: "soft" }, "The study goes on by itself as soon as the window is large enough."));
+  await new Promise((resolve) => {
+    const look = () => {
+      now.textContent = `It is ${windowSize()} now and must be at least ${needed.width} × ${needed.height}.`;
+      compare(sizes, needed);
+      if (!fits()) return;
+      window.removeEventListener("resize", look);
+      resolve();
+    };
+    window.addEventListener("resize", look);
+    look();
+  });
+}
+
+const windowSize = () => `${window.innerWidth} × ${window.innerHeight}`;
+
+/** Both sizes as frames. */
+function compare(element, needed) {
+  const scale = 148 / Math.max(needed.height, window.innerHeight, needed.width / 3, window.innerWidth / 3);
+  const frame = (name, text, width, height) =>
+    make("div", { class: name, style: `width: ${width * scale}px; height: ${height * scale}px` }, text);
+  element.replaceChildren(frame("wanted", "needed", needed.width, needed.height),
+    frame("", "now", window.innerWidth, window.innerHeight));
+}
+
+export async function instructions(study, sitting, frames) {
+  const rows = [["left", "the left picture", "←"], ["right", "the right picture", "→"]];
+  if (study.ties) rows.push(["tie", "you cannot tell", "↓"]);
+  const keys = rows.flatMap(([, text, key]) => [
+    make("dt", {}, make("kbd", {}, key)), make("dd", {}, text),
+  ]);
+  const begin = main(sitting.answered.length ? "Go on" : "Begin");
+  const rate = frames.interval ? `, ${Math.round(1000 / frames.interval)} frames per second` : "";
+  const back = sitting.answered.length > 0 && make("p", {}, make("strong", {},
+    `Welcome back: ${sitting.answered.length} of ${study.trials} pairs are answered.`));
+  show("How it goes", back, paragraphs(study.instructions),
+    make("p", {}, "The question is always: ", make("strong", {}, study.question)),
+    make("p", {}, study.timed ? "Answer with these keys, or click a button:" : "Answer with these keys, or click a picture or a button:"),
+    make("dl", { class: "keys" }, keys), make("div", { class: "buttons" }, begin),
+    make("p", { class: "soft facts" }, `Your window: ${windowSize()} pixels, zoom ${Number((window.devicePixelRatio || 1).toFixed(2))}${rate}. It is large enough.`));
+  await pressed(begin);
+}
+
+export async function practised(study, count) {
+  const begin = main("Begin");
+  show("Practice is over", make("p", {}, `Now come ${study.trials - count} pairs. You are no longer told which picture is the better one; often nobody knows.`),
+    make("div", { class: "buttons" }, begin));
+  await pressed(begin);
+}
+
+export async function rest(done, total) {
+  const on = main("Go on");
+  show("Time for a short rest", make("p", {}, `${done} of ${total} pairs are done. Look away from the screen for a moment, and go on when you like.`),
+    make("div", { class: "buttons" }, on));
+  await pressed(on);
+}
+
+/** The last screen; the source may want something done with the answers. */
+export function end(study, source, { code, url }) {
+  const copied = make("span", { class: "soft", role: "status" });
+  const copy = make("button", { type: "button", onclick: () => copyText(code, copied) }, "Copy");
+  const follow = url && make("div", { class: "buttons" }, make("a", { class: "button main", href: url }, "Complete the study"));
+  show("Thank you!", make("p", {}, `All ${study.trials} pairs are answered.`), source.handOver?.(),
+    make("h2", {}, "Your completion code"), make("div", { class: "code" }, make("output", {}, code), copy, copied), follow,
+    study.contact && [make("h2", {}, "Questions"), paragraphs([study.contact])],
+    make("div", { class: "facts row" }, make("span", { class: "soft" }, source.ending ?? "Your answers have arrived. You can close this window."),
+      make("button", { type: "button", class: "small", onclick: askToDelete }, "Delete my answers…")));
+}
+
+/** The question of leaving, when there is nothing to go on with. */
+function askToDelete() {
+  byId("leaving-title").textContent = "Delete your answers?";
+  byId("leaving-text").textContent = "All that is stored of you is deleted and does not count. Whoever pays for taking part may not find your code then.";
+  byId("later").hidden = true;
+  byId("stay").textContent = "Keep them";
+  byId("withdraw").textContent = "Delete my answers";
+  byId("leaving").showModal();
+}
+
+export async function copyText(text, status) {
+  try {
+    await navigator.clipboard.writeText(text);
+    status.textContent = "Copied.";
+  } catch {
+    status.textContent = "This browser does not allow copying; please select the text.";
+  }
+}
+
+export const stopped = (title, text, button) =>
+  show(title, make("p", {}, text), button && make("div", { class: "buttons" }, button));
+
+export const again = (text) => main(text, { onclick: () => location.reload() });

@@ -1,0 +1,147 @@
+/** One trial: two pictures, a choice, and what was measured. */
+import { byId, make, pressed } from "./dom.js";
+import { expose, nextFrame } from "./exposure.js";
+import { draw, drawNoise } from "./pictures.js";
+
+const FIXATION = 600;
+const PAUSE = 250;
+const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "tie" };
+
+export class TrialView {
+  #study;
+  #pictures;
+  #frames;
+  #attention;
+  #chosen = null;
+
+  constructor(study, pictures, frames, attention) {
+    [this.#study, this.#pictures, this.#frames, this.#attention] = [study, pictures, frames, attention];
+    byId("question").textContent = study.question;
+    byId("choices").querySelector('[data-choice="tie"]').hidden = !study.ties;
+    for (const [name, value] of [["w", study.width], ["h", study.height], ["gap", GAP]]) {
+      byId("pair").style.setProperty(`--${name}`, `${value}px`);
+    }
+    for (const element of document.querySelectorAll("#trial [data-choice]")) {
+      element.addEventListener("click", (event) => this.#choose(element.dataset.choice, event));
+    }
+    window.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  progress(done, total, isPractice) {
+    Object.assign(byId("progress"), { value: done, max: total });
+    byId("count").textContent = `${isPractice ? "Practice: " : ""}${done + 1} of ${total}`;
+  }
+
+  /** The answer to a trial: the fields that the server stores. */
+  async run(trial, number) {
+    await this.#prepare(trial);
+    const { start, ...exposure } = trial.seconds === null ? await this.#open() : await this.#flash(trial.seconds);
+    const { choice, at } = await this.#choice();
+    const answer = {
+      trial: number, choice, response_ms: tenth(Math.max(0, at - start)), shown_ms: null, dropped: 0,
+      ...exposure, frame_ms: hundredth(this.#frames.interval), unfocused_ms: tenth(this.#attention.unfocused),
+      width: window.innerWidth, height: window.innerHeight, zoom: window.devicePixelRatio || 1,
+    };
+    if (trial.better) await this.#feedback(trial, choice);
+    this.#cover(true);
+    return answer;
+  }
+
+  /** Pictures decoded and drawn under the veil. */
+  async #prepare(trial) {
+    this.#cover(true);
+    byId("screen").hidden = true;
+    byId("trial").hidden = false;
+    this.#enable(false);
+    const { width, height } = this.#study;
+    const sides = [...document.querySelectorAll("#pair .picture")];
+    const bitmaps = await Promise.all(sides.map((side) => this.#pictures.get(trial[side.dataset.choice])));
+    sides.forEach((side, at) => {
+      draw(side.querySelector(".shown"), bitmaps[at], width, height);
+      if (trial.seconds !== null) drawNoise(side.querySelector(".noise"), width, height);
+    });
+  }
+
+  /** Pictures that stay until the answer. */
+  async #open() {
+    await this.#frames.watch(PAUSE);
+    const start = await nextFrame();
+    this.#attention.restart();
+    this.#cover(false);
+    return { start };
+  }
+
+  /** A cross, the pictures for some frames, and noise. */
+  async #flash(seconds) {
+    byId("cross").style.visibility = "visible";
+    await this.#frames.watch(FIXATION);
+    const open = () => {
+      this.#attention.restart();
+      byId("cross").style.visibility = "hidden";
+      this.#cover(false);
+    };
+    const close = () => this.#noise(true);
+    const shown = await expose(open, close, seconds * 1000, this.#frames.interval);
+    return { ...shown, shown_ms: hundredth(shown.shown_ms) };
+  }
+
+  #choice() {
+    return new Promise((resolve) => {
+      this.#enable(true);
+      this.#chosen = (choice, at) => {
+        this.#chosen = null;
+        this.#enable(false);
+        resolve({ choice, at });
+      };
+    });
+  }
+
+  #choose(choice, event) {
+    if (this.#chosen && (choice !== "tie" || this.#study.ties)) this.#chosen(choice, event.timeStamp);
+  }
+
+  #key(event) {
+    const choice = KEYS[event.key];
+    if (!choice || byId("trial").hidden || byId("leaving").open) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault(); // arrows would scroll
+    if (!event.repeat) this.#choose(choice, event);
+  }
+
+  /** After a practice trial both pictures are shown, and which is the better one. */
+  async #feedback(trial, choice) {
+    this.#noise(false);
+    this.#cover(false);
+    const side = document.querySelector(`#pair [data-choice="${trial.better}"]`);
+    side.classList.add("better");
+    const button = make("button", { type: "button" }, "Continue");
+    const right = choice === trial.better;
+    const text = `${right ? "Right: the" : "The"} ${trial.better} picture is the better one.`;
+    byId("feedback").replaceChildren(make("p", {}, text), button);
+    button.focus();
+    await pressed(button);
+    side.classList.remove("better");
+    byId("feedback").replaceChildren();
+  }
+
+  #enable(on) {
+    byId("trial").classList.toggle("open", on);
+    for (const button of byId("choices").children) button.disabled = !on;
+  }
+
+  #cover(on) {
+    for (const veil of document.querySelectorAll(".veil")) veil.style.visibility = on ? "visible" : "hidden";
+    if (on) this.#noise(false);
+  }
+
+  #noise(on) {
+    byId("trial").classList.toggle("covered", on);
+    for (const noise of document.querySelectorAll(".noise")) noise.style.visibility = on ? "visible" : "hidden";
+  }
+}
+
+/** CSS pixels between the pictures, and around the pair at least. */
+export const GAP = 24;
+
+const tenth = (value) => Math.round(value * 10) / 10;
+const hundredth = (value) => Math.round(value * 100) / 100;
