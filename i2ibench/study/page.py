@@ -6,8 +6,8 @@ from i2ibench.study.study import Study
 from i2ibench.study.wording import public_texts
 
 
-def public_study(study: Study) -> dict[str, Any]:
-    """Plain JSON for the page.
+def public_study(study: Study, handed: bool = False) -> dict[str, Any]:
+    """Plain JSON for the page; `handed` is for one whose answers are handed over as a file.
 
     `id` names what the browser keeps; `width` and `height` are CSS pixels of a shown picture.
     """
@@ -15,7 +15,7 @@ def public_study(study: Study) -> dict[str, Any]:
     shown = definition.width or width
     return {
         "id": study.hash[:16],
-        **public_texts(study),
+        **public_texts(study, handed),
         "trials": study.design.num_trials,
         "timed": bool(definition.durations),
         "ties": definition.ties,

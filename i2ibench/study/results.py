@@ -91,7 +91,7 @@ def _answers_by_pair(study: Study, collected: Collected) -> list[tuple[str, str,
             if trial.kind == MAIN:
                 found[frozenset((trial.left, trial.right)), p.simulated] += 1
     return [
-        (one, other, *(found[frozenset((one, other)), simulated] for simulated in (False, True)))
+        (one, other, found[frozenset((one, other)), False], found[frozenset((one, other)), True])
         for one, other in study.definition.compared
     ]
 

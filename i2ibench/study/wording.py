@@ -7,15 +7,20 @@ from i2ibench.study.study import Study
 _SECONDS_A_TRIAL = 5
 
 
-def public_texts(study: Study) -> dict[str, object]:
-    """Title, question, contact, and the paragraphs of consent, storage and instructions."""
+def public_texts(study: Study, handed: bool = False) -> dict[str, object]:
+    """Title, question, contact, and the paragraphs of consent, storage and instructions.
+
+    Args:
+        study: that participants read of.
+        handed: whether they hand their answers over at the end, instead of a server.
+    """
     texts = study.definition.texts
     return {
         "title": study.definition.title,
         "question": texts.question,
         "contact": texts.contact,
         "consent": _paragraphs(texts.consent) or _consent(study),
-        "stored": _stored(),
+        "stored": _stored(handed),
         "instructions": _paragraphs(texts.instructions) or _instructions(study),
     }
 
@@ -40,13 +45,19 @@ def _consent(study: Study) -> list[str]:
     ]
 
 
-def _stored() -> list[str]:
+def _stored(handed: bool) -> list[str]:
+    kept = (
+        "Until you hand your answers over at the end, they stay in this browser alone, under a "
+        "random number."
+        if handed
+        else "Your answers stand under a random number that this browser keeps, so that you can go "
+        "on after a break."
+    )
     return [
         "Your choices and how long they took; what this page measures about the display (size of "
         "the window, zoom, frame rate, how long the pictures were on the screen, whether the page "
         "was in the background); and the day.",
-        "No name, no network address, no details of your browser. Your answers stand under a "
-        "random number that this browser keeps, so that you can go on after a break.",
+        f"No name, no network address, no details of your browser. {kept}",
     ]
 
 

@@ -12,8 +12,9 @@ const REST_BEFORE_END = 15;
 
 /** Lead a participant through the study of a source: a server, or the page's own file.
  *
- * A source has open(), renew(), enter(), consent(), answer(answer), settled(), blob(id), withdraw()
- * and pending; an address with ?new lets another participant begin in the same browser. */
+ * A source has open(), renew(), enter(), consent(), answer(answer), settled(), blob(id), withdraw(),
+ * lasting and pending; it may have preview, field(), accepts() for the first screen, and handOver()
+ * and ending for the last. ?new in the address lets another participant begin in the same browser. */
 export async function run(source) {
   try {
     const study = await source.open();

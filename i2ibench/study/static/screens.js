@@ -6,14 +6,15 @@ const CONTROLS_HEIGHT = 260;
 
 const main = (text, properties = {}) => make("button", { type: "button", class: "main", ...properties }, text);
 
-/** Ends with what the page's source wants to know of a participant who agrees. */
+/** Ends when the participant agrees. */
 export async function consent(study, source) {
   const agree = main("I agree and want to take part", { disabled: Boolean(source.preview) });
   const leave = make("button", { type: "button", onclick: () => left() }, "No, thank you");
-  show(study.title, paragraphs(study.consent), make("h2", {}, "What is stored"), paragraphs(source.stored ?? study.stored),
+  show(study.title, paragraphs(study.consent), make("h2", {}, "What is stored"), paragraphs(study.stored),
     study.contact && [make("h2", {}, "Questions"), paragraphs([study.contact])], source.field?.(),
     source.preview && make("p", {}, make("strong", {}, source.preview)), make("div", { class: "buttons" }, agree, leave));
-  await clicked(agree); // not by Enter: nobody agrees by accident
+  do await clicked(agree); // not by Enter: nobody agrees by accident
+  while (source.accepts?.() === false);
 }
 
 function left() {

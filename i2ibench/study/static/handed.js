@@ -1,0 +1,150 @@
+/** The page as one file: plans and pictures are in it, answers stay here until they are handed over. */
+import { byId, make } from "./dom.js";
+import { run } from "./main.js";
+import { Memory } from "./memory.js";
+import { Refusal } from "./network.js";
+import { copyText } from "./screens.js";
+
+const TOKEN = "token";
+const PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE";
+const MTURK = ["https://www.mturk.com", "https://workersandbox.mturk.com"];
+
+class OwnFile {
+  #data = JSON.parse(byId("study-data").textContent);
+  #query = new URLSearchParams(location.search);
+  #memory = new Memory(this.#data.study.id);
+  #window = randomName();
+  #handed = false;
+  #slotInput = null;
+  lasting = this.#memory.lasting;
+  ending = "You may close this window when your answers are handed over.";
+
+  async open() {
+    const slot = this.#query.get("slot");
+    if (slot !== null && !this.#isSlot(slot)) {
+      throw new Error(`This address asks for plan ${slot}; the page has the plans 0 to ${this.#data.plans.length - 1}.`);
+    }
+    const submit = this.#query.get("turkSubmitTo");
+    if (submit !== null && !MTURK.includes(new URL(submit).origin)) {
+      throw new Error(`This address sends answers to ${submit}, which is not Mechanical Turk.`);
+    }
+    return this.#data.study;
+  }
+
+  get preview() {
+    return this.#query.get("assignmentId") === PREVIEW && "This is a preview. Accept the task to take part.";
+  }
+
+  get pending() {
+    return this.#sitting && this.#finished && !this.#handed ? 1 : 0;
+  }
+
+  get #name() {
+    return `sitting-${this.#memory.get(TOKEN)}`;
+  }
+
+  get #sitting() {
+    return this.#memory.get(this.#name);
+  }
+
+  get #finished() {
+    return this.#sitting.answers.length === this.#data.study.trials;
+  }
+
+  #isSlot(text) {
+    return /^\d+$/.test(text) && Number(text) < this.#data.plans.length;
+  }
+
+  renew() {
+    this.#memory.remove(TOKEN); // the sitting itself stays: nobody has handed it over, perhaps
+  }
+
+  async enter() {
+    const sitting = this.#sitting;
+    if (!sitting) return { consented: false, finished: false, answered: [], trials: [] };
+    this.#memory.set(this.#name, { ...sitting, window: this.#window });
+    const code = this.#finished ? this.#data.code || sitting.token.slice(0, 10).toUpperCase() : "";
+    return {
+      consented: true, finished: this.#finished, answered: sitting.answers.map(({ trial }) => trial),
+      trials: this.#data.plans[sitting.slot], code, url: code && this.#data.url.replaceAll("{code}", encodeURIComponent(code)),
+    };
+  }
+
+  /** A field for the number of the plan, where the address does not tell it. */
+  field() {
+    if (this.#query.has("slot") || this.#data.plans.length < 2) return null;
+    const last = this.#data.plans.length - 1;
+    this.#slotInput = make("input", { type: "number", min: 0, max: last, step: 1, inputmode: "numeric" });
+    return make("p", {}, make("label", {}, `If you were given a number from 0 to ${last}:`, this.#slotInput));
+  }
+
+  /** Whether what was typed is a plan; the browser says so if not. */
+  accepts() {
+    return this.#slotInput?.reportValidity() ?? true;
+  }
+
+  async consent() {
+    const given = this.#query.get("slot") ?? this.#slotInput?.value ?? "";
+    const slot = given === "" ? Math.floor(Math.random() * this.#data.plans.length) : Number(given);
+    const token = randomName();
+    this.#memory.set(TOKEN, token);
+    const begun = new Date().toISOString().slice(0, 10);
+    this.#memory.set(this.#name, { token, slot, begun, window: this.#window, answers: [] });
+    return this.enter();
+  }
+
+  async answer(answer) {
+    const sitting = this.#sitting;
+    if (!sitting) throw new Refusal(404, "The answers were deleted in another window.");
+    if (sitting.window !== this.#window) throw new Refusal(409, "The sitting was continued in another window.");
+    if (sitting.answers.some(({ trial }) => trial === answer.trial)) return;
+    this.#memory.set(this.#name, { ...sitting, answers: [...sitting.answers, answer] });
+  }
+
+  async settled() {}
+
+  async blob(id) {
+    const bytes = atob(byId(`picture-${id}`).textContent);
+    return new Blob([Uint8Array.from(bytes, (character) => character.charCodeAt(0))], { type: "image/png" });
+  }
+
+  async withdraw() {
+    this.#memory.remove(this.#name);
+    this.#memory.remove(TOKEN);
+  }
+
+  /** The answers file, as study/collected.py reads it. */
+  get #file() {
+    const { token, slot, begun, answers } = this.#sitting;
+    return JSON.stringify({ study: this.#data.hash, token, slot, simulated: false, consented: true, begun, answers });
+  }
+
+  /** What a participant does with the answers at the end. */
+  handOver() {
+    if (this.#query.has("assignmentId")) return this.#mturkForm();
+    const status = make("span", { class: "soft", role: "status" });
+    const href = URL.createObjectURL(new Blob([this.#file], { type: "application/json" }));
+    const handed = () => (this.#handed = true);
+    return [
+      make("p", {}, make("strong", {}, "Please hand them over:"), " save the file with your answers and give it to the people who run this study."),
+      make("div", { class: "buttons" },
+        make("a", { class: "button main", id: "download", href, download: `answers-${this.#sitting.token.slice(0, 8)}.json`, onclick: handed }, "Save my answers"),
+        make("button", { type: "button", onclick: () => { handed(); copyText(this.#file, status); } }, "Copy them as text"), status),
+    ];
+  }
+
+  #mturkForm() {
+    const action = new URL("/mturk/externalSubmit", this.#query.get("turkSubmitTo") ?? MTURK[0]);
+    const field = (name, value) => make("input", { type: "hidden", name, value });
+    return make("form", { method: "post", action, onsubmit: () => (this.#handed = true) },
+      field("assignmentId", this.#query.get("assignmentId")), field("answers", this.#file),
+      make("div", { class: "buttons" }, make("button", { class: "main" }, "Submit my answers")));
+  }
+}
+
+function randomName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+run(new OwnFile());
