@@ -30,8 +30,8 @@ def write_study(folder, num_scenes=6, size=(64, 32), **changes):
     for method, shade in zip((*METHODS, DEGRADED), (40, 90, 140, 190), strict=True):
         for number, scene in enumerate(scenes):
             pixels = np.full((size[1], size[0], 3), shade, np.uint8)
-            pixels[:, : 4 * (number + 1)] = (shade + 20, number * 30, 99)
-            write_picture(study.picture(method, scene), pixels)
+            pixels[:, : 4 * (number % 12 + 1)] = (shade + 20, number * 30 % 256, 99)
+            write_picture(study.picture(method, scene), pixels, flush=False)
     (folder / NOTE).write_text(json.dumps(study.as_dict()))
     return open_study(folder)
 

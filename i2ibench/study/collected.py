@@ -27,6 +27,7 @@ from i2ibench.study.study import Study
 
 MTURK_COLUMN = "Answer.answers"
 MAX_SLOT = 9999
+_MAX_CELL = 2**26  # a long sitting has more than the csv module's 128 KiB
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}|")
 _MEASURED = [f.name for f in fields(Answer) if f.name not in ("trial", "choice")]
 _TRIAL = ("trial", "kind", "scene", "left", "right", "duration_s", "repeat_of")
@@ -119,14 +120,17 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix.lower() != ".csv":
         yield str(path), content
         return
-    rows = csv.DictReader(io.StringIO(content, newline=""))
-    if MTURK_COLUMN not in (rows.fieldnames or ()):
-        raise UserError(f"{path} has no column {MTURK_COLUMN!r}; is it MTurk's results file?")
+    limit = csv.field_size_limit(_MAX_CELL)
     try:
-        for number, row in enumerate(rows, start=1):
-            yield f"{path}, row {number}", row[MTURK_COLUMN] or ""
-    except csv.Error as error:  # such as a cell of more than 128 KiB
+        rows = csv.DictReader(io.StringIO(content, newline=""))
+        if MTURK_COLUMN not in (rows.fieldnames or ()):
+            raise UserError(f"{path} has no column {MTURK_COLUMN!r}; is it MTurk's results file?")
+        cells = [row[MTURK_COLUMN] or "" for row in rows]
+    except csv.Error as error:
         raise UserError(f"{path}: {error}.") from None
+    finally:
+        csv.field_size_limit(limit)
+    yield from ((f"{path}, row {number}", cell) for number, cell in enumerate(cells, start=1))
 
 
 def _read_one(study: Study, text: str, place: str, origin: str) -> tuple[Participant, list[Answer]]:

@@ -68,7 +68,7 @@ def export_page(study: Study, path: Path, slots: int) -> int:
     parts += [_picture(study, name) for name in sorted(shown)]
     page = page.replace("</body>", "\n".join([*parts, "</body>"]))
     write_text(path, page)
-    return len(page)
+    return path.stat().st_size
 
 
 def _scripts() -> str:

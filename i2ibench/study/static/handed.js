@@ -17,16 +17,17 @@ class OwnFile {
   #handed = false;
   #slotInput = null;
   lasting = this.#memory.lasting;
+  deletion = "They are deleted from this browser. What you have handed over is not: please write to the people who run this study.";
   ending = "You may close this window when your answers are handed over.";
 
   async open() {
     const slot = this.#query.get("slot");
     if (slot !== null && !this.#isSlot(slot)) {
-      throw new Error(`This address asks for plan ${slot}; the page has the plans 0 to ${this.#data.plans.length - 1}.`);
+      throw new Refusal(400, `This address asks for plan ${slot}; the page has the plans 0 to ${this.#data.plans.length - 1}.`);
     }
     const submit = this.#query.get("turkSubmitTo");
     if (submit !== null && !MTURK.includes(new URL(submit).origin)) {
-      throw new Error(`This address sends answers to ${submit}, which is not Mechanical Turk.`);
+      throw new Refusal(400, `This address sends answers to ${submit}, which is not Mechanical Turk.`);
     }
     return this.#data.study;
   }

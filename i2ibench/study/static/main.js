@@ -13,8 +13,8 @@ const REST_BEFORE_END = 15;
 /** Lead a participant through the study of a source: a server, or the page's own file.
  *
  * A source has open(), renew(), enter(), consent(), answer(answer), settled(), blob(id), withdraw(),
- * lasting and pending; it may have preview, field(), accepts() for the first screen, and handOver()
- * and ending for the last. ?new in the address lets another participant begin in the same browser. */
+ * lasting and pending; it may have preview, field(), accepts() for the first screen, and handOver(),
+ * ending and deletion for the last. ?new in the address lets another participant begin in the same browser. */
 export async function run(source) {
   try {
     const study = await source.open();
@@ -140,7 +140,7 @@ class Course {
     dialog.close();
     try {
       await this.#source.withdraw();
-      screens.stopped("Your answers are deleted", "Nothing of you is stored any more. You can close this window. Thank you for your time.");
+      screens.stopped("Your answers are deleted", this.#source.deletion ? "This browser keeps nothing of them. You can close this window." : "Nothing of you is stored any more. You can close this window.");
     } catch (error) {
       stop(error);
     }

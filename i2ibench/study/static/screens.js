@@ -101,13 +101,13 @@ export function end(study, source, { code, url }) {
     make("h2", {}, "Your completion code"), make("div", { class: "code" }, make("output", {}, code), copy, copied), follow,
     study.contact && [make("h2", {}, "Questions"), paragraphs([study.contact])],
     make("div", { class: "facts row" }, make("span", { class: "soft" }, source.ending ?? "Your answers have arrived. You can close this window."),
-      make("button", { type: "button", class: "small", onclick: askToDelete }, "Delete my answers…")));
+      make("button", { type: "button", class: "small", onclick: () => askToDelete(source) }, "Delete my answers…")));
 }
 
 /** The question of leaving, when there is nothing to go on with. */
-function askToDelete() {
+function askToDelete(source) {
   byId("leaving-title").textContent = "Delete your answers?";
-  byId("leaving-text").textContent = "All that is stored of you is deleted and does not count. Whoever pays for taking part may not find your code then.";
+  byId("leaving-text").textContent = source.deletion ?? "All that is stored of you is deleted and does not count. Whoever pays for taking part will not find your code then.";
   byId("later").hidden = true;
   byId("stay").textContent = "Keep them";
   byId("withdraw").textContent = "Delete my answers";

@@ -1,0 +1,83 @@
+"""Serves a study in a thread, and takes part in it as a person would: with mouse and keys."""
+
+import contextlib
+import threading
+import time
+
+import uvicorn
+
+from i2ibench.study.server import create_app
+from i2ibench.web.serving import address, listen
+from tests.integration.editor_driver import wait_until
+
+STATE = """(() => {
+    const trial = document.getElementById("trial");
+    if (trial.hidden) return document.querySelector("#screen h1")?.textContent ?? "";
+    return trial.classList.contains("open") ? "open" : "busy";
+})()"""
+END = "Thank you!"
+
+
+@contextlib.contextmanager
+def served(study):
+    """The address of a study's page."""
+    listening = listen("127.0.0.1", 0)
+    app = create_app(study, "127.0.0.1", listening.getsockname()[1])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", proxy_headers=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield address("127.0.0.1", listening)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+def count(page):
+    """Such as "Practice: 1 of 4"."""
+    return page.evaluate("document.getElementById('count').textContent")
+
+
+def begin(page, url=None):
+    """From the first page to the first trial that can be answered."""
+    if url is not None:
+        page.goto(url)
+    page.get_by_role("button", name="I agree").click()
+    resume(page)
+
+
+def resume(page):
+    """From the instructions to the next trial that can be answered."""
+    page.get_by_role("heading", name="How it goes").wait_for()
+    page.keyboard.press("Enter")
+    wait_until(page, f"{STATE} === 'open'")
+
+
+def by_key(page):
+    """Answer with an arrow."""
+    page.keyboard.press("ArrowRight")
+
+
+def answer(page, choose=by_key):
+    """Answer the trial that is open, and go on to the next one, or to the end."""
+    before = count(page)
+    choose(page)
+    deadline = time.monotonic() + 20
+    while (state := page.evaluate(STATE)) != END:
+        assert time.monotonic() < deadline, f"{state!r} after {before!r}"
+        if state == "open" and count(page) != before:
+            return
+        feedback = page.locator("#feedback button")
+        if state in ("Practice is over", "Time for a short rest") or feedback.is_visible():
+            page.keyboard.press("Enter")
+        time.sleep(0.02)
+
+
+def to_the_end(page, choose=by_key):
+    while page.evaluate(STATE) != END:
+        answer(page, choose)
+
+
+def token_of(page, study):
+    return page.evaluate(f"JSON.parse(localStorage['i2ibench-study-{study.hash[:16]}-token'])")

@@ -1,0 +1,402 @@
+"""The study's page in a real browser: whole sittings, and everything that interrupts them."""
+
+import csv
+import json
+import shutil
+import time
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+
+from i2ibench.study.collected import MTURK_COLUMN, read_collected
+from i2ibench.study.static_page import export_page
+from i2ibench.study.store import Store
+from tests.integration.editor_driver import wait_until
+from tests.integration.study_driver import (
+    END,
+    STATE,
+    answer,
+    begin,
+    count,
+    resume,
+    served,
+    to_the_end,
+    token_of,
+)
+from tests.study_folder import write_study
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]'")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SMALL = {"per_pair": 1, "repeats": 0, "catch": 1, "practice": 1}
+WINDOW = {"width": 900, "height": 700}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no chromium: apt-get install --no-install-recommends chromium"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser):
+    """A participant's browser; what its console calls an error fails the test."""
+    context = browser.new_context(viewport=WINDOW)
+    context.set_default_timeout(20000)
+    errors = []
+    context.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield context
+    context.close()
+    expected = ("net::ERR", "409 (Conflict)", "404 (Not Found)")
+    assert [text for text in errors if not any(words in text for words in expected)] == []
+
+
+@pytest.fixture
+def page(context):
+    return context.new_page()
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write_study(tmp_path / "study", **SMALL)
+
+
+@pytest.fixture
+def url(study):
+    with served(study) as url:
+        yield url
+
+
+def stored(study):
+    with Store(study) as store:
+        return store.collected()
+
+
+def own_answers(page, study):
+    return stored(study).answers[token_of(page, study)]
+
+
+def test_a_whole_sitting_by_mouse(page, study, url):
+    page.goto(url)
+    page.get_by_text("No name, no network address").wait_for()
+    assert stored(study).participants == []
+    begin(page)
+    choices = []
+
+    def click(page):
+        choices.append("left" if len(choices) % 2 else "right")
+        place = "#pair" if len(choices) % 3 else "#choices"
+        page.locator(f'{place} [data-choice="{choices[-1]}"]').click()
+
+    to_the_end(page, click)
+    answers = own_answers(page, study)
+    assert [a.choice for a in answers] == choices
+    assert [a.trial for a in answers] == list(range(study.design.num_trials))
+    for a in answers:
+        assert a.shown_ms is None and 0 < a.response_ms < 20000 and 5 < a.frame_ms < 100
+        assert (a.width, a.height, a.zoom, a.unfocused_ms) == (900, 700, 1, 0)
+    (participant,) = stored(study).participants
+    assert participant.finished
+    assert page.locator("output").inner_text() == study.code(participant.token)
+    page.reload()
+    page.get_by_role("heading", name=END).wait_for()
+    page.get_by_role("button", name="Delete my answers…").click()
+    page.get_by_role("button", name="Delete my answers", exact=True).click()
+    page.get_by_role("heading", name="Your answers are deleted").wait_for()
+    assert stored(study).participants == []
+
+
+TOO_EARLY = """(() => {
+    const press = () => document.body.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+    new MutationObserver(press).observe(
+        document.getElementById("cross"), { attributeFilter: ["style"] });
+})()"""
+"""Presses a key when the cross comes, and when the pictures take its place."""
+
+
+def uppermost(page, side):
+    """The class of what is seen in the middle of a picture's place."""
+    return page.evaluate(
+        """(side) => {
+            const place = document.querySelector(`#pair [data-choice="${side}"]`);
+            const box = place.getBoundingClientRect();
+            const middle = [box.x + box.width / 2, box.y + box.height / 2];
+            return document.elementFromPoint(...middle).className;
+        }""",
+        side,
+    )
+
+
+def test_a_whole_limited_sitting_by_keyboard(page, tmp_path):
+    study = write_study(tmp_path, durations=(0.125, 0.25), ties=True, **SMALL)
+    with served(study) as url:
+        begin(page, url)
+        assert [uppermost(page, side) for side in ("left", "right")] == ["noise", "noise"]
+        page.evaluate(TOO_EARLY)
+        to_the_end(page, lambda page: page.keyboard.press("ArrowDown"))
+        answers, plan = own_answers(page, study), study.plan(0)
+    assert [a.choice for a in answers] == ["tie"] * study.design.num_trials
+    right = 0
+    for trial, a in zip(plan, answers, strict=True):
+        error, frame = abs(a.shown_ms - 1000 * trial.duration), a.frame_ms
+        assert error <= max(20, frame) or a.dropped > 0
+        right += error <= max(20, frame / 2)
+        assert a.response_ms >= a.shown_ms
+    assert right >= len(plan) / 2, [(a.shown_ms, a.frame_ms, a.dropped) for a in answers]
+
+
+def test_both_pictures_are_shown_at_one_size_and_with_their_own_pixels(page, study, url):
+    begin(page, url)
+    trial = study.plan(0)[0]
+    for side, method in (("left", trial.left), ("right", trial.right)):
+        canvas = page.locator(f'#pair [data-choice="{side}"] canvas.shown')
+        box = canvas.bounding_box()
+        assert (box["width"], box["height"]) == study.size
+        pixel = canvas.evaluate("c => [...c.getContext('2d').getImageData(63, 5, 1, 1).data]")
+        shades = {"pix2pix": 40, "crn": 90, "real": 140, "degraded": 190}
+        assert pixel[0] == shades[method]
+
+
+def test_a_reload_goes_on_where_the_participant_was(page, study, url):
+    begin(page, url)
+    answer(page)
+    answer(page)
+    where, token = count(page), token_of(page, study)
+    page.reload()
+    page.get_by_text("Welcome back: 2 of 4").wait_for()
+    resume(page)
+    assert count(page) == where and token_of(page, study) == token
+    to_the_end(page)
+    assert len(stored(study).participants) == 1 and len(own_answers(page, study)) == 4
+
+
+def test_an_older_window_is_told_where_the_sitting_goes_on(context, page, study, url):
+    begin(page, url)
+    answer(page)
+    other = context.new_page()
+    other.goto(url)
+    resume(other)
+    answer(other)
+    page.bring_to_front()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("heading", name="Continued in another window").wait_for()
+    assert [a.choice for a in own_answers(page, study)] == ["right", "right"]
+    page.get_by_role("button", name="Go on here").click()
+    resume(page)
+    to_the_end(page)
+    assert len(own_answers(page, study)) == 4
+
+
+def test_without_a_connection_answers_wait_and_arrive_once(context, page, study, url):
+    begin(page, url)
+    answer(page)
+    context.set_offline(True)
+    answer(page)
+    answer(page)
+    page.get_by_text("Your answers are kept in this browser").wait_for()
+    assert len(own_answers(page, study)) == 1
+    context.set_offline(False)
+    to_the_end(page)
+    assert page.locator("#notices").inner_text() == ""
+    assert [a.trial for a in own_answers(page, study)] == [0, 1, 2, 3]
+
+
+def test_answers_that_waited_through_a_reload_arrive(context, page, study, url):
+    begin(page, url)
+    context.route("**/api/answer", lambda route: route.abort())
+    answer(page)
+    page.on("dialog", lambda dialog: dialog.accept())
+    context.unroute("**/api/answer")
+    page.reload()
+    page.get_by_text("Welcome back: 1 of 4").wait_for()
+    assert len(own_answers(page, study)) == 1
+
+
+def test_an_answer_whose_receipt_was_lost_counts_once(context, page, study, url):
+    begin(page, url)
+    lost = []
+
+    def lose(route):
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch())
+            route.abort()
+
+    context.route("**/api/answer", lose)
+    to_the_end(page)
+    assert lost[0].json()["counted"] and len(own_answers(page, study)) == 4
+
+
+def test_leaving_deletes_or_keeps(page, study, url):
+    begin(page, url)
+    answer(page)
+    page.get_by_role("button", name="Leave…").click()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("button", name="Go on later").click()
+    page.get_by_role("button", name="Go on now").click()
+    resume(page)
+    page.get_by_role("button", name="Leave…").click()
+    page.get_by_role("button", name="Leave and delete").click()
+    page.get_by_role("heading", name="Your answers are deleted").wait_for()
+    assert stored(study).participants == []
+    page.goto(f"{url}?new")
+    page.get_by_role("button", name="I agree").wait_for()
+
+
+def test_another_participant_begins_in_the_same_browser(page, study, url):
+    begin(page, url)
+    answer(page)
+    begin(page, f"{url}?new")
+    answer(page)
+    assert page.evaluate("location.search") == ""
+    assert [len(a) for a in stored(study).answers.values()] == [1, 1]
+
+
+def test_a_small_window_is_asked_to_grow(page, study, url):
+    page.set_viewport_size({"width": 500, "height": 200})
+    page.goto(url)
+    page.get_by_role("button", name="I agree").click()
+    page.get_by_text("It is 500 × 200 now and must be at least").wait_for()
+    page.set_viewport_size(WINDOW)
+    resume(page)
+
+
+def test_time_in_other_windows_is_measured(page, study, url):
+    begin(page, url)
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    time.sleep(0.3)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    answer(page)
+    page.get_by_role("button", name="Leave…").click()
+    time.sleep(0.3)
+    page.get_by_role("button", name="Go on", exact=True).click()
+    answer(page)
+    answer(page)
+    first, second, third = [a.unfocused_ms for a in own_answers(page, study)]
+    assert 250 < first < 5000 and 250 < second < 5000 and third == 0
+
+
+def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study, url):
+    page.goto(url)
+    page.get_by_role("button", name="I agree").wait_for()
+    screens = []
+    while len(screens) < 3:
+        screens.append(page.evaluate(STATE))
+        names = page.evaluate(
+            """[...document.querySelectorAll("button, a, input, [role=img], progress")]
+                .filter((e) => e.checkVisibility())
+                .map((e) => e.getAttribute("aria-label") || e.textContent.trim())"""
+        )
+        assert names and all(names)
+        assert page.evaluate("document.documentElement.lang") == "en"
+        headings = "[...document.querySelectorAll('h1')].filter((e) => e.checkVisibility()).length"
+        assert page.evaluate(headings) == 1
+        page.keyboard.press("Tab")
+        ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert ring == "solid", screens
+        if len(screens) == 1:
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name="How it goes").wait_for()
+        elif len(screens) == 2:
+            page.keyboard.press("Enter")
+            wait_until(page, f"{STATE} === 'open'")
+
+
+@pytest.fixture
+def file(study, tmp_path):
+    path = tmp_path / "page.html"
+    export_page(study, path, slots=3)
+    return path
+
+
+def saved(page, folder):
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save my answers").click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def test_the_page_in_a_file_needs_no_server(page, study, file, tmp_path):
+    page.goto(f"{file.as_uri()}")
+    page.get_by_role("spinbutton").fill("7")
+    page.get_by_role("button", name="I agree").click()
+    page.get_by_role("spinbutton").fill("2")
+    begin(page)
+    answer(page)
+    page.reload()
+    page.get_by_text("Welcome back: 1 of 4").wait_for()
+    resume(page)
+    to_the_end(page)
+    path = saved(page, tmp_path)
+    collected = read_collected(study, [path])
+    (participant,) = collected.participants
+    assert (participant.slot, participant.finished, participant.origin) == (2, True, path.name)
+    assert page.locator("output").inner_text() == participant.code
+    assert [a.choice for a in collected.answers[participant.token]] == ["right"] * 4
+    with Store(study) as store:
+        assert (store.add(collected), store.add(collected)) == (1, 0)
+        assert store.collected() == collected
+
+
+def test_the_page_in_a_file_has_one_window_too(context, page, file):
+    begin(page, f"{file.as_uri()}?slot=1")
+    other = context.new_page()
+    other.goto(f"{file.as_uri()}?slot=1")
+    other.get_by_role("heading", name="How it goes").wait_for()
+    page.bring_to_front()
+    page.keyboard.press("ArrowLeft")
+    page.locator("#feedback button").click()
+    page.get_by_role("heading", name="Continued in another window").wait_for()
+
+
+def test_mechanical_turk_gets_the_answers_and_previews_show_the_first_page(
+    context, page, study, file, tmp_path
+):
+    posted = []
+
+    def take(route):
+        posted.append(parse_qs(route.request.post_data))
+        route.fulfill(body="<h1>Submitted</h1>", content_type="text/html")
+
+    context.route("https://workersandbox.mturk.com/mturk/externalSubmit", take)
+    base = f"{file.as_uri()}?turkSubmitTo=https://workersandbox.mturk.com&assignmentId="
+    page.goto(f"{base}ASSIGNMENT_ID_NOT_AVAILABLE")
+    page.get_by_text("This is a preview").wait_for()
+    assert page.get_by_role("button", name="I agree").is_disabled()
+    begin(page, f"{base}A1B2")
+    to_the_end(page)
+    page.get_by_role("button", name="Submit my answers").click()
+    page.get_by_role("heading", name="Submitted").wait_for()
+    assert posted[0]["assignmentId"] == ["A1B2"]
+    results = tmp_path / "Batch_1_results.csv"
+    with results.open("w", newline="") as open_file:
+        rows = csv.writer(open_file)
+        rows.writerow(("AssignmentId", MTURK_COLUMN))
+        rows.writerow(("A1B2", posted[0]["answers"][0]))
+    collected = read_collected(study, [results])
+    assert [p.finished for p in collected.participants] == [True]
+    assert "A1B2" not in json.dumps([p.token for p in collected.participants])
+    page.goto(f"{file.as_uri()}?assignmentId=A1&turkSubmitTo=https://evil.example")
+    page.get_by_text("which is not Mechanical Turk").wait_for()
+
+
+def test_the_file_names_no_method_and_connects_to_nothing(study, file):
+    text = Path(file).read_text()
+    for word in ("pix2pix", "crn", "degraded", study.secret):
+        assert word not in text
+    assert "default-src 'none'" in text and "connect-src" not in text
