@@ -58,10 +58,11 @@ def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[Non
     db.execute(f"BEGIN {kind}")
     try:
         yield
+        db.execute("COMMIT")  # may fail, too: a full disk
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 def insert_participant(

@@ -32,7 +32,8 @@ export class Frames {
  * has passed, to the nearest whole number of frames.
  *
  * Gives {start, shown_ms, dropped}: the timestamp of the first frame, the difference of both, and
- * how many frames between them did not come. A page that is hidden meanwhile covers at once. */
+ * how many frames between them did not come. A page that is hidden meanwhile covers at once.
+ * What the page cannot see is the way from there to the glass, which is about the same for both. */
 export async function expose(open, close, wanted, interval) {
   const count = Math.max(1, Math.round(wanted / interval));
   const start = await nextFrame();

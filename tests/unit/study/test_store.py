@@ -162,6 +162,20 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
         Store(study)
 
 
+def test_a_full_disk_refuses_answers_and_recovers(store, study):
+    sitting = seated(store)
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    kept = 0
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for trial in range(10_000):
+            store.answer(sitting.token, sitting.nonce, Answer(trial, "left", 900.0))
+            kept += 1
+    store._db.execute("PRAGMA max_page_count = 100000")
+    assert len(store.collected().answers[sitting.token]) == kept
+    assert store.answer(sitting.token, sitting.nonce, Answer(kept, "left", 900.0)).counted
+
+
 def test_no_column_could_hold_an_address_or_a_browser(store, study):
     seated(store)
     with sqlite3.connect(study.folder / ANSWERS) as db:
