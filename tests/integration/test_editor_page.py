@@ -1,7 +1,6 @@
 """The editor's page in a real browser against the real command: what is drawn, and what is kept."""
 
 import json
-import shutil
 import socket
 import zipfile
 from pathlib import Path
@@ -27,19 +26,11 @@ from tests.integration.editor_driver import (
     wait_until,
 )
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]'")
-
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROAD, CAR, VOID = 1, 2, 3
 MODES_OF_SELECTED = "editor.store.info(editor.store.selected).style"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium: apt-get install --no-install-recommends chromium"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +63,6 @@ def address(folder):
     yield f"http://127.0.0.1:{port}/"
     server.terminate()
     server.communicate(timeout=20)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 import time
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -26,27 +25,10 @@ from tests.integration.study_driver import (
 )
 from tests.study_folder import write_study
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]'")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SMALL = {"per_pair": 1, "repeats": 0, "catch": 1, "practice": 1}
 WINDOW = {"width": 900, "height": 700}
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium: apt-get install --no-install-recommends chromium"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -170,17 +152,38 @@ def test_both_pictures_are_shown_at_one_size_and_with_their_own_pixels(page, stu
         assert pixel[0] == shades[method]
 
 
-def test_a_reload_goes_on_where_the_participant_was(page, study, url):
+def test_a_reload_goes_on_where_the_participant_was(context, page, study, url):
     begin(page, url)
     answer(page)
+    context.route("**/api/answer", lambda route: route.abort())
     answer(page)
     where, token = count(page), token_of(page, study)
+    page.on("dialog", lambda dialog: dialog.accept())
+    context.unroute("**/api/answer")
     page.reload()
     page.get_by_text("Welcome back: 2 of 4").wait_for()
     resume(page)
     assert count(page) == where and token_of(page, study) == token
     to_the_end(page)
-    assert len(stored(study).participants) == 1 and len(own_answers(page, study)) == 4
+    assert len(stored(study).participants) == 1
+    assert [a.trial for a in own_answers(page, study)] == [0, 1, 2, 3]
+
+
+def test_leaving_keeps_or_deletes_and_another_participant_may_begin(page, study, url):
+    begin(page, url)
+    answer(page)
+    page.get_by_role("button", name="Leave…").click()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("button", name="Go on later").click()
+    page.get_by_role("button", name="Go on now").click()
+    page.get_by_text("Welcome back: 1 of 4").wait_for()
+    begin(page, f"{url}?new")
+    assert page.evaluate("location.search") == ""
+    assert [len(a) for a in stored(study).answers.values()] == [1, 0]
+    page.get_by_role("button", name="Leave…").click()
+    page.get_by_role("button", name="Leave and delete").click()
+    page.get_by_role("heading", name="Your answers are deleted").wait_for()
+    assert [len(a) for a in stored(study).answers.values()] == [1]
 
 
 def test_an_older_window_is_told_where_the_sitting_goes_on(context, page, study, url):
@@ -214,17 +217,6 @@ def test_without_a_connection_answers_wait_and_arrive_once(context, page, study,
     assert [a.trial for a in own_answers(page, study)] == [0, 1, 2, 3]
 
 
-def test_answers_that_waited_through_a_reload_arrive(context, page, study, url):
-    begin(page, url)
-    context.route("**/api/answer", lambda route: route.abort())
-    answer(page)
-    page.on("dialog", lambda dialog: dialog.accept())
-    context.unroute("**/api/answer")
-    page.reload()
-    page.get_by_text("Welcome back: 1 of 4").wait_for()
-    assert len(own_answers(page, study)) == 1
-
-
 def test_an_answer_whose_receipt_was_lost_counts_once(context, page, study, url):
     begin(page, url)
     lost = []
@@ -239,40 +231,6 @@ def test_an_answer_whose_receipt_was_lost_counts_once(context, page, study, url)
     context.route("**/api/answer", lose)
     to_the_end(page)
     assert lost[0].json()["counted"] and len(own_answers(page, study)) == 4
-
-
-def test_leaving_deletes_or_keeps(page, study, url):
-    begin(page, url)
-    answer(page)
-    page.get_by_role("button", name="Leave…").click()
-    page.keyboard.press("ArrowLeft")
-    page.get_by_role("button", name="Go on later").click()
-    page.get_by_role("button", name="Go on now").click()
-    resume(page)
-    page.get_by_role("button", name="Leave…").click()
-    page.get_by_role("button", name="Leave and delete").click()
-    page.get_by_role("heading", name="Your answers are deleted").wait_for()
-    assert stored(study).participants == []
-    page.goto(f"{url}?new")
-    page.get_by_role("button", name="I agree").wait_for()
-
-
-def test_another_participant_begins_in_the_same_browser(page, study, url):
-    begin(page, url)
-    answer(page)
-    begin(page, f"{url}?new")
-    answer(page)
-    assert page.evaluate("location.search") == ""
-    assert [len(a) for a in stored(study).answers.values()] == [1, 1]
-
-
-def test_a_small_window_is_asked_to_grow(page, study, url):
-    page.set_viewport_size({"width": 500, "height": 200})
-    page.goto(url)
-    page.get_by_role("button", name="I agree").click()
-    page.get_by_text("It is 500 × 200 now and must be at least").wait_for()
-    page.set_viewport_size(WINDOW)
-    resume(page)
 
 
 def test_time_in_other_windows_is_measured(page, study, url):
@@ -291,6 +249,7 @@ def test_time_in_other_windows_is_measured(page, study, url):
 
 
 def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study, url):
+    page.set_viewport_size({"width": 500, "height": 200})
     page.goto(url)
     page.get_by_role("button", name="I agree").wait_for()
     screens = []
@@ -310,6 +269,8 @@ def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study,
         assert ring == "solid", screens
         if len(screens) == 1:
             page.keyboard.press("Enter")
+            page.get_by_text("It is 500 × 200 now and must be at least").wait_for()
+            page.set_viewport_size(WINDOW)
             page.get_by_role("heading", name="How it goes").wait_for()
         elif len(screens) == 2:
             page.keyboard.press("Enter")
@@ -331,15 +292,20 @@ def saved(page, folder):
     return path
 
 
-def test_the_page_in_a_file_needs_no_server(page, study, file, tmp_path):
-    page.goto(f"{file.as_uri()}")
+def test_the_page_in_a_file_needs_no_server(context, page, study, file, tmp_path):
+    page.goto(file.as_uri())
     page.get_by_role("spinbutton").fill("7")
     page.get_by_role("button", name="I agree").click()
     page.get_by_role("spinbutton").fill("2")
     begin(page)
     answer(page)
-    page.reload()
-    page.get_by_text("Welcome back: 1 of 4").wait_for()
+    other = context.new_page()
+    other.goto(file.as_uri())
+    other.get_by_text("Welcome back: 1 of 4").wait_for()
+    page.bring_to_front()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("heading", name="Continued in another window").wait_for()
+    page.get_by_role("button", name="Go on here").click()
     resume(page)
     to_the_end(page)
     path = saved(page, tmp_path)
@@ -351,17 +317,6 @@ def test_the_page_in_a_file_needs_no_server(page, study, file, tmp_path):
     with Store(study) as store:
         assert (store.add(collected), store.add(collected)) == (1, 0)
         assert store.collected() == collected
-
-
-def test_the_page_in_a_file_has_one_window_too(context, page, file):
-    begin(page, f"{file.as_uri()}?slot=1")
-    other = context.new_page()
-    other.goto(f"{file.as_uri()}?slot=1")
-    other.get_by_role("heading", name="How it goes").wait_for()
-    page.bring_to_front()
-    page.keyboard.press("ArrowLeft")
-    page.locator("#feedback button").click()
-    page.get_by_role("heading", name="Continued in another window").wait_for()
 
 
 def test_mechanical_turk_gets_the_answers_and_previews_show_the_first_page(

@@ -72,11 +72,12 @@ class Course {
     }
     await measured;
     if (!sitting.finished) await this.#prepare(sitting);
-    while (!sitting.finished && !this.#over) {
+    while (!sitting.finished) {
       await this.#trials(sitting);
+      if (this.#over) return; // entering would take the sitting from another window
       sitting = await this.#source.enter();
     }
-    if (!this.#over) screens.end(this.#study, this.#source, sitting);
+    screens.end(this.#study, this.#source, sitting);
   }
 
   async #prepare(sitting) {
@@ -97,6 +98,7 @@ class Course {
       this.#prefetch(remaining, at);
       await this.#pause(remaining, at, total);
       await screens.largeEnough(this.#study);
+      if (this.#over) return; // the last answer may have been refused meanwhile
       this.#view.progress(total - remaining.length + at, total, Boolean(trial.better));
       const answer = await this.#view.run(trial, number);
       if (this.#over) return;
