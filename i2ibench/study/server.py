@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
@@ -73,8 +74,9 @@ def create_app(
             only, and behind a proxy not at all.
 
     Raises:
-        UserError: the study's answers cannot be opened.
+        UserError: the study's answers cannot be opened, or the public address is none.
     """
+    _check_address(public_url)
     desk = Desk(study)
 
     @contextlib.asynccontextmanager
@@ -95,6 +97,14 @@ def create_app(
         SameOrigin, host=host, port=port, refusal=REFUSAL, public_url=public_url
     )  # the last one added is asked first
     return app
+
+
+def _check_address(public_url: str) -> None:
+    parts = urlsplit(public_url)
+    if public_url and not (parts.scheme in ("http", "https") and parts.netloc):
+        raise UserError(
+            f"A public address is one such as https://lab.example/study/, not {public_url!r}."
+        )
 
 
 def _add_page(app: FastAPI, study: Study) -> None:

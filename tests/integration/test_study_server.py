@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from i2ibench.errors import UserError
 from i2ibench.study.definition import DEGRADED
 from i2ibench.study.server import MAX_BODY_BYTES, create_app
 from i2ibench.study.store import Store
@@ -220,6 +221,11 @@ def test_a_proxy_may_keep_or_strip_the_path(study):
         assert client.get("/study").headers["location"] == "/study/"
     page = client.get("/study/").text
     assert '="/' not in page and "='/" not in page
+
+
+def test_an_address_without_a_scheme_is_refused(study):
+    with pytest.raises(UserError, match="one such as https://lab.example/study/, not 'lab'"):
+        create_app(study, "127.0.0.1", 8000, public_url="lab")
 
 
 def test_a_defect_gives_no_traceback(client, study, monkeypatch):
