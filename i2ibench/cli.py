@@ -12,7 +12,7 @@ from i2ibench.origins import blame
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",
-    "train_segmenter", "convert", "grid", "parts", "new_plugin", "doctor",
+    "train_segmenter", "convert", "grid", "study", "parts", "new_plugin", "doctor",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
         program = f"i2ibench {command}"
     parser = _parser(command, program)
     # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.
-    options = parser.parse_intermixed_args(given) if command else parser.parse_args(given)
+    mixed = command is not None and not hasattr(_module(command), "ACTIONS")
+    options = parser.parse_intermixed_args(given) if mixed else parser.parse_args(given)
     try:
         options.run(options)
     except (UserError, OSError) as error:

@@ -1,0 +1,188 @@
+"""What `study` does before the analysis: making studies, serving them, moving answers."""
+
+import argparse
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+from i2ibench.commands.arguments import checked_device, require_web
+from i2ibench.errors import UserError, near_match
+from i2ibench.files import write_text
+from i2ibench.study.client import send_participants
+from i2ibench.study.collected import (
+    answers_csv,
+    participant_json,
+    participants_csv,
+    read_collected,
+)
+from i2ibench.study.creation import create_study
+from i2ibench.study.mturk import export_mturk
+from i2ibench.study.simulation import Crowd
+from i2ibench.study.static_page import export_page
+from i2ibench.study.store import Store
+from i2ibench.study.study import Study, open_study
+from i2ibench.study.study_file import load_definition
+
+
+def create(options: argparse.Namespace) -> None:
+    """Choose scenes, translate them and make the study's folder.
+
+    A creation that was stopped goes on.
+    """
+    definition = load_definition(options.study)
+    folder = options.output or Path("work_dirs") / "studies" / options.study.stem
+    study = create_study(definition, folder, checked_device(options.device))
+    print(
+        f"study: {folder} ({len(study.scenes)} scenes, {len(definition.compared)} pairs, "
+        f"{study.design.num_trials} trials a sitting)\n"
+        f"serve: i2ibench study serve {folder}"
+    )
+
+
+def serve_study(options: argparse.Namespace) -> None:
+    """Serve the page for participants, until Ctrl+C.
+
+    On this machine alone unless --host says otherwise. Behind a proxy that speaks https, give the
+    address that participants see as --public-url. The lab's own page is /results.
+    """
+    require_web("study")
+    from i2ibench.study.server import create_app
+    from i2ibench.web.serving import address, listen, serve
+
+    study = open_study(options.folder)
+    key = None if options.results_key is None else _key(Path(options.results_key))
+    listening = listen(options.host, options.port)
+    port = listening.getsockname()[1]
+    app = create_app(study, options.host, port, options.public_url, key)
+    own = address(options.host, listening)
+    print(f"study: {options.public_url or own} (Ctrl+C ends it)\nresults: {own}results", flush=True)
+    serve(app, listening)
+
+
+def _key(path: Path) -> str:
+    """The first line of a file, which is made with a random one if it is not there."""
+    if not path.exists():
+        write_text(path, f"{secrets.token_urlsafe(24)}\n")
+        path.chmod(0o600)
+        print(f"results key: written to {path}")
+    key = path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    if len(key) < 12:
+        raise UserError(f"The key in {path} has {len(key)} characters; 12 are the least.")
+    return key
+
+
+def status(options: argparse.Namespace) -> None:
+    """Say how many came, and how far they are."""
+    study = open_study(options.folder)
+    with Store(study) as store:
+        collected = store.collected()
+    for kind, simulated in (("real", False), ("simulated", True)):
+        people = [p for p in collected.participants if p.simulated is simulated]
+        answers = sum(len(collected.answers.get(p.token, ())) for p in people)
+        finished = sum(p.finished for p in people)
+        print(f"{kind}: {len(people)} participants, {finished} finished, {answers} answers")
+    print(f"planned: {study.definition.participants} of {study.design.num_trials} answers each")
+
+
+def simulate(options: argparse.Namespace) -> None:
+    """Let programs take part through the page's interface, to try a study out.
+
+    They are counted apart: no analysis mixes them with people.
+    """
+    study = open_study(options.folder)
+    crowd = _crowd(study, options)
+    begun = time.perf_counter()
+    with _served(study, options.url) as url:
+        traffic = send_participants(study, url, crowd, options.number, options.concurrent)
+    passed = time.perf_counter() - begun
+    answers = sum(map(len, traffic.acknowledged.values()))
+    print(
+        f"simulated: {options.number} participants, {options.concurrent} at a time, {answers} "
+        f"answers in {passed:.1f} s; {len(traffic.seconds)} requests, median "
+        f"{traffic.took(0.5):.0f} ms, 95 % below {traffic.took(0.95):.0f} ms, "
+        f"longest {traffic.took(1):.0f} ms"
+    )
+
+
+def _crowd(study: Study, options: argparse.Namespace) -> Crowd:
+    """How the simulated participants answer."""
+    known = [f.name for f in fields(Crowd) if f.name != "strengths" and not f.name.startswith("_")]
+    for given, names in ((options.strengths, study.definition.methods), (options.crowd, known)):
+        for name, value in given.items():
+            if name not in names:
+                raise UserError(f"There is no {name!r}.{near_match(name, names)}")
+            if not isinstance(value, int | float):
+                raise UserError(f"{name} is a number, not {value!r}.")
+    strengths = dict.fromkeys(study.definition.methods, 0.0) | options.strengths
+    return Crowd(strengths, **options.crowd)
+
+
+@contextmanager
+def _served(study: Study, url: str | None) -> Iterator[str]:
+    """The address of the study, which is served meanwhile if it is not yet."""
+    if url is not None:
+        yield url
+        return
+    require_web("study")
+    import uvicorn
+
+    from i2ibench.study.server import create_app
+    from i2ibench.web.serving import address, listen
+
+    listening = listen("127.0.0.1", 0)
+    app = create_app(study, "127.0.0.1", listening.getsockname()[1])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield address("127.0.0.1", listening)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a page for a lab without a server, MTurk's files, or the answers."""
+    study = open_study(options.folder)
+    slots = options.slots or study.definition.participants
+    if options.static:
+        export_page(study, options.output, slots)
+    elif options.mturk:
+        export_mturk(study, options.output, options.mturk, slots)
+    else:
+        with Store(study) as store:
+            collected = store.collected()
+        if options.token:
+            write_text(options.output, participant_json(study, collected, options.token))
+        else:
+            write_text(options.output / "answers.csv", answers_csv(study, collected))
+            write_text(options.output / "participants.csv", participants_csv(study, collected))
+    print(f"exported: {options.output}")
+
+
+def add_answers(options: argparse.Namespace) -> None:
+    """Take in what static pages or MTurk collected; a file twice counts once."""
+    study = open_study(options.folder)
+    collected = read_collected(study, options.files)
+    with Store(study) as store:
+        new = store.add(collected)
+    print(f"imported: {new} new participants of {len(collected.participants)}")
+
+
+def forget(options: argparse.Namespace) -> None:
+    """Delete the answers of a participant, or of all simulated ones."""
+    study = open_study(options.folder)
+    if bool(options.token) is options.simulated:
+        raise UserError("study forget takes a token or --simulated, one of both.")
+    with Store(study) as store:
+        tokens = [options.token]
+        if options.simulated:
+            tokens = [p.token for p in store.collected().participants if p.simulated]
+        gone = sum(store.forget(token) for token in tokens)
+    if options.token and not gone:
+        raise UserError(f"The study has no participant {options.token}.")
+    print(f"forgotten: {gone} participants")
