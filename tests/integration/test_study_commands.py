@@ -1,0 +1,162 @@
+"""The study as its users run it: created, served, filled in through HTTP, analysed, reported."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from i2ibench.study.simulation import Crowd
+from i2ibench.study.store import Store
+from PIL import Image
+
+from i2ibench.cli import main
+from i2ibench.commands.study_collecting import _served
+from i2ibench.study.answers import Answer, Collected, Participant
+from i2ibench.study.client import send_participants
+from i2ibench.study.study import open_study
+
+METHODS = ("ours", "theirs", "photos")
+STRENGTHS = {"ours": 0.8, "theirs": 0.0, "photos": 2.0}
+
+
+def write_study_file(folder: Path, more: str = "") -> Path:
+    for number, method in enumerate(METHODS):
+        for scene in range(8):
+            pixels = np.full((16, 32, 3), 40 * number + 8 * scene, np.uint8)
+            path = folder / method / f"scene_{scene}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    methods = {m: dict(images=str(folder / m)) for m in METHODS}
+    path = folder / "streets.py"
+    path.write_text(
+        f"title = 'Streets'\nmethods = {methods!r}\nper_pair = 4\nparticipants = 10\ncatch = 2\n"
+        f"practice = 1\nrepeats = 2\n{more}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def study(tmp_path):
+    main("study", ["create", str(write_study_file(tmp_path)), "--output", str(tmp_path / "study")])
+    return open_study(tmp_path / "study")
+
+
+def run(capsys, *arguments):
+    capsys.readouterr()
+    main("study", [str(a) for a in arguments])
+    return capsys.readouterr().out
+
+
+def refused(capsys, *arguments):
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main("study", [str(a) for a in arguments])
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_a_study_from_its_file_to_its_report(study, capsys):
+    folder = study.folder
+    out = run(
+        capsys, "simulate", folder, "--number", 12, "--concurrent", 4,
+        "--strengths", "photos=3", "ours=1", "--crowd", "lapse=0.02", "seed=4",
+    )  # fmt: skip
+    assert f"12 participants, 4 at a time, {12 * study.design.num_trials} answers" in out
+    assert "simulated: 12 participants, 12 finished" in run(capsys, "status", folder)
+    assert "report.html" in run(capsys, "report", folder)
+    analysis = json.loads((folder / "analysis.json").read_text())
+    assert analysis["kind"] == "simulated"
+    rates = {tuple(row["pair"]): row["rate"] for row in analysis["comparisons"]}
+    assert rates["theirs", "photos"] < 0.3
+    assert "SIMULATED" in (folder / "report.html").read_text().upper()
+    before = (folder / "analysis.json").read_bytes()
+    run(capsys, "analyse", folder)
+    assert (folder / "analysis.json").read_bytes() == before
+
+
+def test_real_and_simulated_answers_are_never_mixed(study, capsys):
+    run(capsys, "simulate", study.folder, "--number", 3)
+    token = "ab" * 16
+    answers = [Answer(t.number, "left", 900.0) for t in study.plan(0)]
+    with Store(study) as store:
+        store.add(Collected([Participant(token, 0, consented=True)], {token: answers}))
+    message = refused(capsys, "report", study.folder)
+    assert "1 real and 3 simulated participants" in message
+    assert "--participants" in message
+    run(capsys, "analyse", study.folder, "--participants", "simulated")
+    analysis = json.loads((study.folder / "analysis.json").read_text())
+    assert (analysis["kind"], analysis["counts"]["participants"]) == ("simulated", 3)
+    assert "forgotten: 3" in run(capsys, "forget", study.folder, "--simulated")
+    assert "real: 1 participants" in run(capsys, "status", study.folder)
+
+
+def test_one_participants_data_can_be_taken_out_and_deleted(study, capsys, tmp_path):
+    run(capsys, "simulate", study.folder, "--number", 2)
+    with Store(study) as store:
+        token = store.collected().participants[0].token
+    run(capsys, "export", study.folder, tmp_path / "own.json", "--token", token)
+    own = json.loads((tmp_path / "own.json").read_text())
+    assert len(own["answers"]) == study.design.num_trials
+    run(capsys, "forget", study.folder, token)
+    assert "no participant" in refused(capsys, "forget", study.folder, token)
+    run(capsys, "export", study.folder, tmp_path / "tables", "--answers")
+    assert token not in (tmp_path / "tables/answers.csv").read_text()
+    assert "imported: 1 new" in run(capsys, "import", study.folder, tmp_path / "own.json")
+    assert "imported: 0 new" in run(capsys, "import", study.folder, tmp_path / "own.json")
+
+
+def test_a_page_without_a_server_and_mturks_files_are_written(study, capsys, tmp_path):
+    run(capsys, "export", study.folder, tmp_path / "page.html", "--static", "--slots", 3)
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    url = "https://lab.example/page.html"
+    run(capsys, "export", study.folder, tmp_path / "mturk", "--mturk", url, "--slots", 3)
+    assert (tmp_path / "mturk/hits.csv").read_text().count(url) == 3
+
+
+@pytest.mark.slow
+def test_fifty_participants_at_once_lose_nothing(study):
+    crowd = Crowd(STRENGTHS, missing=0.05)
+    with _served(study, None) as url:
+        traffic = send_participants(study, url, crowd, participants=60, concurrent=50)
+    with Store(study) as store:
+        collected = store.collected()
+    assert len(collected.participants) == 60
+    assert {t: list(a) for t, a in collected.answers.items() if a} == traffic.acknowledged
+    assert sorted(p.slot for p in collected.participants) == list(range(60))
+
+
+def test_power_is_told_of_a_study_or_of_numbers(study, capsys):
+    of_numbers = run(capsys, "power", "--per-participant", 1, "--participant-share", 0,
+                     "--scene-share", 0)  # fmt: skip
+    assert "783" in of_numbers.replace(",", "")
+    assert "3 comparisons" in run(capsys, "power", study.folder)
+    study_file = study.folder.parent / "streets.py"
+    assert "10 participants can tell" in run(capsys, "power", study_file)
+
+
+def test_mistakes_are_told_in_a_line(study, capsys, tmp_path):
+    mistakes = {
+        "holds no study": ["serve", tmp_path],
+        "There is no 'ous'. Did you mean 'ours'?": [
+            "simulate", study.folder, "--strengths", "ous=1"],
+        "There is no 'laps'. Did you mean 'lapse'?": [
+            "simulate", study.folder, "--crowd", "laps=1"],
+        "does not answer": ["simulate", study.folder, "--url", "http://127.0.0.1:9/"],
+        "such as http://": ["simulate", study.folder, "--url", "localhost"],
+        "one of both": ["forget", study.folder],
+        "There is no study file": ["create", tmp_path / "none.py"],
+        "none.json cannot be read": ["import", study.folder, tmp_path / "none.json"],
+        "12 are the least": ["serve", study.folder, "--results-key", _short_key(tmp_path)],
+    }  # fmt: skip
+    for message, arguments in mistakes.items():
+        assert message in refused(capsys, *arguments)
+
+
+def _short_key(folder):
+    path = folder / "key"
+    path.write_text("short\n")
+    return path
+
+
+def test_an_analysis_of_nobody_is_refused(study, capsys):
+    assert "participants" in refused(capsys, "report", study.folder)
