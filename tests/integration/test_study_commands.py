@@ -128,7 +128,7 @@ def test_fifty_participants_at_once_lose_nothing(study):
 def test_power_is_told_of_a_study_or_of_numbers(study, capsys):
     of_numbers = run(capsys, "power", "--per-participant", 1, "--participant-share", 0,
                      "--scene-share", 0)  # fmt: skip
-    assert "783" in of_numbers.replace(",", "")
+    assert "820" in of_numbers  # scipy: power 0.7995 with 819, 0.8099 with 820
     assert "3 comparisons" in run(capsys, "power", study.folder)
     study_file = study.folder.parent / "streets.py"
     assert "10 participants can tell" in run(capsys, "power", study_file)
