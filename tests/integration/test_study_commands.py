@@ -66,7 +66,7 @@ def test_a_study_from_its_file_to_its_report(study, capsys):
     assert "report.html" in run(capsys, "report", folder)
     analysis = json.loads((folder / "analysis.json").read_text())
     assert analysis["kind"] == "simulated"
-    rates = {tuple(row["pair"]): row["rate"] for row in analysis["comparisons"]}
+    rates = {(row["first"], row["second"]): row["rate"] for row in analysis["comparisons"]}
     assert rates["theirs", "photos"] < 0.3
     assert "SIMULATED" in (folder / "report.html").read_text().upper()
     before = (folder / "analysis.json").read_bytes()
