@@ -3,12 +3,9 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from i2ibench.files import write_text
 from i2ibench.report import study_tables
@@ -17,6 +14,7 @@ from i2ibench.report.published import published_preferences
 from i2ibench.report.study_charts import CHARTS, DARK, LIGHT
 from i2ibench.report.study_tables import Grid, Rate, p_text, percent, seconds
 from i2ibench.report.study_text import headline, rule_lines
+from i2ibench.report.templates import render
 
 Analysis = Mapping[str, Any]
 Picture = Callable[[str, str], Path]
@@ -47,12 +45,13 @@ def write_study_report(folder: Path, analysis: Analysis, picture: Picture) -> Pa
 
 def render_study(analysis: Analysis, picture: Picture) -> str:
     """The page as text."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.globals.update(percent=percent, seconds=seconds, p_text=p_text)
-    source = (files("i2ibench") / "templates" / "study.html").read_text(encoding="utf-8")
     study = analysis["study"]
     about = {key: study[key] for key in ("hash", "created", "reference", "definition", "scenes")}
-    return environment.from_string(source).render(
+    return render(
+        "study.html",
+        percent=percent,
+        seconds=seconds,
+        p_text=p_text,
         analysis=analysis,
         study=study,
         counts=analysis["counts"],

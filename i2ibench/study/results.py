@@ -4,12 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from importlib.resources import files
 
-import jinja2
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
+from i2ibench.report.templates import render
 from i2ibench.study.answers import Collected
 from i2ibench.study.collected import answers_csv, participants_csv
 from i2ibench.study.design import MAIN
@@ -61,11 +60,10 @@ def add_results(
 
 def status_page(study: Study, collected: Collected, query: str = "") -> str:
     """How many took part and how many answers each pair has, as HTML."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    source = (files("i2ibench") / "templates" / "study_status.html").read_text(encoding="utf-8")
     rows = {kind: [p for p in collected.participants if p.simulated is (kind == "simulated")]
             for kind in ("real", "simulated")}  # fmt: skip
-    return environment.from_string(source).render(
+    return render(
+        "study_status.html",
         title=study.definition.title,
         planned=study.definition.participants,
         kinds={

@@ -109,7 +109,7 @@ def _check_address(public_url: str) -> None:
 
 def _add_page(app: FastAPI, study: Study) -> None:
     """The page, what it says, and its pictures: of the study's folder nothing else."""
-    methods = (*study.definition.methods, DEGRADED)
+    methods = {*study.definition.methods, study.reference, DEGRADED}
     pictures = {
         study.picture_id(method, scene): study.picture(method, scene)
         for method in methods

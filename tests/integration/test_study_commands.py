@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from i2ibench.study.simulation import Crowd
-from i2ibench.study.store import Store
 from PIL import Image
 
 from i2ibench.cli import main
 from i2ibench.commands.study_collecting import _served
 from i2ibench.study.answers import Answer, Collected, Participant
 from i2ibench.study.client import send_participants
+from i2ibench.study.definition import REFERENCE
+from i2ibench.study.simulation import Crowd
+from i2ibench.study.store import Store
 from i2ibench.study.study import open_study
+from i2ibench.testing.scenes import write_paired_scenes
 
 METHODS = ("ours", "theirs", "photos")
 STRENGTHS = {"ours": 0.8, "theirs": 0.0, "photos": 2.0}
@@ -123,6 +125,21 @@ def test_fifty_participants_at_once_lose_nothing(study):
     assert len(collected.participants) == 60
     assert {t: list(a) for t, a in collected.answers.items() if a} == traffic.acknowledged
     assert sorted(p.slot for p in collected.participants) == list(range(60))
+
+
+def test_photos_that_are_no_method_are_served_for_catch_trials(tmp_path, capsys):
+    paired = write_paired_scenes(tmp_path / "paired", count=5)
+    methods = {}
+    for name in ("ours", "theirs"):
+        methods[name] = dict(images=str(paired / "train" / "image"))
+    study_file = tmp_path / "study.py"
+    study_file.write_text(
+        f"title = 'Streets'\nmethods = {methods!r}\nper_pair = 2\ncatch = 2\n"
+        f"scenes = dict(folder={str(paired / 'train')!r})\n"
+    )
+    run(capsys, "create", study_file, "--output", tmp_path / "study")
+    assert open_study(tmp_path / "study").reference == REFERENCE
+    assert "2 participants" in run(capsys, "simulate", tmp_path / "study", "--number", 2)
 
 
 def test_power_is_told_of_a_study_or_of_numbers(study, capsys):
