@@ -355,3 +355,11 @@ def test_the_file_names_no_method_and_connects_to_nothing(study, file):
     for word in ("pix2pix", "crn", "degraded", study.secret):
         assert word not in text
     assert "default-src 'none'" in text and "connect-src" not in text
+
+
+def test_the_pointer_marks_neither_picture(page, url):
+    begin(page, url)
+    for side in ("left", "right"):
+        page.hover(f'#pair [data-choice="{side}"]')
+        style = f"getComputedStyle(document.querySelector('#pair [data-choice=\"{side}\"]'))"
+        assert page.evaluate(f"[{style}.boxShadow, {style}.outlineStyle]") == ["none", "none"]
