@@ -2,10 +2,8 @@
 
 import argparse
 import secrets
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 
@@ -96,7 +94,7 @@ def simulate(options: argparse.Namespace) -> None:
     study = open_study(options.folder)
     crowd = _crowd(study, options)
     begun = time.perf_counter()
-    with _served(study, options.url) as url:
+    with _page_of(study, options.url) as url:
         traffic = send_participants(study, url, crowd, options.number, options.concurrent)
     passed = time.perf_counter() - begun
     answers = sum(map(len, traffic.acknowledged.values()))
@@ -106,6 +104,17 @@ def simulate(options: argparse.Namespace) -> None:
         f"{traffic.took(0.5):.0f} ms, 95 % below {traffic.took(0.95):.0f} ms, "
         f"longest {traffic.took(1):.0f} ms"
     )
+
+
+def _page_of(study: Study, url: str | None) -> AbstractContextManager[str]:
+    """The address of the study, which is served meanwhile if it is not yet."""
+    if url is not None:
+        return nullcontext(url)
+    require_web("study")
+    from i2ibench.study.server import create_app
+    from i2ibench.web.serving import served
+
+    return served(lambda port: create_app(study, "127.0.0.1", port))
 
 
 def _crowd(study: Study, options: argparse.Namespace) -> Crowd:
@@ -119,30 +128,6 @@ def _crowd(study: Study, options: argparse.Namespace) -> Crowd:
                 raise UserError(f"{name} is a number, not {value!r}.")
     strengths = dict.fromkeys(study.definition.methods, 0.0) | options.strengths
     return Crowd(strengths, **options.crowd)
-
-
-@contextmanager
-def _served(study: Study, url: str | None) -> Iterator[str]:
-    """The address of the study, which is served meanwhile if it is not yet."""
-    if url is not None:
-        yield url
-        return
-    require_web("study")
-    import uvicorn
-
-    from i2ibench.study.server import create_app
-    from i2ibench.web.serving import address, listen
-
-    listening = listen("127.0.0.1", 0)
-    app = create_app(study, "127.0.0.1", listening.getsockname()[1])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        yield address("127.0.0.1", listening)
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def export(options: argparse.Namespace) -> None:

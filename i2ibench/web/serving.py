@@ -3,7 +3,8 @@
 import contextlib
 import mimetypes
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 
 import uvicorn
 from fastapi import FastAPI
@@ -66,6 +67,30 @@ def address(host: str, listening: socket.socket) -> str:
 
 def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24) -> None:
     """Serve until Ctrl+C."""
+    with contextlib.suppress(KeyboardInterrupt):
+        _server(app, max_message_bytes).run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def served(make: Callable[[int], FastAPI]) -> Iterator[str]:
+    """The address on this machine at which a thread serves an application meanwhile.
+
+    Args:
+        make: gives the application for a port.
+    """
+    listening = listen("127.0.0.1", 0)
+    server = _server(make(listening.getsockname()[1]))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield address("127.0.0.1", listening)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def _server(app: FastAPI, max_message_bytes: int = 2**24) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -74,5 +99,4 @@ def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24
         ws_per_message_deflate=False,  # payloads are compressed already
         timeout_graceful_shutdown=10,
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)

@@ -1,13 +1,9 @@
 """Serves a study in a thread, and takes part in it as a person would: with mouse and keys."""
 
-import contextlib
-import threading
 import time
 
-import uvicorn
-
 from i2ibench.study.server import create_app
-from i2ibench.web.serving import address, listen
+from i2ibench.web import serving
 from tests.integration.editor_driver import wait_until
 
 STATE = """(() => {
@@ -18,20 +14,9 @@ STATE = """(() => {
 END = "Thank you!"
 
 
-@contextlib.contextmanager
 def served(study):
-    """The address of a study's page."""
-    listening = listen("127.0.0.1", 0)
-    app = create_app(study, "127.0.0.1", listening.getsockname()[1])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", proxy_headers=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        yield address("127.0.0.1", listening)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
+    """The address of a study's page, in a with statement."""
+    return serving.served(lambda port: create_app(study, "127.0.0.1", port))
 
 
 def count(page):

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from i2ibench.cli import main
-from i2ibench.commands.study_collecting import _served
 from i2ibench.study.answers import Answer, Collected, Participant
 from i2ibench.study.client import send_participants
 from i2ibench.study.definition import REFERENCE
@@ -16,6 +15,7 @@ from i2ibench.study.simulation import Crowd
 from i2ibench.study.store import Store
 from i2ibench.study.study import open_study
 from i2ibench.testing.scenes import write_paired_scenes
+from tests.integration.study_driver import served
 
 METHODS = ("ours", "theirs", "photos")
 STRENGTHS = {"ours": 0.8, "theirs": 0.0, "photos": 2.0}
@@ -118,7 +118,7 @@ def test_a_page_without_a_server_and_mturks_files_are_written(study, capsys, tmp
 @pytest.mark.slow
 def test_fifty_participants_at_once_lose_nothing(study):
     crowd = Crowd(STRENGTHS, missing=0.05)
-    with _served(study, None) as url:
+    with served(study) as url:
         traffic = send_participants(study, url, crowd, participants=60, concurrent=50)
     with Store(study) as store:
         collected = store.collected()
