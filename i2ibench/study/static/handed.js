@@ -15,6 +15,7 @@ class OwnFile {
   #memory = new Memory(this.#data.study.id);
   #window = randomName();
   #handed = false;
+  #token = null;
   #slotInput = null;
   lasting = this.#memory.lasting;
   deletion = "They are deleted from this browser. What you have handed over is not: please write to the people who run this study.";
@@ -41,7 +42,7 @@ class OwnFile {
   }
 
   get #name() {
-    return `sitting-${this.#memory.get(TOKEN)}`;
+    return `sitting-${this.#token}`;
   }
 
   get #sitting() {
@@ -61,6 +62,7 @@ class OwnFile {
   }
 
   async enter() {
+    this.#token ??= this.#memory.get(TOKEN); // another window may have another participant by now
     const sitting = this.#sitting;
     if (!sitting) return { consented: false, finished: false, answered: [], trials: [] };
     this.#memory.set(this.#name, { ...sitting, window: this.#window });
@@ -84,10 +86,14 @@ class OwnFile {
     return this.#slotInput?.reportValidity() ?? true;
   }
 
+  /** A new sitting, or that of whoever agreed in another window meanwhile. */
   async consent() {
+    const meanwhile = await this.enter();
+    if (meanwhile.consented) return meanwhile;
     const given = this.#query.get("slot") ?? this.#slotInput?.value ?? "";
     const slot = given === "" ? Math.floor(Math.random() * this.#data.plans.length) : Number(given);
     const token = randomName();
+    this.#token = token;
     this.#memory.set(TOKEN, token);
     const begun = new Date().toISOString().slice(0, 10);
     this.#memory.set(this.#name, { token, slot, begun, window: this.#window, answers: [] });
@@ -111,7 +117,7 @@ class OwnFile {
 
   async withdraw() {
     this.#memory.remove(this.#name);
-    this.#memory.remove(TOKEN);
+    if (this.#memory.get(TOKEN) === this.#token) this.#memory.remove(TOKEN);
   }
 
   /** The answers file, as study/collected.py reads it. */

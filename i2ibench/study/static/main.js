@@ -2,6 +2,7 @@
 import { Attention } from "./attention.js";
 import { byId, notice } from "./dom.js";
 import { Frames } from "./exposure.js";
+import { Refusal } from "./network.js";
 import { Pictures } from "./pictures.js";
 import * as screens from "./screens.js";
 import { TrialView } from "./trial.js";
@@ -76,6 +77,7 @@ class Course {
       await this.#trials(sitting);
       if (this.#over) return; // entering would take the sitting from another window
       sitting = await this.#source.enter();
+      if (!sitting.consented) throw new Refusal(404, "Your answers were deleted in another window.");
     }
     screens.end(this.#study, this.#source, sitting);
   }

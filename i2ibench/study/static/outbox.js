@@ -1,15 +1,17 @@
-/** Answers on their way: kept in the browser until the server has acknowledged them, sent in order. */
-import { persist } from "./network.js";
+/** Answers on their way: kept in the browser until the server has acknowledged them, sent in order.
+ *
+ * Each stands under the token of the participant who gave it: a browser may have had several. */
+import { persist, Refusal } from "./network.js";
 
 const NAME = "outbox";
 
 export class Outbox {
   #memory;
   #send;
-  #window = "";
+  #own = { token: "", nonce: "" };
   #sending = null;
 
-  /** send(answer) gives the server's receipt. */
+  /** send({token, nonce, answer}) gives the server's receipt. */
   constructor(memory, send) {
     this.#memory = memory;
     this.#send = send;
@@ -20,46 +22,73 @@ export class Outbox {
     return this.#memory.get(NAME) ?? [];
   }
 
-  /** The trials whose answers are not acknowledged yet. */
-  get trials() {
-    return this.#entries.map((entry) => entry.answer.trial);
+  /** Whether answers of this window are being sent. */
+  get busy() {
+    return this.#sending !== null;
   }
 
-  /** This window sends from now on what an older one left. */
-  adopt(windowName) {
-    this.#window = windowName;
-    this.#memory.set(NAME, this.#entries.map(({ answer }) => ({ window: windowName, answer })));
+  /** Whether this window has answers to send. */
+  get waiting() {
+    return Boolean(this.#first);
+  }
+
+  /** This window sends from now on what its participant gave in older ones. */
+  adopt({ token, nonce }) {
+    this.#own = { token, nonce };
+    this.#memory.set(NAME, this.#entries.map((entry) => (entry.token === token ? { ...entry, nonce } : entry)));
   }
 
   add(answer) {
-    this.#memory.set(NAME, [...this.#entries, { window: this.#window, answer }]);
+    this.#memory.set(NAME, [...this.#entries, { ...this.#own, answer }]);
   }
 
-  clear() {
-    this.#memory.remove(NAME);
+  /** Drop what a participant gave. */
+  forget(token) {
+    this.#keep((entry) => entry.token !== token);
   }
 
-  /** Send all there is; gives the last receipt. Rejects if the server refuses an answer. */
+  /** Send all there is of this window; gives the last receipt. Rejects if the server refuses an answer. */
   sent() {
     this.#sending ??= this.#sendAll().finally(() => (this.#sending = null));
     return this.#sending;
   }
 
+  /** Send what other participants than this one left in this browser, as far as the server takes it. */
+  async sendOthers(token) {
+    for (const entry of this.#entries.filter((other) => other.token !== token)) {
+      try {
+        await this.#deliver(entry);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        if (error.status === 404 && error.known) this.forget(entry.token); // their answers were deleted
+      }
+    }
+  }
+
   get #first() {
-    return this.#entries.find((entry) => entry.window === this.#window);
+    const { token, nonce } = this.#own;
+    return this.#entries.find((entry) => entry.token === token && entry.nonce === nonce);
   }
 
   async #sendAll() {
-    for (let entry = this.#first; entry; entry = this.#first) {
-      try {
-        this.receipt = await persist(() => this.#send(entry.answer));
-      } catch (error) {
-        this.#keep((other) => other.window !== this.#window);
-        throw error;
-      }
-      this.#keep((other) => other.window !== this.#window || other.answer.trial !== entry.answer.trial);
-    }
+    for (let entry = this.#first; entry; entry = this.#first) this.receipt = await this.#deliver(entry);
     return this.receipt;
+  }
+
+  /** The receipt. What is refused stays for another try, unless the answer itself is wrong. */
+  async #deliver(entry) {
+    try {
+      const receipt = await persist(() => this.#send(entry));
+      this.#drop(entry);
+      return receipt;
+    } catch (error) {
+      if (error.status === 400 && error.known) this.#drop(entry);
+      throw error;
+    }
+  }
+
+  #drop({ token, answer }) {
+    this.#keep((other) => other.token !== token || other.answer.trial !== answer.trial);
   }
 
   /** The storage is read again each time: another window may have written meanwhile. */

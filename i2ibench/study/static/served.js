@@ -15,40 +15,39 @@ class Server {
     const study = await persist(() => getJson("api/study"));
     this.#memory = new Memory(study.id);
     this.lasting = this.#memory.lasting;
-    this.#outbox = new Outbox(this.#memory, (answer) => post("api/answer", { ...this.#names, answer }));
+    this.#outbox = new Outbox(this.#memory, (entry) => post("api/answer", entry));
     return study;
   }
 
-  get #names() {
-    return { token: this.#sitting.token, nonce: this.#sitting.nonce };
-  }
-
   get pending() {
-    return this.#outbox?.trials.length ?? 0;
+    return this.#outbox?.busy;
   }
 
   /** Let somebody else begin in this browser. */
   renew() {
     this.#memory.remove(TOKEN);
-    this.#outbox.clear();
   }
 
-  /** Where this browser's participant stands, after what an older window left has arrived. */
+  /** Where the participant of this window stands, after what older windows left has arrived. */
   async enter() {
     for (;;) {
-      const token = this.#memory.get(TOKEN);
+      const token = this.#sitting?.consented ? this.#sitting.token : this.#memory.get(TOKEN);
+      await this.#outbox.sendOthers(token);
       this.#sitting = await persist(() => post("api/enter", token ? { token } : {}));
-      if (!this.#sitting.consented) this.#outbox.clear();
-      this.#outbox.adopt(this.#sitting.nonce);
-      if (!this.pending) return this.#sitting;
+      if (!this.#sitting.consented) this.#outbox.forget(token);
+      this.#outbox.adopt(this.#sitting);
+      if (!this.#outbox.waiting) return this.#sitting;
       await this.#outbox.sent();
     }
   }
 
+  /** A new sitting, or that of whoever agreed in another window meanwhile. */
   async consent() {
-    this.#sitting = await persist(() => post("api/consent", this.#names));
-    this.#memory.set(TOKEN, this.#sitting.token);
-    this.#outbox.adopt(this.#sitting.nonce);
+    if (this.#memory.get(TOKEN) && (await this.enter()).consented) return this.#sitting;
+    const { token, nonce } = this.#sitting;
+    this.#sitting = await persist(() => post("api/consent", { token, nonce }));
+    this.#memory.set(TOKEN, token);
+    this.#outbox.adopt(this.#sitting);
     return this.#sitting;
   }
 
@@ -69,9 +68,9 @@ class Server {
 
   async withdraw() {
     const { token } = this.#sitting;
-    this.#outbox.clear();
+    this.#outbox.forget(token);
     await persist(() => post("api/withdraw", { token }));
-    this.renew();
+    if (this.#memory.get(TOKEN) === token) this.renew();
   }
 }
 
