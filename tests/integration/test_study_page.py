@@ -237,6 +237,26 @@ def choices_of(study):
     return [[a.choice for a in answers] for answers in stored(study).answers.values()]
 
 
+def test_answers_that_something_on_the_way_refuses_are_kept_and_sent_again(page, study, url):
+    begin(page, url)
+    refusals = [429, 403]
+
+    def refuse(route):
+        if refusals:
+            route.fulfill(status=refusals.pop(0), body="<h1>Not now</h1>")
+        else:
+            route.continue_()
+
+    page.route("**/api/answer", refuse)
+    page.keyboard.press("ArrowRight")
+    page.locator("#feedback button").click()
+    page.get_by_role("heading", name="The study stopped").wait_for()
+    assert refusals == [] and choices_of(study) == [[]]
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_text("Welcome back: 1 of 4").wait_for()
+    assert choices_of(study) == [["right"]]
+
+
 def test_whoever_agreed_in_another_window_goes_on_there(context, page, study, url):
     page.goto(url)
     other = context.new_page()

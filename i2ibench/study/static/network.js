@@ -3,12 +3,16 @@ import { notice } from "./dom.js";
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 8000;
+const TEMPORARY = [408, 425, 429]; // said by what stands between, such as a proxy; later it may work
 
-/** The server understood and said no; asking again would not help. */
+/** The server understood and said no; asking again would not help.
+ *
+ * `known` tells whether the study's own server said it, rather than something on the way there. */
 export class Refusal extends Error {
   constructor(status, message) {
-    super(message);
+    super(message ?? `The server answers with ${status}.`);
     this.status = status;
+    this.known = message !== undefined;
   }
 }
 
@@ -25,7 +29,7 @@ async function asked(path, options = {}) {
   const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(20000) });
   if (answer.ok) return answer;
   const text = await answer.text();
-  throw new Refusal(answer.status, messageIn(text) ?? `The server answers with ${answer.status}.`);
+  throw new Refusal(answer.status, messageIn(text));
 }
 
 function messageIn(text) {
@@ -35,6 +39,8 @@ function messageIn(text) {
     return undefined;
   }
 }
+
+const mayPass = ({ status }) => status >= 500 || TEMPORARY.includes(status);
 
 let waiting = 0;
 
@@ -47,7 +53,7 @@ export async function persist(request) {
       try {
         return await request();
       } catch (error) {
-        if (error instanceof Refusal && error.status < 500) throw error;
+        if (error instanceof Refusal && !mayPass(error)) throw error;
       }
       if (!late) tell((waiting += 1));
       late = true;
