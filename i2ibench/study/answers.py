@@ -26,6 +26,7 @@ class Answer:
         width: of the window in CSS pixels.
         height: of the window in CSS pixels.
         zoom: device pixels to a CSS pixel.
+        showings: how often the pictures were shown up to the answer; a reload shows them again.
     """
 
     trial: int
@@ -38,6 +39,7 @@ class Answer:
     width: int = 0
     height: int = 0
     zoom: float = 1.0
+    showings: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""

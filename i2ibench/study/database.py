@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS answers (
     token TEXT NOT NULL REFERENCES participants ON DELETE CASCADE, trial INTEGER NOT NULL,
     choice TEXT NOT NULL, response_ms REAL NOT NULL, shown_ms REAL, frame_ms REAL NOT NULL,
     dropped INTEGER NOT NULL, unfocused_ms REAL NOT NULL, width INTEGER NOT NULL,
-    height INTEGER NOT NULL, zoom REAL NOT NULL, PRIMARY KEY (token, trial)
+    height INTEGER NOT NULL, zoom REAL NOT NULL, showings INTEGER NOT NULL,
+    PRIMARY KEY (token, trial)
 ) WITHOUT ROWID;
 """
 _SETTINGS = (

@@ -289,6 +289,25 @@ def test_each_participants_answers_arrive_under_their_own_number(context, page, 
     assert choices_of(study) == [["right"] * 4, ["left"]]
 
 
+TIMED = {**SMALL, "practice": 0, "durations": (0.1,)}
+CROSS = "document.getElementById('cross').style.visibility === 'visible'"
+
+
+def test_pairs_that_a_reload_shows_again_are_marked(page, tmp_path):
+    study = write_study(tmp_path, **TIMED)
+    with served(study) as url:
+        begin(page, url)
+        answer(page)
+        page.reload()
+        resume(page)
+        page.keyboard.press("ArrowRight")
+        wait_until(page, CROSS)
+        page.reload()
+        resume(page)
+        answer(page)
+        assert [a.showings for a in own_answers(page, study)] == [1, 2, 1]
+
+
 def test_time_in_other_windows_is_measured(page, study, url):
     begin(page, url)
     page.evaluate("window.dispatchEvent(new Event('blur'))")

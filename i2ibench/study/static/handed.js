@@ -4,6 +4,7 @@ import { run } from "./main.js";
 import { Memory } from "./memory.js";
 import { Refusal } from "./network.js";
 import { copyText } from "./screens.js";
+import { Showings } from "./showings.js";
 
 const TOKEN = "token";
 const PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE";
@@ -13,6 +14,7 @@ class OwnFile {
   #data = JSON.parse(byId("study-data").textContent);
   #query = new URLSearchParams(location.search);
   #memory = new Memory(this.#data.study.id);
+  #showings = new Showings(this.#memory);
   #window = randomName();
   #handed = false;
   #token = null;
@@ -100,6 +102,11 @@ class OwnFile {
     return this.enter();
   }
 
+  /** The pictures of a trial are shown now; gives how often that makes. */
+  opened(trial) {
+    return this.#showings.add(this.#token, trial);
+  }
+
   async answer(answer) {
     const sitting = this.#sitting;
     if (!sitting) throw new Refusal(404, "The answers were deleted in another window.");
@@ -117,6 +124,7 @@ class OwnFile {
 
   async withdraw() {
     this.#memory.remove(this.#name);
+    this.#showings.forget(this.#token);
     if (this.#memory.get(TOKEN) === this.#token) this.#memory.remove(TOKEN);
   }
 

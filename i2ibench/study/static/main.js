@@ -13,8 +13,8 @@ const REST_BEFORE_END = 15;
 
 /** Lead a participant through the study of a source: a server, or the page's own file.
  *
- * A source has open(), renew(), enter(), consent(), answer(answer), settled(), blob(id), withdraw(),
- * lasting and pending; it may have preview, field(), accepts() for the first screen, and handOver(),
+ * A source has open(), renew(), enter(), consent(), opened(trial), answer(answer), settled(), blob(id),
+ * withdraw(), lasting and pending; it may have preview, field(), accepts() for the first screen, and handOver(),
  * ending and deletion for the last. ?new in the address lets another participant begin in the same browser. */
 export async function run(source) {
   try {
@@ -102,7 +102,7 @@ class Course {
       await screens.largeEnough(this.#study);
       if (this.#over) return; // the last answer may have been refused meanwhile
       this.#view.progress(total - remaining.length + at, total, Boolean(trial.better));
-      const answer = await this.#view.run(trial, number);
+      const answer = await this.#view.run(trial, number, () => this.#source.opened(number));
       if (this.#over) return;
       this.#source.answer(answer).catch((error) => this.#refused(error));
     }

@@ -3,6 +3,7 @@ import { run } from "./main.js";
 import { Memory } from "./memory.js";
 import { getBlob, getJson, persist, post } from "./network.js";
 import { Outbox } from "./outbox.js";
+import { Showings } from "./showings.js";
 
 const TOKEN = "token";
 
@@ -10,11 +11,13 @@ class Server {
   #memory = null;
   #sitting = null;
   #outbox = null;
+  #showings = null;
 
   async open() {
     const study = await persist(() => getJson("api/study"));
     this.#memory = new Memory(study.id);
     this.lasting = this.#memory.lasting;
+    this.#showings = new Showings(this.#memory);
     this.#outbox = new Outbox(this.#memory, (entry) => post("api/answer", entry));
     return study;
   }
@@ -51,6 +54,11 @@ class Server {
     return this.#sitting;
   }
 
+  /** The pictures of a trial are shown now; gives how often that makes. */
+  opened(trial) {
+    return this.#showings.add(this.#sitting.token, trial);
+  }
+
   /** Keep an answer, and send it; rejects if the server refuses it. */
   answer(answer) {
     this.#outbox.add(answer);
@@ -69,6 +77,7 @@ class Server {
   async withdraw() {
     const { token } = this.#sitting;
     this.#outbox.forget(token);
+    this.#showings.forget(token);
     await persist(() => post("api/withdraw", { token }));
     if (this.#memory.get(TOKEN) === token) this.renew();
   }

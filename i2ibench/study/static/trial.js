@@ -32,10 +32,10 @@ export class TrialView {
     byId("count").textContent = `${isPractice ? "Practice: " : ""}${done + 1} of ${total}`;
   }
 
-  /** The answer to a trial: the fields that the server stores. */
-  async run(trial, number) {
+  /** The answer to a trial: the fields that the server stores. opened() counts that it is shown. */
+  async run(trial, number, opened) {
     await this.#prepare(trial);
-    const { start, ...exposure } = trial.seconds === null ? await this.#open() : await this.#flash(trial.seconds);
+    const { start, ...exposure } = trial.seconds === null ? await this.#open(opened) : await this.#flash(trial.seconds, opened);
     const { choice, at } = await this.#choice();
     const answer = {
       trial: number, choice, response_ms: tenth(Math.max(0, at - start)), shown_ms: null, dropped: 0,
@@ -63,26 +63,29 @@ export class TrialView {
   }
 
   /** Pictures that stay until the answer. */
-  async #open() {
+  async #open(opened) {
     await this.#frames.watch(PAUSE);
     const start = await nextFrame();
     this.#attention.restart();
+    const showings = opened();
     this.#cover(false);
-    return { start };
+    return { start, showings };
   }
 
   /** A cross, the pictures for some frames, and noise. */
-  async #flash(seconds) {
+  async #flash(seconds, opened) {
     byId("cross").style.visibility = "visible";
     await this.#frames.watch(FIXATION);
+    let showings = 0;
     const open = () => {
+      showings = opened(); // before anything is seen: a reload cannot hide it
       this.#attention.restart();
       byId("cross").style.visibility = "hidden";
       this.#cover(false);
     };
     const close = () => this.#noise(true);
     const shown = await expose(open, close, seconds * 1000, this.#frames.interval);
-    return { ...shown, shown_ms: hundredth(shown.shown_ms) };
+    return { ...shown, showings, shown_ms: hundredth(shown.shown_ms) };
   }
 
   #choice() {

@@ -70,7 +70,7 @@ def test_the_first_answer_to_a_trial_counts_and_a_second_is_acknowledged(store):
 
 def test_answers_are_kept_as_they_were_given(store, study):
     sitting = seated(store)
-    full = Answer(3, "right", 1234.5, 133.4, 16.67, 1, 20.5, 1280, 720, 1.25)
+    full = Answer(3, "right", 1234.5, 133.4, 16.67, 1, 20.5, 1280, 720, 1.25, 2)
     store.answer(sitting.token, sitting.nonce, full)
     store.answer(sitting.token, sitting.nonce, LEFT)
     with Store(study) as other:
