@@ -308,6 +308,45 @@ def test_pairs_that_a_reload_shows_again_are_marked(page, tmp_path):
         assert [a.showings for a in own_answers(page, study)] == [1, 2, 1]
 
 
+AWAY_AND_BACK = """() => new Promise((resolve) => {
+    const cross = document.getElementById("cross");
+    const frame = window.requestAnimationFrame;
+    let hidden = true;
+    let waiting = [];
+    window.requestAnimationFrame = (f) => (hidden ? waiting.push(f) : frame(f));
+    Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+    setTimeout(() => {
+        hidden = false;
+        document.dispatchEvent(new Event("visibilitychange"));
+        const back = performance.now();
+        new MutationObserver(() => resolve(performance.now() - back)).observe(
+            cross, { attributeFilter: ["style"] });
+        for (const f of waiting) frame(f);
+    }, 700);
+})"""
+"""Hides the page as another tab does: no frames come. Gives for how long the cross was seen then."""
+
+
+def test_the_cross_is_shown_anew_to_whoever_looked_away_from_it(page, tmp_path):
+    study = write_study(tmp_path, **TIMED)
+    with served(study) as url:
+        begin(page, url)
+        page.keyboard.press("ArrowRight")
+        wait_until(page, CROSS)
+        assert page.evaluate(AWAY_AND_BACK) > 550
+        wait_until(page, f"{STATE} === 'open'")
+        page.keyboard.press("ArrowRight")
+        wait_until(page, CROSS)
+        page.get_by_role("button", name="Leave…").click()
+        time.sleep(1)
+        assert page.evaluate(CROSS)
+        page.get_by_role("button", name="Go on", exact=True).click()
+        wait_until(page, f"{STATE} === 'open'")
+        to_the_end(page)
+        assert [a.unfocused_ms for a in own_answers(page, study)] == [0, 0, 0]
+
+
 def test_time_in_other_windows_is_measured(page, study, url):
     begin(page, url)
     page.evaluate("window.dispatchEvent(new Event('blur'))")

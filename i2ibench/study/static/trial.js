@@ -1,5 +1,5 @@
 /** One trial: two pictures, a choice, and what was measured. */
-import { byId, make, pressed } from "./dom.js";
+import { byId, make, notice, pressed } from "./dom.js";
 import { expose, nextFrame } from "./exposure.js";
 import { draw, drawNoise } from "./pictures.js";
 
@@ -75,17 +75,28 @@ export class TrialView {
   /** A cross, the pictures for some frames, and noise. */
   async #flash(seconds, opened) {
     byId("cross").style.visibility = "visible";
-    await this.#frames.watch(FIXATION);
+    await this.#fixated();
     let showings = 0;
     const open = () => {
       showings = opened(); // before anything is seen: a reload cannot hide it
-      this.#attention.restart();
       byId("cross").style.visibility = "hidden";
       this.#cover(false);
     };
     const close = () => this.#noise(true);
     const shown = await expose(open, close, seconds * 1000, this.#frames.interval);
     return { ...shown, showings, shown_ms: hundredth(shown.shown_ms) };
+  }
+
+  /** The cross was seen: its time has passed with the page in front. It begins anew after every
+   * absence, and never ends where the trial was left. */
+  async #fixated() {
+    for (;;) {
+      this.#attention.restart();
+      await this.#frames.watch(FIXATION);
+      const left = byId("trial").hidden;
+      notice("focus", !left && !document.hasFocus() && "Please click on this page: the pictures come when it is in front.");
+      if (!left && !this.#attention.unfocused) return;
+    }
   }
 
   #choice() {
