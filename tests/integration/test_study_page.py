@@ -347,6 +347,17 @@ def test_the_cross_is_shown_anew_to_whoever_looked_away_from_it(page, tmp_path):
         assert [a.unfocused_ms for a in own_answers(page, study)] == [0, 0, 0]
 
 
+def test_the_second_click_of_a_double_click_answers_nothing(page, tmp_path):
+    study = write_study(tmp_path, **{**SMALL, "practice": 0})
+    with served(study) as url:
+        begin(page, url)
+        answer(page, lambda page: page.locator("#choices button").first.click())
+        page.mouse.down(click_count=2)
+        page.mouse.up(click_count=2)
+        time.sleep(0.2)
+        assert count(page) == "2 of 3" and page.evaluate(STATE) == "open"
+
+
 def test_time_in_other_windows_is_measured(page, study, url):
     begin(page, url)
     page.evaluate("window.dispatchEvent(new Event('blur'))")

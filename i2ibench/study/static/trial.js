@@ -111,6 +111,7 @@ export class TrialView {
   }
 
   #choose(choice, event) {
+    if (event.detail > 1) return; // of a double click the first one answered, and the trial before
     if (this.#chosen && (choice !== "tie" || this.#study.ties)) this.#chosen(choice, event.timeStamp);
   }
 
