@@ -57,7 +57,8 @@ def _stored(handed: bool) -> list[str]:
         "Your choices and how long they took; what this page measures about the display (size of "
         "the window, zoom, frame rate, how long and how often the pictures were on the screen, "
         "whether the page was in the background); and the day.",
-        f"No name, no network address, no details of your browser. {kept}",
+        f"No name, no network address, no details of your browser. {kept} "
+        "You are shown that number when you leave and at the end.",
     ]
 
 

@@ -92,6 +92,7 @@ def test_a_whole_sitting_by_mouse(page, study, url):
     (participant,) = stored(study).participants
     assert participant.finished
     assert page.locator("output").inner_text() == study.code(participant.token)
+    assert page.locator("#screen .number code").inner_text() == participant.token
     page.reload()
     page.get_by_role("heading", name=END).wait_for()
     page.get_by_role("button", name="Delete my answers…").click()
@@ -173,6 +174,7 @@ def test_leaving_keeps_or_deletes_and_another_participant_may_begin(page, study,
     begin(page, url)
     answer(page)
     page.get_by_role("button", name="Leave…").click()
+    assert page.locator("#leaving code").inner_text() == token_of(page, study)
     page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="Go on later").click()
     page.get_by_role("button", name="Go on now").click()
@@ -438,6 +440,7 @@ def test_the_page_in_a_file_needs_no_server(context, page, study, file, tmp_path
     (participant,) = collected.participants
     assert (participant.slot, participant.finished, participant.origin) == (2, True, path.name)
     assert page.locator("output").inner_text() == participant.code
+    assert page.locator("#screen .number code").inner_text() == participant.token
     assert [a.choice for a in collected.answers[participant.token]] == ["right"] * 4
     with Store(study) as store:
         assert (store.add(collected), store.add(collected)) == (1, 0)

@@ -43,6 +43,10 @@ class OwnFile {
     return this.#sitting && this.#finished && !this.#handed ? 1 : 0;
   }
 
+  get number() {
+    return this.#token;
+  }
+
   get #name() {
     return `sitting-${this.#token}`;
   }

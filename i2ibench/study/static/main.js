@@ -14,8 +14,8 @@ const REST_BEFORE_END = 15;
 /** Lead a participant through the study of a source: a server, or the page's own file.
  *
  * A source has open(), renew(), enter(), consent(), opened(trial), answer(answer), settled(), blob(id),
- * withdraw(), lasting and pending; it may have preview, field(), accepts() for the first screen, and handOver(),
- * ending and deletion for the last. ?new in the address lets another participant begin in the same browser. */
+ * withdraw(), lasting, pending and number; it may have preview, field(), accepts() for the first
+ * screen, and handOver(), ending and deletion for the last. ?new in the address lets another participant begin in the same browser. */
 export async function run(source) {
   try {
     const study = await source.open();
@@ -127,7 +127,10 @@ class Course {
 
   #listen() {
     const dialog = byId("leaving");
-    byId("leave").addEventListener("click", () => dialog.showModal());
+    byId("leave").addEventListener("click", () => {
+      byId("number").replaceChildren(screens.numberOf(this.#source));
+      dialog.showModal();
+    });
     byId("stay").addEventListener("click", () => dialog.close());
     new MutationObserver(() => (this.#attention.question = dialog.open)).observe(dialog, { attributeFilter: ["open"] });
     byId("later").addEventListener("click", () => {

@@ -92,6 +92,10 @@ export async function rest(done, total) {
   await pressed(on);
 }
 
+/** The participant's only name, for whoever wants to have the answers deleted when this browser has forgotten it. */
+export const numberOf = (source) =>
+  make("p", { class: "soft number" }, "Your number: ", make("code", {}, source.number), ", needed to have your answers deleted later.");
+
 /** The last screen; the source may want something done with the answers. */
 export function end(study, source, { code, url }) {
   const copied = make("span", { class: "soft", role: "status" });
@@ -101,7 +105,7 @@ export function end(study, source, { code, url }) {
     make("h2", {}, "Your completion code"), make("div", { class: "code" }, make("output", {}, code), copy, copied), follow,
     study.contact && [make("h2", {}, "Questions"), paragraphs([study.contact])],
     make("div", { class: "facts row" }, make("span", { class: "soft" }, source.ending ?? "Your answers have arrived. You can close this window."),
-      make("button", { type: "button", class: "small", onclick: () => askToDelete(source) }, "Delete my answers…")));
+      make("button", { type: "button", class: "small", onclick: () => askToDelete(source) }, "Delete my answers…")), numberOf(source));
 }
 
 /** The question of leaving, when there is nothing to go on with. */
@@ -111,6 +115,7 @@ function askToDelete(source) {
   byId("later").hidden = true;
   byId("stay").textContent = "Keep them";
   byId("withdraw").textContent = "Delete my answers";
+  byId("number").replaceChildren(source.deletion ? numberOf(source) : "");
   byId("leaving").showModal();
 }
 

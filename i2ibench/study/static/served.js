@@ -26,6 +26,10 @@ class Server {
     return this.#outbox?.busy;
   }
 
+  get number() {
+    return this.#sitting.token;
+  }
+
   /** Let somebody else begin in this browser. */
   renew() {
     this.#memory.remove(TOKEN);
