@@ -11,8 +11,9 @@ Two ways on Mechanical Turk:
 
 On Prolific give the page's address as the study's link, and write the completion link into the
 study file (`completion.url`). Prolific adds PROLIFIC_PID to addresses if it is asked to: do not ask
-for it. The page reads only `slot`, `new`, `assignmentId` and `turkSubmitTo` from its address; no
-participant's number is sent by the page or stored by the server. Sources: ExternalQuestion,
+for it. The page reads only `slot`, `new`, `assignmentId` and `turkSubmitTo` from its address, and
+takes all but the first two out of it at once; no recruiter's name of a participant is sent by the
+page or stored by the server. Sources: ExternalQuestion,
 https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ExternalQuestionArticle.html
 """
 

@@ -478,6 +478,24 @@ def test_mechanical_turk_gets_the_answers_and_previews_show_the_first_page(
     page.get_by_text("which is not Mechanical Turk").wait_for()
 
 
+def test_recruiters_names_are_taken_out_of_the_address(context, page, study, url, file):
+    page.goto(f"{url}?PROLIFIC_PID=5f1e&STUDY_ID=8&SESSION_ID=9")
+    page.get_by_role("button", name="I agree").wait_for()
+    assert page.url == url
+    page.goto(f"{file.as_uri()}?slot=1&assignmentId=A1&workerId=W1")
+    page.get_by_role("button", name="I agree").wait_for()
+    assert page.url == f"{file.as_uri()}?slot=1"
+    begin(page)
+    page.get_by_role("button", name="Leave…").click()
+    page.get_by_role("button", name="Go on later").click()
+    page.get_by_role("button", name="Go on now").click()
+    resume(page)
+    to_the_end(page)
+    assert page.locator("[name=assignmentId]").input_value() == "A1"
+    kept = page.evaluate("JSON.stringify(localStorage)")
+    assert "A1" not in kept and "5f1e" not in kept and "W1" not in kept
+
+
 def test_the_file_names_no_method_and_connects_to_nothing(study, file):
     text = Path(file).read_text()
     for word in ("pix2pix", "crn", "degraded", study.secret):

@@ -1,4 +1,5 @@
 /** The page as one file: plans and pictures are in it, answers stay here until they are handed over. */
+import { asked } from "./address.js";
 import { byId, make } from "./dom.js";
 import { run } from "./main.js";
 import { Memory } from "./memory.js";
@@ -12,7 +13,6 @@ const MTURK = ["https://www.mturk.com", "https://workersandbox.mturk.com"];
 
 class OwnFile {
   #data = JSON.parse(byId("study-data").textContent);
-  #query = new URLSearchParams(location.search);
   #memory = new Memory(this.#data.study.id);
   #showings = new Showings(this.#memory);
   #window = randomName();
@@ -24,11 +24,11 @@ class OwnFile {
   ending = "You may close this window when your answers are handed over.";
 
   async open() {
-    const slot = this.#query.get("slot");
+    const slot = asked.get("slot");
     if (slot !== null && !this.#isSlot(slot)) {
       throw new Refusal(400, `This address asks for plan ${slot}; the page has the plans 0 to ${this.#data.plans.length - 1}.`);
     }
-    const submit = this.#query.get("turkSubmitTo");
+    const submit = asked.get("turkSubmitTo");
     if (submit !== null && !MTURK.includes(new URL(submit).origin)) {
       throw new Refusal(400, `This address sends answers to ${submit}, which is not Mechanical Turk.`);
     }
@@ -36,7 +36,7 @@ class OwnFile {
   }
 
   get preview() {
-    return this.#query.get("assignmentId") === PREVIEW && "This is a preview. Accept the task to take part.";
+    return asked.get("assignmentId") === PREVIEW && "This is a preview. Accept the task to take part.";
   }
 
   get pending() {
@@ -81,7 +81,7 @@ class OwnFile {
 
   /** A field for the number of the plan, where the address does not tell it. */
   field() {
-    if (this.#query.has("slot") || this.#data.plans.length < 2) return null;
+    if (asked.has("slot") || this.#data.plans.length < 2) return null;
     const last = this.#data.plans.length - 1;
     this.#slotInput = make("input", { type: "number", min: 0, max: last, step: 1, inputmode: "numeric" });
     return make("p", {}, make("label", {}, `If you were given a number from 0 to ${last}:`, this.#slotInput));
@@ -96,7 +96,7 @@ class OwnFile {
   async consent() {
     const meanwhile = await this.enter();
     if (meanwhile.consented) return meanwhile;
-    const given = this.#query.get("slot") ?? this.#slotInput?.value ?? "";
+    const given = asked.get("slot") ?? this.#slotInput?.value ?? "";
     const slot = given === "" ? Math.floor(Math.random() * this.#data.plans.length) : Number(given);
     const token = randomName();
     this.#token = token;
@@ -140,7 +140,7 @@ class OwnFile {
 
   /** What a participant does with the answers at the end. */
   handOver() {
-    if (this.#query.has("assignmentId")) return this.#mturkForm();
+    if (asked.has("assignmentId")) return this.#mturkForm();
     const status = make("span", { class: "soft", role: "status" });
     const href = URL.createObjectURL(new Blob([this.#file], { type: "application/json" }));
     const handed = () => (this.#handed = true);
@@ -153,10 +153,10 @@ class OwnFile {
   }
 
   #mturkForm() {
-    const action = new URL("/mturk/externalSubmit", this.#query.get("turkSubmitTo") ?? MTURK[0]);
+    const action = new URL("/mturk/externalSubmit", asked.get("turkSubmitTo") ?? MTURK[0]);
     const field = (name, value) => make("input", { type: "hidden", name, value });
     return make("form", { method: "post", action, onsubmit: () => (this.#handed = true) },
-      field("assignmentId", this.#query.get("assignmentId")), field("answers", this.#file),
+      field("assignmentId", asked.get("assignmentId")), field("answers", this.#file),
       make("div", { class: "buttons" }, make("button", { class: "main" }, "Submit my answers")));
   }
 }

@@ -1,4 +1,5 @@
 /** The screens of text around the trials. */
+import { reload } from "./address.js";
 import { byId, clicked, make, paragraphs, pressed, show } from "./dom.js";
 import { GAP } from "./trial.js";
 
@@ -131,4 +132,4 @@ export async function copyText(text, status) {
 export const stopped = (title, text, button) =>
   show(title, make("p", {}, text), button && make("div", { class: "buttons" }, button));
 
-export const again = (text) => main(text, { onclick: () => location.reload() });
+export const again = (text) => main(text, { onclick: reload });
