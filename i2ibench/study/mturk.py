@@ -33,7 +33,8 @@ SCHEMA = (
     "ExternalQuestion.xsd"
 )
 CONTROLS_HEIGHT = 300
-"""CSS pixels around the pictures in the frame of a task."""
+"""CSS pixels around the pictures in the frame of a task: the 260 that the page asks for
+(`static/screens.js`), and room for a scroll bar and what zooming rounds."""
 LEAST_HEIGHT = 700
 """So that the texts need little scrolling."""
 

@@ -3,7 +3,7 @@ import { reload } from "./address.js";
 import { byId, clicked, make, paragraphs, pressed, show } from "./dom.js";
 import { GAP } from "./trial.js";
 
-const CONTROLS_HEIGHT = 260;
+const CONTROLS_HEIGHT = 260; // around the pictures; mturk.py gives a frame that much, and its scroll bars
 
 const main = (text, properties = {}) => make("button", { type: "button", class: "main", ...properties }, text);
 
