@@ -80,10 +80,11 @@ def rule_lines(analysis: Analysis) -> list[tuple[str, str, int]]:
         "one_side": f"one side in more than {100 * rules['max_one_side']:g} % of the main trials",
     }
     trials = {
-        "too_quick": f"answered in less than {rules['min_response_ms']:g} ms",
+        "too_quick": f"answered within {rules['min_response_ms']:g} ms of being able to",
         "exposure_off": f"exposure off by more than {rules['exposure_tolerance_ms']:g} ms "
         "and half a frame, or not measured",
         "unfocused": f"the page lost the focus{'' if rules['drop_unfocused'] else OFF}",
+        "seen_again": "shown again after a reload, with limited time",
     }
     lines = [("participants", text, exclusion["participants"][key]) for key, text in people.items()]
     return lines + [

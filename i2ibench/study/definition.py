@@ -81,10 +81,12 @@ class Exclusion:
             participant repeats an answer little more often than by chance.
         min_answered: and at least this share of the main trials.
         max_one_side: and takes one side in at most this share of the main trials.
-        min_response_ms: quicker answers are dropped.
+        min_response_ms: answers that come sooner after they are possible are dropped: after the
+            pictures appeared, with limited time after they were covered.
         exposure_tolerance_ms: exposures that are off by more than this and by more than half a
-            frame of the screen are dropped.
-        drop_unfocused: whether answers are dropped while which the page had lost the focus.
+            frame of the screen are dropped. Pictures that were shown for a limited time twice,
+            because the page was reloaded, are dropped always.
+        drop_unfocused: whether answers are dropped if the page lost the focus during the trial.
     """
 
     min_catch_correct: float = 0.75

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from i2ibench.study.definition import Exclusion
 from i2ibench.study.judgments import Judgments, Sitting
+from i2ibench.study.trial_rules import TRIAL_RULES
 
 PERSON_RULES: dict[str, Callable[[Sitting, Exclusion], bool]] = {
     "no_consent": lambda s, rules: not s.participant.consented,
@@ -47,29 +47,15 @@ def exclude(judgments: Judgments, sittings: Sequence[Sitting], rules: Exclusion)
     ]
     people = np.array([not found for found in reasons], dtype=bool)
     left = judgments.where(people[judgments.participant])
-    bad = trial_rules(left, rules)
-    out = np.any(list(bad.values()), axis=0)
+    out = np.asarray(left.broken.any(1))
     return Kept(
         left.where(~out),
         people.tolist(),
         {name: sum(name in found for found in reasons) for name in PERSON_RULES},
-        {name: int(mask.sum()) for name, mask in bad.items()},
+        dict(zip(TRIAL_RULES, left.broken.sum(0).tolist(), strict=True)),
         int(out.sum()),
         reasons,
     )
-
-
-def trial_rules(judgments: Judgments, rules: Exclusion) -> dict[str, NDArray[np.bool_]]:
-    """By rule, which judgments break it, [n]; an exposure that was not measured is off."""
-    asked = np.array([d or np.nan for d in judgments.definition.times], dtype=float)
-    wanted = 1000 * asked[judgments.time]
-    off = np.nan_to_num(np.abs(judgments.shown_ms - wanted), nan=np.inf)
-    limit = np.maximum(rules.exposure_tolerance_ms, judgments.frame_ms / 2)
-    return {
-        "too_quick": judgments.response_ms < rules.min_response_ms,
-        "exposure_off": ~np.isnan(wanted) & (off > limit),
-        "unfocused": (judgments.unfocused_ms > 0) & rules.drop_unfocused,
-    }
 
 
 def _share(counted: tuple[int, int]) -> float:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
 from i2ibench.study.answers import LEFT, TIE, Answer, Collected, Participant
-from i2ibench.study.definition import DEGRADED, Definition
+from i2ibench.study.definition import DEGRADED, Definition, Exclusion
 from i2ibench.study.design import CATCH, MAIN, REPEAT, Trial
 from i2ibench.study.study import Study, collected_kind
+from i2ibench.study.trial_rules import TRIAL_RULES, broken_rules, waited_ms
 
 FIRST, TIED, SECOND = 0, 1, 2
 """Outcomes of a judgment for the first method of its pair."""
@@ -32,10 +33,7 @@ class Judgments:
         time: number in `definition.times`.
         first_left: whether the pair's first method was on the left.
         outcome: FIRST, TIED or SECOND.
-        response_ms: from the first frame to the answer.
-        shown_ms: measured exposure; nan for unlimited time, and where it was not measured.
-        frame_ms: the screen's frame; 0 where it was not measured.
-        unfocused_ms: how long the page was not in front.
+        broken: which of TRIAL_RULES the answer breaks, [n, rules].
     """
 
     definition: Definition
@@ -46,10 +44,7 @@ class Judgments:
     time: NDArray[np.int64]
     first_left: NDArray[np.bool_]
     outcome: NDArray[np.int64]
-    response_ms: NDArray[np.float64]
-    shown_ms: NDArray[np.float64]
-    frame_ms: NDArray[np.float64]
-    unfocused_ms: NDArray[np.float64]
+    broken: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -76,11 +71,11 @@ class Sitting:
         participant: who.
         planned: main trials in the plan.
         main: main trials that are answered.
-        catch: (right, answered) catch trials.
-        repeats: (answered as the first time, answered both times) repeats.
+        catch: (right, answered) catch trials; only those that break no rule for trials.
+        repeats: (answered as the first time, answered both times) repeats; likewise.
         left: how many main trials were answered with the left side.
         right: and with the right.
-        response_ms: of the main trials, in their order.
+        waited_ms: of the main trials, in their order; see `waited_ms`.
     """
 
     participant: Participant
@@ -90,7 +85,7 @@ class Sitting:
     repeats: tuple[int, int]
     left: int
     right: int
-    response_ms: tuple[float, ...]
+    waited_ms: tuple[float, ...]
 
 
 def chosen_participants(collected: Collected, participants: str | None = None) -> Collected:
@@ -120,10 +115,11 @@ def gather(study: Study, collected: Collected) -> tuple[Judgments, list[Sitting]
         plan = study.plan(person.slot)
         answers = {a.trial: a for a in collected.answers.get(person.token, ())}
         rows += _rows(study, number, plan, answers)
-        sittings.append(_sitting(person, plan, answers))
+        sittings.append(_sitting(person, plan, answers, study.definition.exclusion))
     columns = {name: [row[name] for row in rows] for name in _ARRAYS}
-    kinds = {"first_left": bool, **dict.fromkeys(_ARRAYS[:4] + ("outcome",), np.int64)}
-    arrays = {n: np.array(v, dtype=kinds.get(n, np.float64)) for n, v in columns.items()}
+    kinds = {"first_left": bool, "broken": bool}
+    arrays = {n: np.array(v, dtype=kinds.get(n, np.int64)) for n, v in columns.items()}
+    arrays["broken"] = arrays["broken"].reshape(len(rows), len(TRIAL_RULES))
     return Judgments(study.definition, list(study.scenes), **arrays), sittings
 
 
@@ -147,9 +143,7 @@ def _rows(
             "participant": number, "scene": scenes[trial.scene], "pair": pair,
             "time": times[trial.duration], "first_left": first_left,
             "outcome": TIED if answer.choice == TIE else FIRST if side == first_left else SECOND,
-            "response_ms": answer.response_ms, "frame_ms": answer.frame_ms,
-            "shown_ms": np.nan if answer.shown_ms is None else answer.shown_ms,
-            "unfocused_ms": answer.unfocused_ms,
+            "broken": broken_rules(answer, trial.duration, definition.exclusion),
         })  # fmt: skip
     return rows
 
@@ -161,20 +155,24 @@ def preferred(trial: Trial, answer: Answer) -> str:
     return trial.left if answer.choice == LEFT else trial.right
 
 
-def _sitting(person: Participant, plan: Sequence[Trial], answers: dict[int, Answer]) -> Sitting:
+def _sitting(
+    person: Participant, plan: Sequence[Trial], answers: dict[int, Answer], rules: Exclusion
+) -> Sitting:
     """Catch trials, repeats and sides of one participant."""
-    chosen = {t.number: preferred(t, answers[t.number]) for t in plan if t.number in answers}
+    fair = {
+        t.number: preferred(t, answers[t.number])
+        for t in plan
+        if t.number in answers and not any(broken_rules(answers[t.number], t.duration, rules))
+    }
     main = [t for t in plan if t.kind == MAIN]
     answered = [answers[t.number] for t in main if t.number in answers]
     catch = [
-        chosen[t.number] not in (DEGRADED, TIE)
-        for t in plan
-        if t.kind == CATCH and t.number in chosen
+        fair[t.number] not in (DEGRADED, TIE) for t in plan if t.kind == CATCH and t.number in fair
     ]
     repeats = [
-        chosen[t.number] == chosen[t.of]
+        fair[t.number] == fair[t.of]
         for t in plan
-        if t.kind == REPEAT and t.number in chosen and t.of in chosen
+        if t.kind == REPEAT and t.number in fair and t.of in fair
     ]
     left = sum(a.choice == LEFT for a in answered)
     return Sitting(
@@ -185,5 +183,5 @@ def _sitting(person: Participant, plan: Sequence[Trial], answers: dict[int, Answ
         (sum(repeats), len(repeats)),
         left,
         sum(a.choice != TIE for a in answered) - left,
-        tuple(a.response_ms for a in answered),
+        tuple(waited_ms(a) for a in answered),
     )

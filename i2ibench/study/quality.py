@@ -25,14 +25,14 @@ def quality(sittings: Sequence[Sitting], kept: Kept) -> dict[str, Any]:
 
 def _facts(sittings: Sequence[Sitting]) -> dict[str, Any]:
     """Sums over sittings; shares of nothing are None."""
-    times = [ms for s in sittings for ms in s.response_ms]
+    times = [ms for s in sittings for ms in s.waited_ms]
     sided = sum(s.left + s.right for s in sittings)
     return {
         "main": [sum(s.main for s in sittings), sum(s.planned for s in sittings)],
         "catch": _sums(s.catch for s in sittings),
         "repeats": _sums(s.repeats for s in sittings),
         "left_share": sum(s.left for s in sittings) / sided if sided else None,
-        "response_ms": [float(q) for q in np.quantile(times, (0.25, 0.5, 0.75))] if times else None,
+        "waited_ms": [float(q) for q in np.quantile(times, (0.25, 0.5, 0.75))] if times else None,
     }
 
 

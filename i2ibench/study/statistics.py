@@ -77,20 +77,20 @@ def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> d
         "first": first, "second": second, "duration": definition.times[time],
         "n": int(own.sum()), "preferred_first": int(own[FIRST]), "ties": int(own[TIED]),
         "preferred_second": int(own[SECOND]), "participants": clusters[0], "scenes": clusters[1],
-        **_tests(own, variance, int(degrees), min(clusters)),
+        **_tests(own, variance, int(degrees)),
         "variance": parts,
         **_own_shares(judgments.where((judgments.pair == pair) & (judgments.time == time)), parts),
     }  # fmt: skip
 
 
-def _tests(own: Values, variance: float, degrees: int, fewest: int) -> dict[str, Any]:
+def _tests(own: Values, variance: float, degrees: int) -> dict[str, Any]:
     """Rate, intervals and p-values of one comparison."""
     n = float(own.sum())
     if not n:
         names = ("rate", "wilson", "interval", "effective", "p_binomial", "p_cluster")
         return dict.fromkeys(names)
     rate = float(rates(own))
-    effective = effective_number(rate, variance, fewest)
+    effective = effective_number(rate, variance, n)
     found = {
         "rate": rate, "wilson": wilson_interval(rate, n), "effective": effective,
         "interval": None, "p_cluster": None,
@@ -121,17 +121,19 @@ def _own_shares(judgments: Judgments, variance: Mapping[str, float | None]) -> d
     return found
 
 
-def effective_number(rate: float, variance: float, fewest: int) -> float | None:
-    """How many independent answers would be as certain as the clustered ones are.
+def effective_number(rate: float, variance: float, n: float) -> float | None:
+    """How many independent answers would be as certain as the n clustered ones are.
 
-    rate (1 - rate) / variance; where all answers are equal and show no variance, the smaller
-    number of clusters, as if each had answered once. None where the variance is unknown.
+    rate (1 - rate) / variance, which may be more than n where participants or scenes differ less
+    than chance makes them. Where all answers are equal and show no variance, n - 1: what one
+    differing answer, whose variance is 1 / n² by each kind of cluster, would leave of them; so
+    unanimity counts for no less than near-unanimity. None where the variance is unknown.
     """
     if not np.isfinite(variance):
         return None
     certain = rate * (1 - rate)
     if certain == 0 or variance <= 0:
-        return float(fewest)
+        return max(n - 1.0, 1.0)
     return certain / variance
 
 

@@ -9,6 +9,7 @@ from i2ibench.study.definition import DEGRADED
 from i2ibench.study.exclusion import exclude
 from i2ibench.study.judgments import chosen_participants, gather
 from i2ibench.study.simulation import Crowd, simulate
+from i2ibench.study.trial_rules import TRIAL_RULES
 from tests.unit.study.crowds import study_of
 
 EVEN = {"ours": 0.0, "crn": 0.0, "photos": 0.0}
@@ -17,7 +18,8 @@ EVEN = {"ours": 0.0, "crn": 0.0, "photos": 0.0}
 def answered(study, choose, slot=0, **changes):
     """One participant who answers trials by a function; None leaves one out."""
     chosen = [(t, choose(t)) for t in study.plan(slot)]
-    answers = [Answer(t.number, c, 900.0, **changes) for t, c in chosen if c is not None]
+    waited = {"response_ms": 900.0 + (changes.get("shown_ms") or 0.0)} | changes
+    answers = [Answer(t.number, c, **waited) for t, c in chosen if c is not None]
     return Collected([Participant("a", slot, consented=True)], {"a": answers})
 
 
@@ -96,15 +98,25 @@ def test_a_study_without_catch_trials_and_repeats_excludes_nobody_by_them():
     ({"shown_ms": 979.0, "frame_ms": 0.0}, "exposure_off"),
     ({}, "exposure_off"),  # it was not measured
     ({"shown_ms": 1000.0, "unfocused_ms": 1.0}, "unfocused"),
+    ({"shown_ms": 1000.0, "response_ms": 1200.0}, None),
+    ({"shown_ms": 1000.0, "response_ms": 1199.0}, "too_quick"),  # 199 ms after the mask
+    ({"shown_ms": 1000.0, "showings": 2}, "seen_again"),
 ])  # fmt: skip
 def test_judgments_that_break_a_rule_are_left_out(changes, rule):
     study = study_of(durations=[1.0])
     kept = kept_of(study, answered(study, prefer("ours", "crn", "photos"), **changes))
     count = study.design.num_main
     assert kept.people == [True] and len(kept.judgments) == (0 if rule else count)
-    assert kept.dropped == {
-        name: count * (name == rule) for name in ("too_quick", "exposure_off", "unfocused")
-    }
+    assert kept.dropped == {name: count * (name == rule) for name in TRIAL_RULES}
+
+
+def test_catch_trials_and_repeats_that_break_a_rule_count_for_nothing():
+    study = study_of(durations=[1.0])
+    wrong = prefer(DEGRADED, "ours", "crn", "photos")
+    given = answered(study, wrong, shown_ms=40.0, response_ms=90.0)
+    _, (sitting,) = gather(study, given)
+    assert sitting.catch == (0, 0) and sitting.repeats == (0, 0)
+    assert kept_of(study, given).people == [True]
 
 
 def test_quick_answers_are_left_out_and_counted_once():

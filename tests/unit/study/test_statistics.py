@@ -6,7 +6,7 @@ from scipy import stats
 
 from benchmarks.study_coverage import coverage
 from i2ibench.study.bootstrap import Resampled
-from i2ibench.study.judgments import gather
+from i2ibench.study.judgments import SECOND, gather
 from i2ibench.study.simulation import Crowd, simulate
 from i2ibench.study.statistics import compare, effective_number, holm, rates, wilson_interval
 from tests.unit.study.crowds import study_of
@@ -91,11 +91,20 @@ def test_naming_a_pair_the_other_way_round_mirrors_its_row():
     assert other["p_binomial"] == pytest.approx(row["p_binomial"])
 
 
-def test_unanimous_answers_are_worth_one_for_each_of_the_fewer_clusters():
-    own = resampled(study_of(methods=("ours", "crn")), Crowd({"ours": 80.0, "crn": -80.0}))
-    row = compare(own)[0]
-    assert row["rate"] == 1 and row["effective"] == 12
-    assert row["interval"][1] == 1 and 0.6 < row["interval"][0] < row["wilson"][0]
+def test_unanimity_counts_for_no_less_than_near_unanimity():
+    unanimous = resampled(study_of(methods=("ours", "crn")), Crowd({"ours": 80.0, "crn": -80.0}))
+    judgments, found = unanimous.judgments, []
+    for differing in range(4):
+        outcome = judgments.outcome.copy()
+        outcome[np.arange(differing) * 7] = SECOND  # of different participants
+        found.append(compare(Resampled(replace(judgments, outcome=outcome), 1, 500))[0])
+    assert [row["preferred_second"] for row in found] == [0, 1, 2, 3]
+    p_values = [row["p_cluster"] for row in found]
+    assert p_values[0] < 1.2 * min(p_values)  # the others' variances are a bootstrap's
+    assert found[0]["interval"][1] == 1
+    assert (
+        found[0]["effective"] == found[0]["n"] - 1 == pytest.approx(found[1]["effective"], rel=0.2)
+    )
     assert effective_number(0.5, float("nan"), 12) is None
 
 
@@ -115,7 +124,7 @@ def test_the_same_seed_gives_the_same_intervals_whatever_the_order_of_answers():
     shuffled = replace(
         judgments,
         **{n: getattr(judgments, n)[order] for n in ("participant", "scene", "pair", "time")},
-        **{n: getattr(judgments, n)[order] for n in ("first_left", "outcome")},
+        **{n: getattr(judgments, n)[order] for n in ("first_left", "outcome", "broken")},
     )
     assert compare(Resampled(shuffled, 7, 200)) == compare(Resampled(judgments, 7, 200))
 
