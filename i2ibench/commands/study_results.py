@@ -1,6 +1,7 @@
 """What `study` does with answers: analysis, report, and the power that more of them would have."""
 
 import argparse
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from i2ibench.study.analysis import analyse, write_analysis
 from i2ibench.study.definition import Definition
 from i2ibench.study.power import Clusters, Question, power_lines, study_question
 from i2ibench.study.store import Store
-from i2ibench.study.study import NOTE, Study, open_study
+from i2ibench.study.study import Study, open_study
 from i2ibench.study.study_file import load_definition
 
 
@@ -40,28 +41,31 @@ def power(options: argparse.Namespace) -> None:
 
     Of a study (its folder or file), or of the numbers that are given.
     """
-    definition, scenes = _planned(options.folder)
-    per_participant, participants = options.per_participant or 10, options.participants
-    asked = Question(options.alpha or 0.05, options.power or 0.8, options.comparisons or 1)
-    if definition is not None:
-        per_participant = options.per_participant or definition.per_pair
-        participants = options.participants or definition.participants
-        if options.comparisons is None:
-            asked = study_question(definition, asked.alpha, asked.power)
-    clusters = Clusters(
-        per_participant,
-        options.scenes or scenes or 500,
-        0.05 if options.participant_share is None else options.participant_share,
-        0.05 if options.scene_share is None else options.scene_share,
+    clusters = {"per_participant": 10, "scenes": 500}
+    question, participants = Question(), None
+    if options.folder is not None:
+        definition, scenes = _planned(options.folder)
+        clusters = {"per_participant": definition.per_pair, "scenes": scenes or 500}
+        question, participants = study_question(definition), definition.participants
+        if not scenes and options.scenes is None:
+            print("The study file says no number of scenes: 500 are assumed (--scenes).")
+    lines = power_lines(
+        Clusters(**clusters | _given(options, Clusters)),
+        replace(question, **_given(options, Question)),
+        options.participants or participants,
     )
-    print("\n".join(power_lines(clusters, asked, participants)))
+    print("\n".join(lines))
 
 
-def _planned(path: Path | None) -> tuple[Definition | None, int]:
-    """The definition of a study and its number of scenes; (None, 0) without one."""
-    if path is None:
-        return None, 0
-    if (path / NOTE).is_file() or path.is_dir():
+def _given(options: argparse.Namespace, kind: type) -> dict[str, Any]:
+    """Those fields of a dataclass that the command line says."""
+    named = {f.name: getattr(options, f.name) for f in fields(kind)}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _planned(path: Path) -> tuple[Definition, int]:
+    """The definition of a study, from its folder or file, and its number of scenes or 0."""
+    if path.is_dir():
         study = open_study(path)
         return study.definition, len(study.scenes)
     definition = load_definition(path)

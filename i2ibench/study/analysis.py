@@ -13,7 +13,7 @@ from i2ibench.study.bootstrap import DRAWS, LEVEL, Resampled
 from i2ibench.study.bradley_terry import bradley_terry
 from i2ibench.study.exclusion import Kept, exclude
 from i2ibench.study.exposure_curves import exposure_slopes
-from i2ibench.study.judgments import Judgments, Sitting, chosen_participants, gather
+from i2ibench.study.judgments import Conduct, Judgments, chosen_participants, gather
 from i2ibench.study.logit_fit import RIDGE
 from i2ibench.study.quality import quality
 from i2ibench.study.statistics import compare, rates
@@ -35,8 +35,8 @@ def analyse(
         UserError: there are both kinds and none is chosen, or there is nobody.
     """
     chosen = chosen_participants(collected, participants)
-    judgments, sittings = gather(study, chosen)
-    kept = exclude(judgments, sittings, study.definition.exclusion)
+    judgments, conducts = gather(study, chosen)
+    kept = exclude(judgments, conducts, study.definition.exclusion)
     resampled = Resampled(kept.judgments, study.definition.seed, draws)
     times = range(len(study.definition.times))
     rows = compare(resampled)
@@ -44,12 +44,12 @@ def analyse(
     return {
         "kind": collected_kind(chosen),
         "study": _about(study),
-        "counts": _counts(collected, judgments, sittings, kept),
+        "counts": _counts(collected, judgments, conducts, kept),
         "comparisons": rows,
         "bradley_terry": [bradley_terry(resampled, time) for time in times],
         "exposure": exposure_slopes(resampled),
         "exclusion": _exclusions(study, kept),
-        "quality": quality(sittings, kept),
+        "quality": quality(conducts, kept),
         "agreement": agreement(kept.judgments),
         "settings": {
             "level": LEVEL, "draws": draws, "seed": study.definition.seed, "ridge": RIDGE,
@@ -78,15 +78,15 @@ def _about(study: Study) -> dict[str, Any]:
 
 
 def _counts(
-    collected: Collected, judgments: Judgments, sittings: list[Sitting], kept: Kept
+    collected: Collected, judgments: Judgments, conducts: list[Conduct], kept: Kept
 ) -> dict[str, Any]:
     """How many people and answers there are, of whom the analysis is, and what it uses."""
     simulated = sum(p.simulated for p in collected.participants)
     return {
         "real": len(collected.participants) - simulated,
         "simulated": simulated,
-        "participants": len(sittings),
-        "finished": sum(s.participant.finished for s in sittings),
+        "participants": len(conducts),
+        "finished": sum(s.participant.finished for s in conducts),
         "participants_used": sum(kept.people),
         "judgments": len(judgments),
         "judgments_used": len(kept.judgments),

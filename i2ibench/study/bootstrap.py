@@ -18,6 +18,10 @@ Statistic = Callable[[Values], Values]
 Sides: the pair's first method on the left, on the right. Outcomes: FIRST, TIED, SECOND."""
 
 LEVEL = 0.95
+"""Of intervals."""
+
+ENOUGH = 0.95
+"""Share of draws that must define a number for its variance to be known."""
 DRAWS = 2000
 CHUNK = 100
 
@@ -149,7 +153,7 @@ def _variance(values: Values, clusters: int) -> Values:
     if clusters < 2:
         return np.full(values.shape[1:], np.nan)
     known = ~np.isnan(values)
-    enough = known.mean(0) >= LEVEL
+    enough = known.mean(0) >= ENOUGH
     filled = np.where(known, values, 0.0)
     n = np.maximum(known.sum(0), 1)
     mean = filled.sum(0) / n

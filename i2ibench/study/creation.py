@@ -17,6 +17,7 @@ from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
 from i2ibench.progress import say, track
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.provenance import sha256
 from i2ibench.study.definition import DEGRADED, REFERENCE, Definition, Method
 from i2ibench.study.degraded import degrade
 from i2ibench.study.design import Design
@@ -24,6 +25,9 @@ from i2ibench.study.regions import Mask, highlight, resize_mask
 from i2ibench.study.sources import Pictures, Sources, checkpoint_of, find_sources, photos_of
 from i2ibench.study.study import NOTE, Study
 from i2ibench.translation import translate
+
+SECRET = "secret"
+"""The study's, until `study.json` has it."""
 
 
 def create_study(definition: Definition, folder: Path, device: str = "cpu") -> Study:
@@ -48,12 +52,17 @@ def create_study(definition: Definition, folder: Path, device: str = "cpu") -> S
     pictures = {**sources.given, **_translations(definition, sources, folder, device)}
     size = _largest(definition, pictures, names)
     today = datetime.now(timezone.utc).date().isoformat()
-    study = Study(
-        folder, definition, names, reference, _secret(folder), sources.origins, size, today
-    )
+    origins = {name: {**made, **_content(pictures[name])} for name, made in sources.origins.items()}
+    study = Study(folder, definition, names, reference, _secret(folder), origins, size, today)
     _write_pictures(study, pictures, sources.objects)
     write_text(folder / NOTE, json.dumps(study.as_dict(), indent=1))
+    (folder / SECRET).unlink()
     return study
+
+
+def _content(pictures: Pictures) -> dict[str, str]:
+    """The SHA-256 of a method's pictures: of each one's name and hash."""
+    return {"pictures": fingerprint({scene: sha256(path) for scene, path in pictures.items()})}
 
 
 def _reference(definition: Definition, sources: Sources) -> str:
@@ -118,7 +127,7 @@ def _largest(
 
 def _secret(folder: Path) -> str:
     """Random; an interrupted creation goes on with its own."""
-    path = folder / "secret"
+    path = folder / SECRET
     if not path.exists():
         write_text(path, secrets.token_hex(16))
     return path.read_text()

@@ -12,7 +12,6 @@ Comparison = tuple[tuple[str, str], "float | None", str, bool]
 """Pair, duration, scene, and whether the pair's first method is on the left."""
 
 MAIN, REPEAT, CATCH, PRACTICE = "main", "repeat", "catch", "practice"
-KINDS = (PRACTICE, MAIN, REPEAT, CATCH)
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Trial:
 
     Attributes:
         number: its place in the sitting, from 0; practice comes first.
-        kind: one of KINDS. Only main trials are evidence on the methods.
+        kind: MAIN, REPEAT, CATCH or PRACTICE. Only main trials are evidence on the methods.
         scene: name of the scene that both pictures show.
         left: the method shown on the left.
         right: the method shown on the right.

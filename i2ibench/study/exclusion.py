@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from i2ibench.study.definition import Exclusion
-from i2ibench.study.judgments import Judgments, Sitting
+from i2ibench.study.judgments import Conduct, Judgments
 from i2ibench.study.trial_rules import TRIAL_RULES
 
-PERSON_RULES: dict[str, Callable[[Sitting, Exclusion], bool]] = {
+PERSON_RULES: dict[str, Callable[[Conduct, Exclusion], bool]] = {
     "no_consent": lambda s, rules: not s.participant.consented,
     "catch": lambda s, rules: _share(s.catch) < rules.min_catch_correct,
     "repeats": lambda s, rules: _share(s.repeats) < rules.min_repeat_agreement,
@@ -39,11 +39,11 @@ class Kept:
     reasons: Sequence[Sequence[str]] = field(default_factory=list)
 
 
-def exclude(judgments: Judgments, sittings: Sequence[Sitting], rules: Exclusion) -> Kept:
+def exclude(judgments: Judgments, conducts: Sequence[Conduct], rules: Exclusion) -> Kept:
     """Apply the rules: first to participants, then to the judgments of those who are left."""
     reasons = [
-        [name for name, breaks in PERSON_RULES.items() if breaks(sitting, rules)]
-        for sitting in sittings
+        [name for name, breaks in PERSON_RULES.items() if breaks(conduct, rules)]
+        for conduct in conducts
     ]
     people = np.array([not found for found in reasons], dtype=bool)
     left = judgments.where(people[judgments.participant])

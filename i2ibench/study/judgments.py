@@ -64,7 +64,7 @@ _ARRAYS = tuple(f.name for f in fields(Judgments) if f.name not in ("definition"
 
 
 @dataclass(frozen=True)
-class Sitting:
+class Conduct:
     """What one participant's answers say about the participant.
 
     Attributes:
@@ -107,20 +107,20 @@ def chosen_participants(collected: Collected, participants: str | None = None) -
     return Collected(people, {p.token: collected.answers.get(p.token, ()) for p in people})
 
 
-def gather(study: Study, collected: Collected) -> tuple[Judgments, list[Sitting]]:
+def gather(study: Study, collected: Collected) -> tuple[Judgments, list[Conduct]]:
     """The judgments of all participants, and what each one's answers say of them."""
     rows: list[dict[str, Any]] = []
-    sittings = []
+    conducts = []
     for number, person in enumerate(collected.participants):
         plan = study.plan(person.slot)
         answers = {a.trial: a for a in collected.answers.get(person.token, ())}
         rows += _rows(study, number, plan, answers)
-        sittings.append(_sitting(person, plan, answers, study.definition.exclusion))
+        conducts.append(_conduct(person, plan, answers, study.definition.exclusion))
     columns = {name: [row[name] for row in rows] for name in _ARRAYS}
     kinds = {"first_left": bool, "broken": bool}
     arrays = {n: np.array(v, dtype=kinds.get(n, np.int64)) for n, v in columns.items()}
     arrays["broken"] = arrays["broken"].reshape(len(rows), len(TRIAL_RULES))
-    return Judgments(study.definition, list(study.scenes), **arrays), sittings
+    return Judgments(study.definition, list(study.scenes), **arrays), conducts
 
 
 def _rows(
@@ -155,9 +155,9 @@ def preferred(trial: Trial, answer: Answer) -> str:
     return trial.left if answer.choice == LEFT else trial.right
 
 
-def _sitting(
+def _conduct(
     person: Participant, plan: Sequence[Trial], answers: dict[int, Answer], rules: Exclusion
-) -> Sitting:
+) -> Conduct:
     """Catch trials, repeats and sides of one participant."""
     fair = {
         t.number: preferred(t, answers[t.number])
@@ -175,7 +175,7 @@ def _sitting(
         if t.kind == REPEAT and t.number in fair and t.of in fair
     ]
     left = sum(a.choice == LEFT for a in answered)
-    return Sitting(
+    return Conduct(
         person,
         len(main),
         len(answered),

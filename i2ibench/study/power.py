@@ -60,6 +60,9 @@ class Clusters:
     scene_share: float = 0.05
 
     def __post_init__(self) -> None:
+        for name in ("per_participant", "scenes"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is at least 1, not {getattr(self, name)}.")
         for name in ("participant_share", "scene_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
@@ -116,9 +119,9 @@ def judgments_needed(rate: float, question: Question | None = None) -> int:
 def _needed(rate: float, level: float, power: float) -> int:
     z = float(norm.ppf(1 - level / 2) + norm.ppf(power))
     near = z * z * 0.25 / (rate - 0.5) ** 2
-    numbers = np.arange(int(0.5 * near), int(1.5 * near) + 60)
+    numbers = np.arange(max(int(0.5 * near), 1), int(1.5 * near) + 60)
     short = np.flatnonzero(_power(numbers, rate, level) < power)  # the power goes in teeth
-    return int(numbers[short[-1] + 1])
+    return int(numbers[short[-1] + 1] if len(short) else numbers[0])
 
 
 def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.float64]:
@@ -149,8 +152,13 @@ def needs(
     return found
 
 
-def smallest_rate(participants: int, clusters: Clusters, question: Question | None = None) -> float:
-    """The smallest rate above 50 %, in steps of 0.1 points, that so many participants can tell."""
+def smallest_rate(
+    participants: int, clusters: Clusters, question: Question | None = None
+) -> float | None:
+    """The smallest rate above 50 %, in steps of 0.1 points, that so many participants can tell.
+
+    None where they can tell none.
+    """
     question = question or Question()
     total = participants * clusters.per_participant
     worth = int(total / clusters.design_effect(total))
@@ -158,7 +166,7 @@ def smallest_rate(participants: int, clusters: Clusters, question: Question | No
     enough = [
         r for r in rates if _power(np.array([worth]), float(r), question.level)[0] >= question.power
     ]
-    return round(float(enough[0]), 3) if enough else 1.0
+    return round(float(enough[0]), 3) if enough else None
 
 
 def study_question(definition: Definition, alpha: float = 0.05, power: float = 0.8) -> Question:
@@ -188,5 +196,6 @@ def power_lines(
         )
     if participants is not None:
         rate = smallest_rate(participants, clusters, question)
-        lines.append(f"{participants} participants can tell {rate:.1%} from 50 %.")
+        what = "no preference" if rate is None else f"{rate:.1%}"
+        lines.append(f"{participants} participants can tell {what} from 50 %.")
     return lines

@@ -52,6 +52,7 @@ def test_every_method_has_a_picture_of_every_scene_as_it_was(folders):
         np.testing.assert_array_equal(pixels(study, "photos", scene), photo)
         assert np.abs(pixels(study, DEGRADED, scene).astype(int) - photo).mean() > 30
     assert len(list((folders / "study/pictures").iterdir())) == 5 * 4
+    assert len({origin["pictures"] for origin in study.origins.values()}) == 3
 
 
 def test_the_names_of_pictures_tell_nothing_and_differ_between_studies(folders):

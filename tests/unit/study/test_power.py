@@ -54,7 +54,7 @@ def test_the_smallest_rate_is_one_that_so_many_participants_can_tell():
     rate = smallest_rate(60, clusters)
     assert needs(clusters, rates=[rate + 0.004])[0].participants <= 60
     assert needs(clusters, rates=[rate - 0.004])[0].participants > 60
-    assert smallest_rate(1, Clusters(1, 5)) == 1.0
+    assert smallest_rate(1, Clusters(1, 5)) is None
 
 
 def test_a_studys_question_counts_pairs_at_every_duration():
@@ -71,7 +71,8 @@ def test_the_table_names_its_assumptions():
 
 @pytest.mark.parametrize("wrong", [
     lambda: judgments_needed(0.5), lambda: judgments_needed(1.0), lambda: Question(alpha=0.0),
-    lambda: Question(comparisons=0), lambda: Clusters(10, 30, scene_share=1.0),
+    lambda: Question(comparisons=0), lambda: Clusters(0, 5), lambda: Clusters(5, -1),
+    lambda: Clusters(10, 30, scene_share=1.0),
 ])  # fmt: skip
 def test_what_makes_no_question_is_refused(wrong):
     with pytest.raises(UserError):
