@@ -30,11 +30,8 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     if command is None and given and given[0].replace("-", "_") in COMMANDS:
         command, given = given[0].replace("-", "_"), given[1:]
         program = f"i2ibench {command}"
-    parser = _parser(command, program)
-    # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.
-    mixed = command is not None and not hasattr(_module(command), "ACTIONS")
-    options = parser.parse_intermixed_args(given) if mixed else parser.parse_args(given)
     try:
+        options = _options(command, program, given)
         options.run(options)
     except (UserError, OSError) as error:
         print(f"error: {_without_trace(str(error))}", file=sys.stderr)  # noqa: T201
@@ -49,6 +46,14 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+
+
+def _options(command: str | None, program: str | None, given: list[str]) -> argparse.Namespace:
+    """What the arguments say; the modules that are needed for it are loaded here."""
+    parser = _parser(command, program)
+    # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.
+    mixed = command is not None and not hasattr(_module(command), "ACTIONS")
+    return parser.parse_intermixed_args(given) if mixed else parser.parse_args(given)
 
 
 def _without_trace(message: str) -> str:

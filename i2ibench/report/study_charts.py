@@ -39,11 +39,12 @@ def preference_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
         return b""
     figure, axes = _figure(theme, 8.2, 0.42 * len(rows) + 0.95)
     for place, row in enumerate(rows):
-        colour = theme.colours[0] if _clear(row["interval"], 0.5) else theme.soft
+        sign = row["rate"] < 0.5  # the table's colours
+        colour = theme.colours[sign] if _clear(row["interval"], 0.5) else theme.soft
         _whisker(axes, place, 100 * row["rate"], _times(row["interval"], 100), colour)
     axes.axvline(50, color=theme.ink, lw=0.8, ls=":")
     axes.set_yticks(range(len(rows)), [f"{r['first']} over {r['second']}" for r in rows])
-    axes.set_xlim(0, 100)
+    axes.set_xlim(-1.5, 101.5)
     axes.set_xlabel("% of judgments", fontsize=9, color=theme.ink)
     return _finished(figure, axes)
 
@@ -75,7 +76,7 @@ def exposure_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
     figure, axes = _figure(theme, 8.2, 4.2)
     _curves(axes, lines, theme)
     axes.axhline(50, color=theme.ink, lw=0.8, ls=":")
-    axes.set_ylim(0, 100)
+    axes.set_ylim(-2, 102)
     axes.set_ylabel("% preferring the first", fontsize=9, color=theme.ink)
     return _finished_curves(figure, axes, theme)
 

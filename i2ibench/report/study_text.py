@@ -13,6 +13,12 @@ def headline(analysis: Analysis) -> list[str]:
     rows = [row for row in analysis["comparisons"] if row["rate"] is not None]
     if not rows:
         return ["No judgment is left to analyse."]
+    if all(row["interval"] is None for row in rows):
+        used, scenes = (analysis["counts"][f"{what}_used"] for what in ("participants", "scenes"))
+        return [
+            f"Participants: {used}, scenes: {scenes}. That is too few for intervals: nothing can be "
+            "said of other people and other scenes."
+        ]
     if rows[0]["duration"] is not None:
         return [_over_time(analysis, slope) for slope in analysis["exposure"]] or [
             _one_rate(row) for row in rows
@@ -43,14 +49,14 @@ def _order(analysis: Analysis) -> list[str]:
         if not one["ahead_interval"] or one["ahead_interval"][0] <= 0
     ]
     lines = [f"From most to least preferred: {', '.join(ranked_methods(analysis))}."]
-    return lines + ([f"Not told apart: {'; '.join(close)}."] if close else [])
+    return lines + ([f"Neighbours not told apart: {'; '.join(close)}."] if close else [])
 
 
 def _number_clear(rows: list[Any]) -> str:
     clear = sum(r["p_cluster_holm"] is not None and r["p_cluster_holm"] < 0.05 for r in rows)
     return (
-        f"{clear} of {len(rows)} pairs differ from 50 % at the 5 % level, with Holm's correction "
-        "for all of them."
+        f"Pairs that differ from 50 %: {clear} of {len(rows)}, at the 5 % level with Holm's "
+        "correction for all of them."
     )
 
 

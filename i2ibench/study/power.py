@@ -66,6 +66,13 @@ class Clusters:
         for name in ("participant_share", "scene_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+        if self.participant_share + self.scene_share >= 1:
+            raise UserError("participant_share and scene_share are less than 1 together.")
+        if self.per_participant > self.scenes:
+            raise UserError(
+                f"A participant judges a pair once on each scene: {self.per_participant} times is "
+                f"too often for {self.scenes} scenes."
+            )
 
     def design_effect(self, judgments: float) -> float:
         """By how much more judgments are needed than independent ones (Kish 1965)."""
@@ -182,8 +189,8 @@ def power_lines(
         f"Exact two-sided binomial test, alpha {question.alpha:g} over {question.comparisons} "
         f"comparison{'s' * (question.comparisons != 1)}, power {question.power:g}.",
         f"Each participant judges a pair {clusters.per_participant} times; {clusters.scenes} "
-        f"scenes. Of an answer's variance {clusters.participant_share:.0%} is taken to be the "
-        f"participant's own and {clusters.scene_share:.0%} the scene's.",
+        f"scenes. Of an answer's variance {100 * clusters.participant_share:.0f} % is taken to be "
+        f"the participant's own and {100 * clusters.scene_share:.0f} % the scene's.",
         f"{'to tell':>10} {'independent judgments':>22} {'judgments':>10} {'participants':>13}",
     ]
     for need in needs(clusters, question):
@@ -191,11 +198,11 @@ def power_lines(
             ("more scenes", "") if need.judgments is None else (need.judgments, need.participants)
         )
         lines.append(
-            f"{need.rate:10.0%} {need.independent:22,} {with_clusters[0]:>10} "
+            f"{100 * need.rate:8.0f} % {need.independent:22,} {with_clusters[0]:>10} "
             f"{with_clusters[1]:>13}"
         )
     if participants is not None:
         rate = smallest_rate(participants, clusters, question)
-        what = "no preference" if rate is None else f"{rate:.1%}"
+        what = "no preference" if rate is None else f"{100 * rate:.1f} %"
         lines.append(f"{participants} participants can tell {what} from 50 %.")
     return lines

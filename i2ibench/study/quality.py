@@ -10,7 +10,7 @@ from i2ibench.study.judgments import Conduct
 
 
 def quality(conducts: Sequence[Conduct], kept: Kept) -> dict[str, Any]:
-    """What each participant's answers say, and the same over all who are kept.
+    """What each participant's answers say, the same over all who are kept, and over everybody.
 
     Participants are numbered from 1; their tokens stay with the server.
     """
@@ -20,7 +20,7 @@ def quality(conducts: Sequence[Conduct], kept: Kept) -> dict[str, Any]:
         for number, (conduct, why) in enumerate(zip(conducts, kept.reasons, strict=True), start=1)
     ]
     left = [s for s, keep in zip(conducts, kept.people, strict=True) if keep]
-    return {"all": _facts(left), "participants": people}
+    return {"kept": _facts(left), "everybody": _facts(conducts), "participants": people}
 
 
 def _facts(conducts: Sequence[Conduct]) -> dict[str, Any]:

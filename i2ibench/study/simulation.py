@@ -38,6 +38,9 @@ class Crowd:
         missing: share of trials that are not answered.
         exposure_scale: seconds at which half of the preference is there: t / (t + scale).
         seed: decides everything that is random.
+
+    Raises:
+        UserError: a share or a spread is none.
     """
 
     strengths: Mapping[str, float]
@@ -52,6 +55,14 @@ class Crowd:
     _added: dict[tuple[object, ...], float] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def __post_init__(self) -> None:
+        for name in ("lapse", "missing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+        for name in ("tie_width", "participant_sd", "scene_sd", "exposure_scale"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is at least 0, not {getattr(self, name)}.")
 
     @cached_property
     def _key(self) -> bytes:

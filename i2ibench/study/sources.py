@@ -169,6 +169,8 @@ def _objects(
 def _classes(definition: Definition, found: Sources) -> ClassTable:
     """The classes of the scenes: Cityscapes' for its layout, else those in `classes.json`."""
     first = next(iter(found.scenes.values()))
-    if first is not None and first.label is not None and "_gtFine_" in first.label.name:
+    if first is None:
+        raise UserError(f"Highlighting needs the scenes' folder: {WAY_OUT}.")
+    if first.label is not None and "_gtFine_" in first.label.name:
         return CITYSCAPES_CLASSES
     return read_classes(Path(definition.scenes.folder))

@@ -93,6 +93,10 @@ def open_study(folder: Path) -> Study:
     """
     note = folder / NOTE
     if not note.is_file():
+        if (folder / PICTURES).is_dir() or (folder / "translations").is_dir():
+            raise UserError(
+                f"{folder} holds half a study: the same `study create` goes on with it."
+            )
         raise UserError(f"{folder} holds no study; make one with: study create STUDY.py")
     try:
         content = json.loads(note.read_text(encoding="utf-8"))

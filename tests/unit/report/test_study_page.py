@@ -164,8 +164,8 @@ def test_the_csv_holds_every_number(unlimited):
 def test_the_headline_says_what_was_found(unlimited, timed):
     lines = headline(unlimited)
     assert lines[0] == "From most to least preferred: photos, ours, crn."
-    assert lines[1] == "Not told apart: photos and ours."
-    assert lines[2].startswith("2 of 3 pairs differ from 50 %")
+    assert lines[1] == "Neighbours not told apart: photos and ours."
+    assert lines[2].startswith("Pairs that differ from 50 %: 2 of 3")
     assert re.match(
         r"ours over crn: [\d.]+ % at 1/8 s, [\d.]+ % at 8 s; grows with time", headline(timed)[0]
     )
@@ -198,3 +198,8 @@ def test_p_values_as_text(value, text):
 ])  # fmt: skip
 def test_exposures_as_text(value, text):
     assert seconds(value) == text
+
+
+def test_one_participant_makes_no_ranking():
+    (line,) = headline(analysed(study_of(("ours", "crn", "photos")), participants=1))
+    assert line.startswith("Participants: 1, scenes: ") and "too few for intervals" in line

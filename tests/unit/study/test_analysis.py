@@ -60,7 +60,7 @@ def test_counts_say_who_answered_and_who_is_used():
 
 
 def test_quality_counts_catch_trials_repeats_sides_and_times():
-    facts = analysed(side_bias=2.0)["quality"]["all"]
+    facts = analysed(side_bias=2.0)["quality"]["kept"]
     assert facts["main"] == [180, 180] and facts["catch"] == [50, 50] and facts["repeats"][1] == 50
     assert facts["left_share"] > 0.6
     low, middle, high = facts["waited_ms"]

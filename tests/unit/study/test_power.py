@@ -65,7 +65,7 @@ def test_a_studys_question_counts_pairs_at_every_duration():
 
 def test_the_table_names_its_assumptions():
     text = "\n".join(power_lines(Clusters(10, 30), Question(comparisons=3), 50))
-    assert "alpha 0.05 over 3 comparisons" in text and "5%" in text
+    assert "alpha 0.05 over 3 comparisons" in text and "5 %" in text
     assert "more scenes" in text and "50 participants can tell" in text
 
 

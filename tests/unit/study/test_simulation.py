@@ -85,3 +85,9 @@ def test_a_crowd_that_does_not_fit_the_study_is_refused():
         simulate(study_of(), Crowd({"ours": 0.0, "crn": 0.0}), 1)
     with pytest.raises(UserError, match="ties=False"):
         simulate(study_of(), Crowd(STRENGTHS, tie_width=1.0), 1)
+
+
+@pytest.mark.parametrize("wrong", [{"lapse": 7}, {"missing": -0.1}, {"scene_sd": -1}])
+def test_a_crowd_that_cannot_be_is_refused(wrong):
+    with pytest.raises(UserError, match=f"{next(iter(wrong))} is "):
+        Crowd({"ours": 0.0}, **wrong)
