@@ -16,8 +16,8 @@ def headline(analysis: Analysis) -> list[str]:
     if all(row["interval"] is None for row in rows):
         used, scenes = (analysis["counts"][f"{what}_used"] for what in ("participants", "scenes"))
         return [
-            f"Participants: {used}, scenes: {scenes}. That is too few for intervals: nothing can be "
-            "said of other people and other scenes."
+            f"Participants: {used}, scenes: {scenes}. That is too few for intervals: nothing can "
+            "be said of other people and other scenes."
         ]
     if rows[0]["duration"] is not None:
         return [_over_time(analysis, slope) for slope in analysis["exposure"]] or [
