@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS study (hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS participants (
     token TEXT PRIMARY KEY, slot INTEGER NOT NULL, simulated INTEGER NOT NULL,
     consented INTEGER NOT NULL, finished INTEGER NOT NULL, begun TEXT NOT NULL,
-    origin TEXT NOT NULL, code TEXT NOT NULL, nonce TEXT NOT NULL, seen REAL NOT NULL
+    origin TEXT NOT NULL, code TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS answers (
     token TEXT NOT NULL REFERENCES participants ON DELETE CASCADE, trial INTEGER NOT NULL,
@@ -66,17 +66,13 @@ def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[Non
         raise
 
 
-def insert_participant(
-    db: sqlite3.Connection, participant: Participant, nonce: str = "", seen: float = 0.0
-) -> None:
+def insert_participant(db: sqlite3.Connection, participant: Participant) -> None:
     """Add a participant whose token is new."""
     p = participant
     db.execute(
-        f"INSERT INTO participants ({_PARTICIPANT}, nonce, seen) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (p.token, p.slot, p.simulated, p.consented, p.finished, p.begun, p.origin, p.code,
-         nonce, seen),
-    )  # fmt: skip
+        f"INSERT INTO participants ({_PARTICIPANT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (p.token, p.slot, p.simulated, p.consented, p.finished, p.begun, p.origin, p.code),
+    )
 
 
 def insert_answers(db: sqlite3.Connection, token: str, answers: Sequence[Answer]) -> int:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 
 from i2ibench.errors import UserError
@@ -26,6 +27,14 @@ ACTIVE_SECONDS = 2 * 3600
 """A participant who was not seen for so long loses the claim to a plan, but may still go on."""
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Where a participant sits: `nonce` of the page's window, `seen` seconds since 1970."""
+
+    nonce: str
+    seen: float
+
+
 class UnknownParticipant(UserError):
     """The token is nobody's: the consent was not given, or the answers were deleted."""
 
@@ -37,7 +46,9 @@ class ContinuedElsewhere(UserError):
 class Store:
     """The answers of one study. Any thread may call any method.
 
-    Nothing is stored before the consent, and of a person nothing but a random token.
+    Nothing is stored before the consent, and of a person nothing but a random token. When somebody
+    was last seen, and in which window, is known in memory only: after a restart those are active
+    who come back, in the window that they come back in. So one server at a time gives out plans.
 
     Args:
         study: whose `answers.sqlite` this is.
@@ -49,6 +60,7 @@ class Store:
 
     def __init__(self, study: Study, clock: Callable[[], float] = time.time) -> None:
         self._study, self._clock, self._lock = study, clock, threading.RLock()
+        self._windows: dict[str, _Window] = {}
         path = study.folder / ANSWERS
         try:
             self._db = open_database(path)
@@ -82,14 +94,11 @@ class Store:
         Without a token, or with one that nobody has, a sitting that is not stored before consent.
         """
         nonce = secrets.token_hex(8)
-        with self._writing() as db:
-            changed = db.execute(
-                "UPDATE participants SET nonce = ?, seen = ? WHERE token = ?",
-                (nonce, self._clock(), token or ""),
-            )
-            if not token or not changed.rowcount:
+        with self._reading():
+            if token is None or not self._has(token):
                 return Sitting(new_token(), nonce)
-            return self._sitting(token)
+            self._windows[token] = _Window(nonce, self._clock())
+            return self._sitting(token, nonce)
 
     def consent(self, token: str, nonce: str, simulated: bool = False) -> Sitting:
         """The sitting of a participant who has agreed, with the lowest free plan.
@@ -100,14 +109,14 @@ class Store:
             ContinuedElsewhere: the token sits in another window.
         """
         with self._writing() as db:
-            if not db.execute("SELECT 1 FROM participants WHERE token = ?", (token,)).fetchone():
+            if not self._has(token):
                 participant = Participant(
                     token, self._free_slot(simulated), simulated, consented=True,
                     begun=self._today(), code=self._study.code(token),
                 )  # fmt: skip
-                insert_participant(db, participant, nonce, self._clock())
+                insert_participant(db, participant)
             self._check_window(token, nonce)
-            return self._sitting(token)
+            return self._sitting(token, nonce)
 
     def answer(self, token: str, nonce: str, answer: Answer) -> Receipt:
         """Keep an answer; when this returns, the disk has it. The first one to a trial counts.
@@ -122,10 +131,7 @@ class Store:
             count = db.execute("SELECT count(*) FROM answers WHERE token = ?", (token,))
             answered = int(count.fetchone()[0])
             finished = answered >= self._study.design.num_trials
-            db.execute(
-                "UPDATE participants SET finished = ?, seen = ? WHERE token = ?",
-                (finished, self._clock(), token),
-            )
+            db.execute("UPDATE participants SET finished = ? WHERE token = ?", (finished, token))
             code = self._study.code(token) if finished else ""
             return Receipt(bool(counted), answered, finished, code)
 
@@ -134,13 +140,14 @@ class Store:
         with self._lock:
             with self._writing() as db:
                 gone = db.execute("DELETE FROM participants WHERE token = ?", (token,)).rowcount
+            self._windows.pop(token, None)
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log held them too
             return bool(gone)
 
     def collected(self) -> Collected:
         """Everybody who consented, in the order of their coming, and their answers."""
-        with self._lock, transaction(self._db, "DEFERRED"):
-            return Collected(read_participants(self._db), read_answers(self._db))
+        with self._reading() as db:
+            return Collected(read_participants(db), read_answers(db))
 
     def add(self, collected: Collected) -> int:
         """How many participants were new; all of them are kept, or none.
@@ -165,6 +172,11 @@ class Store:
             return new
 
     @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, transaction(self._db, "DEFERRED"):
+            yield self._db
+
+    @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, transaction(self._db):
             yield self._db
@@ -181,26 +193,31 @@ class Store:
                     "one beside it; put that one back, or create the new study in a new folder."
                 )
 
+    def _has(self, token: str) -> bool:
+        rows = self._db.execute("SELECT 1 FROM participants WHERE token = ?", (token,))
+        return rows.fetchone() is not None
+
     def _check_window(self, token: str, nonce: str) -> None:
-        rows = self._db.execute("SELECT nonce FROM participants WHERE token = ?", (token,))
-        found = rows.fetchone()
-        if found is None:
+        """Refuse all windows but the newest; the first one is it after a restart."""
+        if not self._has(token):
             raise UnknownParticipant("There is no such participant; reload the page.")
-        if found[0] != nonce:
+        if token in self._windows and self._windows[token].nonce != nonce:
             raise ContinuedElsewhere("This sitting was continued in another window.")
+        self._windows[token] = _Window(nonce, self._clock())
 
     def _free_slot(self, simulated: bool) -> int:
         """The lowest plan that no finished and no active participant has."""
+        since = self._clock() - ACTIVE_SECONDS
+        active = {token for token, window in self._windows.items() if window.seen > since}
         rows = self._db.execute(
-            "SELECT slot FROM participants WHERE simulated = ? AND (finished OR seen > ?)",
-            (simulated, self._clock() - ACTIVE_SECONDS),
+            "SELECT token, slot, finished FROM participants WHERE simulated = ?", (simulated,)
         )
-        taken = {slot for (slot,) in rows}
+        taken = {slot for token, slot, finished in rows if finished or token in active}
         return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
-    def _sitting(self, token: str) -> Sitting:
-        slot, finished, nonce, code = self._db.execute(
-            "SELECT slot, finished, nonce, code FROM participants WHERE token = ?", (token,)
+    def _sitting(self, token: str, nonce: str) -> Sitting:
+        slot, finished, code = self._db.execute(
+            "SELECT slot, finished, code FROM participants WHERE token = ?", (token,)
         ).fetchone()
         trials = self._db.execute("SELECT trial FROM answers WHERE token = ? ORDER BY 1", (token,))
         answered = [trial for (trial,) in trials]
