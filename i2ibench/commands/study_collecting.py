@@ -171,3 +171,8 @@ def forget(options: argparse.Namespace) -> None:
     if options.token and not gone:
         raise UserError(f"The study has no participant {options.token}.")
     print(f"forgotten: {gone} participants")
+    if not store.erased:
+        print(
+            "Another program is reading the answers, so the file's log still holds the deleted "
+            "ones; the next `study` command that finds the file free empties it."
+        )

@@ -32,6 +32,9 @@ _SETTINGS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # deleted answers are overwritten
 )
+WAIT_MS = 20_000
+"""How long a write waits for other processes' writes."""
+
 _PARTICIPANT = "token, slot, simulated, consented, finished, begun, origin, code"
 _ANSWER = ", ".join(f.name for f in fields(Answer))
 
@@ -42,7 +45,9 @@ def open_database(path: Path) -> sqlite3.Connection:
     Raises:
         sqlite3.DatabaseError: the file is no database.
     """
-    db = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        path, timeout=WAIT_MS / 1000, isolation_level=None, check_same_thread=False
+    )
     try:
         for setting in _SETTINGS:
             db.execute(f"PRAGMA {setting}")
@@ -64,6 +69,21 @@ def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[Non
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def clear_log(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
+    """Whether what was deleted is gone: overwritten in the file, and the log of writes is empty.
+
+    Not while another process reads an older state; it is waited for so long.
+    """
+    db.execute(f"PRAGMA busy_timeout={wait_ms}")
+    try:
+        (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:  # the disk is full or fails: what was committed stays so
+        return False
+    finally:
+        db.execute(f"PRAGMA busy_timeout={WAIT_MS}")
+    return not busy
 
 
 def insert_participant(db: sqlite3.Connection, participant: Participant) -> None:

@@ -13,6 +13,7 @@ from types import TracebackType
 from i2ibench.errors import UserError
 from i2ibench.study.answers import Answer, Collected, Participant
 from i2ibench.study.database import (
+    clear_log,
     insert_answers,
     insert_participant,
     open_database,
@@ -25,6 +26,9 @@ from i2ibench.study.study import ANSWERS, Study
 
 ACTIVE_SECONDS = 2 * 3600
 """A participant who was not seen for so long loses the claim to a plan, but may still go on."""
+
+READERS_MS = 100
+"""How long a deletion waits for readers in other processes; all answers wait with it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class Store:
         study: whose `answers.sqlite` this is.
         clock: seconds since 1970.
 
+    Attributes:
+        erased: whether nothing that was deleted is in the files any more; see `forget`.
+
     Raises:
         UserError: the file is of another study, or is no SQLite file.
     """
@@ -61,6 +68,7 @@ class Store:
     def __init__(self, study: Study, clock: Callable[[], float] = time.time) -> None:
         self._study, self._clock, self._lock = study, clock, threading.RLock()
         self._windows: dict[str, _Window] = {}
+        self.erased = False  # an earlier process may have left it so
         path = study.folder / ANSWERS
         try:
             self._db = open_database(path)
@@ -86,6 +94,8 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
+            if not self.erased:
+                self.erased = clear_log(self._db)
             self._db.close()
 
     def enter(self, token: str | None = None) -> Sitting:
@@ -136,12 +146,16 @@ class Store:
             return Receipt(bool(counted), answered, finished, code)
 
     def forget(self, token: str) -> bool:
-        """Whether there was such a participant; all of their rows are gone now, from the disk."""
+        """Whether there was such a participant; nobody reads their rows any more.
+
+        Their bytes leave the files at once if no other process is just reading the file. Else
+        `erased` is False, and every later write, closing and opening tries it again.
+        """
         with self._lock:
             with self._writing() as db:
                 gone = db.execute("DELETE FROM participants WHERE token = ?", (token,)).rowcount
             self._windows.pop(token, None)
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log held them too
+            self.erased = clear_log(self._db, READERS_MS)
             return bool(gone)
 
     def collected(self) -> Collected:
@@ -178,8 +192,11 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, transaction(self._db):
-            yield self._db
+        with self._lock:
+            with transaction(self._db):
+                yield self._db
+            if not self.erased:
+                self.erased = clear_log(self._db)
 
     def _check_study(self) -> None:
         """Refuse answers that were given to other trials or under other rules."""

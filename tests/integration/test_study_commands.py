@@ -1,6 +1,8 @@
 """The study as its users run it: created, served, filled in through HTTP, analysed, reported."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from i2ibench.study.client import send_participants
 from i2ibench.study.definition import REFERENCE
 from i2ibench.study.simulation import Crowd
 from i2ibench.study.store import Store
-from i2ibench.study.study import open_study
+from i2ibench.study.study import ANSWERS, open_study
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.integration.study_driver import served
 
@@ -105,6 +107,17 @@ def test_one_participants_data_can_be_taken_out_and_deleted(study, capsys, tmp_p
     assert token not in (tmp_path / "tables/answers.csv").read_text()
     assert "imported: 1 new" in run(capsys, "import", study.folder, tmp_path / "own.json")
     assert "imported: 0 new" in run(capsys, "import", study.folder, tmp_path / "own.json")
+
+
+def test_answers_that_another_program_still_reads_are_said_to_be_there(study, capsys):
+    run(capsys, "simulate", study.folder, "--number", 1)
+    with contextlib.closing(sqlite3.connect(study.folder / ANSWERS)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM answers").fetchall()
+        assert "the file's log still holds" in run(capsys, "forget", study.folder, "--simulated")
+        reader.rollback()
+        run(capsys, "status", study.folder)
+        assert not (study.folder / f"{ANSWERS}-wal").stat().st_size
 
 
 def test_a_page_without_a_server_and_mturks_files_are_written(study, capsys, tmp_path):

@@ -1,4 +1,6 @@
+import contextlib
 import sqlite3
+import time
 from dataclasses import fields, replace
 
 import pytest
@@ -153,11 +155,44 @@ def test_a_forgotten_participant_leaves_no_trace_in_the_files(store, study):
     assert store.forget(sitting.token) and not store.forget(sitting.token)
     assert [p.token for p in store.collected().participants] == [other.token]
     assert list(store.collected().answers) == [other.token]
-    for path in study.folder.glob(f"{ANSWERS}*"):
-        assert sitting.token.encode() not in path.read_bytes()
+    assert store.erased and not on_disk(study, sitting.token)
     with pytest.raises(UnknownParticipant):
         store.answer(sitting.token, sitting.nonce, LEFT)
     assert not store.enter(sitting.token).consented
+
+
+def test_readers_elsewhere_delay_only_the_erasing(study):
+    with Store(study) as store, contextlib.closing(reader(study)) as other:
+        sitting, staying = seated(store), seated(store)
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM participants").fetchall()
+        begun = time.perf_counter()
+        assert store.forget(sitting.token) and not store.erased
+        assert time.perf_counter() - begun < 10  # SQLite would wait for 20
+        assert on_disk(study, sitting.token)
+        assert [p.token for p in store.collected().participants] == [staying.token]
+        other.execute("COMMIT")
+        assert store.answer(staying.token, staying.nonce, LEFT).counted
+        assert store.erased and not on_disk(study, sitting.token)
+
+
+def test_what_a_killed_server_had_deleted_is_erased_by_the_next(study):
+    with Store(study) as store, contextlib.closing(reader(study)) as other:
+        sitting = seated(store)
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM participants").fetchall()
+        assert store.forget(sitting.token) and on_disk(study, sitting.token)
+        other.execute("COMMIT")
+        with Store(study) as later:
+            assert later.erased and not on_disk(study, sitting.token)
+
+
+def reader(study):
+    return sqlite3.connect(study.folder / ANSWERS, isolation_level=None)
+
+
+def on_disk(study, token):
+    return any(token.encode() in p.read_bytes() for p in study.folder.glob(f"{ANSWERS}*"))
 
 
 def test_imported_answers_count_once_and_contradictions_are_refused(store):
