@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+# What proxies add to requests; through a proxy that adds nothing everybody looks local.
+_FORWARDED = {
+    "forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip",
+    "fastly-client-ip",
+}  # fmt: skip
+_FORWARDING = ("x-forwarded-", "cf-")
 
 REFUSAL = (
     "Results are read on the server's own machine, at its loopback address, or with the key that "
@@ -32,7 +37,7 @@ def _given_key(request: Request) -> str | None:
 
 
 def _is_forwarded(headers: Mapping[str, str]) -> bool:
-    return any(name in headers for name in _FORWARDED)
+    return any(name in _FORWARDED or name.startswith(_FORWARDING) for name in headers)
 
 
 def _is_local(request: Request) -> bool:

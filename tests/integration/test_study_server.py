@@ -16,6 +16,11 @@ testclient = pytest.importorskip("fastapi.testclient", reason="pip install -e '.
 
 HOME = "http://127.0.0.1:8000"
 PUBLIC = "https://lab.example/study/"
+PROXIES = (
+    "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP",
+    "CF-Connecting-IP", "Cf-Ray", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP",
+    "Fastly-Client-IP",
+)  # fmt: skip
 ANSWER = {"trial": 0, "choice": "left", "response_ms": 900}
 
 
@@ -193,7 +198,7 @@ def test_results_are_closed_to_everybody_else(study, path):
         assert "?key=" in far.get(path).json()["error"]
     with client_of(study, client=("::1", 5555)) as near:
         assert near.get(path).status_code == 200
-        for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+        for name in PROXIES:
             assert near.get(path, headers={name: "127.0.0.1"}).status_code == 403
         assert near.get(f"{path}?key=").status_code == 403
     with client_of(study, public_url=PUBLIC) as proxied:
