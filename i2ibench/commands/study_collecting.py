@@ -56,9 +56,21 @@ def serve_study(options: argparse.Namespace) -> None:
     listening = listen(options.host, options.port)
     port = listening.getsockname()[1]
     app = create_app(study, options.host, port, options.public_url, key)
-    own = address(options.host, listening)
-    print(f"study: {options.public_url or own} (Ctrl+C ends it)\nresults: {own}results", flush=True)
+    url = options.public_url or address(options.host, listening)
+    print(f"study: {url} (Ctrl+C ends it)\nresults: {_results(options, url)}", flush=True)
     serve(app, listening)
+
+
+def _results(options: argparse.Namespace, url: str) -> str:
+    """Where the lab reads the results, or what that takes."""
+    from i2ibench.web.origins import ANY, LOOPBACK
+
+    page = f"{url.rstrip('/')}/results"
+    if options.results_key is not None:
+        return f"{page}?key=KEY, which is the first line of {options.results_key}"
+    if options.public_url or options.host not in (*ANY, *LOOPBACK):
+        return "need --results-key FILE"
+    return page
 
 
 def _key(path: Path) -> str:

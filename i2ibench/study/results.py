@@ -12,7 +12,7 @@ from i2ibench.report.templates import render
 from i2ibench.study.answers import Collected
 from i2ibench.study.collected import answers_csv, participants_csv
 from i2ibench.study.design import MAIN
-from i2ibench.study.results_access import REFUSAL, may_read
+from i2ibench.study.results_access import may_read, refusal
 from i2ibench.study.study import Study
 
 _PRIVATE = {"Cache-Control": "no-store"}
@@ -40,7 +40,7 @@ def add_results(
 
     async def made(request: Request, make: Callable[..., str], *arguments: str) -> str:
         if not may_read(request, key, behind_proxy):
-            raise HTTPException(403, REFUSAL)
+            raise HTTPException(403, refusal(behind_proxy))
         async with turn:
             return await asyncio.to_thread(make, own, await collect(), *arguments)
 

@@ -13,9 +13,9 @@ _FORWARDED = {
 }  # fmt: skip
 _FORWARDING = ("x-forwarded-", "cf-")
 
-REFUSAL = (
-    "Results are read on the server's own machine, at its loopback address, or with the key that "
-    "the server was started with: add ?key=KEY to the address, or send Authorization: Bearer KEY."
+_WITH_KEY = (
+    "with the key that the server was started with (study serve --results-key FILE): add ?key=KEY "
+    "to the address, or send Authorization: Bearer KEY."
 )
 
 
@@ -29,6 +29,12 @@ def may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
     if given is not None:
         return key is not None and hmac.compare_digest(given.encode(), key.encode())
     return not behind_proxy and not _is_forwarded(request.headers) and _is_local(request)
+
+
+def refusal(behind_proxy: bool) -> str:
+    """What those read who may not read the results."""
+    here = "" if behind_proxy else "on the server's own machine, at its loopback address, or "
+    return f"Results are read {here}{_WITH_KEY}"
 
 
 def _given_key(request: Request) -> str | None:

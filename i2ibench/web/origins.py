@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_ANY = ("0.0.0.0", "::")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+ANY = ("0.0.0.0", "::")
+"""All addresses of this machine."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class SameOrigin:
@@ -70,9 +71,9 @@ class SameOrigin:
         if (port or "80") != str(self._port):
             return False
         name = name.strip("[]").lower()
-        if self._host in _ANY:
+        if self._host in ANY:
             return name in ("localhost", socket.gethostname().lower()) or _is_address(name)
-        return name == self._host.lower() or (self._host in _LOOPBACK and name in _LOOPBACK)
+        return name == self._host.lower() or (self._host in LOOPBACK and name in LOOPBACK)
 
 
 def _is_address(name: str) -> bool:

@@ -17,7 +17,10 @@ from i2ibench.study.simulation import Crowd
 from i2ibench.study.store import Store
 from i2ibench.study.study import ANSWERS, open_study
 from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.web import serving
 from tests.integration.study_driver import served
+
+testclient = pytest.importorskip("fastapi.testclient", reason="pip install -e '.[dev]'")
 
 METHODS = ("ours", "theirs", "photos")
 STRENGTHS = {"ours": 0.8, "theirs": 0.0, "photos": 2.0}
@@ -126,6 +129,31 @@ def test_a_page_without_a_server_and_mturks_files_are_written(study, capsys, tmp
     url = "https://lab.example/page.html"
     run(capsys, "export", study.folder, tmp_path / "mturk", "--mturk", url, "--slots", 3)
     assert (tmp_path / "mturk/hits.csv").read_text().count(url) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ((), ["study: http://127.0.0.1:{port}/ (", "results: http://127.0.0.1:{port}/results\n"]),
+        (("--public-url", "https://lab.example/s"), ["s (", "results: need --results-key FILE\n"]),
+        (("--public-url", "https://lab.example/s/", "--results-key", "key"),
+         ["study: https://lab.example/s/ (", "results: https://lab.example/s/results?key=KEY, "]),
+    ],
+)  # fmt: skip
+def test_serving_says_where_the_results_are_read(
+    study, capsys, monkeypatch, tmp_path, options, lines
+):
+    ports = []
+
+    def serve(app, listening):
+        with testclient.TestClient(app), listening:
+            ports.append(listening.getsockname()[1])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serving, "serve", serve)
+    out = run(capsys, "serve", study.folder, "--port", 0, *options)
+    for line in lines:
+        assert line.format(port=ports[0]) in out
 
 
 @pytest.mark.slow

@@ -202,7 +202,9 @@ def test_results_are_closed_to_everybody_else(study, path):
             assert near.get(path, headers={name: "127.0.0.1"}).status_code == 403
         assert near.get(f"{path}?key=").status_code == 403
     with client_of(study, public_url=PUBLIC) as proxied:
-        assert proxied.get(path).status_code == 403
+        refused = proxied.get(path)
+        assert refused.status_code == 403
+        assert "--results-key" in refused.text and "loopback" not in refused.text
 
 
 def test_the_key_opens_the_results_from_anywhere(study):
