@@ -2,7 +2,8 @@
 
 An answers file is what a static page hands to its participant: a JSON object with `study` (the
 study's hash), `token`, `slot`, `simulated`, `consented`, `begun` (UTC day) and `answers`, a list of
-`answers.Answer`. MTurk's results have the same text in the column `Answer.answers`.
+`answers.Answer`; a file of `participant_json` has the served page's completion code as `code`,
+which is kept. MTurk's results have the same text in the column `Answer.answers`.
 
 `answers.csv` has a row for every answer: token, slot, simulated; trial, kind, scene, left, right,
 duration_s, repeat_of as in `design.Trial`; choice, the method that was preferred (empty for a
@@ -145,6 +146,7 @@ def _read_one(study: Study, text: str, place: str, origin: str) -> tuple[Partici
         raise UserError(f"{place}: 'study' is not {study.folder}, but another or an older one.")
     answers = _answers(study, note.get("answers"), place)
     token = _checked(note, "token", place, lambda v: isinstance(v, str) and TOKEN.fullmatch(v))
+    served = study.code(token)
     participant = Participant(
         token,
         _checked(note, "slot", place, lambda v: type(v) is int and 0 <= v <= MAX_SLOT),
@@ -153,7 +155,7 @@ def _read_one(study: Study, text: str, place: str, origin: str) -> tuple[Partici
         finished=len(answers) == study.design.num_trials,
         begun=_checked(note, "begun", place, lambda v: isinstance(v, str) and _DAY.fullmatch(v)),
         origin=origin,
-        code=static_code(study, token),
+        code=served if note.get("code") == served else static_code(study, token),
     )
     return participant, answers
 

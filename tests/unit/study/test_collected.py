@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -132,5 +133,11 @@ def test_one_participants_data_are_an_answers_file(study, tmp_path):
     collected = read_collected(study, [written(tmp_path, note(study))])
     text = participant_json(study, collected, TOKEN)
     assert read_collected(study, [written(tmp_path, text)]) == collected
+    (participant,) = collected.participants
+    for code in (study.code(TOKEN), "GUESS"):
+        served = Collected([replace(participant, code=code)], collected.answers)
+        path = written(tmp_path, participant_json(study, served, TOKEN))
+        kept = static_code(study, TOKEN) if code == "GUESS" else code
+        assert read_collected(study, [path]).participants == [replace(participant, code=kept)]
     with pytest.raises(UserError, match="no participant"):
         participant_json(study, collected, "f" * 32)
