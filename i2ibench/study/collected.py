@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
+from i2ibench.progress import say
 from i2ibench.study.answers import LEFT, TIE, Answer, Collected, Participant
 from i2ibench.study.design import Trial
 from i2ibench.study.sitting import TOKEN, answer_in
@@ -36,6 +37,8 @@ _TRIAL = ("trial", "kind", "scene", "left", "right", "duration_s", "repeat_of")
 
 def read_collected(study: Study, paths: Iterable[Path]) -> Collected:
     """The answers in files: static pages' .json and MTurk's results .csv; each participant once.
+
+    Rows of MTurk's whose cell is empty are left out, and stderr says how many.
 
     Raises:
         UserError: names the file, the row and the field that is wrong.
@@ -131,7 +134,10 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
         raise UserError(f"{path}: {error}.") from None
     finally:
         csv.field_size_limit(limit)
-    yield from ((f"{path}, row {number}", cell) for number, cell in enumerate(cells, start=1))
+    given = [(f"{path}, row {n}", cell) for n, cell in enumerate(cells, start=1) if cell.strip()]
+    if len(given) < len(cells):
+        say(f"{path}: {len(cells) - len(given)} of {len(cells)} rows hold no answers, left out")
+    yield from given
 
 
 def _read_one(study: Study, text: str, place: str, origin: str) -> tuple[Participant, list[Answer]]:

@@ -107,6 +107,19 @@ def test_files_that_hold_no_answers_are_named(study, tmp_path):
         read_collected(study, [mturk(tmp_path, note(study), note(study, slot=-1))])
 
 
+def test_rows_without_answers_are_left_out_and_counted(study, tmp_path, capsys):
+    path = mturk(tmp_path, note(study))
+    rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([rows[0], ("A0", ""), rows[1], ("A2", " "), ("A3",)])
+    assert [p.token for p in read_collected(study, [path]).participants] == [TOKEN]
+    assert "results.csv: 3 of 4 rows hold no answers, left out" in capsys.readouterr().err
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerow(("A4", "{"))
+    with pytest.raises(UserError, match=r"results.csv, row 5 is no answers file"):
+        read_collected(study, [path])
+
+
 def test_results_of_long_studies_are_read(study, tmp_path):
     path = mturk(tmp_path, note(study, padding="x" * 200_000))
     assert len(read_collected(study, [path]).participants) == 1
