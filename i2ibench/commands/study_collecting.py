@@ -147,7 +147,8 @@ def export(options: argparse.Namespace) -> None:
     study = open_study(options.folder)
     slots = options.slots or study.definition.participants
     if options.static:
-        export_page(study, options.output, slots)
+        size = export_page(study, options.output, slots)
+        print(f"page: {size / 1e6:.1f} MB, plans for {slots} participants")
     elif options.mturk:
         export_mturk(study, options.output, options.mturk, slots)
     else:

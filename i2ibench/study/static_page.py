@@ -14,7 +14,9 @@ may find it early; without one, codes are made of each participant's random toke
 import base64
 import json
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
 from i2ibench.errors import UserError
 from i2ibench.files import write_text
@@ -25,6 +27,8 @@ from i2ibench.study.study import PICTURES, Study
 
 STATIC = Path(__file__).with_name("static")
 ENTRY = "handed.js"
+MAX_PICTURES = 500_000_000
+"""Bytes of text that all pictures of a page may have; browsers and hosts fail with many more."""
 _STYLE = '<link rel="stylesheet" href="static/study.css">'
 _SCRIPT = '<script type="module" src="static/served.js"></script>'
 _POLICY = (
@@ -32,6 +36,8 @@ _POLICY = (
     "img-src data:; form-action https://www.mturk.com https://workersandbox.mturk.com"
 )
 _IMPORT = re.compile(r'from "\./(\w+\.js)"')
+
+Read = TypeVar("Read")
 
 
 def export_page(study: Study, path: Path, slots: int) -> int:
@@ -43,11 +49,13 @@ def export_page(study: Study, path: Path, slots: int) -> int:
         slots: for how many participants plans are in it: those from 0 to slots - 1.
 
     Raises:
-        UserError: no plans, or too many; a picture is missing.
+        UserError: no plans, or too many; a picture is missing, or all are too large together.
     """
     if not 1 <= slots <= MAX_SLOT + 1:
         raise UserError(f"A page has plans for 1 to {MAX_SLOT + 1} participants, not {slots}.")
     plans = [page_trials(study, slot) for slot in range(slots)]
+    shown = {trial[side] for plan in plans for trial in plan for side in ("left", "right")}
+    _check_size(study, shown, slots)
     page = (STATIC / "index.html").read_text(encoding="utf-8")
     style = (STATIC / "study.css").read_text(encoding="utf-8")
     for old, new in ((_STYLE, f"<style>\n{style}</style>"), (_SCRIPT, _scripts())):
@@ -64,7 +72,6 @@ def export_page(study: Study, path: Path, slots: int) -> int:
     }
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = [f'<script type="application/json" id="study-data">{text}</script>']
-    shown = {trial[side] for plan in plans for trial in plan for side in ("left", "right")}
     parts += [_picture(study, name) for name in sorted(shown)]
     page = page.replace("</body>", "\n".join([*parts, "</body>"]))
     write_text(path, page)
@@ -89,10 +96,30 @@ def _scripts() -> str:
     )
 
 
+def _check_size(study: Study, pictures: Collection[str], slots: int) -> None:
+    """Refuse more pictures than a page can have, before they are read."""
+    size = sum(4 * -(-_read(study, name, _length) // 3) for name in pictures)  # base64
+    if size > MAX_PICTURES:
+        raise UserError(
+            f"A page for {slots} participants would have {len(pictures)} pictures of "
+            f"{size / 1e6:.0f} MB; {MAX_PICTURES / 1e6:.0f} MB are the most. Take fewer --slots, "
+            "or create the study with fewer scenes or with a smaller size=(width, height)."
+        )
+
+
 def _picture(study: Study, name: str) -> str:
+    content = base64.b64encode(_read(study, name, Path.read_bytes)).decode()
+    return f'<script type="text/plain" id="picture-{name}">{content}</script>'
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _read(study: Study, name: str, read: Callable[[Path], Read]) -> Read:
+    """What is read of a picture's file."""
     path = study.folder / PICTURES / f"{name}.png"
     try:
-        content = base64.b64encode(path.read_bytes()).decode()
+        return read(path)
     except OSError as error:
         raise UserError(f"The picture {path} cannot be read: {error.strerror}.") from None
-    return f'<script type="text/plain" id="picture-{name}">{content}</script>'

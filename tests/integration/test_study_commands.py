@@ -124,7 +124,8 @@ def test_answers_that_another_program_still_reads_are_said_to_be_there(study, ca
 
 
 def test_a_page_without_a_server_and_mturks_files_are_written(study, capsys, tmp_path):
-    run(capsys, "export", study.folder, tmp_path / "page.html", "--static", "--slots", 3)
+    out = run(capsys, "export", study.folder, tmp_path / "page.html", "--static", "--slots", 3)
+    assert f"page: {(tmp_path / 'page.html').stat().st_size / 1e6:.1f} MB, plans for 3" in out
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     url = "https://lab.example/page.html"
     run(capsys, "export", study.folder, tmp_path / "mturk", "--mturk", url, "--slots", 3)

@@ -1,9 +1,11 @@
 import csv
+import re
 from xml.etree import ElementTree
 
 import pytest
 
 from i2ibench.errors import UserError
+from i2ibench.study import static_page
 from i2ibench.study.mturk import SCHEMA, export_mturk
 from i2ibench.study.sitting import page_trials
 from i2ibench.study.static_page import STATIC, export_page
@@ -63,6 +65,21 @@ def test_pages_without_plans_or_pictures_are_refused(study, tmp_path):
         path.unlink()
     with pytest.raises(UserError, match="cannot be read"):
         export_page(study, tmp_path / "page.html", 1)
+
+
+def test_a_page_that_no_browser_opens_is_refused_before_it_is_written(study, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    export_page(study, path, 1)
+    pictures = re.findall(r'id="picture-\w+">([^<]+)<', path.read_text())
+    size = sum(map(len, pictures))
+    path.unlink()
+    monkeypatch.setattr(static_page, "MAX_PICTURES", size)
+    export_page(study, path, 1)
+    path.unlink()
+    monkeypatch.setattr(static_page, "MAX_PICTURES", size - 1)
+    with pytest.raises(UserError, match=f"{len(pictures)} pictures of .* fewer --slots.* size="):
+        export_page(study, path, 1)
+    assert not path.exists()
 
 
 def test_practice_trials_alone_tell_the_better_side(study):
