@@ -45,6 +45,17 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
+def write_private(path: Path, text: str) -> None:
+    """Make `path` hold `text`, which no other user of the machine may read (mode 0600)."""
+
+    def write(aside: Path) -> None:
+        aside.unlink(missing_ok=True)  # of a killed process with this number
+        aside.touch(0o600)
+        aside.write_text(text, encoding="utf-8")
+
+    write_file(path, write)
+
+
 def write_picture(
     path: Path, pixels: NDArray[Any], compress_level: int = 1, flush: bool = True
 ) -> None:

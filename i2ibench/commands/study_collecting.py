@@ -9,7 +9,7 @@ from pathlib import Path
 
 from i2ibench.commands.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
-from i2ibench.files import write_text
+from i2ibench.files import write_private, write_text
 from i2ibench.study.client import send_participants
 from i2ibench.study.collected import (
     answers_csv,
@@ -76,8 +76,7 @@ def _results(options: argparse.Namespace, url: str) -> str:
 def _key(path: Path) -> str:
     """The first line of a file, which is made with a random one if it is not there."""
     if not path.exists():
-        write_text(path, f"{secrets.token_urlsafe(24)}\n")
-        path.chmod(0o600)
+        write_private(path, f"{secrets.token_urlsafe(24)}\n")
         print(f"results key: written to {path}")
     key = path.read_text(encoding="utf-8").partition("\n")[0].strip()
     if len(key) < 12:

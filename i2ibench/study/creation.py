@@ -14,7 +14,7 @@ from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.datasets.picture_files import picture_size, read_image
 from i2ibench.errors import UserError
-from i2ibench.files import write_picture, write_text
+from i2ibench.files import write_picture, write_private
 from i2ibench.progress import say, track
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.provenance import sha256
@@ -55,7 +55,7 @@ def create_study(definition: Definition, folder: Path, device: str = "cpu") -> S
     origins = {name: {**made, **_content(pictures[name])} for name, made in sources.origins.items()}
     study = Study(folder, definition, names, reference, _secret(folder), origins, size, today)
     _write_pictures(study, pictures, sources.objects)
-    write_text(folder / NOTE, json.dumps(study.as_dict(), indent=1))
+    write_private(folder / NOTE, json.dumps(study.as_dict(), indent=1))
     (folder / SECRET).unlink()
     return study
 
@@ -129,7 +129,7 @@ def _secret(folder: Path) -> str:
     """Random; an interrupted creation goes on with its own."""
     path = folder / SECRET
     if not path.exists():
-        write_text(path, secrets.token_hex(16))
+        write_private(path, secrets.token_hex(16))
     return path.read_text()
 
 

@@ -42,9 +42,14 @@ _ANSWER = ", ".join(f.name for f in fields(Answer))
 def open_database(path: Path) -> sqlite3.Connection:
     """A connection that any thread may use, one at a time; the tables are made.
 
+    A new file is for its owner alone (mode 0600), and so are the files that SQLite keeps beside it.
+
     Raises:
         sqlite3.DatabaseError: the file is no database.
+        OSError: it cannot be made.
     """
+    if not path.exists():
+        path.touch(0o600)
     db = sqlite3.connect(
         path, timeout=WAIT_MS / 1000, isolation_level=None, check_same_thread=False
     )

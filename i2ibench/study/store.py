@@ -62,7 +62,7 @@ class Store:
         erased: whether nothing that was deleted is in the files any more; see `forget`.
 
     Raises:
-        UserError: the file is of another study, or is no SQLite file.
+        UserError: the file is of another study, is no SQLite file, or cannot be made.
     """
 
     def __init__(self, study: Study, clock: Callable[[], float] = time.time) -> None:
@@ -72,7 +72,7 @@ class Store:
         path = study.folder / ANSWERS
         try:
             self._db = open_database(path)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise UserError(f"{path} cannot be used: {error}.") from None
         try:
             self._check_study()

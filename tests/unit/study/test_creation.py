@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -131,6 +132,12 @@ def test_what_is_missing_is_named_before_anything_is_written(folders):
         with pytest.raises(UserError, match=message):
             create_study(define(folders, **changes), folders / "study")
         assert not (folders / "study").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_what_holds_the_secret_is_its_owners_alone(folders):
+    study = create_study(define(folders), folders / "study")
+    assert (study.folder / "study.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_study_is_never_written_over(folders):

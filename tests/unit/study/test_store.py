@@ -1,4 +1,5 @@
 import contextlib
+import os
 import sqlite3
 import time
 from dataclasses import fields, replace
@@ -232,6 +233,19 @@ def test_a_full_disk_refuses_answers_and_recovers(store, study):
     store._db.execute("PRAGMA max_page_count = 100000")
     assert len(store.collected().answers[sitting.token]) == kept
     assert store.answer(sitting.token, sitting.nonce, Answer(kept, "left", 900.0)).counted
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_no_other_user_of_the_machine_reads_answers(store, study):
+    seated(store)
+    files = list(study.folder.glob(f"{ANSWERS}*"))
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_a_folder_that_cannot_be_written_is_named(study):
+    with pytest.raises(UserError, match=r"answers.sqlite cannot be used: .*No such file"):
+        Store(replace(study, folder=study.folder / "gone"))
 
 
 def test_no_column_could_hold_an_address_or_a_browser(store, study):
