@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from mmengine.config import Config
 
@@ -116,12 +117,37 @@ def _check(definition: Definition, place: str) -> None:
     durations = definition.durations
     if any(not 0 < d <= 60 for d in durations) or len(set(durations)) < len(durations):
         raise UserError(f"{place}: 'durations' are different seconds up to 60, not {durations}.")
-    for key in ("min_catch_correct", "min_repeat_agreement", "min_answered", "max_one_side"):
-        if not 0 <= getattr(definition.exclusion, key) <= 1:
-            raise UserError(f"{place}: exclusion: {key!r} is a share from 0 to 1.")
+    _check_texts(definition, place)
+    _check_exclusion(definition.exclusion, f"{place}: exclusion")
     _check_sizes(definition, place)
     if not 0 <= definition.regions.dim <= 1:
         raise UserError(f"{place}: regions: 'dim' is a share from 0 to 1.")
+
+
+def _check_texts(definition: Definition, place: str) -> None:
+    """Refuse a title that says nothing, and a link that is none."""
+    if not definition.title.strip():
+        raise UserError(f"{place}: 'title' is empty; participants read it first.")
+    url = definition.completion.url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as http://[x
+        parts = urlsplit("")
+    if url and not (parts.scheme in ("http", "https") and parts.netloc):
+        raise UserError(
+            f"{place}: completion: 'url' is an address such as https://lab.example/done?code="
+            f"{{code}}, not {url!r}."
+        )
+
+
+def _check_exclusion(exclusion: Exclusion, place: str) -> None:
+    """Refuse what is no share, and times below zero."""
+    for key in ("min_catch_correct", "min_repeat_agreement", "min_answered", "max_one_side"):
+        if not 0 <= getattr(exclusion, key) <= 1:
+            raise UserError(f"{place}: {key!r} is a share from 0 to 1.")
+    for key in ("min_response_ms", "exposure_tolerance_ms"):
+        if getattr(exclusion, key) < 0:
+            raise UserError(f"{place}: {key!r} is at least 0, not {getattr(exclusion, key)}.")
 
 
 def _check_sizes(definition: Definition, place: str) -> None:

@@ -12,7 +12,7 @@ METHODS = dict(ours=dict(images="a"), theirs=dict(images="b"), photos=dict(image
 
 
 def read(**changes):
-    return read_definition(dict(title="Streets", methods=METHODS, **changes), "study.py")
+    return read_definition({"title": "Streets", "methods": METHODS, **changes}, "study.py")
 
 
 def test_a_short_file_compares_every_two_methods_without_time_limit(tmp_path):
@@ -28,6 +28,7 @@ def test_it_survives_json():
     definition = read(
         durations=list(PAPER_DURATIONS), pairs=[["ours", "theirs"]], size=[400, 200],
         regions=dict(classes=["car"]), exclusion=dict(min_response_ms=100),
+        completion=dict(url="https://app.example/done?cc={code}"),
     )  # fmt: skip
     assert read_definition(json.loads(json.dumps(asdict(definition))), "x") == definition
 
@@ -48,6 +49,12 @@ def test_it_survives_json():
         (dict(pairs=[["ours", "theirs"], ["theirs", "ours"]]), "a pair twice"),
         (dict(pairs=["ours"]), "'pairs' is a list, not 'ours'"),
         (dict(exclusion=dict(max_one_side=2)), "'max_one_side' is a share from 0 to 1"),
+        (dict(exclusion=dict(min_response_ms=-1)), "'min_response_ms' is at least 0, not -1"),
+        (dict(exclusion=dict(exposure_tolerance_ms=-0.5)), "'exposure_tolerance_ms' is at least 0"),
+        (dict(completion=dict(url="javascript:alert(1)")), "not 'javascript:alert(1)'"),
+        (dict(completion=dict(url="//lab.example/{code}")), "such as https://lab.example/"),
+        (dict(completion=dict(url="http://[x/{code}")), "not 'http://[x/{code}'"),
+        (dict(title=" "), "'title' is empty"),
         (dict(exclusion=3), "exclusion is a dict, not 3"),
         (dict(regions=dict(clases=["car"])), "Did you mean 'classes'?"),
         (dict(size=[400]), "a 'size' is (width, height)"),
