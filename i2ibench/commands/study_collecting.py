@@ -13,6 +13,7 @@ from i2ibench.files import write_private, write_text
 from i2ibench.study.client import send_participants
 from i2ibench.study.collected import (
     answers_csv,
+    count_by_kind,
     participant_json,
     participants_csv,
     read_collected,
@@ -89,11 +90,9 @@ def status(options: argparse.Namespace) -> None:
     study = open_study(options.folder)
     with Store(study) as store:
         collected = store.collected()
-    for kind, simulated in (("real", False), ("simulated", True)):
-        people = [p for p in collected.participants if p.simulated is simulated]
-        answers = sum(len(collected.answers.get(p.token, ())) for p in people)
-        finished = sum(p.finished for p in people)
-        print(f"{kind}: {len(people)} participants, {finished} finished, {answers} answers")
+    for kind, n in count_by_kind(collected).items():
+        finished, answers = n["finished"], n["answers"]
+        print(f"{kind}: {n['begun']} participants, {finished} finished, {answers} answers")
     print(f"planned: {study.definition.participants} of {study.design.num_trials} answers each")
 
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.progress import say
-from i2ibench.study.answers import LEFT, TIE, Answer, Collected, Participant
-from i2ibench.study.design import Trial
+from i2ibench.study.answers import TIE, Answer, Collected, Participant
+from i2ibench.study.judgments import REAL, SIMULATED, preferred
 from i2ibench.study.sitting import TOKEN, answer_in
 from i2ibench.study.study import Study
 
@@ -58,6 +58,21 @@ def read_collected(study: Study, paths: Iterable[Path]) -> Collected:
 def static_code(study: Study, token: str) -> str:
     """The completion code of a participant of a static page, which knows no secret."""
     return study.definition.completion.code or token[:10].upper()
+
+
+def count_by_kind(collected: Collected) -> dict[str, dict[str, int]]:
+    """How many sittings have `begun` and `finished`, and their `answers`: real, and simulated."""
+    people: dict[str, list[Participant]] = {REAL: [], SIMULATED: []}
+    for p in collected.participants:
+        people[SIMULATED if p.simulated else REAL].append(p)
+    return {
+        kind: {
+            "begun": len(group),
+            "finished": sum(p.finished for p in group),
+            "answers": sum(len(collected.answers.get(p.token, ())) for p in group),
+        }
+        for kind, group in people.items()
+    }
 
 
 def answers_csv(study: Study, collected: Collected) -> str:
@@ -96,15 +111,10 @@ def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
             trial, measured = plan[answer.trial], answer.as_dict()
             yield (
                 p.token, p.slot, p.simulated, answer.trial, trial.kind, trial.scene, trial.left,
-                trial.right, trial.duration, trial.of, answer.choice, _preferred(trial, answer),
+                trial.right, trial.duration, trial.of, answer.choice,
+                "" if answer.choice == TIE else preferred(trial, answer),
                 *(measured[name] for name in _MEASURED),
             )  # fmt: skip
-
-
-def _preferred(trial: Trial, answer: Answer) -> str:
-    if answer.choice == TIE:
-        return ""
-    return trial.left if answer.choice == LEFT else trial.right
 
 
 def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

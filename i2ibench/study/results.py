@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from i2ibench.report.templates import render
 from i2ibench.study.answers import Collected
-from i2ibench.study.collected import answers_csv, participants_csv
+from i2ibench.study.collected import answers_csv, count_by_kind, participants_csv
 from i2ibench.study.design import MAIN
 from i2ibench.study.results_access import may_read, refusal
 from i2ibench.study.study import Study
@@ -60,20 +60,11 @@ def add_results(
 
 def status_page(study: Study, collected: Collected, query: str = "") -> str:
     """How many took part and how many answers each pair has, as HTML."""
-    rows = {kind: [p for p in collected.participants if p.simulated is (kind == "simulated")]
-            for kind in ("real", "simulated")}  # fmt: skip
     return render(
         "study_status.html",
         title=study.definition.title,
         planned=study.definition.participants,
-        kinds={
-            kind: {
-                "begun": len(people),
-                "finished": sum(p.finished for p in people),
-                "answers": sum(len(collected.answers.get(p.token, ())) for p in people),
-            }
-            for kind, people in rows.items()
-        },
+        kinds=count_by_kind(collected),
         pairs=_answers_by_pair(study, collected),
         query=query,
     )

@@ -10,6 +10,7 @@ from i2ibench.study.answers import Answer, Collected, Participant
 from i2ibench.study.collected import (
     MTURK_COLUMN,
     answers_csv,
+    count_by_kind,
     participant_json,
     participants_csv,
     read_collected,
@@ -140,6 +141,16 @@ def test_tables_name_the_methods_and_what_was_preferred(study, tmp_path):
         assert row["shown_ms"] == "" and float(row["response_ms"]) >= 900
     (row,) = csv.DictReader(io.StringIO(participants_csv(study, collected)))
     assert (row["token"], row["answers"], row["trials"]) == (TOKEN, "2", "7")
+
+
+def test_real_and_simulated_sittings_are_counted_apart():
+    people = [Participant("a", 0, finished=True), Participant("b", 1), Participant("c", 0, True)]
+    answer = Answer(0, "left", 900.0)
+    counts = count_by_kind(Collected(people, {"a": [answer, answer], "c": [answer]}))
+    assert counts == {
+        "real": {"begun": 2, "finished": 1, "answers": 2},
+        "simulated": {"begun": 1, "finished": 0, "answers": 1},
+    }
 
 
 def test_one_participants_data_are_an_answers_file(study, tmp_path):
