@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
@@ -22,6 +21,7 @@ from i2ibench.study.results import add_results
 from i2ibench.study.sitting import TOKEN, Sitting, answer_in, completion_url, page_trials
 from i2ibench.study.store import ContinuedElsewhere, Store, UnknownParticipant
 from i2ibench.study.study import Study
+from i2ibench.study.study_file import is_web_address
 from i2ibench.web.origins import SameOrigin
 from i2ibench.web.prefix import PathPrefix
 from i2ibench.web.serving import HEADERS, add_headers
@@ -100,8 +100,7 @@ def create_app(
 
 
 def _check_address(public_url: str) -> None:
-    parts = urlsplit(public_url)
-    if public_url and not (parts.scheme in ("http", "https") and parts.netloc):
+    if public_url and not is_web_address(public_url):
         raise UserError(
             f"A public address is one such as https://lab.example/study/, not {public_url!r}."
         )

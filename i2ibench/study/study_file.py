@@ -72,6 +72,15 @@ def read_definition(content: Mapping[str, Any], place: str) -> Definition:
     return definition
 
 
+def is_web_address(text: str) -> bool:
+    """Whether a browser can be led there."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as http://[x
+        return False
+    return parts.scheme in ("http", "https") and parts.netloc != ""
+
+
 def _part(kind: type[Part], given: Any, place: str) -> Part:
     """A dataclass from a dict, every value of its field's type."""
     if not isinstance(given, Mapping):
@@ -129,11 +138,7 @@ def _check_texts(definition: Definition, place: str) -> None:
     if not definition.title.strip():
         raise UserError(f"{place}: 'title' is empty; participants read it first.")
     url = definition.completion.url
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # such as http://[x
-        parts = urlsplit("")
-    if url and not (parts.scheme in ("http", "https") and parts.netloc):
+    if url and not is_web_address(url):
         raise UserError(
             f"{place}: completion: 'url' is an address such as https://lab.example/done?code="
             f"{{code}}, not {url!r}."

@@ -230,9 +230,11 @@ def test_a_proxy_may_keep_or_strip_the_path(study):
     assert '="/' not in page and "='/" not in page
 
 
-def test_an_address_without_a_scheme_is_refused(study):
-    with pytest.raises(UserError, match="one such as https://lab.example/study/, not 'lab'"):
-        create_app(study, "127.0.0.1", 8000, public_url="lab")
+def test_a_public_address_that_is_none_is_refused(study):
+    for url in ("lab", "ftp://lab.example/", "https://", "http://[lab"):
+        with pytest.raises(UserError) as caught:
+            create_app(study, "127.0.0.1", 8000, public_url=url)
+        assert f"one such as https://lab.example/study/, not {url!r}" in str(caught.value)
 
 
 def test_a_defect_gives_no_traceback(client, study, monkeypatch):
