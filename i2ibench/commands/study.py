@@ -83,7 +83,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         help="the page's address where a proxy stands before this server, with its path",
     )  # fmt: skip
     parser.add_argument(
-        "--results-key", metavar="FILE",
+        "--results-key", type=Path, metavar="FILE",
         help="whoever knows this file's first line may read /results from elsewhere; without it "
         "they are read on this machine only",
     )  # fmt: skip

@@ -36,8 +36,8 @@ def create(options: argparse.Namespace) -> None:
     folder = options.output or Path("work_dirs") / "studies" / options.study.stem
     study = create_study(definition, folder, checked_device(options.device))
     print(
-        f"study: {folder} ({len(study.scenes)} scenes, {len(definition.compared)} pairs, "
-        f"{study.design.num_trials} trials a sitting)\n"
+        f"study: {folder} ({len(study.scenes)} scenes, pairs: {len(definition.compared)})\n"
+        f"a sitting: {study.design.summary()}\n"
         f"serve: i2ibench study serve {folder}"
     )
 
@@ -53,7 +53,7 @@ def serve_study(options: argparse.Namespace) -> None:
     from i2ibench.web.serving import address, listen, serve
 
     study = open_study(options.folder)
-    key = None if options.results_key is None else _key(Path(options.results_key))
+    key = None if options.results_key is None else _key(options.results_key)
     listening = listen(options.host, options.port)
     port = listening.getsockname()[1]
     app = create_app(study, options.host, port, options.public_url, key)
@@ -76,6 +76,8 @@ def _results(options: argparse.Namespace, url: str) -> str:
 
 def _key(path: Path) -> str:
     """The first line of a file, which is made with a random one if it is not there."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise UserError(f"The results key {path} is a file, in a folder that is there.")
     if not path.exists():
         write_private(path, f"{secrets.token_urlsafe(24)}\n")
         print(f"results key: written to {path}")
@@ -130,10 +132,14 @@ def _page_of(study: Study, url: str | None) -> AbstractContextManager[str]:
 def _crowd(study: Study, options: argparse.Namespace) -> Crowd:
     """How the simulated participants answer."""
     known = [f.name for f in fields(Crowd) if f.name != "strengths" and not f.name.startswith("_")]
-    for given, names in ((options.strengths, study.definition.methods), (options.crowd, known)):
+    for what, given, names in (
+        ("--strengths", options.strengths, list(study.definition.methods)),
+        ("--crowd", options.crowd, known),
+    ):
         for name, value in given.items():
             if name not in names:
-                raise UserError(f"There is no {name!r}.{near_match(name, names)}")
+                near = near_match(name, names)
+                raise UserError(f"{what} has no {name!r}.{near} Known: {', '.join(names)}.")
             if not isinstance(value, int | float):
                 raise UserError(f"{name} is a number, not {value!r}.")
     strengths = dict.fromkeys(study.definition.methods, 0.0) | options.strengths
@@ -144,6 +150,9 @@ def export(options: argparse.Namespace) -> None:
     """Write a page for a lab without a server, MTurk's files, or the answers."""
     study = open_study(options.folder)
     slots = options.slots or study.definition.participants
+    wanted = "a file" if options.static or options.token else "a folder"
+    if options.output.exists() and options.output.is_dir() is (wanted == "a file"):
+        raise UserError(f"The output is {wanted}, and {options.output} is not; choose another.")
     if options.static:
         size = export_page(study, options.output, slots)
         print(f"page: {size / 1e6:.1f} MB, plans for {slots} participants")

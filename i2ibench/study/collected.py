@@ -16,7 +16,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +83,10 @@ def answers_csv(study: Study, collected: Collected) -> str:
 
 def participants_csv(study: Study, collected: Collected) -> str:
     """`participants.csv`, as the module's docstring says."""
+    shown = [p if p.finished else replace(p, code="") for p in collected.participants]
     rows = [
         (*asdict(p).values(), len(collected.answers.get(p.token, ())), study.design.num_trials)
-        for p in collected.participants
+        for p in shown
     ]
     return _csv((*(f.name for f in fields(Participant)), "answers", "trials"), rows)
 

@@ -74,7 +74,20 @@ class Design:
     def num_trials(self) -> int:
         """All trials of one participant."""
         d = self.definition
-        return d.practice + self.num_main + min(d.repeats, self.num_main // 3) + d.catch
+        return d.practice + self.num_main + self.num_repeats + d.catch
+
+    @property
+    def num_repeats(self) -> int:
+        """Repeats: what the study asks for, at most a third of the main trials."""
+        return min(self.definition.repeats, self.num_main // 3)
+
+    def summary(self) -> str:
+        """The trials of one participant by kind, such as "24 trials: 3 practice, 18 main, ..."."""
+        d = self.definition
+        kinds = {"practice": d.practice, "main": self.num_main, "repeated": self.num_repeats,
+                 "catch": d.catch}  # fmt: skip
+        listing = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        return f"{self.num_trials} trials: {listing}"
 
     def plan(self, slot: int) -> list[Trial]:
         """The trials of the participant with a number, from 0, in order."""
@@ -147,8 +160,7 @@ class Design:
     def _repeats(self, count: int, random: np.random.Generator) -> list[tuple[int, float]]:
         """(main trial of the first third, place in the last third) of every repeat."""
         third = count // 3
-        number = min(self.definition.repeats, third)
-        chosen = random.permutation(third)[:number]
+        chosen = random.permutation(third)[: self.num_repeats]
         return [(int(at), float(count - random.uniform(0, third) + 0.3)) for at in chosen]
 
     def _catch_trials(

@@ -6,8 +6,10 @@ Two ways on Mechanical Turk:
   create HITs with `question.xml` through the API. Every worker gets a plan at random; for a HIT of
   its own for every plan put the addresses of `hits.csv` into the file. Answers come in the results
   file, column `Answer.answers`, which `collected.read_collected` reads.
-- A link to a served study: paste `layout.html` into a project of the requester's site and publish
-  it with `hits.csv`. Workers bring back the completion code; `participants.csv` lists the codes.
+- A link: paste `layout.html` into a project of the requester's site and publish it with
+  `hits.csv`. From a served study workers bring back the completion code, which `participants.csv`
+  lists; from the page of `export_page` also their answers as text, in the column that
+  `read_collected` reads.
 
 On Prolific give the page's address as the study's link, and write the completion link into the
 study file (`completion.url`). Prolific adds PROLIFIC_PID to addresses if it is asked to: do not ask
@@ -51,6 +53,8 @@ _LAYOUT = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></scr
   the completion code that its last page shows. One sitting for each worker, please.</p>
   <p><a href="${{url}}" target="_blank" rel="noopener noreferrer">Open the study</a></p>
   <crowd-input name="completion_code" label="Completion code" required></crowd-input>
+  <p>If the last page offers your answers as text to copy, paste that text here:</p>
+  <crowd-text-area name="answers" label="Answers" rows="4"></crowd-text-area>
 </crowd-form>
 """
 

@@ -21,7 +21,7 @@ from i2ibench.study.results import add_results
 from i2ibench.study.sitting import TOKEN, Sitting, answer_in, completion_url, page_trials
 from i2ibench.study.store import ContinuedElsewhere, Store, UnknownParticipant
 from i2ibench.study.study import Study
-from i2ibench.study.study_file import is_web_address
+from i2ibench.web.addresses import is_web_address
 from i2ibench.web.origins import SameOrigin
 from i2ibench.web.prefix import PathPrefix
 from i2ibench.web.serving import HEADERS, add_headers
@@ -74,9 +74,11 @@ def create_app(
             only, and behind a proxy not at all.
 
     Raises:
-        UserError: the study's answers cannot be opened, or the public address is none.
+        UserError: pictures are missing, the study's answers cannot be opened, or the public
+            address is none.
     """
     _check_address(public_url)
+    study.require_pictures()
     desk = Desk(study)
 
     @contextlib.asynccontextmanager

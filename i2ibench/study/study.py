@@ -10,7 +10,7 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.study.answers import Collected
-from i2ibench.study.definition import Definition
+from i2ibench.study.definition import DEGRADED, Definition
 from i2ibench.study.design import Design, Trial
 from i2ibench.study.study_file import read_definition
 
@@ -66,6 +66,23 @@ class Study:
         fixed = self.definition.completion.code
         text = f"{self.secret}\0code\0{token}"
         return fixed or hashlib.sha256(text.encode()).hexdigest()[:10].upper()
+
+    def require_pictures(self) -> None:
+        """Refuse to go on without every picture.
+
+        Raises:
+            UserError: some are missing.
+        """
+        methods = {*self.definition.methods, self.reference, DEGRADED}
+        wanted = [(m, s) for m in sorted(methods) for s in self.scenes]
+        missing = [(m, s) for m, s in wanted if not self.picture(m, s).is_file()]
+        if missing:
+            method, scene = missing[0]
+            raise UserError(
+                f"{self.folder} lacks {len(missing)} of {len(wanted)} pictures, first that of "
+                f"{method!r} and scene {scene!r}: {self.picture(method, scene)}. Put them back, or "
+                "create the study anew in another folder."
+            )
 
     @property
     def hash(self) -> str:

@@ -4,14 +4,11 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 from mmengine.config import Config
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.study.definition import (
-    DEGRADED,
-    REFERENCE,
     Completion,
     Definition,
     Exclusion,
@@ -20,14 +17,9 @@ from i2ibench.study.definition import (
     SceneChoice,
     Texts,
 )
+from i2ibench.study.definition_checks import check_definition
 
 Part = TypeVar("Part")
-
-LEAST = {
-    "per_pair": 1, "participants": 1, "repeats": 0, "catch": 0, "practice": 0, "width": 0,
-    "seed": 0,
-}  # fmt: skip
-"""The smallest values of the counts."""
 
 PARTS: dict[str, type] = {
     "scenes": SceneChoice, "regions": Regions, "exclusion": Exclusion,
@@ -68,17 +60,8 @@ def read_definition(content: Mapping[str, Any], place: str) -> Definition:
         for name, given in methods.items()
     }
     definition = _part(Definition, values, place)
-    _check(definition, place)
+    check_definition(definition, place)
     return definition
-
-
-def is_web_address(text: str) -> bool:
-    """Whether a browser can be led there."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # such as http://[x
-        return False
-    return parts.scheme in ("http", "https") and parts.netloc != ""
 
 
 def _part(kind: type[Part], given: Any, place: str) -> Part:
@@ -114,65 +97,3 @@ def _value(value: Any, kind: Any, place: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{place} is finite, not {value}.")
     return value
-
-
-def _check(definition: Definition, place: str) -> None:
-    """Refuse numbers and names that make no study."""
-    _check_pairs(definition, place)
-    for key, least in LEAST.items():
-        if getattr(definition, key) < least:
-            given = getattr(definition, key)
-            raise UserError(f"{place}: {key!r} is at least {least}, not {given}.")
-    durations = definition.durations
-    if any(not 0 < d <= 60 for d in durations) or len(set(durations)) < len(durations):
-        raise UserError(f"{place}: 'durations' are different seconds up to 60, not {durations}.")
-    _check_texts(definition, place)
-    _check_exclusion(definition.exclusion, f"{place}: exclusion")
-    _check_sizes(definition, place)
-    if not 0 <= definition.regions.dim <= 1:
-        raise UserError(f"{place}: regions: 'dim' is a share from 0 to 1.")
-
-
-def _check_texts(definition: Definition, place: str) -> None:
-    """Refuse a title that says nothing, and a link that is none."""
-    if not definition.title.strip():
-        raise UserError(f"{place}: 'title' is empty; participants read it first.")
-    url = definition.completion.url
-    if url and not is_web_address(url):
-        raise UserError(
-            f"{place}: completion: 'url' is an address such as https://lab.example/done?code="
-            f"{{code}}, not {url!r}."
-        )
-
-
-def _check_exclusion(exclusion: Exclusion, place: str) -> None:
-    """Refuse what is no share, and times below zero."""
-    for key in ("min_catch_correct", "min_repeat_agreement", "min_answered", "max_one_side"):
-        if not 0 <= getattr(exclusion, key) <= 1:
-            raise UserError(f"{place}: {key!r} is a share from 0 to 1.")
-    for key in ("min_response_ms", "exposure_tolerance_ms"):
-        if getattr(exclusion, key) < 0:
-            raise UserError(f"{place}: {key!r} is at least 0, not {getattr(exclusion, key)}.")
-
-
-def _check_sizes(definition: Definition, place: str) -> None:
-    """Refuse sizes that are not two numbers from 1 on."""
-    for size in (definition.size, *(method.size for method in definition.methods.values())):
-        if size and (len(size) != 2 or min(size) < 1):
-            raise UserError(f"{place}: a 'size' is (width, height), not {size}.")
-
-
-def _check_pairs(definition: Definition, place: str) -> None:
-    """Refuse pairs that are not two methods, or stand twice."""
-    for pair in definition.pairs:
-        for name in pair:
-            if name not in definition.methods:
-                near = near_match(str(name), definition.methods)
-                raise UserError(f"{place}: pair {pair} names no method {name!r}.{near}")
-        if len(pair) != 2 or pair[0] == pair[1]:
-            raise UserError(f"{place}: a pair is two different methods, not {pair}.")
-    if len({frozenset(pair) for pair in definition.pairs}) < len(definition.pairs):
-        raise UserError(f"{place}: 'pairs' names a pair twice.")
-    for name in (DEGRADED, REFERENCE):
-        if name in definition.methods:
-            raise UserError(f"{place}: the name {name!r} is taken; call the method otherwise.")

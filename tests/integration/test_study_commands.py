@@ -196,19 +196,35 @@ def test_power_is_told_of_a_study_or_of_numbers(study, capsys):
 def test_mistakes_are_told_in_a_line(study, capsys, tmp_path):
     mistakes = {
         "holds no study": ["serve", tmp_path],
-        "There is no 'ous'. Did you mean 'ours'?": [
+        "--strengths has no 'ous'. Did you mean 'ours'?": [
             "simulate", study.folder, "--strengths", "ous=1"],
-        "There is no 'laps'. Did you mean 'lapse'?": [
+        "--crowd has no 'laps'. Did you mean 'lapse'?": [
             "simulate", study.folder, "--crowd", "laps=1"],
         "does not answer": ["simulate", study.folder, "--url", "http://127.0.0.1:9/"],
         "such as http://": ["simulate", study.folder, "--url", "localhost"],
         "one of both": ["forget", study.folder],
+        "The output is a file": ["export", study.folder, tmp_path, "--static"],
+        "The output is a folder": ["export", study.folder, _short_key(tmp_path), "--answers"],
         "There is no study file": ["create", tmp_path / "none.py"],
         "none.json cannot be read": ["import", study.folder, tmp_path / "none.json"],
         "12 are the least": ["serve", study.folder, "--results-key", _short_key(tmp_path)],
     }  # fmt: skip
     for message, arguments in mistakes.items():
         assert message in refused(capsys, *arguments)
+
+
+def test_a_study_without_all_of_its_pictures_is_not_served(study, capsys):
+    study.picture("ours", "scene_3").unlink()
+    message = refused(capsys, "serve", study.folder, "--port", 0)
+    assert "lacks 1 of 32 pictures, first that of 'ours' and scene 'scene_3'" in message
+
+
+def test_a_study_that_was_left_half_made_is_gone_on_with(tmp_path, capsys):
+    (tmp_path / "study" / "pictures").mkdir(parents=True)
+    assert "half a study" in refused(capsys, "status", tmp_path / "study")
+    study_file = write_study_file(tmp_path)
+    out = run(capsys, "create", study_file, "--output", tmp_path / "study")
+    assert "17 trials: 1 practice, 12 main, 2 repeated, 2 catch" in out
 
 
 def _short_key(folder):

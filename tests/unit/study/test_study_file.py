@@ -58,6 +58,9 @@ def test_it_survives_json():
         (dict(exclusion=3), "exclusion is a dict, not 3"),
         (dict(regions=dict(clases=["car"])), "Did you mean 'classes'?"),
         (dict(size=[400]), "a 'size' is (width, height)"),
+        (dict(scenes=dict(number=-3)), "'number' is 0 for all, or more, not -3"),
+        (dict(width=5000), "'width' is at most 2000, not 5000"),
+        (dict(texts=dict(question=" ")), "'question' is empty"),
         (dict(scenes=dict(number="all")), "scenes: 'number' is int, not 'all'"),
     ],
 )
