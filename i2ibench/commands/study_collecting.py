@@ -53,6 +53,7 @@ def serve_study(options: argparse.Namespace) -> None:
     from i2ibench.web.serving import address, listen, serve
 
     study = open_study(options.folder)
+    study.require_pictures()
     key = None if options.results_key is None else _key(options.results_key)
     listening = listen(options.host, options.port)
     port = listening.getsockname()[1]
@@ -123,6 +124,7 @@ def _page_of(study: Study, url: str | None) -> AbstractContextManager[str]:
     if url is not None:
         return nullcontext(url)
     require_web("study")
+    study.require_pictures()
     from i2ibench.study.server import create_app
     from i2ibench.web.serving import served
 

@@ -74,11 +74,9 @@ def create_app(
             only, and behind a proxy not at all.
 
     Raises:
-        UserError: pictures are missing, the study's answers cannot be opened, or the public
-            address is none.
+        UserError: the study's answers cannot be opened, or the public address is none.
     """
     _check_address(public_url)
-    study.require_pictures()
     desk = Desk(study)
 
     @contextlib.asynccontextmanager
