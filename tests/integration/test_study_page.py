@@ -29,6 +29,7 @@ from tests.study_folder import write_study
 
 SMALL = {"per_pair": 1, "repeats": 0, "catch": 1, "practice": 1}
 WINDOW = {"width": 900, "height": 700}
+TINY = {"width": 120, "height": 300}
 
 pytestmark = pytest.mark.slow
 
@@ -517,3 +518,29 @@ def test_the_pointer_marks_neither_picture(page, url):
         page.hover(f'#pair [data-choice="{side}"]')
         style = f"getComputedStyle(document.querySelector('#pair [data-choice=\"{side}\"]'))"
         assert page.evaluate(f"[{style}.boxShadow, {style}.outlineStyle]") == ["none", "none"]
+
+
+def test_a_window_that_is_too_small_is_told_before_the_consent(context, page, url, study):
+    page.set_viewport_size(TINY)
+    page.goto(url)
+    page.get_by_role("heading", name="Please make this window larger").wait_for()
+    assert page.get_by_role("button", name="Leave").count() == 0
+    with Store(study) as store:
+        assert store.collected().participants == []
+    page.set_viewport_size(WINDOW)
+    begin(page)
+    page.set_viewport_size(TINY)
+    answer_key(page)
+    page.get_by_role("heading", name="Please make this window larger").wait_for()
+    page.get_by_role("button", name="Leave").click()
+    page.get_by_role("button", name="Leave and delete").click()
+    page.get_by_role("heading", name="Your answers are deleted").wait_for()
+    page.set_viewport_size(WINDOW)
+    assert page.get_by_role("heading", name="Your answers are deleted").is_visible()
+
+
+def answer_key(page):
+    """Answer the practice trial and end its feedback."""
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Begin").click()

@@ -68,13 +68,14 @@ class Course {
     const measured = this.#frames.watch(0);
     let sitting = await this.#source.enter();
     if (!sitting.consented) {
+      await screens.largeEnough(this.#study); // nobody agrees who then cannot take part
       await screens.consent(this.#study, this.#source);
       sitting = await this.#source.consent();
     }
     await measured;
     if (!sitting.finished) await this.#prepare(sitting);
     while (!sitting.finished) {
-      await this.#trials(sitting);
+      if (!this.#over) await this.#trials(sitting);
       if (this.#over) return; // entering would take the sitting from another window
       sitting = await this.#source.enter();
       if (!sitting.consented) throw new Refusal(404, "Your answers were deleted in another window.");
@@ -84,7 +85,8 @@ class Course {
 
   async #prepare(sitting) {
     this.#prefetch(this.#remaining(sitting), 0);
-    await screens.largeEnough(this.#study);
+    await screens.largeEnough(this.#study, true);
+    if (this.#over) return;
     await screens.instructions(this.#study, sitting, this.#frames);
   }
 
@@ -99,7 +101,7 @@ class Course {
     for (const [at, { trial, number }] of remaining.entries()) {
       this.#prefetch(remaining, at);
       await this.#pause(remaining, at, total);
-      await screens.largeEnough(this.#study);
+      await screens.largeEnough(this.#study, true);
       if (this.#over) return; // the last answer may have been refused meanwhile
       this.#view.progress(total - remaining.length + at, total, Boolean(trial.better));
       const answer = await this.#view.run(trial, number, () => this.#source.opened(number));

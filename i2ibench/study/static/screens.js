@@ -27,8 +27,11 @@ export function neededSize(study) {
   return { width: 2 * study.width + GAP + 32, height: study.height + CONTROLS_HEIGHT };
 }
 
-/** Ends when the window is large enough; shows how large it must be until then. */
-export async function largeEnough(study) {
+const leaving = () =>
+  make("button", { type: "button", class: "small", onclick: () => byId("leaving").showModal() }, "Leave…");
+
+/** Ends when the window is large enough; shows how large it must be until then, and to participants how to leave. */
+export async function largeEnough(study, isParticipant = false) {
   const needed = neededSize(study);
   const fits = () => window.innerWidth >= needed.width && window.innerHeight >= needed.height;
   if (fits()) return;
@@ -36,7 +39,8 @@ export async function largeEnough(study) {
   const now = make("p", { role: "status" });
   show("Please make this window larger",
     make("p", {}, "Two pictures must fit side by side. Maximise the window or press F11. If the page is zoomed in, press Ctrl and 0 (⌘ and 0 on a Mac). On a telephone the study cannot be done."),
-    sizes, now, make("p", { class: "soft" }, "The study goes on by itself as soon as the window is large enough."));
+    sizes, now, make("p", { class: "soft" }, "The study goes on by itself as soon as the window is large enough."),
+    isParticipant && make("div", { class: "buttons" }, leaving()));
   await new Promise((resolve) => {
     const look = () => {
       now.textContent = `It is ${windowSize()} now and must be at least ${needed.width} × ${needed.height}.`;
@@ -74,7 +78,7 @@ export async function instructions(study, sitting, frames) {
   show("How it goes", back, paragraphs(study.instructions),
     make("p", {}, "The question is always: ", make("strong", {}, study.question)),
     make("p", {}, study.timed ? "Answer with these keys, or click a button:" : "Answer with these keys, or click a picture or a button:"),
-    make("dl", { class: "keys" }, keys), make("div", { class: "buttons" }, begin),
+    make("dl", { class: "keys" }, keys), make("div", { class: "buttons" }, begin, leaving()),
     make("p", { class: "soft facts" }, `Your window: ${windowSize()} pixels, zoom ${Number((window.devicePixelRatio || 1).toFixed(2))}${rate}. It is large enough.`));
   await pressed(begin);
 }
@@ -89,7 +93,7 @@ export async function practised(study, count) {
 export async function rest(done, total) {
   const on = main("Go on");
   show("Time for a short rest", make("p", {}, `${done} of ${total} pairs are done. Look away from the screen for a moment, and go on when you like.`),
-    make("div", { class: "buttons" }, on));
+    make("div", { class: "buttons" }, on, leaving()));
   await pressed(on);
 }
 
