@@ -376,7 +376,6 @@ def test_time_in_other_windows_is_measured(page, study, url):
 
 
 def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study, url):
-    page.set_viewport_size({"width": 500, "height": 200})
     page.goto(url)
     page.get_by_role("button", name="I agree").wait_for()
     screens = []
@@ -395,6 +394,7 @@ def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study,
         ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert ring == "solid", screens
         if len(screens) == 1:
+            page.set_viewport_size({"width": 500, "height": 200})
             page.keyboard.press("Enter")
             page.get_by_text("It is 500 × 200 now and must be at least").wait_for()
             page.set_viewport_size(WINDOW)
@@ -531,6 +531,7 @@ def test_a_window_that_is_too_small_is_told_before_the_consent(context, page, ur
     answer_key(page)
     page.get_by_role("heading", name="Please make this window larger").wait_for()
     page.get_by_role("button", name="Leave").click()
+    assert page.locator("#leaving code").inner_text() == token_of(page, study)
     page.get_by_role("button", name="Leave and delete").click()
     page.get_by_role("heading", name="Your answers are deleted").wait_for()
     page.set_viewport_size(WINDOW)

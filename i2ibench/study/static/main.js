@@ -129,12 +129,12 @@ class Course {
 
   #listen() {
     const dialog = byId("leaving");
-    byId("leave").addEventListener("click", () => {
-      byId("number").replaceChildren(screens.numberOf(this.#source));
-      dialog.showModal();
-    });
+    byId("leave").addEventListener("click", () => dialog.showModal());
     byId("stay").addEventListener("click", () => dialog.close());
-    new MutationObserver(() => (this.#attention.question = dialog.open)).observe(dialog, { attributeFilter: ["open"] });
+    new MutationObserver(() => {
+      this.#attention.question = dialog.open;
+      if (dialog.open) byId("number").replaceChildren(screens.numberOf(this.#source));
+    }).observe(dialog, { attributeFilter: ["open"] });
     byId("later").addEventListener("click", () => {
       this.#over = true;
       dialog.close();

@@ -120,7 +120,6 @@ function askToDelete(source) {
   byId("later").hidden = true;
   byId("stay").textContent = "Keep them";
   byId("withdraw").textContent = "Delete my answers";
-  byId("number").replaceChildren(source.deletion ? numberOf(source) : "");
   byId("leaving").showModal();
 }
 
