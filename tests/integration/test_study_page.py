@@ -377,8 +377,6 @@ def test_time_in_other_windows_is_measured(page, study, url):
 
 def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study, url):
     page.goto(url)
-    page.get_by_text("It is 500 × 200 now and must be at least").wait_for()
-    page.set_viewport_size(WINDOW)
     page.get_by_role("button", name="I agree").wait_for()
     screens = []
     while len(screens) < 3:
@@ -396,7 +394,6 @@ def test_everything_can_be_named_and_seen_by_those_who_use_no_mouse(page, study,
         ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert ring == "solid", screens
         if len(screens) == 1:
-            page.set_viewport_size({"width": 500, "height": 200})
             page.keyboard.press("Enter")
             page.get_by_role("heading", name="How it goes").wait_for()
         elif len(screens) == 2:
