@@ -110,7 +110,7 @@ ROUND_TRIPS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "read", "write"), ROUND_TRIPS, ids=lambda x: str(x))
+@pytest.mark.parametrize(("name", "read", "write"), ROUND_TRIPS, ids=[r[0] for r in ROUND_TRIPS])
 def test_official_weights_survive_the_way_in_and_out(name, read, write):
     record = recording(name)
     network = read({f"module.{k}": v for k, v in record.weights().items()})
