@@ -16,7 +16,7 @@ demo: $(VENV)/installed
 	@echo "edit: $(BIN)/python tools/edit.py $$(ls $(RUN)/epoch_*.pth | tail -n 1)"
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[slurm]'
