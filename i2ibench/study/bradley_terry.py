@@ -30,17 +30,22 @@ def bradley_terry(resampled: Resampled, time: int) -> dict[str, Any]:
         return found | {"reason": reason}
     features = _features(definition, names)
     values = _fit(resampled.counts, features, time)[0]
-    margin = resampled.margin(lambda drawn: _fit(drawn, features, time), time=time)
     count = len(names)
     ranked = [int(i) for i in np.argsort(-values[:count], kind="stable")]
-    apart = resampled.margin(lambda drawn: _gaps(_fit(drawn, features, time), ranked), time=time)
     gaps = _gaps(values[None], ranked)[0]
+    first_gap = len(values)
+
+    def fitted(drawn: Values) -> Values:
+        own = _fit(drawn, features, time)
+        return np.concatenate([own, _gaps(own, ranked)], 1)
+
+    margin = resampled.margin(fitted, time=time)
     for place, at in enumerate(ranked):
         row = {"method": names[at], "strength": float(values[at]),
                "interval": margin.interval(float(values[at]), at)}  # fmt: skip
         if place + 1 < count:
             row["ahead_of_next"] = float(gaps[place])
-            row["ahead_interval"] = apart.interval(float(gaps[place]), place)
+            row["ahead_interval"] = margin.interval(float(gaps[place]), first_gap + place)
         found["methods"].append(row)
     bias = float(values[count])
     return found | {
