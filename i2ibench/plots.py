@@ -71,6 +71,11 @@ def curve_plot(series: Series) -> bytes:
     figure = Figure(figsize=(4.2 * len(panels), 3), dpi=110, layout="constrained")
     for number, (title, chosen) in enumerate(panels, start=1):
         _draw(figure.add_subplot(1, len(panels), number), title, chosen)
+    return as_png(figure)
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

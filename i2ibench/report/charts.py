@@ -1,6 +1,5 @@
 """Charts of results: scores by class, and distances over the number of pictures."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE
+from i2ibench.plots import as_png
 
 Results = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def class_bars(results: Results) -> bytes:
     axes.set_ylabel("IoU")
     axes.grid(axis="y", alpha=0.3)
     figure.legend(fontsize=8, ncols=3, loc="outside upper left")
-    return _png(figure)
+    return as_png(figure)
 
 
 def distance_curves(results: Results) -> bytes:
@@ -64,14 +64,8 @@ def distance_curves(results: Results) -> bytes:
         axes.set_xlabel("pictures", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _has(results: Results, systems: list[str], score: str) -> bool:
     return any(results["systems"][s].get(score, {}).get("value") is not None for s in systems)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

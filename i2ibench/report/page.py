@@ -60,11 +60,11 @@ def render(output_dir: Path, results: Results) -> str:
         scores=tables.list_scores(results),
         missing=tables.missing_metrics(results),
         oracle=ORACLE,
-        bars=_uri(charts.class_bars(results)),
-        curves=_uri(charts.distance_curves(results)),
-        control=_uri(style_charts.control_matrix(results)),
-        scatter=_uri(style_charts.feature_scatter(results)),
-        style_bars=_uri(style_charts.style_bars(results)),
+        bars=png_uri(charts.class_bars(results)),
+        curves=png_uri(charts.distance_curves(results)),
+        control=png_uri(style_charts.control_matrix(results)),
+        scatter=png_uri(style_charts.feature_scatter(results)),
+        style_bars=png_uri(style_charts.style_bars(results)),
         styled=_styled(results),
         style_scores=STYLE_SCORES,
         scenes=list(_scenes(output_dir, results)),
@@ -106,7 +106,7 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
         if "checkpoint" not in origin or work_dir in seen:
             continue
         seen.add(work_dir)
-        curves = {name: _uri(plot) for name, plot in run_curves(work_dir).items()}
+        curves = {name: png_uri(plot) for name, plot in run_curves(work_dir).items()}
         panels = {name: picture_uri(path, 1100) for name, path in stage_panels(work_dir).items()}
         yield {"name": work_dir.name, "curves": curves, "panels": panels}
 
@@ -118,8 +118,9 @@ def picture_uri(path: Path, width: int = 384) -> str:
     image.thumbnail((width, width))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
-    return _uri(buffer.getvalue())
+    return png_uri(buffer.getvalue())
 
 
-def _uri(png: bytes) -> str:
+def png_uri(png: bytes) -> str:
+    """A PNG file as text that stands in a page; empty for none."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else ""

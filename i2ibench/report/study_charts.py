@@ -1,6 +1,5 @@
 """Charts of a study: preference rates, strengths, and preference over exposure (Fig. 7)."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from i2ibench.plots import as_png
 from i2ibench.report.study_tables import seconds
 
 Analysis = Mapping[str, Any]
@@ -143,14 +143,14 @@ def _whisker(
 def _finished(figure: Figure, axes: Axes) -> bytes:
     """The first row on top."""
     axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _finished_curves(figure: Figure, axes: Axes, theme: Theme) -> bytes:
     axes.set_xlabel("exposure", fontsize=9, color=theme.ink)
     figure.legend(loc="outside upper left", ncols=3, fontsize=9, labelcolor=theme.ink,
                   frameon=False)  # fmt: skip
-    return _png(figure)
+    return as_png(figure)
 
 
 def _clear(bounds: Sequence[float] | None, middle: float) -> bool:
@@ -159,12 +159,6 @@ def _clear(bounds: Sequence[float] | None, middle: float) -> bool:
 
 def _times(bounds: Sequence[float] | None, factor: float) -> list[float] | None:
     return [factor * bound for bound in bounds] if bounds else None
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
 
 
 CHARTS: dict[str, Callable[[Analysis, Theme], bytes]] = {

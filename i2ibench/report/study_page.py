@@ -1,6 +1,5 @@
 """The report of a study: one self-contained HTML page, and its table as CSV, Markdown, LaTeX."""
 
-import base64
 import json
 from collections.abc import Callable, Mapping
 from itertools import groupby
@@ -9,7 +8,7 @@ from typing import Any
 
 from i2ibench.files import write_text
 from i2ibench.report import study_tables
-from i2ibench.report.page import picture_uri
+from i2ibench.report.page import picture_uri, png_uri
 from i2ibench.report.published import published_preferences
 from i2ibench.report.study_charts import CHARTS, DARK, LIGHT
 from i2ibench.report.study_tables import Grid, Rate, p_text, percent, seconds
@@ -75,8 +74,7 @@ def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
     drawn = {"light": draw(analysis, LIGHT), "dark": draw(analysis, DARK)}
     if not drawn["light"]:
         return {}
-    head = "data:image/png;base64,"
-    return {name: head + base64.b64encode(png).decode() for name, png in drawn.items()}
+    return {name: png_uri(png) for name, png in drawn.items()}
 
 
 def _examples(analysis: Analysis, picture: Picture) -> list[dict[str, Any]]:

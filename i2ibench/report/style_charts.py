@@ -1,12 +1,13 @@
 """Charts of styles: features by true colour, colours asked for and obtained, scores by class."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from i2ibench.plots import as_png
 
 Results = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ def feature_scatter(results: Results) -> bytes:
                 x, y = np.array(figures[name]["points"]).T
                 colours = np.array(figures[name]["rgb"]) / 255
                 axes.scatter(x, y, c=colours, s=13, edgecolors="#555555", linewidths=0.25)
-    return _png(figure)
+    return as_png(figure)
 
 
 def control_matrix(results: Results) -> bytes:
@@ -60,7 +61,7 @@ def control_matrix(results: Results) -> bytes:
         left.set_title(f"{name}: {system}", fontsize=8, loc="left")
         middle.set_title("as they are", fontsize=8)
         right.set_title("levelled: the scene's light taken out", fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def style_bars(results: Results) -> bytes:
@@ -83,7 +84,7 @@ def style_bars(results: Results) -> bytes:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), fontsize=8, ncols=4, loc="outside lower left")
-    return _png(figure)
+    return as_png(figure)
 
 
 def _draw_bars(
@@ -150,9 +151,3 @@ def _figures(results: Results, metric: str) -> dict[str, Any]:
 
 def _classes(scores: Mapping[str, Any]) -> list[str]:
     return [name.removeprefix("style/n/") for name in scores if name.startswith("style/n/")]
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
