@@ -67,6 +67,25 @@ def load_config(
     return config
 
 
+def read_assignments(path: Path, what: str) -> dict[str, Any]:
+    """What a Python file that is no config assigns, names that begin with _ left out.
+
+    Args:
+        path: the file; it may have mmengine's `_base_`.
+        what: what it describes, such as "grid", for the messages.
+
+    Raises:
+        UserError: the file is missing or broken.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no {what} file {path}.")
+    try:
+        content = Config.fromfile(path, import_custom_modules=False).to_dict()
+    except Exception as error:  # such a file is the user's own program and may raise anything
+        raise UserError(f"The {what} {path} cannot be loaded: {error}") from error
+    return {key: value for key, value in content.items() if not key.startswith("_")}
+
+
 def list_stages(config: Config) -> list[Config]:
     """The configs of a run's stages in order; the config itself if it has none.
 

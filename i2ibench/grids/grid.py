@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.checkpoints import comparable
-from i2ibench.configuration import load_config
+from i2ibench.configuration import load_config, read_assignments
 from i2ibench.errors import UserError, near_match
 from i2ibench.protocols.protocol import fingerprint
 
@@ -94,13 +94,7 @@ def load_grid(path: Path, overrides: Mapping[str, Any] | None = None) -> Grid:
     Raises:
         UserError: the file is missing or broken, or a cell's config is.
     """
-    if not path.is_file():
-        raise UserError(f"There is no grid file {path}.")
-    try:
-        content = Config.fromfile(path, import_custom_modules=False).to_dict()
-    except Exception as error:  # a grid file is the user's own program and may raise anything
-        raise UserError(f"The grid {path} cannot be loaded: {error}") from error
-    content = {key: value for key, value in content.items() if not key.startswith("_")}
+    content = read_assignments(path, "grid")
     _check(content, path)
     root = Path(content.get("work_dir") or Path("work_dirs") / path.stem)
     cells = [

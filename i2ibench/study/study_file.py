@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from mmengine.config import Config
-
+from i2ibench.configuration import read_assignments
 from i2ibench.errors import UserError, near_match
 from i2ibench.study.definition import (
     Completion,
@@ -33,13 +32,7 @@ def load_definition(path: Path) -> Definition:
     Raises:
         UserError: the file is missing or broken, or a value is.
     """
-    if not path.is_file():
-        raise UserError(f"There is no study file {path}.")
-    try:
-        content = Config.fromfile(path, import_custom_modules=False).to_dict()
-    except Exception as error:  # a study file is the user's own program and may raise anything
-        raise UserError(f"The study {path} cannot be loaded: {error}") from error
-    return read_definition({k: v for k, v in content.items() if not k.startswith("_")}, str(path))
+    return read_definition(read_assignments(path, "study"), str(path))
 
 
 def read_definition(content: Mapping[str, Any], place: str) -> Definition:
