@@ -50,6 +50,8 @@ def create_study(definition: Definition, folder: Path, device: str = "cpu") -> S
     Design(definition, names, reference)  # refuses what cannot be planned
     prepare_work_dir(folder)
     pictures = {**sources.given, **_translations(definition, sources, folder, device)}
+    if reference == REFERENCE:
+        pictures[REFERENCE] = photos_of(sources.scenes)
     size = _largest(definition, pictures, names)
     today = datetime.now(timezone.utc).date().isoformat()
     origins = {name: {**made, **_content(pictures[name])} for name, made in sources.origins.items()}
@@ -78,10 +80,8 @@ def _reference(definition: Definition, sources: Sources) -> str:
 def _translations(
     definition: Definition, sources: Sources, folder: Path, device: str
 ) -> dict[str, Pictures]:
-    """By method what is not there already; translates what is missing."""
+    """By method of a checkpoint its pictures; translates what is missing."""
     made: dict[str, Pictures] = {}
-    if _reference(definition, sources) == REFERENCE:
-        made[REFERENCE] = photos_of(sources.scenes)
     for name, method in definition.methods.items():
         if method.checkpoint:
             say(f"{name}: {checkpoint_of(method)}")

@@ -15,7 +15,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from i2ibench.errors import UserError
-from i2ibench.study.definition import DEGRADED
 from i2ibench.study.page import public_study
 from i2ibench.study.results import add_results
 from i2ibench.study.sitting import TOKEN, Sitting, answer_in, completion_url, page_trials
@@ -108,12 +107,7 @@ def _check_address(public_url: str) -> None:
 
 def _add_page(app: FastAPI, study: Study) -> None:
     """The page, what it says, and its pictures: of the study's folder nothing else."""
-    methods = {*study.definition.methods, study.reference, DEGRADED}
-    pictures = {
-        study.picture_id(method, scene): study.picture(method, scene)
-        for method in methods
-        for scene in study.scenes
-    }
+    pictures = {study.picture_id(*shown): study.picture(*shown) for shown in study.shown}
 
     @app.get("/")
     async def page() -> FileResponse:

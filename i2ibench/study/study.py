@@ -67,14 +67,19 @@ class Study:
         text = f"{self.secret}\0code\0{token}"
         return fixed or hashlib.sha256(text.encode()).hexdigest()[:10].upper()
 
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """(method, scene) of every picture, the reference's and the degraded ones too."""
+        methods = {*self.definition.methods, self.reference, DEGRADED}
+        return [(method, scene) for method in sorted(methods) for scene in self.scenes]
+
     def require_pictures(self) -> None:
         """Refuse to go on without every picture.
 
         Raises:
             UserError: some are missing.
         """
-        methods = {*self.definition.methods, self.reference, DEGRADED}
-        wanted = [(m, s) for m in sorted(methods) for s in self.scenes]
+        wanted = self.shown
         missing = [(m, s) for m, s in wanted if not self.picture(m, s).is_file()]
         if missing:
             method, scene = missing[0]
