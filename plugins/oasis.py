@@ -171,6 +171,7 @@ class OASISLoss(nn.Module):
     def __init__(self, label_mix_weight: float = 10.0, mean_weight_one: bool = False) -> None:
         super().__init__()
         self.label_mix_weight = label_mix_weight
+        self.discriminator_weights = {"label_mix": label_mix_weight} if label_mix_weight else {}
         self.mean_weight_one = mean_weight_one
 
     def generator(self, step: Step) -> Tensor:

@@ -18,12 +18,16 @@ class LeastSquaresGAN(nn.Module):
     Args:
         mean_over_scales: average over the discriminators instead of summing as Eq. 3 does.
         halve_discriminator: halve the discriminator's two terms, as the released code does; the
-            paper states no factor.
+            paper states no factor. The log shows them without the factor.
+
+    Attributes:
+        discriminator_weights: by term of the discriminator (real, fake) the factor in it.
     """
 
     def __init__(self, mean_over_scales: bool = False, halve_discriminator: bool = True) -> None:
         super().__init__()
         self.distances = _Distances(_squared, mean_over_scales, halve_discriminator)
+        self.discriminator_weights = self.distances.discriminator_weights
 
     def generator(self, fake: Scales) -> Tensor:
         """The generator's scalar loss: its images should score 1."""
@@ -42,12 +46,17 @@ class VanillaGAN(nn.Module):
 
     Args:
         mean_over_scales: average over the discriminators instead of summing.
-        halve_discriminator: halve the discriminator's two terms, as pix2pix's code does.
+        halve_discriminator: halve the discriminator's two terms, as pix2pix's code does. The log
+            shows them without the factor.
+
+    Attributes:
+        discriminator_weights: by term of the discriminator (real, fake) the factor in it.
     """
 
     def __init__(self, mean_over_scales: bool = False, halve_discriminator: bool = True) -> None:
         super().__init__()
         self.distances = _Distances(_cross_entropy, mean_over_scales, halve_discriminator)
+        self.discriminator_weights = self.distances.discriminator_weights
 
     def generator(self, fake: Scales) -> Tensor:
         """The generator's scalar loss: its images should pass for real."""
@@ -65,6 +74,10 @@ class _Distances:
     distance: Callable[[Tensor, float], Tensor]
     mean_over_scales: bool
     halve: bool
+
+    @property
+    def discriminator_weights(self) -> dict[str, float]:
+        return dict.fromkeys(("real", "fake"), 0.5 if self.halve else 1.0)
 
     def of_both(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
         factor = 0.5 if self.halve else 1.0

@@ -81,6 +81,17 @@ def test_an_adversarial_loss_rewards_what_its_side_wants(
     )
 
 
+@pytest.mark.contract("loss", has="discriminator_weights")
+def test_an_adversarial_loss_names_the_factors_in_its_terms(
+    name: str, contract_part: Workshop
+) -> None:
+    weights = contract_part("loss", name).discriminator_weights
+    assert all(isinstance(term, str) and factor > 0 for term, factor in weights.items()), (
+        "discriminator_weights must map names of the discriminator's terms to positive factors, by "
+        f"which the log divides them; {name} has {weights}"
+    )
+
+
 @adversarial
 def test_an_adversarial_loss_counts_every_scale(name: str, contract_part: Workshop) -> None:
     loss = contract_part("loss", name)

@@ -71,6 +71,18 @@ def discriminator_terms(loss: Any, step: Step) -> dict[str, Tensor]:
     return {"D/real": on_real, "D/fake": on_fake}
 
 
+def logged_discriminator_terms(loss: Any, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the discriminator's losses as the log shows them: detached, without their weights.
+
+    An adversarial loss may have `discriminator_weights`, by term the factor that the term already
+    contains (1 for terms that it does not name). LSGAN halves its terms, as the released code does,
+    and `D/real` in the log is still the released code's `D_real`.
+    """
+    factors = getattr(loss, "discriminator_weights", {})
+    weights = {f"D/{name}": factor for name, factor in factors.items()}
+    return {name: value.detach() / weights.get(name, 1.0) for name, value in terms.items()}
+
+
 def judged(
     discriminator: Any, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
 ) -> Step:

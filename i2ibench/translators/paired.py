@@ -170,8 +170,9 @@ class PairedTranslator(BaseModel):
         return total, logs
 
     def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
-        """The discriminator's losses on photos and on fakes; nothing without a discriminator.
+        """Return the terms whose sum the discriminator minimises, by name; {} without one.
 
+        Terms contain the adversarial loss's `discriminator_weights`, which the log leaves out.
         Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
         with the generator's loss, costs nothing here.
         """

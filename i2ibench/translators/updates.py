@@ -8,6 +8,8 @@ import torch
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
+from i2ibench.translators.objectives import logged_discriminator_terms
+
 if TYPE_CHECKING:
     from i2ibench.translators.paired import PairedTranslator
 
@@ -40,7 +42,8 @@ def both_from_one_pass(
             step = translator.forward_step(batch)
             total, logs = translator.generator_loss(step)
             judged = translator.discriminator_loss(step)
-        all_logs.append(_detached(logs | judged))
+        unweighted = logged_discriminator_terms(translator.adversarial, judged)
+        all_logs.append(_detached(logs) | unweighted)
         # D's gradients before G's: G's pass then frees the activations on its way.
         add_gradient(
             optimizers, "discriminator", judged.values(), share, last, "generator" in optimizers
@@ -71,7 +74,7 @@ def discriminator_then_generator(
             judged = translator.discriminator_loss(step)
         add_gradient(optimizers, "discriminator", judged.values(), share, last, retain_graph=True)
         steps.append((step.condition, step.fake, step.real, step.label))
-        judgements.append(_detached(judged))
+        judgements.append(logged_discriminator_terms(translator.adversarial, judged))
     apply(optimizers, "discriminator")
     for number, (tensors, earlier) in enumerate(zip(steps, judgements, strict=True), start=1):
         with autocast(optimizers):

@@ -127,9 +127,9 @@ def take_step(translator, optimizers, batch):
     logs = translator.train_step(batch, optimizers)
     losses = {
         "G_GAN": logs["G/adversarial"],
-        "D_real": 2 * logs["D/real"],
-        "D_fake": 2 * logs["D/fake"],
-        "loss_D": logs["D/real"] + logs["D/fake"],
+        "D_real": logs["D/real"],
+        "D_fake": logs["D/fake"],
+        "loss_D": 0.5 * (logs["D/real"] + logs["D/fake"]),
         "loss_G": logs["G/adversarial"],
     }
     if "feature_matching" in logs:

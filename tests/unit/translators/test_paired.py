@@ -109,6 +109,22 @@ def test_every_network_moves_and_every_loss_is_logged():
     assert all(not torch.equal(weights(getattr(model, n)), old) for n, old in before.items())
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("halved", [False, True])
+def test_the_discriminators_losses_are_logged_without_the_factor_that_is_trained(halved, first):
+    """The released code's D_real and D_fake: squared distances from 1 and 0, summed over scales."""
+    loss = dict(type="LeastSquaresGAN", halve_discriminator=halved)
+    model, batch = translator(adversarial=loss, discriminator_first=first), data()
+    step = model.forward_step(model.data_preprocessor(batch))
+    logs = model.train_step(batch, optimizers(model))
+    for name, scales, target in (("real", step.real_scales, 1), ("fake", step.fake_scales, 0)):
+        expected = sum((layers[-1] - target).square().mean() for layers in scales)
+        torch.testing.assert_close(logs[f"D/{name}"], expected.detach())
+    trained = sum(model.discriminator_loss(step).values())
+    scale = 0.5 if halved else 1
+    torch.testing.assert_close(trained, scale * (logs["D/real"] + logs["D/fake"]))
+
+
 @pytest.mark.parametrize("dropped", ["feature_matching", "pixel"])
 def test_dropping_a_loss_drops_exactly_its_log_entry(dropped):
     losses = {
