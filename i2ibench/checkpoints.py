@@ -196,8 +196,20 @@ def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | No
 
 
 def changed_keys(config: Config, checkpoint: Path) -> list[str]:
-    """The top-level keys whose value differs from the config that a checkpoint was trained with."""
-    before = comparable(json.loads(read_checkpoint(checkpoint)["config"]))
+    """Return the top-level keys whose value differs from the config of a checkpoint's run.
+
+    Raises:
+        UserError: the checkpoint holds weights only, so that no run can go on from it.
+    """
+    saved = read_checkpoint(checkpoint)
+    before = json.loads(saved["config"])
+    if "optimizer" not in saved or not {"train_dataloader", "val_dataloader"} <= before.keys():
+        raise UserError(
+            f"No run can go on from {checkpoint}: it holds weights without the state of a training "
+            "run (optimisers, epoch, data), as `convert` writes it. translate, eval, edit, styles "
+            "and study take it as it is."
+        )
+    before = comparable(before)
     now = comparable(json.loads(json.dumps(config.to_dict())))
     return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 

@@ -72,10 +72,10 @@ def train(
     stages = list_stages(config)
     if len(stages) > 1 and resume_from is not None:
         raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
+    if resume_from is not None:  # before every file of the data is read
+        check_resumable(resume_from, changed_keys(config, resume_from))
     begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
     check_stages(stages, read_files=fresh or not begun)
-    if resume_from is not None:
-        check_resumable(resume_from, changed_keys(config, resume_from))
     if fresh and is_main_process():
         _move_aside(work_dir)
     barrier()  # the other processes must not see the checkpoints that are being moved

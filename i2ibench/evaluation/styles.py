@@ -164,8 +164,10 @@ def _training_scenes(config: Mapping[str, Any], root: str | None) -> SceneDatase
     """The training set of a config without its random transforms.
 
     Raises:
-        UserError: it cannot be opened, or has no photos or instance maps.
+        UserError: none is named, it cannot be opened, or it has no photos or instance maps.
     """
+    if not config.get("train_dataloader"):
+        raise UserError("the checkpoint does not name them, as official files do not.")
     options = {"dataset": config["train_dataloader"]["dataset"]}
     dataset = build_dataset(options, root or config.get("data_root"), config.get("seed", 0))
     dataset = without_random(dataset)
