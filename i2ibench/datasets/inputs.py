@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from i2ibench.datasets.paired_folder import pair_by_name
+from i2ibench.datasets.pix2pixhd_folder import find_official, pair_official
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.errors import UserError
 
@@ -11,11 +12,12 @@ _CITYSCAPES_LABEL = "_gtFine_labelIds.png"
 
 
 def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[SceneFiles]:
-    """The scenes of a folder in one of three layouts, sorted by name.
+    """The scenes of a folder in one of four layouts, sorted by name.
 
-    Cityscapes' (`*_gtFine_labelIds.png` with `*_instanceIds.png` beside them, at any depth); the
-    subfolders `label`, `source`, `instance` and `image` with files of equal names (those that are
-    not needed are optional, sources unused); or the inputs alone.
+    The released pix2pixHD's (see `find_official`); Cityscapes' (`*_gtFine_labelIds.png` with
+    `*_instanceIds.png` beside them, at any depth); the subfolders `label`, `source`, `instance`
+    and `image` with files of equal names (those that are not needed are optional, sources
+    unused); or the inputs alone.
 
     Args:
         input_dir: the folder.
@@ -29,6 +31,9 @@ def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[Sc
         raise UserError(f"The folder {input_dir} does not exist.")
     kind = next(k for k in ("label", "source", "image", "instance") if k in needs)
     kind = "label" if kind == "instance" else kind  # instances lie on label maps
+    folders = find_official(input_dir, kind) if kind in ("label", "source") else None
+    if folders is not None:
+        return pair_official(folders)
     official = sorted(input_dir.rglob(f"*{_CITYSCAPES_LABEL}"))
     if official and kind == "label":
         return [_official_scene(path) for path in official]

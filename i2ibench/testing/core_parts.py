@@ -57,6 +57,7 @@ CORE: dict[str, Options | Callable[[Path], Options]] = {
     "Cityscapes": lambda f: {"root": str(scenes.write_cityscapes(f))},
     "CamVid": lambda f: {"root": str(scenes.write_camvid(f))},
     "ToyStreet": _toystreet,
+    "Pix2PixHDFolder": lambda f: {"root": str(scenes.write_released_layout(f))},
     "Shards": lambda f: {"root": str(scenes.write_shards_of_scenes(f))},
     "PerceptualLoss": _vgg,
     "RefinementLoss": _vgg,

@@ -52,6 +52,15 @@ def write_cityscapes(
     return root
 
 
+def write_released_layout(root: Path) -> Path:
+    """The root of one scene of each split in the released pix2pixHD's layout, one car."""
+    for split in ("train", "test"):
+        save(root / f"{split}_label" / "a_gtFine_labelIds.png", np.full((6, 8), 26, np.uint8))
+        save(root / f"{split}_inst" / "a_gtFine_instanceIds.png", np.full((6, 8), 26001, np.uint16))
+        save(root / f"{split}_img" / "a_leftImg8bit.png", np.full((6, 8, 3), 7, np.uint8))
+    return root
+
+
 def write_shards_of_scenes(root: Path) -> Path:
     """The root of shards, two scenes in each, of five paired scenes of a split."""
     folders = write_paired_scenes(root / "folders", count=5)
