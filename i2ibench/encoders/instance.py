@@ -1,8 +1,10 @@
 """The instance-wise feature encoder (Sec. 3.4)."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from i2ibench.layers.blocks import Blocks, head
@@ -30,6 +32,8 @@ class InstanceEncoder(nn.Module):
         num_downsamplings: strided convolutions, mirrored by as many transposed ones.
         num_styles: K of the style bank that is clustered from these numbers; 10 in the paper.
         norm_type: "instance" as in the paper, or "batch".
+        always_train: give each photo its own batch statistics when translating, as the released
+            code does with batch norm, which never leaves training mode.
     """
 
     def __init__(
@@ -40,8 +44,10 @@ class InstanceEncoder(nn.Module):
         num_downsamplings: int = 4,
         num_styles: int = 10,
         norm_type: str = "instance",
+        always_train: bool = False,
     ) -> None:
         super().__init__()
+        self.always_train = always_train
         self.out_channels = out_channels
         self.num_styles = num_styles
         self.stride = 2**num_downsamplings
@@ -63,7 +69,20 @@ class InstanceEncoder(nn.Module):
             image: the photo, B3HW in [-1, 1]; sides are multiples of `stride`.
             instance: integer B1HW.
         """
+        if self._takes_one and len(image) > 1:
+            return torch.cat([self.forward(x, i) for x, i in _singles(image, instance)])
         return instance_average(self.layers(image), instance)
+
+    def train(self, mode: bool = True) -> "InstanceEncoder":
+        """Switch modes; with `always_train` batch statistics stay on."""
+        super().train(mode or self.always_train)
+        self.training = mode
+        return self
+
+    @property
+    def _takes_one(self) -> bool:
+        """Whether photos must not see each other's statistics."""
+        return self.always_train and not self.training
 
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Compile the convolutions in place; the averages over instances stay as they are."""
@@ -77,6 +96,9 @@ class InstanceEncoder(nn.Module):
             instance: as in `forward`.
             tile: (width, height) of a tile, even.
         """
+        if self._takes_one and len(image) > 1:
+            pairs = _singles(image, instance)
+            return torch.cat([self.in_tiles(x, i, tile) for x, i in pairs])
         if self.stride == 1:  # every layer is at full size
             return self.forward(image, instance)
         tiles = tiles_of(image.shape[-2], image.shape[-1], tile)
@@ -86,3 +108,8 @@ class InstanceEncoder(nn.Module):
             x = layer(x)
         x = back_in_tiles(self.layers[end - NUM_UP : end], self.layers[end:], x, tiles)
         return instance_average(x, instance)
+
+
+def _singles(image: Tensor, instance: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return each photo of a batch with its instance map, as batches of one."""
+    return zip(image.split(1), instance.split(1), strict=True)

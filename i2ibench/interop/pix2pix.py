@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from i2ibench.discriminators.patch import PatchDiscriminator
+from i2ibench.errors import UserError
 from i2ibench.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.generators.unet import UNetGenerator
 from i2ibench.interop import pix2pixhd
@@ -96,6 +97,8 @@ def _unet_options(state: State) -> dict[str, Any]:
     if first is None or last is None:
         raise not_official("pix2pix generator", state)
     normalised = any(name.endswith("running_mean") for name in state)
+    if not normalised and depth > 2 and "model.model.1.model.1.bias" not in state:
+        raise _without_norm()
     return {
         "in_channels": first.shape[1],
         "out_channels": last.shape[1],
@@ -134,8 +137,19 @@ def _resnet_options(state: State) -> dict[str, Any]:
     """pix2pixHD's global generator, with what pix2pix's form of it may do otherwise."""
     options = pix2pixhd.generator_options(state)
     if "model.1.bias" not in state:
+        if "norm_type" not in options:
+            raise _without_norm()
         options["bias_before_norm"] = False
     # A dropout between the two convolutions of a block moves the second from place 5 to 6.
     if any(re.search(r"conv_block\.6\.weight$", k) and v.ndim == 4 for k, v in state.items()):
         options |= {"dropout": 0.5, "always_train": True}
     return options
+
+
+def _without_norm() -> UserError:
+    """Return the error for a network that was trained with `--norm none`."""
+    return UserError(
+        "latest_net_G.pth has neither batch norm's weights nor the biases that pix2pix gives to "
+        "convolutions before an instance norm: it was trained with --norm none, which no generator "
+        "here has."
+    )

@@ -1,0 +1,217 @@
+"""Every kind of official checkpoint goes through every command that takes a checkpoint."""
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from i2ibench.checkpoints import open_checkpoint, read_checkpoint
+from i2ibench.cli import main
+from i2ibench.editor.studio import open_studio
+from tests.conftest import write_tiny_config
+from tests.official_files import HD, write_hd, write_pix2pix, write_scenes
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Official files of one kind.
+
+    Attributes:
+        options: of convert.
+        labels: the labels of road, car and sky in its data; None for pictures.
+        data: the data set that it is scored on, in --protocol-options; none for Cityscapes.
+        encoder: whether it has styles.
+    """
+
+    options: tuple[str, ...] = ()
+    labels: tuple[int, int, int] | None = (7, 26, 23)
+    data: tuple[str, ...] = ()
+    encoder: bool = False
+    files: dict = field(default_factory=dict)
+
+
+OWN = ("data.type=Pix2PixHDFolder", "data.split=test")
+KINDS = {
+    **{name: Kind(encoder=bool(files.get("encoder"))) for name, files in HD.items()},
+    "five labels": Kind(labels=(1, 2, 3), data=(*OWN, "data.label_nc=5")),
+    "pictures": Kind(labels=None, data=(*OWN, "data.label_nc=0")),
+    "U-Net": Kind(("--dropout", "no"), None, (*OWN, "data.label_nc=0")),
+    "U-Net with dropout": Kind(("--dropout", "yes"), None, (*OWN, "data.label_nc=0")),
+    "U-Net of coloured labels": Kind(("--labels", "35", "--dropout", "no", "--eval", "yes")),
+    "ResNet": Kind((), None, (*OWN, "data.label_nc=0")),
+}
+
+
+def write_kind(folder, name):
+    if name in HD:
+        return write_hd(folder, **HD[name])
+    return write_pix2pix(folder, "resnet" if name == "ResNet" else "unet")
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def converted(request, tmp_path_factory):
+    """A kind, its checkpoint as the command line makes it, and data in the released layout."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("converted")
+    kind = KINDS[request.param]
+    official = write_kind(folder / "official", request.param)
+    run("convert", official, folder / "native.pth", *kind.options)
+    write_scenes(folder / "data", labels=kind.labels or (7, 26, 23))
+    return kind, folder
+
+
+def run(*arguments):
+    main(str(arguments[0]), [str(argument) for argument in arguments[1:]])
+
+
+def refused(capsys, *arguments):
+    """The message with which a command ends."""
+    with pytest.raises(SystemExit) as end:
+        run(*arguments)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+def shown(folder):
+    """The pictures in a folder by name."""
+    return {path.name: np.array(Image.open(path)) for path in sorted(folder.glob("*.png"))}
+
+
+def test_translate_makes_a_picture_of_every_scene(converted, tmp_path):
+    kind, folder = converted
+    run("translate", folder / "native.pth", folder / "data", tmp_path / "out")
+    pictures = shown(tmp_path / "out")
+    assert sorted(pictures) == ["aachen_000000_000019.png", "bochum_000001_000313.png"]
+    assert all(picture.shape == (32, 64, 3) for picture in pictures.values())
+    assert pictures["aachen_000000_000019.png"].std() > 0
+    again = tmp_path / "again"
+    run("translate", folder / "native.pth", folder / "data", again)
+    assert all(np.array_equal(picture, shown(again)[n]) for n, picture in pictures.items())
+
+
+def test_translate_takes_styles_from_photos(converted, tmp_path, capsys):
+    kind, folder = converted
+    command = ("translate", folder / "native.pth", folder / "data", tmp_path / "out",
+               "--styles", "encode")  # fmt: skip
+    if kind.encoder:
+        run(*command)
+        assert len(shown(tmp_path / "out")) == 2
+    else:
+        assert "has no encoder" in refused(capsys, *command)
+
+
+def cityscapes(folder, root):
+    """The same scenes as Cityscapes' val split."""
+    for part, place, ending in (("label", "gtFine", "_gtFine_labelIds"),
+                                ("inst", "gtFine", "_gtFine_instanceIds"),
+                                ("img", "leftImg8bit", "_leftImg8bit")):  # fmt: skip
+        for path in (folder / f"test_{part}").glob("*.png"):
+            city = path.name.split("_")[0]
+            target = root / place / "val" / city / path.name
+            assert path.name.endswith(f"{ending}.png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return root
+
+
+def test_eval_scores_it(converted, tmp_path, monkeypatch):
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", "")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    kind, folder = converted
+    root = folder / "data" if kind.data else cityscapes(folder / "data", tmp_path / "cityscapes")
+    named = ("--protocol", "own") if kind.data else ()
+    options = kind.data or ("width=64", "height=32", "samples=2")
+    run("eval", f"it={folder / 'native.pth'}", *named, "--data-root", root,
+        "--output", tmp_path / "out", "--protocol-options", *options)  # fmt: skip
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    rows = [name for name in results["origins"] if name.startswith("it")]
+    assert rows == (["it, styles sampled", "it, styles from the photo"] if kind.encoder else ["it"])
+
+
+def test_styles_are_listed_fitted_and_shown(converted, tmp_path, capsys):
+    kind, folder = converted
+    if not kind.encoder:
+        for action in ("list", "fit", "preview"):
+            said = refused(capsys, "styles", action, folder / "native.pth")
+            assert "has no encoder, so it has no styles" in said
+        return
+    run("styles", "list", folder / "native.pth")
+    # Its data is not known: the message says how to name it.
+    advice = refused(capsys, "styles", "fit", folder / "native.pth", "--output",
+                     tmp_path / "b.safetensors")  # fmt: skip
+    assert "does not say what it was trained on; name it with --cfg-options" in advice
+    data = ["data_root=" + str(folder / "data")]
+    for loader, split in (("train", "train"), ("val", "test")):
+        place = f"{loader}_dataloader.dataset"
+        data += [f"{place}.type=Pix2PixHDFolder", f"{place}.split={split}"]
+    run("styles", "fit", folder / "native.pth", "--into-checkpoint", tmp_path / "fitted.pth",
+        "--cfg-options", *data)  # fmt: skip
+    bank = open_checkpoint(tmp_path / "fitted.pth").translator.style_bank
+    assert bank.counts.nonzero().flatten().tolist() == [7, 23, 26]
+    assert int(bank.counts[26]) == 2
+    run("styles", "preview", tmp_path / "fitted.pth", "--output", tmp_path / "sheet.png",
+        "--cfg-options", *data)  # fmt: skip
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_the_editor_opens_it(converted):
+    kind, folder = converted
+    opened = open_checkpoint(folder / "native.pth")
+    if kind.labels is None:
+        with pytest.raises(Exception, match="translates pictures, not label maps"):
+            open_studio(opened, folder / "data")
+        return
+    studio = open_studio(opened, folder / "data")
+    assert studio.library.names == ["aachen_000000_000019", "bochum_000001_000313"]
+    assert studio.renderer.has_styles == kind.encoder
+    assert open_studio(opened).library.names == ["empty canvas"]
+
+
+def test_a_study_is_made_of_it(converted, tmp_path):
+    _, folder = converted
+    (tmp_path / "study.py").write_text(
+        f"title = 'Streets'\nmethods = dict(it=dict(checkpoint={str(folder / 'native.pth')!r}), "
+        f"photos=dict(photos=True))\nscenes = dict(folder={str(folder / 'data')!r}, number=2)\n"
+        "per_pair = 2\nrepeats = 0\ncatch = 0\npractice = 0\n"
+    )
+    run("study", "create", tmp_path / "study.py", "--output", tmp_path / "study")
+    assert len(list((tmp_path / "study").rglob("*.png"))) >= 4
+
+
+def test_train_says_that_no_run_can_go_on_from_it(converted, paired_root, tmp_path, capsys):
+    _, folder = converted
+    config = write_tiny_config(tmp_path / "tiny.py", paired_root)
+    place = ("--work-dir", tmp_path / "work")
+    said = refused(capsys, "train", config, "--resume", folder / "native.pth", *place)
+    assert "No run can go on from" in said and "translate, eval, edit" in said
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "epoch_0001.pth").write_bytes((folder / "native.pth").read_bytes())
+    assert "No run can go on from" in refused(capsys, "train", config, *place)
+
+
+def test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back(converted, tmp_path):
+    _, folder = converted
+    with pytest.raises(Exception, match="has no averaged weights"):
+        open_checkpoint(folder / "native.pth", ema=True)
+    run("convert", folder / "native.pth", tmp_path / "back")
+    for path in (folder / "official").glob("*.pth"):
+        before = torch.load(path, weights_only=True)
+        after = torch.load(tmp_path / "back" / path.name, weights_only=True)
+        assert before.keys() == after.keys()
+        assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_the_checkpoint_records_what_was_read_from_where(converted):
+    _, folder = converted
+    rows = read_checkpoint(folder / "native.pth")["meta"]["official"]
+    assert {"generator", "discriminator", "norm", "dropout", "condition"} <= {
+        row["what"] for row in rows
+    }
+    assert all(row["source"] and row["value"] for row in rows)
