@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -220,6 +221,24 @@ def test_validate_lists_every_fault(run, tmp_path):
     assert '"id": 77' in fixes[1] and "s2.png" in fixes[0] and "rm -- " in fixes[0]
     page = (tmp_path / "page.html").read_text()
     assert "value 77" in page and "data:image/jpeg" in page and "http" not in page
+
+
+def test_shards_are_read_by_the_data_set_that_their_command_names(run, tmp_path):
+    """In processes of their own: a test that imports the class has registered it already."""
+    answer = tool("shards", "tiny.py", tmp_path / "shards", cwd=run)
+    assert answer.returncode == 0, answer.stderr
+    advice = answer.stdout.splitlines()[-1]
+    data_root = re.search(r"data_root = ('.+?'),", advice)[1]
+    (dataset,) = re.findall(r"dict\(.+?\)", advice)
+    assert dataset == 'dict(type="Shards", split="train")'
+    config = (run / "tiny.py").read_text()
+    config = re.sub('type="PairedFolder"', 'type="Shards"', config)
+    config = re.sub("data_root = .*", f"data_root = {data_root}", config)
+    (tmp_path / "sharded.py").write_text(config)
+    for command, line in (("validate", "no problems"), ("train", "trained: "), ("eval", "report")):
+        answer = tool(command, "sharded.py", cwd=tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        assert line in answer.stdout.splitlines()[-1]
 
 
 def test_toystreet_is_drawn_once_and_trains(tmp_path):
