@@ -91,7 +91,7 @@ def _prepare(options: argparse.Namespace) -> None:
             f"ready: {options.target} ({', '.join(f'{n} {s}' for s, n in counts.items())} scenes)"
         )
         return
-    new = prepare(options.what, options.source, options.target, options.options)
+    new = prepare(options.what, options.source, options.target, options.options, tell=print)
     print(f"{'ready' if new else 'was ready'}: {options.target}")
     links, files = count_photos(options.target)
     print(f"photos: {links} hard links to files in {options.source}, {files} files of their own")

@@ -1,6 +1,5 @@
 """Edges computed from photos, dark on white as pix2pix's: an edge condition for any photos."""
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.preparation.hed import HED_OBTAIN, load_hed
 from i2ibench.preparation.raw import Content, PublishedData, RawData, RawScene, require
+from i2ibench.preparation.splits import chosen_for_validation
 
 OBTAIN = (
     "Edges are drawn from any photos: a folder with train/ and val/, or one folder of photos, of "
@@ -65,11 +65,8 @@ def _photos(source: Path, val_share: float) -> dict[str, dict[str, Path]]:
     if (source / "train").is_dir():
         require(source / "val", OBTAIN)
         return {split: files_by_name(source / split) for split in ("train", "val")}
-    if not 0 < val_share < 1:
-        raise UserError(f"val_share lies between 0 and 1, not {val_share!r}.")
     files = files_by_name(source)
-    order = sorted(files, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    chosen = set(order[: max(round(val_share * len(order)), 1)])
+    chosen = chosen_for_validation(files, val_share)
     parts = {"train": sorted(files.keys() - chosen), "val": sorted(chosen)}
     return {split: {name: files[name] for name in names} for split, names in parts.items()}
 

@@ -1,7 +1,7 @@
 """The data sets that `prepare_data` knows by name, and preparing one of them."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,13 @@ from i2ibench.errors import UserError, near_match
 from i2ibench.preparation.ade20k import ADE20K
 from i2ibench.preparation.ade20k_full import ADE20K_FULL
 from i2ibench.preparation.coco import COCO_PANOPTIC
+from i2ibench.preparation.coco_instances import COCO
 from i2ibench.preparation.coco_stuff import COCO_STUFF
+from i2ibench.preparation.cvat import CVAT
 from i2ibench.preparation.edges import EDGES
 from i2ibench.preparation.folder import FOLDER
 from i2ibench.preparation.helen import HELEN
+from i2ibench.preparation.labelme import LABELME
 from i2ibench.preparation.nyuv2 import NYUV2
 from i2ibench.preparation.pairs import PAIRS
 from i2ibench.preparation.raw import PublishedData
@@ -28,26 +31,58 @@ KNOWN: dict[str, PublishedData] = {
     "pairs": PAIRS,
     "edges": EDGES,
     "folder": FOLDER,
+    "labelme": LABELME,
+    "coco": COCO,
+    "cvat": CVAT,
 }
 
 
-def prepare(name: str, source: Path, target: Path, options: Mapping[str, Any]) -> bool:
+def prepare(
+    name: str,
+    source: Path,
+    target: Path,
+    options: Mapping[str, Any],
+    tell: Callable[[str], None] = lambda line: None,
+) -> bool:
     """Bring a published data set into the layout that `PairedFolder` reads; False if it was there.
+
+    Args:
+        name: of the data set.
+        source: the folder of the publisher's or user's files.
+        target: the folder to write.
+        options: of the data set's reader.
+        tell: is given a line for what was used and left out, where the reader counts it.
 
     Raises:
         UserError: files are missing or broken, an option is unknown, `target` holds something
             else, or the disk is full.
     """
     data = KNOWN[name]
+    source = source.resolve() if ".." in source.parts else source
+    options = _joined(name, options)
     check_options(name, options)
     chosen = {k: options.get(k, p.default) for k, p in reader_options(name).items()}
     facts = {"data": name, "source": str(source.resolve()), "options": chosen}
+    if data.digest is not None and source.is_dir():
+        facts["files"] = data.digest(source)
     if is_prepared(target, facts):
         return False
     if not source.is_dir():
         raise UserError(f"{source} is no folder. {data.obtain}")
-    write_data(data.read(source, **options), target, facts)
+    raw = data.read(source, **options)
+    write_data(raw, target, facts)
+    for line in raw.closing():
+        tell(line)
     return True
+
+
+def _joined(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with texts that a comma had made a list of joined again."""
+    texts = [k for k, p in reader_options(name).items() if isinstance(p.default, str)]
+    return {
+        k: ",".join(map(str, v)) if k in texts and isinstance(v, list) else v
+        for k, v in options.items()
+    }
 
 
 def reader_options(name: str) -> dict[str, inspect.Parameter]:

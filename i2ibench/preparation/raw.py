@@ -31,10 +31,14 @@ class RawScene:
 
 @dataclass(frozen=True)
 class RawData:
-    """The scenes by split, and the classes of their label maps (none without label maps)."""
+    """The scenes by split, and the classes of their label maps (none without label maps).
+
+    `closing` gives lines for the user once all scenes are written: what was used and left out.
+    """
 
     splits: Mapping[str, Sequence[RawScene]]
     classes: ClassTable = field(default_factory=lambda: class_table(()))
+    closing: Callable[[], list[str]] = list
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,14 @@ class PublishedData:
         read: gives the data for the publisher's folder; its other parameters are options.
         obtain: what to download from where, its size, and how it is laid out.
         config: the config that trains on it; None where each user writes one.
+        digest: gives a hash of the files in the user's folder that the user may edit, such as
+            annotations; None where a publisher's files stay as they are.
     """
 
     read: Callable[..., RawData]
     obtain: str
     config: str | None = None
+    digest: Callable[[Path], str] | None = None
 
 
 def number_instances(

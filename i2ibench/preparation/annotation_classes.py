@@ -1,0 +1,91 @@
+"""The classes of annotated photos: from the labels in use, or from the user's classes.json."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.paired_folder import read_classes
+from i2ibench.errors import UserError, near_match
+from i2ibench.preparation.annotated import Choices
+
+IGNORED = "__ignore__"
+"""labelme's label for pixels that are left out of training; a class that no score counts."""
+
+CLASSES_FILE = "classes.json"
+
+
+def is_background(label: str, choices: Choices) -> bool:
+    """Whether a label means the pixels that no shape covers, as labelme's `_background_` does."""
+    return label.casefold() in (choices.background.casefold(), "_background_")
+
+
+def canonical(label: str, choices: Choices) -> str:
+    """Return the class name of a label: all names of the background are one."""
+    return choices.background if is_background(label, choices) else label
+
+
+def annotation_classes(
+    source: Path, entries: Sequence[Mapping[str, Any]], choices: Choices
+) -> ClassTable:
+    """Return the classes: those of `source/classes.json`, or the background and `entries`.
+
+    Args:
+        source: the user's folder.
+        entries: name and by choice id and colour of each label that is not the background.
+        choices: of the user.
+
+    Raises:
+        UserError: classes.json lacks a label or the background, or a choice contradicts it.
+    """
+    if (source / CLASSES_FILE).is_file():
+        table = _given(source, choices)
+        _refuse_unknown(source, table, [entry["name"] for entry in entries])
+        return table
+    stuff = _stuff(choices, [entry["name"] for entry in entries])
+    background = {"name": choices.background, "id": 0, "colour": [0, 0, 0],
+                  "scored": choices.score_background}  # fmt: skip
+    own = [
+        {"id": i, **entry, "thing": entry["name"] not in {*stuff, IGNORED}}
+        | ({"scored": False} if entry["name"] == IGNORED else {})
+        for i, entry in enumerate(entries, 1)
+    ]
+    return class_table([background, *own])
+
+
+def _given(source: Path, choices: Choices) -> ClassTable:
+    path = source / CLASSES_FILE
+    if choices.stuff or choices.score_background:
+        raise UserError(
+            f'{path} says by "thing" and "scored" what stuff and score_background say; leave these '
+            "options out."
+        )
+    table = read_classes(source)
+    if choices.background not in [c.name for c in table.classes]:
+        raise UserError(
+            f"{path} has no class {choices.background!r} for the pixels that no shape covers. Add "
+            f'{{"name": "{choices.background}", "id": 0, "scored": false}} to it, or name one of '
+            "its classes with --options background=NAME."
+        )
+    return table
+
+
+def _refuse_unknown(source: Path, table: ClassTable, labels: Iterable[str]) -> None:
+    known = [c.name for c in table.classes]
+    for label in labels:
+        if label not in known:
+            raise UserError(
+                f"The label {label!r} is no class of {source / CLASSES_FILE}."
+                f"{near_match(label, known)} Add it there, or mend the annotation."
+            )
+
+
+def _stuff(choices: Choices, labels: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in choices.stuff.split(",") if name.strip()]
+    for name in names:
+        if name not in labels:
+            raise UserError(
+                f"stuff names {name!r}, which is no label.{near_match(name, labels)} "
+                f"Labels: {', '.join(labels)}."
+            )
+    return names
