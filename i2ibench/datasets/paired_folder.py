@@ -8,6 +8,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.foreign_annotations import advising
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
@@ -61,11 +62,13 @@ class PairedFolder(Dataset):
             None if folder is None else Path(root) / folder.replace("{split}", split)
             for folder in (label_dir, instance_dir, image_dir, source_dir)
         ]
-        if classes is None and label_dir is not None:
-            table = read_classes(Path(root))
-        else:
-            table = class_table(classes or ())
-        self.scenes = Scenes(pair_by_name(*folders), table, transforms, seed)
+        with advising(Path(root)):
+            if classes is None and label_dir is not None:
+                table = read_classes(Path(root))
+            else:
+                table = class_table(classes or ())
+            files = pair_by_name(*folders)
+        self.scenes = Scenes(files, table, transforms, seed)
         self.metainfo = table.metainfo(_name(Path(root)))
 
     def __len__(self) -> int:

@@ -75,8 +75,8 @@ def draw(
         part, mask = masks[i]
         top[part][mask] = i + 1
     numbers = _numbers(shapes)
-    values = [background, *(ids[shape.label] for shape in shapes)]
-    label = np.array(values, np.uint8 if max(values) < 256 else np.uint16)[top]
+    values = np.array([background, *(ids[shape.label] for shape in shapes)])
+    label = values.astype(np.uint8 if values.max() < 256 else np.uint16)[top]
     visible = np.bincount(top.ravel(), minlength=len(shapes) + 1)[1:].tolist()
     return Drawn(label, np.array([0, *numbers], np.int64)[top], pixels, visible)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.foreign_annotations import advising
 from i2ibench.datasets.paired_folder import pair_by_name, read_classes
 from i2ibench.datasets.picture_files import read_image, read_map
 from i2ibench.datasets.scenes import SceneFiles, read_label
@@ -45,6 +46,11 @@ def read_folder(source: Path, components: bool = False) -> RawData:
     Raises:
         UserError: files are missing, or there are instance maps already.
     """
+    with advising(source):
+        return _read_folder(source, components)
+
+
+def _read_folder(source: Path, components: bool) -> RawData:
     require(source / "classes.json", OBTAIN)
     classes = read_classes(source)
     if components and not things_of(classes).any():

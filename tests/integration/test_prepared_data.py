@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.experiment import train
 from i2ibench.preparation.known import KNOWN, prepare
-from tests.unit.preparation import publishers
+from tests.conftest import TINY_CONFIG
+from tests.unit.preparation import annotators, publishers
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -39,3 +41,25 @@ def test_a_published_data_set_trains_with_its_config(tmp_path, name, monkeypatch
     overrides = {**SMALL, "data_root": str(tmp_path / "data")}
     train(load_config(ROOT / KNOWN[name].config, overrides, tmp_path / "run"))
     assert (tmp_path / "run/epoch_0001.pth").is_file()
+
+
+def test_photos_with_labelmes_polygons_become_a_trained_system(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shapes = [annotators.shape("sky", [[0, 0], [64, 0], [64, 15.5], [0, 15.5]], "polygon"),
+              annotators.shape("car", [[30.0, 12.0], [50.0, 22.0]], "rectangle"),
+              annotators.shape("car", [[8.0, 20.0], [4.0, 20.0]], "circle")]  # fmt: skip
+    for number in range(8):
+        path = tmp_path / "photos" / f"{number}.json"
+        annotators.photo(path.with_suffix(".png"), 64, 32, seed=number)
+        annotators.labelme(path, shapes, None, size=(32, 64), imagePath=f"{number}.png")
+    choices = ["--options", "stuff=sky", "val_share=0.25"]
+    main(arguments=["prepare_data", "labelme", "photos", "data", *choices])
+    assert "used: 8 circles, 8 photos, 8 polygons, 8 rectangles" in capsys.readouterr().out
+    config = TINY_CONFIG.format(root="data", segmenter="").split("protocol = ")[0]
+    rest = TINY_CONFIG.split("optimizers = ")[1]
+    Path("own.py").write_text(f"{config}protocol = None\noptimizers = {rest}")
+    main(arguments=["validate", "own.py"])
+    assert capsys.readouterr().out.splitlines()[-1] == "no problems"
+    short = ["train_cfg.max_epochs=1", "hooks.pictures=None"]
+    main(arguments=["train", "own.py", "--cfg-options", *short])
+    assert Path("work_dirs/own/epoch_0001.pth").is_file()
