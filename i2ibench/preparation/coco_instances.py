@@ -1,8 +1,7 @@
 """Instances in COCO's JSON format: of COCO 2017 itself, and as annotation tools export it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +19,17 @@ from i2ibench.preparation.annotation_classes import (
 )
 from i2ibench.preparation.annotation_files import (
     digest_of,
-    files_below,
     listed_photo,
     photo_folders,
     points_of,
-    read_json,
     stated_size,
 )
+from i2ibench.preparation.coco_files import OBTAIN, CocoFile, annotation_paths, read_content
 from i2ibench.preparation.drawing import Shape, Size
 from i2ibench.preparation.raster import Mask, fill_polygon
 from i2ibench.preparation.raw import PublishedData, RawData
 from i2ibench.preparation.run_lengths import decode_coco_runs
 from i2ibench.preparation.splits import split_and_name, split_of
-
-OBTAIN = (
-    "COCO's instances are http://images.cocodataset.org/annotations/"
-    "annotations_trainval2017.zip (241 MB), unpacked into annotations/, with the photos in "
-    "train2017/ and val2017/. Roboflow's export is train/ and valid/ with _annotations.coco.json "
-    "beside the photos; other tools' is one JSON file in SOURCE or in annotations/."
-)
 
 
 def read_coco(
@@ -70,7 +61,7 @@ def read_coco(
     """
     choices = Choices(background, score_background, stuff, keep_unannotated, val_share, seed)
     account = Account()
-    files = [CocoFile(path, _content(path)) for path in annotation_paths(source)]
+    files = [CocoFile(path, read_content(path)) for path in annotation_paths(source)]
     for other in files[1:]:
         if other.names != files[0].names:
             raise UserError(f"{files[0].path} and {other.path} differ in their categories.")
@@ -84,90 +75,6 @@ def coco_digest(source: Path) -> str:
     """Return a hash of the annotations: a data set of other ones is another."""
     own = [path for path in (source / CLASSES_FILE,) if path.is_file()]
     return digest_of([*annotation_paths(source), *own], source)
-
-
-def annotation_paths(source: Path) -> list[Path]:
-    """Return the annotation files: Roboflow's, else COCO's, else the one JSON file that is there.
-
-    Raises:
-        UserError: there is none, or more than one and no telling which.
-    """
-    every = [path for path in files_below(source, (".json",)) if path.name != CLASSES_FILE]
-    for belongs in (_is_roboflows, _is_cocos):
-        found = [path for path in every if belongs(path)]
-        if found:
-            return found
-    near = [p for p in every if p.parent in (source, source / "annotations") or _of_split(p)]
-    if len(near) == 1 or (near and all(_of_split(path) for path in near)):
-        return near
-    named = f" It has {', '.join(map(str, near[:3]))}." if near else ""
-    raise UserError(f"{source} holds no annotations of COCO's form.{named} {OBTAIN}")
-
-
-def _is_roboflows(path: Path) -> bool:
-    return path.name == "_annotations.coco.json"
-
-
-def _is_cocos(path: Path) -> bool:
-    return path.name.startswith("instances_")
-
-
-def _of_split(path: Path) -> bool:
-    return split_of(path.stem) is not None or split_of(path.parent.name) is not None
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """An annotation file.
-
-    Attributes:
-        path: where it is.
-        content: what it holds: lists of images, annotations and categories.
-    """
-
-    path: Path
-    content: Mapping[str, list[dict[str, Any]]]
-
-    @cached_property
-    def names(self) -> dict[int, str]:
-        """The name of each category, by its id."""
-        return {entry["id"]: entry["name"] for entry in self.content["categories"]}
-
-    @property
-    def subset(self) -> str:
-        """What the file or its folder calls its photos, such as "train2017"."""
-        stem = self.path.stem.removeprefix("instances_")
-        return self.path.parent.name if _is_roboflows(self.path) else stem
-
-
-_FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "images": {"id": int | str, "file_name": str},
-    "annotations": {"image_id": int | str, "category_id": int},
-    "categories": {"id": int, "name": str},
-}
-"""What every entry has, by list, and its type."""
-
-
-def _content(path: Path) -> dict[str, list[dict[str, Any]]]:
-    content = read_json(path)
-    if not isinstance(content, dict) or not _FIELDS.keys() <= content.keys():
-        raise UserError(f"{path} lacks {', '.join(_FIELDS)}, so it is not COCO's form. {OBTAIN}")
-    if "segments_info" in str(content["annotations"])[:2000]:
-        raise UserError(
-            f"{path} is a panoptic file; `i2ibench prepare_data coco_panoptic SOURCE TARGET` reads "
-            "those."
-        )
-    for key, fields in _FIELDS.items():
-        entries = content[key] if isinstance(content[key], list) else [None]
-        for entry in entries:
-            lacking = [f for f, kind in fields.items() if not _has(entry, f, kind)]
-            if lacking:
-                raise UserError(f"{path} has an entry of {key} without a proper {lacking[0]}.")
-    return {key: content[key] for key in _FIELDS}
-
-
-def _has(entry: Any, field: str, kind: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get(field), kind)
 
 
 def _photos(

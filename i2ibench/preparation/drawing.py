@@ -42,7 +42,7 @@ class Drawn:
         visible: how many of these no later shape covers.
     """
 
-    label: NDArray[np.integer]
+    label: NDArray[Any]
     objects: NDArray[np.int64]
     pixels: list[int]
     visible: list[int]
