@@ -1,15 +1,19 @@
 """Configs: loading one, checking its keys, and where its run lives."""
 
+import contextlib
 import copy
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
 
 from i2ibench.errors import UserError, near_match
+from i2ibench.files import remove_leftovers
+from i2ibench.folder_locks import own_folder
 
 KEYS = {
     "model": "the translator (type, generator, discriminator, encoder, adversarial, losses)",
@@ -152,16 +156,41 @@ def _similar_config(path: Path) -> str:
     return near_match(path.name, [candidate.name for candidate in folder.glob("*.py")])
 
 
+@contextlib.contextmanager
+def own_work_dir(
+    work_dir: Path, purpose: str, otherwise: str, parts: Sequence[str] = ()
+) -> Iterator[None]:
+    """Own the folder that a command writes to; what killed writes have left in it is removed.
+
+    Of a group of processes the first one owns it, and the others wait for its verdict.
+
+    Args:
+        work_dir: the folder, which is made.
+        purpose: what is done there, such as "training", for those who are refused.
+        otherwise: what they can do instead.
+        parts: subfolders in all of which, at any depth, the command writes too.
+
+    Raises:
+        UserError: another process owns it, or it cannot be made or written.
+    """
+    with contextlib.ExitStack() as owned:
+        if is_main_process():
+            owned.enter_context(own_folder(work_dir, purpose, otherwise))
+            prepare_work_dir(work_dir)
+            trees = [path for part in parts for path in (work_dir / part).glob("**/")]
+            remove_leftovers(work_dir, *trees)
+        barrier()
+        yield
+
+
 def prepare_work_dir(work_dir: Path) -> None:
-    """Make the folder that a command writes to.
+    """Make a folder that a command writes to.
 
     Raises:
         UserError: it cannot be made or written.
     """
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
-        for left in work_dir.glob(".*.tmp"):  # of writes that were killed
-            left.unlink()
         probe = work_dir / f".writable.{os.getpid()}"
         probe.touch()
         probe.unlink()

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
@@ -22,9 +22,11 @@ from i2ibench.checkpoints import (
     read_checkpoint,
 )
 from i2ibench.compat import load_checkpoints_safely
-from i2ibench.configuration import list_stages, prepare_work_dir
+from i2ibench.configuration import list_stages, own_work_dir, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
+from i2ibench.files import remove_leftovers
+from i2ibench.folder_locks import move_contents_aside, new_folder
 from i2ibench.growth import carried_weights, grow
 from i2ibench.hooks.checkpoints import Checkpoints, list_checkpoints
 from i2ibench.hooks.failures import machine_failures
@@ -36,6 +38,7 @@ from i2ibench.lineage import check_order, is_complete
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
+from i2ibench.progress import say
 from i2ibench.provenance import sha256
 from i2ibench.translators.compilation import require_compiler
 from i2ibench.translators.exchange import broadcast_weights
@@ -72,12 +75,28 @@ def train(
     stages = list_stages(config)
     if len(stages) > 1 and resume_from is not None:
         raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
+    with own_work_dir(work_dir, "training", "give another --work-dir"):
+        _train_stages(config, stages, fresh, resume, resume_from, preemption)
+    return work_dir
+
+
+def _train_stages(
+    config: Config,
+    stages: Sequence[Config],
+    fresh: bool,
+    resume: bool,
+    resume_from: Path | None,
+    preemption: Preemption | None,
+) -> None:
+    """Train in a work directory that is owned; see `train`."""
     if resume_from is not None:  # before every file of the data is read
         check_resumable(resume_from, changed_keys(config, resume_from))
     begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
     check_stages(stages, read_files=fresh or not begun)
     if fresh and is_main_process():
-        _move_aside(work_dir)
+        aside = move_contents_aside(Path(config.work_dir))
+        if aside is not None:
+            say(f"The earlier run is at {aside}.")
     barrier()  # the other processes must not see the checkpoints that are being moved
     check_order(config, stages)
     before: Path | None = None
@@ -86,7 +105,6 @@ def train(
         if checkpoint is None or not is_complete(stage, checkpoint):
             _run(build_runner(stage, checkpoint, before, preemption))
         before = newest_of_config(stage)
-    return work_dir
 
 
 def _run(runner: Runner) -> None:
@@ -158,12 +176,13 @@ def build_runner(
     translator = build_translator(config, datasets["train"].metainfo)
     if is_main_process():  # two would trip over each other's removal of what a kill has left
         prepare_work_dir(Path(config.work_dir))
+        remove_leftovers(Path(config.work_dir), Path(config.work_dir) / "pictures")
     barrier()
     translator.to(device_type())
     optimizers = optimizers_of(config, translator)
     _take_over(translator, optimizers, checkpoint, grow_from)
     broadcast_weights(translator)
-    return Runner(
+    return _Runner(
         model=translator,
         train_dataloader=build_loader(datasets["train"], config.train_dataloader, True, seed),
         optim_wrapper=optimizers,
@@ -173,6 +192,21 @@ def build_runner(
         **_settings(config),
         **validation_of(config, datasets["val"]),
     )
+
+
+class _Runner(Runner):
+    """mmengine's Runner, with a log folder of its own for each of two runs of one second."""
+
+    _timestamp: str
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """Choose the name of the log folder, which is that of the second unless it is taken."""
+        super().setup_env(env_cfg)
+        names = [self._timestamp]
+        if is_main_process():
+            names = [new_folder(Path(self.work_dir) / self._timestamp).name]
+        broadcast_object_list(names)
+        self._timestamp = names[0]
 
 
 def _take_over(
@@ -238,10 +272,3 @@ def optimizers_of(config: Config, translator: PairedTranslator) -> OptimWrapperD
     networks = translator.networks()
     precision = choose_precision(config.get("amp", "auto"), device_type())
     return build_optimizers(networks, config.get("optimizers", {}), precision, device_type())
-
-
-def _move_aside(work_dir: Path) -> None:
-    if work_dir.exists():
-        work_dir.rename(
-            work_dir.with_name(f"{work_dir.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
-        )

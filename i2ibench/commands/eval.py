@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import is_main_process
 
 from i2ibench.checkpoints import (
     latest_checkpoint,
@@ -31,9 +31,9 @@ from i2ibench.commands.arguments import (
     positive,
 )
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
-from i2ibench.configuration import prepare_work_dir
+from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
-from i2ibench.evaluation import Subject, evaluate, parse_subjects
+from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
@@ -83,10 +83,10 @@ def run(options: argparse.Namespace) -> None:
     subjects, config = _subjects(options, config)
     protocol = _protocol(options, config, subjects)
     output = options.output or _output(config, protocol, named=bool(options.protocol))
-    with process_group(options.launcher):
-        if is_main_process():
-            prepare_work_dir(output)
-        barrier()
+    with (
+        process_group(options.launcher),
+        own_work_dir(output, "evaluating", "give another folder with --output", WRITTEN),
+    ):
         results = evaluate(
             protocol, subjects, output, config, options.data_root, checked_device(options.device),
             options.batch_size or _batch_size(config), options.require,

@@ -7,7 +7,10 @@ with the same samples in the same order.
 import argparse
 from pathlib import Path
 
+from mmengine.config import Config
+
 from i2ibench.commands.arguments import add_config_arguments, config_of, positive
+from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.shards import index_path, write_shards
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
@@ -26,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the shards of both splits."""
     config = config_of(options)
+    with own_work_dir(options.target, "writing shards", "choose another folder"):
+        _write(options, config)
+
+
+def _write(options: argparse.Namespace, config: Config) -> None:
     splits = ("train", "val")
     for split in splits:
         if index_path(options.target, split).exists():

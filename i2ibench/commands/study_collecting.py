@@ -3,13 +3,15 @@
 import argparse
 import secrets
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
 from i2ibench.commands.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
 from i2ibench.files import write_private, write_text
+from i2ibench.folder_locks import own_folder
 from i2ibench.study.client import send_participants
 from i2ibench.study.collected import (
     answers_csv,
@@ -55,12 +57,13 @@ def serve_study(options: argparse.Namespace) -> None:
     study = open_study(options.folder)
     study.require_pictures()
     key = None if options.results_key is None else _key(options.results_key)
-    listening = listen(options.host, options.port)
-    port = listening.getsockname()[1]
-    app = create_app(study, options.host, port, options.public_url, key)
-    url = options.public_url or address(options.host, listening)
-    print(f"study: {url} (Ctrl+C ends it)\nresults: {_results(options, url)}", flush=True)
-    serve(app, listening)
+    with own_folder(study.folder, "serving a study", "stop that server"):
+        listening = listen(options.host, options.port)
+        port = listening.getsockname()[1]
+        url = options.public_url or address(options.host, listening)
+        app = create_app(study, options.host, port, options.public_url, key)
+        print(f"study: {url} (Ctrl+C ends it)\nresults: {_results(options, url)}", flush=True)
+        serve(app, listening)
 
 
 def _results(options: argparse.Namespace, url: str) -> str:
@@ -119,16 +122,22 @@ def simulate(options: argparse.Namespace) -> None:
     )
 
 
-def _page_of(study: Study, url: str | None) -> AbstractContextManager[str]:
+@contextmanager
+def _page_of(study: Study, url: str | None) -> Iterator[str]:
     """The address of the study, which is served meanwhile if it is not yet."""
     if url is not None:
-        return nullcontext(url)
+        yield url
+        return
     require_web("study")
     study.require_pictures()
     from i2ibench.study.server import create_app
     from i2ibench.web.serving import served
 
-    return served(lambda port: create_app(study, "127.0.0.1", port))
+    with (
+        own_folder(study.folder, "serving a study", "give the page's address as --url"),
+        served(lambda port: create_app(study, "127.0.0.1", port)) as address,
+    ):
+        yield address
 
 
 def _crowd(study: Study, options: argparse.Namespace) -> Crowd:

@@ -25,6 +25,7 @@ from i2ibench.commands.arguments import (
 from i2ibench.compat import silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture
+from i2ibench.folder_locks import own_target
 from i2ibench.style_fitting import (
     Fitting,
     bank_of,
@@ -106,7 +107,8 @@ def _fit(options: argparse.Namespace) -> None:
     Console(soft_wrap=True).print(bank_table(bank, classes))
     facts = facts_of_fit(opened, dataset, settings)
     if output is not None:
-        save_bank(bank, classes, output, facts)
+        with own_target(output, "writing styles", wait=True):  # two files, which are of one bank
+            save_bank(bank, classes, output, facts)
         print(f"styles: {output}")
     if copy is not None:
         write_copy(opened, copy, bank, facts)

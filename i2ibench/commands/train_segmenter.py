@@ -12,6 +12,7 @@ from i2ibench.commands.arguments import (
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.experiment import seed_everything
+from i2ibench.folder_locks import own_target
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenter_fitting import fit_segmenter, save_segmenter, score_segmenter
@@ -38,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Train, score on the validation photos, save."""
     silence_third_parties()
+    with own_target(options.output, "training a segmenter"):
+        _train(options)
+
+
+def _train(options: argparse.Namespace) -> None:
     config, device = config_of(options), checked_device(options.device)
     prepare_work_dir(options.output.parent)
     seed_everything(config.get("seed", 0))

@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 from i2ibench.datasets.tar_members import place_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
+from i2ibench.folder_locks import own_target
 from i2ibench.progress import Progress, say
 
 MAGIC = b"i2ibench scenes 1\n"
+ELSEWHERE = "give another folder with cache=PATH, or leave cache out"
 KINDS = ("label", "instance", "image", "source")
 
 Arrays = dict[str, Any]
@@ -91,17 +93,18 @@ def open_cache(
     cache = _existing(path)
     if cache is not None:
         return cache
-    with _explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder / f"{subject}.lock"):
-            if (cache := _existing(path)) is None:  # nobody has made it while this one waited
-                if path.exists():
-                    say(f"{path} is damaged and is made anew.")
-                for old in (*folder.glob(f"{subject}-*"), *folder.glob(f".{subject}-*.tmp")):
-                    old.unlink(missing_ok=True)  # other contents, or what a kill has left
-                write_file(path, lambda aside: _write(aside, count, scene))
-                cache = SceneCache(path)
-            return cache
+    with (
+        own_target(folder / subject, "caching scenes", ELSEWHERE, wait=True),
+        _explained(folder),
+    ):
+        if (cache := _existing(path)) is None:  # nobody has made it while this one waited
+            if path.exists():
+                say(f"{path} is damaged and is made anew.")
+            for old in (*folder.glob(f"{subject}-*"), *folder.glob(f".{subject}-*.tmp")):
+                old.unlink(missing_ok=True)  # other contents, or what a kill has left
+            write_file(path, lambda aside: _write(aside, count, scene))
+            cache = SceneCache(path)
+        return cache
 
 
 def source_of(part: object) -> str:
@@ -196,16 +199,5 @@ def _explained(folder: Path) -> Iterator[None]:
         raise UserError(
             f"The scene cache cannot be written to {folder}: "
             f"{'the disk is full' if full else error.strerror or error}"
-            f"{f' ({error.strerror})' if full else ''}. Give another folder with "
-            "cache=PATH, or leave cache out."
+            f"{f' ({error.strerror})' if full else ''}: {ELSEWHERE}."
         ) from error
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock; the system frees it if its holder dies."""
-    import fcntl  # not on Windows, where everything else can be imported
-
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -37,6 +37,9 @@ from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import Protocol
 from i2ibench.provenance import commit, devices, versions
 
+WRITTEN = ("rows", "reference_rows", "pictures", "shown")
+"""The subfolders of an output folder that an evaluation writes."""
+
 
 def evaluate(
     protocol: Protocol,

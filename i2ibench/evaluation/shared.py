@@ -13,14 +13,19 @@ from typing import Any
 
 import torch
 
+from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.rows import CHUNK, Rows, RowStore, load_rows, row_key, save_rows
 from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.files import remove_leftovers
+from i2ibench.folder_locks import own_folder
 from i2ibench.progress import say
 from i2ibench.provenance import code_hash, versions
 
 LARGEST = 2**30
 """Bytes of shared rows; those unused for the longest time make way for new ones."""
+
+OTHERWISE = "name another folder with I2IBENCH_CACHE"
 
 Stores = Mapping[str, Mapping[str, RowStore]]
 
@@ -89,13 +94,16 @@ class SharedRows:
     def keep(self) -> None:
         """Share what has been measured whole since `fetch`."""
         try:
-            for store, path in self._new:
-                save_rows(path, store.read())
-            _make_way(self.folder)
-        except OSError as error:
+            with own_folder(self.folder, "sharing rows", OTHERWISE, wait=True):
+                remove_leftovers(self.folder)
+                for store, path in self._new:
+                    save_rows(path, store.read())
+                _make_way(self.folder)
+        except (OSError, UserError) as error:
+            reason = getattr(error, "strerror", None) or error
             say(
-                f"{self.folder} cannot be written ({error.strerror or error}): the next evaluation "
-                "measures the photos again. I2IBENCH_CACHE names another folder."
+                f"{self.folder} cannot be written ({reason}): the next evaluation measures the "
+                "photos again. I2IBENCH_CACHE names another folder."
             )
 
 

@@ -15,8 +15,9 @@ from i2ibench.checkpoints import newest_of_config, open_checkpoint
 from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
+from i2ibench.folder_locks import move_contents_aside, own_folder, own_target
 from i2ibench.grids.grid import Cell, Grid, config_hash
-from i2ibench.grids.state import LOCK, CellState, held, is_held, read_state, write_state
+from i2ibench.grids.state import FILE, CellState, last_state, write_state
 from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.hooks.preemption import Preemption
 from i2ibench.loaders import build_dataset
@@ -34,11 +35,11 @@ def run_cell(grid: Grid, cell: Cell) -> None:
     Raises:
         UserError: it runs already, or its config or data cannot be used.
     """
-    before = read_state(cell.folder, cell.hash)
-    if before.state == "done":
-        return
-    changed = _moved_aside(cell)
-    with held(cell.folder / LOCK):
+    with own_folder(cell.folder, "training", "leave the cell to it"):
+        before = last_state(cell.folder, cell.hash)
+        if before.state == "done":
+            return
+        changed = _moved_aside(cell)
         state = CellState("running", cell.hash, before.attempts + 1, before.seconds)
         write_state(cell.folder, state)
         begin = time.monotonic()
@@ -57,15 +58,10 @@ def run_cell(grid: Grid, cell: Cell) -> None:
 
 
 def _moved_aside(cell: Cell) -> Path | None:
-    """Where the run of another config went, if the folder held one."""
-    old = cell.folder / "cell.json"
-    if not old.is_file() or read_state(cell.folder, cell.hash).attempts:
+    """Where the run of another config went, if the folder, which is owned, held one."""
+    if not (cell.folder / FILE).is_file() or last_state(cell.folder, cell.hash).attempts:
         return None
-    if is_held(cell.folder / LOCK):
-        raise UserError(f"{cell.name} runs already, with another config.")
-    aside = cell.folder.with_name(f"{cell.folder.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
-    cell.folder.rename(aside)
-    return aside
+    return move_contents_aside(cell.folder)
 
 
 def _train(grid: Grid, cell: Cell) -> None:
@@ -84,15 +80,10 @@ def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
     shared = shared_folder(grid, stages)
     if list_checkpoints(folder) and shared.exists():
         return
-    if not shared.exists():
-        lock = shared.with_suffix(".lock")
-        while is_held(lock):
-            time.sleep(2)
+    with own_target(shared, "training a stage that cells share", wait=True):
         if not shared.exists():
-            with held(lock):
-                _train_alone(cell, stage)
-                _publish(folder, shared)
-            return
+            _train_alone(cell, stage)
+            _publish(folder, shared)
     if not folder.exists():
         _publish(shared, folder)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from i2ibench.datasets.cityscapes import find_scenes
 from i2ibench.errors import UserError
+from i2ibench.folder_locks import own_target
 
 FOLDERS = ("gtFine", "leftImg8bit")
 
@@ -17,6 +18,12 @@ def link_cityscapes(source: Path, target: Path) -> dict[str, int]:
         UserError: files are missing, or `target` holds something else.
     """
     counts = {split: len(find_scenes(source, split)) for split in ("train", "val")}
+    with own_target(target, "preparing a data set", wait=True):
+        _link(source, target)
+    return counts
+
+
+def _link(source: Path, target: Path) -> None:
     for folder in FOLDERS:
         link, original = target / folder, (source / folder).resolve()
         if link.exists() and link.resolve() == original:
@@ -30,4 +37,3 @@ def link_cityscapes(source: Path, target: Path) -> dict[str, int]:
             raise UserError(
                 f"{link} cannot be linked ({error}); set CITYSCAPES_ROOT={source} instead."
             ) from None
-    return counts

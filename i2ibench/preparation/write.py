@@ -17,6 +17,7 @@ from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
 from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_picture, write_text
+from i2ibench.folder_locks import own_target
 from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene
 from i2ibench.progress import Progress, track
 
@@ -40,12 +41,10 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
         UserError: a file is broken, scenes share a name, or the disk is full.
     """
     partial = target.with_name(target.name + PARTIAL)
-    partial.mkdir(parents=True, exist_ok=True)
-    with _alone(partial), _explained(partial):
+    with own_target(target, "preparing a data set", wait=True), _explained(partial):
         if is_prepared(target, facts):  # by another process while this one waited
-            with contextlib.suppress(OSError):
-                partial.rmdir()
             return
+        partial.mkdir(parents=True, exist_ok=True)
         _begin(partial, facts)
         if len(raw.classes):
             entries = [c.entry() for c in raw.classes.classes]
@@ -57,22 +56,6 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
         if target.is_dir():
             target.rmdir()  # an empty one, which not every system renames over
         partial.rename(target)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process writes there; the system frees the lock if its holder dies."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
-from i2ibench.configuration import prepare_work_dir
+from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.picture_files import picture_size, read_image
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_private
@@ -23,7 +23,7 @@ from i2ibench.study.degraded import degrade
 from i2ibench.study.design import Design
 from i2ibench.study.regions import Mask, highlight, resize_mask
 from i2ibench.study.sources import Pictures, Sources, checkpoint_of, find_sources, photos_of
-from i2ibench.study.study import NOTE, Study
+from i2ibench.study.study import NOTE, PICTURES, Study
 from i2ibench.translation import translate
 
 SECRET = "secret"
@@ -42,13 +42,20 @@ def create_study(definition: Definition, folder: Path, device: str = "cpu") -> S
         UserError: the folder holds a study, or something that the definition names is missing or
             unusable. What can be checked is checked before anything is translated.
     """
-    if (folder / NOTE).exists():
-        raise UserError(f"{folder} holds a study already; choose another folder with --output.")
     sources = find_sources(definition)
     reference = _reference(definition, sources)
+    Design(definition, list(sources.scenes), reference)  # refuses what cannot be planned
+    with own_work_dir(folder, "creating a study", "choose another folder", (PICTURES,)):
+        if (folder / NOTE).exists():
+            raise UserError(f"{folder} holds a study already; choose another folder with --output.")
+        return _create(definition, folder, sources, reference, device)
+
+
+def _create(
+    definition: Definition, folder: Path, sources: Sources, reference: str, device: str
+) -> Study:
+    """Make a study in a folder that is owned."""
     names = list(sources.scenes)
-    Design(definition, names, reference)  # refuses what cannot be planned
-    prepare_work_dir(folder)
     pictures = {**sources.given, **_translations(definition, sources, folder, device)}
     if reference == REFERENCE:
         pictures[REFERENCE] = photos_of(sources.scenes)

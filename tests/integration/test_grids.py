@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from i2ibench import folder_locks
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.cli import main
 from i2ibench.configuration import list_stages
@@ -21,7 +22,8 @@ from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.executors import DebugExecutor
 from i2ibench.grids.grid import config_hash, load_grid
 from i2ibench.grids.report import grid_rows, report_grid
-from i2ibench.grids.state import LOCK, CellState, held, is_held, read_state, write_state
+from i2ibench.grids.state import CellState, read_state, write_state
+from tests.integration.owners import owner_of, snapshot
 from tests.integration.test_stages import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -212,21 +214,25 @@ def test_time_steps_without_a_dry_run_are_refused(grid_file, capsys):
         assert "goes with --dry-run" in capsys.readouterr().err
 
 
-def test_a_lock_is_held_while_its_process_lives(tmp_path):
-    lock = tmp_path / LOCK
-    with held(lock):
-        assert is_held(lock)
-        with pytest.raises(UserError, match="runs already"), held(lock):
-            pass
-    assert not is_held(lock)
-    child = subprocess.Popen([sys.executable, "-c", "pass"])
-    child.wait()
-    lock.write_text(f"{os.uname().nodename} {child.pid}")
-    assert not is_held(lock), "its process is gone"
-    lock.write_text("elsewhere 1")
-    assert is_held(lock), "another machine gave a sign of life just now"
-    os.utime(lock, (time.time() - 1000,) * 2)
-    assert not is_held(lock)
+def test_a_cell_that_runs_is_left_to_its_process_and_waits_again_when_that_is_killed(
+    grid_file, monkeypatch
+):
+    monkeypatch.setattr(folder_locks, "PATIENCE", 0.1)
+    grid = load_grid(grid_file)
+    cell = grid.cells[0]
+    with owner_of(cell.folder) as process:
+        write_state(cell.folder, CellState("running", cell.hash, attempts=1))
+        before = snapshot(cell.folder)
+        assert states(grid)[0] == "running"
+        with pytest.raises(UserError, match=rf"in use: process {process.pid} on .*leave the cell"):
+            run_cell(grid, cell)
+        assert snapshot(cell.folder) == before
+        process.kill()
+        process.wait()
+        assert states(grid)[0] == "waiting"
+    run_cell(grid, cell)
+    done = read_state(cell.folder, cell.hash)
+    assert (done.state, done.attempts) == ("done", 2)
 
 
 def test_the_report_has_every_row_over_its_seeds_and_names_what_is_missing(grid_file):

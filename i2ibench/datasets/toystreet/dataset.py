@@ -16,6 +16,7 @@ from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
+from i2ibench.folder_locks import own_target
 from i2ibench.registry import DATASETS, options_of
 from i2ibench.structures import Appearance, Sample
 
@@ -119,8 +120,20 @@ def draw_split(
     Raises:
         UserError: unknown split, or the split is there with other settings.
     """
-    if is_drawn(root, split, num_scenes, size, scene_seed):
-        return
+    with own_target(root / f"toystreet_{split}", "drawing scenes", wait=True):
+        if not is_drawn(root, split, num_scenes, size, scene_seed):
+            _draw(root, split, num_scenes, size, scene_seed, on_scene)
+
+
+def _draw(
+    root: Path,
+    split: str,
+    num_scenes: int,
+    size: tuple[int, int],
+    scene_seed: int,
+    on_scene: Callable[[], None] | None,
+) -> None:
+    """Draw the scenes of a split that this process owns."""
     settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
     manifest = root / f"toystreet_{split}.json"
     write_text(manifest, json.dumps({**settings, "complete": False}))
