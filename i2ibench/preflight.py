@@ -14,7 +14,7 @@ from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.ops.images import require_multiple
-from i2ibench.progress import Progress
+from i2ibench.progress import Progress, say
 from i2ibench.structures import Sample
 from i2ibench.translators.paired import PairedTranslator
 
@@ -29,7 +29,9 @@ def check_files(datasets: Mapping[str, SceneDataset]) -> None:
     """
     for name, dataset in datasets.items():
         with Progress(f"checking {name} files", len(dataset)) as progress:
-            require_faultless(dataset.scenes, progress.advance)
+            notes = require_faultless(dataset.scenes, progress.advance)
+        for note in notes:
+            say(f"{name}: {note}")
 
 
 def check_scenes(

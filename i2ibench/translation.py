@@ -59,7 +59,9 @@ def translate(
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
     with Progress("checking files", len(files)) as progress:
-        require_faultless(scenes, progress.advance)
+        notes = require_faultless(scenes, progress.advance)
+    for note in notes:
+        say(note)
     for columns, rows in {size or picture_size(scene.input)[::-1] for scene in files}:
         try_translation(opened.translator, rows, columns)
     resized = {"size": list(size) if size else None}

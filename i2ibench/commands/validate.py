@@ -11,6 +11,7 @@ from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.datasets.survey import SceneFacts, survey
+from i2ibench.datasets.validate import notes_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset
@@ -31,6 +32,7 @@ def run(options: argparse.Namespace) -> None:
     """Validate."""
     config = config_of(options)
     facts: dict[str, list[SceneFacts]] = {}
+    notes: list[str] = []
     classes = ClassTable(())
     problems: list[Problem] = []
     for split in ("train", "val"):
@@ -41,11 +43,15 @@ def run(options: argparse.Namespace) -> None:
             continue
         with Progress(f"checking {split}", len(dataset)) as progress:
             facts[split] = survey(dataset.scenes, progress.advance)
+        codings = [scene.coding for scene in facts[split]]
+        notes += [f"{split}: {note}" for note in notes_of(dataset.scenes, codings)]
         classes = dataset.scenes.classes
         problems += [*_lacking(config, split, dataset), *problems_of(split, facts[split], classes)]
     problems += shared_scenes(facts)
     problems.sort(key=lambda problem: not problem.fatal)
     _print(facts, classes, problems)
+    for note in notes:
+        print(note)
     if options.html is not None:
         write_text(options.html, render_data(options.config.stem, facts, classes, problems))
         print(f"page: {options.html}")

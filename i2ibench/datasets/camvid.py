@@ -58,6 +58,7 @@ class CamVid(Dataset):
         self.scenes = Scenes(
             pair_by_name(labels, image_dir=photos), CAMVID_CLASSES, transforms, seed
         )
+        self.scenes.folders = [labels, photos]
         self.metainfo = CAMVID_CLASSES.metainfo("CamVid")
 
     @staticmethod

@@ -7,6 +7,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from i2ibench.datasets.classes import ClassTable, SemanticClass
+from i2ibench.datasets.file_search import short_names, walk_files
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
@@ -99,19 +100,23 @@ def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]
     for folder in (truth, images) if photos else (truth,):
         if not folder.is_dir():
             raise UserError(_how_to_get(root, folder))
-    labels = sorted(truth.glob(f"*/*{_LABEL}"))
+    labels = [path for path in walk_files(truth) if path.name.endswith(_LABEL)]
     if not labels:
         raise UserError(f"{truth} holds no */*{_LABEL}, so it is not Cityscapes' gtFine.")
-    scenes = [_scene(label, images if photos else None) for label in labels]
+    names = short_names(labels, truth, _LABEL)
+    scenes = [
+        _scene(label, name, images / label.parent.relative_to(truth) if photos else None)
+        for label, name in zip(labels, names, strict=True)
+    ]
     _check_complete(scenes)
     return scenes
 
 
-def _scene(label: Path, images: Path | None) -> SceneFiles:
-    stem, city = label.name.removesuffix(_LABEL), label.parent.name
+def _scene(label: Path, name: str, images: Path | None) -> SceneFiles:
+    stem = label.name.removesuffix(_LABEL)
     instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
-    image = images / city / f"{stem}_leftImg8bit.png" if images else None
-    return SceneFiles(stem, label, instance, image)
+    image = images / f"{stem}_leftImg8bit.png" if images else None
+    return SceneFiles(name, label, instance, image)
 
 
 def _check_complete(scenes: Sequence[SceneFiles]) -> None:

@@ -15,6 +15,9 @@ VOID = 255
 
 MAX_CLASSES = 256
 
+MAX_ID = 2**16 - 1
+"""The largest value that label files of 16 bits hold."""
+
 FIELDS = ("name", "id", "colour", "scored", "thing")
 
 
@@ -24,7 +27,7 @@ class SemanticClass:
 
     Attributes:
         name: what it is called.
-        id: the value that stands for it in label files, 0..255.
+        id: the value that stands for it in label files, 0..65535; above 255 in files of 16 bits.
         colour: (red, green, blue), 0..255.
         scored: whether segmentation scores count it.
         thing: whether it has instances, such as cars; one instance's id is never the class's own.
@@ -52,19 +55,34 @@ class ClassTable:
 
     def __post_init__(self) -> None:
         ids = [c.id for c in self.classes]
-        if len(ids) > MAX_CLASSES or len(set(ids)) < len(ids):
+        if len(ids) > MAX_CLASSES:
             raise UserError(
-                f"A data set has at most {MAX_CLASSES} classes with distinct ids, got ids {ids}."
+                f"A data set has at most {MAX_CLASSES} classes, got {len(ids)}. Merge some: give "
+                "them one id in the label files and one entry in the class list."
             )
-        if ids and (min(ids) < 0 or max(ids) >= MAX_CLASSES):
-            raise UserError(f"Class ids lie in 0..{MAX_CLASSES - 1}, got {min(ids)}..{max(ids)}.")
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise UserError(f"Classes need distinct ids; {twice[0]} stands for several of them.")
+        wrong = [i for i in ids if not 0 <= i <= MAX_ID]
+        if wrong:
+            raise UserError(f"Class ids lie in 0..{MAX_ID}, got {wrong[0]}.")
 
     def __len__(self) -> int:
         return len(self.classes)
 
+    @property
+    def num_values(self) -> int:
+        """The length of a table by file value: 256, or more where an id is larger."""
+        return max(256, *(c.id + 1 for c in self.classes)) if self.classes else 256
+
+    def values(self) -> NDArray[np.integer]:
+        """Return by channel the value in label files, in the smallest unsigned type for all."""
+        ids = [c.id for c in self.classes]
+        return np.array(ids, np.uint8 if max(ids, default=0) < 256 else np.uint16)
+
     def channel_of_value(self) -> NDArray[np.int16]:
-        """Table of 256 entries: file value to channel; -1 where no class has that value."""
-        table = np.full(MAX_CLASSES, -1, np.int16)
+        """Return a table by file value of the channel; -1 where no class has that value."""
+        table = np.full(self.num_values, -1, np.int16)
         for channel, semantic_class in enumerate(self.classes):
             table[semantic_class.id] = channel
         return table

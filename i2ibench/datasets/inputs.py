@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from i2ibench.datasets.file_search import short_names, walk_files
 from i2ibench.datasets.paired_folder import pair_by_name
 from i2ibench.datasets.pix2pixhd_folder import find_official, pair_official
 from i2ibench.datasets.scenes import SceneFiles
@@ -34,9 +35,12 @@ def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[Sc
     folders = find_official(input_dir, kind) if kind in ("label", "source") else None
     if folders is not None:
         return pair_official(folders)
-    official = sorted(input_dir.rglob(f"*{_CITYSCAPES_LABEL}"))
-    if official and kind == "label":
-        return [_official_scene(path) for path in official]
+    if kind == "label":
+        official = [p for p in walk_files(input_dir) if p.name.endswith(_CITYSCAPES_LABEL)]
+        names = short_names(official, input_dir, _CITYSCAPES_LABEL)
+        if official:
+            scenes = (_official_scene(p, n) for p, n in zip(official, names, strict=True))
+            return sorted(scenes, key=lambda scene: scene.name)
     inputs = input_dir
     others: dict[str, Path] = {}
     if (input_dir / kind).is_dir():
@@ -49,8 +53,8 @@ def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[Sc
     return pair_by_name(**{f"{kind}_dir": inputs}, **others)
 
 
-def _official_scene(label: Path) -> SceneFiles:
-    """The scene of a Cityscapes label map, with the files that are there."""
+def _official_scene(label: Path, name: str) -> SceneFiles:
+    """Return the scene of a Cityscapes label map, with the files that are there."""
     stem = label.name.removesuffix(_CITYSCAPES_LABEL)
     instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
     folders = label.parts
@@ -61,4 +65,4 @@ def _official_scene(label: Path) -> SceneFiles:
             Path(*folders[:at], "leftImg8bit", *folders[at + 1 : -1]) / f"{stem}_leftImg8bit.png"
         )
         image = photo if photo.is_file() else None
-    return SceneFiles(stem, label, instance if instance.is_file() else None, image)
+    return SceneFiles(name, label, instance if instance.is_file() else None, image)

@@ -8,7 +8,10 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.codings import numbers_objects
+from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
 from i2ibench.datasets.foreign_annotations import advising
+from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
@@ -17,10 +20,13 @@ from i2ibench.structures import Sample
 PREPARATION = "preparation.json"
 """In data that `prepare_data` wrote: which data set it is, and what it was made from."""
 
+INSTANCE_IDS = ("auto", "classes", "numbers")
+
+SCENES_LOOKED_AT = 16
+"""Scenes spread over a data set whose maps say what its instance ids are."""
+
 PARTIAL = ".partial"
 """What the folder's name ends in until all of the data is in it."""
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 
 
 @DATASETS.register_module()
@@ -39,6 +45,10 @@ class PairedFolder(Dataset):
             from `classes.json` in the root; data without label maps has none.
         transforms: configs of registered transforms.
         seed: for random transforms.
+        instance_ids: "classes" if the id of a pixel without an object of its own is its class's,
+            as Cityscapes has it; "numbers" if ids only number objects, so that any id is one;
+            "auto" looks at some maps: "numbers" where a thing has an id below 256 that is not its
+            class's.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or the class list is
@@ -56,6 +66,7 @@ class PairedFolder(Dataset):
         classes: Sequence[str | Mapping[str, Any]] | None = None,
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
+        instance_ids: str = "auto",
     ) -> None:
         _check_root(Path(root))
         folders = [
@@ -69,6 +80,8 @@ class PairedFolder(Dataset):
                 table = class_table(classes or ())
             files = pair_by_name(*folders)
         self.scenes = Scenes(files, table, transforms, seed)
+        self.scenes.folders = [folder for folder in folders if folder is not None]
+        self.scenes.counts_objects = _counts_objects(instance_ids, files, table)
         self.metainfo = table.metainfo(_name(Path(root)))
 
     def __len__(self) -> int:
@@ -77,6 +90,26 @@ class PairedFolder(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
         """Scene `index`, or (index, epoch)."""
         return self.scenes.read(key)
+
+
+def _counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:
+    """Return whether instance ids only number objects, by option or by looking at some maps."""
+    if instance_ids not in INSTANCE_IDS:
+        raise UserError(f"instance_ids is one of {', '.join(INSTANCE_IDS)}, not {instance_ids!r}.")
+    if instance_ids != "auto" or not any(c.thing for c in classes.classes):
+        return instance_ids == "numbers"
+    step = max(len(files) // SCENES_LOOKED_AT, 1)
+    return any(_shows_numbers(scene, classes) for scene in files[::step])
+
+
+def _shows_numbers(scene: SceneFiles, classes: ClassTable) -> bool:
+    if scene.label is None or scene.instance is None:
+        return False
+    try:
+        label, ids = read_label(scene.label, classes), read_instance(scene.instance)
+    except UserError:  # which checking the files tells in full
+        return False
+    return label.shape == ids.shape and numbers_objects(label, ids, classes)
 
 
 def _check_root(root: Path) -> None:
@@ -130,7 +163,7 @@ def pair_by_name(
     image_dir: Path | None = None,
     source_dir: Path | None = None,
 ) -> list[SceneFiles]:
-    """The scenes of the folders, sorted by name; any kind's folder may be None but not all inputs.
+    """Return the scenes of the folders, sorted by name; a kind's folder is None where it has none.
 
     Raises:
         UserError: a folder is missing or empty, or files have no partner (they are named).
@@ -139,37 +172,15 @@ def pair_by_name(
     if first is None:
         raise UserError("Scenes have a label_dir or a source_dir; both are None.")
     kinds = {"label": label_dir, "instance": instance_dir, "image": image_dir, "source": source_dir}
-    found = {kind: files_by_name(folder) for kind, folder in kinds.items() if folder is not None}
-    names = files_by_name(first)
+    folders = {kind: folder for kind, folder in kinds.items() if folder is not None}
+    found = {kind: files_by_name(folder) for kind, folder in folders.items()}
+    names = found["label" if label_dir is not None else "source"]
     for kind, files in found.items():
-        folder = kinds[kind]
-        assert folder is not None
-        _check_partners(first, names, folder, files)
+        _check_partners(first, names, folders[kind], files)
     return [
         SceneFiles(name, **{kind: files[name] for kind, files in found.items()})
         for name in sorted(names)
     ]
-
-
-def files_by_name(folder: Path) -> dict[str, Path]:
-    """The pictures below `folder` by their relative path without extension.
-
-    Raises:
-        UserError: the folder is missing or holds no picture, or two files share a name.
-    """
-    if not folder.is_dir():
-        raise UserError(f"The folder {folder} does not exist.")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        hidden = path.name.startswith(".")  # macOS leaves such files beside the real ones
-        if path.suffix.lower() in EXTENSIONS and path.is_file() and not hidden:
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            if name in found:
-                raise UserError(f"{found[name]} and {path} would be the same scene; remove one.")
-            found[name] = path
-    if not found:
-        raise UserError(f"The folder {folder} holds no picture ({', '.join(EXTENSIONS)}).")
-    return found
 
 
 def _check_partners(
@@ -180,4 +191,5 @@ def _check_partners(
         if alone:
             more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
             listing = ", ".join(str(have[name]) for name in alone[:3])
-            raise UserError(f"No file of the same name in {place} for {listing}{more}.")
+            ignored = ignored_note(place, find_pictures(place).ignored)
+            raise UserError(f"No file of the same name in {place} for {listing}{more}.{ignored}")

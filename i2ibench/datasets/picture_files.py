@@ -1,118 +1,282 @@
-"""Picture files: reading photos and maps, and telling what is wrong with them."""
+"""Picture files: photos as people see them, and the integers of label and instance maps.
 
-import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+One reader serves every place. The contents decide what a file is, whatever its name ends in.
+Pictures are turned as their EXIF orientation says. Transparent photos lie on white. Colour
+profiles are not applied.
+"""
+
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from i2ibench.datasets.map_errors import InexactMapError
-from i2ibench.datasets.tar_members import place_of, read_bytes
+from i2ibench.datasets.picture_formats import (
+    bits_per_sample,
+    explained,
+    is_lossy,
+    open_picture,
+    orientation,
+    ppm_maximum,
+    raw_mode,
+)
+from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.errors import UserError
 
-LOSSY = (".jpg", ".jpeg")
+_PHOTO_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
+
+
+@dataclass(frozen=True)
+class MapPixels:
+    """What a map's file holds.
+
+    Attributes:
+        values: the file's own integers [H,W]; colours [H,W,3] where its channels differ.
+        palette: uint8 [N,3], the colours that the values of a palette file stand for, if it is one.
+        from_colour: whether `values` is the one value that three colour channels agree on.
+    """
+
+    values: NDArray[Any]
+    palette: NDArray[np.uint8] | None = None
+    from_colour: bool = False
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """The photo as RGB, uint8 [H,W,3]; grey pictures get three equal channels.
+    """Read a photo as RGB, uint8 [H,W,3], upright; grey ones get three equal channels.
 
     Raises:
-        UserError: the file is broken.
+        UserError: the file is missing, broken, too large or no photo with 8 bits per channel.
     """
-    return _read(path, mode="RGB")
+    return decode_image(_contents(path), str(path))
 
 
 def read_map(path: Path) -> NDArray[Any]:
-    """The integers of a label or instance map, any shape.
+    """Read the integers of a label or instance map as the file holds them, [H,W] or [H,W,3].
 
     Raises:
-        UserError: the file is broken, a JPEG, or holds no integers.
+        UserError: see `read_map_pixels`.
     """
-    if path.suffix.lower() in LOSSY:
-        raise InexactMapError(
-            f"{path} is a JPEG, which changes ids; save label and instance maps as PNG."
-        )
-    values = _read(path)
-    if values.dtype.kind not in "uib":
-        raise InexactMapError(
-            f"{path} holds {values.dtype} values; save ids as integers, in a PNG."
-        )
-    return values
+    return read_map_pixels(path).values
 
 
-def _read(path: Path, mode: str | None = None) -> NDArray[Any]:
-    with _opened(path) as picture:
-        if mode and (picture.mode.startswith(("I", "F")) or _raw_mode(picture).endswith("16B")):
-            raise UserError(f"{path} has more than 8 bits per channel; save photos with 8.")
-        if mode and picture.format == "PNG" and picture.mode == "RGB":
-            pixels = _decode_png(path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-            if pixels is not None:
-                return pixels
-        if mode is None and picture.format == "PNG" and _raw_mode(picture) in ("L", "I;16B"):
-            pixels = _decode_png(path, cv2.IMREAD_UNCHANGED)
-            if pixels is not None and pixels.ndim == 2:
-                return pixels
-        return np.array(picture.convert(mode) if mode else picture)
+def read_map_pixels(path: Path) -> MapPixels:
+    """Read a label or instance map.
 
-
-def _decode_png(path: Path, flags: int) -> NDArray[Any] | None:
-    """The pixels that PIL would give, sooner; None for PIL to say what is wrong."""
-    return cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), flags)
+    Raises:
+        UserError: the file is missing, broken or too large, its format is lossy, it holds no
+            integers, or some of its pixels are transparent.
+    """
+    return decode_map(_contents(path), str(path))
 
 
 def verify_image(path: Path) -> tuple[int, int]:
-    """The (height, width) of a photo whose checksums (PNG) and end (PNG, JPEG) are right.
+    """Return the (height, width) of a photo that `read_image` can read.
+
+    PNG files are checked by their checksums and JPEG files by their end, which is faster than
+    decoding them; all other formats are decoded.
 
     Raises:
-        UserError: the file is broken.
+        UserError: see `read_image`.
     """
-    with _opened(path) as picture:
-        width, height = picture.size
-        picture.verify()
-        if path.suffix.lower() in LOSSY and not _ends_as_jpeg(path):
-            raise OSError("the picture is truncated")
-    return height, width
+    data, place = _contents(path), str(path)
+    picture = open_picture(data, place)
+    _refuse_as_photo(picture, data, place)
+    with explained(place):
+        size = _upright_size(picture, data)
+        if picture.format == "PNG":
+            open_picture(data, place).verify()
+        elif picture.format not in ("JPEG", "MPO") or b"\xff\xd9" not in data[-64:]:
+            picture.load()
+    return size
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """The (height, width) that a picture's header states.
+    """Return the (height, width) that a picture's header states, as viewers show it.
 
     Raises:
         UserError: the file is missing or no picture.
     """
-    with _opened(path) as picture:
-        return picture.height, picture.width
+    data = _contents(path)
+    return _upright_size(open_picture(data, str(path)), data)
 
 
-def _raw_mode(picture: Image.Image) -> str:
-    """How the file holds its pixels: Pillow reads 16-bit RGB as if it had 8."""
-    tiles: Any = getattr(picture, "tile", None)
-    arguments = tiles[0][3] if tiles else ""
-    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+def is_lossy_file(path: Path) -> bool:
+    """Return whether a picture is stored in a format that changes its pixels.
+
+    Raises:
+        UserError: the file is missing or no picture.
+    """
+    data = _contents(path)
+    return is_lossy(open_picture(data, str(path)), data)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The picture in a file; what PIL finds wrong with it, also later on, names the file."""
+def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
+    """Decode a photo in a file's bytes, see `read_image`; `place` names it in messages.
+
+    Raises:
+        UserError: see `read_image`.
+    """
+    picture = open_picture(data, place)
+    _refuse_as_photo(picture, data, place)
+    plain = picture.mode == "RGB" and "transparency" not in picture.info
+    if picture.format == "PNG" and plain and orientation(picture, data) == 1:
+        return _decode_png(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, place)
+    with explained(place):
+        if picture.format == "PNG":
+            _decode_png(data, cv2.IMREAD_UNCHANGED, place)  # Pillow fills up what is cut off
+        return np.array(_on_white(_upright(picture, data)))
+
+
+def decode_map(data: bytes, place: str) -> MapPixels:
+    """Decode a map in a file's bytes, see `read_map_pixels`; `place` names it in messages.
+
+    Raises:
+        UserError: see `read_map_pixels`.
+    """
+    picture = open_picture(data, place)
+    if is_lossy(picture, data):
+        raise InexactMapError(
+            f"{place} is a {_name_of(picture)} picture, which changes ids; save label and instance "
+            "maps as PNG."
+        )
+    values = _samples(picture, data, place)
+    if values.dtype.kind not in "uib":
+        raise InexactMapError(
+            f"{place} holds {values.dtype} values; save ids as integers, in a PNG."
+        )
+    if values.ndim == 2:
+        return MapPixels(values, _palette(picture))
+    grey = _without_alpha(values, place)
+    if grey.ndim == 2:
+        return MapPixels(grey, _palette(picture) if picture.mode == "PA" else None)
+    equal = bool((grey == grey[..., :1]).all())
+    return MapPixels(grey[..., 0], None, from_colour=True) if equal else MapPixels(grey)
+
+
+def _contents(path: Path) -> bytes:
     try:
-        source = path if place_of(path) is None else io.BytesIO(read_bytes(path))
-        with Image.open(source) as picture:
-            yield picture
+        return read_bytes(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise UserError(f"{path} is broken or no picture: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _ends_as_jpeg(path: Path) -> bool:
-    if place_of(path) is not None:
-        return b"\xff\xd9" in read_bytes(path)[-64:]
-    with path.open("rb") as file:
-        file.seek(-min(path.stat().st_size, 64), os.SEEK_END)
-        return b"\xff\xd9" in file.read()
+def _refuse_as_photo(picture: Image.Image, data: bytes, place: str) -> None:
+    """Refuse a picture whose depth or colour space would be lost in three channels of 8 bits."""
+    with explained(place):
+        deep = bits_per_sample(picture, data) > 8
+    if deep or picture.mode.startswith(("I", "F")):
+        raise UserError(f"{place} has more than 8 bits per channel; save photos with 8.")
+    if picture.mode not in _PHOTO_MODES:
+        raise UserError(f"{place} has the colour space {picture.mode}; save photos as RGB or grey.")
+
+
+def _upright_size(picture: Image.Image, data: bytes) -> tuple[int, int]:
+    width, height = picture.size
+    turned = picture.format != "TIFF" and orientation(picture, data) >= 5  # Pillow turns TIFFs
+    return (width, height) if turned else (height, width)
+
+
+def _upright(picture: Image.Image, data: bytes) -> Image.Image:
+    """Return the picture as viewers show it."""
+    picture.load()
+    if picture.format == "TIFF" or orientation(picture, data) == 1:
+        return picture
+    return ImageOps.exif_transpose(picture)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB; what is transparent shows white behind it."""
+    premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
+    picture = picture.convert(premultiplied) if premultiplied else picture
+    if picture.mode not in ("LA", "PA", "RGBA") and "transparency" not in picture.info:
+        return picture.convert("RGB")
+    rgba = picture.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:
+    """Return the file's own samples, upright: never scaled or inverted for display."""
+    if picture.format == "PNG":
+        kind = data[25]  # of colour in IHDR: 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA
+        direct = data[24] == 16 or (data[24] == 8 and kind == 0)
+        pixels = _decode_png(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION, place)
+        upright = orientation(picture, data) == 1
+        if direct and upright and (pixels.ndim == 2 or kind != 0):
+            return pixels if pixels.ndim == 2 else _rgb_order(pixels)
+    raw, maximum = raw_mode(picture), None
+    if picture.format == "PPM" and picture.mode != "1":
+        maximum = ppm_maximum(picture)
+    with explained(place):
+        shown = np.array(_upright(picture, data))
+    return _unscaled(shown, raw, maximum)
+
+
+def _unscaled(shown: NDArray[Any], raw: str, maximum: int | None) -> NDArray[Any]:
+    """Return a file's samples from the pixels that Pillow made of them for display.
+
+    Args:
+        shown: Pillow's pixels.
+        raw: how the file holds them, see `raw_mode`: `L;4I` are inverted samples of 4 bits.
+        maximum: a PGM's declared largest value, which Pillow scales to 255 or 65535.
+    """
+    if maximum is not None and maximum not in (255, 65535):
+        top = 255 if maximum < 255 else 65535
+        return (shown.astype(np.int64) * maximum + top // 2) // top
+    found = re.fullmatch(r"(1|L)(?:;([24])?(I)?R?)?", raw)
+    if found is None:
+        return shown
+    kind, bits, inverted = found.groups()
+    samples = shown.astype(np.uint8)
+    top = 1 if kind == "1" else 255
+    samples = top - samples if inverted else samples
+    return samples // (255 // (2 ** int(bits) - 1)) if bits else samples
+
+
+def _without_alpha(values: NDArray[Any], place: str) -> NDArray[Any]:
+    """Return a map of 2 or 4 channels without its alpha, which must be opaque everywhere."""
+    if values.shape[2] not in (2, 4):
+        return values
+    opaque = np.iinfo(values.dtype).max
+    hidden = int((values[..., -1] != opaque).sum())
+    if hidden:
+        raise InexactMapError(
+            f"{place} has {hidden} transparent pixels; every pixel of a map has an id. Fill them "
+            "with one and save the map without alpha."
+        )
+    return values[..., 0] if values.shape[2] == 2 else values[..., :3]
+
+
+def _palette(picture: Image.Image) -> NDArray[np.uint8] | None:
+    if picture.mode not in ("P", "PA"):
+        return None
+    colours = picture.getpalette("RGB") or []
+    return np.array(colours, np.uint8).reshape(-1, 3)
+
+
+def _rgb_order(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return OpenCV's blue, green, red (and alpha) as red, green, blue (and alpha)."""
+    order = [2, 1, 0, 3][: pixels.shape[2]]
+    return pixels[..., order]
+
+
+def _decode_png(data: bytes, flags: int, place: str) -> NDArray[Any]:
+    """Decode a PNG by OpenCV: the pixels that Pillow gives, in less time, and all of them."""
+    with explained(place):
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        if pixels is None:
+            open_picture(data, place).load()  # Pillow says what is wrong, if it finds it
+            raise OSError("its pixels are cut off")
+    return pixels
+
+
+def _name_of(picture: Image.Image) -> str:
+    names = {"MPO": "JPEG", "JPEG2000": "JPEG 2000", "WEBP": "lossy WebP", "TIFF": "JPEG-in-TIFF"}
+    return names.get(str(picture.format), str(picture.format))

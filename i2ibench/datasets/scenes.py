@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from i2ibench.datasets.cache import SceneCache, open_cache, source_of
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.codings import separate_objects
 from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
@@ -70,6 +71,9 @@ class Scenes:
         seed: random transforms draw from (seed, epoch, index), whatever process reads.
 
     Attributes:
+        folders: in which the files were looked for by their endings.
+        counts_objects: whether instance ids only number objects; then an object of a thing with its
+            class's own id gets another one, see `separate_objects`.
         cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
     """
 
@@ -85,6 +89,8 @@ class Scenes:
         self.transforms = [TRANSFORMS.build(cfg) for cfg in transforms]
         self.transform_configs = [dict(cfg) for cfg in transforms]
         self.seed = seed
+        self.folders: list[Path] = []
+        self.counts_objects = False
         self.cache_folder: Path | None = None
         self._cache: SceneCache | None = None
         self._cached: list[Any] = []  # the transforms that the cache has in it
@@ -105,11 +111,18 @@ class Scenes:
         if self._cache is not None and cached:
             arrays, done = self._cache.arrays(index), len(self._cached)
         else:
-            arrays, done = read_arrays(self.files[index], self.classes), 0
+            arrays, done = self._read_files(index), 0
         arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
         for transform in self.transforms[done:]:
             arrays = transform(arrays)
         return _to_sample(self.files[index].name, arrays)
+
+    def _read_files(self, index: int) -> dict[str, Any]:
+        arrays = read_arrays(self.files[index], self.classes)
+        if self.counts_objects and {"label", "instance"} <= arrays.keys():
+            ids = separate_objects(arrays["label"], arrays["instance"], self.classes)
+            arrays["instance"] = ids
+        return arrays
 
     @property
     def is_cached(self) -> bool:
@@ -133,11 +146,12 @@ class Scenes:
             "files": [{k: str(v) for k, v in vars(f).items()} for f in self.files],
             "ids": [c.id for c in self.classes.classes],
             "transforms": [[cfg, source_of(t)] for cfg, t in zip(configs, done, strict=True)],
+            "counts_objects": self.counts_objects,
         }
         paths = [path for f in self.files for path in (f.label, f.instance, f.image, f.source)]
 
         def transformed(index: int) -> dict[str, Any]:
-            arrays = read_arrays(self.files[index], self.classes)
+            arrays = self._read_files(index)
             for transform in done:
                 arrays = transform(arrays)
             return arrays

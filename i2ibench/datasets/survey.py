@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.map_errors import UnknownIdError
-from i2ibench.datasets.maps import read_ids, read_label
-from i2ibench.datasets.picture_files import verify_image
+from i2ibench.datasets.maps import read_ids, read_label_map
+from i2ibench.datasets.picture_files import read_image
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.datasets.threads import in_threads
@@ -48,6 +48,7 @@ class SceneFacts:
         regions: int64 [R,3], rows of instance id, class, pixels; None without both maps.
         bits: of an instance id in its file.
         digest: of the photo's bytes, or of the input's where there is none.
+        coding: how the label map's values stand for classes, see `LabelMap`.
     """
 
     files: SceneFiles
@@ -57,12 +58,13 @@ class SceneFacts:
     regions: NDArray[np.int64] | None = None
     bits: int | None = None
     digest: str = ""
+    coding: str = ""
 
 
 def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneFacts]:
     """The facts of every scene, in order.
 
-    Label and instance maps are read in full; of photos the size, checksums and end are checked.
+    Every file is read as training reads it.
 
     Args:
         scenes: what to read.
@@ -78,7 +80,8 @@ def examine(files: SceneFiles, classes: ClassTable) -> SceneFacts:
     label = ids = None
     with _noting(facts, "label"):
         if files.label is not None:
-            label = read_label(files.label, classes)
+            found = read_label_map(files.label, classes)
+            label, facts.coding = found.channels, found.coding
             sizes["label"] = label.shape
             facts.pixels = np.bincount(label.ravel(), minlength=len(classes))
     with _noting(facts, "instance"):
@@ -88,7 +91,7 @@ def examine(files: SceneFiles, classes: ClassTable) -> SceneFacts:
     for kind, path in (("source", files.source), ("image", files.image)):
         with _noting(facts, kind):
             if path is not None:
-                sizes[kind] = verify_image(path)
+                sizes[kind] = read_image(path).shape[:2]
     with _noting(facts, "sizes"):
         check_sizes(files, sizes)
     if sizes:

@@ -1,40 +1,88 @@
 """Validation: every file of a data set checked before it is needed."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from i2ibench.datasets.file_search import ignored_notes
+from i2ibench.datasets.maps import read_instance, read_label_map
 from i2ibench.datasets.picture_files import verify_image
-from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, read_instance, read_label
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
 
 
-def find_faults(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[str]:
-    """One message per scene that cannot be used, in the scenes' order.
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of checking every file of a data set.
 
-    Label and instance maps are read in full; of photos the size, checksums and end are checked.
-
-    Args:
-        scenes: what to check.
-        on_scene: called after each scene.
+    Attributes:
+        faults: one message per scene that cannot be used, in the scenes' order.
+        notes: sentences on how files were taken that are not plain class ids, and on files that
+            are not read.
     """
 
-    def check(files: SceneFiles) -> str | None:
+    faults: list[str]
+    notes: list[str]
+
+
+def check_every_file(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> Checked:
+    """Check every file of a data set.
+
+    Label and instance maps are read in full; of photos the size, depth, checksums and end are
+    checked, see `verify_image`.
+
+    Args:
+        scenes: the data set's scenes.
+        on_scene: called after each scene.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+
+    def check(files: SceneFiles) -> tuple[str, str]:
         try:
-            _check(files, scenes)
-            return None
+            return "", _check(files, scenes)
         except UserError as error:
-            return str(error)
+            return str(error), ""
 
-    return [fault for fault in in_threads(check, scenes.files, on_scene) if fault]
+    outcomes = in_threads(check, scenes.files, on_scene)
+    codings = [coding for _, coding in outcomes]
+    return Checked([fault for fault, _ in outcomes if fault], notes_of(scenes, codings))
 
 
-def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> None:
-    """Check every file.
+def notes_of(scenes: Scenes, codings: Sequence[str]) -> list[str]:
+    """Return sentences on how a data set's files are taken where that is not plain.
+
+    Args:
+        scenes: the data set's scenes.
+        codings: of its label maps, see `LabelMap`.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    named = Counter(coding for coding in codings if coding)
+    notes = [
+        f"{count} label {'map is' if count == 1 else 'maps are'} of another coding: {coding}."
+        for coding, count in named.items()
+    ]
+    if scenes.counts_objects:
+        notes.append(
+            "Instance ids number objects here: also one that equals its class's own id is an "
+            'object (instance_ids="classes" takes it for a pixel that belongs to no object).'
+        )
+    return notes + ignored_notes(scenes.folders)
+
+
+def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[str]:
+    """Check every file of a data set and return the notes of `Checked`.
 
     Raises:
         UserError: some cannot be used; the first five are named.
     """
-    refuse(find_faults(scenes, on_scene))
+    checked = check_every_file(scenes, on_scene)
+    refuse(checked.faults)
+    return checked.notes
 
 
 def refuse(faults: Sequence[str]) -> None:
@@ -48,10 +96,13 @@ def refuse(faults: Sequence[str]) -> None:
         raise UserError("\n".join(faults[:5]) + more)
 
 
-def _check(files: SceneFiles, scenes: Scenes) -> None:
+def _check(files: SceneFiles, scenes: Scenes) -> str:
+    """Check one scene; gives its label map's coding."""
     sizes: dict[str, tuple[int, ...]] = {}
+    coding = ""
     if files.label is not None:
-        sizes["label"] = read_label(files.label, scenes.classes).shape
+        label = read_label_map(files.label, scenes.classes)
+        sizes["label"], coding = label.channels.shape, label.coding
     if files.source is not None:
         sizes["source"] = verify_image(files.source)
     if files.instance is not None:
@@ -59,3 +110,4 @@ def _check(files: SceneFiles, scenes: Scenes) -> None:
     if files.image is not None:
         sizes["image"] = verify_image(files.image)
     check_sizes(files, sizes)
+    return coding

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from i2ibench.datasets.classes import VOID
 
 
@@ -27,6 +30,10 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def values(self) -> NDArray[np.integer]:
+        """Return by channel the value in label files, in the smallest unsigned type for all."""
+        return np.array(self.ids, np.uint8 if max(self.ids) < 256 else np.uint16)
 
 
 def read_classes(metainfo: Mapping[str, Any]) -> Classes:

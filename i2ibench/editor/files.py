@@ -59,7 +59,7 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:  # stored: PNG are compressed already
         for prefix, each in [("", scene)] + ([(_OPENED, opened)] if opened is not None else []):
-            values = np.array(classes.ids, np.uint8)[each.label]
+            values = classes.values()[each.label]
             archive.writestr(f"{prefix}label.png", _png(values))
             archive.writestr(f"{prefix}instance.png", _png(each.instance.astype(np.uint16)))
         archive.writestr("styles.json", json.dumps(about, indent=1))

@@ -26,7 +26,7 @@ def read_label_png(data: bytes, classes: Classes) -> NDArray[np.uint8]:
     values = read_integers(data, "label map")
     present = np.unique(values)
     if np.isin(present, classes.ids).all():
-        table = np.zeros(256, np.uint8)
+        table = np.zeros(max(classes.ids) + 1, np.uint8)
         table[list(classes.ids)] = np.arange(len(classes))
         return table[values]
     if present.max() < len(classes):

@@ -1,5 +1,6 @@
 """Where the pictures of a system come from: a folder, the photos themselves, or plain paint."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from i2ibench.datasets.paired_folder import files_by_name
-from i2ibench.datasets.picture_files import LOSSY, picture_size, read_image, verify_image
+from i2ibench.datasets.file_search import files_by_name
+from i2ibench.datasets.picture_files import is_lossy_file, picture_size, read_image
 from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
@@ -197,23 +198,24 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
 
 
 def is_lossy(pictures: FolderPictures) -> bool:
-    """Whether some pictures are JPEGs, whose compression counts in the scores."""
-    return any(
-        path.suffix.lower() in LOSSY for files in pictures.samples for path in files.values()
-    )
+    """Return whether some pictures are stored with loss, so that compression counts in scores."""
+    return any(is_lossy_file(path) for files in pictures.samples for path in files.values())
 
 
 def pair_pictures(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
     """By scene the pictures that belong to it; an exact name goes before a longer one."""
     scene_of = {name: name for name in names}
+    alone = Counter(name.rpartition("/")[2] for name in names)
     for name in names:  # without its folders, where that is one scene's alone
         short = name.rpartition("/")[2]
-        if sum(other.rpartition("/")[2] == short for other in names) == 1:
+        if alone[short] == 1:
             scene_of.setdefault(short, name)
+    towns = {name.rpartition("/")[0] for name in names} - {""}
     exact: dict[str, list[Path]] = {}
     longer: dict[str, list[Path]] = {}
     for key, path in files.items():
-        for text in (key, key.rpartition("/")[2]):
+        folder, _, short = key.rpartition("/")
+        for text in (key,) if folder in towns else (key, short):  # a town's picture is no other's
             owner = _owner(text, scene_of)
             if owner is not None:
                 (exact if text in scene_of else longer).setdefault(owner, []).append(path)
@@ -228,16 +230,15 @@ def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
     return scene_of.get(text)
 
 
-def _faults(path: Path, wanted: tuple[int, int], resize: str | None) -> list[str]:
+def _faults(path: Path, wanted: tuple[int, ...], resize: str | None) -> list[str]:
     try:
-        found = verify_image(path)
-        read_image(path)
+        found = read_image(path).shape[:2]
     except UserError as error:
         return [str(error)]
     return [] if resize or found == wanted else [_other_size(path, found, wanted)]
 
 
-def _other_size(path: Path, found: tuple[int, ...], wanted: tuple[int, int]) -> str:
+def _other_size(path: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return (
         f"{path} is {found[1]}x{found[0]}, but the protocol scores {wanted[1]}x{wanted[0]}. Make "
         "pictures of that size, or name the filter that resizes them: --protocol-options "

@@ -14,7 +14,7 @@ from i2ibench.datasets.threads import in_threads
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
-from i2ibench.progress import Progress
+from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.structures import Appearance, Sample
 
@@ -87,7 +87,9 @@ def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> 
         )
     dataset = _build(options, root or _root(protocol, config))
     with Progress("checking files", len(dataset)) as progress:
-        require_faultless(dataset.scenes, progress.advance)
+        notes = require_faultless(dataset.scenes, progress.advance)
+    for note in notes:
+        say(note)
     return _scored(dataset, options)
 
 

@@ -90,7 +90,11 @@ def given_system(
     """
     pictures = given_pictures(subject.path, scenes, protocol.resize)
     hashes = {name: sha256(path) for name, path in pictures.samples[0].items()}
-    notes = ("some pictures are JPEGs: compression counts",) if is_lossy(pictures) else ()
+    notes = (
+        ("some pictures are stored with loss, such as JPEG: compression counts",)
+        if is_lossy(pictures)
+        else ()
+    )
     content = fingerprint(hashes)
     origin = {"folder": str(subject.path), "sha256": content}
     system = System(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.paired_folder import files_by_name
+from i2ibench.datasets.file_search import files_by_name
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.preparation.hed import HED_OBTAIN, load_hed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.foreign_annotations import advising
 from i2ibench.datasets.paired_folder import pair_by_name, read_classes
-from i2ibench.datasets.picture_files import read_image, read_map
+from i2ibench.datasets.picture_files import MapPixels, read_image, read_map_pixels
 from i2ibench.datasets.scenes import SceneFiles, read_label
 from i2ibench.errors import UserError
 from i2ibench.preparation.raw import (
@@ -75,7 +75,8 @@ def _read_folder(source: Path, components: bool) -> RawData:
 def _read(files: SceneFiles, classes: ClassTable, components: bool) -> dict[str, Content]:
     assert files.label is not None and files.image is not None
     contents: dict[str, Content] = {"label": files.label, "image": files.image}
-    if read_map(files.label).ndim == 3:
+    pixels = read_map_pixels(files.label)
+    if pixels.values.ndim == 3 or (pixels.from_colour and _in_class_colours(pixels, classes)):
         contents["label"] = ids_of_colours(files.label, classes)
     if components:
         content = contents["label"]
@@ -86,11 +87,17 @@ def _read(files: SceneFiles, classes: ClassTable, components: bool) -> dict[str,
     return contents
 
 
-def _ids(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
-    return np.array([c.id for c in classes.classes], np.uint8)[read_label(path, classes)]
+def _in_class_colours(pixels: MapPixels, classes: ClassTable) -> bool:
+    """Return whether every grey of a map in three channels is the colour of a class."""
+    greys = {c.colour[0] for c in classes.classes if len(set(c.colour)) == 1}
+    return set(np.unique(pixels.values).tolist()) <= greys
 
 
-def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
+def _ids(path: Path, classes: ClassTable) -> NDArray[np.integer]:
+    return classes.values()[read_label(path, classes)]
+
+
+def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
     """The class ids [H,W] of a map in the classes' colours.
 
     Raises:
@@ -112,11 +119,10 @@ def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
             f"{wrong.size} pixels have no class's colour. Add it to classes.json (scored: false if "
             "it is void); blurred borders come from resizing or JPEG."
         )
-    ids = np.array([c.id for c in classes.classes], np.uint8)
-    return ids[order][position]
+    return classes.values()[order][position]
 
 
-def regions(label: NDArray[np.uint8]) -> NDArray[Any]:
+def regions(label: NDArray[np.integer]) -> NDArray[Any]:
     """A number from 1 on for every 8-connected region, its own within its label, int32 [H,W]."""
     numbers = np.zeros(label.shape, np.int32)
     for value in np.unique(label):

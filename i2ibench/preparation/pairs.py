@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.paired_folder import files_by_name
+from i2ibench.datasets.file_search import files_by_name
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.preparation.raw import Content, PublishedData, RawData, RawScene, require

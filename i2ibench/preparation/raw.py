@@ -62,14 +62,15 @@ class PublishedData:
 def number_instances(
     label: NDArray[np.integer], objects: NDArray[np.integer], things: NDArray[np.bool_]
 ) -> NDArray[np.uint16]:
-    """The instance map [H,W]: class ids, and from 256 on one number for each object of a thing.
+    """Return the instance map [H,W]: class ids, and above them a number for each object of a thing.
 
     Objects that cross from one class into another become one object in each.
 
     Args:
-        label: class ids [H,W], 0..255.
+        label: class ids [H,W].
         objects: any non-negative number per object [H,W]; 0 where a thing has no own object.
-        things: by class id, whether the class has objects, [256].
+        things: by class id, whether the class has objects, [256] or more; numbers begin at its
+            length.
 
     Raises:
         UserError: there are more objects than 16 bits hold.
@@ -77,10 +78,11 @@ def number_instances(
     within = things[label] & (objects > 0)
     pairs = label[within].astype(np.int64) << 40 | objects[within].astype(np.int64)
     found, numbers = distinct(pairs)
-    if len(found) > 2**16 - FIRST_INSTANCE:
+    first = max(FIRST_INSTANCE, len(things))
+    if len(found) > 2**16 - first:
         raise UserError(f"A scene has {len(found)} objects, more than a 16-bit PNG can number.")
     instance = label.astype(np.uint16)
-    instance[within] = FIRST_INSTANCE + numbers
+    instance[within] = first + numbers
     return instance
 
 
@@ -95,8 +97,8 @@ def distinct(values: NDArray[np.integer]) -> tuple[NDArray[Any], NDArray[np.intp
 
 
 def things_of(classes: ClassTable) -> NDArray[np.bool_]:
-    """By class id, whether the class is a thing, [256]."""
-    things = np.zeros(256, bool)
+    """Return by class id whether the class is a thing, bool [256] or more."""
+    things = np.zeros(classes.num_values, bool)
     things[[c.id for c in classes.classes if c.thing]] = True
     return things
 

@@ -11,6 +11,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
+from i2ibench.datasets.maps import read_ids
 from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
 from i2ibench.datasets.picture_files import verify_image
 from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
@@ -168,7 +169,9 @@ def _write_scene(scene: RawScene, folder: Path, raw: RawData) -> None:
 def _checked_size(kind: str, content: Content, raw: RawData) -> tuple[int, ...]:
     if not isinstance(content, Path):
         return content.shape[:2]
-    return read_label(content, raw.classes).shape if kind == "label" else verify_image(content)
+    if kind == "label":
+        return read_label(content, raw.classes).shape
+    return read_ids(content).shape if kind == "instance" else verify_image(content)
 
 
 def _write(folder: Path, name: str, content: Content) -> None:

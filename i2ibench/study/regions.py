@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.maps import read_ids
-from i2ibench.datasets.picture_files import read_map
+from i2ibench.datasets.maps import read_ids, read_label
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.errors import UserError, near_match
 from i2ibench.study.definition import Regions
@@ -18,13 +17,13 @@ from i2ibench.study.definition import Regions
 Mask = NDArray[np.bool_]
 
 
-def class_ids(names: Sequence[str], classes: ClassTable, place: Path) -> list[int]:
-    """The values that stand for classes in label files.
+def class_channels(names: Sequence[str], classes: ClassTable, place: Path) -> list[int]:
+    """Return the channels of the classes with these names.
 
     Raises:
         UserError: there is no such class.
     """
-    known = {c.name: c.id for c in classes.classes}
+    known = {c.name: channel for channel, c in enumerate(classes.classes)}
     for name in names:
         if name not in known:
             raise UserError(
@@ -34,17 +33,25 @@ def class_ids(names: Sequence[str], classes: ClassTable, place: Path) -> list[in
     return [known[name] for name in names]
 
 
-def find_objects(files: SceneFiles, ids: Sequence[int], regions: Regions) -> list[Mask]:
-    """The objects of a scene that are large enough, one mask [H,W] each.
+def find_objects(
+    files: SceneFiles, channels: Sequence[int], classes: ClassTable, regions: Regions
+) -> list[Mask]:
+    """Return the objects of a scene that are large enough, one mask [H,W] each.
 
-    Those of the instance map; without one the connected pieces of the classes.
+    They are those of the instance map; without one the connected pieces of the classes.
+
+    Args:
+        files: the scene.
+        channels: of the classes whose objects are wanted.
+        classes: the table that the scene's label map follows.
+        regions: says how large an object has to be.
 
     Raises:
         UserError: the scene has no label map, or a file is broken.
     """
     if files.label is None:
         raise UserError(f"Scene {files.name!r} has no label map, so nothing can be highlighted.")
-    wanted = np.isin(read_map(files.label), ids)
+    wanted = np.isin(read_label(files.label, classes), channels)
     if files.instance is not None:
         objects: NDArray[Any] = np.where(wanted, read_ids(files.instance).astype(np.int64) + 1, 0)
     else:

@@ -10,15 +10,16 @@ import numpy as np
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.file_search import files_by_name
 from i2ibench.datasets.inputs import find_inputs
-from i2ibench.datasets.paired_folder import files_by_name, read_classes
+from i2ibench.datasets.paired_folder import read_classes
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import pair_pictures
 from i2ibench.progress import say, track
 from i2ibench.provenance import sha256
 from i2ibench.study.definition import Definition, Method
-from i2ibench.study.regions import Mask, class_ids, find_objects
+from i2ibench.study.regions import Mask, class_channels, find_objects
 
 Pictures = Mapping[str, Path]
 """By scene the file of one method."""
@@ -156,13 +157,14 @@ def _objects(
     if not regions.classes:
         return {}
     place = Path(definition.scenes.folder)
-    ids = class_ids(regions.classes, _classes(definition, found), place)
+    classes = _classes(definition, found)
+    channels = class_channels(regions.classes, classes, place)
     objects: dict[str, Sequence[Mask]] = {}
     for name in track(names, "finding objects"):
         files = found.scenes[name]
         if files is None:
             raise UserError(f"Highlighting needs the scenes' folder: {WAY_OUT}.")
-        objects[name] = find_objects(files, ids, regions)
+        objects[name] = find_objects(files, channels, classes, regions)
     return objects
 
 

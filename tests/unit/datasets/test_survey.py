@@ -68,7 +68,7 @@ def test_the_fix_follows_from_what_is_wrong_and_not_from_how_files_are_called(pa
     """A broken photo is no colour picture and no JPEG, whatever its folder is called."""
     root = paired_root.rename(paired_root.with_name("JPEG has the value colour picture 256 ids"))
     (root / "train/image/s0.png").write_bytes(b"no picture")
-    save(root / "train/label/s1.png", np.zeros((32, 64, 3), np.uint8))
+    save(root / "train/label/s1.png", np.full((32, 64, 3), (0, 0, 1), np.uint8))
     save(root / "train/instance/s2.png", np.arange(32 * 64, dtype=np.uint8).reshape(32, 64))
     save(root / "train/label/s3.png", np.full((32, 64), 9, np.uint8))
     scenes = open_split(root)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from i2ibench.datasets import PairedFolder
-from i2ibench.datasets.validate import find_faults
+from i2ibench.datasets.validate import check_every_file
 from i2ibench.errors import UserError
 from i2ibench.preparation.known import KNOWN, prepare
 from i2ibench.preparation.write import count_photos
@@ -29,7 +29,7 @@ def prepared(tmp_path, name, split="val", **options):
         instance_dir="{split}/instance" if instances else None,
         source_dir=None if labels else "{split}/source",
     )
-    assert not find_faults(dataset.scenes) and dataset.metainfo["dataset"] == name
+    assert not check_every_file(dataset.scenes).faults and dataset.metainfo["dataset"] == name
     return dataset
 
 

@@ -1,0 +1,232 @@
+"""Picture formats: which are read, and what a file's bytes say of themselves before decoding."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from i2ibench.errors import UserError
+
+SUFFIXES = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".mpo",),
+    "BMP": (".bmp", ".dib"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "JPEG2000": (".jp2", ".j2k", ".jpf", ".jpx"),
+    "AVIF": (".avif",),
+}
+"""The formats that are read, by Pillow's names, and the endings that their files have. A file's
+contents say its format; its ending says only whether a folder's file is a picture at all."""
+
+EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+
+MAX_PIXELS = 89_478_485
+"""The most pixels that a picture may have, about 9459 x 9459: Pillow warns of larger ones."""
+
+_MARKS = (
+    (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%PDF", "PDF"), (b"8BPS", "Photoshop"),
+    (b"v/1\x01", "OpenEXR"), (b"\x93NUMPY", "numpy"), (b"SIMPLE  =", "FITS"),
+    (b"\x89HDF", "HDF5"), (b"PK\x03\x04", "zip"), (b"<?xml", "XML or SVG"), (b"<svg", "SVG"),
+)  # fmt: skip
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def open_picture(data: bytes, place: str) -> Image.Image:
+    """Return the one picture in a file's bytes; its header is read, its pixels are not.
+
+    Args:
+        data: the file's contents, which decide what format it is.
+        place: the file's name for messages.
+
+    Raises:
+        UserError: the bytes are no picture in a format that is read, hold several pictures, or
+            the picture has more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with explained(place):
+            picture = Image.open(io.BytesIO(data), formats=formats())
+    except UnidentifiedImageError:
+        raise UserError(f"{place} {_why_unknown(data)}.") from None
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise UserError(_too_large(place, f"{width}x{height} pixels"))
+    with explained(place):
+        count = _count_pictures(picture)
+    if count > 1:
+        raise UserError(f"{place} holds {count} pictures (frames or pages); save one in each file.")
+    return picture
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Return the formats of `SUFFIXES` that this installation of Pillow can read."""
+    Image.init()
+    return tuple(name for name in SUFFIXES if name in Image.OPEN)
+
+
+@contextmanager
+def explained(place: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a file's contents into an error that names the file.
+
+    Raises:
+        UserError: names the place and what is wrong.
+        UnidentifiedImageError: no decoder knows the bytes.
+    """
+    try:
+        yield
+    except (UserError, UnidentifiedImageError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(_too_large(place, f"more than {MAX_PIXELS} pixels")) from None
+    except MemoryError:
+        raise UserError(f"{place} needs more memory than there is.") from None
+    except Exception as error:  # decoders raise anything on damaged or hostile bytes
+        raise UserError(f"{place} is broken or no picture: {error}") from None
+
+
+def _too_large(place: str, size: str) -> str:
+    return (
+        f"{place} has {size}; at most {MAX_PIXELS} ({MAX_PIXELS / 1e6:.0f} million) are read. "
+        "Cut it into tiles or resize it."
+    )
+
+
+def _count_pictures(picture: Image.Image) -> int:
+    """Return how many pictures a file holds, without previews, masks and smaller copies."""
+    count = getattr(picture, "n_frames", 1)  # of the formats that can hold several
+    if count == 1 or picture.format == "MPO":  # the first of an MPO is the photo
+        return 1
+    if picture.format != "TIFF":
+        return int(count)
+    full = 0
+    for page in range(count):
+        picture.seek(page)
+        full += not _tiff_tag(picture, 254) & 5  # NewSubfileType: 1 is a smaller copy, 4 a mask
+    picture.seek(0)
+    return full
+
+
+def _tiff_tag(picture: Any, number: int) -> int:
+    """Return an integer tag of an opened TIFF, 0 where it is absent."""
+    return int(picture.tag_v2.get(number, 0))
+
+
+def bits_per_sample(picture: Image.Image, data: bytes) -> int:
+    """Return how many bits each channel of a pixel has in the file, not as Pillow decodes it."""
+    if picture.format == "PNG":
+        return data[24]  # IHDR comes first
+    if picture.format == "TIFF":
+        stated: Any = picture.tag_v2.get(258, 1)  # type: ignore[attr-defined]
+        return max(stated) if isinstance(stated, tuple) else int(stated)
+    if picture.format == "PPM":
+        return max(ppm_maximum(picture), 1).bit_length()
+    if picture.format == "JPEG2000":
+        return _jpeg2000_bits(data)
+    return 8
+
+
+def ppm_maximum(picture: Image.Image) -> int:
+    """Return the value that a PPM or PGM file declares as its largest; 1 for a PBM."""
+    arguments = _tile_arguments(picture)
+    if isinstance(arguments, tuple) and len(arguments) > 1:
+        return int(arguments[1])
+    if "16" in raw_mode(picture):
+        return 65535
+    return 1 if picture.mode == "1" else 255
+
+
+def raw_mode(picture: Image.Image) -> str:
+    """Return how the file holds its samples, in Pillow's notation, such as `L;4` or `RGB;16B`."""
+    arguments = _tile_arguments(picture)
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _tile_arguments(picture: Any) -> Any:
+    """Return what the decoder of an opened picture is told, before its pixels are loaded."""
+    return picture.tile[0][3] if picture.tile else ""
+
+
+def _jpeg2000_bits(data: bytes) -> int:
+    start = data.find(b"\xff\x4f\xff\x51") + 2  # the codestream and its SIZ segment (ISO 15444-1)
+    channels = int.from_bytes(data[start + 38 : start + 40], "big")
+    return max((data[start + 40 + 3 * k] & 127) + 1 for k in range(max(channels, 1)))
+
+
+def is_lossy(picture: Image.Image, data: bytes) -> bool:
+    """Return whether a file's format changes pixel values, so that it cannot hold ids.
+
+    AVIF and JPEG 2000 count as such: whether one of them was written without loss cannot be told.
+    """
+    if picture.format == "WEBP":
+        return _has_webp_chunk(data, b"VP8 ")
+    if picture.format == "TIFF":
+        compression = str(picture.info.get("compression", ""))
+        return any(kind in compression for kind in ("jpeg", "webp", "jpeg2000"))
+    return picture.format in ("JPEG", "MPO", "AVIF", "JPEG2000")
+
+
+def _has_webp_chunk(data: bytes, name: bytes) -> bool:
+    """Return whether a RIFF file has a chunk of that name at its top level."""
+    position = 12
+    while position + 8 <= len(data):
+        if data[position : position + 4] == name:
+            return True
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2
+    return False
+
+
+_TURNED = (b"Exif", b"eXIf", b"EXIF", b"Raw profile type", b"rientation")
+
+
+def orientation(picture: Image.Image, data: bytes) -> int:
+    """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright.
+
+    Looking for the marks of EXIF and XMP first spares decoding: of a PNG Pillow tells its EXIF
+    only after it has decoded all of it. TIFF has it among its tags, and Pillow applies it itself.
+    """
+    if picture.format != "TIFF" and not any(mark in data for mark in _TURNED):
+        return 1
+    try:
+        found = picture.getexif().get(0x0112, 1)
+    except Exception:  # viewers show a picture whose EXIF is damaged as it is stored
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def _why_unknown(data: bytes) -> str:
+    """Return what is wrong with bytes that are no picture that is read."""
+    if not data:
+        return "is empty"
+    if data[:4] in _TIFF_MARKS:
+        return _describe_tiff(data)
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
+        return "is a HEIC picture, which is not read; save it as PNG or JPEG"
+    known = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    if known is not None:
+        return f"is a {known} file, which is not read as a picture; save it as PNG"
+    return f"is broken or no picture in a format that is read ({', '.join(formats())})"
+
+
+def _describe_tiff(data: bytes) -> str:
+    try:
+        tags = ImageFileDirectory_v2(data[:8])
+        stream = io.BytesIO(data)
+        stream.seek(tags.next)
+        tags.load(stream)
+        channels, bits = tags.get(277, 1), tags.get(258, (1,))
+        listed = sorted(set(bits if isinstance(bits, tuple) else (bits,)))
+    except Exception:  # a damaged header has no description
+        return "is a broken TIFF"
+    return (
+        f"is a TIFF of {channels} channels with {', '.join(map(str, listed))} bits per channel, "
+        "which is not read: pictures have 1 channel, 3, or 4 of which one is marked as alpha"
+    )
