@@ -64,19 +64,22 @@ def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
 
     Cityscapes' `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
     """
+    train, label = _TRAIN_IDS.search(path.name), _LABEL_IDS.search(path.name)
+    if not train and not label:
+        return None
     channel = {c.name: k for k, c in enumerate(classes.classes)}
     if not set(TRAIN_ID_NAMES) <= channel.keys():
         return None
     own = tuple(classes.classes[channel[name]].id for name in TRAIN_ID_NAMES)
     void = next((channel[name] for name in _UNLABELED if name in channel), -1)
-    if _TRAIN_IDS.search(path.name):
+    if train:
         if own == tuple(range(len(TRAIN_ID_NAMES))):
             return None
         table = np.full(256, -1, np.int16)
         table[: len(TRAIN_ID_NAMES)] = [channel[name] for name in TRAIN_ID_NAMES]
         table[255] = void
         return Coding("Cityscapes train ids, converted by class name", table)
-    if _LABEL_IDS.search(path.name) and own == tuple(range(len(TRAIN_ID_NAMES))):
+    if label and own == tuple(range(len(TRAIN_ID_NAMES))):
         table = np.full(256, -1, np.int16)
         table[:34] = void
         table[list(LABEL_IDS)] = [channel[name] for name in TRAIN_ID_NAMES]

@@ -184,22 +184,27 @@ def _has_webp_chunk(data: bytes, name: bytes) -> bool:
     return False
 
 
-_TURNED = (b"Exif", b"eXIf", b"EXIF", b"Raw profile type", b"rientation")
+_PNG_TEXTS = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
+"""The chunks in which a PNG can tell its orientation."""
 
 
 def orientation(picture: Image.Image, data: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright.
-
-    Looking for the marks of EXIF and XMP first spares decoding: of a PNG Pillow tells its EXIF
-    only after it has decoded all of it. TIFF has it among its tags, and Pillow applies it itself.
-    """
-    if picture.format != "TIFF" and not any(mark in data for mark in _TURNED):
-        return 1
+    """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright."""
+    if picture.format == "PNG" and not any(name in _PNG_TEXTS for name in _png_chunks(data)):
+        return 1  # without decoding the picture, as Pillow would to find its EXIF
     try:
         found = picture.getexif().get(0x0112, 1)
     except Exception:  # viewers show a picture whose EXIF is damaged as it is stored
         return 1
     return found if found in range(1, 9) else 1
+
+
+def _png_chunks(data: bytes) -> Iterator[bytes]:
+    """Yield the names of a PNG's chunks."""
+    position = 8
+    while position + 8 <= len(data):
+        yield data[position + 4 : position + 8]
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
 
 
 def _why_unknown(data: bytes) -> str:
