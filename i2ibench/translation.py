@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
-from i2ibench.datasets.inputs import find_inputs
+from i2ibench.datasets.inputs import find_inputs, is_cityscapes
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
@@ -58,6 +58,7 @@ def translate(
     _check_needs(opened, files, encoded)
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
+    scenes.folders = [] if is_cityscapes(files) else [input_dir]
     with Progress("checking files", len(files)) as progress:
         notes = require_faultless(scenes, progress.advance)
     for note in notes:

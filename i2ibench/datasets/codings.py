@@ -54,6 +54,9 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
     if stated is not None:
         return stated
     ids = Coding("", classes.channel_of_value())
+    if pixels.bits == 1 and ids.channels[1] < 0 <= ids.channels[255] and pixels.palette is None:
+        ids.channels[1] = ids.channels[255]  # the mask that programs show as 0 and 255
+        return Coding("masks of 1 bit, 1 read as 255", ids.channels)
     if pixels.palette is None and not pixels.from_colour:
         return ids
     return _palette_coding(path, pixels, classes, ids)

@@ -1,6 +1,6 @@
 """The scenes of a folder that is to be translated."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from i2ibench.datasets.file_search import short_names, walk_files
@@ -51,6 +51,11 @@ def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[Sc
     if kind == "image":  # the photo is what is translated
         return pair_by_name(source_dir=inputs, image_dir=inputs, **others)
     return pair_by_name(**{f"{kind}_dir": inputs}, **others)
+
+
+def is_cityscapes(files: Sequence[SceneFiles]) -> bool:
+    """Return whether scenes have Cityscapes' layout, whose folders hold other files too."""
+    return any(f.label is not None and f.label.name.endswith(_CITYSCAPES_LABEL) for f in files)
 
 
 def _official_scene(label: Path, name: str) -> SceneFiles:

@@ -39,11 +39,13 @@ class MapPixels:
         values: the file's own integers [H,W]; colours [H,W,3] where its channels differ.
         palette: uint8 [N,3], the colours that the values of a palette file stand for, if it is one.
         from_colour: whether `values` is the one value that three colour channels agree on.
+        bits: of each sample in the file.
     """
 
     values: NDArray[Any]
     palette: NDArray[np.uint8] | None = None
     from_colour: bool = False
+    bits: int = 8
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -144,13 +146,15 @@ def decode_map(data: bytes, place: str) -> MapPixels:
             f"{place} is a {_name_of(picture)} picture, which changes ids; save label and instance "
             "maps as PNG."
         )
+    with explained(place):
+        bits = bits_per_sample(picture, data)
     values = _samples(picture, data, place)
     if values.dtype.kind not in "uib":
         raise InexactMapError(
             f"{place} holds {values.dtype} values; save ids as integers, in a PNG."
         )
     if values.ndim == 2:
-        return MapPixels(values, _palette(picture))
+        return MapPixels(values, _palette(picture), bits=bits)
     grey = _without_alpha(values, place)
     if grey.ndim == 2:
         return MapPixels(grey, _palette(picture) if picture.mode == "PA" else None)

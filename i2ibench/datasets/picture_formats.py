@@ -130,7 +130,7 @@ def bits_per_sample(picture: Image.Image, data: bytes) -> int:
         return max(ppm_maximum(picture), 1).bit_length()
     if picture.format == "JPEG2000":
         return _jpeg2000_bits(data)
-    return 8
+    return 1 if picture.mode == "1" else 8
 
 
 def ppm_maximum(picture: Image.Image) -> int:

@@ -17,7 +17,8 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from i2ibench.datasets.classes import class_table
+from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.codings import coding_mark, stated_coding
 from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
@@ -27,7 +28,7 @@ from i2ibench.structures import Sample
 
 KINDS = ("label", "instance", "image", "source")
 
-FORMAT = "i2ibench shards 1"
+FORMAT = "i2ibench shards 2"
 
 BLOCK = 512
 """Bytes to whose multiples a tar fills its files up."""
@@ -57,6 +58,7 @@ class Shards(Dataset):
         index = read_index(Path(root), split)
         table = class_table(index["classes"])
         self.scenes = Scenes(_files(Path(root), index), table, transforms, seed)
+        self.scenes.counts_objects = bool(index["counts_objects"])
         self.metainfo = table.metainfo(index["data"])
 
     def __len__(self) -> int:
@@ -137,18 +139,19 @@ def write_shards(
             f"{root} has shards of {split!r} already; choose another folder, or remove "
             f"{index_path(root, split)}."
         )
+    classes = dataset.scenes.classes
     shards: dict[str, int] = {}
     places: list[dict[str, Any]] = []
     remaining = iter(enumerate(dataset.scenes.files))
     while len(places) < len(dataset.scenes.files):
         path = root / f"{split}-{len(shards):06d}.tar"
         own: list[dict[str, Any]] = []
-        write_file(path, partial(_fill, own, remaining, shard_bytes, on_scene))
+        write_file(path, partial(_fill, own, remaining, classes, shard_bytes, on_scene))
         shards[path.name] = path.stat().st_size
         places += [{"shard": path.name, **scene} for scene in own]
     index = {"format": FORMAT, "data": dataset.metainfo["dataset"], "shards": shards,
-             "classes": [c.entry() for c in dataset.scenes.classes.classes],
-             "scenes": places}  # fmt: skip
+             "classes": [c.entry() for c in classes.classes],
+             "counts_objects": dataset.scenes.counts_objects, "scenes": places}  # fmt: skip
     write_text(index_path(root, split), json.dumps(index))
     return [root / name for name in shards]
 
@@ -156,6 +159,7 @@ def write_shards(
 def _fill(
     places: list[dict[str, Any]],
     remaining: Iterator[tuple[int, SceneFiles]],
+    classes: ClassTable,
     shard_bytes: int,
     on_scene: Callable[[], None] | None,
     path: Path,
@@ -163,17 +167,19 @@ def _fill(
     """Write scenes that remain until the shard is full; `places` gets where their files are."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, scene in remaining:
-            places.append({"name": scene.name, "files": _add(tar, key, scene)})
+            places.append({"name": scene.name, "files": _add(tar, key, scene, classes)})
             if on_scene is not None:
                 on_scene()
             if tar.offset >= shard_bytes:
                 break
 
 
-def _add(tar: tarfile.TarFile, key: int, scene: SceneFiles) -> dict[str, tuple[int, int, str]]:
+def _add(
+    tar: tarfile.TarFile, key: int, scene: SceneFiles, classes: ClassTable
+) -> dict[str, tuple[int, int, str]]:
     """Add a scene; by kind the offset, size and name of its files."""
     places = {}
-    for kind, name, contents in _members(key, scene):
+    for kind, name, contents in _members(key, scene, classes):
         member = tarfile.TarInfo(name)
         member.size = len(contents)
         tar.addfile(member, io.BytesIO(contents))
@@ -183,10 +189,12 @@ def _add(tar: tarfile.TarFile, key: int, scene: SceneFiles) -> dict[str, tuple[i
     return places
 
 
-def _members(key: int, scene: SceneFiles) -> Iterator[tuple[str, str, bytes]]:
+def _members(key: int, scene: SceneFiles, classes: ClassTable) -> Iterator[tuple[str, str, bytes]]:
     """Kind, name and contents; a key without dots, as the scene's own name may have some."""
     yield "name", f"{key:08d}.json", json.dumps({"name": scene.name}).encode()
     for kind in KINDS:
         path = getattr(scene, kind)
         if path is not None:
-            yield kind, f"{key:08d}.{kind}{path.suffix.lower()}", read_bytes(path)
+            stated = stated_coding(path, classes) if kind == "label" else None
+            mark = coding_mark(path) if stated is not None else ""
+            yield kind, f"{key:08d}.{kind}{mark}{path.suffix.lower()}", read_bytes(path)

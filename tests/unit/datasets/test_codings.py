@@ -104,6 +104,19 @@ def test_greys_in_three_channels_are_ids_unless_they_are_other_classes_colours(t
     assert found.channels.tolist() == [[0, 1]] and "by colour" in found.coding
 
 
+def test_a_mask_of_one_bit_is_the_mask_of_0_and_255(tmp_path):
+    table = class_table([{"name": "ground", "id": 0}, {"name": "thing", "id": 255}])
+    mask = np.array([[True, False, True]])
+    for name in ("m.png", "m.tif", "m.bmp"):
+        found = read_label_map(save(tmp_path / name, mask), table)
+        assert found.channels.tolist() == [[1, 0, 1]] and "1 read as 255" in found.coding
+    eight = save(tmp_path / "e.png", np.array([[1, 0]], np.uint8))
+    with pytest.raises(UnknownIdError, match="value 1"):
+        read_label(eight, table)
+    both = class_table([{"name": n, "id": i} for n, i in (("a", 0), ("b", 1), ("c", 255))])
+    assert read_label(tmp_path / "m.png", both).tolist() == [[1, 0, 1]]
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.int32])
 def test_negative_ids_are_refused_by_value(tmp_path, dtype):
     values = np.array([[0, -1, 1]], dtype)

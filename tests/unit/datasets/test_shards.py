@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from i2ibench import loaders
+from i2ibench.datasets.codings import LABEL_IDS, TRAIN_ID_NAMES
 from i2ibench.datasets.paired_folder import PairedFolder
 from i2ibench.datasets.shards import Shards, write_shards
 from i2ibench.datasets.survey import survey
@@ -146,3 +148,23 @@ def test_a_run_on_shards_that_stopped_within_an_epoch_ends_as_the_one_on_folders
         run(config, tmp_path / "parts", AskedAt(4), **options)
     run(config, tmp_path / "parts", **options)
     assert_same_end(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_codings_survive_in_shards(tmp_path):
+    """A name that says train ids, and ids that only count, mean the same when read from a tar."""
+    classes = [{"name": n, "id": i} for n, i in zip(TRAIN_ID_NAMES, LABEL_IDS, strict=True)]
+    classes[13]["thing"] = True
+    label = np.zeros((8, 8), np.uint8)
+    label[2:4, 2:4], label[5:7, 2:4] = 13, 13
+    ids = np.full((8, 8), 7, np.uint16)
+    ids[2:4, 2:4], ids[5:7, 2:4] = 26, 5
+    root = tmp_path / "data"
+    for kind, values in (("label", label), ("instance", ids), ("image", label)):
+        (root / "train" / kind).mkdir(parents=True)
+        Image.fromarray(values).save(root / "train" / kind / "x_labelTrainIds.png")
+    data = PairedFolder(str(root), classes=classes)
+    write_shards(data, tmp_path, "train", 10_000)
+    again = Shards(str(tmp_path), "train")
+    for kind in ("label", "instance", "image"):
+        assert np.array_equal(data[0][kind], again[0][kind])
+    assert data[0]["label"].unique().tolist() == [0, 13] and 26 not in again[0]["instance"]
