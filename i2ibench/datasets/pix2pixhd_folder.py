@@ -8,7 +8,8 @@ from torch.utils.data import Dataset
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
-from i2ibench.datasets.paired_folder import files_by_name, read_classes
+from i2ibench.datasets.file_search import files_by_name
+from i2ibench.datasets.paired_folder import read_classes
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.progress import say

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.paired_folder import EXTENSIONS
 from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.picture_formats import EXTENSIONS
 from i2ibench.errors import UserError
 from i2ibench.preparation.account import Account
 from i2ibench.preparation.drawing import Shape, Size, draw

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.paired_folder import EXTENSIONS
+from i2ibench.datasets.file_search import composed, walk_files
+from i2ibench.datasets.picture_formats import EXTENSIONS
 from i2ibench.errors import UserError
 
 FARTHEST = 1e7
@@ -44,20 +44,8 @@ def digest_of(paths: Sequence[Path], root: Path) -> str:
 
 
 def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """Yield the files with these suffixes at any depth, sorted; hidden files and folders are not.
-
-    Links to folders are followed, except those that lead to a folder above themselves.
-    """
-    for place, folders, names in os.walk(folder, followlinks=True):
-        here = Path(place).resolve()
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and not here.is_relative_to(Path(place, name).resolve())
-        )
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(place, name)
+    """Yield the files with these suffixes at any depth, as `walk_files` finds them."""
+    return (path for path in walk_files(folder) if path.suffix.lower() in suffixes)
 
 
 def photos_below(folder: Path) -> Iterator[Path]:
@@ -121,9 +109,8 @@ def _existing(path: Path) -> Path | None:
             return None
     except OSError:  # a name that is too long
         return None
-    form = unicodedata.normalize("NFC", path.name)
-    others = path.parent.iterdir()
-    return next((p for p in others if unicodedata.normalize("NFC", p.name) == form), None)
+    form = composed(path.name)
+    return next((p for p in path.parent.iterdir() if composed(p.name) == form), None)
 
 
 def points_of(values: Any, place: str) -> NDArray[np.float64]:
