@@ -9,11 +9,11 @@ RUN := work_dirs/pix2pixhd_toystreet
 .PHONY: demo test test-slurm lint bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/python tools/prepare_data.py $(CONFIG)
-	$(BIN)/python tools/train.py $(CONFIG)
-	$(BIN)/python tools/translate.py $$(ls $(RUN)/epoch_*.pth | tail -n 1) data/toystreet/gtFine/val $(RUN)/translations
-	$(BIN)/python tools/eval.py $(CONFIG)
-	@echo "edit: $(BIN)/python tools/edit.py $$(ls $(RUN)/epoch_*.pth | tail -n 1)"
+	$(BIN)/i2ibench prepare_data $(CONFIG)
+	$(BIN)/i2ibench train $(CONFIG)
+	$(BIN)/i2ibench translate $$(ls $(RUN)/epoch_*.pth | tail -n 1) data/toystreet/gtFine/val $(RUN)/translations
+	$(BIN)/i2ibench eval $(CONFIG)
+	@echo "edit: $(BIN)/i2ibench edit $$(ls $(RUN)/epoch_*.pth | tail -n 1)"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -49,7 +49,8 @@ def read_label_map(path: Path, classes: ClassTable) -> LabelMap:
     if values.ndim != 2:
         raise ColouredMapError(
             f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
-            "class ids, which `i2ibench prepare_data folder` makes of the colours in classes.json."
+            "class ids, which `i2ibench prepare_data folder SOURCE TARGET` makes of the colours in "
+            "classes.json."
         )
     coding = coding_of(path, pixels, classes)
     table = coding.channels

@@ -1,6 +1,7 @@
 """Anyone's own scenes: folders of label maps or other pictures, and photos, paired by name."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def _check_root(root: Path) -> None:
         )
     raise UserError(
         f"The folder {root} does not exist. Published data sets are brought into it by "
-        f"`tools/prepare_data.py NAME SOURCE {root}` (NAME alone says what to "
+        f"`i2ibench prepare_data NAME SOURCE {shlex.quote(str(root))}` (NAME alone says what to "
         "download); for data in another place pass --cfg-options data_root=PATH."
     )
 

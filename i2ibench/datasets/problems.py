@@ -70,7 +70,7 @@ def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
     if issubclass(fault.error, ColouredMapError):
         return (
             "Save one channel of integers, one value per class or instance; colours become ids by "
-            f"tools/prepare_data.py folder SOURCE DESTINATION; {leave_out}"
+            f"`i2ibench prepare_data folder SOURCE TARGET`; {leave_out}"
         )
     if issubclass(fault.error, InexactMapError):
         return f"Save the map anew as a PNG, instance ids with 16 bits; {leave_out}"

@@ -26,7 +26,9 @@ def report_grid(grid: Grid, device: str) -> Path:
     states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
     done = [cell for cell in grid.cells if states[cell.name].state == "done"]
     if not done:
-        raise UserError(f"No cell of {grid.path} is finished; start with: tools/grid.py run.")
+        raise UserError(
+            f"No cell of {grid.path} is finished; start with: i2ibench grid run {grid.path}"
+        )
     output = grid.root / "evaluation"
     config = done[0].config
     named = [dict(cell.config.get("protocol") or {}) for cell in done]

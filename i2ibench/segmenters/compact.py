@@ -77,7 +77,7 @@ def weights_path(weights: str) -> Path:
     shipped = sorted(p.name.removesuffix(".pth") for p in Path(str(SHIPPED)).glob("*.pth"))
     raise MissingWeightsError(
         f"No segmenter weights at {weights!r}; shipped: {', '.join(shipped) or 'none'}. Train them "
-        f"on your photos with: python tools/train_segmenter.py CONFIG {weights}"
+        f"on your photos with: i2ibench train_segmenter CONFIG {weights}"
     )
 
 

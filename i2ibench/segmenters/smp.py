@@ -20,7 +20,7 @@ HEAD = "segmentation_head.0.weight"
 class SMPSegmenter(nn.Module):
     """Class ids for images from a network of segmentation-models-pytorch: PSPNet, Unet, FPN, ...
 
-    `tools/train_segmenter.py` trains a PSPNet of this kind. Pixels have ImageNet's statistics.
+    `i2ibench train_segmenter` trains a PSPNet of this kind. Pixels have ImageNet's statistics.
 
     Args:
         scored_classes: the names of the classes that count, in row order.

@@ -1,0 +1,87 @@
+"""Every command line that README, docs, help texts, messages and templates give as advice."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from i2ibench.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+PROGRAMS = ("i2ibench", "python", "pip", "pytest", "torchrun", "make", "rm", "docker", "ssh")
+NAMES = "|".join([*COMMANDS, "new-plugin"])
+IN_TEXT = re.compile(
+    rf"(?:i2ibench (?:{NAMES})|pip install|pytest|torchrun|rm --)(?: (?!and\b|or\b)[^`;\n]*)?"
+)
+
+
+def documents() -> list[Path]:
+    """The pages that people read."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def fenced_lines() -> Iterator[tuple[str, str]]:
+    """Yield (page, command line) of the blocks in bash, continued lines joined, without comments."""
+    for page in documents():
+        for language, content in BLOCK.findall(page.read_text(encoding="utf-8")):
+            if language == "bash":
+                for line in content.replace("\\\n", " ").splitlines():
+                    command = re.sub(r"(^|\s)#.*", "", line).strip()
+                    if command:
+                        yield page.name, " ".join(command.split())
+
+
+def inline_commands() -> Iterator[tuple[str, str]]:
+    """Yield (page, command line) of code within sentences that begins with a program or command."""
+    for page in documents():
+        text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+        for code in INLINE.findall(text):
+            words = code.split()
+            if len(words) > 1 and words[0] in (*PROGRAMS, *COMMANDS, "new-plugin"):
+                yield page.name, " ".join(words)
+
+
+def source_files() -> list[Path]:
+    """The modules whose messages and help texts people see, and the templates."""
+    found = [path for name in ("i2ibench", "plugins") for path in (ROOT / name).rglob("*.py")]
+    return sorted(path for path in found if "static" not in path.parts)
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Yield every string of a module; what is put into a string at run time is {expression}."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts |= {id(part) for part in node.values}
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
+                for part in node.values
+                if isinstance(part, ast.Constant | ast.FormattedValue)
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in parts:
+                yield node.value
+
+
+def advised_commands() -> Iterator[tuple[str, str]]:
+    """Yield (file, command line) of messages, help texts and templates."""
+    for path in source_files():
+        for text in texts(path):
+            for found in IN_TEXT.findall(text):
+                yield str(path.relative_to(ROOT)), tidy(found)
+    for path in sorted((ROOT / "i2ibench" / "templates").rglob("*")):
+        if path.is_file():
+            for found in IN_TEXT.findall(path.read_text(encoding="utf-8")):
+                yield str(path.relative_to(ROOT)), tidy(found)
+
+
+def tidy(line: str) -> str:
+    return " ".join(re.sub(r"(^|\s)#.*|<[^>]*>.*", "", line).split()).rstrip(".,:)\"'")
+
+
+def options_in(text: str) -> list[str]:
+    """The options such as --fresh that a text names."""
+    return re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", text)
