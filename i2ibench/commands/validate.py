@@ -15,6 +15,7 @@ from i2ibench.datasets.validate import notes_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset
+from i2ibench.preflight import one_scene_of_each_size
 from i2ibench.progress import Progress
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.report.data_page import render_data
@@ -46,7 +47,12 @@ def run(options: argparse.Namespace) -> None:
         codings = [scene.coding for scene in facts[split]]
         notes += [f"{split}: {note}" for note in notes_of(dataset.scenes, codings)]
         classes = dataset.scenes.classes
-        problems += [*_lacking(config, split, dataset), *problems_of(split, facts[split], classes)]
+        found = problems_of(split, facts[split], classes)
+        settled = _settled(config, split, dataset)
+        problems += [
+            *_lacking(config, split, dataset),
+            *(p for p in found if p.kind not in settled),
+        ]
     problems += shared_scenes(facts)
     problems.sort(key=lambda problem: not problem.fatal)
     _print(facts, classes, problems)
@@ -66,14 +72,36 @@ MEND_PAIRS = (
 )
 
 
-def _lacking(config: Config, split: str, dataset: SceneDataset) -> list[Problem]:
-    """What the condition, the encoder or training take and the scenes do not have."""
+def _needs(config: Config, dataset: SceneDataset) -> list[str]:
+    """Return the kinds of files that the condition, the encoder or training take."""
     info = dataset.metainfo
     known = {"num_classes": len(info["classes"]), "palette": info["palette"]}
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
     needs += ["instance"] if config.model.get("encoder") else []
+    return list(dict.fromkeys(needs))
+
+
+def _settled(config: Config, split: str, dataset: SceneDataset) -> set[str]:
+    """Return the kinds of problems that the config has settled as their fixes say."""
+    settled = set() if "instance" in _needs(config, dataset) else {"no instances"}
+    batch_size = config[f"{split}_dataloader"].get("batch_size", 1)
+    return settled | ({"several sizes"} if batch_size == 1 or _is_of_one_size(dataset) else set())
+
+
+def _is_of_one_size(dataset: SceneDataset) -> bool:
+    """Return whether the transforms bring the scenes of all sizes to one."""
+    try:
+        samples = [dataset[index] for index in one_scene_of_each_size(dataset)]
+    except UserError:  # which is told as a problem of its own
+        return False
+    sizes = {(s["label"] if "label" in s else s["source"]).shape[-2:] for s in samples}
+    return len(sizes) == 1
+
+
+def _lacking(config: Config, split: str, dataset: SceneDataset) -> list[Problem]:
+    """Return a problem for each kind of files that is needed and that scenes do not have."""
     lacking = []
-    for kind in dict.fromkeys(needs):
+    for kind in _needs(config, dataset):
         without = [files.name for files in dataset.scenes.files if getattr(files, kind) is None]
         if without:
             called, way_out = KINDS[kind]

@@ -14,7 +14,14 @@ from i2ibench.datasets.survey import Fault, SceneFacts, class_use
 MOST_NAMED = 20
 """Scenes and files that one problem names; the others are counted."""
 
-ONE_TO_ONE = "instance[instance == {id}] = label[instance == {id}]"
+ABOVE_CLASSES = "np.where(instance == 0, label, instance.astype('uint16') + 256)"
+"""Instance ids where 0 is no object: the class's id there, and objects above all class ids."""
+
+ONE_PER_PAIR = (
+    "(256 + np.unique(label.astype('int64') * 65536 + instance, return_inverse=True)[1])"
+    ".reshape(label.shape).astype('uint16')"
+)
+"""Instance ids, another one for every pair of class and old id."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) ->
         *found,
         *_sizes(split, facts),
         *_straddling(split, facts, classes),
-        *_no_instances(split, facts),
+        *_no_instances(split, facts, classes),
         *_never_seen(split, facts, classes),
         *_equal(split, facts),
     ]
@@ -125,11 +132,10 @@ def _straddling(split: str, facts: Sequence[SceneFacts], classes: ClassTable) ->
 
 def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Problem:
     fix = (
-        "Give every pixel without an object its class's id, and save 16-bit PNGs: "
-        + ONE_TO_ONE.format(id=number)
+        "Give every pixel without an object its class's id, and objects ids above these; save "
+        f"16-bit PNGs: instance = {ABOVE_CLASSES}"
         if number == 0
-        else "Give each class its part, and save 16-bit PNGs: instance = label.astype('uint16') * "
-        "1000 + instance % 1000 where they straddle"
+        else f"Give each class its part; save 16-bit PNGs: instance = {ONE_PER_PAIR}"
     )
     place = f"in {len(scenes)} scenes, in {scenes[0]}" if len(scenes) > 1 else f"in {scenes[0]}"
     message = (
@@ -139,12 +145,14 @@ def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Pro
     return Problem(split, "instance straddles classes", message, fix)
 
 
-def _no_instances(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
+def _no_instances(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+    """Return a problem if every instance id is its class's own, by file value or position."""
     maps = [scene.regions for scene in facts if scene.regions is not None]
     pairs = {(number, label) for rows in maps for number, label, _ in rows.tolist()}
-    if not maps or len({label for _, label in pairs}) < len(pairs):
+    own = [{i, c.id} for i, c in enumerate(classes.classes)]
+    if not maps or any(number not in own[label] for number, label in pairs):
         return []
-    message = "Every class has one instance id in all scenes: the maps are label maps again."
+    message = "Every instance id is its class's own: the maps are label maps again."
     fix = "Save one id per object, or set data_preprocessor.boundaries=False"
     return [Problem(split, "no instances", message, fix)]
 

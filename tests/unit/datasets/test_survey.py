@@ -84,7 +84,7 @@ def test_instances_that_straddle_classes_are_named(paired_root):
         save(paired_root / f"train/instance/s{number}.png", ids)
     problem = found(paired_root)["instance straddles classes"]
     assert "id 0" in problem.message and "6 scenes" in problem.message and "road" in problem.message
-    assert "instance[instance == 0] = label[instance == 0]" in problem.fix
+    assert "instance = np.where(instance == 0, label, " in problem.fix
 
 
 def test_instance_maps_without_instances_are_noticed(paired_root):
