@@ -8,6 +8,7 @@ prepare_data NAME                    says what to download from where
 
 import argparse
 import inspect
+import shlex
 from pathlib import Path
 
 from mmengine.config import Config
@@ -82,7 +83,7 @@ def _prepare(options: argparse.Namespace) -> None:
     if options.cfg_options:
         raise UserError("--cfg-options change a config; a data set's own options are --options.")
     if options.source is None or options.target is None:
-        usage = f"prepare_data {options.what} SOURCE TARGET"
+        usage = f"i2ibench prepare_data {options.what} SOURCE TARGET"
         obtain = KNOWN[options.what].obtain if options.what in KNOWN else OBTAIN
         raise UserError(f"{usage}: {obtain}")
     if options.what == CITYSCAPES:
@@ -95,8 +96,15 @@ def _prepare(options: argparse.Namespace) -> None:
     print(f"{'ready' if new else 'was ready'}: {options.target}")
     links, files = count_photos(options.target)
     print(f"photos: {links} hard links to files in {options.source}, {files} files of their own")
-    config = KNOWN[options.what].config or "a config of yours (README, Your own data)"
-    print(f"train: {config} --cfg-options data_root={options.target}")
+    config = KNOWN[options.what].config or "CONFIG"
+    print(f"train: i2ibench train {config} --cfg-options {data_root(options.target)}")
+    if config == "CONFIG":
+        print("CONFIG is a config of yours (README, Your own data)")
+
+
+def data_root(target: Path) -> str:
+    """Return the override of the data's root as one types it in a shell."""
+    return shlex.quote(f"data_root={target}")
 
 
 def _draw(options: argparse.Namespace) -> None:

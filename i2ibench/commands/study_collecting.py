@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def create(options: argparse.Namespace) -> None:
     print(
         f"study: {folder} ({len(study.scenes)} scenes, pairs: {len(definition.compared)})\n"
         f"a sitting: {study.design.summary()}\n"
-        f"serve: i2ibench study serve {folder}"
+        f"serve: i2ibench study serve {shlex.quote(str(folder))}"
     )
 
 

@@ -9,6 +9,7 @@ seed, ranks and workers share it without loss or repetition, and a run goes on w
 
 import io
 import json
+import shlex
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -86,7 +87,8 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist: there are no whole shards of {split!r}. "
-            f"`i2ibench shards CONFIG {root}` writes those of a config's data sets."
+            f"`i2ibench shards CONFIG {shlex.quote(str(root))}` writes those of a config's data "
+            "sets."
         ) from None
     except ValueError as error:
         raise UserError(f"{path} is no index of shards: {error}") from None

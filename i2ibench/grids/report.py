@@ -1,5 +1,6 @@
 """A grid's report: one evaluation of all finished cells, gathered over seeds."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def report_grid(grid: Grid, device: str) -> Path:
     done = [cell for cell in grid.cells if states[cell.name].state == "done"]
     if not done:
         raise UserError(
-            f"No cell of {grid.path} is finished; start with: i2ibench grid run {grid.path}"
+            f"No cell of {grid.path} is finished; start with: i2ibench grid run "
+            f"{shlex.quote(str(grid.path))}"
         )
     output = grid.root / "evaluation"
     config = done[0].config

@@ -1,5 +1,6 @@
 """A compact segmenter that one trains on the photos of a data set in minutes."""
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def weights_path(weights: str) -> Path:
     shipped = sorted(p.name.removesuffix(".pth") for p in Path(str(SHIPPED)).glob("*.pth"))
     raise MissingWeightsError(
         f"No segmenter weights at {weights!r}; shipped: {', '.join(shipped) or 'none'}. Train them "
-        f"on your photos with: i2ibench train_segmenter CONFIG {weights}"
+        f"on your photos with: i2ibench train_segmenter CONFIG {shlex.quote(weights)}"
     )
 
 

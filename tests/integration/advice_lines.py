@@ -11,10 +11,12 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 PROGRAMS = ("i2ibench", "python", "pip", "pytest", "torchrun", "make", "rm", "docker", "ssh")
-NAMES = "|".join([*COMMANDS, "new-plugin"])
+NAMES = "|".join(sorted([*COMMANDS, "new-plugin"], key=len, reverse=True))
 IN_TEXT = re.compile(
-    rf"(?:i2ibench (?:{NAMES})|pip install|pytest|torchrun|rm --)(?: (?!and\b|or\b)[^`;\n]*)?"
+    rf"i2ibench (?:{NAMES})\b(?!`s)[^`;\n]*|pip install (?:-e )?['\"]?[\w\[\]./{{}}-]+['\"]?"
+    r"|pytest (?:--pyargs )?[\w./{}-]+(?: --plugin [\w./{}-]+)?|rm -- [^`;\n]*"
 )
+"""A command within a message: up to a backtick, a semicolon or the line's end."""
 
 
 def documents() -> list[Path]:
@@ -23,7 +25,7 @@ def documents() -> list[Path]:
 
 
 def fenced_lines() -> Iterator[tuple[str, str]]:
-    """Yield (page, command line) of the blocks in bash, continued lines joined, without comments."""
+    """Yield (page, command line) of the blocks in bash, without comments."""
     for page in documents():
         for language, content in BLOCK.findall(page.read_text(encoding="utf-8")):
             if language == "bash":
@@ -50,20 +52,35 @@ def source_files() -> list[Path]:
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Yield every string of a module; what is put into a string at run time is {expression}."""
+    """Yield every string of a module that people see; {expression} stands for what is put in.
+
+    Docstrings are seen where they are a command's help.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    parts = set()
+    seen = ast.get_docstring(tree) if path.parent.name == "commands" else None
+    unseen = {id(part) for node in ast.walk(tree) for part in _docstring_or_parts(node)}
+    yield seen or ""
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            parts |= {id(part) for part in node.values}
-            yield "".join(
-                str(part.value) if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
-                for part in node.values
-                if isinstance(part, ast.Constant | ast.FormattedValue)
-            )
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in parts:
-                yield node.value
+            yield "".join(map(_written, node.values))
+        elif isinstance(getattr(node, "value", None), str) and id(node) not in unseen:
+            yield node.value
+
+
+def _docstring_or_parts(node: ast.AST) -> list[ast.AST]:
+    if isinstance(node, ast.JoinedStr):
+        return list(node.values)
+    holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    if isinstance(node, holders) and node.body and isinstance(node.body[0], ast.Expr):
+        return [node.body[0].value]
+    return []
+
+
+def _written(part: ast.AST) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    assert isinstance(part, ast.FormattedValue)
+    return f"{{{ast.unparse(part.value)}}}"
 
 
 def advised_commands() -> Iterator[tuple[str, str]]:
@@ -79,9 +96,10 @@ def advised_commands() -> Iterator[tuple[str, str]]:
 
 
 def tidy(line: str) -> str:
-    return " ".join(re.sub(r"(^|\s)#.*|<[^>]*>.*", "", line).split()).rstrip(".,:)\"'")
+    """Return a command without comments, tags and the punctuation of its sentence."""
+    return re.sub(r"(?<=\S)[.,:)]+$", "", " ".join(re.sub(r"(^|\s)#.*|<.*", "", line).split()))
 
 
 def options_in(text: str) -> list[str]:
-    """The options such as --fresh that a text names."""
+    """Return the options such as --fresh that a text names."""
     return re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", text)
