@@ -40,7 +40,7 @@ def test_an_empty_or_missing_folder_is_named(tmp_path, paired_root):
         PairedFolder(str(tmp_path), label_dir="empty", classes=["a"])
     with pytest.raises(UserError, match="does not exist"):
         PairedFolder(str(tmp_path), label_dir="nowhere", classes=["a"])
-    with pytest.raises(UserError, match=r"nowhere does not exist.*prepare_data\.py NAME"):
+    with pytest.raises(UserError, match=r"nowhere does not exist.*i2ibench prepare_data NAME"):
         PairedFolder(str(tmp_path / "nowhere"))
 
 
