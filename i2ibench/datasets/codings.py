@@ -128,7 +128,7 @@ def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Cod
     raise InexactMapError(
         f"{path} can be read in two ways: its value {int(used[at])} is the id of {first!r}, and "
         f"its colour {list(colours[at])} is that of {second!r}. Save the ids as a grey PNG with "
-        "one channel, or colours as an RGB picture for `i2ibench prepare_data folder`."
+        "one channel, or colours as an RGB picture for `i2ibench prepare_data folder SOURCE TARGET`."
     )
 
 

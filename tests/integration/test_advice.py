@@ -149,7 +149,6 @@ NOT_EXECUTED = {
     "pip install -e .": "network",
     "make test": "is what runs this test",
     "make lint": "is a run of its own",
-    "i2ibench shards 1": "is the name of a format",
 }
 """Why a test cannot; commands of this project's are parsed all the same."""
 
