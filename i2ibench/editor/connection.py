@@ -92,7 +92,12 @@ class Connection:
         def work() -> Session:
             return self._sessions.enter(fields.get("session"), fields.get("scene"))
 
-        self._session = session = await self._run(work)
+        self._page.settle(True)  # before the work, which may take longer than a page may be silent
+        try:
+            self._session = session = await self._run(work)
+        except BaseException:
+            self._page.settle(False)
+            raise
         news = await self._run(lambda: _news(session, Outcome(finished=True, opened=True)))
         await self._tell(news, _done(request, session))
         self._painter.wake(session)

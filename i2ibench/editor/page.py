@@ -8,6 +8,7 @@ from fastapi import WebSocket
 
 from i2ibench.editor.messages import frame
 from i2ibench.errors import UserError
+from i2ibench.web.connections import SETTLE
 
 
 class PageLeft(Exception):
@@ -24,6 +25,12 @@ class Page:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
         self._sending = asyncio.Lock()
+
+    def settle(self, settled: bool) -> None:
+        """Tell the server whether the page has a session; one without is closed after seconds."""
+        told = self._socket.scope.get("state", {}).get(SETTLE)
+        if told is not None:
+            told(settled)
 
     async def receive(self) -> str | bytes:
         """The next message.

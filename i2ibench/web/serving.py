@@ -1,15 +1,27 @@
 """Listening, serving until Ctrl+C, and the headers of every answer."""
 
 import contextlib
+import functools
 import mimetypes
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from i2ibench.errors import UserError
+from i2ibench.web.connections import LIMITS, ConnectionLimits, Doorkeeper, GuardedProtocol
+from i2ibench.web.descriptors import connections_that_fit
+from i2ibench.web.logs import calm_logs
+
+BACKLOG = 128
+"""Connections that wait to be accepted; so many may come in before the first of them is counted."""
+IDLE_SECONDS = 5
+"""How long a connection may stay open between two requests."""
+MAX_HEAD_BYTES = 2**14
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -66,20 +78,27 @@ def address(host: str, listening: socket.socket) -> str:
 
 
 def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24) -> None:
-    """Serve until Ctrl+C."""
+    """Serve until Ctrl+C.
+
+    Args:
+        app: the application.
+        listening: that `listen` gave.
+        max_message_bytes: of a WebSocket's message.
+    """
     with contextlib.suppress(KeyboardInterrupt):
         _server(app, max_message_bytes).run(sockets=[listening])
 
 
 @contextlib.contextmanager
-def served(make: Callable[[int], FastAPI]) -> Iterator[str]:
-    """The address on this machine at which a thread serves an application meanwhile.
+def served(make: Callable[[int], FastAPI], limits: ConnectionLimits = LIMITS) -> Iterator[str]:
+    """Serve an application in a thread; gives the address on this machine.
 
     Args:
         make: gives the application for a port.
+        limits: of the connections.
     """
     listening = listen("127.0.0.1", 0)
-    server = _server(make(listening.getsockname()[1]))
+    server = _server(make(listening.getsockname()[1]), limits=limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
@@ -90,11 +109,21 @@ def served(make: Callable[[int], FastAPI]) -> Iterator[str]:
         listening.close()
 
 
-def _server(app: FastAPI, max_message_bytes: int = 2**24) -> uvicorn.Server:
+def _server(
+    app: FastAPI, max_message_bytes: int = 2**24, limits: ConnectionLimits = LIMITS
+) -> uvicorn.Server:
+    calm_logs()
+    fitting = replace(limits, connections=connections_that_fit(limits.connections))
+    connection = functools.partial(GuardedProtocol, Doorkeeper(fitting))
     config = uvicorn.Config(
         app,
+        http=cast(Any, connection),
+        loop="asyncio",  # the time limits need its transports
         log_level="warning",
         proxy_headers=False,  # who asks is decided by the connection, not by what it claims
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ws_max_size=max_message_bytes,
         ws_per_message_deflate=False,  # payloads are compressed already
         timeout_graceful_shutdown=10,
