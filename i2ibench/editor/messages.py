@@ -5,14 +5,14 @@ little-endian uint32, the header, a payload. The server sends binary frames of t
 """
 
 import json
-import math
 import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from i2ibench.errors import UserError
+from i2ibench.web.json_text import parse_json
 
 MAX_MESSAGE_BYTES = 2**20
 MAX_UPLOAD_BYTES = 64 * 2**20
@@ -196,17 +196,9 @@ def frame(payload: bytes = b"", **header: Any) -> bytes:
 
 def _json(source: str) -> Any:
     try:
-        return json.loads(source, parse_constant=_refuse, parse_int=_short_integer)
-    except (ValueError, RecursionError) as error:
+        return parse_json(source)
+    except ValueError as error:
         raise MalformedMessage(f"The message is no JSON: {str(error)[:200]}") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
-
-
-def _short_integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < 20 else math.inf
 
 
 def _request(value: Any, payload: bytes) -> Request:

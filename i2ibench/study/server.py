@@ -15,18 +15,27 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from i2ibench.errors import UserError
+from i2ibench.study.messages import (
+    MAX_MESSAGE_BYTES,
+    Answering,
+    Consenting,
+    Entering,
+    Kind,
+    Withdrawing,
+    read_message,
+)
 from i2ibench.study.page import public_study
 from i2ibench.study.results import add_results
-from i2ibench.study.sitting import TOKEN, Sitting, answer_in, completion_url, page_trials
+from i2ibench.study.sitting import Sitting, answer_in, completion_url, page_trials
 from i2ibench.study.store import ContinuedElsewhere, Store, UnknownParticipant
 from i2ibench.study.study import Study
 from i2ibench.web.addresses import is_web_address
+from i2ibench.web.bodies import read_body
 from i2ibench.web.origins import SameOrigin
 from i2ibench.web.prefix import PathPrefix
 from i2ibench.web.serving import HEADERS, add_headers
 
 STATIC = Path(__file__).with_name("static")
-MAX_BODY_BYTES = 4096
 REFUSAL = (
     "This address is not the study's. Behind a proxy the server must be told the address that "
     "participants see: study serve --public-url"
@@ -137,29 +146,26 @@ def _add_sittings(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/api/enter")
     async def enter(request: Request) -> dict[str, Any]:
-        message = await _message(request)
-        token = message.get("token") and _token(message)
-        return await desk.do(lambda: shown(store.enter(token)))
+        message = await _message(request, Entering)
+        return await desk.do(lambda: shown(store.enter(message.token)))
 
     @app.post("/api/consent")
     async def consent(request: Request) -> dict[str, Any]:
-        message = await _message(request)
-        token, nonce = _token(message), _nonce(message)
-        simulated = message.get("simulated") is True
-        return await desk.do(lambda: shown(store.consent(token, nonce, simulated)))
+        message = await _message(request, Consenting)
+        agreed = message.token, message.nonce, message.simulated
+        return await desk.do(lambda: shown(store.consent(*agreed)))
 
     @app.post("/api/answer")
     async def answer(request: Request) -> dict[str, Any]:
-        message = await _message(request)
-        token, nonce = _token(message), _nonce(message)
-        given = answer_in(study, message.get("answer"))
-        receipt = await desk.do(store.answer, token, nonce, given)
+        message = await _message(request, Answering)
+        given = answer_in(study, message.answer)
+        receipt = await desk.do(store.answer, message.token, message.nonce, given)
         return {**asdict(receipt), "url": completion_url(study, receipt.code)}
 
     @app.post("/api/withdraw")
     async def withdraw(request: Request) -> dict[str, Any]:
-        token = _token(await _message(request))
-        return {"deleted": await desk.do(store.forget, token)}
+        message = await _message(request, Withdrawing)
+        return {"deleted": await desk.do(store.forget, message.token)}
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -183,31 +189,6 @@ def _error(status: int, message: str) -> Response:
     return Response(json.dumps({"error": message}), status, media_type="application/json")
 
 
-async def _message(request: Request) -> dict[str, Any]:
-    """The JSON object of a request, of a few kilobytes."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"A message has at most {MAX_BODY_BYTES} bytes.")
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise HTTPException(400, "A message is JSON.") from None
-    if not isinstance(message, dict):
-        raise HTTPException(400, "A message is a JSON object.")
-    return message
-
-
-def _token(message: dict[str, Any]) -> str:
-    token = message.get("token")
-    if not isinstance(token, str) or not TOKEN.fullmatch(token):
-        raise UserError("'token' is 32 hexadecimal digits.")
-    return token
-
-
-def _nonce(message: dict[str, Any]) -> str:
-    nonce = message.get("nonce")
-    if not isinstance(nonce, str) or not nonce.isascii() or len(nonce) > 64:
-        raise UserError("'nonce' is what entering gave.")
-    return nonce
+async def _message(request: Request, kind: type[Kind]) -> Kind:
+    """The message in a request."""
+    return read_message(await read_body(request, MAX_MESSAGE_BYTES), kind)

@@ -8,7 +8,8 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.study.definition import DEGRADED
-from i2ibench.study.server import MAX_BODY_BYTES, create_app
+from i2ibench.study.messages import MAX_MESSAGE_BYTES
+from i2ibench.study.server import create_app
 from i2ibench.study.store import Store
 from tests.study_folder import METHODS, SECRET, write_study
 
@@ -162,7 +163,7 @@ def test_limited_time_needs_its_exposure(tmp_path):
 
 
 def test_long_messages_are_cut_off(client):
-    response = client.post("/api/enter", content=b" " * (MAX_BODY_BYTES + 1))
+    response = client.post("/api/enter", content=b" " * (MAX_MESSAGE_BYTES + 1))
     assert response.status_code == 413
     assert client.get("/api/enter").status_code == 405
 
