@@ -1,7 +1,5 @@
 """Shown scenes: the best, the median and the worst, with what the segmenter saw in them."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
@@ -18,6 +16,7 @@ from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
 from i2ibench.files import write_picture, write_text
 from i2ibench.ops.images import colour_labels
+from i2ibench.spreadsheets import csv_text
 from i2ibench.structures import Sample
 
 PER_KIND = 2
@@ -131,9 +130,7 @@ def write_scene_scores(
     stores: Mapping[str, Mapping[str, RowStore]],
 ) -> None:
     """Write every additive score of every scene and system as CSV, classes' own left out."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["scene", "system", "score", "value"])
+    cells = []
     for system in systems:
         for name, store in stores[system.name].items():
             if metrics[name].kind != "additive":
@@ -142,5 +139,5 @@ def write_scene_scores(
             scores = scorer.scores(rows)
             for score in (s for s in metrics[name].better if s in scores):
                 for scene, value in zip(scenes.names, scores[score].tolist(), strict=True):
-                    writer.writerow([scene, system.name, score, "" if isnan(value) else value])
-    write_text(path, buffer.getvalue())
+                    cells.append([scene, system.name, score, "" if isnan(value) else value])
+    write_text(path, csv_text(["scene", "system", "score", "value"], cells))

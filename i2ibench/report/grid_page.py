@@ -1,7 +1,5 @@
 """The report of a grid: every row with mean and interval over seeds, on one page."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from i2ibench.report.tables import (
 )
 from i2ibench.report.templates import render
 from i2ibench.report.titles import title
+from i2ibench.spreadsheets import csv_text
 
 Results = Mapping[str, Any]
 
@@ -130,17 +129,16 @@ def _strips(folder: Path, rows: Sequence[GridRow], results: Results) -> list[dic
 
 
 def _csv(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["row", "score", "mean", "low", "high", "seeds", "protocol"])
+    head = ["row", "score", "mean", "low", "high", "seeds", "protocol"]
+    cells = []
     for row in rows:
         for score in scores:
             found = summarise(results, row.systems, score)
             if found is not None:
                 bounds = found.bounds or ("", "")
                 hash_ = results["protocol"]["sha256"]
-                writer.writerow([row.name, score, found.value, *bounds, found.seeds, hash_])
-    return buffer.getvalue()
+                cells.append([row.name, score, found.value, *bounds, found.seeds, hash_])
+    return csv_text(head, cells)
 
 
 def _markdown(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> str:

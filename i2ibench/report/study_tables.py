@@ -1,12 +1,11 @@
 """Tables of a study: who was preferred to whom, as the paper's Tables 2 and 4 lay it out."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from i2ibench.report.tables import escaped, latex_table, markdown_table
+from i2ibench.spreadsheets import csv_text
 
 Analysis = Mapping[str, Any]
 
@@ -115,9 +114,7 @@ def ranked_methods(analysis: Analysis) -> list[str]:
 
 def study_csv(analysis: Analysis) -> str:
     """Every number of every comparison; rates and bounds are shares from 0 to 1."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow([*COLUMNS, "participants", "study"])
+    rows = []
     for row in analysis["comparisons"]:
         low, high = row["interval"] or ("", "")
         wilson = row["wilson"] or ("", "")
@@ -129,8 +126,8 @@ def study_csv(analysis: Analysis) -> str:
             "wilson_high": wilson[1],
         }
         cells = ["" if values[name] is None else values[name] for name in COLUMNS]
-        writer.writerow([*cells, analysis["kind"], analysis["study"]["hash"]])
-    return buffer.getvalue()
+        rows.append([*cells, analysis["kind"], analysis["study"]["hash"]])
+    return csv_text([*COLUMNS, "participants", "study"], rows)
 
 
 def study_markdown(analysis: Analysis) -> str:

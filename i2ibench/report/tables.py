@@ -1,13 +1,12 @@
 """Tables of results: for a terminal, as CSV, Markdown and LaTeX, and as cells of a page."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from i2ibench.report.titles import title
+from i2ibench.spreadsheets import csv_text
 
 Results = Mapping[str, Any]
 
@@ -139,15 +138,13 @@ def score_lines(results: Results) -> list[str]:
 
 def as_csv(results: Results) -> str:
     """Every number: system, score, value, low, high, n, status, protocol."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
     keys = ("value", "low", "high", "n", "status")
-    writer.writerow(["system", "score", *keys, "protocol"])
+    rows = []
     for system, scores in results["systems"].items():
         for name, score in scores.items():
             values = [score.get(key, "") for key in keys]
-            writer.writerow([system, name, *values, results["protocol"]["sha256"]])
-    return buffer.getvalue()
+            rows.append([system, name, *values, results["protocol"]["sha256"]])
+    return csv_text(["system", "score", *keys, "protocol"], rows)
 
 
 def as_markdown(results: Results) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.progress import say
+from i2ibench.spreadsheets import csv_text
 from i2ibench.study.answers import TIE, Answer, Collected, Participant
 from i2ibench.study.judgments import REAL, SIMULATED, preferred
 from i2ibench.study.sitting import TOKEN, answer_in
@@ -78,7 +79,7 @@ def count_by_kind(collected: Collected) -> dict[str, dict[str, int]]:
 def answers_csv(study: Study, collected: Collected) -> str:
     """`answers.csv`, as the module's docstring says."""
     head = ("token", "slot", "simulated", *_TRIAL, "choice", "preferred", *_MEASURED)
-    return _csv(head, _answer_rows(study, collected))
+    return csv_text(head, _answer_rows(study, collected))
 
 
 def participants_csv(study: Study, collected: Collected) -> str:
@@ -88,7 +89,7 @@ def participants_csv(study: Study, collected: Collected) -> str:
         (*asdict(p).values(), len(collected.answers.get(p.token, ())), study.design.num_trials)
         for p in shown
     ]
-    return _csv((*(f.name for f in fields(Participant)), "answers", "trials"), rows)
+    return csv_text((*(f.name for f in fields(Participant)), "answers", "trials"), rows)
 
 
 def participant_json(study: Study, collected: Collected, token: str) -> str:
@@ -116,14 +117,6 @@ def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
                 "" if answer.choice == TIE else preferred(trial, answer),
                 *(measured[name] for name in _MEASURED),
             )  # fmt: skip
-
-
-def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:

@@ -19,14 +19,13 @@ page or stored by the server. Sources: ExternalQuestion,
 https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ExternalQuestionArticle.html
 """
 
-import csv
-import io
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
 from i2ibench.errors import UserError
 from i2ibench.files import write_text
+from i2ibench.spreadsheets import csv_text
 from i2ibench.study.collected import MAX_SLOT
 from i2ibench.study.study import Study
 
@@ -91,11 +90,7 @@ def export_mturk(study: Study, folder: Path, url: str, slots: int) -> list[Path]
 
 
 def _hits(url: str, slots: int) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("slot", "url"))
-    writer.writerows((slot, _with_slot(url, slot)) for slot in range(slots))
-    return text.getvalue()
+    return csv_text(("slot", "url"), [(slot, _with_slot(url, slot)) for slot in range(slots)])
 
 
 def _with_slot(url: str, slot: int) -> str:

@@ -165,3 +165,14 @@ def test_one_participants_data_are_an_answers_file(study, tmp_path):
         assert read_collected(study, [path]).participants == [replace(participant, code=kept)]
     with pytest.raises(UserError, match="no participant"):
         participant_json(study, collected, "f" * 32)
+
+
+def test_a_file_name_is_no_formula_in_the_tables_and_comes_back_from_the_answers_file(
+    study, tmp_path
+):
+    name = "=HYPERLINK(1).json"
+    collected = read_collected(study, [written(tmp_path, note(study), name)])
+    (row,) = csv.DictReader(io.StringIO(participants_csv(study, collected)))
+    assert row["origin"] == f"'{name}"
+    path = written(tmp_path, participant_json(study, collected, TOKEN), name)
+    assert read_collected(study, [path]) == collected
