@@ -15,10 +15,12 @@ from i2ibench.commands.arguments import (
     add_device_argument,
     add_precision_argument,
     checked_device,
+    positive,
     require_web,
 )
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import own_work_dir
+from i2ibench.errors import UserError
 from i2ibench.translation import use_bank
 from i2ibench.translators.compilation import prepare_translation
 
@@ -36,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bank", type=Path, metavar="FILE",
         help="take the modes that `styles fit` wrote to a file, not the checkpoint's",
     )  # fmt: skip
+    parser.add_argument(
+        "--max-pixels", type=positive, metavar="N",
+        help="most pixels of an uploaded scene or label map, up to 8388608 (2097152: 2048x1024)",
+    )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
     # CUDA graphs are for one size and one thread; here pictures come in many sizes from a thread.
@@ -47,15 +53,19 @@ def run(options: argparse.Namespace) -> None:
     silence_third_parties()
     require_web("editor")
     from i2ibench.editor.messages import MAX_UPLOAD_BYTES
+    from i2ibench.editor.pictures import MAX_PIXELS, MAX_UPLOAD_PIXELS
     from i2ibench.editor.server import create_app
     from i2ibench.editor.studio import open_studio
     from i2ibench.web.serving import address, listen, serve
 
+    max_pixels = options.max_pixels or MAX_UPLOAD_PIXELS
+    if max_pixels > MAX_PIXELS:
+        raise UserError(f"--max-pixels is at most {MAX_PIXELS}, not {max_pixels}.")
     opened = open_checkpoint(options.checkpoint, checked_device(options.device))
     prepare_translation(opened.translator, options.amp, options.compile)
     if options.bank is not None:
         use_bank(opened, options.bank)
-    studio = open_studio(opened, options.data)
+    studio = open_studio(opened, options.data, max_pixels)
     folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
     with own_work_dir(folder, "saving an editor's scenes", "give another folder with --autosave"):
         listening = listen(options.host, options.port)

@@ -18,8 +18,8 @@ from i2ibench.errors import UserError
 Result = TypeVar("Result")
 
 MAX_SIDE_TASKS = 8
-ON_NETWORK = ("style_from_photo",)
-"""Edits that need the network."""
+ONE_AT_A_TIME = ("style_from_photo", "upload")
+"""Edits that the network's thread does: they need the network, or much memory."""
 
 
 class Connection:
@@ -107,8 +107,8 @@ class Connection:
             outcome = session.apply(request)
             return outcome, _news(session, outcome)
 
-        on_network = request.type in ON_NETWORK
-        outcome, news = await self._run(work, self._network if on_network else None)
+        thread = self._network if request.type in ONE_AT_A_TIME else None
+        outcome, news = await self._run(work, thread)
         self._painter.wake(session)
         if outcome.finished:
             self._autosave.save(session, self._saved)

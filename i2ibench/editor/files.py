@@ -14,22 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from i2ibench.editor.archive import read_entries
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import derived_instances, one_class_each
 from i2ibench.editor.messages import NAME
 from i2ibench.editor.pictures import (
+    MAX_PIXELS,
+    channels_of,
     check_size,
     read_instance_png,
     read_integers,
-    read_label_png,
 )
 from i2ibench.editor.scene import DRAWS, Mode, Scene, Style, Vector
 from i2ibench.errors import UserError
+from i2ibench.web.json_text import parse_json
 
-MAX_ENTRY_BYTES = 64 * 2**20
+MAX_MAP_BYTES = 24 * 2**20
+"""Of a PNG; the largest map with 16 bits of noise a pixel has 17 million."""
+MAX_STYLES_BYTES = 4 * 2**20
+"""Of styles.json, which takes up to fifty times as much memory when it is read."""
 _FORMAT = 1
 _OPENED = "opened/"
 """Where an autosave keeps the scene as it was opened."""
+_MAPS = [f"{prefix}{kind}.png" for prefix in ("", _OPENED) for kind in ("label", "instance")]
 
 
 @dataclass(frozen=True)
@@ -62,30 +69,48 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
             values = classes.values()[each.label]
             archive.writestr(f"{prefix}label.png", _png(values))
             archive.writestr(f"{prefix}instance.png", _png(each.instance.astype(np.uint16)))
-        archive.writestr("styles.json", json.dumps(about, indent=1))
+        archive.writestr("styles.json", _checked(json.dumps(about, separators=(",", ":"))))
     return buffer.getvalue()
 
 
-def read_scene_zip(data: bytes, classes: Classes) -> Saved:
-    """The scene in a zip that `scene_zip` made.
+def _checked(styles: str) -> str:
+    """Refuse to write what could not be read again."""
+    if len(styles) > MAX_STYLES_BYTES:
+        raise UserError(
+            f"The scene cannot be saved: its styles take {len(styles) / 2**20:.1f} MiB, and "
+            f"{MAX_STYLES_BYTES // 2**20} MiB is the limit. Give fewer objects styles from photos."
+        )
+    return styles
+
+
+def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) -> Saved:
+    """Return the scene in a zip that `scene_zip` made.
+
+    Args:
+        data: the zip.
+        classes: the checkpoint's.
+        max_pixels: of the scene.
 
     Raises:
-        UserError: it is no such zip, or belongs to other classes.
+        UserError: it is no such zip, is too large, or belongs to other classes.
     """
+    found = read_entries(
+        data, {"styles.json": MAX_STYLES_BYTES, **dict.fromkeys(_MAPS, MAX_MAP_BYTES)}
+    )
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            about = json.loads(_entry(archive, "styles.json"))
-            found = {name: _entry(archive, name) for name in _maps(archive)}
-    except UserError:
-        raise
-    except Exception as error:  # whatever a foreign file makes the three decoders raise
-        raise UserError(f"This is no zip of a scene: {error}") from None
+        about = parse_json(found["styles.json"])
+    except KeyError:
+        raise UserError("This is no zip of a scene: it has no styles.json.") from None
+    except ValueError as error:
+        raise UserError(f"This is no zip of a scene: styles.json is no JSON: {error}") from None
     if not isinstance(about, dict) or about.get("format") != _FORMAT:
         raise UserError(f"styles.json is not of format {_FORMAT}.")
     if about.get("classes") != list(classes.names):
         raise UserError("The scene belongs to a checkpoint with other classes.")
-    scene, notes = _scene(about, found, "", classes)
-    opened = _scene(about, found, _OPENED, classes)[0] if f"{_OPENED}label.png" in found else None
+    scene, notes = _scene(about, found, "", classes, max_pixels)
+    opened = None
+    if f"{_OPENED}label.png" in found:
+        opened = _scene(about, found, _OPENED, classes, max_pixels)[0]
     if opened is not None and opened.size != scene.size:
         raise UserError("The scene and the one it began with differ in size.")
     styles, draw = _read_styles(about, scene)
@@ -118,7 +143,7 @@ def new_scene(
 
 
 def _scene(
-    about: dict[str, Any], found: dict[str, bytes], prefix: str, classes: Classes
+    about: dict[str, Any], found: dict[str, bytes], prefix: str, classes: Classes, max_pixels: int
 ) -> tuple[Scene, list[str]]:
     try:
         name = NAME(about.get("name"))
@@ -127,11 +152,11 @@ def _scene(
     for kind in ("label", "instance"):
         if f"{prefix}{kind}.png" not in found:
             raise UserError(f"The zip has no {prefix}{kind}.png.")
-    values = read_integers(found[f"{prefix}label.png"], "label map")
+    values = read_integers(found[f"{prefix}label.png"], "label map", max_pixels)
     if not np.isin(np.unique(values), classes.ids).all():
         raise UserError(f"{prefix}label.png has values that are no class's.")
-    label = read_label_png(found[f"{prefix}label.png"], classes)
-    return new_scene(name, label, read_instance_png(found[f"{prefix}instance.png"]), classes)
+    ids = read_instance_png(found[f"{prefix}instance.png"], max_pixels)
+    return new_scene(name, channels_of(values, classes), ids, classes)
 
 
 def _read_styles(about: dict[str, Any], scene: Scene) -> tuple[dict[int, Style], int]:
@@ -163,19 +188,6 @@ def _style_from_json(value: Any) -> Style:
     if fields.get("kind") == "vector" and numbers and finite:
         return Vector(tuple(float(n) for n in numbers), str(fields.get("source", ""))[:200])
     raise UserError("styles.json has a style that is neither a mode nor numbers.")
-
-
-def _maps(archive: zipfile.ZipFile) -> list[str]:
-    wanted = [f"{p}{kind}.png" for p in ("", _OPENED) for kind in ("label", "instance")]
-    return [name for name in wanted if name in archive.NameToInfo]
-
-
-def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
-    with archive.open(name) as file:
-        content = file.read(MAX_ENTRY_BYTES + 1)
-    if len(content) > MAX_ENTRY_BYTES:
-        raise UserError(f"{name} in the zip is larger than {MAX_ENTRY_BYTES // 2**20} MiB.")
-    return content
 
 
 def _png(pixels: NDArray[Any]) -> bytes:

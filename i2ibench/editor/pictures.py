@@ -13,17 +13,31 @@ from i2ibench.errors import UserError
 
 MAX_SIDE = 4096
 MAX_PIXELS = 2048 * 4096
+"""Of the data's own scenes, and of photos."""
+MAX_UPLOAD_PIXELS = 1024 * 2048
+"""Of uploaded scenes and maps, where `edit --max-pixels` says nothing else. A picture of so many
+pixels is painted at once; small networks take 0.5 to 2 GB for it."""
 
 
-def read_label_png(data: bytes, classes: Classes) -> NDArray[np.uint8]:
-    """The channels uint8 [H,W] of a label map in a PNG.
-
-    Its values are the data set's, if all of them are such; otherwise channels.
+def read_label_png(
+    data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """Return the channels uint8 [H,W] of a label map in a PNG; see `channels_of`.
 
     Raises:
-        UserError: no PNG of integers, too large, or values that are neither.
+        UserError: no PNG of integers, too large, or values of no class.
     """
-    values = read_integers(data, "label map")
+    return channels_of(read_integers(data, "label map", max_pixels), classes)
+
+
+def channels_of(values: NDArray[Any], classes: Classes) -> NDArray[np.uint8]:
+    """Return the channels uint8 [H,W] of a label map's values.
+
+    The values are the data set's ids if all of them are such; otherwise channels.
+
+    Raises:
+        UserError: some values are neither.
+    """
     present = np.unique(values)
     if np.isin(present, classes.ids).all():
         table = np.zeros(max(classes.ids) + 1, np.uint8)
@@ -38,13 +52,13 @@ def read_label_png(data: bytes, classes: Classes) -> NDArray[np.uint8]:
     )
 
 
-def read_instance_png(data: bytes) -> NDArray[np.int32]:
-    """The ids int32 [H,W] of an instance map in a PNG.
+def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32]:
+    """Return the ids int32 [H,W] of an instance map in a PNG.
 
     Raises:
         UserError: no PNG of integers, too large, or ids above 65535.
     """
-    ids = read_integers(data, "instance map").astype(np.int64)
+    ids = read_integers(data, "instance map", max_pixels)
     if ids.min() < 0 or ids.max() > LARGEST_ID:
         raise UserError(f"Instance ids lie in 0..{LARGEST_ID}, got {ids.min()}..{ids.max()}.")
     return ids.astype(np.int32)
@@ -56,46 +70,50 @@ def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
     Raises:
         UserError: no such picture, or too large.
     """
-    picture = _opened(data, ("PNG", "JPEG"), "photo")
+    picture = _opened(data, ("PNG", "JPEG"), "photo", MAX_PIXELS)
     if picture.mode.startswith(("I", "F")):
         raise UserError("The photo has more than 8 bits per channel; save it with 8.")
     resized = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
     return np.array(resized)
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse what is too large to edit.
 
     Raises:
         UserError: states the size and the limits.
     """
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS or min(width, height) < 1:
+    if max(width, height) > MAX_SIDE or width * height > max_pixels or min(width, height) < 1:
         raise UserError(
-            f"The picture has {width}x{height} pixels; at most {MAX_SIDE} a side and {MAX_PIXELS} "
-            "in all can be edited."
+            f"The picture has {width}x{height} pixels; at most {MAX_SIDE} a side and {max_pixels} "
+            "in all are taken."
         )
 
 
-def read_integers(data: bytes, kind: str) -> NDArray[Any]:
-    """The values [H,W] of a PNG with one channel.
+def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """Return the values [H,W] of a PNG with one channel.
 
     Raises:
         UserError: no such PNG, or too large.
     """
-    picture = _opened(data, ("PNG",), kind)
+    picture = _opened(data, ("PNG",), kind, max_pixels)
     if picture.mode not in ("1", "L", "P", "I;16", "I"):
         raise UserError(f"The {kind} is a colour picture; it needs one channel of integers.")
     return np.array(picture).astype(np.int64 if picture.mode == "I" else np.uint16)
 
 
-def _opened(data: bytes, formats: tuple[str, ...], kind: str) -> Image.Image:
+def _opened(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> Image.Image:
     """The decoded picture, whose header was judged before anything was decoded."""
     try:
         picture = Image.open(io.BytesIO(data), formats=formats)
-        check_size(*picture.size)
+        check_size(*picture.size, max_pixels)
         picture.load()
     except UserError:
         raise
+    except Image.DecompressionBombError:
+        raise UserError(
+            f"The {kind} is too large: at most {max_pixels} pixels are taken."
+        ) from None
     except UnidentifiedImageError:
         raise UserError(f"The {kind} is no readable {' or '.join(formats)}.") from None
     except Exception as error:  # whatever a foreign file makes the decoder raise

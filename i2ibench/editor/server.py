@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Response, WebSocket
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi.responses import FileResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from i2ibench.editor import frames
@@ -20,6 +20,7 @@ from i2ibench.editor.scene import Scene
 from i2ibench.editor.session import Session
 from i2ibench.editor.sessions import IDLE_SECONDS, Sessions
 from i2ibench.editor.studio import Studio
+from i2ibench.errors import UserError
 from i2ibench.web.origins import SameOrigin
 from i2ibench.web.serving import add_headers
 
@@ -49,6 +50,10 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.exception_handler(UserError)
+    async def mistake(request: Request, error: UserError) -> Response:
+        return PlainTextResponse(str(error).encode(errors="replace"), status_code=400)
 
     add_headers(app)
     app.add_middleware(SameOrigin, host=host, port=port)  # the last one added is asked first

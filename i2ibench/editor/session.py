@@ -194,17 +194,17 @@ class Session:
 
     def _upload(self, request: Request) -> Outcome:
         kind, data, classes = request.fields["kind"], request.payload, self.studio.classes
-        name = request.fields.get("name", kind)
+        name, most = request.fields.get("name", kind), self.studio.max_pixels
         if kind == "photo":
             self._style_photo, self._photo_name = read_photo(data, *self.scene.size), name
             return Outcome()
         if kind == "scene":
-            self.restore(read_scene_zip(data, classes))
+            self.restore(read_scene_zip(data, classes, most))
             return Outcome(finished=True, opened=True)
         if kind == "label":
-            scene, notes = new_scene(name, read_label_png(data, classes), None, classes)
+            scene, notes = new_scene(name, read_label_png(data, classes, most), None, classes)
             return self._open(OpenedScene(scene, None, notes))
-        ids = read_instance_png(data)
+        ids = read_instance_png(data, max(most, self.scene.label.size))
         scene, self.notes = new_scene(self.scene.name, self.scene.label.copy(), ids, classes)
         return self._become(replace(scene, draw=self.scene.draw))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.editor.classes import Classes, read_classes
 from i2ibench.editor.library import Library, open_library
+from i2ibench.editor.pictures import MAX_UPLOAD_PIXELS
 from i2ibench.editor.renderer import Renderer
 from i2ibench.editor.stamps import Stamps
 from i2ibench.errors import UserError
@@ -13,13 +14,17 @@ from i2ibench.errors import UserError
 
 @dataclass(frozen=True)
 class Studio:
-    """The checkpoint's classes and renderer, the data's scenes and silhouettes."""
+    """The checkpoint's classes and renderer, the data's scenes and silhouettes.
+
+    `max_pixels` is the most that an uploaded scene or map may have.
+    """
 
     checkpoint: str
     classes: Classes
     renderer: Renderer
     library: Library
     stamps: Stamps
+    max_pixels: int = MAX_UPLOAD_PIXELS
 
     def check_class(self, label: int) -> None:
         """Refuse a class that there is not.
@@ -31,8 +36,10 @@ class Studio:
             raise UserError(f"There is no class {label}; the last is {len(self.classes) - 1}.")
 
 
-def open_studio(opened: OpenedCheckpoint, data: Path | None = None) -> Studio:
-    """The studio of a checkpoint and a folder of scenes (None: its own validation data).
+def open_studio(
+    opened: OpenedCheckpoint, data: Path | None = None, max_pixels: int = MAX_UPLOAD_PIXELS
+) -> Studio:
+    """Return the studio of a checkpoint and a folder of scenes (None: its own validation data).
 
     Raises:
         UserError: the checkpoint's condition is no label map, or the folder has no scenes.
@@ -40,4 +47,4 @@ def open_studio(opened: OpenedCheckpoint, data: Path | None = None) -> Studio:
     renderer = Renderer(opened)
     classes = read_classes(opened.metainfo)
     library = open_library(opened, classes, data)
-    return Studio(str(opened.path), classes, renderer, library, Stamps(library))
+    return Studio(str(opened.path), classes, renderer, library, Stamps(library), max_pixels)
