@@ -1,6 +1,7 @@
 """Files written whole: each goes to a temporary name beside its own and is then renamed."""
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
 _LEFTOVER = re.compile(r"\..+\.(\d+)(-[0-9a-f]+)?\.tmp")
 """The temporary name of a file, with the number of the process that writes it."""
 
@@ -49,13 +51,27 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def write_private(path: Path, text: str) -> None:
-    """Make `path` hold `text`, which no other user of the machine may read (mode 0600)."""
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether a write failed because the disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that no other user of the machine may look into (mode 0700).
+
+    A folder that is there already keeps its mode.
+    """
+    path.mkdir(0o700, parents=True, exist_ok=True)
+
+
+def write_private(path: Path, content: str | bytes) -> None:
+    """Make `path` hold `content`, which no other user of the machine may read (mode 0600)."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
 
     def write(aside: Path) -> None:
         aside.unlink(missing_ok=True)  # of a killed process with this number
         aside.touch(0o600)
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(data)
 
     write_file(path, write)
 

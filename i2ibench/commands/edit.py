@@ -6,6 +6,7 @@ a page finds its scene again after a restart.
 """
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from i2ibench.checkpoints import open_checkpoint
@@ -21,6 +22,7 @@ from i2ibench.commands.arguments import (
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
+from i2ibench.files import make_private_folder
 from i2ibench.translation import use_bank
 from i2ibench.translators.compilation import prepare_translation
 
@@ -67,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
         use_bank(opened, options.bank)
     studio = open_studio(opened, options.data, max_pixels)
     folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
+    with contextlib.suppress(OSError):  # the next line says why it cannot be made
+        make_private_folder(folder)
     with own_work_dir(folder, "saving an editor's scenes", "give another folder with --autosave"):
         listening = listen(options.host, options.port)
         host, port = options.host, listening.getsockname()[1]

@@ -47,6 +47,6 @@ class Autosave:
                 if tell is not None:
                     await tell(state.version, failure)
                 elif failure is not None:
-                    say(f"A scene could not be saved: {failure}")
+                    say(f"A scene whose page has left could not be saved: {failure}")
         finally:
             del self._tasks[token]

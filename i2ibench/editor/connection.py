@@ -147,8 +147,6 @@ class Connection:
             if failure is None:
                 await self._page.send(frame(type="saved", version=version))
                 return
-            if isinstance(failure, OSError):
-                failure = UserError(f"The scene could not be saved: {failure}")
             await self._page.fail(None, failure)
             await self._page.send(frame(type="saved", version=version, failed=True))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from i2ibench.editor.session import Session
 from i2ibench.editor.sessions import IDLE_SECONDS, Sessions
 from i2ibench.editor.studio import Studio
 from i2ibench.errors import UserError
+from i2ibench.web.downloads import attachment
 from i2ibench.web.origins import SameOrigin
 from i2ibench.web.serving import add_headers
 
@@ -74,15 +75,17 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
 def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:
     """The routes that give files of a session."""
 
-    async def made(make: Callable[[], bytes], kind: str, name: str | None = None) -> Response:
+    async def made(
+        make: Callable[[], bytes], kind: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
         content = await asyncio.get_running_loop().run_in_executor(network, make)
-        disposition = {"Content-Disposition": f'attachment; filename="{name}"'} if name else {}
-        return Response(content, media_type=kind, headers=disposition)
+        return Response(content, media_type=kind, headers=headers)
 
     @app.get("/export/{token}/picture.png")
     async def picture(token: str) -> Response:
         session = _session_of(sessions, token)
-        return await made(lambda: _png_of(session, session.scene), "image/png", "picture.png")
+        named = attachment(session.scene.name, ".png")
+        return await made(lambda: _png_of(session, session.scene), "image/png", named)
 
     @app.get("/first/{token}.png")
     async def first(token: str) -> Response:
@@ -94,7 +97,7 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
         session = _session_of(sessions, token)
         return await made(
             lambda: scene_zip(session.scene, sessions.studio.classes), "application/zip",
-            "scene.zip",
+            attachment(session.scene.name, ".zip"),
         )  # fmt: skip
 
     @app.get("/photo/{token}.png")

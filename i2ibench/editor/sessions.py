@@ -1,5 +1,6 @@
 """All sessions: in memory while a page needs them, and on disk for good."""
 
+import hashlib
 import secrets
 import threading
 import time
@@ -11,7 +12,7 @@ from i2ibench.editor.messages import TOKEN
 from i2ibench.editor.session import Session, Snapshot
 from i2ibench.editor.studio import Studio
 from i2ibench.errors import UserError
-from i2ibench.files import write_file
+from i2ibench.files import is_disk_full, make_private_folder, write_private
 
 IDLE_SECONDS = 30 * 60
 MAX_SESSIONS = 64
@@ -22,11 +23,14 @@ class Sessions:
 
     Args:
         studio: what they share.
-        folder: of the autosaves, one zip per token.
+        folder: of the autosaves, one zip per session. A new one is for its owner alone, and so is
+            every file in it. No file's name tells a token: whoever knows it can edit the scene.
     """
 
     def __init__(self, studio: Studio, folder: Path) -> None:
         self.studio, self.folder = studio, folder
+        make_private_folder(folder)
+        self._adopt_older()
         self._open: dict[str, Session] = {}
         self._entering = threading.Lock()
 
@@ -75,9 +79,28 @@ class Sessions:
                 del self._open[token]
 
     def save(self, state: Snapshot) -> None:
-        """Write a session's autosave, whole or not at all."""
+        """Write a session's autosave, whole or not at all.
+
+        Raises:
+            UserError: the disk is full, or fails.
+        """
         content = scene_zip(state.scene, self.studio.classes, state.first)
-        write_file(self._path(state.token), lambda aside: aside.write_bytes(content))
+        try:
+            write_private(self._path(state.token), content)
+        except OSError as error:
+            if is_disk_full(error):
+                raise UserError(
+                    f"The disk is full, so the scene was not saved. Make room where {self.folder} "
+                    "is; the next edit saves the scene."
+                ) from error
+            raise UserError(f"The scene could not be saved: {error}") from error
+
+    def _adopt_older(self) -> None:
+        """Rename autosaves of earlier versions, whose names are the tokens."""
+        for path in self.folder.glob("*.zip"):
+            if TOKEN.fullmatch(path.stem):
+                path.chmod(0o600)
+                path.rename(self._path(path.stem))
 
     def _find(self, token: str | None) -> tuple[Session | None, list[str]]:
         """The session of a token, and why there is none."""
@@ -112,7 +135,7 @@ class Sessions:
 
     def _path(self, token: str) -> Path:
         assert TOKEN.fullmatch(token)
-        return self.folder / f"{token}.zip"
+        return self.folder / f"scene_{hashlib.sha256(token.encode()).hexdigest()}.zip"
 
 
 def _new_token() -> str:

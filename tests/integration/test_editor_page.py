@@ -1,6 +1,7 @@
 """The editor's page in a real browser against the real command: what is drawn, and what is kept."""
 
 import json
+import re
 import socket
 import zipfile
 from pathlib import Path
@@ -249,6 +250,7 @@ def test_the_exported_picture_is_the_one_on_the_page(page, address):
     settle(page)
     with page.expect_download() as download:
         page.keyboard.press("Control+e")
+    assert re.fullmatch(r"s0_\d{4}-\d\d-\d\d_\d{6}\.png", download.value.suggested_filename)
     exported = np.array(Image.open(download.value.path()))
     shown = page.evaluate(
         """() => {
@@ -270,6 +272,7 @@ def test_nothing_is_lost_by_saving_and_reloading(page, address):
     maps, styles = agreed_maps(page, address), page.evaluate(MODES_OF_SELECTED)
     with page.expect_download() as download:
         page.keyboard.press("Control+s")
+    assert re.fullmatch(r".+_\d{4}-\d\d-\d\d_\d{6}\.zip", download.value.suggested_filename)
     archive = zipfile.ZipFile(download.value.path())
     np.testing.assert_array_equal(np.array(Image.open(archive.open("label.png"))), maps[0])
     assert len(json.loads(archive.read("styles.json"))["styles"]) == 1

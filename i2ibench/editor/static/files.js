@@ -65,11 +65,11 @@ export class Files {
   }
 
   async save() {
-    await this.#download("scene.zip", `${this.#name()}.zip`);
+    await this.#download("scene.zip");
   }
 
   async exportPicture() {
-    await this.#download("picture.png", `${this.#name()}.png`);
+    await this.#download("picture.png");
   }
 
   async #read(file) {
@@ -90,14 +90,11 @@ export class Files {
     return this.#app.edits.run("upload", { kind, name: name.slice(-200) }, bytes);
   }
 
-  #name() {
-    return (this.#app.store.scene || "scene").replace(/[^\w.-]+/g, "_");
-  }
-
-  async #download(file, name) {
+  /** The server names the file by scene and time. */
+  async #download(file) {
     const { store, settled } = this.#app;
     await settled();
-    make("a", { href: `/export/${store.session}/${file}`, download: name }).click();
+    make("a", { href: `/export/${store.session}/${file}`, download: "" }).click();
   }
 
   #choose(accept, then) {

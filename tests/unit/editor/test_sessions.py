@@ -1,6 +1,9 @@
 """Sessions: whom they belong to, and what is left of them when files or disks fail."""
 
 import asyncio
+import errno
+import hashlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +15,7 @@ from i2ibench.editor.autosave import Autosave
 from i2ibench.editor.library import EMPTY
 from i2ibench.editor.sessions import Sessions
 from i2ibench.editor.studio import open_studio
+from i2ibench.errors import UserError
 from tests.unit.editor.conftest import open_small, write_data
 
 
@@ -61,6 +65,52 @@ def test_pages_that_come_at_once_with_one_token_get_scenes_of_their_own(studio, 
             found = [page.result() for page in [pages.submit(enter) for _ in range(4)]]
         assert len({each.token for each in found}) == 4
         assert sum(each.token == session.token for each in found) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_autosaves_are_for_their_owner_alone_and_no_name_tells_the_token(studio, tmp_path):
+    folder = tmp_path / "a" / "b"
+    sessions = Sessions(studio, folder)
+    session = sessions.enter(None)
+    for _ in range(2):
+        sessions.save(session.snapshot())
+        (path,) = folder.iterdir()
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert session.token not in path.name and session.token.encode() not in path.read_bytes()
+    assert path.stem.removeprefix("scene_") == hashlib.sha256(session.token.encode()).hexdigest()
+    with pytest.raises(AssertionError):
+        sessions.save(replace(session.snapshot(), token="../" + "a" * 29))
+
+
+def test_autosaves_that_earlier_versions_named_by_token_are_found(studio, tmp_path):
+    sessions = Sessions(studio, tmp_path)
+    session = sessions.enter(None, "street1")
+    sessions.save(session.snapshot())
+    (path,) = tmp_path.glob("*.zip")
+    path.rename(tmp_path / f"{session.token}.zip").chmod(0o644)
+    (tmp_path / "mine.zip").write_bytes(b"not an autosave")
+    again = Sessions(studio, tmp_path).enter(session.token)
+    assert (again.token, again.scene.name) == (session.token, "street1")
+    assert {p.name for p in tmp_path.glob("*.zip")} == {path.name, "mine.zip"}
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_told_as_such(studio, tmp_path, monkeypatch):
+    sessions = Sessions(studio, tmp_path)
+    session = sessions.enter(None)
+    sessions.save(session.snapshot())
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.zip")}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "write_bytes", full)
+        with pytest.raises(UserError, match="^The disk is full, so the scene was not saved"):
+            sessions.save(session.snapshot())
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    sessions.save(session.snapshot())
 
 
 def test_whatever_keeps_a_scene_from_being_saved_is_told(studio, tmp_path, monkeypatch, capsys):
