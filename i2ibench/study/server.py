@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -27,7 +28,13 @@ from i2ibench.study.messages import (
 from i2ibench.study.page import public_study
 from i2ibench.study.results import add_results
 from i2ibench.study.sitting import Sitting, answer_in, completion_url, page_trials
-from i2ibench.study.store import ContinuedElsewhere, Store, UnknownParticipant
+from i2ibench.study.store import (
+    ContinuedElsewhere,
+    DiskFull,
+    Store,
+    StoreFails,
+    UnknownParticipant,
+)
 from i2ibench.study.study import Study
 from i2ibench.web.addresses import is_web_address
 from i2ibench.web.bodies import read_body
@@ -41,8 +48,13 @@ REFUSAL = (
     "participants see: study serve --public-url"
 )
 _STATUS = {UnknownParticipant: 404, ContinuedElsewhere: 409}
+_FAILURES = {  # what participants read; the page keeps the answer and sends it again
+    DiskFull: (507, "The disk is full: the study's server cannot keep answers just now."),
+    StoreFails: (503, "The study's server cannot read or write its answers just now."),
+}
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
+logger = logging.getLogger("uvicorn.error")
 Result = TypeVar("Result")
 
 
@@ -173,6 +185,9 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def mistake(request: Request, error: UserError) -> Response:
+        if type(error) in _FAILURES:
+            logger.error("%s", error)
+            return _error(*_FAILURES[type(error)])
         return _error(_STATUS.get(type(error), 400), str(error))
 
     @app.exception_handler(AnyHTTPException)

@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from i2ibench.errors import UserError
+from i2ibench.files import is_disk_full
 from i2ibench.study.answers import Answer, Collected, Participant
 from i2ibench.study.database import (
     clear_log,
@@ -30,6 +32,19 @@ READERS_MS = 100
 """How long a deletion waits for readers in other processes; all answers wait with it."""
 
 
+_DEFECTS = (
+    sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InternalError,
+    sqlite3.NotSupportedError,
+)  # fmt: skip
+"""Errors of SQLite that this program causes, not the disk."""
+
+
+def _failure(error: Exception, path: Path) -> UserError:
+    if is_disk_full(error) or "disk is full" in str(error):  # as SQLite says it
+        return DiskFull(f"The disk is full, so {path} takes no answers. Make room on it.")
+    return StoreFails(f"{path} cannot be used: {error}.")
+
+
 @dataclass(frozen=True)
 class _Window:
     """Where a participant sits: `nonce` of the page's window, `seen` seconds since 1970."""
@@ -44,6 +59,14 @@ class UnknownParticipant(UserError):
 
 class ContinuedElsewhere(UserError):
     """The participant opened the page again; this window is not the one that counts."""
+
+
+class StoreFails(UserError):
+    """The answers' file cannot be read or written just now; what was asked for did not happen."""
+
+
+class DiskFull(StoreFails):
+    """There is no room for more answers."""
 
 
 class Store:
@@ -72,7 +95,7 @@ class Store:
         try:
             self._db = open_database(path)
         except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{path} cannot be used: {error}.") from None
+            raise _failure(error, path) from None
         try:
             self._check_study()
         except UserError:
@@ -181,16 +204,26 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, transaction(self._db, "DEFERRED"):
+        with self._lock, self._failing(), transaction(self._db, "DEFERRED"):
             yield self._db
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            with transaction(self._db):
+            with self._failing(), transaction(self._db):
                 yield self._db
             if not self.erased:
                 self.erased = clear_log(self._db)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Turn what the disk or another process does to the file into an error with its reason."""
+        try:
+            yield
+        except (OSError, sqlite3.DatabaseError) as error:
+            if isinstance(error, _DEFECTS):
+                raise
+            raise _failure(error, self._study.folder / ANSWERS) from error
 
     def _check_study(self) -> None:
         """Refuse answers that were given to other trials or under other rules."""

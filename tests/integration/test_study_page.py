@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sqlite3
 import time
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -44,7 +45,7 @@ def context(browser):
     context.on("weberror", lambda error: errors.append(str(error.error)))
     yield context
     context.close()
-    expected = ("net::ERR", "status of 4")
+    expected = ("net::ERR", "status of 4", "status of 507")
     assert [text for text in errors if not any(words in text for words in expected)] == []
 
 
@@ -218,6 +219,27 @@ def test_without_a_connection_answers_wait_and_arrive_once(context, page, study,
     page.get_by_text("Your answers are kept in this browser").wait_for()
     assert len(own_answers(page, study)) == 1
     context.set_offline(False)
+    to_the_end(page)
+    assert page.locator("#notices").inner_text() == ""
+    assert [a.trial for a in own_answers(page, study)] == [0, 1, 2, 3]
+
+
+def test_a_full_disk_is_told_and_the_answers_arrive_when_there_is_room(
+    page, study, url, monkeypatch
+):
+    begin(page, url)
+    answer(page)
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("i2ibench.study.store.insert_answers", full)
+        answer(page)
+        page.get_by_text("The disk is full: the study's server").wait_for()
+        assert "answers are kept in this browser" in page.locator("#notices").inner_text()
+        answer(page)
+        assert len(own_answers(page, study)) == 1
     to_the_end(page)
     assert page.locator("#notices").inner_text() == ""
     assert [a.trial for a in own_answers(page, study)] == [0, 1, 2, 3]

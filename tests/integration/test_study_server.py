@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 
 import pytest
 
@@ -236,6 +237,34 @@ def test_a_public_address_that_is_none_is_refused(study):
         with pytest.raises(UserError) as caught:
             create_app(study, "127.0.0.1", 8000, public_url=url)
         assert f"one such as https://lab.example/study/, not {url!r}" in str(caught.value)
+
+
+def test_a_full_disk_is_told_as_such_and_takes_answers_again(client, study, monkeypatch, caplog):
+    sitting = seated(client)
+    with monkeypatch.context() as patch:
+        patch.setattr("i2ibench.study.store.insert_answers", full)
+        response = answered(client, sitting)
+        assert response.status_code == 507
+        assert response.json()["error"].startswith("The disk is full")
+        assert "is full, so" in caplog.text and str(study.folder) in caplog.text
+    assert client.post("/api/enter", json={"token": sitting["token"]}).json()["answered"] == []
+    again = client.post("/api/enter", json={"token": sitting["token"]}).json()
+    assert answered(client, again).json()["counted"]
+
+
+def full(*_):
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_disk_that_fails_is_no_defect(client, monkeypatch):
+    sitting = seated(client)
+
+    def failing(*_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("i2ibench.study.store.insert_answers", failing)
+    response = answered(client, sitting)
+    assert response.status_code == 503 and "cannot read or write" in response.json()["error"]
 
 
 def test_a_defect_gives_no_traceback(client, study, monkeypatch):

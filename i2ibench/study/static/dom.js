@@ -45,6 +45,8 @@ export function pressed(button) {
 
 /** A message that stays while something is so. */
 export function notice(id, text) {
-  document.querySelector(`#notices [data-of="${id}"]`)?.remove();
+  const shown = document.querySelector(`#notices [data-of="${id}"]`);
+  if (shown?.textContent === text) return; // or screen readers would say it again
+  shown?.remove();
   if (text) byId("notices").append(make("p", { class: "notice", "data-of": id }, text));
 }

@@ -3,6 +3,7 @@ import { notice } from "./dom.js";
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 8000;
+const DISK_FULL = 507;
 const TEMPORARY = [408, 425, 429]; // said by what stands between, such as a proxy; later it may work
 
 /** The server understood and said no; asking again would not help.
@@ -42,31 +43,41 @@ function messageIn(text) {
 
 const mayPass = ({ status }) => status >= 500 || TEMPORARY.includes(status);
 
+const NO_CONNECTION = "There is no connection to the study's server. Your answers are kept in this browser and are sent when it is back; please leave the page open.";
+const KEPT = "Your answers are kept in this browser and are sent when it works again; please leave the page open.";
+
+/** What a participant reads while a request is done again. */
+const reasonOf = ({ status, known, message }) => (status === DISK_FULL && known ? `${message} ${KEPT}` : NO_CONNECTION);
+
 let waiting = 0;
 
 /** What a request gives at last; only a Refusal ends the trying. */
 export async function persist(request) {
   let wait = FIRST_WAIT;
   let late = false;
+  let reason = "";
   try {
     for (;;) {
       try {
         return await request();
       } catch (error) {
         if (error instanceof Refusal && !mayPass(error)) throw error;
+        reason = reasonOf(error);
       }
-      if (!late) tell((waiting += 1));
+      if (!late) waiting += 1;
       late = true;
+      tell(reason);
       await pause(wait);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     }
   } finally {
-    if (late) tell((waiting -= 1));
+    if (late) waiting -= 1;
+    if (late && !waiting) tell("");
   }
 }
 
-function tell(count) {
-  notice("network", count && "There is no connection to the study's server. Your answers are kept in this browser and are sent when it is back; please leave the page open.");
+function tell(text) {
+  notice("network", text);
 }
 
 /** Wait, but no longer than until the browser says that the network is back. */

@@ -8,7 +8,14 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.study.answers import Answer, Collected, Participant
-from i2ibench.study.store import ACTIVE_SECONDS, ContinuedElsewhere, Store, UnknownParticipant
+from i2ibench.study.store import (
+    ACTIVE_SECONDS,
+    ContinuedElsewhere,
+    DiskFull,
+    Store,
+    StoreFails,
+    UnknownParticipant,
+)
 from i2ibench.study.study import ANSWERS
 from tests.study_folder import write_study
 
@@ -226,7 +233,7 @@ def test_a_full_disk_refuses_answers_and_recovers(store, study):
     (pages,) = store._db.execute("PRAGMA page_count").fetchone()
     store._db.execute(f"PRAGMA max_page_count = {pages}")
     kept = 0
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(DiskFull, match="The disk is full, so .*answers.sqlite takes no answers"):
         for trial in range(10_000):
             store.answer(sitting.token, sitting.nonce, Answer(trial, "left", 900.0))
             kept += 1
@@ -241,6 +248,17 @@ def test_no_other_user_of_the_machine_reads_answers(store, study):
     files = list(study.folder.glob(f"{ANSWERS}*"))
     assert len(files) == 3
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_what_is_wrong_with_the_file_is_told(store, study):
+    sitting = seated(store)
+    store._db.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(study.folder / ANSWERS, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreFails, match=r"answers.sqlite cannot be used: database is locked"):
+        store.answer(sitting.token, sitting.nonce, LEFT)
+    other.close()
+    assert store.answer(sitting.token, sitting.nonce, LEFT).counted
 
 
 def test_a_folder_that_cannot_be_written_is_named(study):
