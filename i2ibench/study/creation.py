@@ -1,6 +1,7 @@
 """Making a study: its scenes are chosen, its pictures translated, copied and highlighted."""
 
 import json
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -28,6 +29,8 @@ from i2ibench.translation import translate
 
 SECRET = "secret"
 """The study's, until `study.json` has it."""
+TIME_STAMP = 978_307_200
+"""Of every picture, in seconds since 1970: 2001-01-01, UTC."""
 
 
 def create_study(definition: Definition, folder: Path, device: str = "cpu") -> Study:
@@ -143,18 +146,29 @@ def _secret(folder: Path) -> str:
 def _write_pictures(
     study: Study, pictures: Mapping[str, Pictures], objects: Mapping[str, Sequence[Mask]]
 ) -> None:
-    """Write what participants see, under names that do not tell the method."""
-    for number, scene in track(list(enumerate(study.scenes)), "writing pictures"):
+    """Write what participants see, so that no file tells its method.
+
+    The names are hashes with the study's secret, the order of writing is random, and all files have
+    one time stamp and one mode.
+    """
+    chance = secrets.SystemRandom()  # a seed would be a way to find the order out
+    scenes = list(enumerate(study.scenes))
+    chance.shuffle(scenes)
+    for number, scene in track(scenes, "writing pictures"):
         size = study.definition.size or picture_size(pictures[study.reference][scene])[::-1]
         shown = {
             method: _at_size(read_image(files[scene]), size) for method, files in pictures.items()
         }
         shown[DEGRADED] = degrade(shown[study.reference], number)
         marked = [resize_mask(one, size) for one in objects.get(scene, ())]
-        for method, pixels in shown.items():
+        for method in chance.sample(list(shown), len(shown)):
+            pixels = shown[method]
             if marked:
                 pixels = highlight(pixels, marked, study.definition.regions.dim)
             write_picture(study.picture(method, scene), pixels, compress_level=6, flush=False)
+    for path in (study.folder / PICTURES).glob("*.png"):
+        os.utime(path, (TIME_STAMP, TIME_STAMP))
+        path.chmod(0o644)
 
 
 def _at_size(pixels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:

@@ -48,7 +48,9 @@ REFUSAL = (
     "participants see: study serve --public-url"
 )
 _STATUS = {UnknownParticipant: 404, ContinuedElsewhere: 409}
-_FAILURES = {  # what participants read; the page keeps the answer and sends it again
+_FAILURES: dict[
+    type[UserError], tuple[int, str]
+] = {  # what participants read; the page keeps the answer and sends it again
     DiskFull: (507, "The disk is full: the study's server cannot keep answers just now."),
     StoreFails: (503, "The study's server cannot read or write its answers just now."),
 }
@@ -139,11 +141,12 @@ def _add_page(app: FastAPI, study: Study) -> None:
         return public_study(study)
 
     @app.get("/pictures/{name}.png")
-    async def picture(name: str) -> FileResponse:
+    async def picture(name: str) -> Response:
         path = pictures.get(name)
         if path is None or not path.is_file():
             raise HTTPException(404, "There is no such picture.")
-        return FileResponse(path, media_type="image/png", headers=_FOREVER)
+        # No FileResponse: its ETag and Last-Modified tell which files were written together.
+        return Response(await asyncio.to_thread(path.read_bytes), 200, _FOREVER, "image/png")
 
 
 def _add_sittings(app: FastAPI, desk: Desk) -> None:

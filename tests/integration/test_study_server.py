@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import sqlite3
+import time
+from email.utils import formatdate
 
 import pytest
 
@@ -113,6 +116,26 @@ def test_nothing_public_tells_a_method_or_the_secret(client, study):
     for text in texts:
         for word in (*METHODS, DEGRADED, SECRET, "scene0", "catch", "repeat"):
             assert f'"{word}"' not in text and f" {word} " not in text
+
+
+def test_no_header_tells_which_pictures_share_a_method(client, study):
+    now = time.time()
+    for number, (method, scene) in enumerate(study.shown):  # as if written method by method
+        os.utime(study.picture(method, scene), (now + number, now + number))
+    told = {}
+    for method, scene in study.shown:
+        response = client.get(f"/pictures/{study.picture_id(method, scene)}.png")
+        hint = {"if-modified-since": formatdate(now + 99, usegmt=True), "if-none-match": "*"}
+        again = client.get(f"/pictures/{study.picture_id(method, scene)}.png", headers=hint)
+        assert again.status_code == response.status_code == 200
+        headers = dict(response.headers)
+        assert int(headers.pop("content-length")) == len(response.content)
+        told.setdefault(method, []).append(headers)
+    assert len({json.dumps(each, sort_keys=True) for some in told.values() for each in some}) == 1
+    assert set(headers) == {
+        "cache-control", "content-type", "content-security-policy", "referrer-policy",
+        "x-content-type-options",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

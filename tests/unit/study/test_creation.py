@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from i2ibench.errors import UserError
+from i2ibench.files import write_picture
 from i2ibench.study.creation import create_study
 from i2ibench.study.definition import DEGRADED, REFERENCE
 from i2ibench.study.study import open_study
@@ -63,6 +64,36 @@ def test_the_names_of_pictures_tell_nothing_and_differ_between_studies(folders):
     assert not names & {p.name for p in (other.folder / "pictures").iterdir()}
     assert not any("ours" in name or "s1" in name for name in names)
     assert one.plan(3) == other.plan(3)
+
+
+def test_the_files_of_pictures_tell_no_method(folders, monkeypatch):
+    orders = set()
+    for name in ("one", "other", "third"):
+        written = []
+
+        def watched(path, *arguments, written=written, **options):
+            written.append(path)
+            write_picture(path, *arguments, **options)
+
+        monkeypatch.setattr("i2ibench.study.creation.write_picture", watched)
+        study = create_study(define(folders), folders / name)
+        shown = {study.picture(*shown): shown for shown in study.shown}
+        orders.add(tuple(shown[path] for path in written))
+        assert sorted(written) == sorted(shown)
+        stats = [path.stat() for path in shown]
+        assert len({s.st_mtime_ns for s in stats}) == len({s.st_mode for s in stats}) == 1
+        heads = {path.read_bytes()[:33] for path in shown}  # size, depth, colour type
+        kinds = {tuple(_chunks(path)) for path in shown}
+        assert len(heads) == 1 and kinds == {(b"IHDR", b"IDAT", b"IEND")}
+    assert len(orders) == 3  # that two are equal is a chance of 1 in 5! (4!)^5
+
+
+def _chunks(path):
+    data, at, seen = path.read_bytes(), 8, []
+    while at < len(data):
+        seen.append(data[at + 4 : at + 8])
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return seen
 
 
 def test_scenes_are_drawn_by_the_seed_from_those_that_all_methods_have(folders):
