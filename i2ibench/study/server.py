@@ -28,10 +28,10 @@ from i2ibench.study.messages import (
 from i2ibench.study.page import public_study
 from i2ibench.study.results import add_results
 from i2ibench.study.sitting import Sitting, answer_in, completion_url, page_trials
-from i2ibench.study.store import (
+from i2ibench.study.store import Store
+from i2ibench.study.store_errors import (
     ContinuedElsewhere,
     DiskFull,
-    Store,
     StoreFails,
     UnknownParticipant,
 )

@@ -8,10 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from i2ibench.errors import UserError
-from i2ibench.files import is_disk_full
 from i2ibench.study.answers import Answer, Collected, Participant
 from i2ibench.study.database import (
     clear_log,
@@ -23,6 +21,7 @@ from i2ibench.study.database import (
     transaction,
 )
 from i2ibench.study.sitting import Receipt, Sitting, new_token
+from i2ibench.study.store_errors import ContinuedElsewhere, UnknownParticipant, told_failures
 from i2ibench.study.study import ANSWERS, Study
 
 ACTIVE_SECONDS = 2 * 3600
@@ -32,41 +31,12 @@ READERS_MS = 100
 """How long a deletion waits for readers in other processes; all answers wait with it."""
 
 
-_DEFECTS = (
-    sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InternalError,
-    sqlite3.NotSupportedError,
-)  # fmt: skip
-"""Errors of SQLite that this program causes, not the disk."""
-
-
-def _failure(error: Exception, path: Path) -> UserError:
-    if is_disk_full(error) or "disk is full" in str(error):  # as SQLite says it
-        return DiskFull(f"The disk is full, so {path} takes no answers. Make room on it.")
-    return StoreFails(f"{path} cannot be used: {error}.")
-
-
 @dataclass(frozen=True)
 class _Window:
     """Where a participant sits: `nonce` of the page's window, `seen` seconds since 1970."""
 
     nonce: str
     seen: float
-
-
-class UnknownParticipant(UserError):
-    """The token is nobody's: the consent was not given, or the answers were deleted."""
-
-
-class ContinuedElsewhere(UserError):
-    """The participant opened the page again; this window is not the one that counts."""
-
-
-class StoreFails(UserError):
-    """The answers' file cannot be read or written just now; what was asked for did not happen."""
-
-
-class DiskFull(StoreFails):
-    """There is no room for more answers."""
 
 
 class Store:
@@ -91,11 +61,9 @@ class Store:
         self._study, self._clock, self._lock = study, clock, threading.RLock()
         self._windows: dict[str, _Window] = {}
         self.erased = False  # an earlier process may have left it so
-        path = study.folder / ANSWERS
-        try:
-            self._db = open_database(path)
-        except (OSError, sqlite3.Error) as error:
-            raise _failure(error, path) from None
+        self._path = study.folder / ANSWERS
+        with told_failures(self._path):
+            self._db = open_database(self._path)
         try:
             self._check_study()
         except UserError:
@@ -204,26 +172,16 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._failing(), transaction(self._db, "DEFERRED"):
+        with self._lock, told_failures(self._path), transaction(self._db, "DEFERRED"):
             yield self._db
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            with self._failing(), transaction(self._db):
+            with told_failures(self._path), transaction(self._db):
                 yield self._db
             if not self.erased:
                 self.erased = clear_log(self._db)
-
-    @contextlib.contextmanager
-    def _failing(self) -> Iterator[None]:
-        """Turn what the disk or another process does to the file into an error with its reason."""
-        try:
-            yield
-        except (OSError, sqlite3.DatabaseError) as error:
-            if isinstance(error, _DEFECTS):
-                raise
-            raise _failure(error, self._study.folder / ANSWERS) from error
 
     def _check_study(self) -> None:
         """Refuse answers that were given to other trials or under other rules."""

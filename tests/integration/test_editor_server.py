@@ -367,11 +367,12 @@ def test_a_full_disk_is_told_and_the_next_save_works(client, tab, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("i2ibench.editor.sessions.write_file", full)
+    monkeypatch.setattr("i2ibench.editor.sessions.write_private", full)
     stroke(tab, [[5, 5]])
     while "error" not in tab.told:
         tab.read()
-    assert "No space left" in tab.told["error"]["message"]
+    assert tab.told["error"]["message"].startswith("The disk is full")
+    assert "next edit saves" in tab.told["error"]["message"]
     assert tab.until("saved")["failed"]
     monkeypatch.undo()
     done = stroke(tab, [[9, 9]], number=2)
@@ -624,7 +625,7 @@ def test_the_command_serves_until_ctrl_c_and_names_what_is_wrong(tmp_path, tiny_
             assert page.recv(15) == b"HTTP/1.1 200 OK"
         with pytest.raises(SystemExit) as ended:
             main("edit", [str(checkpoint), "--port", port, "--device", "cpu",
-                          "--autosave", str(tmp_path / "saved")])  # fmt: skip
+                          "--autosave", str(tmp_path / "other")])  # fmt: skip
         assert ended.value.code == 2 and f"127.0.0.1:{port}" in capsys.readouterr().err
         server.send_signal(signal.SIGINT)
         assert server.wait(timeout=30) == 0, server.stderr.read()

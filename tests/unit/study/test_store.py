@@ -8,11 +8,10 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.study.answers import Answer, Collected, Participant
-from i2ibench.study.store import (
-    ACTIVE_SECONDS,
+from i2ibench.study.store import ACTIVE_SECONDS, Store
+from i2ibench.study.store_errors import (
     ContinuedElsewhere,
     DiskFull,
-    Store,
     StoreFails,
     UnknownParticipant,
 )
