@@ -1,7 +1,8 @@
 """Checkpoints as others use them: opened without executing anything in them."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 
+from i2ibench.checkpoint_contents import check_contents, read_config
 from i2ibench.configuration import list_stages
-from i2ibench.errors import UserError
+from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
+from i2ibench.origins import blame
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.run_folders import stage_folders
 from i2ibench.translators.generation import TRAINING_ONLY
 from i2ibench.translators.paired import PairedTranslator
+from i2ibench.unpickling import why_unreadable
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,11 @@ def open_checkpoint(path: Path, device: str = "cpu", ema: bool = False) -> Opene
                 "hooks=dict(ema=dict(type='ExponentialMovingAverage'))."
             )
         state = {**state, **saved["ema_state_dict"]}
-    config = ConfigDict(json.loads(saved["config"]))
-    model = {key: value for key, value in config.model.items() if key not in TRAINING_ONLY}
-    config.model = ConfigDict(model)
-    translator = build_translator(config, saved["meta"]["dataset_meta"])
+    config = ConfigDict(read_config(saved, path))
+    model = {key: value for key, value in config["model"].items() if key not in TRAINING_ONLY}
+    config["model"] = ConfigDict(model)
+    with building_from(path):
+        translator = build_translator(config, saved["meta"]["dataset_meta"])
     kept = {k: v for k, v in state.items() if k.split(".")[0] not in TRAINING_ONLY}
     load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)
@@ -91,12 +96,54 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name the checkpoint file in it.") from None
     except Exception as error:  # whatever a foreign file makes the unpickler raise
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path} cannot be read as a checkpoint: {reason}") from None
-    keys = {"config": str, "meta": dict, "state_dict": dict}
-    if not isinstance(saved, dict) or not all(isinstance(saved.get(k), t) for k, t in keys.items()):
-        raise UserError(f"{path} is no i2ibench checkpoint: it lacks config, meta or state_dict.")
+        raise UserError(f"{path} cannot be read as a checkpoint: {why_unreadable(error)}") from None
+    check_contents(saved, path)
     return saved
+
+
+@contextlib.contextmanager
+def building_from(path: Path) -> Iterator[None]:
+    """Build in this block what the config in a checkpoint describes; its parts are named by it.
+
+    Args:
+        path: of the checkpoint, for the messages.
+
+    Raises:
+        UserError: the config names a part that is not there, and the message says which plugin had
+            it when the checkpoint was written; or it gives a part options that are impossible.
+    """
+    try:
+        yield
+    except UnknownPartError as error:
+        raise UserError(f"{path}: {error}{_plugin_of(error, path)}") from None
+    except UserError:
+        raise
+    except Exception as error:  # whatever a foreign config makes a constructor raise
+        if blame(error) is not None:
+            raise
+        reason = next(iter(str(error).splitlines()), "")
+        raise UserError(
+            f"{path}: nothing can be built from its config: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _plugin_of(error: UnknownPartError, path: Path) -> str:
+    """Return a sentence on the plugin that a part came from, or "".
+
+    The names are shown as texts: a checkpoint's word is no reason to import anything.
+    """
+    records = read_checkpoint(path)["meta"].get("plugins")
+    for record in records if isinstance(records, list) else []:
+        parts = record.get("parts") if isinstance(record, dict) else None
+        if isinstance(parts, list) and f"{error.kind} {error.name}" in parts:
+            brought = record.get("distribution") or record.get("module")
+            digest = str(record.get("sha256"))[:12]
+            return (
+                f" The run that wrote the checkpoint had it from {str(brought)[:100]!r} (SHA-256 "
+                f"{digest!r}): install that plugin as a package, if you trust it "
+                "(`i2ibench new-plugin KIND NAME --package` makes one of a file)."
+            )
+    return ""
 
 
 def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTranslator:
@@ -202,7 +249,7 @@ def changed_keys(config: Config, checkpoint: Path) -> list[str]:
         UserError: the checkpoint holds weights only, so that no run can go on from it.
     """
     saved = read_checkpoint(checkpoint)
-    before = json.loads(saved["config"])
+    before = read_config(saved, checkpoint)
     if "optimizer" not in saved or not {"train_dataloader", "val_dataloader"} <= before.keys():
         raise UserError(
             f"No run can go on from {checkpoint}: it holds weights without the state of a training "
@@ -233,6 +280,6 @@ def comparable(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what does not change the numbers: places, logs, workers, caches."""
     kept = {k: v for k, v in config.items() if k not in ("work_dir", "vis_backends")}
     for loader in ("train_dataloader", "val_dataloader"):
-        options = config[loader].items()
+        options = config.get(loader, {}).items()
         kept[loader] = {k: v for k, v in options if k not in ("num_workers", "cache", "prefetch")}
     return kept

@@ -19,14 +19,17 @@ SECONDS_TO_READ = 2
 
 
 def load_checkpoints_safely() -> None:
-    """Make the Runner read checkpoints with `weights_only=True`, so that no pickle is executed.
+    """Make the Runner read checkpoints without executing anything in them.
 
-    mmengine 0.10.7 leaves the choice to torch's default, 0.11 sets it to False.
+    mmengine 0.10.7 leaves `weights_only` to torch's default, 0.11 sets it to False. On resuming it
+    runs the text in `meta["config"]` as a Python program; this project writes no such entry.
     """
 
     @CheckpointLoader.register_scheme(prefixes="", force=True)
     def load_from_local(filename: str, map_location: str | torch.device | None) -> dict:
-        return torch.load(filename, map_location=map_location, weights_only=True)
+        saved = torch.load(filename, map_location=map_location, weights_only=True)
+        meta = {key: value for key, value in saved["meta"].items() if key != "config"}
+        return {**saved, "meta": meta}
 
 
 @contextlib.contextmanager

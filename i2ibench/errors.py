@@ -12,6 +12,19 @@ class UserError(ValueError):
     """
 
 
+class UnknownPartError(UserError):
+    """A name that no registered part has.
+
+    Attributes:
+        kind: of the part, such as "generator".
+        name: that was asked for.
+    """
+
+    def __init__(self, message: str, kind: str, name: str) -> None:
+        super().__init__(message)
+        self.kind, self.name = kind, name
+
+
 class MissingWeightsError(UserError):
     """Pretrained weights that are not on this machine: what needs them cannot be computed."""
 

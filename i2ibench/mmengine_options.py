@@ -34,7 +34,9 @@ def check_mmengines_parts(config: Config) -> None:
         for entry in config.get(key, []):
             options = dict(entry)
             kind = options.pop("type", None)
-            part = registry.get(kind) if isinstance(kind, str) else None
+            registry.import_from_location()
+            # `registry.get` would import any dotted name
+            part = registry.module_dict.get(kind) if isinstance(kind, str) else None
             if part is None:
                 raise UserError(
                     f"{key}: mmengine has no {registry.name} {kind!r}."

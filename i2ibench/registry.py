@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import Registry as MMEngineRegistry
 
-from i2ibench.errors import UserError, near_match
+from i2ibench.errors import UnknownPartError, UserError, near_match
 from i2ibench.origins import blame, origin_of
 
 __all__ = [
@@ -21,6 +21,9 @@ __all__ = [
 
 class Registry(MMEngineRegistry):
     """mmengine's registry, whose `build` checks names and options before it constructs.
+
+    Only registered names are known: mmengine imports whatever dotted name it is asked for, and
+    names come from checkpoints too, whoever wrote them.
 
     `skipped` tells, for every registry at once, which plugins were left out and why. A name that
     two modules claim stands in `claims`, and belongs to neither.
@@ -47,7 +50,7 @@ class Registry(MMEngineRegistry):
         if "type" not in options:
             raise UserError(f"A {self.name} needs a 'type'; known: {self._listing()}.")
         kind = options.pop("type")
-        part = kind if callable(kind) else self.find(kind)
+        part = self._part(kind)
         for name in derived.keys() & options.keys():
             raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
         check_options(part, {**derived, **options})
@@ -66,9 +69,12 @@ class Registry(MMEngineRegistry):
         """The part registered as `name`.
 
         Raises:
-            UserError: nothing has that name; the message lists what exists and the near match.
-                Or two plugins claim it; the message names both.
+            UnknownPartError: nothing has that name; the message lists what exists and the near
+                match.
+            UserError: `name` is no text, or two plugins claim it; the message names both.
         """
+        if not isinstance(name, str):
+            raise UserError(f"The type of a {self.name} is a name, not {name!r}.")
         part = self.get(name)
         if name in self.claims:
             raise UserError(f"{self.claims[name]}. Rename one of them or uninstall its plugin.")
@@ -76,10 +82,26 @@ class Registry(MMEngineRegistry):
             return part
         left_out = "".join(f" Plugin {p!r} was skipped: {why}." for p, why in self.skipped.items())
         known = self.module_dict
-        raise UserError(
+        message = (
             f"No {self.name} named {name!r}.{near_match(name, known)} "
             f"Known: {self._listing()}.{left_out}"
         )
+        raise UnknownPartError(message, self.name, name)
+
+    def get(self, key: str) -> Any:
+        """Return the part registered as `key`, here or in the parent registry; None for no part.
+
+        Nothing is imported but the core parts and the plugins.
+        """
+        self.import_from_location()
+        if key in self.module_dict or self.parent is None:
+            return self.module_dict.get(key)
+        self.parent.import_from_location()
+        return self.parent.module_dict.get(key)
+
+    def _part(self, kind: Any) -> Callable[..., Any]:
+        """Return the part of a name, or of a class or function that Python code passes itself."""
+        return kind if callable(kind) else self.find(kind)
 
     def build_for(self, cfg: Mapping[str, Any], facts: Mapping[str, Any]) -> Any:
         """The part of a config, given those of the facts (such as the class count) it asks for.
@@ -94,7 +116,7 @@ class Registry(MMEngineRegistry):
 
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
         """The names of the options of the part registered as `kind`."""
-        return list(options_of(kind if callable(kind) else self.find(kind)))
+        return list(options_of(self._part(kind)))
 
     def names(self) -> list[str]:
         """The names of every registered part, plugins included, sorted."""

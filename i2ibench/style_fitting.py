@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from numpy.typing import NDArray
 
-from i2ibench.checkpoints import OpenedCheckpoint, read_checkpoint
+from i2ibench.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
@@ -85,7 +85,9 @@ def scenes_of(
             f"{loader}.dataset.type=Cityscapes {loader}.dataset.split=train data_root=DIR."
         )
     seed = config.get("seed", 0)
-    dataset = without_random(build_dataset(config[loader], config.get("data_root"), seed))
+    with building_from(opened.path):
+        dataset = build_dataset(config[loader], config.get("data_root"), seed)
+    dataset = without_random(dataset)
     if dataset.metainfo["classes"] != opened.metainfo["classes"]:
         raise UserError(
             f"{opened.path} was trained on {opened.metainfo['dataset']}, whose classes are others "

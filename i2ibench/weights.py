@@ -8,6 +8,7 @@ import torch
 
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.provenance import sha256
+from i2ibench.unpickling import why_unreadable
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,7 @@ def load_state(path: Path | str) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise MissingWeightsError(f"There are no weights at {path}.") from None
     except Exception as error:  # whatever a foreign file makes the unpickler raise
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path} cannot be read as weights: {reason}") from None
+        raise UserError(f"{path} cannot be read as weights: {why_unreadable(error)}") from None
     pairs = state.items() if isinstance(state, dict) else [(None, None)]
     if not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in pairs):
         raise UserError(f"{path} holds no state dict: weights by name.")

@@ -6,7 +6,7 @@ eval --protocol cityscapes --images name=DIR [--images ...]     pictures of any 
 """
 
 import argparse
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import (
     latest_checkpoint,
     newest_of_config,
@@ -35,6 +36,7 @@ from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
+from i2ibench.protocols.foreign import foreign_protocol
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
 from i2ibench.run_folders import run_folder
@@ -122,24 +124,24 @@ def _subjects(
 def _protocol(
     options: argparse.Namespace, config: Config | None, subjects: list[Subject]
 ) -> Protocol:
-    chosen = {"type": options.protocol} if options.protocol else None
-    if chosen is None:
-        chosen = _named_protocol(config)
+    """Return the protocol of the command line, else the config's, else the first checkpoint's."""
+    chosen = options.protocol or (config.get("protocol") if config is not None else None)
+    if chosen:
+        return build_protocol(_with_options(chosen, options.protocol_options))
     path = next((subject.path for subject in subjects if not subject.is_folder), None)
-    if chosen is None and path is not None:
-        chosen = _named_protocol(Config(json.loads(read_checkpoint(path)["config"])))
-    if chosen is None:
+    chosen = read_config(read_checkpoint(path), path).get("protocol") if path else None
+    if not chosen:
         raise UserError("No protocol is named: pass --protocol NAME, or give the config one.")
-    overrides = Config(chosen)
-    overrides.merge_from_dict(options.protocol_options)
-    return build_protocol(overrides.to_dict())
+    return foreign_protocol(_with_options(chosen, options.protocol_options), path)
 
 
-def _named_protocol(config: Config | None) -> dict[str, Any] | None:
-    if config is None or "protocol" not in config:
-        return None
-    named = config.protocol
-    return {"type": named} if isinstance(named, str) else named.to_dict()
+def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a protocol's config with options by dotted key."""
+    named = {"type": chosen} if isinstance(chosen, str) else dict(chosen)
+    merged = Config({"protocol": named})
+    merged.merge_from_dict({f"protocol.{key}": value for key, value in changes.items()})
+    changed: dict[str, Any] = merged.protocol.to_dict()
+    return changed
 
 
 def _output(config: Config | None, protocol: Protocol, named: bool) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs
 from i2ibench.datasets.scenes import Scenes
@@ -108,7 +108,8 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
     if loader is None or own is None or not Path(own).is_dir():
         place = f"not at {own}" if own is not None else "not known"
         return Library(None, classes, f"The checkpoint's data is {place}: {HOW_TO_NAME_DATA}")
-    dataset = build_dataset(loader, root)
+    with building_from(opened.path):
+        dataset = build_dataset(loader, root)
     if dataset.metainfo["classes"] != list(classes.names):
         raise UserError(f"The data in {own} has other classes than {opened.path}; name --data.")
     return Library(dataset.scenes, classes)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.datasets.scenes import SceneDataset, SceneFiles
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
@@ -41,7 +41,8 @@ class StyleProbe:
         self.missing: str | None = None
         self._training: SceneDataset | None = None
         try:
-            self._training = _training_scenes(opened.config, root)
+            with building_from(opened.path):
+                self._training = _training_scenes(opened.config, root)
         except UserError as error:
             self.missing = (
                 "The intended colours are those of the training photos, which cannot be opened: "

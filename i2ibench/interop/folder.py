@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
@@ -38,7 +39,7 @@ def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
         UserError: the checkpoint is broken, or its networks are not pix2pixHD's.
     """
     saved = read_checkpoint(checkpoint)
-    state, model = saved["state_dict"], json.loads(saved["config"])["model"]
+    state, model = saved["state_dict"], read_config(saved, checkpoint)["model"]
     written = []
     for kind, name in FILES.items():
         options = model.get(kind)
@@ -47,12 +48,12 @@ def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
         switched = [o for o in ("padding_mode", "hard_condition") if options.get(o)]
         if switched:
             raise UserError(f"{checkpoint} uses {switched[0]}, which the released code has not.")
-        if options["type"] not in NAMES:
+        known = options.get("type")
+        if not isinstance(known, str) or known not in NAMES:
             raise UserError(
-                f"{checkpoint} has the {kind} {options['type']}, which neither pix2pixHD nor "
-                "pix2pix has."
+                f"{checkpoint} has the {kind} {known!r}, which neither pix2pixHD nor pix2pix has."
             )
-        weights = NAMES[options["type"]](_part(state, kind))
+        weights = NAMES[known](_part(state, kind))
         write_file(folder / name, partial(torch.save, weights))
         written.append(folder / name)
     if "style_bank.counts" in state and state["style_bank.counts"].any():

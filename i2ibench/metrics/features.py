@@ -61,6 +61,8 @@ class InceptionFeatures:
             pytorch-fid's bilinear one without antialiasing, whose scores end in `_legacy`.
     """
 
+    executes_weights = True  # the file is a program: see protocols/foreign.py
+
     def __init__(
         self, weights: str | None = None, resize: Literal["clean", "legacy"] = "clean"
     ) -> None:
@@ -108,6 +110,8 @@ class TorchScriptFeatures:
         weights: a file that maps float B3SS in 0..255 to [B,D].
         size: S; pictures are resized by clean-fid's antialiased bicubic filter.
     """
+
+    executes_weights = True
 
     def __init__(self, weights: str, size: int = 299) -> None:
         self.size = size

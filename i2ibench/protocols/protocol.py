@@ -8,6 +8,7 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.registry import PROTOCOLS
+from i2ibench.safe_names import safe_name
 
 Config = Mapping[str, Any]
 
@@ -81,6 +82,8 @@ def build_protocol(cfg: str | Config) -> Protocol:
     protocol: Protocol = PROTOCOLS.build(options)
     if not isinstance(metrics, Mapping):
         raise UserError(f"A protocol's metrics are a dict by name, not {metrics!r}.")
+    for name in metrics:
+        safe_name(name, "A protocol's metric", folders=False)  # its rows lie in a folder so named
     merged = {name: _merged(protocol.metrics.get(name), cfg) for name, cfg in metrics.items()}
     return replace(protocol, metrics={**protocol.metrics, **merged}, **general)
 

@@ -45,6 +45,8 @@ class TorchScriptSegmenter(nn.Module):
         UserError: the file is no TorchScript, or its outputs belong to other classes.
     """
 
+    executes_weights = True  # the file is a program: see protocols/foreign.py
+
     def __init__(
         self,
         scored_classes: Sequence[str],
@@ -90,6 +92,8 @@ class OnnxSegmenter(nn.Module):
         UserError: onnxruntime is not installed, the file is no ONNX, or its outputs belong to
             other classes.
     """
+
+    executes_weights = True  # the file is a program: see protocols/foreign.py
 
     def __init__(
         self,

@@ -101,7 +101,11 @@ def _from_local(library: Any, factory: str, weights: str, **options: bool) -> An
     shown = log.is_progress_bar_enabled()
     log.disable_progress_bar()
     try:
-        return getattr(library, factory).from_pretrained(weights, local_files_only=True, **options)
+        made = getattr(library, factory)
+        # The folder may ask to run code of its own; without the option transformers asks the user.
+        return made.from_pretrained(
+            weights, local_files_only=True, trust_remote_code=False, **options
+        )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"transformers cannot load {weights!r}: {reason[:400]}") from None

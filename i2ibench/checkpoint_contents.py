@@ -1,0 +1,129 @@
+"""The contents of a checkpoint, checked before anything is built from them.
+
+Whoever wrote a checkpoint is not known: nothing in it is executed, and nothing in it names a file
+that is written or code that is imported.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config.config import RESERVED_KEYS
+
+from i2ibench.configuration import check_values
+from i2ibench.errors import UserError
+from i2ibench.safe_names import safe_text
+
+KINDS = {"config": str, "meta": dict, "state_dict": dict}
+
+PARTS = ("generator", "discriminator", "encoder", "adversarial", "losses", "compiled")
+"""The dicts in a config's `model`; all but the generator may be None."""
+
+MOST_CLASSES = 2**16
+
+
+def check_contents(saved: Any, path: Path) -> None:
+    """Refuse what no run of this project wrote.
+
+    Args:
+        saved: what the file holds, read without executing a pickle.
+        path: of the file, for the messages.
+
+    Raises:
+        UserError: names the file and the entry that is missing or wrong.
+    """
+    if not isinstance(saved, dict) or not all(
+        isinstance(saved.get(k), t) for k, t in KINDS.items()
+    ):
+        raise UserError(f"{path} is no i2ibench checkpoint: it lacks config, meta or state_dict.")
+    for key in ("state_dict", "ema_state_dict"):
+        pairs = saved.get(key, {})
+        named = isinstance(pairs, dict) and all(
+            isinstance(name, str) and isinstance(value, torch.Tensor)
+            for name, value in pairs.items()
+        )
+        _require(named, path, key, "weights by name")
+    _check_config(read_config(saved, path), path)
+    _check_meta(saved["meta"], path)
+
+
+def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the config in a checkpoint as plain values.
+
+    Raises:
+        UserError: it is no JSON object.
+    """
+    try:
+        config = json.loads(saved["config"])
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path} is no i2ibench checkpoint: its config is no JSON: {error}"
+        ) from None
+    _require(isinstance(config, dict), path, "config", "a JSON object")
+    assert isinstance(config, dict)
+    return config
+
+
+def _check_config(config: dict[str, Any], path: Path) -> None:
+    """Refuse a config whose entries are of other kinds than a config file's."""
+    place = f"The config in {path}"
+    for key in RESERVED_KEYS:
+        if key in config:
+            raise UserError(f"{place} has the key {key!r}, which no config has.")
+    for key in ("model", "data_preprocessor"):
+        _require(isinstance(config.get(key), dict), path, f"config.{key}", "a dict")
+    check_values(config, place)
+    for part in PARTS:
+        options = config["model"].get(part)
+        _require(options is None or isinstance(options, dict), path, f"model.{part}", "a dict")
+    for loader in ("train_dataloader", "val_dataloader"):
+        dataset = config.get(loader, {}).get("dataset", {})
+        _require(isinstance(dataset, dict), path, f"{loader}.dataset", "a dict")
+        transforms = dataset.get("transforms", [])
+        listed = isinstance(transforms, list) and all(isinstance(t, dict) for t in transforms)
+        _require(listed, path, f"{loader}.dataset.transforms", "a list of dicts")
+    _require(isinstance(config.get("data_root"), str | None), path, "data_root", "a folder")
+    protocol = config.get("protocol")
+    _require(isinstance(protocol, str | dict | None), path, "protocol", "a name or a dict")
+
+
+def _check_meta(meta: dict[str, Any], path: Path) -> None:
+    """Refuse a class table that is none, or an epoch that is no number."""
+    _require(type(meta.get("epoch")) is int, path, "meta.epoch", "a number of epochs")
+    table = meta.get("dataset_meta")
+    _require(isinstance(table, dict), path, "meta.dataset_meta", "a class table")
+    assert isinstance(table, dict)
+    checks: dict[str, Callable[[Any], bool]] = {
+        "classes": lambda v: isinstance(v, str),
+        "palette": _is_colour,
+        "ids": lambda v: type(v) is int and 0 <= v < MOST_CLASSES,
+        "scored_ids": lambda v: type(v) is int and 0 <= v < MOST_CLASSES,
+        "scored_classes": lambda v: isinstance(v, str),
+    }
+    count = len(table["classes"]) if isinstance(table.get("classes"), list) else 0
+    for key, fits in checks.items():
+        values = table.get(key)
+        rows = isinstance(values, list) and len(values) < MOST_CLASSES and all(map(fits, values))
+        _require(rows, path, f"dataset_meta.{key}", "a list with an entry for each class")
+        if key != "scored_classes" and len(table[key]) != count:
+            raise UserError(
+                f"{path}: dataset_meta.{key} has {len(table[key])} entries for {count} classes."
+            )
+    _require(isinstance(table.get("dataset"), str), path, "dataset_meta.dataset", "a name")
+    for name in (table["dataset"], *table["classes"], *table["scored_classes"]):
+        safe_text(name, f"{path}, dataset_meta")
+
+
+def _is_colour(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 3
+        and all(type(level) is int and 0 <= level <= 255 for level in value)
+    )
+
+
+def _require(holds: bool, path: Path, key: str, what: str) -> None:
+    if not holds:
+        raise UserError(f"{path} is no i2ibench checkpoint: its {key} is not {what}.")
