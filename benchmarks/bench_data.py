@@ -17,7 +17,7 @@ from plain import data as plain
 from side_by_side import in_turns, note
 from torch.utils.data import DataLoader
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.ops.images import to_signed
 
@@ -35,14 +35,14 @@ ROWS = {
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     path = tmp_path_factory.mktemp("toystreet")
-    ToyStreet(str(path), num_scenes=SCENES, width=2048, height=1024)
+    drawn_streets(path, num_scenes=SCENES, width=2048, height=1024)
     return path
 
 
 @pytest.mark.parametrize(("source", "width"), ROWS)
 def test_sample(benchmark, root, source, width):
     transforms = WIDTHS[width]
-    dataset = ToyStreet(str(root), "train", SCENES, 2048, 1024, transforms=transforms)
+    dataset = drawn_streets(root, "train", SCENES, 2048, 1024, transforms=transforms)
     if source == "a cache":
         dataset.scenes.cache_folder = root / "cache"
         dataset.scenes.open_cache()
@@ -76,7 +76,7 @@ def test_loader_throughput(benchmark, tmp_path, workers):
     Workers are kept: a new epoch begins as soon as its first scene is read. Larger scenes, and
     more workers: loader_throughput.py.
     """
-    ToyStreet(str(tmp_path), num_scenes=16, width=1024, height=512)
+    drawn_streets(tmp_path, num_scenes=16, width=1024, height=512)
     dataset = {"type": "ToyStreet", "num_scenes": 16, "width": 1024, "height": 512}
     rates = {}
     for cache in (False, str(tmp_path / "cache")):

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from i2ibench.checkpoints import OpenedCheckpoint, build_translator
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.editor.server import create_app
 from i2ibench.editor.studio import open_studio
 from i2ibench.web.serving import listen
@@ -97,7 +97,7 @@ class Page:
 def page(request, tmp_path_factory):
     system, width, height = request.param
     root = tmp_path_factory.mktemp("toystreet")
-    ToyStreet(str(root), split="val", num_scenes=2, width=width, height=height)
+    drawn_streets(root, split="val", num_scenes=2, width=width, height=height)
     studio = open_studio(opened_checkpoint(system, root, width, height))
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]

@@ -8,7 +8,7 @@ Figures depend on the machine; compare them within one run.
 import pytest
 import torch
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.optimizers import build_optimizers
@@ -19,7 +19,7 @@ ADAM = {"type": "Adam", "lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
     root = tmp_path_factory.mktemp("toystreet")
-    return ToyStreet(str(root), num_scenes=4, width=512, height=256)
+    return drawn_streets(root, num_scenes=4, width=512, height=256)
 
 
 @pytest.mark.parametrize("size", [(256, 128), (512, 256), (2048, 1024)])

@@ -15,7 +15,7 @@ from plain import ops as plain
 from side_by_side import in_turns, note
 
 from i2ibench.configuration import load_config
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.experiment import build_runner
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.ops.images import colour_labels
@@ -29,7 +29,7 @@ from tests.conftest import write_tiny_config
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
     """Four collated scenes of 512x256."""
-    dataset = ToyStreet(str(tmp_path_factory.mktemp("t")), num_scenes=4, width=512, height=256)
+    dataset = drawn_streets(str(tmp_path_factory.mktemp("t")), num_scenes=4, width=512, height=256)
     return torch.utils.data.default_collate([dataset[i] for i in range(4)])
 
 

@@ -12,7 +12,7 @@ import torch
 from side_by_side import in_turns
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.ops.labels import instance_average
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.rows import batch_rows
@@ -27,7 +27,7 @@ ROUNDS = 7
 def batch(request, tmp_path_factory):
     width, height, size = request.param
     root = tmp_path_factory.mktemp("toystreet")
-    dataset = ToyStreet(str(root), num_scenes=size, width=width, height=height)
+    dataset = drawn_streets(root, num_scenes=size, width=width, height=height)
     data = default_collate([dataset[i] for i in range(size)])
     features = instance_average(torch.rand(size, 3, height, width), data["instance"])
     return data["label"], data["instance"], features

@@ -10,7 +10,7 @@ import torch
 from plain.step import PlainStep
 from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.translators.compilation import compile_parts
@@ -212,7 +212,7 @@ def curve_row(bench, root, steps, size=(256, 128)):
 def loader_rows(root, size, scenes, workers, batch_size, bars):
     """Scenes per second from PNG and from a cache, the second epoch of each."""
     width, height = size
-    ToyStreet(str(root), num_scenes=scenes, width=2 * width, height=2 * height)
+    drawn_streets(root, num_scenes=scenes, width=2 * width, height=2 * height)
     resize = {"type": "Resize", "width": width, "height": height}
     dataset = {"type": "ToyStreet", "root": str(root), "num_scenes": scenes, "width": 2 * width,
                "height": 2 * height, "transforms": [resize]}  # fmt: skip

@@ -16,7 +16,7 @@ import torch
 from plain import data as plain
 from torch.utils.data import DataLoader
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.loaders import build_dataset, build_loader
 
 SIZES = ((512, 256), (1024, 512))
@@ -74,7 +74,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        ToyStreet(folder, num_scenes=options.scenes, width=2048, height=1024)
+        drawn_streets(folder, num_scenes=options.scenes, width=2048, height=1024)
         print("| size | workers | plain | PNG | cache | cache / plain |\n|---|---|---|---|---|---|")
         for size in SIZES:
             for workers in options.workers:

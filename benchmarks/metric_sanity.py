@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from i2ibench.compat import silence_third_parties
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.pictures import ClassColours
-from i2ibench.evaluation.scenes import ScoredScenes, open_scenes
+from i2ibench.evaluation.scenes import ScoredScenes, open_scenes, prepare_scenes
 from i2ibench.files import write_picture
 from i2ibench.progress import track
 from i2ibench.protocols.protocol import build_protocol
@@ -77,6 +77,7 @@ def main() -> None:
     chosen = Config({"type": options.protocol})
     chosen.merge_from_dict(options.protocol_options)
     protocol = build_protocol(chosen.to_dict())
+    prepare_scenes(protocol, None, options.data_root)
     scenes = open_scenes(protocol, None, options.data_root)
     subjects = parse_subjects([], write_degraded(scenes, options.output / "degraded"))
     results = evaluate(protocol, subjects, options.output, root=options.data_root)

@@ -5,7 +5,7 @@ from torch import nn
 from torch.utils.data import default_collate
 from torchvision.models.vgg import cfgs, make_layers
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.layers.vgg import FeatureTaps
 from i2ibench.losses import perceptual
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
@@ -53,7 +53,7 @@ def random_vgg19(taps, weights=None):
 
 def batch(root, width, height, size=1):
     """A prepared batch of ToyStreet scenes."""
-    scenes = ToyStreet(str(root), num_scenes=size, width=width, height=height)
+    scenes = drawn_streets(root, num_scenes=size, width=width, height=height)
     preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=35)
     return preprocessor(default_collate([scenes[i] for i in range(size)]))
 

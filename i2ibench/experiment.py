@@ -35,7 +35,7 @@ from i2ibench.hooks.preemption import Preemption
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.hooks.selection import build_hooks
 from i2ibench.lineage import check_order, is_complete
-from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
 from i2ibench.progress import say
@@ -251,6 +251,8 @@ def _settings(config: Config) -> dict[str, Any]:
 
 
 def _build_datasets(config: Config) -> dict[str, SceneDataset]:
+    """Return the data sets of both loaders; one that makes its files has made them."""
+    prepare_datasets(config)
     seed = config.get("seed", 0)
     return {
         name: build_dataset(config[f"{name}_dataloader"], config.get("data_root"), seed)

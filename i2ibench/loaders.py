@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_rank, get_world_size
+from mmengine.config import Config
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch.utils.data import DataLoader, default_collate
 
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.sampler import EpochSampler
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.datasets.scenes import SceneDataset, ScenesOnDisk
 from i2ibench.errors import UserError, near_match
-from i2ibench.registry import DATASETS, TRANSFORMS, check_names
+from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options
 
 OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefetch")
 
@@ -34,10 +35,58 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     """
     check_loader(cfg)
     options = dict(cfg["dataset"])
-    derived: dict[str, Any] = {} if "root" in options or data_root is None else {"root": data_root}
+    derived = _root_of(options, data_root)
     dataset: SceneDataset = DATASETS.build({"seed": seed, **options}, **derived)
     dataset.scenes.cache_folder = _cache_folder(cfg.get("cache", False), options, data_root)
     return dataset
+
+
+def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | None:
+    """Let the data set of a loader's config make its files; see `ScenesOnDisk.prepare`.
+
+    To be called for configs of the user's own, before `build_dataset`, in one process alone.
+
+    Returns:
+        The folder that has the files, or None for a data set that makes none.
+
+    Raises:
+        UserError: the files cannot be made, or the config is wrong.
+    """
+    check_loader(cfg)
+    options = dict(cfg["dataset"])
+    part = DATASETS.part(options.pop("type", None))
+    if not (isinstance(part, type) and issubclass(part, ScenesOnDisk)):
+        return None
+    options |= _root_of(options, data_root)
+    check_options(part, options)
+    try:
+        return part.prepare(options)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"The dataset {part.__name__} refuses its options: {error}") from error
+
+
+def prepare_datasets(config: Config) -> list[Path]:
+    """Let the data sets of both loaders make their files, in the main process; the others wait.
+
+    Returns:
+        The folders that have them; none in the other processes.
+
+    Raises:
+        UserError: see `prepare_dataset`.
+    """
+    found: list[Path | None] = []
+    if is_main_process():
+        root = config.get("data_root")
+        found = [prepare_dataset(config[f"{name}_dataloader"], root) for name in ("train", "val")]
+    barrier()  # the others read what the first has made
+    return [folder for folder in found if folder is not None]
+
+
+def _root_of(options: Mapping[str, Any], data_root: str | None) -> dict[str, Any]:
+    """Return the option `root` that the config's `data_root` stands for, where none is given."""
+    return {} if "root" in options or data_root is None else {"root": data_root}
 
 
 def _cache_folder(

@@ -50,7 +50,7 @@ class Registry(MMEngineRegistry):
         if "type" not in options:
             raise UserError(f"A {self.name} needs a 'type'; known: {self._listing()}.")
         kind = options.pop("type")
-        part = self._part(kind)
+        part = self.part(kind)
         for name in derived.keys() & options.keys():
             raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
         check_options(part, {**derived, **options})
@@ -99,7 +99,7 @@ class Registry(MMEngineRegistry):
         self.parent.import_from_location()
         return self.parent.module_dict.get(key)
 
-    def _part(self, kind: Any) -> Callable[..., Any]:
+    def part(self, kind: Any) -> Callable[..., Any]:
         """Return the part of a name, or of a class or function that Python code passes itself."""
         return kind if callable(kind) else self.find(kind)
 
@@ -116,7 +116,7 @@ class Registry(MMEngineRegistry):
 
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
         """The names of the options of the part registered as `kind`."""
-        return list(options_of(self._part(kind)))
+        return list(options_of(self.part(kind)))
 
     def names(self) -> list[str]:
         """The names of every registered part, plugins included, sorted."""

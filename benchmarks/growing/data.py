@@ -5,7 +5,7 @@ import shutil
 from functools import partial
 
 from growing.curves import LINEAR, Curve, named, timed
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 
 
 def curves(plan):
@@ -20,7 +20,7 @@ def scenes(plan, count):
     """Drawn once for each count."""
     width = plan.take(512, 128)
     folder = plan.folder / f"scenes{count}"
-    return ToyStreet(str(folder), num_scenes=count, width=width, height=width // 2), folder
+    return drawn_streets(folder, num_scenes=count, width=width, height=width // 2), folder
 
 
 def reading(plan, count):

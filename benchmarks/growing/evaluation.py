@@ -14,7 +14,7 @@ from bench_memory import peak_of
 from mmengine.visualization import LocalVisBackend
 
 from growing.curves import LINEAR, Bar, Curve, named, timed
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.plots import run_curves
 from i2ibench.protocols.protocol import build_protocol
@@ -46,7 +46,7 @@ def evaluation(plan, count):
     """The whole of an evaluation in a new folder each time."""
     root, given = plan.folder / f"test{count}", plan.folder / f"pictures{count}"
     width = plan.take(256, 128)
-    ToyStreet(str(root), "test", count, width, width // 2)
+    drawn_streets(root, "test", count, width, width // 2)
     given.mkdir(exist_ok=True)
     for path in root.glob("leftImg8bit/test/*/*.png"):
         picture = cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), 2)

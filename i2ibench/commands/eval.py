@@ -36,6 +36,7 @@ from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
+from i2ibench.evaluation.scenes import prepare_scenes
 from i2ibench.protocols.foreign import foreign_protocol
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
@@ -83,12 +84,15 @@ def run(options: argparse.Namespace) -> None:
         raise UserError("--cfg-options and --work-dir belong to a config, and none is named.")
     config = config_of(options) if options.config else None
     subjects, config = _subjects(options, config)
-    protocol = _protocol(options, config, subjects)
+    protocol, foreign = _protocol(options, config, subjects)
     output = options.output or _output(config, protocol, named=bool(options.protocol))
     with (
         process_group(options.launcher),
         own_work_dir(output, "evaluating", "give another folder with --output", WRITTEN),
     ):
+        if is_main_process():
+            prepare_scenes(protocol, config, options.data_root, foreign)
+        barrier()
         results = evaluate(
             protocol, subjects, output, config, options.data_root, checked_device(options.device),
             options.batch_size or _batch_size(config), options.require,
@@ -123,16 +127,20 @@ def _subjects(
 
 def _protocol(
     options: argparse.Namespace, config: Config | None, subjects: list[Subject]
-) -> Protocol:
-    """Return the protocol of the command line, else the config's, else the first checkpoint's."""
+) -> tuple[Protocol, bool]:
+    """Return the protocol and whether it is a checkpoint's.
+
+    It is that of the command line, else the config's, else the first checkpoint's.
+    """
     chosen = options.protocol or (config.get("protocol") if config is not None else None)
     if chosen:
-        return build_protocol(_with_options(chosen, options.protocol_options))
+        return build_protocol(_with_options(chosen, options.protocol_options)), False
     path = next((subject.path for subject in subjects if not subject.is_folder), None)
     chosen = read_config(read_checkpoint(path), path).get("protocol") if path else None
     if not chosen:
         raise UserError("No protocol is named: pass --protocol NAME, or give the config one.")
-    return foreign_protocol(_with_options(chosen, options.protocol_options), path)
+    assert path is not None
+    return foreign_protocol(_with_options(chosen, options.protocol_options), path), True
 
 
 def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

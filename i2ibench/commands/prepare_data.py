@@ -11,19 +11,16 @@ import inspect
 import shlex
 from pathlib import Path
 
-from mmengine.config import Config
-
 from i2ibench.commands.arguments import Overrides, add_options_argument, config_of
+from i2ibench.configuration import list_stages
 from i2ibench.datasets.cityscapes import OBTAIN
-from i2ibench.datasets.toystreet.dataset import draw_split, is_drawn
 from i2ibench.errors import UserError, near_match
+from i2ibench.loaders import prepare_dataset, prepare_datasets
 from i2ibench.preparation.cityscapes import link_cityscapes
 from i2ibench.preparation.known import KNOWN, prepare, reader_options
 from i2ibench.preparation.write import count_photos
-from i2ibench.progress import Progress
-from i2ibench.registry import DATASETS, check_names, options_of
 
-CITYSCAPES = "cityscapes"
+CITYSCAPES, TOYSTREET = "cityscapes", "toystreet"
 WIDTH = max(map(len, KNOWN))
 
 
@@ -36,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"{CITYSCAPES:{WIDTH}}  its files, checked and linked",
         ]
         + [f"{name:{WIDTH}}  {_summary(name)}" for name in KNOWN]
+        + [f"{TOYSTREET:{WIDTH}}  one split, drawn into the folder SOURCE"]
     )
     parser.add_argument("what", help="a config that uses ToyStreet, or a name from above")
     parser.add_argument("source", nargs="?", type=Path, help="the folder of the publisher's files")
@@ -59,10 +57,15 @@ def _summary(name: str) -> str:
 
 def run(options: argparse.Namespace) -> None:
     """Draw the splits that a config names, or prepare a published data set."""
-    known = (CITYSCAPES, *KNOWN)
-    if options.options and options.what not in KNOWN:
-        raise UserError(f"{options.what} has no --options; those are for {', '.join(KNOWN)}.")
-    if options.what in known:
+    known = (TOYSTREET, CITYSCAPES, *KNOWN)
+    if options.options and options.what not in (TOYSTREET, *KNOWN):
+        takers = ", ".join((TOYSTREET, *KNOWN))
+        raise UserError(f"{options.what} has no --options; those are for {takers}.")
+    if options.cfg_options and options.what in known:
+        raise UserError("--cfg-options change a config; a data set's own options are --options.")
+    if options.what == TOYSTREET:
+        _draw_split(options)
+    elif options.what in known:
         _prepare(options)
     elif options.source is not None:
         raise UserError(
@@ -80,8 +83,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    if options.cfg_options:
-        raise UserError("--cfg-options change a config; a data set's own options are --options.")
     if options.source is None or options.target is None:
         usage = f"i2ibench prepare_data {options.what} SOURCE TARGET"
         obtain = KNOWN[options.what].obtain if options.what in KNOWN else OBTAIN
@@ -109,33 +110,20 @@ def data_root(target: Path) -> str:
 
 def _draw(options: argparse.Namespace) -> None:
     config = config_of(options)
-    drawn = draw_streets(config)
+    drawn = [folder for stage in list_stages(config) for folder in prepare_datasets(stage)]
     if not drawn:
         kind = config.train_dataloader.dataset.type
         raise UserError(f"Only ToyStreet is drawn; {options.config} uses {kind}.")
-    for folder in drawn:
+    for folder in dict.fromkeys(drawn):
         print(f"ready: {folder}")
 
 
-def draw_streets(config: Config) -> list[Path]:
-    """Draw what is missing of the config's ToyStreet splits, with progress; gives their folders."""
-    folders = []
-    for loader in (config.train_dataloader, config.val_dataloader):
-        dataset = dict(loader.dataset)
-        if dataset.get("type") == "ToyStreet":
-            value = _values(dataset)
-            root = Path(dataset.get("root") or config.data_root)
-            split, count = value["split"], value["num_scenes"]
-            streets = (root, split, count, (value["width"], value["height"]), value["scene_seed"])
-            if not is_drawn(*streets):
-                with Progress(f"drawing {split} scenes", count) as progress:
-                    draw_split(*streets, on_scene=progress.advance)
-            folders.append(root / "leftImg8bit" / split)
-    return folders
-
-
-def _values(dataset: dict) -> dict:
-    """The data set's options, the constructor's defaults where the config is silent."""
-    part = DATASETS.find("ToyStreet")
-    check_names(part, [name for name in dataset if name != "type"])
-    return {name: dataset.get(name, p.default) for name, p in options_of(part).items()}
+def _draw_split(options: argparse.Namespace) -> None:
+    """Draw a split of ToyStreet without a config, as a checkpoint's message advises."""
+    if options.source is None or options.target is not None:
+        raise UserError(
+            f"{TOYSTREET} takes the folder to draw into: prepare_data {TOYSTREET} FOLDER "
+            "[--options split=train num_scenes=200 width=256 height=128 scene_seed=0]"
+        )
+    dataset = {"type": "ToyStreet", "root": str(options.source), **options.options}
+    print(f"ready: {prepare_dataset({'dataset': dataset}, None)}")

@@ -13,7 +13,7 @@ from i2ibench.commands.arguments import add_config_arguments, config_of, positiv
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.shards import index_path, write_shards
 from i2ibench.errors import UserError
-from i2ibench.loaders import build_dataset
+from i2ibench.loaders import build_dataset, prepare_datasets
 from i2ibench.progress import Progress
 
 
@@ -38,6 +38,7 @@ def _write(options: argparse.Namespace, config: Config) -> None:
     for split in splits:
         if index_path(options.target, split).exists():
             raise UserError(f"{options.target} has shards of {split!r} already; choose another.")
+    prepare_datasets(config)
     for split in splits:
         dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
         size = options.megabytes * 10**6

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import is_main_process
 
 from i2ibench.checkpoints import newest_of_config
 from i2ibench.commands.arguments import add_run_arguments, config_of
 from i2ibench.commands.memory_tables import print_estimates
-from i2ibench.commands.prepare_data import draw_streets
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
@@ -67,9 +66,6 @@ def _train(config: Config, options: argparse.Namespace) -> None:
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
     with Preemption() as preemption, process_group(options.launcher):
-        if is_main_process():
-            draw_streets(config)
-        barrier()  # the other processes read what the first has drawn
         try:
             work_dir = train(config, options.fresh, resume, path, preemption)
         except Preempted:

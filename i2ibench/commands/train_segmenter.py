@@ -13,7 +13,7 @@ from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.experiment import seed_everything
 from i2ibench.folder_locks import own_target
-from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenter_fitting import fit_segmenter, save_segmenter, score_segmenter
 
@@ -47,6 +47,7 @@ def _train(options: argparse.Namespace) -> None:
     config, device = config_of(options), checked_device(options.device)
     prepare_work_dir(options.output.parent)
     seed_everything(config.get("seed", 0))
+    prepare_datasets(config)
     loaders = {}
     for split in ("train", "val"):
         cfg = {**config[f"{split}_dataloader"], "batch_size": options.batch_size}

@@ -14,7 +14,7 @@ from i2ibench.datasets.survey import SceneFacts, survey
 from i2ibench.datasets.validate import notes_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_text
-from i2ibench.loaders import build_dataset
+from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.preflight import one_scene_of_each_size
 from i2ibench.progress import Progress
 from i2ibench.registry import PREPROCESSORS
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
     problems: list[Problem] = []
     for split in ("train", "val"):
         try:
+            prepare_dataset(config[f"{split}_dataloader"], config.get("data_root"))
             dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
         except UserError as error:
             problems.append(Problem(split, "pairing", str(error), MEND_PAIRS, fatal=True))

@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.paired_folder import pair_by_name
-from i2ibench.datasets.scenes import Scenes
+from i2ibench.datasets.scenes import Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
-from i2ibench.structures import Sample
 
 _CLASSES = (
     ("sky", (128, 128, 128)), ("building", (128, 0, 0)), ("pole", (192, 192, 128)),
@@ -27,7 +24,7 @@ CAMVID_CLASSES = ClassTable(
 
 
 @DATASETS.register_module()
-class CamVid(Dataset):
+class CamVid(ScenesOnDisk):
     """Photos and label maps of CamVid's 480x360 version, without instance maps.
 
     Args:
@@ -65,10 +62,3 @@ class CamVid(Dataset):
     def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without looking at any."""
         return CAMVID_CLASSES, (480, 360)
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)

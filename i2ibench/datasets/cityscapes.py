@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.file_search import short_names, walk_files
-from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
-from i2ibench.structures import Sample
 
 _THINGS = {24, 25, 26, 27, 28, 29, 30, 31, 32, 33}
 _SCORED = {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
@@ -50,7 +47,7 @@ OBTAIN = (
 
 
 @DATASETS.register_module()
-class Cityscapes(Dataset):
+class Cityscapes(ScenesOnDisk):
     """Scenes of `leftImg8bit/<split>` and `gtFine/<split>`: label ids, 16-bit instances, photos.
 
     Args:
@@ -80,13 +77,6 @@ class Cityscapes(Dataset):
     def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without looking at any."""
         return CITYSCAPES_CLASSES, (2048, 1024)
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)
 
 
 def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]:

@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import numbers_objects
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
 from i2ibench.datasets.foreign_annotations import advising
 from i2ibench.datasets.maps import read_instance, read_label
-from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
-from i2ibench.structures import Sample
 
 PREPARATION = "preparation.json"
 """In data that `prepare_data` wrote: which data set it is, and what it was made from."""
@@ -31,7 +28,7 @@ PARTIAL = ".partial"
 
 
 @DATASETS.register_module()
-class PairedFolder(Dataset):
+class PairedFolder(ScenesOnDisk):
     """Scenes from folders whose files have equal names up to the extension.
 
     What `prepare_data` wrote is called by the name of the data set, anything else `PairedFolder`.
@@ -84,13 +81,6 @@ class PairedFolder(Dataset):
         self.scenes.folders = [folder for folder in folders if folder is not None]
         self.scenes.counts_objects = _counts_objects(instance_ids, files, table)
         self.metainfo = table.metainfo(_name(Path(root)))
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)
 
 
 def _counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:

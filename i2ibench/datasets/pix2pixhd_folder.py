@@ -4,17 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.file_search import files_by_name
 from i2ibench.datasets.paired_folder import read_classes
-from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.progress import say
 from i2ibench.registry import DATASETS
-from i2ibench.structures import Sample
 
 NUM_CITYSCAPES = len(CITYSCAPES_CLASSES)
 
@@ -31,7 +28,7 @@ OTHER_CODINGS = ("_labelTrainIds", "_color", "_polygons")
 
 
 @DATASETS.register_module()
-class Pix2PixHDFolder(Dataset):
+class Pix2PixHDFolder(ScenesOnDisk):
     """Scenes in the folders that the released pix2pixHD reads, paired by name.
 
     With labels `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`; with `label_nc=0` pictures `SPLIT_A`,
@@ -74,13 +71,6 @@ class Pix2PixHDFolder(Dataset):
                 raise UserError(_missing(Path(root), kind, folder))
         self.scenes = Scenes(pair_official(folders), table, transforms, seed)
         self.metainfo = table.metainfo("Pix2PixHDFolder")
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)
 
 
 def numbered_classes(label_nc: int) -> ClassTable:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import Dataset
 
 from i2ibench.datasets.cache import SceneCache, open_cache, source_of
 from i2ibench.datasets.classes import ClassTable
@@ -44,7 +45,7 @@ class SceneFiles:
 
 
 class SceneDataset(Protocol):
-    """What every data-set class offers."""
+    """What every data-set class offers; see `ScenesOnDisk` for its constructor and `prepare`."""
 
     scenes: "Scenes"
     metainfo: dict[str, Any]
@@ -52,6 +53,47 @@ class SceneDataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample: ...
+
+
+class ScenesOnDisk(Dataset):
+    """The base of this project's data sets: scenes that a constructor finds and never makes.
+
+    A checkpoint names a data set and its options, whoever wrote it. Constructors therefore only
+    look for files. A data set that makes its own files makes them in `prepare`, which is called
+    for a config of the user's own and never for a checkpoint's.
+
+    Attributes:
+        scenes: set by the constructor.
+        metainfo: the class table in plain values, set by the constructor.
+    """
+
+    scenes: "Scenes"
+    metainfo: dict[str, Any]
+
+    @classmethod
+    def prepare(cls, options: Mapping[str, Any]) -> Path | None:
+        """Make the files that the constructor will look for; a data set as published makes none.
+
+        Commands that run on a user's own config call this before they construct the data set, in
+        the first of several processes while the others wait.
+
+        Args:
+            options: the constructor's options; defaults may be left out.
+
+        Returns:
+            The folder that has the files, or None for a data set that makes none.
+
+        Raises:
+            UserError: the files cannot be made with these options.
+        """
+        return None
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
+        """Scene `index`, or (index, epoch)."""
+        return self.scenes.read(key)
 
 
 @runtime_checkable

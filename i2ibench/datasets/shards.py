@@ -16,16 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_text
 from i2ibench.registry import DATASETS
-from i2ibench.structures import Sample
 
 KINDS = ("label", "instance", "image", "source")
 
@@ -36,7 +33,7 @@ BLOCK = 512
 
 
 @DATASETS.register_module()
-class Shards(Dataset):
+class Shards(ScenesOnDisk):
     """Scenes from WebDataset shards that `i2ibench shards` wrote, in any order.
 
     Args:
@@ -61,13 +58,6 @@ class Shards(Dataset):
         self.scenes = Scenes(_files(Path(root), index), table, transforms, seed)
         self.scenes.counts_objects = bool(index["counts_objects"])
         self.metainfo = table.metainfo(index["data"])
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)
 
 
 def index_path(root: Path, split: str) -> Path:

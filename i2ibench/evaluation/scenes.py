@@ -13,7 +13,7 @@ from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.datasets.threads import in_threads
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.loaders import build_dataset
+from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.structures import Appearance, Sample
@@ -91,6 +91,30 @@ def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> 
     for note in notes:
         say(note)
     return _scored(dataset, options)
+
+
+def prepare_scenes(
+    protocol: Protocol, config: Config | None, root: str | None, foreign: bool = False
+) -> None:
+    """Let the data sets that will be scored make their files, if they make any.
+
+    One of several processes calls this while the others wait.
+
+    Args:
+        protocol: names the data, or leaves it to the config.
+        config: of a training run, the user's own.
+        root: see `open_scenes`.
+        foreign: the protocol is a checkpoint's, and nothing is made because of it.
+
+    Raises:
+        UserError: the files cannot be made.
+    """
+    named = [] if foreign else [protocol.data, protocol.reference]
+    if protocol.data is None and config is not None:
+        named.append(config.val_dataloader.dataset.to_dict())
+    for options in named:
+        if options is not None:
+            prepare_dataset({"dataset": dict(options)}, root or _root(protocol, config))
 
 
 def open_reference(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:

@@ -17,7 +17,7 @@ from i2ibench.grids.cell import count_steps, shared_folder
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import CellState, read_state
 from i2ibench.hooks.randomness import seed_everything
-from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.progress import say
 
 
@@ -111,6 +111,7 @@ class StageTimer:
     def _stage_seconds(self, stage: Config) -> float:
         alike = {**stage.to_dict(), "seed": 0, "train_cfg": {}}
         key = config_hash(Config(alike))
+        prepare_datasets(stage)
         if key not in self.seconds:
             say(f"timing {stage.work_dir}")
             self.seconds[key] = step_seconds(stage, self.steps)
@@ -127,6 +128,7 @@ def step_seconds(stage: Config, steps: int) -> float:
         UserError: the stage cannot be built, or its data is not there.
     """
     seed_everything(stage.get("seed", 0))
+    prepare_datasets(stage)
     dataset = build_dataset(stage.train_dataloader, stage.get("data_root"), stage.get("seed", 0))
     translator = build_translator(stage, dataset.metainfo).to(device_type()).train()
     optimizers = optimizers_of(stage, translator)

@@ -8,6 +8,7 @@ from typing import Any
 from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate
+from i2ibench.evaluation.scenes import prepare_scenes
 from i2ibench.grids.cell import checkpoint_of
 from i2ibench.grids.grid import Cell, Grid
 from i2ibench.grids.state import read_state
@@ -37,10 +38,10 @@ def report_grid(grid: Grid, device: str) -> Path:
     if any(protocol != named[0] for protocol in named) or not named[0]:
         raise UserError(f"The cells of {grid.path} do not all name one protocol.")
     subjects = [Subject(cell.name, checkpoint_of(cell)) for cell in done]
+    protocol = build_protocol(config.protocol.to_dict())
+    prepare_scenes(protocol, config, None)
     with own_work_dir(output, "reporting", "report later", WRITTEN):
-        results = evaluate(
-            build_protocol(config.protocol.to_dict()), subjects, output, config, device=device
-        )
+        results = evaluate(protocol, subjects, output, config, device=device)
         write_report(output, results)
     missing = {
         name: f"{state.state}{': ' + state.error if state.error else ''}"

@@ -1,6 +1,5 @@
 """A folder of official pix2pixHD or pix2pix files as one checkpoint of this project, and back."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any

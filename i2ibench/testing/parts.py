@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from i2ibench.errors import UserError
+from i2ibench.loaders import prepare_dataset
 from i2ibench.registry import REGISTRIES, Registry
 from i2ibench.testing.core_parts import CORE
 
@@ -110,11 +111,13 @@ class Workshop:
         self.known: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def __call__(self, kind: str, name: str, **derived: Any) -> Any:
-        """The part at test size, its random weights always the same.
+        """The part at test size, its random weights always the same; a data set is prepared.
 
         `derived` values (channel and class counts) are given if the part asks for them.
         """
         torch.manual_seed(0)
+        if kind == "dataset":
+            prepare_dataset({"dataset": {"type": name, **self.options(kind, name)}}, None)
         return REGISTRIES[kind].build_for({"type": name, **self.options(kind, name)}, derived)
 
     def options(self, kind: str, name: str) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """What a data set promises: samples in compact integers, and to say what its classes are."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from i2ibench.registry import DATASETS
 from i2ibench.testing.parts import Workshop
 
 
@@ -33,6 +35,21 @@ def test_a_data_set_yields_compact_integers_of_one_size(name: str, contract_part
             )
     with pytest.raises(IndexError):
         built[len(built)]
+
+
+@pytest.mark.contract("dataset")
+def test_a_data_set_is_constructed_without_writing(
+    name: str, contract_part: Workshop, tmp_path: Path
+) -> None:
+    options = contract_part.options("dataset", name)
+    if "root" not in options:
+        pytest.skip("it has no folder of its own")
+    with contextlib.suppress(Exception):  # most refuse a folder without their data
+        DATASETS.build({"type": name, **options, "root": str(tmp_path)})
+    assert not list(tmp_path.iterdir()), (
+        f"a constructor must only look for files, because checkpoints name data sets; {name}'s "
+        "writes. Write in `prepare` instead (i2ibench.datasets.scenes.ScenesOnDisk)"
+    )
 
 
 @pytest.mark.contract("dataset")

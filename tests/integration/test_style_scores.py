@@ -8,9 +8,10 @@ import torch
 from torch.utils.data import default_collate
 
 from i2ibench.configuration import load_config
-from i2ibench.datasets.toystreet.dataset import ToyStreet
+from i2ibench.datasets.toystreet.dataset import drawn_streets
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation.scenes import prepare_scenes
 from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.experiment import train
 from i2ibench.metrics.styles_control import StyleControl
@@ -44,7 +45,9 @@ def scores(folder, output, folders=()):
     size = {"num_scenes": 24, "width": 64, "height": 32}
     protocol = build_protocol({"type": "toystreet", **size, "metrics": dict.fromkeys(OTHERS)})
     subjects = parse_subjects([str(folder / "run" / "epoch_0001.pth")], map(str, folders))
-    return evaluate(protocol, subjects, output, load_config(folder / "tiny.py"))
+    config = load_config(folder / "tiny.py")
+    prepare_scenes(protocol, config, None)
+    return evaluate(protocol, subjects, output, config)
 
 
 def test_styles_are_scored_drawn_and_not_measured_twice(trained, tmp_path, monkeypatch):
@@ -68,7 +71,7 @@ def test_styles_are_scored_drawn_and_not_measured_twice(trained, tmp_path, monke
 
 
 def test_a_folder_of_pictures_has_no_styles(trained, tmp_path):
-    data = ToyStreet(str(trained / "toys"), "test", 24, 64, 32)
+    data = drawn_streets(trained / "toys", "test", 24, 64, 32)
     (tmp_path / "theirs").mkdir()
     for files in data.scenes.files:
         shutil.copy(files.image, tmp_path / "theirs" / f"{files.name}.png")
@@ -107,7 +110,7 @@ def test_the_probe_sees_what_encoder_and_bank_say(trained):
 
     opened = open_checkpoint(trained / "run" / "epoch_0001.pth")
     translator, bank = opened.translator, opened.translator.style_bank
-    sample = ToyStreet(str(trained / "toys"), "train", 12, 64, 32)[3]
+    sample = drawn_streets(trained / "toys", "train", 12, 64, 32)[3]
     probe = StyleProbe(opened)
     scene = probe.on(sample)
     features = translator.encode(scene.batch)[0]

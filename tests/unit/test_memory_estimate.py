@@ -10,7 +10,7 @@ from i2ibench.configuration import list_stages, load_config
 from i2ibench.errors import UserError
 from i2ibench.experiment import build_runner
 from i2ibench.live_bytes import LiveBytes
-from i2ibench.loaders import build_dataset, pictures_of
+from i2ibench.loaders import build_dataset, pictures_of, prepare_dataset
 from i2ibench.memory_estimate import estimate_memory
 
 PIX2PIX = {
@@ -127,6 +127,7 @@ def test_what_a_data_set_knows_is_what_it_has(tmp_path):
         "batch_size": 1,
     }
     pictures = pictures_of(cfg, str(tmp_path))
+    prepare_dataset(cfg, str(tmp_path))
     dataset = build_dataset(cfg, str(tmp_path))
     assert dataset.metainfo == pictures.metainfo
     assert dataset[0]["label"].shape == (1, pictures.height, pictures.width)

@@ -1,38 +1,39 @@
 """The ToyStreet data set: draws its scenes once, then reads them like Cityscapes."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
 from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
 from i2ibench.files import write_picture, write_text
 from i2ibench.folder_locks import own_target
+from i2ibench.progress import Progress
 from i2ibench.registry import DATASETS, options_of
-from i2ibench.structures import Appearance, Sample
+from i2ibench.structures import Appearance
 
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Where the scene numbers of each split begin, so that no scene is in two splits."""
 
 
 @DATASETS.register_module()
-class ToyStreet(Dataset):
+class ToyStreet(ScenesOnDisk):
     """Street scenes drawn by a program, on disk in the Cityscapes layout with Cityscapes ids.
 
-    Scenes that are not there yet are drawn on construction. The true appearance of each instance
+    Scenes that are not there yet are drawn by `prepare`. The true appearance of each instance
     (car colour, road texture, wall colour, time of day) stands in a JSON file beside each scene.
 
     Args:
-        root: where the scenes are, or will be.
+        root: where the scenes are.
         split: train, val or test.
         num_scenes: how many.
         width, height: size in pixels.
@@ -41,7 +42,8 @@ class ToyStreet(Dataset):
         seed: for random transforms.
 
     Raises:
-        UserError: the root holds scenes that were drawn with other settings.
+        UserError: the scenes are not drawn yet, or the root holds scenes that were drawn with
+            other settings.
     """
 
     def __init__(
@@ -55,10 +57,26 @@ class ToyStreet(Dataset):
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
     ) -> None:
-        draw_split(Path(root), split, num_scenes, (width, height), scene_seed)
+        if not is_drawn(Path(root), split, num_scenes, (width, height), scene_seed):
+            settings = f"{split=!s} {num_scenes=} {width=} {height=} {scene_seed=}"
+            raise UserError(
+                f"{root} does not hold the {split} split of ToyStreet, or not all of it. To draw "
+                f"it: i2ibench prepare_data toystreet {shlex.quote(str(root))} --options {settings}"
+            )
         files = [replace(f, attributes=_attributes_of(f)) for f in find_scenes(Path(root), split)]
         self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
         self.metainfo = CITYSCAPES_CLASSES.metainfo("ToyStreet")
+
+    @classmethod
+    def prepare(cls, options: Mapping[str, Any]) -> Path:
+        """Draw the scenes of the split that are not there yet; return the folder of the photos."""
+        value = {name: options.get(name, p.default) for name, p in options_of(cls).items()}
+        root, size = Path(value["root"]), (value["width"], value["height"])
+        streets = (root, value["split"], value["num_scenes"], size, value["scene_seed"])
+        if not is_drawn(*streets):
+            with Progress(f"drawing {value['split']} scenes", value["num_scenes"]) as progress:
+                draw_split(*streets, on_scene=progress.advance)
+        return root / "leftImg8bit" / str(value["split"])
 
     @staticmethod
     def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
@@ -66,13 +84,6 @@ class ToyStreet(Dataset):
         defaults = options_of(ToyStreet)
         width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))
         return CITYSCAPES_CLASSES, (width, height)
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)
 
     def appearances(self, index: int) -> dict[int, Appearance]:
         """How the instances of a scene truly look, by id.
@@ -95,6 +106,30 @@ def _attributes_of(files: SceneFiles) -> Path:
     """Where a scene's attributes lie: beside its label map."""
     assert files.label is not None
     return files.label.with_name(files.label.name.replace("_labelIds.png", "_attributes.json"))
+
+
+def drawn_streets(
+    root: Path | str,
+    split: str = "train",
+    num_scenes: int = 200,
+    width: int = 256,
+    height: int = 128,
+    **others: Any,
+) -> ToyStreet:
+    """Return the data set, its scenes drawn if they were not there; for use in Python.
+
+    Args:
+        root: where the scenes are, or will be.
+        split, num_scenes, width, height: see `ToyStreet`.
+        others: its other options.
+
+    Raises:
+        UserError: see `ToyStreet` and `draw_split`.
+    """
+    size = {"num_scenes": num_scenes, "width": width, "height": height}
+    options = {"root": str(root), "split": split, **size, **others}
+    ToyStreet.prepare(options)
+    return ToyStreet(**options)
 
 
 def draw_split(

@@ -3,7 +3,7 @@
 import pytest
 
 from i2ibench.datasets.scenes import RecordsAppearances
-from i2ibench.datasets.toystreet.dataset import ToyStreet
+from i2ibench.datasets.toystreet.dataset import drawn_streets
 from i2ibench.datasets.toystreet.palette import CAR_COLOURS, ROAD_COLOURS, WALL_COLOURS
 from i2ibench.errors import UserError
 from i2ibench.styles.instances import instances_of
@@ -13,7 +13,7 @@ NAMED = {"car": CAR_COLOURS, "road": ROAD_COLOURS, "building": WALL_COLOURS}
 
 @pytest.fixture
 def toys(tmp_path):
-    return ToyStreet(str(tmp_path / "toys"), "val", num_scenes=3, width=64, height=32)
+    return drawn_streets(tmp_path / "toys", "val", num_scenes=3, width=64, height=32)
 
 
 def test_every_car_road_and_house_in_the_maps_has_its_look(toys):

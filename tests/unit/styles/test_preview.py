@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.styles.bank import instances_of
 from i2ibench.styles.preview import SMALLEST_SHARE, largest_scenes, render_modes
@@ -15,7 +15,7 @@ from i2ibench.styles.sheet import GAP, Block, draw_sheet, tile
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
     root = tmp_path_factory.mktemp("toystreet")
-    return ToyStreet(str(root), num_scenes=4, width=72, height=36)
+    return drawn_streets(root, num_scenes=4, width=72, height=36)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.datasets.toystreet import ToyStreet
+from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.ops.labels import instance_average
 from i2ibench.styles.bank import StyleBank, instances_of, paint
 from i2ibench.styles.rows import batch_rows, by_class, collect_rows, evenly_spread, read_batches
@@ -64,7 +64,7 @@ class MeanColour:
 
 def test_the_modes_of_planted_colours_are_found_on_toystreet(tmp_path):
     """Every instance is repainted in one of three colours of its class; the modes are these."""
-    dataset = ToyStreet(str(tmp_path), num_scenes=8, width=128, height=64)
+    dataset = drawn_streets(tmp_path, num_scenes=8, width=128, height=64)
     rng = np.random.default_rng(0)
     planted = rng.uniform(-1, 1, (35, 3, 3)).astype(np.float32)
     batches, used = [], set()
