@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.registry import PROTOCOLS
+from i2ibench.registry import DATASETS, PROTOCOLS
 from i2ibench.safe_names import safe_name
 
 Config = Mapping[str, Any]
@@ -80,6 +80,9 @@ def build_protocol(cfg: str | Config) -> Protocol:
     own = PROTOCOLS.parameters(options["type"]) if isinstance(options.get("type"), str) else []
     general = {k: options.pop(k) for k in GENERAL if k in options and k not in own}
     protocol: Protocol = PROTOCOLS.build(options)
+    for data in (protocol.data, protocol.reference):
+        if data is not None:
+            DATASETS.part(data.get("type") if isinstance(data, Mapping) else data)
     if not isinstance(metrics, Mapping):
         raise UserError(f"A protocol's metrics are a dict by name, not {metrics!r}.")
     for name in metrics:
