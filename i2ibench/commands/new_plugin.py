@@ -9,6 +9,12 @@ from pathlib import Path
 from i2ibench.plugin_files import KINDS, new_module, new_package, snake
 
 
+CHECKPOINTS = """\
+        commands that take a checkpoint alone, such as translate and edit, import nothing
+        that it names and find installed packages only: new-plugin --package writes one"""
+"""What a module that is no package does not serve."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
@@ -35,4 +41,5 @@ def run(options: argparse.Namespace) -> None:
         print(f'  use:  dict(type="{name}") in any config')
     else:
         print(f'  use:  dict(type="{name}") and custom_imports=dict(imports=["{path.stem}"]) in a')
-        print(f"        config, with PYTHONPATH={path.parent.resolve()}")
+        print(f"        config, with PYTHONPATH={path.parent.resolve()}, for train and eval;")
+        print(CHECKPOINTS)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.errors import UserError, near_match
+from i2ibench.safe_names import safe_text
 
 VOID = 255
 """The scored id of a class that no score counts."""
@@ -54,6 +55,8 @@ class ClassTable:
     classes: tuple[SemanticClass, ...]
 
     def __post_init__(self) -> None:
+        for c in self.classes:
+            safe_text(c.name, "The classes")
         ids = [c.id for c in self.classes]
         if len(ids) > MAX_CLASSES:
             raise UserError(
@@ -95,6 +98,7 @@ class ClassTable:
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}
+        safe_text(dataset, "The name of the data set")
         return {
             "dataset": dataset,
             "classes": [c.name for c in self.classes],

@@ -23,6 +23,7 @@ from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_text
 from i2ibench.registry import DATASETS
+from i2ibench.safe_names import safe_name
 
 KINDS = ("label", "instance", "image", "source")
 
@@ -69,7 +70,7 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
     """The index of a split.
 
     Raises:
-        UserError: it is missing or broken, or a shard is missing or cut off.
+        UserError: it is missing, broken or hostile, or a shard is missing or cut off.
     """
     path = index_path(root, split)
     try:
@@ -82,14 +83,57 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise UserError(f"{path} is no index of shards: {error}") from None
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise UserError(f"{path} is no index of shards that this version reads ({FORMAT}).")
+    check_index(index, path)
     for name, size in index["shards"].items():
         found = (root / name).stat().st_size if (root / name).is_file() else None
         if found != size:
             state = "is missing" if found is None else f"has {found} bytes, not {size}"
             raise UserError(f"The shard {root / name} {state}: copy or write it anew.")
     return index
+
+
+def check_index(index: Any, path: Path) -> None:
+    """Refuse an index that is none, or whose names would lead out of the folder.
+
+    Args:
+        index: what the file holds.
+        path: of the file, for the messages.
+
+    Raises:
+        UserError: names the entry that is missing or wrong.
+    """
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise UserError(f"{path} is no index of shards that this version reads ({FORMAT}).")
+    kinds = {"data": str, "shards": dict, "classes": list, "scenes": list}
+    for key, kind in kinds.items():
+        if not isinstance(index.get(key), kind):
+            raise UserError(f"{path} is no index of shards: {key!r} is missing or wrong.")
+    for name in index["shards"]:
+        safe_name(name, f"{path}: a shard", folders=False)
+    names = [_checked_scene(scene, index["shards"], path) for scene in index["scenes"]]
+    if len(set(names)) < len(names) or not names:
+        raise UserError(f"{path} is no index of shards: its scenes are none, or share names.")
+
+
+def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
+    """Return the name of a scene in an index.
+
+    Raises:
+        UserError: see `check_index`.
+    """
+    entry = scene if isinstance(scene, dict) else {}
+    name = safe_name(entry.get("name"), f"{path}: a scene")
+    places = entry.get("files")
+    whole = isinstance(places, dict) and {"label", "source"} & places.keys()
+    if not whole or not places.keys() <= set(KINDS) or entry.get("shard") not in list(shards):
+        raise UserError(f"{path}: the scene {name!r} lacks its files or its shard.")
+    for place in places.values():
+        if not isinstance(place, list) or len(place) != 3:
+            raise UserError(f"{path}: a file of the scene {name!r} is no [offset, size, name].")
+        if not all(type(number) is int and number >= 0 for number in place[:2]):
+            raise UserError(f"{path}: a file of the scene {name!r} has no offset and size.")
+        safe_name(place[2], f"{path}: a file of the scene {name!r}", folders=False)
+    return name
 
 
 def _files(root: Path, index: Mapping[str, Any]) -> list[SceneFiles]:
@@ -124,7 +168,8 @@ def write_shards(
         on_scene: called after each scene.
 
     Raises:
-        UserError: the folder has shards of the split already.
+        UserError: the folder has shards of the split already, or a scene's name could not be read
+            back.
     """
     if index_path(root, split).exists():
         raise UserError(
@@ -132,6 +177,8 @@ def write_shards(
             f"{index_path(root, split)}."
         )
     classes = dataset.scenes.classes
+    for scene in dataset.scenes.files:
+        safe_name(scene.name, "A scene")  # or the index could not be read
     shards: dict[str, int] = {}
     places: list[dict[str, Any]] = []
     remaining = iter(enumerate(dataset.scenes.files))

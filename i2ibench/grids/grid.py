@@ -14,6 +14,7 @@ from i2ibench.checkpoints import comparable
 from i2ibench.configuration import load_config, read_assignments
 from i2ibench.errors import UserError, near_match
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.safe_names import safe_name
 
 KEYS = {
     "base": "the config that the axes change, relative to the grid file",
@@ -160,7 +161,7 @@ def _cell(
     if "protocol" in content:
         config.protocol = copy.deepcopy(content["protocol"])
     name = ",".join([*(f"{axis}={value}" for axis, value in values.items()), f"seed={seed}"])
-    config.work_dir = str(root / name)
+    config.work_dir = str(root / safe_name(name, f"{path}: the name of a cell"))
     return Cell(name, values, seed, config, config_hash(config))
 
 

@@ -23,6 +23,7 @@ from i2ibench.preparation.raw import (
     require_all,
     things_of,
 )
+from i2ibench.safe_names import safe_name
 
 PHOTOS = (
     "The photos are http://images.cocodataset.org/zips/train2017.zip (18 GB) and val2017.zip "
@@ -52,23 +53,40 @@ def read_coco_panoptic(source: Path) -> RawData:
     splits, tables = {}, []
     for split, folder in SPLITS.items():
         path = require(source / "annotations" / f"panoptic_{folder}.json", OBTAIN)
-        content = read_annotations(path)
-        classes = panoptic_classes(content["categories"])
-        annotations = content["annotations"]
-        maps = [path.with_suffix("") / entry["file_name"] for entry in annotations]
-        names = {image["id"]: image["file_name"] for image in content["images"]}
-        folder_of_photos = photo_folder(source, folder, OBTAIN)
-        photos = [folder_of_photos / names[entry["image_id"]] for entry in annotations]
-        require_all([*maps, *photos], OBTAIN)
-        read = partial(_read, things=things_of(classes))
-        splits[split] = [
-            RawScene(png.stem, partial(read, png, photo, _segments(entry)))
-            for png, photo, entry in zip(maps, photos, annotations, strict=True)
-        ]
+        try:
+            classes, splits[split] = _scenes(path, photo_folder(source, folder, OBTAIN))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path} is not of the panoptic format: {type(error).__name__}: {error}. {OBTAIN}"
+            ) from None
         tables.append(classes)
     if tables[0] != tables[1]:
         raise UserError(f"The two JSON files in {source / 'annotations'} differ in categories.")
     return RawData(splits, tables[0])
+
+
+def _scenes(path: Path, folder_of_photos: Path) -> tuple[ClassTable, list[RawScene]]:
+    """Return the classes and the scenes of one split's JSON file.
+
+    Raises:
+        UserError: a file is missing, or a name leads out of its folder.
+        KeyError, TypeError, AttributeError: an entry is missing, or of another kind.
+    """
+    content = read_annotations(path)
+    classes = panoptic_classes(content["categories"])
+    annotations = content["annotations"]
+    maps = [
+        path.with_suffix("") / safe_name(entry["file_name"], str(path), folders=False)
+        for entry in annotations
+    ]
+    names = {i["id"]: safe_name(i["file_name"], str(path)) for i in content["images"]}
+    photos = [folder_of_photos / names[entry["image_id"]] for entry in annotations]
+    require_all([*maps, *photos], OBTAIN)
+    read = partial(_read, things=things_of(classes))
+    return classes, [
+        RawScene(png.stem, partial(read, png, photo, _segments(entry)))
+        for png, photo, entry in zip(maps, photos, annotations, strict=True)
+    ]
 
 
 def read_annotations(path: Path) -> dict[str, Any]:

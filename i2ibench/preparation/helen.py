@@ -17,6 +17,7 @@ from i2ibench.preparation.raw import (
     require_all,
     unpacked,
 )
+from i2ibench.safe_names import safe_name
 
 OBTAIN = (
     "Helen's face parts are SmithCVPR2013_dataset_resized.zip of "
@@ -70,7 +71,7 @@ def read_names(path: Path) -> list[str]:
     for line, row in zip(lines, rows, strict=True):
         if len(row) != 2 or not row[1]:
             raise UserError(f"{path} has the line {line!r}; expected a number and a name. {OBTAIN}")
-    return [row[1] for row in rows]
+    return [safe_name(row[1], str(path), folders=False) for row in rows]
 
 
 def _masks(root: Path, name: str) -> list[Path]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
+from i2ibench.safe_names import safe_name
 from i2ibench.study.answers import Collected
-from i2ibench.study.definition import DEGRADED, Definition
+from i2ibench.study.definition import DEGRADED, REFERENCE, Definition
 from i2ibench.study.design import Design, Trial
 from i2ibench.study.study_file import read_definition
 
@@ -122,18 +123,37 @@ def open_study(folder: Path) -> Study:
         raise UserError(f"{folder} holds no study; make one with: study create STUDY.py")
     try:
         content = json.loads(note.read_text(encoding="utf-8"))
-        return Study(
-            folder,
-            read_definition(content["definition"], str(note)),
-            content["scenes"],
-            content["reference"],
-            content["secret"],
-            content["origins"],
-            (content["size"][0], content["size"][1]),
-            content["created"],
-        )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{note} is no note of a study: {error}") from None
+    return _checked(folder, content, note)
+
+
+def _checked(folder: Path, content: Any, note: Path) -> Study:
+    """Return the study that a note describes.
+
+    Raises:
+        UserError: an entry is missing or wrong; the message names it.
+    """
+    kinds = {
+        "definition": dict, "scenes": list, "reference": str, "secret": str, "origins": dict,
+        "size": list, "created": str,
+    }  # fmt: skip
+    for key, kind in kinds.items():
+        if not isinstance(content, dict) or not isinstance(content.get(key), kind):
+            raise UserError(f"{note} is no note of a study: {key!r} is missing or wrong.")
+    definition = read_definition(content["definition"], str(note))
+    scenes = [safe_name(name, f"{note}: a scene") for name in content["scenes"]]
+    reference, size = content["reference"], content["size"]
+    if not scenes or len(set(scenes)) < len(scenes):
+        raise UserError(f"{note} is no note of a study: its scenes are none, or share names.")
+    if reference not in (REFERENCE, *definition.methods):
+        raise UserError(f"{note} is no note of a study: there is no method {reference!r}.")
+    if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        raise UserError(f"{note} is no note of a study: a size is [width, height], not {size!r}.")
+    return Study(
+        folder, definition, scenes, reference, content["secret"], content["origins"],
+        (size[0], size[1]), content["created"],
+    )  # fmt: skip
 
 
 def collected_kind(collected: Collected) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from i2ibench.configuration import read_assignments
 from i2ibench.errors import UserError, near_match
+from i2ibench.safe_names import safe_text
 from i2ibench.study.definition import (
     Completion,
     Definition,
@@ -49,7 +50,7 @@ def read_definition(content: Mapping[str, Any], place: str) -> Definition:
     if not isinstance(methods, Mapping) or len(methods) < 2:
         raise UserError(f"{place}: 'methods' is a dict of two or more by name, not {methods!r}.")
     values["methods"] = {
-        str(name): _part(Method, given, f"{place}: method {name!r}")
+        safe_text(str(name), place): _part(Method, given, f"{place}: method {name!r}")
         for name, given in methods.items()
     }
     definition = _part(Definition, values, place)
@@ -87,6 +88,8 @@ def _value(value: Any, kind: Any, place: str) -> Any:
         value = float(value)
     if kind in (str, bool, int, float) and type(value) is not kind:
         raise UserError(f"{place} is {kind.__name__}, not {value!r}.")
+    if isinstance(value, str):
+        safe_text(value, place)
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{place} is finite, not {value}.")
     return value

@@ -16,6 +16,7 @@ from i2ibench import __version__
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_text
 from i2ibench.provenance import sha256
+from i2ibench.safe_names import safe_text
 from i2ibench.styles.bank import StyleBank
 
 SUFFIX = ".safetensors"
@@ -155,6 +156,8 @@ def _read_note(path: Path) -> dict[str, Any]:
             raise UserError(f"{path} is no note of a style bank: {key!r} is missing or wrong.")
     if not all(isinstance(name, str) for name in note["classes"]):
         raise UserError(f"{path} is no note of a style bank: 'classes' are not all names.")
+    for name in note["classes"]:
+        safe_text(name, str(path))
     return note
 
 

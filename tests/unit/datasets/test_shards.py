@@ -168,3 +168,32 @@ def test_codings_survive_in_shards(tmp_path):
     for kind in ("label", "instance", "image"):
         assert np.array_equal(data[0][kind], again[0][kind])
     assert data[0]["label"].unique().tolist() == [0, 13] and 26 not in again[0]["instance"]
+
+
+HOSTILE = {
+    "a name that climbs out": lambda index: index["scenes"][1].update(name="../../x"),
+    "an absolute name": lambda index: index["scenes"][1].update(name="/tmp/x"),
+    "a name of Windows": lambda index: index["scenes"][1].update(name="C:\\x"),
+    "no name": lambda index: index["scenes"][1].update(name=""),
+    "a number for a name": lambda index: index["scenes"][1].update(name=7),
+    "a name twice": lambda index: index["scenes"][1].update(name=index["scenes"][0]["name"]),
+    "another shard": lambda index: index["scenes"][1].update(shard="/etc/passwd"),
+    "a shard elsewhere": lambda index: index["shards"].update({"../x.tar": 3}),
+    "a member elsewhere": lambda index: index["scenes"][1]["files"]["label"].__setitem__(2, "../x"),
+    "a kind that there is not": lambda index: index["scenes"][1]["files"].update(attributes="x"),
+    "an offset below zero": lambda index: index["scenes"][1]["files"]["label"].__setitem__(0, -1),
+    "no scenes": lambda index: index.update(scenes=[]),
+    "scenes that are none": lambda index: index.update(scenes=[3]),
+    "half a character": lambda index: index["classes"][0].update(name="\ud800"),
+}
+
+
+@pytest.mark.parametrize("fault", HOSTILE)
+def test_an_index_that_leads_out_of_its_folder_is_refused(fault, roots, tmp_path):
+    copy = shutil.copytree(roots[1], tmp_path / "copy")
+    path = copy / "train.index.json"
+    index = json.loads(path.read_text(encoding="utf-8"))
+    HOSTILE[fault](index)
+    path.write_text(json.dumps(index), encoding="utf-8")
+    with pytest.raises(UserError, match=r"train\.index\.json|The classes"):
+        Shards(str(copy))

@@ -217,3 +217,24 @@ def test_wrong_options_are_named(tmp_path):
     publishers.pairs(tmp_path / "source")
     with pytest.raises(UserError, match="AtoB or BtoA, not 'ab'"):
         prepare("pairs", tmp_path / "source", tmp_path / "t", {"direction": "ab"})
+
+
+@pytest.mark.parametrize("entry", ["annotations", "images"])
+@pytest.mark.parametrize("name", ["../../secret.png", "/etc/passwd", "C:\\x.png", "", 3])
+def test_a_file_name_in_cocos_json_that_leaves_its_folder_is_refused(entry, name, tmp_path):
+    publishers.coco_panoptic(tmp_path / "source")
+    path = tmp_path / "source/annotations/panoptic_train2017.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content[entry][0]["file_name"] = name
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=r"panoptic_train2017\.json: "):
+        prepare("coco_panoptic", tmp_path / "source", tmp_path / "target", {})
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_name_in_helens_lists_that_leaves_its_folder_is_refused(tmp_path):
+    publishers.helen(tmp_path / "source")
+    path = next((tmp_path / "source").rglob("exemplars.txt"))
+    path.write_text("1 , ../../secret\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"exemplars\.txt: '../../secret'"):
+        prepare("helen", tmp_path / "source", tmp_path / "target", {})

@@ -1,0 +1,47 @@
+"""The note of a study: what no `study create` wrote is refused before anything is served."""
+
+import json
+
+import pytest
+
+from i2ibench.errors import UserError
+from i2ibench.study.study import NOTE, open_study
+from tests.study_folder import write_study
+
+FAULTS = {
+    "a scene that climbs out": {"scenes": ["scene0", "../../x"]},
+    "a scene that is no text": {"scenes": [3]},
+    "a scene twice": {"scenes": ["scene0", "scene0"]},
+    "no scenes": {"scenes": []},
+    "scenes that are no list": {"scenes": "scene0"},
+    "a method that there is not": {"reference": "../x"},
+    "no secret": {"secret": None},
+    "a size that is none": {"size": [64, -1]},
+    "origins that are none": {"origins": "x"},
+    "a definition that is none": {"definition": []},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_note_that_create_did_not_write_is_refused(fault, tmp_path):
+    study = write_study(tmp_path / "study")
+    content = {**study.as_dict(), **FAULTS[fault]}
+    (tmp_path / "study" / NOTE).write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=r"study\.json"):
+        open_study(tmp_path / "study")
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{", "[" * 100_000])
+def test_a_note_that_is_no_object_is_refused(text, tmp_path):
+    (tmp_path / NOTE).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"study\.json is no note"):
+        open_study(tmp_path)
+
+
+def test_a_text_with_half_a_character_is_refused(tmp_path):
+    study = write_study(tmp_path / "study")
+    content = json.loads(json.dumps(study.as_dict()))
+    content["definition"]["title"] = "x\ud800"
+    (tmp_path / "study" / NOTE).write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match="half a character"):
+        open_study(tmp_path / "study")
