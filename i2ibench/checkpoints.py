@@ -67,8 +67,8 @@ def open_checkpoint(path: Path, device: str = "cpu", ema: bool = False) -> Opene
     config["model"] = ConfigDict(model)
     with building_from(path):
         translator = build_translator(config, saved["meta"]["dataset_meta"])
-    kept = {k: v for k, v in state.items() if k.split(".")[0] not in TRAINING_ONLY}
-    load_weights(translator, kept, path)
+        kept = {k: v for k, v in state.items() if k.split(".")[0] not in TRAINING_ONLY}
+        load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)
     meta = saved["meta"]
     return OpenedCheckpoint(path, config, meta["dataset_meta"], meta["epoch"], translator)

@@ -5,6 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -22,14 +23,16 @@ def load_checkpoints_safely() -> None:
     """Make the Runner read checkpoints without executing anything in them.
 
     mmengine 0.10.7 leaves `weights_only` to torch's default, 0.11 sets it to False. On resuming it
-    runs the text in `meta["config"]` as a Python program; this project writes no such entry.
+    runs the text in `meta["config"]` as a Python program; this project writes no such entry. Of the
+    message hub nothing is taken over either: its runtime information is the new run's own.
     """
 
     @CheckpointLoader.register_scheme(prefixes="", force=True)
     def load_from_local(filename: str, map_location: str | torch.device | None) -> dict:
         saved = torch.load(filename, map_location=map_location, weights_only=True)
         meta = {key: value for key, value in saved["meta"].items() if key != "config"}
-        return {**saved, "meta": meta}
+        hub: dict[str, Any] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
+        return {**saved, "meta": meta, "message_hub": hub}
 
 
 @contextlib.contextmanager

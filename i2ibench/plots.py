@@ -38,12 +38,20 @@ def read_scalars(work_dir: Path) -> Series:
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log; a run that was killed may have left its last one unfinished."""
+    """The lines of a log; a run that was killed may have left its last one unfinished.
+
+    Lines that no run writes are left out, too: the folder of a checkpoint is anybody's.
+    """
     for line in path.read_text().splitlines():
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        numbers = isinstance(record, dict) and {
+            name: value for name, value in record.items() if isinstance(value, int | float)
+        }
+        if numbers and isinstance(numbers.get("step"), int):
+            yield numbers
 
 
 def run_curves(work_dir: Path) -> dict[str, bytes]:

@@ -34,17 +34,27 @@ def safe_name(name: Any, place: str, folders: bool = True) -> str:
     return name
 
 
-def safe_text(text: str, place: str) -> str:
-    """Return a text from a file, if it can be written to files and screens.
+def safe_text(text: str, place: str, lines: bool = False) -> str:
+    """Return a text from a file, if it can be shown and written to other files.
+
+    Args:
+        text: what the file says.
+        place: the file and the entry, for the message.
+        lines: whether line breaks and tabs may be in it.
 
     Raises:
-        UserError: it holds half a character (a lone surrogate), which no encoding can write.
+        UserError: it holds half a character (a lone surrogate), which no encoding can write, or a
+            control character, which could change what a terminal shows.
     """
+    shown = repr(text[:100])
     if not _is_whole(text):
         raise UserError(
-            f"{place}: {text!r} holds half a character (a lone surrogate), which cannot be "
-            "written; correct the name."
+            f"{place}: {shown} holds half a character (a lone surrogate), which cannot be "
+            "written; correct the text."
         )
+    kept = text.replace("\n", "").replace("\t", "").replace("\r", "") if lines else text
+    if _has_controls(kept):
+        raise UserError(f"{place}: {shown} holds a control character; correct the text.")
     return text
 
 
@@ -54,7 +64,7 @@ def _fault(name: Any, folders: bool) -> str:
         return "is no name"
     if not _is_whole(name):
         return "holds half a character (a lone surrogate)"
-    if "\\" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
+    if "\\" in name or _has_controls(name):
         return "holds a backslash or a control character, as no name does"
     if len(name) > LONGEST:
         return f"is longer than {LONGEST} characters"
@@ -68,3 +78,7 @@ def _fault(name: Any, folders: bool) -> str:
 
 def _is_whole(text: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _has_controls(text: str) -> bool:
+    return any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text)

@@ -1,6 +1,7 @@
 """Fitting a checkpoint's style bank anew, and looking at it."""
 
 import copy
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,7 +111,8 @@ def fit_bank(
     """
     bank = _empty_bank(opened, settings)
     positions = evenly_spread(len(dataset), settings.max_scenes)
-    workers = opened.config.get("train_dataloader", {}).get("num_workers", 0)
+    wanted = opened.config.get("train_dataloader", {}).get("num_workers", 0)
+    workers = min(wanted, os.cpu_count() or 1)  # a checkpoint may come from a larger machine
     data = read_batches(dataset, positions, batch_size, workers, outlive_signals)
     with Progress("encoding scenes", len(positions)) as progress:
         batches = _preprocessed(opened, data, progress)

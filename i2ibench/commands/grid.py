@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from i2ibench.commands.arguments import (
@@ -120,5 +121,6 @@ def status_table(grid: Grid) -> Table:
     for cell in grid.cells:
         state = read_state(cell.folder, cell.hash)
         minutes = f"{state.seconds / 60:.1f}"
-        table.add_row(cell.name, state.state, str(state.attempts), minutes, state.error[:80])
+        error = escape(state.error[:80])
+        table.add_row(escape(cell.name), state.state, str(state.attempts), minutes, error)
     return table

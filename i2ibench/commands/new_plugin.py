@@ -8,7 +8,6 @@ from pathlib import Path
 
 from i2ibench.plugin_files import KINDS, new_module, new_package, snake
 
-
 CHECKPOINTS = """\
         commands that take a checkpoint alone, such as translate and edit, import nothing
         that it names and find installed packages only: new-plugin --package writes one"""

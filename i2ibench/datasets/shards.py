@@ -124,8 +124,9 @@ def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
     entry = scene if isinstance(scene, dict) else {}
     name = safe_name(entry.get("name"), f"{path}: a scene")
     places = entry.get("files")
-    whole = isinstance(places, dict) and {"label", "source"} & places.keys()
-    if not whole or not places.keys() <= set(KINDS) or entry.get("shard") not in list(shards):
+    places = places if isinstance(places, dict) else {}
+    known = places.keys() <= set(KINDS) and {"label", "source"} & places.keys()
+    if not known or entry.get("shard") not in list(shards):
         raise UserError(f"{path}: the scene {name!r} lacks its files or its shard.")
     for place in places.values():
         if not isinstance(place, list) or len(place) != 3:

@@ -105,7 +105,7 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
         return Library(Scenes(find_inputs(folder), _table(classes)), classes)
     loader, root = opened.config.get("val_dataloader"), opened.config.get("data_root")
     own = (loader or {}).get("dataset", {}).get("root", root)
-    if loader is None or own is None or not Path(own).is_dir():
+    if loader is None or own is None or not Path(str(own)).is_dir():
         place = f"not at {own}" if own is not None else "not known"
         return Library(None, classes, f"The checkpoint's data is {place}: {HOW_TO_NAME_DATA}")
     with building_from(opened.path):

@@ -6,7 +6,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checkpoints import OpenedCheckpoint, has_ema, open_checkpoint, read_checkpoint
+from i2ibench.checkpoints import (
+    OpenedCheckpoint,
+    building_from,
+    has_ema,
+    open_checkpoint,
+    read_checkpoint,
+)
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
@@ -123,7 +129,8 @@ def translated_systems(
     opened = _opened(subject, device)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
-        scenes = scenes.at_size_of(watched.get("transforms", []))
+        with building_from(opened.path):
+            scenes = scenes.at_size_of(watched.get("transforms", []))
     origin = _origin(opened)
     systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size, root)
     if has_ema(subject.path):

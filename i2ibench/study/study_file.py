@@ -89,7 +89,7 @@ def _value(value: Any, kind: Any, place: str) -> Any:
     if kind in (str, bool, int, float) and type(value) is not kind:
         raise UserError(f"{place} is {kind.__name__}, not {value!r}.")
     if isinstance(value, str):
-        safe_text(value, place)
+        safe_text(value, place, lines=True)
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{place} is finite, not {value}.")
     return value

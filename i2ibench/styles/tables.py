@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from i2ibench.styles.bank import StyleBank
@@ -9,8 +10,9 @@ from i2ibench.styles.bank import StyleBank
 
 def bank_table(bank: StyleBank, classes: Sequence[str]) -> Table:
     """The classes that have modes, and a line that names the others."""
-    without = [name for name, count in zip(classes, bank.counts.tolist(), strict=True) if not count]
-    caption = f"painted with zeros, for lack of modes: {', '.join(without)}" if without else None
+    counts = zip(classes, bank.counts.tolist(), strict=True)
+    without = escape(", ".join(name for name, count in counts if not count))
+    caption = f"painted with zeros, for lack of modes: {without}" if without else None
     table = Table(caption=caption, caption_justify="left")
     for name, justify in (("class", "left"), ("instances", "right"), ("modes", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -22,7 +24,8 @@ def bank_table(bank: StyleBank, classes: Sequence[str]) -> Table:
             sizes = " ".join(str(n) for n in bank.sizes[label, :count].tolist())
             explained = f"{bank.explained[label]:.1%}" if known else "?"
             instances = str(int(bank.instances[label])) if known else "?"
-            table.add_row(classes[label], instances, str(count), sizes if known else "?", explained)
+            sizes = sizes if known else "?"
+            table.add_row(escape(classes[label]), instances, str(count), sizes, explained)
     return table
 
 

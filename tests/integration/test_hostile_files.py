@@ -8,6 +8,7 @@ import shlex
 import pytest
 import torch
 
+from i2ibench.cli import main
 from i2ibench.errors import UserError
 from i2ibench.registry import REGISTRIES
 from i2ibench.testing.network_files import write_torchscript
@@ -205,3 +206,22 @@ def test_a_pickle_is_refused_without_torchs_advice_to_run_it(form, nest, run, tm
         code, error = run(*command)
         assert code == 2 and "cannot be read as" in error, command
         assert "weights_only" not in error.replace("`", "") and "safe_globals" not in error
+
+
+@pytest.mark.parametrize("name", ["[/red]", "[bold]void", "a]b"])
+def test_a_class_name_in_brackets_is_shown_as_it_is(name, nest, capsys, tmp_path):  # noqa: F811
+    meta = json.loads(json.dumps(nest.saved["meta"]))
+    meta["dataset_meta"]["classes"][1] = name
+    path = nest.hostile(lambda config: None, meta=meta)
+    main("styles", ["list", str(path)])
+    assert name in capsys.readouterr().out
+
+
+def test_a_weight_that_is_no_plain_tensor_is_refused(nest, run, tmp_path):  # noqa: F811
+    state = dict(nest.saved["state_dict"])
+    name = next(name for name, value in state.items() if value.ndim == 4)
+    for other in (torch.zeros(state[name].shape, device="meta"), state[name].to_sparse()):
+        path = tmp_path / "odd.pth"
+        torch.save({**nest.saved, "state_dict": {**state, name: other}}, path)
+        code, error = run(*commands_of(nest, path, tmp_path)["translate"])
+        assert code == 2 and "odd.pth" in error

@@ -34,3 +34,13 @@ def test_a_text_with_half_a_character_is_refused():
     assert safe_text("a\U0001f600b", "x") == "a\U0001f600b"
     with pytest.raises(UserError, match="half a character"):
         safe_text("a\udc80", "x")
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2J", "a\nb", "\x00", "\x9b"])
+def test_a_text_that_could_change_the_terminal_is_refused(text):
+    with pytest.raises(UserError, match="control character"):
+        safe_text(text, "x")
+
+
+def test_a_text_of_several_lines_can_be_asked_for():
+    assert safe_text("a\n\tb", "x", lines=True) == "a\n\tb"
