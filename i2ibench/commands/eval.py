@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, is_main_process
 
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import (

@@ -81,7 +81,7 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
             f"`i2ibench shards CONFIG {shlex.quote(str(root))}` writes those of a config's data "
             "sets."
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no index of shards: {error}") from None
     check_index(index, path)
     for name, size in index["shards"].items():
@@ -104,7 +104,7 @@ def check_index(index: Any, path: Path) -> None:
     """
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise UserError(f"{path} is no index of shards that this version reads ({FORMAT}).")
-    kinds = {"data": str, "shards": dict, "classes": list, "scenes": list}
+    kinds = {"data": str, "shards": dict, "classes": list, "scenes": list, "counts_objects": bool}
     for key, kind in kinds.items():
         if not isinstance(index.get(key), kind):
             raise UserError(f"{path} is no index of shards: {key!r} is missing or wrong.")
