@@ -4,17 +4,21 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_main_process
 
 from i2ibench.checkpoint_contents import check_contents, read_config
+from i2ibench.checksums import zip_damage
 from i2ibench.configuration import list_stages
 from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.origins import blame
+from i2ibench.progress import say
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.run_folders import stage_folders
 from i2ibench.translators.generation import TRAINING_ONLY
@@ -89,6 +93,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UserError: missing, broken, unsafe, or written by something else.
     """
+    _require_whole(path)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
@@ -144,6 +149,22 @@ def _plugin_of(error: UnknownPartError, path: Path) -> str:
                 "(`i2ibench new-plugin KIND NAME --package` makes one of a file)."
             )
     return ""
+
+
+def _require_whole(path: Path) -> None:
+    """Refuse a file that differs from what was written, which torch does not notice.
+
+    Raises:
+        UserError: names the part, and the newest checkpoint beside it that is whole.
+    """
+    try:
+        damage = zip_damage(path)
+    except OSError:
+        return  # opening it says which
+    if damage is not None:
+        others = [p for p in list_checkpoints(path.parent) if p != path and not zip_damage(p)]
+        whole = f" The newest whole one beside it is {others[-1]}." if others else ""
+        raise UserError(f"{path} cannot be read as a checkpoint: {damage}.{whole}")
 
 
 def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTranslator:
@@ -210,8 +231,72 @@ def newest_of_config(config: Config) -> Path | None:
 
 def _last_in(folders: Sequence[Path]) -> Path | None:
     """The newest complete epoch of the last folder that has one."""
-    found = [path for folder in folders for path in list_epochs(folder)]
-    return found[-1] if found else None
+    return _newest_whole([path for folder in folders for path in list_epochs(folder)])
+
+
+def _newest_whole(paths: Sequence[Path]) -> Path | None:
+    """The last of some checkpoints that can be read; None if there are none.
+
+    Those after it are named, once.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    reasons = []
+    for path in reversed(paths):
+        reason = _why_unusable(path)
+        if reason is None:
+            if reasons and is_main_process():
+                _say_once(f"{' '.join(reasons)} Taking {path} instead.")
+            return path
+        reasons.append(reason)
+    if reasons:
+        raise UserError(f"{reasons[0]} No other checkpoint of the run is whole.")
+    return None
+
+
+def _why_unusable(path: Path) -> str | None:
+    try:
+        read_checkpoint(path)
+    except UserError as error:
+        return str(error).partition(" The newest whole")[0]
+    return None
+
+
+_say_once = cache(say)
+
+
+def set_damaged_aside(config: Config, needed: bool = True) -> None:
+    """Rename the newest checkpoints of a run that is owned, as far as they cannot be read.
+
+    The run then goes on from the newest that can.
+
+    Args:
+        config: of the run, with its stages.
+        needed: whether the run has nothing else to go on from.
+
+    Raises:
+        UserError: there are checkpoints, and none can be read.
+    """
+    damaged: dict[Path, str] = {}
+    whole: Path | None = None
+    folders = [Path(stage.work_dir) for stage in list_stages(config)]
+    for path in reversed([p for folder in folders for p in list_checkpoints(folder)]):
+        reason = _why_unusable(path)
+        if reason is None:
+            whole = path
+            break
+        damaged[path] = reason
+    if damaged and whole is None and needed:
+        raise UserError(
+            f"{next(iter(damaged.values()))} No checkpoint of the run is whole: bring one back from "
+            "a copy, or start anew with --fresh (what is there is moved aside)."
+        )
+    goes_on = f", and the run goes on from {whole}" if whole and needed else ""
+    for path, reason in damaged.items():
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        say(f"{reason} It is {aside.name} now{goes_on}.")
 
 
 def stage_of(config: Config, checkpoint: Path) -> Config:

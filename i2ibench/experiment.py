@@ -20,6 +20,7 @@ from i2ibench.checkpoints import (
     newest_checkpoint,
     newest_of_config,
     read_checkpoint,
+    set_damaged_aside,
 )
 from i2ibench.compat import load_checkpoints_safely
 from i2ibench.configuration import list_stages, own_work_dir, prepare_work_dir
@@ -91,6 +92,9 @@ def _train_stages(
     """Train in a work directory that is owned; see `train`."""
     if resume_from is not None:  # before every file of the data is read
         check_resumable(resume_from, changed_keys(config, resume_from))
+    if is_main_process() and not fresh:
+        set_damaged_aside(config, needed=resume_from is None)
+    barrier()  # the other processes must not see what is renamed
     begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
     check_stages(stages, read_files=fresh or not begun)
     if fresh and is_main_process():

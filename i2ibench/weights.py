@@ -1,11 +1,13 @@
 """Pretrained weights: where each file is looked for, and how to get one that is missing."""
 
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from i2ibench.checksums import zip_damage
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.provenance import sha256
 from i2ibench.unpickling import why_unreadable
@@ -107,6 +109,18 @@ INCEPTION = PretrainedWeights(
 ALL = (VGG19, VGG16, ALEXNET, INCEPTION)
 
 
+def require_whole(path: Path | str) -> None:
+    """Refuse a file of weights in torch's zip format of which a byte has changed.
+
+    Raises:
+        UserError: names the file and the part.
+    """
+    if Path(path).is_file() and zipfile.is_zipfile(path):  # torch's older format has no checksums
+        damage = zip_damage(Path(path))
+        if damage is not None:
+            raise UserError(f"{path} cannot be read as weights: {damage}. Get the file again.")
+
+
 def load_state(path: Path | str) -> dict[str, torch.Tensor]:
     """The state dict in a weights file, on the CPU, read without executing a pickle.
 
@@ -114,6 +128,7 @@ def load_state(path: Path | str) -> dict[str, torch.Tensor]:
         MissingWeightsError: there is no such file.
         UserError: the file is broken or holds no state dict.
     """
+    require_whole(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

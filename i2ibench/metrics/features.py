@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.registry import FEATURES
-from i2ibench.weights import INCEPTION
+from i2ibench.weights import INCEPTION, require_whole
 
 Resize = Callable[[Any], Any]
 
@@ -138,6 +138,7 @@ def load_script(path: Path) -> nn.Module:
     Raises:
         UserError: the file is broken or holds something else.
     """
+    require_whole(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # newer torch calls TorchScript deprecated
         try:

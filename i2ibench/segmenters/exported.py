@@ -21,6 +21,7 @@ from i2ibench.segmenters.framing import (
 )
 from i2ibench.segmenters.loading import find_weights, optional
 from i2ibench.segmenters.outputs import rows_of
+from i2ibench.weights import require_whole
 
 View = tuple[Frame, Pixels]
 
@@ -130,6 +131,7 @@ class _OnnxNetwork:
 
 
 def _script(path: Path) -> torch.jit.ScriptModule:
+    require_whole(path)
     try:
         with warnings.catch_warnings():
             # torch advises against making such files; these were made by others.

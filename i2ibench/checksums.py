@@ -1,0 +1,127 @@
+"""Checksums: whether files are still as they were written.
+
+Zip files, as torch writes them, and PNG files carry a CRC-32 of each of their parts, which torch's
+reader and some decoders of pictures leave unread; JSON files of this project get one.
+"""
+
+import json
+import mmap
+import time
+import zipfile
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SEAL = "crc32"
+"""The key of a JSON object that holds the checksum of all others."""
+
+_LOCAL_HEADER = 30
+_TICK = 10**9
+"""Nanoseconds in which a file system may not tell two changes of a file apart."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def zip_damage(path: Path) -> str | None:
+    """Return what is wrong with a zip file; None if it is whole.
+
+    Every byte of every record is read, once for each state of the file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    status = path.stat()
+    if time.time_ns() - status.st_mtime_ns < _TICK:  # it may change again at the same time
+        return _find_damage(path)
+    return _known_damage(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _known_damage(path: Path, file: int, changed: int, size: int) -> str | None:
+    return _find_damage(path)
+
+
+def _find_damage(path: Path) -> str | None:
+    if path.stat().st_size == 0:
+        return "it is empty"
+    try:
+        with (
+            path.open("rb") as opened,
+            zipfile.ZipFile(opened) as archive,
+            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            for record in archive.infolist():
+                if record.compress_type != zipfile.ZIP_STORED:
+                    archive.read(record)  # which compares the checksum, more slowly
+                elif not _is_whole(record, content):
+                    return f"its record {record.filename} does not fit its checksum"
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return "it is cut off or damaged, or no zip file"
+    except (ValueError, OverflowError, NotImplementedError, RuntimeError) as error:
+        return f"its directory cannot be read: {error}"
+    return None
+
+
+def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
+    """Return whether a record has the name and the checksum that the file's directory says."""
+    header = content[record.header_offset : record.header_offset + _LOCAL_HEADER]
+    if len(header) < _LOCAL_HEADER:
+        return False
+    name = record.header_offset + _LOCAL_HEADER
+    begin = name + int.from_bytes(header[26:28], "little")
+    named = content[name:begin]
+    begin += int.from_bytes(header[28:30], "little")
+    end = begin + record.file_size
+    coding = "utf-8" if record.flag_bits & 0x800 else "cp437"
+    if named != record.orig_filename.encode(coding) or end > len(content):
+        return False
+    with memoryview(content) as whole, whole[begin:end] as data:
+        return zlib.crc32(data) == record.CRC
+
+
+def is_whole_png(path: Path) -> bool:
+    """Return whether a file is a PNG whose chunks all fit their checksums, up to its end.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    content = memoryview(path.read_bytes())
+    place = len(_PNG)
+    if content[:place] != _PNG:
+        return False
+    while place + 12 <= len(content):
+        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
+        kind = bytes(content[place + 4 : place + 8])
+        checksum = int.from_bytes(content[end : end + 4], "big")
+        if end + 4 > len(content) or zlib.crc32(content[place + 4 : end]) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
+        place = end + 4
+    return False
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with a checksum of itself."""
+    return {**content, SEAL: _checksum(content)}
+
+
+def unsealed(content: Any) -> dict[str, Any]:
+    """Return a JSON object that `sealed` gave, without its checksum.
+
+    Raises:
+        ValueError: it has none, or was changed since.
+    """
+    if not isinstance(content, dict) or SEAL not in content:
+        raise ValueError("it has no checksum")
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    if content[SEAL] != _checksum(rest):
+        raise ValueError("it does not fit its checksum")
+    return rest
+
+
+def _checksum(content: Mapping[str, Any]) -> int:
+    """A CRC-32 of the content, in whatever order and layout it is written."""
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
