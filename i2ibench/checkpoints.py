@@ -289,8 +289,8 @@ def set_damaged_aside(config: Config, needed: bool = True) -> None:
         damaged[path] = reason
     if damaged and whole is None and needed:
         raise UserError(
-            f"{next(iter(damaged.values()))} No checkpoint of the run is whole: bring one back from "
-            "a copy, or start anew with --fresh (what is there is moved aside)."
+            f"{next(iter(damaged.values()))} No checkpoint of the run is whole: bring one back "
+            "from a copy, or start anew with --fresh (what is there is moved aside)."
         )
     goes_on = f", and the run goes on from {whole}" if whole and needed else ""
     for path, reason in damaged.items():

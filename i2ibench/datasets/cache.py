@@ -1,17 +1,22 @@
 """A data set's scenes at training size in one memory-mapped file, made once.
 
 The file holds, scene after scene, the uint8 pictures and label maps and the ids in the smallest
-integers that hold them, then an index as JSON, its length and MAGIC. Its name has two hashes: one
-of what the scenes are (paths, classes, transforms), one of the state the files are in (size and
-time of change). A file that has changed since leads to another name, and the old cache is removed.
+integers that hold them, then an index as JSON, its CRC-32, its length and MAGIC. Its name has two
+hashes: one of what the scenes are (paths, classes, transforms), one of the state the files are in
+(size and time of change). A file that has changed since leads to another name, and the old cache is
+removed. The index has a CRC-32 of every scene.
 """
 
+import contextlib
 import errno
 import hashlib
 import inspect
 import json
 import os
 import shutil
+import time
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +32,11 @@ from i2ibench.files import write_file
 from i2ibench.folder_locks import own_target
 from i2ibench.progress import Progress, say
 
-MAGIC = b"i2ibench scenes 1\n"
+MAGIC = b"i2ibench scenes 2\n"
+CHECK_EVERY = 32
+"""A scene's checksum takes about as long as reading the scene: it is compared at the first and at
+every 32nd reading by a process, and after a change of the file's time."""
+
 ELSEWHERE = "give another folder with cache=PATH, or leave cache out"
 KINDS = ("label", "instance", "image", "source")
 
@@ -48,22 +57,64 @@ class SceneCache:
         self.path = path
         self.index = _read_index(path)
         self._bytes: NDArray[np.uint8] | None = None
+        self._readings: Counter[int] = Counter()  # of each scene since the file's last change
+        self._changed: int | None = None
+        self._is_damaged = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bytes": None}  # a worker maps the file, and is sent no pixels
+        # A worker maps the file, and is sent no pixels; it compares the checksums for itself.
+        fresh = {"_bytes": None, "_readings": Counter(), "_changed": None}
+        return {**self.__dict__, **fresh}
 
-    def arrays(self, number: int) -> Arrays:
-        """Scene `number` as the transforms gave it: copies, ids as int32."""
+    def arrays(self, number: int) -> Arrays | None:
+        """Scene `number` as the transforms gave it: copies, ids as int32.
+
+        None if its bytes have changed since they were written, which is said once; the next call
+        of `open_cache` makes the cache anew.
+        """
         if self._bytes is None:
             self._bytes = np.memmap(self.path, np.uint8, mode="r")
+        compared = self._is_due(number)
         arrays = {}
-        for kind, (offset, shape, dtype) in self.index[number].items():
+        for kind, (offset, shape, dtype, checksum) in self.index[number].items():
             size = int(np.prod(shape)) * np.dtype(dtype).itemsize
             stored = self._bytes[offset : offset + size].view(dtype).reshape(shape)
+            if compared and zlib.crc32(stored) != checksum:
+                self._report(number)
+                return None
             arrays[kind] = np.array(stored, np.int32 if kind == "instance" else dtype)
             if arrays[kind].ndim == 3:  # stored as tensors have it, used as transforms have it
                 arrays[kind] = arrays[kind].transpose(1, 2, 0)
         return arrays
+
+    def _is_due(self, number: int) -> bool:
+        """Whether the checksums of a scene are to be compared now."""
+        changed = _time_of_change(self.path)
+        if changed != self._changed:
+            self._readings.clear()
+            self._changed = changed
+        self._readings[number] += 1
+        return self._readings[number] % CHECK_EVERY == 1 or changed is None
+
+    def _report(self, number: int) -> None:
+        if not self._is_damaged:
+            say(
+                f"{self.path} is damaged, first in scene {number}: such scenes are read from their "
+                "files, and the next start makes the cache anew."
+            )
+            with contextlib.suppress(OSError):  # Windows keeps a file that is mapped
+                self.path.unlink()
+        self._is_damaged = True
+        self._readings[number] = 0  # compare it again: other bytes of the scene are not trusted
+
+
+def _time_of_change(path: Path) -> int | None:
+    """Nanoseconds since 1970; None if so short ago that another change may have the same time."""
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:  # removed, but mapped
+        return 0
+    return changed if time.time_ns() - changed > 10**9 else None
 
 
 def open_cache(
@@ -146,18 +197,19 @@ def _write(path: Path, count: int, scene: Callable[[int], Arrays]) -> None:
                 _require_space(path, file.tell() * count)
             progress.advance()
         listing = json.dumps(index).encode()
-        file.write(listing + len(listing).to_bytes(8, "little") + MAGIC)
+        tail = zlib.crc32(listing).to_bytes(4, "little") + len(listing).to_bytes(8, "little")
+        file.write(listing + tail + MAGIC)
 
 
-def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[int], str]:
-    """Offset, shape and type of what is written."""
+def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[int], str, int]:
+    """Offset, shape, type and CRC-32 of what is written."""
     if kind == "instance":
         array = array.astype(_smallest(array))
     stored = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
     file.write(b"\0" * (-file.tell() % stored.itemsize))
     offset = file.tell()
     file.write(stored.data)
-    return offset, list(stored.shape), stored.dtype.str
+    return offset, list(stored.shape), stored.dtype.str, zlib.crc32(stored.data)
 
 
 def _smallest(ids: NDArray[Any]) -> np.dtype[Any]:
@@ -170,14 +222,17 @@ def _smallest(ids: NDArray[Any]) -> np.dtype[Any]:
 def _read_index(path: Path) -> list[dict[str, Any]]:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        tail = len(MAGIC) + 8
+        tail = 4 + 8 + len(MAGIC)
         file.seek(max(size - tail, 0))
         end = file.read()
-        length = int.from_bytes(end[:8], "little")
-        if len(end) < tail or end[8:] != MAGIC or length > size - tail:
+        length = int.from_bytes(end[4:12], "little")
+        if len(end) < tail or end[12:] != MAGIC or length > size - tail:
             raise ValueError("its end is missing")
         file.seek(size - tail - length)
-        return json.loads(file.read(length))
+        listing = file.read(length)
+        if zlib.crc32(listing) != int.from_bytes(end[:4], "little"):
+            raise ValueError("its index does not fit its checksum")
+        return json.loads(listing)
 
 
 def _require_space(path: Path, needed: int) -> None:

@@ -153,6 +153,8 @@ class Scenes:
         if self._cache is not None and cached:
             arrays, done = self._cache.arrays(index), len(self._cached)
         else:
+            arrays, done = None, 0
+        if arrays is None:  # no cache, or damaged there
             arrays, done = self._read_files(index), 0
         arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
         for transform in self.transforms[done:]:

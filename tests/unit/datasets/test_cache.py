@@ -14,6 +14,7 @@ from i2ibench.datasets.classes import class_table
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset, build_loader, check_loader
+from i2ibench.testing.damage import flipped
 from i2ibench.testing.scenes import save
 
 TABLE = class_table(["a", "b", "c"])
@@ -220,3 +221,38 @@ def test_loaders_give_the_same_batches(paired_root, tmp_path, workers):
 def test_a_cache_is_a_switch_or_a_folder(value):
     with pytest.raises(UserError, match="cache is True, False or a folder"):
         check_loader({"dataset": {"type": "PairedFolder"}, "cache": value})
+
+
+def test_a_flipped_bit_is_never_read_and_the_cache_is_made_anew(files, tmp_path, capsys):
+    (name,) = names_after(files, tmp_path)
+    path = tmp_path / "c" / name
+    content = path.read_bytes()
+    plain = [Scenes(files, TABLE, []).read(index) for index in range(4)]
+    told = 0
+    for changed in flipped(content, times=60):
+        path.write_bytes(changed)
+        scenes = cached(files, tmp_path / "c")
+        for index in range(4):
+            assert_same(scenes.read(index), plain[index])
+        told += "is damaged" in capsys.readouterr().err
+        cached(files, tmp_path / "c")
+        assert not path.exists() or path.read_bytes() in (content, changed)
+    assert told > 50, "the others are in what fills up to a multiple of four bytes"
+
+
+def test_a_file_that_is_damaged_while_it_is_open_is_noticed(files, tmp_path, capsys):
+    scenes = cached(files, tmp_path / "c")
+    os.utime(scenes._cache.path, ns=(0, 1))  # long ago, so that readings are trusted
+    plain = scenes.read(0)
+    with scenes._cache.path.open("r+b") as file:
+        file.write(b"\xff" * 20)
+    assert_same(scenes.read(0), plain)
+    assert "is damaged, first in scene 0" in capsys.readouterr().err
+
+
+def test_checksums_are_compared_at_the_first_and_at_every_32nd_reading(files, tmp_path):
+    cache = cached(files, tmp_path / "c")._cache
+    assert all(cache._is_due(0) for _ in range(3)), "just written: it may change unseen"
+    os.utime(cache.path, ns=(0, 1))
+    assert [n for n in range(70) if cache._is_due(0)] == [0, 32, 64]
+    assert pickle.loads(pickle.dumps(cache))._is_due(0), "a worker compares for itself"
