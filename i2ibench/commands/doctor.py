@@ -1,12 +1,16 @@
 """Print versions, devices, plugins and which optional weights are present."""
 
 import argparse
+from collections.abc import Mapping, Sequence
 
 from i2ibench.discovery import load_plugins
+from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.origins import origin_of
+from i2ibench.protocols.protocol import build_protocol
 from i2ibench.provenance import commit, devices, versions
-from i2ibench.registry import Registry
-from i2ibench.weights import ALL
+from i2ibench.registry import PROTOCOLS, SEGMENTERS, Registry
+from i2ibench.segmenters.loading import OBTAIN, TRAIN, locate_weights
+from i2ibench.weights import ALL, search_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,3 +36,46 @@ def run(options: argparse.Namespace) -> None:
         print(
             f"  {weights.purpose}: {path or f'missing. Get {weights.name} with: {weights.obtain}'}"
         )
+    print("segmenter weights")
+    for line in segmenter_lines():
+        print(f"  {line}")
+
+
+def segmenter_lines() -> list[str]:
+    """Return one line for each segmenter that a protocol names by default: its weights' place.
+
+    The registered segmenters that no protocol names are listed together in a last line.
+    """
+    users: dict[tuple[str, str], list[str]] = {}
+    for name in PROTOCOLS.names():
+        for segmenter in _segmenters(name):
+            users.setdefault(segmenter, []).append(name)
+    lines = [_line(kind, weights, names) for (kind, weights), names in users.items()]
+    named = {kind for kind, _ in users}
+    others = [name for name in SEGMENTERS.names() if name not in named]
+    return [
+        *lines,
+        f"{', '.join(others)}: with the weights that a config names. To get them: {TRAIN}",
+    ]
+
+
+def _segmenters(protocol: str) -> list[tuple[str, str]]:
+    """Return type and weights of each segmenter in a protocol; none if it needs options."""
+    try:
+        metrics = build_protocol(protocol).metrics.values()
+    except UserError:
+        return []
+    found = [
+        cfg["segmenter"] for cfg in metrics if cfg and isinstance(cfg.get("segmenter"), Mapping)
+    ]
+    return [(str(s["type"]), str(s["weights"])) for s in found if s.get("weights")]
+
+
+def _line(kind: str, weights: str, protocols: Sequence[str]) -> str:
+    """Return where a segmenter's weights are, or how to get them."""
+    first = f"{kind} {weights} (protocol {', '.join(protocols)})"
+    try:
+        return f"{first}: {locate_weights(SEGMENTERS.find(kind), weights)}"
+    except MissingWeightsError:
+        folder = search_folders()[0]
+        return f"{first}: missing. To get it: {OBTAIN.get(weights, TRAIN)}, into {folder}"

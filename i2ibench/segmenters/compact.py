@@ -48,9 +48,26 @@ class CompactSegmenter(nn.Module):
         self.back_to_quarter = _conv(eighth + quarter, quarter)
         self.back_to_half = _conv(quarter + half, half)
         self.classify = nn.Conv2d(half, num_classes, kernel_size=1)
-        self.weights_file = weights_path(weights) if weights is not None else None
+        self.weights_file = self.locate(weights) if weights is not None else None
         if self.weights_file is not None:
             fill(self, load_state(self.weights_file), self.weights_file)
+
+    @staticmethod
+    def locate(weights: str) -> Path:
+        """Return the file for a path or the name of shipped weights.
+
+        Raises:
+            MissingWeightsError: there is no such file; the message lists what is shipped.
+        """
+        for path in (Path(weights), Path(str(SHIPPED / f"{weights}.pth"))):
+            if path.is_file():
+                return path
+        shipped = sorted(p.name.removesuffix(".pth") for p in Path(str(SHIPPED)).glob("*.pth"))
+        raise MissingWeightsError(
+            f"No segmenter weights at {weights!r}; shipped: {', '.join(shipped) or 'none'}. Train "
+            "them on your photos with: i2ibench train_segmenter CONFIG "
+            f"{shlex.quote(weights)}"
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Class ids, int64 BHW, for uint8 images B3HW."""
@@ -64,22 +81,6 @@ class CompactSegmenter(nn.Module):
         x = self.back_to_quarter(torch.cat([_resized(eighth, quarter), quarter], 1))
         x = self.back_to_half(torch.cat([_resized(x, half), half], 1))
         return _resized(self.classify(x), images)
-
-
-def weights_path(weights: str) -> Path:
-    """The file for a path or the name of shipped weights.
-
-    Raises:
-        MissingWeightsError: there is no such file; the message lists what is shipped.
-    """
-    for path in (Path(weights), Path(str(SHIPPED / f"{weights}.pth"))):
-        if path.is_file():
-            return path
-    shipped = sorted(p.name.removesuffix(".pth") for p in Path(str(SHIPPED)).glob("*.pth"))
-    raise MissingWeightsError(
-        f"No segmenter weights at {weights!r}; shipped: {', '.join(shipped) or 'none'}. Train them "
-        f"on your photos with: i2ibench train_segmenter CONFIG {shlex.quote(weights)}"
-    )
 
 
 class _Residual(nn.Module):

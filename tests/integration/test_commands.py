@@ -205,6 +205,11 @@ def test_doctor_tells_versions_plugins_and_missing_weights(run):
         "cpu",
         "i2ibench_plugins.hinge_gan",
         "FID: missing. Get the FID Inception",
+        "CompactSegmenter toystreet (protocol toystreet): /",
+        "ESPNetv2 espnetv2_s_2.0_city_1024x512.pth (protocol cityscapes): missing. To get it: "
+        "download model/segmentation/model_zoo/espnetv2/",
+        "drn_d_105_cityscapes.ts (protocol cityscapes_oasis, cityscapes_spade): missing",
+        "SMPSegmenter",
     ):
         assert part in answer.stdout
 
