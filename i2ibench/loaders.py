@@ -16,6 +16,7 @@ from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch.utils.data import DataLoader, default_collate
 
 from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.promise import check_class, check_dataset
 from i2ibench.datasets.sampler import EpochSampler
 from i2ibench.datasets.scenes import SceneDataset, ScenesOnDisk
 from i2ibench.errors import UserError, near_match
@@ -31,12 +32,14 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     """The data set of a loader's config; the config's `data_root` is its root.
 
     Raises:
-        UserError: the data is not there, or the config is wrong.
+        UserError: the data is not there, the config is wrong, or the class is no data set.
     """
     check_loader(cfg)
     options = dict(cfg["dataset"])
+    check_class(DATASETS.part(options.get("type")))
     derived = _root_of(options, data_root)
     dataset: SceneDataset = DATASETS.build({"seed": seed, **options}, **derived)
+    check_dataset(dataset)
     dataset.scenes.cache_folder = _cache_folder(cfg.get("cache", False), options, data_root)
     return dataset
 

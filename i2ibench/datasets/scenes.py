@@ -45,7 +45,10 @@ class SceneFiles:
 
 
 class SceneDataset(Protocol):
-    """What every data-set class offers; see `ScenesOnDisk` for its constructor and `prepare`."""
+    """What every data-set class offers; its constructor takes `seed`, for random transforms.
+
+    `ScenesOnDisk` is the base of this project's own, with the constructor's rules and `prepare`.
+    """
 
     scenes: "Scenes"
     metainfo: dict[str, Any]

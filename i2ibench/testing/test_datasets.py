@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from i2ibench.datasets.promise import check_class, check_dataset
 from i2ibench.registry import DATASETS
 from i2ibench.testing.parts import Workshop
 
@@ -53,6 +54,20 @@ def test_a_data_set_is_constructed_without_writing(
 
 
 @pytest.mark.contract("dataset")
+def test_a_data_set_has_scenes_and_takes_a_seed(name: str, contract_part: Workshop) -> None:
+    check_class(DATASETS.find(name))
+    built = contract_part("dataset", name)
+    check_dataset(built)
+    assert len(built.scenes.files) == len(built), (
+        f"scenes.files must have one entry for each scene; {name} has {len(built.scenes.files)} "
+        f"for {len(built)}"
+    )
+    names = [files.name for files in built.scenes.files]
+    assert len(set(names)) == len(names), f"scenes must have different names; {name}'s have not"
+    assert built[0]["name"] == names[0], f"dataset[0] must be the first of scenes.files in {name}"
+
+
+@pytest.mark.contract("dataset")
 def test_a_data_sets_labels_are_rows_of_its_classes(name: str, contract_part: Workshop) -> None:
     built = contract_part("dataset", name)
     if "label" in built[0]:
@@ -68,8 +83,6 @@ def test_a_data_set_gives_the_same_from_a_cache(
     name: str, contract_part: Workshop, tmp_path: Path
 ) -> None:
     built = contract_part("dataset", name)
-    if not hasattr(built, "scenes"):
-        pytest.skip("it is no SceneDataset and has no cache")
     before = built[0]
     built.scenes.cache_folder = tmp_path / "cache"
     built.scenes.open_cache()

@@ -1,10 +1,15 @@
 """Loaders: what their workers read ahead, and that it changes nothing."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 
+from i2ibench.datasets.classes import class_table
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset, build_loader, check_loader
+from i2ibench.registry import DATASETS
 
 
 def options(**changes):
@@ -31,3 +36,58 @@ def test_reading_ahead_changes_no_batch(paired_root):
 def test_what_cannot_be_read_ahead_is_refused(changes, message):
     with pytest.raises(UserError, match=message):
         check_loader(options(**changes))
+
+
+@pytest.fixture
+def unfit(request):
+    """A registered class that is no data set, under the name Unfit."""
+    DATASETS.register_module(name="Unfit", module=request.param)
+    yield "Unfit"
+    DATASETS.module_dict.pop("Unfit")
+
+
+class WithoutSeed:
+    def __init__(self, root: str = "") -> None:
+        self.root = root
+
+
+class WithoutScenes:
+    metainfo: ClassVar[dict] = {}
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, key):
+        return {"name": "a"}
+
+
+class WithoutMetainfo(WithoutScenes):
+    metainfo: ClassVar = None
+
+    def __init__(self, seed: int = 0) -> None:
+        self.scenes = Scenes([SceneFiles("a")], class_table([]))
+
+
+class WithoutLength:
+    metainfo: ClassVar[dict] = {}
+
+    def __init__(self, seed: int = 0) -> None:
+        self.scenes = Scenes([SceneFiles("a")], class_table([]))
+
+
+@pytest.mark.parametrize(
+    ("unfit", "missing"),
+    [
+        (WithoutSeed, "does not take 'seed'"),
+        (WithoutScenes, "has no 'scenes'"),
+        (WithoutMetainfo, "has no 'metainfo'"),
+        (WithoutLength, "has no __len__"),
+    ],
+    indirect=["unfit"],
+)
+def test_a_class_that_is_no_data_set_is_refused_with_what_it_lacks(unfit, missing):
+    with pytest.raises(UserError, match=f"{missing}.*A data set takes the option seed"):
+        build_dataset({"dataset": {"type": unfit}}, None)
