@@ -9,11 +9,17 @@ import torch
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.files import write_file
+from i2ibench.files import write_file, write_text
 from i2ibench.interop import pix2pix, pix2pixhd
 from i2ibench.interop.clusters import write_clusters
 from i2ibench.interop.findings import Answers
 from i2ibench.interop.official import CLUSTERS, FILES, read_folder, write_official
+from i2ibench.interop.released import (
+    OPTIONS_FILE,
+    option_text,
+    released_options,
+    require_released,
+)
 
 NAMES = {
     "CoarseToFineGenerator": pix2pix.generator_names,
@@ -32,35 +38,53 @@ def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> 
 
 
 def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
-    """Write the official files of a checkpoint; gives their paths.
+    """Write the official files of a checkpoint, and their options; return the paths.
+
+    `opt.txt` holds what the weights do not tell, as the released code writes it. The released
+    programs do not read it: give them the same options.
 
     Raises:
-        UserError: the checkpoint is broken, or its networks are not pix2pixHD's.
+        UserError: the checkpoint is broken, or its networks are not the released code's. Nothing
+            has been written then.
     """
     saved = read_checkpoint(checkpoint)
-    state, model = saved["state_dict"], read_config(saved, checkpoint)["model"]
+    state, config = saved["state_dict"], read_config(saved, checkpoint)
+    weights = _official_weights(checkpoint, state, config["model"])
+    options = released_options(checkpoint, config, saved["meta"]["dataset_meta"], weights)
     written = []
-    for kind, name in FILES.items():
-        options = model.get(kind)
-        if not options:
-            continue
-        switched = [o for o in ("padding_mode", "hard_condition") if options.get(o)]
-        if switched:
-            raise UserError(f"{checkpoint} uses {switched[0]}, which the released code has not.")
-        known = options.get("type")
-        if not isinstance(known, str) or known not in NAMES:
-            raise UserError(
-                f"{checkpoint} has the {kind} {known!r}, which neither pix2pixHD nor pix2pix has."
-            )
-        weights = NAMES[known](_part(state, kind))
-        write_file(folder / name, partial(torch.save, weights))
-        written.append(folder / name)
+    for kind, own in weights.items():
+        write_file(folder / FILES[kind], partial(torch.save, own))
+        written.append(folder / FILES[kind])
     if "style_bank.counts" in state and state["style_bank.counts"].any():
         counts, centres = state["style_bank.counts"], state["style_bank.centres"]
         clusters = {c: centres[c, :n].numpy() for c, n in enumerate(counts.tolist()) if n}
         write_clusters(clusters, folder / CLUSTERS)
         written.append(folder / CLUSTERS)
-    return written
+    write_text(folder / OPTIONS_FILE, option_text(options))
+    return [*written, folder / OPTIONS_FILE]
+
+
+def _official_weights(
+    checkpoint: Path, state: dict[str, torch.Tensor], model: dict[str, Any]
+) -> dict[str, dict[str, torch.Tensor]]:
+    """Return the networks' weights by kind under the official names.
+
+    Raises:
+        UserError: a network is not the released code's.
+    """
+    weights = {}
+    for kind in FILES:
+        options = model.get(kind)
+        if not options:
+            continue
+        known = options.get("type")
+        if not isinstance(known, str) or known not in NAMES:
+            raise UserError(
+                f"{checkpoint} has the {kind} {known!r}, which neither pix2pixHD nor pix2pix has."
+            )
+        require_released(checkpoint, kind, options)
+        weights[kind] = NAMES[known](_part(state, kind))
+    return weights
 
 
 def _part(state: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:

@@ -83,7 +83,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
         for kind, name in FILES.items()
         if kind == "generator" or (folder / name).is_file()
     }
-    options = {kind: _options(kind, state) for kind, state in weights.items()}
+    options = {kind: network_options(kind, state) for kind, state in weights.items()}
     program = _program(findings, options)
     check_options(findings, options, program)
     _require_three_channels(options["generator"])
@@ -128,12 +128,18 @@ def write_official(official: Official, output: Path) -> None:
 
 def _program(findings: Findings, options: dict[str, dict[str, Any]]) -> str:
     """Return whose files these are: PIX2PIX or PIX2PIXHD."""
+    if findings.files.find("no_dropout") is not None and not findings.files.find("label_nc"):
+        return PIX2PIX
+    return program_of(options)
+
+
+def program_of(options: dict[str, dict[str, Any]]) -> str:
+    """Return whose networks have such options: PIX2PIX or PIX2PIXHD."""
     judge = options.get("discriminator", {}).get("type")
     generator = options["generator"]
     traces = (
         generator["type"] == "UNetGenerator", judge == "PatchDiscriminator",
         bool(generator.get("dropout")), not generator.get("bias_before_norm", True),
-        findings.files.find("no_dropout") is not None and not findings.files.find("label_nc"),
     )  # fmt: skip
     return PIX2PIX if any(traces) else PIX2PIXHD
 
@@ -164,8 +170,8 @@ def _network(kind: str, state: Mapping[str, Any]) -> nn.Module:
     return READ[kind](state)
 
 
-def _options(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a network, `type` and `in_channels` included."""
+def network_options(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of the network that official weights belong to, all of it."""
     if _is_pix2pix_discriminator(kind, state):
         return pix2pix.discriminator_options(state)
     types = {"discriminator": "MultiScaleDiscriminator", "encoder": "InstanceEncoder"}

@@ -63,6 +63,7 @@ def discriminator_options(state: State) -> dict[str, Any]:
         "in_channels": weights[0].shape[1],
         "base_channels": weights[0].shape[0],
         "num_layers": len(weights) - 2,
+        "max_channels": 8 * weights[0].shape[0],
         "padding": 1,
         "norm_type": "batch" if batch else "instance",
         "bias_before_norm": "model.2.bias" in state,

@@ -17,45 +17,69 @@ PIX2PIX, PIX2PIXHD = "pix2pix", "pix2pixHD"
 YES_NO = {True: "yes", False: "no"}
 
 
-def check_options(findings: Findings, networks: dict[str, Options], kind: str) -> None:
+def check_options(findings: Findings, networks: dict[str, Options], program: str) -> None:
     """Refuse an option file that contradicts the weights.
 
     Raises:
         UserError: names the option and both values.
     """
-    generator = networks["generator"]
-    norm = generator.get("norm_type", "instance")
-    levels, enhancers = generator.get("num_levels"), generator.get("num_enhancers", 0)
-    expected: Options = {
+    option = findings.files.find("norm")
+    for file, expected in sizes_of(networks, program).items():
+        if option is not None and option.text == "syncbatch":  # batch norm over several GPUs
+            expected.pop("norm", None)
+        findings.check(file, expected)
+
+
+def sizes_of(networks: dict[str, Options], program: str) -> dict[str, Options]:
+    """Return by official file the released code's options that its weights tell.
+
+    Args:
+        networks: their options here.
+        program: PIX2PIX or PIX2PIXHD.
+
+    Returns:
+        by an option's names, separated by blanks, the value.
+    """
+    sizes = {"latest_net_G.pth": _generator_sizes(networks["generator"], program)}
+    others = {
+        "discriminator": {
+            "num_D": "num_scales", "n_layers_D": "num_layers", "ndf": "base_channels",
+        },
+        "encoder": {
+            "feat_num": "out_channels", "nef": "base_channels",
+            "n_downsample_E": "num_downsamplings",
+        },
+    }  # fmt: skip
+    if program == PIX2PIX:  # its n_layers_D counts only with netD n_layers
+        others["discriminator"] = {"ndf": "base_channels"}
+    for kind, names in others.items():
+        if kind in networks:
+            own = {name: networks[kind][option] for name, option in names.items()}
+            sizes[f"latest_net_{kind[0].upper()}.pth"] = own
+    return sizes
+
+
+def _generator_sizes(generator: Options, program: str) -> Options:
+    sizes: Options = {
         "ngf": generator["base_channels"],
         "output_nc": generator["out_channels"],
-        "norm": norm,
+        "norm": generator.get("norm_type", "instance"),
     }
-    option = findings.files.find("norm")
-    if option is not None and option.text == "syncbatch":  # batch norm over several GPUs
-        expected.pop("norm")
-    if kind == PIX2PIX:
+    levels, enhancers = generator.get("num_levels"), generator.get("num_enhancers", 0)
+    if program == PIX2PIX:
         name = f"unet_{2**levels}" if levels else f"resnet_{generator['num_blocks']}blocks"
-        expected |= {"netG which_model_netG": name, "input_nc": generator["in_channels"]}
-    else:
-        expected |= {
-            "netG": "local" if enhancers else "global",
-            "n_downsample_global": generator["num_downsamplings"],
-            "n_blocks_global": generator["num_blocks"],
-        }
+        return sizes | {"netG which_model_netG": name, "input_nc": generator["in_channels"]}
+    sizes |= {
+        "netG": "local" if enhancers else "global",
+        "n_downsample_global": generator["num_downsamplings"],
+        "n_blocks_global": generator["num_blocks"],
+    }
     if enhancers:
-        expected["n_local_enhancers"] = enhancers
-        expected["n_blocks_local"] = generator["num_enhancer_blocks"]
-    findings.check("latest_net_G.pth", expected)
-    if "discriminator" in networks and kind == PIX2PIXHD:
-        judge = networks["discriminator"]
-        sizes = {"num_D": "num_scales", "n_layers_D": "num_layers", "ndf": "base_channels"}
-        findings.check("latest_net_D.pth", {name: judge[own] for name, own in sizes.items()})
-    if "encoder" in networks:
-        encoder = networks["encoder"]
-        sizes = {"feat_num": "out_channels", "nef": "base_channels",
-                 "n_downsample_E": "num_downsamplings"}  # fmt: skip
-        findings.check("latest_net_E.pth", {name: encoder[own] for name, own in sizes.items()})
+        sizes |= {
+            "n_local_enhancers": enhancers,
+            "n_blocks_local": generator["num_enhancer_blocks"],
+        }
+    return sizes
 
 
 def settle_networks(findings: Findings, networks: dict[str, Options]) -> None:

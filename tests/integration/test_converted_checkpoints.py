@@ -206,6 +206,12 @@ def test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back(convert
         after = torch.load(tmp_path / "back" / path.name, weights_only=True)
         assert before.keys() == after.keys()
         assert all(torch.equal(value, after[name]) for name, value in before.items())
+    run("convert", tmp_path / "back", tmp_path / "again.pth")  # opt.txt answers every question
+    first, again = (
+        json.loads(read_checkpoint(path)["config"])
+        for path in (folder / "native.pth", tmp_path / "again.pth")
+    )
+    assert again == first
 
 
 def test_the_checkpoint_records_what_was_read_from_where(converted):
