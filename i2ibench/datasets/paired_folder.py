@@ -79,11 +79,11 @@ class PairedFolder(ScenesOnDisk):
             files = pair_by_name(*folders)
         self.scenes = Scenes(files, table, transforms, seed)
         self.scenes.folders = [folder for folder in folders if folder is not None]
-        self.scenes.counts_objects = _counts_objects(instance_ids, files, table)
+        self.scenes.counts_objects = counts_objects(instance_ids, files, table)
         self.metainfo = table.metainfo(_name(Path(root)))
 
 
-def _counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:
+def counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:
     """Return whether instance ids only number objects, by option or by looking at some maps."""
     if instance_ids not in INSTANCE_IDS:
         raise UserError(f"instance_ids is one of {', '.join(INSTANCE_IDS)}, not {instance_ids!r}.")

@@ -6,8 +6,8 @@ from typing import Any
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
-from i2ibench.datasets.file_search import files_by_name
-from i2ibench.datasets.paired_folder import read_classes
+from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
+from i2ibench.datasets.paired_folder import counts_objects, read_classes
 from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.progress import say
@@ -16,15 +16,18 @@ from i2ibench.registry import DATASETS
 NUM_CITYSCAPES = len(CITYSCAPES_CLASSES)
 
 ENDINGS = {
-    "label": ("_gtFine_labelIds", "_gtCoarse_labelIds"),
+    "label": (
+        "_gtFine_labelIds", "_gtCoarse_labelIds",
+        "_gtFine_labelTrainIds", "_gtCoarse_labelTrainIds",
+    ),
     "instance": ("_gtFine_instanceIds", "_gtCoarse_instanceIds"),
     "image": ("_leftImg8bit",),
     "source": (),
-}
+}  # fmt: skip
 """What Cityscapes' files end in behind the scene's name, by kind."""
 
-OTHER_CODINGS = ("_labelTrainIds", "_color", "_polygons")
-"""Endings of Cityscapes' files that are no label ids."""
+COLOURED = ("_gtFine_color", "_gtCoarse_color")
+"""Endings of Cityscapes' files that are no label maps."""
 
 
 @DATASETS.register_module()
@@ -45,6 +48,7 @@ class Pix2PixHDFolder(ScenesOnDisk):
         photos: False for label maps without photos, to translate them.
         transforms: configs of registered transforms.
         seed: for random transforms.
+        instance_ids: see `PairedFolder`.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or `classes.json` does not
@@ -60,6 +64,7 @@ class Pix2PixHDFolder(ScenesOnDisk):
         photos: bool = True,
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
+        instance_ids: str = "auto",
     ) -> None:
         table = _classes(Path(root), label_nc)
         folders = split_folders(Path(root), split, pictures=not table.classes)
@@ -69,7 +74,10 @@ class Pix2PixHDFolder(ScenesOnDisk):
         for kind, folder in folders.items():
             if not folder.is_dir():
                 raise UserError(_missing(Path(root), kind, folder))
-        self.scenes = Scenes(pair_official(folders), table, transforms, seed)
+        files = pair_official(folders)
+        self.scenes = Scenes(files, table, transforms, seed)
+        self.scenes.folders = list(folders.values())
+        self.scenes.counts_objects = counts_objects(instance_ids, files, table)
         self.metainfo = table.metainfo("Pix2PixHDFolder")
 
 
@@ -182,9 +190,9 @@ def _by_stem(kind: str, folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for name, path in files_by_name(folder).items():
-        if kind == "label" and name.endswith(OTHER_CODINGS):
+        if kind == "label" and name.endswith(COLOURED):
             raise UserError(
-                f"{path} holds no label ids, as its name says; {folder} is to hold one map of "
+                f"{path} holds colours, as its name says; {folder} is to hold one map of "
                 "label ids for each scene, such as Cityscapes' *_gtFine_labelIds.png."
             )
         ending = next((e for e in ENDINGS[kind] if name.endswith(e)), "")
@@ -207,6 +215,7 @@ def _check_partners(
                 f"No file in {place} has the scene's name of {listing}{more}. Files are paired by "
                 "their names without Cityscapes' endings; the released code pairs them by their "
                 "order, which is right only if every folder has the same scenes."
+                f"{ignored_note(place, find_pictures(place).ignored)}"
             )
 
 

@@ -64,12 +64,31 @@ def test_two_files_of_one_scene_are_refused(root):
         Pix2PixHDFolder(str(root))
 
 
-@pytest.mark.parametrize("ending", ["_gtFine_labelTrainIds", "_gtFine_color"])
-def test_files_whose_names_say_another_coding_are_refused(root, ending):
+def test_the_coding_that_a_files_name_states_is_read(root):
+    """Train id 13 is the car, whose label id is 26."""
     for path in list((root / "train_label").iterdir()):
-        path.rename(path.with_name(path.name.replace("_gtFine_labelIds", ending)))
-    with pytest.raises(UserError, match="holds no label ids, as its name says"):
+        save(path, np.full((32, 64), 13, np.uint8))
+        path.rename(path.with_name(path.name.replace("labelIds", "labelTrainIds")))
+    assert Pix2PixHDFolder(str(root))[0]["label"].unique().tolist() == [26]
+
+
+def test_maps_in_colour_are_refused_by_their_names(root):
+    for path in list((root / "train_label").iterdir()):
+        path.rename(path.with_name(path.name.replace("labelIds", "color")))
+    with pytest.raises(UserError, match="holds colours, as its name says"):
         Pix2PixHDFolder(str(root))
+
+
+def test_instance_ids_that_count_objects_are_told(root):
+    """Object 26 of such a map is a car of its own, not what belongs to no single car."""
+    for path in (root / "train_inst").iterdir():
+        save(path, np.where(np.arange(64) < 32, 1, 26).astype(np.uint16)[None].repeat(32, 0))
+        save(root / "train_label" / path.name.replace("instance", "label"),
+             np.full((32, 64), 26, np.uint8))  # fmt: skip
+    found = Pix2PixHDFolder(str(root))[0]["instance"].unique().tolist()
+    assert len(found) == 2 and 26 not in found
+    plain = Pix2PixHDFolder(str(root), instance_ids="classes")[0]["instance"]
+    assert plain.unique().tolist() == [1, 26]
 
 
 def test_data_without_instances_or_labels(root):
