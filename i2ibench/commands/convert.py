@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from i2ibench.checkpoints import read_checkpoint
 from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import own_work_dir, prepare_work_dir
 from i2ibench.errors import UserError
@@ -66,10 +67,28 @@ def run(options: argparse.Namespace) -> None:
             f"{given[0]} is for a folder of official files, and {options.source} is none."
         )
     archive = options.source.name.endswith((".tar.gz", ".tgz"))
+    _check_source(options.source, archive)
     write = convert_archive if archive else export_folder
     with own_work_dir(options.target, "converting", "choose another folder"):
         for path in write(options.source, options.target):
             print(f"written: {path}")
+
+
+def _check_source(source: Path, archive: bool) -> None:
+    """Refuse a source that cannot be converted, before a folder is made for the result.
+
+    Raises:
+        UserError: the file is missing, one of the official files, or no checkpoint.
+    """
+    if not source.is_file():
+        raise UserError(f"There is no file or folder {source}.")
+    if source.name.endswith(tuple(FILES.values())):
+        raise UserError(
+            f"{source} is one of the official files; name the folder that holds it, "
+            f"{source.parent}."
+        )
+    if not archive:
+        read_checkpoint(source)
 
 
 def _convert_official(options: argparse.Namespace) -> None:

@@ -153,20 +153,36 @@ def settle_size(findings: Findings, kind: str) -> tuple[int, int] | None:
     if size is None or mode is None:
         findings.note("size of pictures", "each file's own; translate --size WxH", "not known")
     else:
-        text = "each file's own" if mode.text == "none" else f"translate --size {size[0]}x{size[1]}"
-        findings.note("size of pictures", f"{text} for 2048x1024, as test.py", mode.source)
+        text = f"translate --size {size[0]}x{size[1]}, as test.py"
+        if mode.text == "none":
+            text = "each file's own, as test.py"
+        elif mode.text == "scale_width":
+            text += " for pictures of 2048x1024"
+        findings.note("size of pictures", text, mode.source)
     return size
 
 
-def note_assumptions(findings: Findings, kind: str) -> None:
-    """Note what no file and no option of the released code tells."""
+def note_assumptions(findings: Findings, kind: str, generator: str) -> None:
+    """Note what no file tells, and what the released code has no option for.
+
+    Args:
+        findings: gets the rows.
+        kind: PIX2PIX or PIX2PIXHD.
+        generator: its type.
+    """
     if kind == PIX2PIX:
-        option = findings.files.find("direction", "which_direction")
-        value = option.text if option else "AtoB"
-        findings.note(
-            "direction", f"{value}: source/ holds {value[0]}'s pictures",
-            option.source if option else RELEASED,
-        )  # fmt: skip
-    findings.note("padding", "reflection, zeros where sizes halve", "the released code: no option")
+        _note_direction(findings)
+    zeros = generator == "UNetGenerator"
+    padding = "zeros" if zeros else "reflection, zeros where sizes halve"
+    findings.note("padding", padding, "the released code: no option")
     findings.note("8-bit pictures", "rounded; the released code truncates, at most one level less",
                   "this project")  # fmt: skip
+
+
+def _note_direction(findings: Findings) -> None:
+    option = findings.files.find("direction", "which_direction")
+    if option is None:
+        value, source = "source/ holds the pictures that it translates, A or B", "not known"
+    else:
+        value, source = f"source/ holds {option.text[:1]}'s pictures", option.source
+    findings.note("direction", value, source)

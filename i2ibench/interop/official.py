@@ -106,7 +106,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
         state |= bank
     config = {"model": model, "data_preprocessor": preprocessor, "seed": 0}
     config |= _protocol(settle_size(findings, program), data)
-    note_assumptions(findings, program)
+    note_assumptions(findings, program, model["generator"]["type"])
     return Official(config, table.metainfo(data), state, findings)
 
 
@@ -228,6 +228,6 @@ def _bank(findings: Findings, num_labels: int, channels: int) -> dict[str, torch
             raise UserError(f"{path} has centres of shape {values.shape} for class {label}.")
         bank.centres[label, : len(values)] = torch.from_numpy(np.ascontiguousarray(values))
         bank.counts[label] = len(values)
-    modes = f"{int(bank.counts.sum())} of {int((bank.counts > 0).sum())} classes"
+    modes = f"{int(bank.counts.sum())} modes of {int((bank.counts > 0).sum())} classes"
     findings.note("styles", modes if path else "none", path.name if path else "no K-means file")
     return {f"style_bank.{name}": value for name, value in bank.state_dict().items()}

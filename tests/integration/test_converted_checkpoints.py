@@ -221,3 +221,28 @@ def test_the_checkpoint_records_what_was_read_from_where(converted):
         row["what"] for row in rows
     }
     assert all(row["source"] and row["value"] for row in rows)
+
+
+def test_a_source_that_cannot_be_converted_leaves_nothing_behind(tmp_path, capsys):
+    folder = write_hd(tmp_path / "official", **HD["global"])
+    target = tmp_path / "out"
+    said = refused(capsys, "convert", folder / "latest_net_G.pth", target)
+    assert f"name the folder that holds it, {folder}" in said
+    (tmp_path / "other.pth").write_bytes(b"no checkpoint")
+    assert "cannot be read" in refused(capsys, "convert", tmp_path / "other.pth", target)
+    assert "no file or folder" in refused(capsys, "convert", tmp_path / "nothing", target)
+    said = refused(capsys, "convert", write_pix2pix(tmp_path / "unet"), tmp_path / "unet.pth")
+    assert "Pass --dropout yes" in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["official", "other.pth", "unet"]
+
+
+def test_a_config_trains_on_the_released_layout(tmp_path, paired_root):
+    root = write_scenes(tmp_path / "data")
+    config = write_tiny_config(tmp_path / "tiny.py", paired_root)
+    kind = [f"{n}_dataloader.dataset.type=Pix2PixHDFolder" for n in ("train", "val")]
+    options = ("--cfg-options", f"data_root={root}", "val_dataloader.dataset.split=test", *kind,
+               "train_cfg.max_epochs=1", "protocol=own", "hooks.pictures=None")  # fmt: skip
+    run("validate", config, *options)
+    run("train", config, "--work-dir", tmp_path / "work", *options)
+    meta = read_checkpoint(tmp_path / "work" / "epoch_0001.pth")["meta"]["dataset_meta"]
+    assert meta["dataset"] == "Pix2PixHDFolder" and meta["classes"][26] == "car"
