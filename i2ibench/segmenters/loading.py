@@ -22,7 +22,7 @@ OBTAIN = {
 }
 """How to get the weights that protocols name, by file."""
 
-TRAIN = "train one with `i2ibench train_segmenter CONFIG FILE`"
+TRAIN = "train one with `i2ibench train_segmenter CONFIG FILE.pth`"
 """How to get any others."""
 
 

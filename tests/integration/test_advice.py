@@ -44,6 +44,7 @@ RUN_ON_STREETS = {
     "train_dataloader.dataset.num_scenes=500 val_dataloader.dataset.scene_seed=1 "
     "val_dataloader.dataset.num_scenes=40": "small",
     "i2ibench train_segmenter CONFIG {shlex.quote(weights)}": "small",
+    "i2ibench train_segmenter CONFIG FILE.pth": "small",
     "i2ibench shards CONFIG {shlex.quote(str(root))}": "small",
     "i2ibench validate": "small",
     "i2ibench parts KIND": "",
@@ -127,6 +128,7 @@ ELSEWHERE = {
         "tests/unit/datasets/test_advice_of_problems.py::test_",
     **dict.fromkeys(
         [
+            "i2ibench new-plugin dataset NAME",
             "i2ibench train {root}/configs/{snake(name)}.py",
             "i2ibench train configs/new_part.py",
             "pip install -e {root}",
