@@ -36,7 +36,8 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     """
     check_loader(cfg)
     options = dict(cfg["dataset"])
-    check_class(DATASETS.part(options.get("type")))
+    if "type" in options:
+        check_class(DATASETS.part(options["type"]))
     derived = _root_of(options, data_root)
     dataset: SceneDataset = DATASETS.build({"seed": seed, **options}, **derived)
     check_dataset(dataset)

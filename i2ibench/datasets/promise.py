@@ -10,8 +10,8 @@ from i2ibench.registry import options_of
 PROMISE = (
     "A data set takes the option seed, for random transforms, and has len(dataset), dataset[i], "
     "dataset.metainfo (ClassTable.metainfo) and dataset.scenes (a Scenes, with the files of every "
-    "scene). The base i2ibench.datasets.scenes.ScenesOnDisk has most of it, and `i2ibench new-plugin "
-    "dataset NAME` writes an example."
+    "scene). The base i2ibench.datasets.scenes.ScenesOnDisk has most of it, and "
+    "`i2ibench new-plugin dataset NAME` writes an example."
 )
 
 

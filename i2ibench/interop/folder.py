@@ -83,7 +83,12 @@ def _official_weights(
                 f"{checkpoint} has the {kind} {known!r}, which neither pix2pixHD nor pix2pix has."
             )
         require_released(checkpoint, kind, options)
-        weights[kind] = NAMES[known](_part(state, kind))
+        try:
+            weights[kind] = NAMES[known](_part(state, kind))
+        except (AttributeError, IndexError, TypeError, ValueError):  # names of other weights
+            raise UserError(f"The weights in {checkpoint} are not a {known}'s.") from None
+    if "generator" not in weights:
+        raise UserError(f"{checkpoint} has no generator.")
     return weights
 
 

@@ -104,8 +104,9 @@ def _default_mode(generator: Mapping[str, Any]) -> bool:
 def _condition(
     checkpoint: Path, preprocessor: Mapping[str, Any], metainfo: Mapping[str, Any], program: str
 ) -> dict[str, Any]:
-    kinds = PREPROCESSORS.get(preprocessor["type"], tuple(preprocessor.get("condition", ())))
-    if preprocessor["type"] == "LabelPreprocessor":
+    name = preprocessor.get("type")
+    kinds = PREPROCESSORS.get(str(name), tuple(preprocessor.get("condition", ())))
+    if name == "LabelPreprocessor":
         kinds = ("labels", "instances") if preprocessor.get("boundaries", True) else ("labels",)
     kinds = tuple(kind for kind in kinds if kind != "features")
     if program == PIX2PIX and kinds == ("image",):
