@@ -77,6 +77,12 @@ ELSEWHERE = {
         "tests/unit/preparation/test_readers.py::test_",
     "i2ibench prepare_data NAME SOURCE {shlex.quote(str(root))}":
         "tests/unit/preparation/test_readers.py::test_",
+    "i2ibench prepare_data toystreet {shlex.quote(str(root))} --options split={split} "
+    "num_scenes={num_scenes} width={width} height={height} scene_seed={scene_seed}":
+        "tests/integration/test_hostile_files.py::"
+        "test_opening_a_checkpoint_draws_nothing_and_says_how_to",
+    "i2ibench new-plugin KIND NAME --package":
+        "tests/integration/test_new_plugins.py::test_",
     "i2ibench train {config} --cfg-options {data_root(options.target)}":
         "tests/integration/test_advice.py::test_the_command_that_prepare_data_names_trains",
     "i2ibench convert checkpoints/label2city_1024p label2city.pth":

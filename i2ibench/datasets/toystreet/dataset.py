@@ -58,10 +58,11 @@ class ToyStreet(ScenesOnDisk):
         seed: int = 0,
     ) -> None:
         if not is_drawn(Path(root), split, num_scenes, (width, height), scene_seed):
-            settings = f"{split=!s} {num_scenes=} {width=} {height=} {scene_seed=}"
             raise UserError(
                 f"{root} does not hold the {split} split of ToyStreet, or not all of it. To draw "
-                f"it: i2ibench prepare_data toystreet {shlex.quote(str(root))} --options {settings}"
+                f"it: i2ibench prepare_data toystreet {shlex.quote(str(root))} --options "
+                f"split={split} num_scenes={num_scenes} width={width} height={height} "
+                f"scene_seed={scene_seed}"
             )
         files = [replace(f, attributes=_attributes_of(f)) for f in find_scenes(Path(root), split)]
         self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
