@@ -15,7 +15,7 @@ from i2ibench.errors import UserError
 from i2ibench.web.json_text import parse_json
 
 MAX_MESSAGE_BYTES = 2**20
-MAX_UPLOAD_BYTES = 64 * 2**20
+MAX_UPLOAD_BYTES = 32 * 2**20
 MAX_POINTS = 4096
 MAX_RADIUS = 256
 MAX_COORDINATE = 8192
