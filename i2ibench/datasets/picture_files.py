@@ -24,6 +24,7 @@ from i2ibench.datasets.picture_formats import (
     orientation,
     ppm_maximum,
     raw_mode,
+    without_texts,
 )
 from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.errors import UserError
@@ -274,7 +275,7 @@ def _rgb_order(pixels: NDArray[Any]) -> NDArray[Any]:
 def _decode_png(data: bytes, flags: int, place: str) -> NDArray[Any]:
     """Decode a PNG by OpenCV: the pixels that Pillow gives, in less time, and all of them."""
     with explained(place):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        pixels = cv2.imdecode(np.frombuffer(without_texts(data), np.uint8), flags)
         if pixels is None:
             open_picture(data, place).load()  # Pillow says what is wrong, if it finds it
             raise OSError("its pixels are cut off")

@@ -190,7 +190,7 @@ _PNG_TEXTS = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
 
 def orientation(picture: Image.Image, data: bytes) -> int:
     """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright."""
-    if picture.format == "PNG" and not any(name in _PNG_TEXTS for name in _png_chunks(data)):
+    if picture.format == "PNG" and not any(name in _PNG_TEXTS for name, _ in _png_chunks(data)):
         return 1  # without decoding the picture, as Pillow would to find its EXIF
     try:
         found = picture.getexif().get(0x0112, 1)
@@ -199,12 +199,28 @@ def orientation(picture: Image.Image, data: bytes) -> int:
     return found if found in range(1, 9) else 1
 
 
-def _png_chunks(data: bytes) -> Iterator[bytes]:
-    """Yield the names of a PNG's chunks."""
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
+    """Yield the name of each of a PNG's chunks, and where the chunk lies."""
     position = 8
     while position + 8 <= len(data):
-        yield data[position + 4 : position + 8]
-        position += 12 + int.from_bytes(data[position : position + 4], "big")
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        yield data[position + 4 : position + 8], slice(position, end)
+        position = end
+
+
+def without_texts(data: bytes) -> bytes:
+    """Return a PNG without its texts and colour profiles.
+
+    libpng unpacks up to a thousand of them, each up to 8 MB, from a file of a few megabytes.
+    """
+    packed = [at for name, at in _png_chunks(data) if name in (*_PNG_TEXTS, b"iCCP")]
+    if not packed:
+        return data
+    kept, begin = [], 0
+    for at in packed:
+        kept.append(data[begin : at.start])
+        begin = at.stop
+    return b"".join([*kept, data[begin:]])
 
 
 def _why_unknown(data: bytes) -> str:

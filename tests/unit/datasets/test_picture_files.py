@@ -369,3 +369,25 @@ def test_every_format_is_read_whole_or_refused_however_it_is_damaged(kind):
 def test_every_format_has_an_ending_and_every_ending_one_format():
     assert len(EXTENSIONS) == len(set(EXTENSIONS))
     assert set(formats()) <= SUFFIXES.keys()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)])
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_texts_in_a_png_are_not_unpacked(shape, kind, monkeypatch):
+    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    plain = buffer.getvalue()
+    text = chunk(kind, b"k\0\0" + zlib.compress(b"a" * 7_900_000, 9))
+    given = []
+    imdecode = cv2.imdecode
+
+    def watched(data, flags):
+        given.append(data.tobytes())
+        return imdecode(data, flags)
+
+    monkeypatch.setattr(cv2, "imdecode", watched)
+    for data in (plain, plain[:-12] + text * 9 + plain[-12:]):  # after the pixels
+        read = decode_map(data, "x").values if len(shape) == 2 else decode_image(data, "x")
+        np.testing.assert_array_equal(read, pixels)
+    assert given and set(given) == {plain}
