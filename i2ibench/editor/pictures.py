@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from i2ibench.datasets.picture_files import decode_image, decode_map
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import LARGEST_ID
 from i2ibench.errors import UserError
@@ -65,16 +66,14 @@ def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.i
 
 
 def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
-    """A photo in a PNG or JPEG, resized, uint8 [H,W,3].
+    """Return a photo in a PNG or JPEG, upright and resized, uint8 [H,W,3].
 
     Raises:
         UserError: no such picture, or too large.
     """
-    picture = _opened(data, ("PNG", "JPEG"), "photo", MAX_PIXELS)
-    if picture.mode.startswith(("I", "F")):
-        raise UserError("The photo has more than 8 bits per channel; save it with 8.")
-    resized = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(resized)
+    _check_header(data, ("PNG", "JPEG"), "photo", MAX_PIXELS)
+    picture = Image.fromarray(decode_image(data, "The photo"))
+    return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
@@ -91,25 +90,23 @@ def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
 
 
 def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Return the values [H,W] of a PNG with one channel.
+    """Return the integers [H,W] that a PNG holds, upright.
 
     Raises:
         UserError: no such PNG, or too large.
     """
-    picture = _opened(data, ("PNG",), kind, max_pixels)
-    if picture.mode not in ("1", "L", "P", "I;16", "I"):
+    _check_header(data, ("PNG",), kind, max_pixels)
+    values = decode_map(data, f"The {kind}").values
+    if values.ndim != 2:
         raise UserError(f"The {kind} is a colour picture; it needs one channel of integers.")
-    return np.array(picture).astype(np.int64 if picture.mode == "I" else np.uint16)
+    return values
 
 
-def _opened(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> Image.Image:
-    """The decoded picture, whose header was judged before anything was decoded."""
+def _check_header(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> None:
+    """Judge a picture by its header, before anything is decoded."""
     try:
-        picture = Image.open(io.BytesIO(data), formats=formats)
-        check_size(*picture.size, max_pixels)
-        picture.load()
-    except UserError:
-        raise
+        with Image.open(io.BytesIO(data), formats=formats) as picture:
+            size = picture.size
     except Image.DecompressionBombError:
         raise UserError(
             f"The {kind} is too large: at most {max_pixels} pixels are taken."
@@ -118,4 +115,4 @@ def _opened(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -
         raise UserError(f"The {kind} is no readable {' or '.join(formats)}.") from None
     except Exception as error:  # whatever a foreign file makes the decoder raise
         raise UserError(f"The {kind} is no readable {' or '.join(formats)}: {error}") from None
-    return picture
+    check_size(*size, max_pixels)

@@ -73,6 +73,7 @@ def test_ids_up_to_65535_survive(classes):
     np.testing.assert_array_equal(back.instance, scene.instance)
 
 
+COLOURS = np.tile(np.array([1, 2, 3], np.uint8), (24, 40, 1))
 ABOUT = {"format": 1, "name": "x", "draw": 0, "classes": list(CLASSES.names), "styles": {}}
 
 
@@ -101,7 +102,7 @@ ABOUT = {"format": 1, "name": "x", "draw": 0, "classes": list(CLASSES.names), "s
         ({"label__png": b"\x89PNG"}, "The label map is no readable PNG.$"),
         ({"label__png": png(np.full((24, 40), 99, np.uint8))}, "no class"),
         ({"instance__png": png(np.zeros((4, 4), np.uint8))}, "4x4"),
-        ({"label__png": png(np.zeros((24, 40, 3), np.uint8))}, "colour"),
+        ({"label__png": png(COLOURS)}, "colour"),
     ],
 )  # fmt: skip
 def test_a_damaged_zip_is_refused_with_its_reason(changes, said):
@@ -192,7 +193,7 @@ def test_instance_maps_have_8_or_16_bits():
     for ids in (np.array([[0, 200]], np.uint8), np.array([[300, 65535]], np.uint16)):
         np.testing.assert_array_equal(read_instance_png(png(ids)), ids)
     with pytest.raises(UserError, match="colour"):
-        read_instance_png(png(np.zeros((2, 2, 3), np.uint8)))
+        read_instance_png(png(COLOURS))
     with pytest.raises(UserError, match="readable PNG"):
         read_instance_png(png(np.zeros((8, 8), np.uint8), "JPEG"))
 
@@ -217,3 +218,40 @@ def test_foreign_maps_become_scenes_that_keep_the_promise(classes):
         new_scene("x", label, np.zeros((3, 3), np.int32), classes)
     with pytest.raises(UserError, match="pixels"):
         new_scene("x", np.zeros((1, MAX_SIDE + 1), np.uint8), None, classes)
+
+
+def test_uploads_are_turned_as_their_orientation_says():
+    upside_down = Image.Exif()
+    upside_down[0x0112] = 3
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:4] = 255
+    for format in ("PNG", "JPEG"):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels[::-1, ::-1]).save(buffer, format=format, exif=upside_down)
+        shown = read_photo(buffer.getvalue(), 8, 16)
+        assert abs(shown.astype(int) - pixels).mean() < 8
+    label = np.array([[0, 1], [2, 3]], np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(label[::-1, ::-1]).save(buffer, format="PNG", exif=upside_down)
+    np.testing.assert_array_equal(read_label_png(buffer.getvalue(), CLASSES), label)
+
+
+def test_transparent_photos_lie_on_white():
+    hidden = np.zeros((4, 4, 4), np.uint8)
+    assert (read_photo(png(hidden), 4, 4) == 255).all()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_label_maps_of_few_bits_hold_what_is_in_the_file(bits):
+    def chunk(kind, content):
+        crc = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
+
+    values = np.array([[0, 1, 1, 0, 1, 0, 0, 1]], np.uint8) * min(2**bits - 1, 3)
+    packed = np.zeros(bits, np.uint8)
+    for n, value in enumerate(values[0].tolist()):
+        packed[n * bits // 8] |= value << (8 - bits - n * bits % 8)
+    head = struct.pack(">IIBBBBB", 8, 1, bits, 0, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+    data += chunk(b"IDAT", zlib.compress(b"\0" + packed.tobytes())) + chunk(b"IEND", b"")
+    np.testing.assert_array_equal(read_label_png(data, CLASSES), values)

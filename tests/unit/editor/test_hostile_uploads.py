@@ -45,11 +45,11 @@ def flat_png(width, height, depth=8):
     )
 
 
-def with_texts(data, number):
-    """The PNG with compressed text chunks of a megabyte each."""
-    kind, content = b"zTXt", b"k\0\0" + zlib.compress(b"a" * 1_000_000, 9)
+def with_texts(data, at, number, size):
+    """The PNG with compressed texts of so many bytes each."""
+    kind, content = b"zTXt", b"k\0\0" + zlib.compress(b"a" * size, 9)
     crc = zlib.crc32(kind + content).to_bytes(4, "big")
-    return data[:33] + (len(content).to_bytes(4, "big") + kind + content + crc) * number + data[33:]
+    return data[:at] + (len(content).to_bytes(4, "big") + kind + content + crc) * number + data[at:]
 
 
 def zipped(entries, method=zipfile.ZIP_DEFLATED):
@@ -89,7 +89,8 @@ def uploads():
         "many instances": ("instance", png(ids)),
         "a large photo": ("photo", png(np.zeros((2048, 4096, 3), np.uint8))),
         "a deep photo": ("photo", flat_png(4096, 2048, 16)),
-        "long texts": ("label", with_texts(png(label[:8, :8]), 300)),
+        "long texts": ("label", with_texts(png(label[:8, :8]), 33, 300, 1_000_000)),
+        "late texts": ("label", with_texts(png(label[:8, :8]), -12, 100, 7_900_000)),
         "a whole scene": ("scene", zipped(whole)),
         "bombs in a zip": ("scene", zipped([("styles.json", styles), *bombs])),
         "nested styles": ("scene", zipped([("styles.json", nested)])),
@@ -157,6 +158,7 @@ def test_no_small_upload_fills_the_memory(tmp_path):
         "many instances",
         "a large photo",
         "a whole scene",
+        "late texts",
     }
     for name, word in (
         ("a large map", "4096x2048"), ("a huge map", "pixels"), ("long texts", "text"),
