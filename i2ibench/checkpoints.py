@@ -242,7 +242,7 @@ def _newest_whole(paths: Sequence[Path]) -> Path | None:
     Raises:
         UserError: none of them can be read.
     """
-    reasons = []
+    reasons: list[str] = []
     for path in reversed(paths):
         reason = _why_unusable(path)
         if reason is None:

@@ -8,6 +8,7 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.checksums import is_whole_png, sealed, unsealed
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs, is_cityscapes
@@ -81,6 +82,10 @@ def _paint_missing(
     opened: OpenedCheckpoint, scenes: Scenes, paths: Sequence[Sequence[Path]], encoded: bool
 ) -> None:
     """Write the pictures that are not there; `paths` has the samples of each scene."""
+    for path in (path for own in paths for path in own if path.exists()):
+        if not is_whole_png(path):
+            say(f"{path} is damaged and is made anew.")
+            path.unlink()
     missing = [
         (n, k) for n, own in enumerate(paths) for k, path in enumerate(own) if not path.exists()
     ]
@@ -204,15 +209,19 @@ def claim_output(output_dir: Path, settings: dict[str, Any], files: Sequence[Sce
         if before["scenes"].get(name) != now[name]:
             for path in _picture_paths(output_dir, name, settings["samples"]):
                 path.unlink(missing_ok=True)
-    write_text(note, json.dumps({"settings": settings, "scenes": {**before["scenes"], **now}}))
+    content = {"settings": settings, "scenes": {**before["scenes"], **now}}
+    write_text(note, json.dumps(sealed(content)))
 
 
 def _read_note(note: Path) -> dict[str, Any]:
     try:
-        content = json.loads(note.read_text())
+        content = unsealed(json.loads(note.read_text(encoding="utf-8")))
         return {"settings": content["settings"], "scenes": dict(content["scenes"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{note} is no note of a translation: {error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{note} is no note of a translation: {error}. Choose another output folder, or delete "
+            "this one."
+        ) from None
 
 
 def _fingerprint(scene: SceneFiles) -> list[str]:

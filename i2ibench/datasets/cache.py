@@ -63,7 +63,7 @@ class SceneCache:
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker maps the file, and is sent no pixels; it compares the checksums for itself.
-        fresh = {"_bytes": None, "_readings": Counter(), "_changed": None}
+        fresh: dict[str, Any] = {"_bytes": None, "_readings": Counter(), "_changed": None}
         return {**self.__dict__, **fresh}
 
     def arrays(self, number: int) -> Arrays | None:

@@ -11,11 +11,13 @@ import io
 import json
 import shlex
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from i2ibench.checksums import sealed, unsealed
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
 from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes, ScenesOnDisk
@@ -27,7 +29,7 @@ from i2ibench.safe_names import safe_name
 
 KINDS = ("label", "instance", "image", "source")
 
-FORMAT = "i2ibench shards 2"
+FORMAT = "i2ibench shards 3"
 
 BLOCK = 512
 """Bytes to whose multiples a tar fills its files up."""
@@ -84,6 +86,10 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no index of shards: {error}") from None
     check_index(index, path)
+    try:
+        unsealed(index)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): copy or write the shards anew.") from None
     for name, size in index["shards"].items():
         found = (root / name).stat().st_size if (root / name).is_file() else None
         if found != size:
@@ -103,7 +109,9 @@ def check_index(index: Any, path: Path) -> None:
         UserError: names the entry that is missing or wrong.
     """
     if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise UserError(f"{path} is no index of shards that this version reads ({FORMAT}).")
+        raise UserError(
+            f"{path} is no index of shards that this version reads ({FORMAT}): write them anew."
+        )
     kinds = {"data": str, "shards": dict, "classes": list, "scenes": list, "counts_objects": bool}
     for key, kind in kinds.items():
         if not isinstance(index.get(key), kind):
@@ -129,10 +137,12 @@ def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
     if not known or entry.get("shard") not in list(shards):
         raise UserError(f"{path}: the scene {name!r} lacks its files or its shard.")
     for place in places.values():
-        if not isinstance(place, list) or len(place) != 3:
-            raise UserError(f"{path}: a file of the scene {name!r} is no [offset, size, name].")
-        if not all(type(number) is int and number >= 0 for number in place[:2]):
-            raise UserError(f"{path}: a file of the scene {name!r} has no offset and size.")
+        if not isinstance(place, list) or len(place) != 4:
+            raise UserError(
+                f"{path}: a file of the scene {name!r} is no [offset, size, name, CRC-32]."
+            )
+        if not all(type(n) is int and n >= 0 for n in (place[0], place[1], place[3])):
+            raise UserError(f"{path}: a file of the scene {name!r} has no offset, size or CRC-32.")
         safe_name(place[2], f"{path}: a file of the scene {name!r}", folders=False)
     return name
 
@@ -192,7 +202,7 @@ def write_shards(
     index = {"format": FORMAT, "data": dataset.metainfo["dataset"], "shards": shards,
              "classes": [c.entry() for c in classes.classes],
              "counts_objects": dataset.scenes.counts_objects, "scenes": places}  # fmt: skip
-    write_text(index_path(root, split), json.dumps(index))
+    write_text(index_path(root, split), json.dumps(sealed(index)))
     return [root / name for name in shards]
 
 
@@ -216,8 +226,8 @@ def _fill(
 
 def _add(
     tar: tarfile.TarFile, key: int, scene: SceneFiles, classes: ClassTable
-) -> dict[str, tuple[int, int, str]]:
-    """Add a scene; by kind the offset, size and name of its files."""
+) -> dict[str, tuple[int, int, str, int]]:
+    """Add a scene; by kind the offset, size, name and CRC-32 of its files."""
     places = {}
     for kind, name, contents in _members(key, scene, classes):
         member = tarfile.TarInfo(name)
@@ -225,7 +235,7 @@ def _add(
         tar.addfile(member, io.BytesIO(contents))
         offset = tar.offset - -(-len(contents) // BLOCK) * BLOCK
         if kind in KINDS:
-            places[kind] = (offset, len(contents), name)
+            places[kind] = (offset, len(contents), name, zlib.crc32(contents))
     return places
 
 

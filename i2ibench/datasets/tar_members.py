@@ -1,27 +1,30 @@
 """Files inside uncompressed tars, read in place.
 
-Such a file is named by a path below its tar, TAR/OFFSET+SIZE/NAME, so that whatever takes paths of
-pictures takes it as well; where bytes are read, `read_bytes` knows both kinds.
+Such a file is named by a path below its tar, TAR/OFFSET+SIZE+CRC32/NAME, so that whatever takes
+paths of pictures takes it as well; where bytes are read, `read_bytes` knows both kinds.
 """
 
 import hashlib
 import re
+import zlib
 from pathlib import Path
 
 from i2ibench.provenance import sha256
 
-_PLACE = re.compile(r"(\d+)\+(\d+)")
+_PLACE = re.compile(r"(\d+)\+(\d+)(?:\+(\d+))?")
 
 
-def member_path(tar: Path, offset: int, size: int, name: str) -> Path:
+def member_path(tar: Path, offset: int, size: int, name: str, checksum: int | None = None) -> Path:
     """The path that stands for `size` bytes from `offset` on in a tar.
 
     Args:
         tar: ends in .tar.
         offset, size: of the file's contents.
         name: of the file, whose ending says what it is.
+        checksum: CRC-32 of the contents, compared whenever they are read; None for none.
     """
-    return tar / f"{offset}+{size}" / name
+    places = [offset, size] if checksum is None else [offset, size, checksum]
+    return tar / "+".join(map(str, places)) / name
 
 
 def place_of(path: Path) -> tuple[Path, int, int] | None:
@@ -40,7 +43,7 @@ def read_bytes(path: Path) -> bytes:
     """The contents of a file of its own, or of one in a tar.
 
     Raises:
-        OSError: it is missing or cut off.
+        OSError: it is missing or cut off, or a byte of it has changed.
     """
     place = place_of(path)
     if place is None:
@@ -51,4 +54,7 @@ def read_bytes(path: Path) -> bytes:
         contents = file.read(size)
     if len(contents) < size:
         raise OSError(f"{tar} is cut off: copy or write it anew")
+    found = _PLACE.fullmatch(path.parent.name)
+    if found and found[3] and zlib.crc32(contents) != int(found[3]):
+        raise OSError(f"{tar} is damaged: copy or write it anew")
     return contents

@@ -6,7 +6,9 @@ whatever their number, and a run that was killed goes on with the chunks that ar
 
 import io
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,7 +23,7 @@ from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_file
-from i2ibench.progress import Progress
+from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.structures import Prediction, to_predictions
 
@@ -29,6 +31,12 @@ CHUNK = 8
 """Scenes per file."""
 
 Rows = list[NDArray[Any]]
+
+DAMAGE = (
+    OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError,
+    NotImplementedError, RuntimeError, OverflowError, MemoryError, struct.error,
+)  # fmt: skip
+"""What numpy and zipfile raise on files of which bytes have changed."""
 
 
 def save_rows(path: Path, rows: Rows) -> None:
@@ -43,7 +51,7 @@ def load_rows(path: Path) -> Rows:
     """The rows in a file that `save_rows` wrote, in their order.
 
     Raises:
-        OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile: it is missing or damaged.
+        DAMAGE: it is missing or damaged.
     """
     with path.open("rb") as opened, np.load(opened) as file:
         return [file[str(i)] for i in range(len(file.files))]
@@ -84,13 +92,20 @@ class RowStore:
         return rows
 
     def forget_others(self) -> None:
-        """Remove rows that other pictures, data or settings have left, and broken files."""
+        """Remove rows that other pictures, data or settings have left, and damaged files."""
         for left in self.folder.glob("*") if self.folder.is_dir() else ():
             if left.name != self.key:
                 shutil.rmtree(left)
-        for path in (self.folder / self.key).glob("*.npz"):
-            if not zipfile.is_zipfile(path):
-                path.unlink()
+        for start in range(0, self.count, CHUNK):
+            if self.has(start) and not self._is_whole(start):
+                say(f"{self.path(start)} is damaged and is measured anew.")
+                self.path(start).unlink()
+
+    def _is_whole(self, start: int) -> bool:
+        try:
+            return len(load_rows(self.path(start))) == min(CHUNK, self.count - start)
+        except DAMAGE:
+            return False
 
 
 def measure(

@@ -6,7 +6,6 @@ hash of all they depend on: contents of the scenes' files, metric, weights, code
 """
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import System
-from i2ibench.evaluation.rows import CHUNK, Rows, RowStore, load_rows, row_key, save_rows
+from i2ibench.evaluation.rows import CHUNK, DAMAGE, Rows, RowStore, load_rows, row_key, save_rows
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import own_folder
@@ -114,7 +113,7 @@ def _read(path: Path, count: int) -> Rows | None:
         os.utime(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGE:
         rows = []
     if len(rows) != count:
         say(f"{path} is damaged and is made anew.")

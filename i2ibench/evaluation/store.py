@@ -10,13 +10,14 @@ from typing import Any
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
 from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.checksums import is_whole_png
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_picture, write_text
 from i2ibench.preflight import one_scene_of_each_size, try_translation
-from i2ibench.progress import Progress
+from i2ibench.progress import Progress, say
 from i2ibench.structures import size_of
 
 NOTE = "store.json"
@@ -75,7 +76,7 @@ def _claim(folder: Path, facts: dict[str, Any]) -> None:
 def _content(note: Path) -> Any:
     try:
         return json.loads(note.read_text())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -87,6 +88,11 @@ def _translate(
     Which scenes share a batch, on which rounding depends, is the same for any number of processes
     and after an interruption.
     """
+    if is_main_process():
+        for path in _damaged(samples):
+            say(f"{path} is damaged and is made anew.")
+            path.unlink()
+    barrier()
     todo = [batch for batch in _batches(scenes, size) if not _is_done(batch, scenes, samples)]
     barrier()  # nobody writes before everybody has seen what is missing
     share = todo[get_rank() :: get_world_size()]
@@ -95,6 +101,12 @@ def _translate(
         for batch in share:
             in_halves(partial(_translate_batch, predict, scenes, samples), batch)
             progress.advance(len(batch))
+
+
+def _damaged(samples: Sequence[dict[str, Path]]) -> list[Path]:
+    """The pictures that are there, but not as they were written."""
+    there = [path for paths in samples for path in paths.values() if path.exists()]
+    return [path for path in there if not is_whole_png(path)]
 
 
 def _batches(scenes: ScoredScenes, size: int) -> list[list[int]]:

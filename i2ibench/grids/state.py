@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from i2ibench.checksums import sealed, unsealed
+from i2ibench.errors import UserError
 from i2ibench.files import write_text
 from i2ibench.folder_locks import is_owned
 
@@ -46,10 +48,15 @@ def last_state(folder: Path, hash_: str) -> CellState:
     path = folder / FILE
     if not path.is_file():
         return CellState(hash=hash_)
-    found = CellState(**json.loads(path.read_text()))
+    try:
+        found = CellState(**unsealed(json.loads(path.read_text(encoding="utf-8"))))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}). Delete it to train the cell on from its checkpoints."
+        ) from None
     return found if found.hash == hash_ else CellState(hash=hash_)
 
 
 def write_state(folder: Path, state: CellState) -> None:
     """Keep the state, whole or not at all."""
-    write_text(folder / FILE, json.dumps(asdict(state), indent=2))
+    write_text(folder / FILE, json.dumps(sealed(asdict(state)), indent=2))

@@ -1,7 +1,11 @@
 """Damaged files of a run: the newest whole checkpoint is taken, and no changed byte is a number."""
 
+import contextlib
+import json
+import os
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +16,10 @@ from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
+from i2ibench.grids.state import CellState, read_state, write_state
 from i2ibench.testing.damage import flipped
 from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.translation import translate
 from tests.conftest import write_tiny_config
 from tests.integration.runs import SHORT, assert_same_end, run
 
@@ -124,3 +130,61 @@ def test_no_flipped_bit_of_a_checkpoint_becomes_a_weight(copied):
         assert found.keys() == weights.keys()
         assert all(torch.equal(found[name], weights[name]) for name in weights)
     assert refused > 30
+
+
+def evaluated(config, work_dir, output):
+    main("eval", [str(config), "--work-dir", str(work_dir), "--output", str(output)])
+    return json.loads((output / "results.json").read_text(encoding="utf-8"))["systems"]
+
+
+def flip_each(paths, rng):
+    """Flip one bit of every file."""
+    for path in paths:
+        content = bytearray(path.read_bytes())
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+
+
+def test_flipped_bits_in_what_an_evaluation_keeps_never_reach_a_score(whole, tmp_path, capsys):
+    config, work_dir = whole
+    output, cache = tmp_path / "scores", Path(os.environ["I2IBENCH_CACHE"])
+    scores = evaluated(config, work_dir, output)
+    kept = [*output.glob("**/*.npz"), *output.glob("pictures/**/*.png"), *cache.rglob("*.npz")]
+    assert len(kept) > 20 and len({path.suffix for path in kept}) == 2
+    left = output / "rows" / ".000000.npz.999999999-0a.tmp"  # what a kill leaves
+    left.write_bytes(b"half")
+    for seed in range(3):
+        flip_each(kept, random.Random(seed))
+        capsys.readouterr()
+        assert evaluated(config, work_dir, output) == scores
+        assert "is damaged and is m" in capsys.readouterr().err
+    assert not left.exists()
+    shutil.rmtree(output)
+    flip_each(cache.rglob("*.npz"), random.Random(4))
+    assert evaluated(config, work_dir, output) == scores
+
+
+def test_damaged_pictures_of_a_translation_are_made_anew(whole, tmp_path, capsys):
+    _, work_dir = whole
+    opened = open_checkpoint(latest_checkpoint(work_dir))
+    data, output = work_dir.parent / "paired" / "val", tmp_path / "out"
+    paths = translate(opened, data, output)
+    content = [path.read_bytes() for path in paths]
+    flip_each(paths[:3], random.Random(0))
+    translate(opened, data, output)
+    assert [path.read_bytes() for path in paths] == content
+    assert capsys.readouterr().err.count("is damaged and is made anew") == 3
+    note = output / "translation.json"
+    for changed in flipped(note.read_bytes(), times=20):
+        note.write_bytes(changed)
+        with pytest.raises(UserError, match=r"translation\.json is no note|is not UTF-8"):
+            translate(opened, data, output)
+
+
+def test_a_damaged_state_of_a_cell_is_named(tmp_path):
+    write_state(tmp_path, CellState("done", "hash", 1, 2.5, facts={"steps": 7}))
+    content = (tmp_path / "cell.json").read_bytes()
+    for changed in flipped(content, times=40):
+        (tmp_path / "cell.json").write_bytes(changed)
+        with contextlib.suppress(UserError):
+            assert read_state(tmp_path, "hash").facts == {"steps": 7}

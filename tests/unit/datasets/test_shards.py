@@ -17,6 +17,7 @@ from i2ibench.datasets.shards import Shards, write_shards
 from i2ibench.datasets.survey import survey
 from i2ibench.errors import UserError
 from i2ibench.hooks.preemption import Preempted
+from i2ibench.testing.damage import flipped
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config
 from tests.integration.runs import SHORT, AskedAt, assert_same_end, run
@@ -197,3 +198,32 @@ def test_an_index_that_leads_out_of_its_folder_is_refused(fault, roots, tmp_path
     path.write_text(json.dumps(index), encoding="utf-8")
     with pytest.raises(UserError, match=r"train\.index\.json|The classes"):
         Shards(str(copy))
+
+
+def test_a_flipped_bit_in_a_shard_or_its_index_is_never_read(roots, tmp_path):
+    plain = [Shards(str(roots[1]))[index] for index in range(9)]
+    copy = shutil.copytree(roots[1], tmp_path / "copy")
+    for path in sorted(copy.iterdir()):
+        content, refused = path.read_bytes(), 0
+        for changed in flipped(content, times=25):
+            path.write_bytes(changed)
+            refused += read_or_refuse(copy, plain)
+        path.write_bytes(content)
+        assert refused > (20 if path.suffix == ".json" else 3), "tars have headers and padding"
+
+
+def read_or_refuse(root, plain):
+    """Whether a scene was refused with the file's name; the others are as they were."""
+    try:
+        shards = Shards(str(root))
+    except UserError as error:
+        assert "train.index.json" in str(error)
+        return True
+    refused = False
+    for index in range(9):
+        try:
+            assert_equal(shards[index], plain[index])
+        except UserError as error:
+            assert "is damaged: copy or write it anew" in str(error)
+            refused = True
+    return refused
