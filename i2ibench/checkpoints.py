@@ -339,7 +339,8 @@ def changed_keys(config: Config, checkpoint: Path) -> list[str]:
         raise UserError(
             f"No run can go on from {checkpoint}: it holds weights without the state of a training "
             "run (optimisers, epoch, data), as `convert` writes it. translate, eval, edit, styles "
-            "and study take it as it is."
+            "and study take it as it is, and a new run begins with its weights: --start-from "
+            f"{checkpoint}"
         )
     before = comparable(before)
     now = comparable(json.loads(json.dumps(config.to_dict())))
@@ -363,7 +364,8 @@ def check_resumable(checkpoint: Path, changed: Sequence[str]) -> None:
 
 def comparable(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what does not change the numbers: places, logs, workers, caches."""
-    kept = {k: v for k, v in config.items() if k not in ("work_dir", "vis_backends")}
+    places = ("work_dir", "vis_backends", "start_from")  # a run that goes on has begun
+    kept = {k: v for k, v in config.items() if k not in places}
     for loader in ("train_dataloader", "val_dataloader"):
         options = config.get(loader, {}).items()
         kept[loader] = {k: v for k, v in options if k not in ("num_workers", "cache", "prefetch")}

@@ -29,6 +29,8 @@ KEYS = {
     "vis_backends": "where scalars and pictures go",
     "seed": "of everything random",
     "stages": "changes to the rest of the config by stage name, trained in this order",
+    "start_from": "a checkpoint whose weights a new run begins with, or a dict with checkpoint and "
+    "moments",
     "amp": "auto (the default: bf16 on GPUs that have it), bf16, fp16, or None for float32",
     "cudnn_benchmark": "let cuDNN choose its kernels by timing them",
     "work_dir": "where the run writes",
@@ -114,6 +116,8 @@ def list_stages(config: Config) -> list[Config]:
                 f"Stage {name!r} changes {unknown[0]!r}, which is no key of a config."
                 f"{near_match(unknown[0], KEYS)}"
             )
+        if number > 1:
+            stage.pop("start_from", None)  # later stages begin with the stage before
         stage.merge_from_dict(copy.deepcopy(dict(changes)))
         check_values(stage, f"stage {name!r}")
         stage.work_dir = str(Path(config.work_dir) / f"{number}_{name}")

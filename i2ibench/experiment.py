@@ -35,6 +35,7 @@ from i2ibench.hooks.log import TrainingLog
 from i2ibench.hooks.preemption import Preemption
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.hooks.selection import build_hooks
+from i2ibench.initial_weights import InitialWeights, begin, read_initial_weights, start_of
 from i2ibench.lineage import check_order, is_complete
 from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.mmengine_options import check_mmengines_parts, train_loop
@@ -92,11 +93,20 @@ def _train_stages(
     """Train in a work directory that is owned; see `train`."""
     if resume_from is not None:  # before every file of the data is read
         check_resumable(resume_from, changed_keys(config, resume_from))
+        if is_complete(stages[0], resume_from):
+            epochs = train_loop(stages[0])["max_epochs"]
+            raise UserError(
+                f"{resume_from} has all {epochs} epochs of the config: nothing is left to train. "
+                "Raise train_cfg.max_epochs, or begin a new run with its weights: "
+                f"--start-from {resume_from}"
+            )
     if is_main_process() and not fresh:
         set_damaged_aside(config, needed=resume_from is None)
     barrier()  # the other processes must not see what is renamed
     begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
-    check_stages(stages, read_files=fresh or not begun)
+    if begun and start_of(stages[0]) is not None and not fresh and is_main_process():
+        say(f"{config.work_dir} has begun already and goes on: start_from is not used again.")
+    check_stages(stages, begins=fresh or not begun)
     if fresh and is_main_process():
         aside = move_contents_aside(Path(config.work_dir))
         if aside is not None:
@@ -122,12 +132,13 @@ def _run(runner: Runner) -> None:
                 hook.close()
 
 
-def check_stages(stages: Sequence[Config], read_files: bool) -> None:
+def check_stages(stages: Sequence[Config], begins: bool) -> None:
     """Build what every stage will need, so that no later stage fails after days of training.
 
     Args:
         stages: in order.
-        read_files: check every file of the data; a run that goes on did so before.
+        begins: whether the run is new: then every file of the data is checked, and the weights
+            that it begins with are.
 
     Raises:
         UserError: a stage cannot be built, or cannot begin with the weights of the one before.
@@ -138,7 +149,7 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         datasets = _build_datasets(stage)
         translator = build_translator(stage, datasets["train"].metainfo)
         files = [dataset.scenes.files for dataset in datasets.values()]
-        if read_files and files not in checked and is_main_process():
+        if begins and files not in checked and is_main_process():
             check_files(datasets)
             checked.append(files)
         check_scenes(datasets, translator, stage)
@@ -152,7 +163,11 @@ def check_stages(stages: Sequence[Config], read_files: bool) -> None:
         if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
         validation_metrics(stage, datasets["val"])
-        carried_weights(translator.state_dict(), before)
+        if start_of(stage) is None:
+            carried_weights(translator.state_dict(), before)
+        elif begins and is_main_process():
+            for line in _initial_weights(stage, translator, datasets["train"]).lines():
+                say(line)
         before = translator.state_dict()
 
 
@@ -184,7 +199,15 @@ def build_runner(
     barrier()
     translator.to(device_type())
     optimizers = optimizers_of(config, translator)
-    _take_over(translator, optimizers, checkpoint, grow_from)
+    if checkpoint is not None:
+        saved = read_checkpoint(checkpoint)
+        _require_classes(saved, datasets["train"].metainfo["classes"], checkpoint)
+        load_weights(translator, saved["state_dict"], checkpoint)
+    elif (start := start_of(config)) is not None:
+        initial = _initial_weights(config, translator, datasets["train"])
+        begin(translator, optimizers, initial, start.moments)
+    elif grow_from is not None:
+        grow(translator, optimizers, read_checkpoint(grow_from))
     broadcast_weights(translator)
     return _Runner(
         model=translator,
@@ -213,24 +236,42 @@ class _Runner(Runner):
         self._timestamp = names[0]
 
 
-def _take_over(
-    translator: PairedTranslator,
-    optimizers: OptimWrapperDict,
-    checkpoint: Path | None,
-    grow_from: Path | None,
-) -> None:
-    """Begin with the weights of a checkpoint, or with what the stage before has learnt."""
-    if checkpoint is not None:
-        load_weights(translator, read_checkpoint(checkpoint)["state_dict"], checkpoint)
-    elif grow_from is not None:
-        grow(translator, optimizers, read_checkpoint(grow_from))
+def _require_classes(saved: dict[str, Any], classes: Sequence[str], checkpoint: Path) -> None:
+    """Refuse to go on with data of other classes.
+
+    Raises:
+        UserError: names the classes that differ, and how a new run begins with the weights.
+    """
+    before = saved["meta"]["dataset_meta"]["classes"]
+    if list(classes) != list(before):
+        differing = [name for name in (*classes, *before) if (name in classes) != (name in before)]
+        named = ", ".join(differing) or "in another order"
+        raise UserError(
+            f"{checkpoint} was trained on other classes than the data has ({named}), so that run "
+            "cannot go on. Begin a new one with its weights, matched by class name: --start-from "
+            f"{checkpoint}"
+        )
+
+
+def _initial_weights(
+    config: Config, translator: PairedTranslator, dataset: SceneDataset
+) -> InitialWeights:
+    """Return what the translator takes of the checkpoint that the config starts from."""
+    start = start_of(config)
+    assert start is not None
+    height, width = translator.padded(dataset[0]["image"][None].float()).shape[-2:]
+    classes = dataset.metainfo["classes"]
+    return read_initial_weights(translator, classes, start.checkpoint, (height, width))
 
 
 def _hooks(config: Config, grow_from: Path | None, preemption: Preemption | None) -> list[Hook]:
-    """The config's hooks; checkpoints name the one that the stage began with."""
+    """Return the config's hooks; checkpoints name the one that the stage began with."""
     hooks = build_hooks(config.get("hooks", {}))
+    start = start_of(config)
     for hook in hooks:
-        if isinstance(hook, Checkpoints) and grow_from is not None:
+        if isinstance(hook, Checkpoints) and start is not None:
+            hook.started_from = sha256(start.checkpoint)
+        elif isinstance(hook, Checkpoints) and grow_from is not None:
             hook.grown_from = sha256(grow_from)
     return hooks if preemption is None else [*hooks, preemption]
 

@@ -30,10 +30,10 @@ def grow(translator: nn.Module, optimizers: OptimWrapperDict, saved: Mapping[str
     before = saved["state_dict"]
     own = translator.state_dict()
     translator.load_state_dict({**own, **carried_weights(own, before)})
-    source = {name: _name_before(name, own, before) for name in own}
+    source = names_before(own, before)
     for kind, optimizer in optimizers.items():
         if kind in saved["optimizer"]:
-            _carry_moments(optimizer, source, saved["optimizer"][kind])
+            carry_moments(optimizer, source, saved["optimizer"][kind])
 
 
 def carried_weights(own: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -42,7 +42,7 @@ def carried_weights(own: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> 
     Raises:
         UserError: a part that should be carried over has another shape.
     """
-    source = {name: _name_before(name, own, before) for name in own}
+    source = names_before(own, before)
     carried = {name: before[old] for name, old in source.items() if old and old in before}
     for name, value in carried.items():
         if own[name].shape != value.shape:
@@ -52,6 +52,11 @@ def carried_weights(own: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> 
                 "widths, the condition's channels, the classes and the encoder's features stay."
             )
     return carried
+
+
+def names_before(own: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return by own name what a weight was called in a smaller system; None if it is new."""
+    return {name: _name_before(name, own, before) for name in own}
 
 
 def _name_before(name: str, own: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
@@ -75,7 +80,7 @@ def _count(pattern: str, names: Mapping[str, Any]) -> int:
     return len({m[1] for m in (re.match(pattern, name) for name in names) if m})
 
 
-def _carry_moments(
+def carry_moments(
     optimizer: NetworkOptimizer, source: Mapping[str, str | None], saved: Mapping[str, Any]
 ) -> None:
     """Give the parameters that were trained before their state, if the optimiser is of one kind.

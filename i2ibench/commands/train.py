@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on from this checkpoint, or the newest, even if the config has changed",
     )
     parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with the weights of any checkpoint (fine-tuning); classes match by name",
+    )
+    parser.add_argument(
         "--fresh", action="store_true", help="start anew; an earlier run is moved aside"
     )
     parser.add_argument(
@@ -54,6 +60,8 @@ def run(options: argparse.Namespace) -> None:
     if options.estimate_memory and (options.fresh or options.resume is not None):
         raise UserError("--estimate-memory trains nothing: leave --fresh and --resume out.")
     config = config_of(options)
+    if options.start_from is not None:
+        config.start_from = str(options.start_from)
     if options.amp:
         config.amp = None if options.amp == "none" else options.amp
     if options.estimate_memory:
@@ -66,6 +74,7 @@ def _train(config: Config, options: argparse.Namespace) -> None:
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
     with Preemption() as preemption, process_group(options.launcher):
+        before = newest_of_config(config)
         try:
             work_dir = train(config, options.fresh, resume, path, preemption)
         except Preempted:
@@ -73,4 +82,6 @@ def _train(config: Config, options: argparse.Namespace) -> None:
                 print(f"asked to end: saved in {config.work_dir}; the same command goes on")
             sys.exit(EXIT_CODE)
         if is_main_process():
-            print(f"trained: {newest_of_config(config) or work_dir}")
+            newest = newest_of_config(config)
+            nothing = before is not None and newest == before and not options.fresh
+            print(f"{'already trained' if nothing else 'trained'}: {newest or work_dir}")

@@ -127,8 +127,8 @@ def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Cod
     first, second = (classes.classes[int(c[at])].name for c in (by_value, by_colour))
     raise InexactMapError(
         f"{path} can be read in two ways: its value {int(used[at])} is the id of {first!r}, and "
-        f"its colour {list(colours[at])} is that of {second!r}. Save the ids as a grey PNG with "
-        "one channel, or colours as an RGB picture for `i2ibench prepare_data folder SOURCE TARGET`."
+        f"its colour {list(colours[at])} is that of {second!r}. Save ids as a grey PNG of one "
+        "channel, or colours as RGB for `i2ibench prepare_data folder SOURCE TARGET`."
     )
 
 

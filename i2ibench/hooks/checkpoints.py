@@ -34,7 +34,8 @@ class Checkpoints(Hook):
     its validation repeats that, and `interrupted.pth` is always the newest.
 
     The file opens with `weights_only=True`; the config is in it as JSON, never as Python.
-    `grown_from` is the SHA-256 of the checkpoint that the stage began with, None for the first.
+    `grown_from` is the SHA-256 of the stage before's checkpoint that the stage began with, None for
+    the first; `started_from` that of another run's, if it began with its weights.
     Other hooks add what they need to go on in `before_save_checkpoint`, in every process.
 
     Args:
@@ -53,6 +54,7 @@ class Checkpoints(Hook):
             raise UserError(f"Checkpoints saves every 1 or more steps, not every {every_steps}.")
         self.interval, self.keep, self.every_steps = interval, keep, every_steps
         self.grown_from: str | None = None
+        self.started_from: str | None = None
         self._complete: Path | None = None  # what interrupted.pth becomes with its epoch's end
         self._unvalidated = False
         self._before_val: list[dict[str, Any]] = []
@@ -61,6 +63,7 @@ class Checkpoints(Hook):
         """Continue random numbers, data and line of descent where the checkpoint left them."""
         meta = checkpoint["meta"]
         self.grown_from = meta.get("grown_from")
+        self.started_from = meta.get("started_from")
         restore_own(checkpoint)
         scenes = meta.get("scenes", 0)
         runner.train_dataloader.sampler.start_at(meta["epoch"], scenes)
@@ -122,7 +125,8 @@ class Checkpoints(Hook):
 
     def _save(self, runner: Runner, position: dict[str, int]) -> None:
         checkpoint = _contents(runner)
-        checkpoint["meta"] |= {**position, "grown_from": self.grown_from}
+        origin = {"grown_from": self.grown_from, "started_from": self.started_from}
+        checkpoint["meta"] |= {**position, **origin}
         first, *others = gather_random_states()
         checkpoint |= {"random_state": first, "other_random_states": others}
         runner.call_hook("before_save_checkpoint", checkpoint=checkpoint)

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from PIL import Image
 
-from i2ibench.checkpoints import open_checkpoint, read_checkpoint
+from i2ibench.checkpoints import build_translator, open_checkpoint, read_checkpoint
 from i2ibench.cli import main
+from i2ibench.datasets.classes import class_table
 from i2ibench.editor.studio import open_studio
+from i2ibench.initial_weights import read_initial_weights
 from tests.conftest import write_tiny_config
 from tests.official_files import HD, write_hd, write_pix2pix, write_scenes
 
@@ -194,6 +197,24 @@ def test_train_says_that_no_run_can_go_on_from_it(converted, paired_root, tmp_pa
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "epoch_0001.pth").write_bytes((folder / "native.pth").read_bytes())
     assert "No run can go on from" in refused(capsys, "train", config, *place)
+
+
+def test_a_new_run_can_begin_with_it(converted):
+    """The same system takes every weight, and one with other classes takes them by name."""
+    _, folder = converted
+    saved = read_checkpoint(folder / "native.pth")
+    config, info = ConfigDict(json.loads(saved["config"])), saved["meta"]["dataset_meta"]
+    classes = info["classes"]
+    same = build_translator(config, info)
+    initial = read_initial_weights(same, classes, folder / "native.pth", (256, 256))
+    assert not initial.fresh and not initial.unused and not initial.matched
+    if "labels" not in same.data_preprocessor.kinds:
+        return
+    more = class_table([*classes, "one more"]).metainfo("own")
+    larger = build_translator(config, more)
+    initial = read_initial_weights(larger, more["classes"], folder / "native.pth", (256, 256))
+    assert not initial.fresh and not initial.unused and initial.matched
+    assert initial.new_classes == ["one more"]
 
 
 def test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back(converted, tmp_path):
