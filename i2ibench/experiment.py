@@ -93,13 +93,7 @@ def _train_stages(
     """Train in a work directory that is owned; see `train`."""
     if resume_from is not None:  # before every file of the data is read
         check_resumable(resume_from, changed_keys(config, resume_from))
-        if is_complete(stages[0], resume_from):
-            epochs = train_loop(stages[0])["max_epochs"]
-            raise UserError(
-                f"{resume_from} has all {epochs} epochs of the config: nothing is left to train. "
-                "Raise train_cfg.max_epochs, or begin a new run with its weights: "
-                f"--start-from {resume_from}"
-            )
+        _require_unfinished(stages[0], resume_from)
     if is_main_process() and not fresh:
         set_damaged_aside(config, needed=resume_from is None)
     barrier()  # the other processes must not see what is renamed
@@ -119,6 +113,21 @@ def _train_stages(
         if checkpoint is None or not is_complete(stage, checkpoint):
             _run(build_runner(stage, checkpoint, before, preemption))
         before = newest_of_config(stage)
+
+
+def _require_unfinished(stage: Config, checkpoint: Path) -> None:
+    """Refuse to go on from a checkpoint after which the config trains nothing.
+
+    Raises:
+        UserError: the checkpoint has all of the config's epochs.
+    """
+    if is_complete(stage, checkpoint):
+        epochs = train_loop(stage)["max_epochs"]
+        raise UserError(
+            f"{checkpoint} has all {epochs} epochs of the config: nothing is left to train. "
+            "Raise train_cfg.max_epochs, or begin a new run with its weights: "
+            f"--start-from {checkpoint}"
+        )
 
 
 def _run(runner: Runner) -> None:
