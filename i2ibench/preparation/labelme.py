@@ -1,19 +1,15 @@
 """labelme's annotations (https://github.com/wkentaro/labelme): a JSON file for each photo."""
 
 import base64
-import binascii
-import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.datasets.picture_files import decode_image, decode_map
 from i2ibench.errors import UserError
 from i2ibench.preparation.account import Account
 from i2ibench.preparation.annotated import AnnotatedPhoto, Choices, Photo, raw_data
@@ -137,16 +133,12 @@ def _photo(path: Path, content: Mapping[str, Any], source: Path) -> Photo:
 
 def _embedded(path: Path) -> NDArray[np.uint8]:
     """Return the photo [H,W,3] inside of a JSON file."""
+    place = f"The photo inside of {path} (imageData)"
     try:
         content = base64.b64decode(read_json(path)["imageData"], validate=True)
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / "photo"
-            file.write_bytes(content)
-            return read_image(file)
-    except (UserError, TypeError, binascii.Error):
-        raise UserError(
-            f"The photo inside of {path} (imageData) cannot be read. Put the photo itself there."
-        ) from None
+    except (TypeError, ValueError):
+        raise UserError(f"{place} is no base64 text. Put the photo itself there.") from None
+    return decode_image(content, place)
 
 
 def _photos_alone(source: Path, photos: Sequence[AnnotatedPhoto]) -> list[AnnotatedPhoto]:
@@ -186,10 +178,11 @@ def _mask(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
     corners = points_of(entry.get("points"), place)
     try:
         content = base64.b64decode(entry["mask"], validate=True)
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-            pixels = np.array(picture.convert("L")) > 0
-    except (KeyError, TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
-        raise UserError(f"{place} is a mask whose picture cannot be read.") from None
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{place} is a mask without a picture in base64.") from None
+    pixels = decode_map(content, f"{place} a mask,").values > 0
+    if pixels.ndim != 2:
+        raise UserError(f"{place} is a mask in colour.")
     left, top = (int(v) for v in corners.min(0)) if len(corners) else (0, 0)
     return lambda size: placed(pixels, left, top, size)
 

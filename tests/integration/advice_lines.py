@@ -13,7 +13,8 @@ INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 PROGRAMS = ("i2ibench", "python", "pip", "pytest", "torchrun", "make", "rm", "docker", "ssh")
 NAMES = "|".join(sorted([*COMMANDS, "new-plugin"], key=len, reverse=True))
 IN_TEXT = re.compile(
-    rf"i2ibench (?:{NAMES})\b(?! \d+$)(?!`s)[^`;\n]*|pip install (?:-e )?['\"]?[\w\[\]./{{}}-]+['\"]?"
+    rf"i2ibench (?:{NAMES})\b(?! \d+$)(?!`s)[^`;\n]*"
+    r"|pip install (?:-e )?['\"]?[\w\[\]./{}-]+['\"]?"
     r"|pytest (?:--pyargs )?[\w./{}-]+(?: --plugin [\w./{}-]+)?|rm -- [^`;\n]*"
 )
 """A command within a message: up to a backtick, a semicolon or the line's end."""

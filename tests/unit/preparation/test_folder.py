@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from i2ibench.datasets import PairedFolder
 from i2ibench.errors import UserError
@@ -79,3 +80,27 @@ def test_a_folder_without_things_or_splits_is_refused(tmp_path):
     (source / "classes.json").write_text('["sky", {"name": "car", "id": 9}]')
     with pytest.raises(UserError, match="marks no class"):
         prepare("folder", source, tmp_path / "t", {"components": True})
+
+
+@pytest.mark.parametrize("mode", ["colours", "grey ids", "RGBA ids"])
+def test_maps_with_alpha_become_ids_or_stay_ids(tmp_path, mode):
+    """What image editors save: colours with alpha, grey with alpha, and greys as RGBA."""
+    pixels = in_colour(LABEL) if mode == "colours" else LABEL
+    alpha = {"colours": "RGBA", "grey ids": "LA", "RGBA ids": "RGBA"}[mode]
+    source = write_folder(tmp_path / "s", pixels)
+    for path in source.rglob("label/*.png"):
+        Image.open(path).convert(alpha).save(path)
+    prepare("folder", source, tmp_path / "t", {"components": True})
+    dataset, sample = read(tmp_path / "t")
+    assert np.array_equal(np.array(dataset.metainfo["ids"])[sample["label"][0]], LABEL)
+    assert sample["instance"].max() == 257
+
+
+def test_a_colour_map_with_transparent_pixels_is_refused_with_their_number(tmp_path):
+    source = write_folder(tmp_path / "s", in_colour(LABEL))
+    for path in source.rglob("label/*.png"):
+        rgba = np.array(Image.open(path).convert("RGBA"))
+        rgba[0, :2, 3] = 0
+        Image.fromarray(rgba).save(path)
+    with pytest.raises(UserError, match="2 transparent pixels"):
+        prepare("folder", source, tmp_path / "t", {})

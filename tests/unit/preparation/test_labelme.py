@@ -204,6 +204,37 @@ def test_a_photo_that_is_nowhere_is_refused(tmp_path, data):
     assert not (tmp_path / "target").exists()
 
 
+def test_shapes_lie_on_the_photo_as_it_is_shown(tmp_path):
+    """Stored lying, with an EXIF orientation that turns it upright by a quarter."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for split in ("train", "val"):
+        path = labelme(tmp_path / "s" / split / "a.json", [shape("car", CAR)], None)
+        upright = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)
+        upright[filled(CAR)] = 220
+        Image.fromarray(np.rot90(upright).copy()).save(path.with_suffix(".png"), exif=exif)
+    _, sample, _ = prepared(tmp_path / "s", tmp_path)
+    label, bright = sample["label"][0].numpy(), sample["image"][0].numpy() > 100
+    assert label.shape == bright.shape == (HEIGHT, WIDTH)
+    assert np.array_equal(label == 1, bright) and np.array_equal(bright, filled(CAR))
+
+
+def test_shapes_on_the_photo_as_it_is_stored_are_refused(tmp_path):
+    root = labelme_folder(tmp_path / "s", [shape("car", CAR)])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(root / "val/a.png").save(root / "val/a.png", exif=exif)
+    with pytest.raises(UserError, match="is 16x24 .as it is shown, turned as its EXIF says"):
+        prepare("labelme", root, tmp_path / "target", {})
+
+
+@pytest.mark.parametrize("mask", [None, "%", base64.b64encode(b"no picture").decode(), 7])
+def test_a_mask_that_is_no_picture_is_named(tmp_path, mask):
+    root = labelme_folder(tmp_path / "s", [shape("a", [[1, 1], [3, 3]], "mask", mask=mask)])
+    with pytest.raises(UserError, match=r"a\.json, shape 1, (is )?a mask"):
+        prepare("labelme", root, tmp_path / "target", {})
+
+
 def test_a_size_that_is_not_the_photos_is_refused(tmp_path):
     root = labelme_folder(tmp_path / "s", [shape("car", CAR)])
     labelme(root / "val" / "a.json", [shape("car", CAR)], size=(WIDTH, HEIGHT))
