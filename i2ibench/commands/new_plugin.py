@@ -14,6 +14,16 @@ CHECKPOINTS = """\
 """What a module that is no package does not serve."""
 
 
+FIRST = {
+    "dataset": "put scenes into data/{0}/train and data/{0}/val, as its docstring says",
+    "segmenter": "save its trained state_dict as weights/{0}.pth",
+}
+"""What a package's config needs before it trains, by kind."""
+
+NAMES_A_PROTOCOL = ("segmenter", "metric", "feature", "protocol")
+"""Kinds whose package's config says what is scored."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
@@ -31,7 +41,12 @@ def run(options: argparse.Namespace) -> None:
     if options.package:
         root = new_package(kind, name, Path())
         print(f"wrote {root}/\n  install: pip install -e {root}\n  test:    pytest {root}")
-        print(f"  use:     i2ibench train {root}/configs/{snake(name)}.py")
+        config = root / "configs" / f"{snake(name)}.py"
+        if kind in FIRST:
+            print(f"  first:   {FIRST[kind].format(snake(name))}")
+        print(f"  use:     i2ibench train {config}")
+        protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"
+        print(f"  score:   i2ibench eval {config}{protocol}")
         return
     checkout = Path("plugins/__init__.py").is_file() and Path("i2ibench").is_dir()
     path = new_module(kind, name, Path("plugins") if checkout else Path())

@@ -135,7 +135,8 @@ ELSEWHERE = {
     **dict.fromkeys(
         [
             "i2ibench new-plugin dataset NAME",
-            "i2ibench train {root}/configs/{snake(name)}.py",
+            "i2ibench train {config}",
+            "i2ibench eval {config}{protocol}",
             "i2ibench train configs/new_part.py",
             "pip install -e {root}",
             "pip install -e '.[test]'",
