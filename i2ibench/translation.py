@@ -22,7 +22,7 @@ from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, say, track
 from i2ibench.provenance import sha256
 from i2ibench.styles.files import load_bank
-from i2ibench.translators.generation import is_random
+from i2ibench.translators.generation import draws_numbers
 
 
 def translate(
@@ -115,7 +115,7 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
         use_bank(opened, Path(file))
     bank = translator.style_bank if kind != "encode" else None
     varied = bank is not None and bool((bank.counts > 1).any())
-    if samples > 1 and not (varied or is_random(translator.generator)):
+    if samples > 1 and not (varied or draws_numbers(translator.generator)):
         raise UserError(
             f"{opened.path} makes the same picture each time with styles {styles!r}: "
             f"{samples} samples would be equal."

@@ -113,8 +113,8 @@ def settle_encoder(findings: Findings, has_encoder: bool, boundaries: bool) -> N
             "condition has boundaries of instance maps; here both are of one instance map."
         )
     if of_labels:
-        findings.note("features are averaged over", "label maps: give them as instance maps",
-                      "opt.txt: label_feat: True")  # fmt: skip
+        value, option = "label maps: give them as instance maps", wanted[1]
+        findings.note("features are averaged over", value, option.source if option else RELEASED)
     else:
         known = wanted[0].source if of_instances and wanted[0] is not None else RELEASED
         findings.note("features are averaged over", "instances", known)

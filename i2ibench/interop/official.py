@@ -77,6 +77,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
         UserError: a file is missing, does not fit or contradicts another, or something that decides
             pictures is not known.
     """
+    _require_generator(folder)
     findings = Findings(folder, answers)
     weights = {
         kind: load_state(folder / name)
@@ -124,6 +125,20 @@ def write_official(official: Official, output: Path) -> None:
         "state_dict": official.state,
     }
     write_file(output, lambda aside: torch.save(checkpoint, aside))
+
+
+def _require_generator(folder: Path) -> None:
+    """Refuse a folder without the latest generator; files of other epochs are named.
+
+    Raises:
+        UserError: says what is missing and what is there.
+    """
+    name = FILES["generator"]
+    if (folder / name).is_file():
+        return
+    others = ", ".join(path.name for path in sorted(folder.glob("*_net_G*.pth"))[:5])
+    way_out = f" It has {others}: copy the files of the epoch that you mean to latest_net_*.pth."
+    raise UserError(f"{folder} has no {name}.{way_out if others else ''}")
 
 
 def _program(findings: Findings, options: dict[str, dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.ops.lookup import OneHot
@@ -44,6 +44,17 @@ def generate(translator: "PairedTranslator", batch: Batch, features: Tensor | No
 def is_random(generator: Any) -> bool:
     """Whether a generator draws noise, or keeps dropout or batch statistics on."""
     return getattr(generator, "always_train", False) or getattr(generator, "draws_noise", False)
+
+
+def draws_numbers(generator: Any) -> bool:
+    """Return whether a generator's pictures of one scene differ: noise, or dropout that is on.
+
+    Batch norm on the picture's own statistics makes the same picture each time.
+    """
+    if getattr(generator, "draws_noise", False):
+        return True
+    drops = (m for m in generator.modules() if isinstance(m, nn.Dropout) and m.p > 0)
+    return bool(getattr(generator, "always_train", False)) and any(drops)
 
 
 def at_precision(precision: str | None, device_type: str) -> AbstractContextManager[Any]:

@@ -18,7 +18,7 @@ from i2ibench.structures import Batch, Prediction, Step, to_predictions
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators import objectives
 from i2ibench.translators.compilation import compile_parts
-from i2ibench.translators.generation import at_precision, generate, is_random, require_finite
+from i2ibench.translators.generation import at_precision, draws_numbers, generate, require_finite
 from i2ibench.translators.optimizers import freeze
 from i2ibench.translators.tiles import encode, generate_in_tiles, prepared, reference
 from i2ibench.translators.updates import (
@@ -114,7 +114,7 @@ class PairedTranslator(BaseModel):
     @property
     def draws_styles(self) -> bool:
         """Whether translations of one scene differ: styles or noise are drawn, or dropout."""
-        return self.encoder is not None or is_random(self.generator)
+        return self.encoder is not None or draws_numbers(self.generator)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.

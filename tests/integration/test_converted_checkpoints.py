@@ -99,6 +99,19 @@ def test_translate_makes_a_picture_of_every_scene(converted, tmp_path):
     assert all(np.array_equal(picture, shown(again)[n]) for n, picture in pictures.items())
 
 
+def test_several_samples_are_made_only_where_they_differ(converted, tmp_path, capsys):
+    kind, folder = converted
+    command = ("translate", folder / "native.pth", folder / "data", tmp_path / "out",
+               "--samples", "2")  # fmt: skip
+    modes = open_checkpoint(folder / "native.pth").translator.style_bank
+    if "yes" in kind.options[:2] or (modes is not None and bool((modes.counts > 1).any())):
+        run(*command)
+        first, second = (shown(tmp_path / "out")[f"aachen_000000_000019_{k}.png"] for k in "01")
+        assert (first != second).any()
+    else:
+        assert "makes the same picture each time" in refused(capsys, *command)
+
+
 def test_translate_takes_styles_from_photos(converted, tmp_path, capsys):
     kind, folder = converted
     command = ("translate", folder / "native.pth", folder / "data", tmp_path / "out",

@@ -242,6 +242,16 @@ def test_cityscapes_is_scored_at_the_size_of_the_run(tmp_path, options, protocol
     assert convert(folder).config["protocol"] == protocol
 
 
+def test_files_of_another_epoch_are_named(tmp_path):
+    folder = write_hd(tmp_path / "official", 36)
+    (folder / "latest_net_G.pth").rename(folder / "200_net_G.pth")
+    with pytest.raises(UserError, match=r"no latest_net_G.pth. It has 200_net_G.pth: copy"):
+        convert(folder)
+    (folder / "200_net_G.pth").unlink()
+    with pytest.raises(UserError, match=r"has no latest_net_G.pth.$"):
+        convert(folder)
+
+
 def test_the_direction_of_pix2pix_is_said(tmp_path):
     folder = write_pix2pix(tmp_path / "official", options={"no_dropout": True})
     assert row(convert(folder), "direction").source == "not known"
