@@ -137,7 +137,8 @@ def _read_class(entry: str | Mapping[str, Any], position: int, count: int) -> Se
             )
     number = fields.get("id", position)
     flags = {flag: fields[flag] for flag in ("scored", "thing") if flag in fields}
-    if not isinstance(number, int) or not all(isinstance(f, bool) for f in flags.values()):
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    if not whole or not all(isinstance(f, bool) for f in flags.values()):
         raise UserError(
             f"Class {fields['name']!r}: id is an integer, scored and thing are true or false."
         )

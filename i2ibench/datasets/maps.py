@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import MAX_CLASSES, ClassTable
 from i2ibench.datasets.codings import coding_of, looks_like_train_ids
 from i2ibench.datasets.map_errors import ColouredMapError, InexactMapError, UnknownIdError
-from i2ibench.datasets.picture_files import read_map, read_map_pixels
+from i2ibench.datasets.picture_files import MapPixels, read_map, read_map_pixels
 
 LARGEST_ID = 2**31 - 1
 
@@ -44,7 +44,20 @@ def read_label_map(path: Path, classes: ClassTable) -> LabelMap:
     Raises:
         UserError: the file is broken, in colour, ambiguous, or has a value that is no class's id.
     """
-    pixels = read_map_pixels(path)
+    return label_map_of(read_map_pixels(path), path, classes)
+
+
+def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap:
+    """Return the label map that a file's pixels are; see `read_label_map`.
+
+    Args:
+        pixels: what the file holds.
+        path: the file's name, which may state a coding.
+        classes: the class table.
+
+    Raises:
+        UserError: see `read_label_map`.
+    """
     values = pixels.values
     if values.ndim != 2:
         raise ColouredMapError(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.classes import VOID
+from i2ibench.datasets.classes import VOID, ClassTable, SemanticClass
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,13 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def table(self) -> ClassTable:
+        """Return the class table by which label files are read."""
+        rows = zip(self.names, self.ids, self.colours, self.things, strict=True)
+        return ClassTable(
+            tuple(SemanticClass(name, i, (c[0], c[1], c[2]), thing=t) for name, i, c, t in rows)
+        )
 
     def values(self) -> NDArray[np.integer]:
         """Return by channel the value in label files, in the smallest unsigned type for all."""

@@ -8,19 +8,21 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from i2ibench.datasets.maps import label_map_of
+from i2ibench.datasets.picture_files import MapPixels
 from i2ibench.editor.archive import read_entries
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import derived_instances, one_class_each
 from i2ibench.editor.messages import NAME
 from i2ibench.editor.pictures import (
     MAX_PIXELS,
-    channels_of,
     check_size,
     read_instance_png,
     read_integers,
@@ -153,10 +155,9 @@ def _scene(
         if f"{prefix}{kind}.png" not in found:
             raise UserError(f"The zip has no {prefix}{kind}.png.")
     values = read_integers(found[f"{prefix}label.png"], "label map", max_pixels)
-    if not np.isin(np.unique(values), classes.ids).all():
-        raise UserError(f"{prefix}label.png has values that are no class's.")
+    channels = label_map_of(MapPixels(values), Path("label.png"), classes.table()).channels
     ids = read_instance_png(found[f"{prefix}instance.png"], max_pixels)
-    return new_scene(name, channels_of(values, classes), ids, classes)
+    return new_scene(name, channels, ids, classes)
 
 
 def _read_styles(about: dict[str, Any], scene: Scene) -> tuple[dict[int, Style], int]:

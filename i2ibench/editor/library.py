@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.checkpoints import OpenedCheckpoint, building_from
-from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs
 from i2ibench.datasets.scenes import Scenes
 from i2ibench.editor.classes import Classes
@@ -102,7 +101,7 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
         UserError: the folder has no scenes, or they are not the checkpoint's kind.
     """
     if folder is not None:
-        return Library(Scenes(find_inputs(folder), _table(classes)), classes)
+        return Library(Scenes(find_inputs(folder), classes.table()), classes)
     loader, root = opened.config.get("val_dataloader"), opened.config.get("data_root")
     own = (loader or {}).get("dataset", {}).get("root", root)
     if loader is None or own is None or not Path(str(own)).is_dir():
@@ -113,10 +112,3 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
     if dataset.metainfo["classes"] != list(classes.names):
         raise UserError(f"The data in {own} has other classes than {opened.path}; name --data.")
     return Library(dataset.scenes, classes)
-
-
-def _table(classes: Classes) -> ClassTable:
-    rows = zip(classes.names, classes.ids, classes.colours, classes.things, strict=True)
-    return ClassTable(
-        tuple(SemanticClass(name, i, (c[0], c[1], c[2]), thing=t) for name, i, c, t in rows)
-    )

@@ -1,12 +1,15 @@
 """Label maps, instance maps and photos from elsewhere, read from memory."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from i2ibench.datasets.map_errors import UnknownIdError
+from i2ibench.datasets.maps import label_map_of
 from i2ibench.datasets.picture_files import decode_image, decode_map
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import LARGEST_ID
@@ -21,36 +24,30 @@ pixels is painted at once; small networks take 0.5 to 2 GB for it."""
 
 
 def read_label_png(
-    data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS
+    data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS, name: str = "label map"
 ) -> NDArray[np.uint8]:
-    """Return the channels uint8 [H,W] of a label map in a PNG; see `channels_of`.
+    """Return the channels uint8 [H,W] of a label map in a PNG.
+
+    It is read as in a data set, see `read_label_map`. Values of which some are no class's id are
+    channels, if all of them can be.
+
+    Args:
+        data: the file's contents.
+        classes: the checkpoint's.
+        max_pixels: the most that are taken.
+        name: of the file, which may state a coding, such as trainIds.
 
     Raises:
         UserError: no PNG of integers, too large, or values of no class.
     """
-    return channels_of(read_integers(data, "label map", max_pixels), classes)
-
-
-def channels_of(values: NDArray[Any], classes: Classes) -> NDArray[np.uint8]:
-    """Return the channels uint8 [H,W] of a label map's values.
-
-    The values are the data set's ids if all of them are such; otherwise channels.
-
-    Raises:
-        UserError: some values are neither.
-    """
-    present = np.unique(values)
-    if np.isin(present, classes.ids).all():
-        table = np.zeros(max(classes.ids) + 1, np.uint8)
-        table[list(classes.ids)] = np.arange(len(classes))
-        return table[values]
-    if present.max() < len(classes):
-        return values.astype(np.uint8)
-    unknown = [int(v) for v in present if v not in classes.ids]
-    raise UserError(
-        f"The label map has the values {', '.join(map(str, unknown[:5]))}, which no class has: "
-        f"the {len(classes)} classes have the ids {min(classes.ids)}..{max(classes.ids)}."
-    )
+    _check_header(data, ("PNG",), "label map", max_pixels)
+    pixels = decode_map(data, "The label map")
+    try:
+        return label_map_of(pixels, Path(name), classes.table()).channels
+    except UnknownIdError:
+        if pixels.values.min() >= 0 and pixels.values.max() < len(classes):
+            return pixels.values.astype(np.uint8)
+        raise
 
 
 def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32]:

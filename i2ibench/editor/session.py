@@ -202,7 +202,7 @@ class Session:
             self.restore(read_scene_zip(data, classes, most))
             return Outcome(finished=True, opened=True)
         if kind == "label":
-            scene, notes = new_scene(name, read_label_png(data, classes, most), None, classes)
+            scene, notes = new_scene(name, read_label_png(data, classes, most, name), None, classes)
             return self._open(OpenedScene(scene, None, notes))
         ids = read_instance_png(data, max(most, self.scene.label.size))
         scene, self.notes = new_scene(self.scene.name, self.scene.label.copy(), ids, classes)

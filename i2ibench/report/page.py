@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from i2ibench.datasets.picture_files import read_image
 from i2ibench.evaluation.pictures import ORACLE
 from i2ibench.files import write_text
 from i2ibench.plots import run_curves, stage_panels
@@ -113,8 +114,7 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
 
 def picture_uri(path: Path, width: int = 384) -> str:
     """A picture as text that stands in the page, at most `width` pixels wide and as high."""
-    with Image.open(path) as picture:
-        image = picture.convert("RGB")
+    image = Image.fromarray(read_image(path))
     image.thumbnail((width, width))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)

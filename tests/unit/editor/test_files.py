@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.editor.classes import read_classes
 from i2ibench.editor.files import new_scene, read_scene_zip, scene_zip
 from i2ibench.editor.pictures import (
     MAX_SIDE,
@@ -100,7 +102,7 @@ ABOUT = {"format": 1, "name": "x", "draw": 0, "classes": list(CLASSES.names), "s
             "style",
         ),
         ({"label__png": b"\x89PNG"}, "The label map is no readable PNG.$"),
-        ({"label__png": png(np.full((24, 40), 99, np.uint8))}, "no class"),
+        ({"label__png": png(np.full((24, 40), 99, np.uint8))}, "value 99"),
         ({"instance__png": png(np.zeros((4, 4), np.uint8))}, "4x4"),
         ({"label__png": png(COLOURS)}, "colour"),
     ],
@@ -183,10 +185,28 @@ def test_label_maps_hold_ids_or_channels():
     ids = np.array(CLASSES.ids, np.uint8)[channels]
     np.testing.assert_array_equal(read_label_png(png(ids), CLASSES), channels)
     np.testing.assert_array_equal(read_label_png(png(channels), CLASSES), channels)
-    with pytest.raises(UserError, match="values 3, which"):
+    with pytest.raises(UserError, match="the value 3 at 1 of 2 pixels"):
         read_label_png(png(np.array([[23, 3]], np.uint8)), CLASSES)
     swapped = replace(CLASSES, ids=(1, 0, 3, 2))  # both would fit: ids win
     assert read_label_png(png(channels), swapped).tolist() == [[1, 0], [3, 2]]
+
+
+def test_uploaded_label_maps_are_read_as_in_data_sets():
+    """Masks of one bit, greys in three channels, palettes in the classes' colours, train ids."""
+    two = replace(CLASSES, names=("a", "b"), ids=(0, 255), colours=((9, 8, 7), (1, 2, 3)),
+                  things=(False, False))  # fmt: skip
+    assert read_label_png(png(np.array([[True, False]])), two).tolist() == [[1, 0]]
+    grey = np.full((1, 1, 3), CLASSES.ids[2], np.uint8)
+    assert read_label_png(png(grey), CLASSES).tolist() == [[2]]
+    picture = Image.fromarray(np.array([[0, 1]], np.uint8))
+    picture.putpalette([1, 2, 3, 9, 8, 7])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    away = replace(two, ids=(10, 20))
+    assert read_label_png(buffer.getvalue(), away).tolist() == [[1, 0]]
+    streets = read_classes(CITYSCAPES_CLASSES.metainfo("Cityscapes"))
+    train_ids = png(np.array([[10, 13]], np.uint8))
+    assert read_label_png(train_ids, streets, name="a_labelTrainIds.png").tolist() == [[23, 26]]
 
 
 def test_instance_maps_have_8_or_16_bits():
