@@ -13,7 +13,7 @@ from typing import Any
 
 from i2ibench.datasets.maps import read_ids
 from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
-from i2ibench.datasets.picture_files import verify_image
+from i2ibench.datasets.picture_files import read_map, verify_image
 from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
 from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
@@ -21,6 +21,8 @@ from i2ibench.files import write_file, write_picture, write_text
 from i2ibench.folder_locks import own_target
 from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene
 from i2ibench.progress import Progress, track
+
+MAPS = ("label", "instance")
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -152,7 +154,10 @@ def _whole_scenes(folder: Path, split: str) -> set[str]:
     for name in track(sorted(last), f"checking {split}") if last else ():
         with contextlib.suppress(UserError):
             for path in found[name]:
-                verify_image(path)
+                if path.parent.name in MAPS:  # which may have 16 bits, unlike photos
+                    read_map(path)
+                else:
+                    verify_image(path)
             whole.add(name)
     return whole
 
