@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.file_search import composed
 from i2ibench.datasets.paired_folder import read_classes
 from i2ibench.errors import UserError, near_match
 from i2ibench.preparation.annotated import Choices
@@ -42,7 +43,9 @@ def annotation_classes(
         table = _given(source, choices)
         _refuse_unknown(source, table, [entry["name"] for entry in entries])
         return table
-    stuff = _stuff(choices, [entry["name"] for entry in entries])
+    names = [entry["name"] for entry in entries]
+    _refuse_alike(source, names)
+    stuff = _stuff(choices, names)
     background = {"name": choices.background, "id": 0, "colour": [0, 0, 0],
                   "scored": choices.score_background}  # fmt: skip
     own = [
@@ -51,6 +54,19 @@ def annotation_classes(
         for i, entry in enumerate(entries, 1)
     ]
     return class_table([background, *own])
+
+
+def _refuse_alike(source: Path, labels: Iterable[str]) -> None:
+    """Refuse labels that are one word to people, such as Car and car."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        other = seen.setdefault(" ".join(composed(label).casefold().split()), label)
+        if other != label:
+            raise UserError(
+                f"The labels {ascii(other)} and {ascii(label)} differ in capitals, spaces or the "
+                "form of their letters only. Mend the annotations, or list both in "
+                f"{source / CLASSES_FILE} if they are two classes."
+            )
 
 
 def _given(source: Path, choices: Choices) -> ClassTable:

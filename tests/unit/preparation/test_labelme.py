@@ -3,13 +3,16 @@
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from i2ibench.datasets import PairedFolder
+from i2ibench.datasets.paired_folder import read_classes
 from i2ibench.errors import UserError
+from i2ibench.preparation import annotated
 from i2ibench.preparation.known import prepare
 from tests.unit.preparation.annotators import (
     CAR,
@@ -148,6 +151,36 @@ def test_a_label_that_classes_json_lacks_is_refused(tmp_path):
     (root / "classes.json").write_text('["background", "car"]')
     with pytest.raises(UserError, match="'caar' is no class of .*Did you mean 'car'"):
         prepare("labelme", root, tmp_path / "target", {})
+
+
+@pytest.mark.parametrize("other", ["Car", "car ", "CAR"])
+def test_labels_that_are_one_word_to_people_are_refused_unless_both_are_listed(tmp_path, other):
+    root = labelme_folder(tmp_path / "s", [shape("car", CAR), shape(other, ROOF)])
+    with pytest.raises(UserError, match="differ in capitals, spaces or the form"):
+        prepare("labelme", root, tmp_path / "target", {})
+    (root / "classes.json").write_text(json.dumps(["background", "car", other]))
+    prepare("labelme", root, tmp_path / "target", {})
+    assert len(read_classes(tmp_path / "target")) == 3
+
+
+def test_an_interrupted_preparation_goes_on_and_says_what_was_there(tmp_path, monkeypatch):
+    for number in range(6):
+        labelme(tmp_path / "s" / f"{number}.json", [shape("car", CAR)])
+    real, drawn = annotated.draw, []
+
+    def draw(*arguments):
+        drawn.append(arguments)
+        if len(drawn) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(annotated, "draw", draw)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("labelme", tmp_path / "s", tmp_path / "target", {})
+    assert not (tmp_path / "target").exists()
+    _, _, lines = prepared(tmp_path / "s", tmp_path)
+    assert re.fullmatch(r"[1-5] photos were drawn before an interruption", lines[-1])
+    assert len(list((tmp_path / "target").glob("*/label/*.png"))) == 6
 
 
 def test_stuff_has_no_objects_and_a_wrong_name_is_refused(tmp_path):
