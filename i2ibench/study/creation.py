@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.checksums import sealed
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.picture_files import picture_size, read_image
 from i2ibench.errors import UserError
@@ -67,7 +68,7 @@ def _create(
     origins = {name: {**made, **_content(pictures[name])} for name, made in sources.origins.items()}
     study = Study(folder, definition, names, reference, _secret(folder), origins, size, today)
     _write_pictures(study, pictures, sources.objects)
-    write_private(folder / NOTE, json.dumps(study.as_dict(), indent=1))
+    write_private(folder / NOTE, json.dumps(sealed(study.as_dict()), indent=1))
     (folder / SECRET).unlink()
     return study
 

@@ -18,6 +18,7 @@ from i2ibench.study.database import (
     open_database,
     read_answers,
     read_participants,
+    set_finished,
     transaction,
 )
 from i2ibench.study.sitting import Receipt, Sitting, new_token
@@ -126,7 +127,7 @@ class Store:
             count = db.execute("SELECT count(*) FROM answers WHERE token = ?", (token,))
             answered = int(count.fetchone()[0])
             finished = answered >= self._study.design.num_trials
-            db.execute("UPDATE participants SET finished = ? WHERE token = ?", (finished, token))
+            set_finished(db, token, finished)
             code = self._study.code(token) if finished else ""
             return Receipt(bool(counted), answered, finished, code)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from i2ibench.checksums import is_whole_png, unsealed
 from i2ibench.errors import UserError
 from i2ibench.safe_names import safe_name
 from i2ibench.study.answers import Collected
@@ -78,16 +79,23 @@ class Study:
         """Refuse to go on without every picture.
 
         Raises:
-            UserError: some are missing.
+            UserError: some are missing or damaged.
         """
         wanted = self.shown
-        missing = [(m, s) for m, s in wanted if not self.picture(m, s).is_file()]
+        there = {shown: self.picture(*shown) for shown in wanted if self.picture(*shown).is_file()}
+        missing = [shown for shown in wanted if shown not in there]
         if missing:
             method, scene = missing[0]
             raise UserError(
                 f"{self.folder} lacks {len(missing)} of {len(wanted)} pictures, first that of "
                 f"{method!r} and scene {scene!r}: {self.picture(method, scene)}. Put them back, or "
                 "create the study anew in another folder."
+            )
+        damaged = [path for path in there.values() if not is_whole_png(path)]
+        if damaged:
+            raise UserError(
+                f"{len(damaged)} of {len(wanted)} pictures are damaged, first {damaged[0]}. Bring "
+                "them back from a copy, or create the study anew in another folder."
             )
 
     @property
@@ -125,7 +133,13 @@ def open_study(folder: Path) -> Study:
         content = json.loads(note.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{note} is no note of a study: {error}") from None
-    return _checked(folder, content, note)
+    study = _checked(folder, content, note)
+    try:
+        if set(content) != set(study.as_dict()):  # without a checksum it may have been made by hand
+            unsealed(content)
+    except ValueError as error:
+        raise UserError(f"{note} is damaged ({error}): bring it back from a copy.") from None
+    return study
 
 
 def _checked(folder: Path, content: Any, note: Path) -> Study:

@@ -13,6 +13,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from i2ibench import __version__
+from i2ibench.checksums import sealed, unsealed
 from i2ibench.errors import UserError
 from i2ibench.files import write_file, write_text
 from i2ibench.provenance import sha256
@@ -63,7 +64,7 @@ def save_bank(
     tensors = {name: value.contiguous().cpu() for name, value in bank.state_dict().items()}
     write_file(path, lambda aside: save_file(tensors, aside))
     note = {**describe(bank, classes), **(facts or {}), "tensors": sha256(path)}
-    write_text(note_path(path), json.dumps(note, indent=1))
+    write_text(note_path(path), json.dumps(sealed(note), indent=1))
 
 
 def describe(bank: StyleBank, classes: Sequence[str]) -> dict[str, Any]:
@@ -116,7 +117,12 @@ def read_bank(path: Path) -> SavedBank:
         raise UserError(
             f"{note_path(path)} is the note of another {path.name}: copy both files, or fit again."
         )
-    return SavedBank(_bank(path, tensors, note), note["classes"], note)
+    saved = SavedBank(_bank(path, tensors, note), note["classes"], note)
+    try:
+        unsealed(note)
+    except ValueError as error:
+        raise UserError(f"{note_path(path)} is damaged ({error}): copy it, or fit again.") from None
+    return saved
 
 
 def note_path(path: Path) -> Path:

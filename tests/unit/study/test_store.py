@@ -16,6 +16,7 @@ from i2ibench.study.store_errors import (
     UnknownParticipant,
 )
 from i2ibench.study.study import ANSWERS
+from i2ibench.testing.damage import flipped
 from tests.study_folder import write_study
 
 LEFT = Answer(0, "left", 800.5)
@@ -271,3 +272,54 @@ def test_no_column_could_hold_an_address_or_a_browser(store, study):
         columns = {row[1] for row in db.execute("PRAGMA table_info(participants)")}
     db.close()
     assert columns == {f.name for f in fields(Participant)}  # all of which an export shows
+
+
+def test_a_flipped_bit_in_the_answers_is_refused_or_changes_nothing(study):
+    with Store(study) as store:
+        finish(store, seated(store))
+        sitting = seated(store, simulated=True)
+        store.answer(sitting.token, sitting.nonce, LEFT)
+        true = store.collected()
+    path = study.folder / ANSWERS
+    refused = 0
+    for changed in flipped(path.read_bytes(), times=250):
+        path.write_bytes(changed)
+        for beside in study.folder.glob(f"{ANSWERS}-*"):
+            beside.unlink()
+        try:
+            with Store(study) as store:
+                assert store.collected() == true
+        except UserError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 10, "most of the pages is unused"
+
+
+def test_changed_and_missing_rows_are_refused(study):
+    with Store(study) as store:
+        finish(store, seated(store))
+    path = study.folder / ANSWERS
+    whole = path.read_bytes()
+    for change in (
+        "UPDATE answers SET choice = 'right' WHERE trial = 3",
+        "UPDATE answers SET response_ms = 901 WHERE trial = 3",
+        "UPDATE participants SET finished = 0",
+        "UPDATE participants SET simulated = 1",
+        "DELETE FROM answers WHERE trial = 3",
+    ):
+        with contextlib.closing(reader(study)) as db:
+            db.execute(change)
+        with pytest.raises(UserError, match=r"answers\.sqlite.*bring the file back from a copy"):
+            Store(study)
+        path.write_bytes(whole)
+
+
+def test_answers_from_before_the_checksums_get_theirs(study):
+    with Store(study) as store:
+        finish(store, seated(store))
+        true = store.collected()
+    with contextlib.closing(reader(study)) as db:
+        db.execute("DROP TABLE seals")
+    with Store(study) as store:
+        assert store.collected() == true
+        finish(store, seated(store))

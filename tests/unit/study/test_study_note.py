@@ -1,11 +1,14 @@
 """The note of a study: what no `study create` wrote is refused before anything is served."""
 
+import contextlib
 import json
 
 import pytest
 
+from i2ibench.checksums import sealed
 from i2ibench.errors import UserError
 from i2ibench.study.study import NOTE, open_study
+from i2ibench.testing.damage import flipped
 from tests.study_folder import write_study
 
 FAULTS = {
@@ -45,3 +48,20 @@ def test_a_text_with_half_a_character_is_refused(tmp_path):
     (tmp_path / "study" / NOTE).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(UserError, match="half a character"):
         open_study(tmp_path / "study")
+
+
+def test_a_flipped_bit_in_a_study_or_a_picture_of_it_is_refused(tmp_path):
+    study = write_study(tmp_path / "study")
+    note = tmp_path / "study" / NOTE
+    content = json.dumps(sealed(study.as_dict()), indent=1).encode()
+    for changed in flipped(content, times=120):
+        note.write_bytes(changed)
+        with contextlib.suppress(UserError):
+            assert open_study(tmp_path / "study").as_dict() == study.as_dict()
+    note.write_bytes(content)
+    open_study(tmp_path / "study").require_pictures()
+    picture = study.picture(*study.shown[3])
+    for changed in flipped(picture.read_bytes(), times=20):
+        picture.write_bytes(changed)
+        with pytest.raises(UserError, match=rf"1 of \d+ pictures are damaged.*{picture.name}"):
+            study.require_pictures()

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from i2ibench.errors import UserError
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.files import load_bank, note_path, read_bank, save_bank
+from i2ibench.testing.damage import flipped
 
 CLASSES = ["sky", "road", "car"]
 
@@ -135,3 +136,14 @@ def test_a_note_with_too_few_classes_is_refused(path):
     note_path(path).write_text(json.dumps({**note, "classes": ["sky"]}))
     with pytest.raises(UserError, match="has 3 classes, its note 1"):
         read_bank(path)
+
+
+def test_a_flipped_bit_in_a_bank_or_its_note_is_refused(path):
+    for file in (path, note_path(path)):
+        content = file.read_bytes()
+        for changed in flipped(content, times=60):
+            file.write_bytes(changed)
+            with pytest.raises(UserError, match=r"x\.(safetensors|json)"):
+                read_bank(path)
+        file.write_bytes(content)
+    assert read_bank(path).classes == CLASSES
