@@ -1,7 +1,8 @@
 """State of cells: one file each, written whole, so that it outlives whoever submitted them."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from i2ibench.files import write_text
 from i2ibench.folder_locks import is_owned
 
 FILE = "cell.json"
+STATES = ("waiting", "running", "done", "failed")
 
 
 @dataclass
@@ -49,12 +51,34 @@ def last_state(folder: Path, hash_: str) -> CellState:
     if not path.is_file():
         return CellState(hash=hash_)
     try:
-        found = CellState(**unsealed(json.loads(path.read_text(encoding="utf-8"))))
+        content = unsealed(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} is damaged ({error}). Delete it to train the cell on from its checkpoints."
         ) from None
+    found = checked_state(content, path)
     return found if found.hash == hash_ else CellState(hash=hash_)
+
+
+def checked_state(content: Any, path: Path) -> CellState:
+    """Return the state that a file holds.
+
+    Raises:
+        UserError: the file holds something else; the message says how to go on.
+    """
+    wrong = UserError(
+        f"{path} is no state of a grid's cell. Delete it to train the cell on from its checkpoints."
+    )
+    known = {field.name: type(field.default) for field in fields(CellState)} | {"facts": dict}
+    if not isinstance(content, dict) or not content.keys() <= known.keys():
+        raise wrong
+    kinds = {name: (int, float) if kind is float else kind for name, kind in known.items()}
+    if not all(isinstance(value, kinds[name]) for name, value in content.items()):
+        raise wrong
+    state = CellState(**content)
+    if state.state not in STATES or not all(map(isfinite, (state.attempts, state.seconds))):
+        raise wrong
+    return state
 
 
 def write_state(folder: Path, state: CellState) -> None:

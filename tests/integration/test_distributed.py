@@ -153,3 +153,20 @@ def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config
     assert alone.returncode == 0, alone.stderr
     meta = torch.load(tmp_path / "alone" / "epoch_0001.pth", weights_only=True)["meta"]
     assert meta["iter"] == 2 + 2  # six scenes, four of them seen
+
+
+def test_streets_are_drawn_by_one_process_while_the_other_waits(tiny_config, tmp_path):
+    streets = tmp_path / "streets"
+    options = [
+        f"data_root={streets}",
+        "hooks.styles=None",
+        "train_dataloader.dataset.transforms=[]",
+    ]
+    for split in ("train", "val"):
+        dataset = f"{split}_dataloader.dataset"
+        options += [f"{dataset}.type=ToyStreet", f"{dataset}.num_scenes=4",
+                    f"{dataset}.width=64", f"{dataset}.height=32"]  # fmt: skip
+    answer = launch(tiny_config, tmp_path / "run", 2, "train_cfg.max_epochs=1", *SHORT, *options)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("drawing train scenes 4/4") <= 1
+    assert len(list((streets / "gtFine/train").rglob("*_labelIds.png"))) == 4

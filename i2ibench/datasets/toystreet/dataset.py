@@ -96,7 +96,7 @@ class ToyStreet(ScenesOnDisk):
         assert path is not None
         try:
             return read_appearances(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{path} cannot be read ({error!r}); delete the split's folders and its "
                 "toystreet_<split>.json to have it drawn anew."

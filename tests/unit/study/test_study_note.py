@@ -37,7 +37,7 @@ def test_a_note_that_create_did_not_write_is_refused(fault, tmp_path):
 @pytest.mark.parametrize("text", ["[]", "3", "{", "[" * 100_000])
 def test_a_note_that_is_no_object_is_refused(text, tmp_path):
     (tmp_path / NOTE).write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"study\.json is no note"):
+    with pytest.raises(UserError, match=r"study\.json"):
         open_study(tmp_path)
 
 
