@@ -5,7 +5,6 @@ every convolution that sees the condition are carried over one by one, by name: 
 as the mean of the old ones. A larger generator grows as between the stages of a run.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from torch import Tensor, nn
 
-from i2ibench.checkpoints import read_checkpoint
+from i2ibench.checkpoint_contents import read_config
+from i2ibench.checkpoints import building_from, read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments, names_before
 from i2ibench.registry import PREPROCESSORS
@@ -137,7 +137,8 @@ def read_initial_weights(
     found.new_classes = [name for name in classes if name not in old_classes]
     found.left_classes = [name for name in old_classes if name not in classes]
     own_names = channel_names(translator.data_preprocessor, classes)
-    old_names = channel_names(_old_preprocessor(saved), old_classes)
+    with building_from(path):
+        old_names = channel_names(_old_preprocessor(saved, path), old_classes)
     carry = _same_shape
     if own_names != old_names:
         carry = _Carrier(marked_rows(translator, size), own_names, old_names).carry
@@ -232,10 +233,10 @@ def channel_names(preprocessor: Any, classes: Sequence[str]) -> list[str]:
     return names
 
 
-def _old_preprocessor(saved: Mapping[str, Any]) -> Any:
+def _old_preprocessor(saved: Mapping[str, Any], path: Path) -> Any:
     metainfo = saved["meta"]["dataset_meta"]
     facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
-    config = ConfigDict(json.loads(saved["config"]))
+    config = read_config(saved, path)
     return PREPROCESSORS.build_for(config["data_preprocessor"], facts)
 
 

@@ -98,6 +98,17 @@ def test_training_goes_on_from_a_checkpoint_without_running_its_text(nest, run, 
     assert code == 0, error
 
 
+@pytest.mark.parametrize("name", ["subprocess.Popen", "import"])
+def test_training_starts_from_a_checkpoint_without_building_what_it_names(
+    name, nest, run, tmp_path
+):  # noqa: F811
+    checkpoint = nest.hostile(lambda config: config.update(data_preprocessor=nest.places[name]))
+    code, error = run(
+        "train", nest.config, "--work-dir", tmp_path / "run", "--start-from", checkpoint
+    )  # fmt: skip
+    assert code == 2 and "No preprocessor named" in error
+
+
 def test_imports_that_a_checkpoint_asks_for_are_not_made(nest, run, tmp_path):  # noqa: F811
     checkpoint = nest.hostile(lambda config: config.update(custom_imports={"imports": [PACKAGE]}))
     for command in commands_of(nest, checkpoint, tmp_path).values():
