@@ -83,6 +83,7 @@ def test_a_data_set_gives_the_same_from_a_cache(
     name: str, contract_part: Workshop, tmp_path: Path
 ) -> None:
     built = contract_part("dataset", name)
+    check_dataset(built)
     before = built[0]
     built.scenes.cache_folder = tmp_path / "cache"
     built.scenes.open_cache()
