@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from i2ibench.errors import UserError
 from i2ibench.interop.option_files import OptionFiles
@@ -94,7 +95,7 @@ class Findings:
         for heading in ("what", "value", "from"):
             table.add_column(heading, overflow="fold")
         for row in self.rows:
-            table.add_row(row.what, row.value, row.source)
+            table.add_row(*map(Text, (row.what, row.value, row.source)))  # a "[" is no markup
         return table
 
     def _caption(self) -> str:

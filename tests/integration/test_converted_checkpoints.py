@@ -15,7 +15,14 @@ from i2ibench.datasets.classes import class_table
 from i2ibench.editor.studio import open_studio
 from i2ibench.initial_weights import read_initial_weights
 from tests.conftest import write_tiny_config
-from tests.official_files import HD, write_hd, write_pix2pix, write_scenes
+from tests.official_files import (
+    HD,
+    name_classes,
+    write_hd,
+    write_options,
+    write_pix2pix,
+    write_scenes,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -268,6 +275,16 @@ def test_a_source_that_cannot_be_converted_leaves_nothing_behind(tmp_path, capsy
     said = refused(capsys, "convert", write_pix2pix(tmp_path / "unet"), tmp_path / "unet.pth")
     assert "Pass --dropout yes" in said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["official", "other.pth", "unet"]
+
+
+def test_the_table_shows_what_files_say_as_it_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    five = write_hd(tmp_path / "five", **{**HD["five labels"], "options": None})
+    classes = name_classes(tmp_path / "[/red]", 5)
+    write_options(five / "opt.txt", label_nc=5)
+    run("convert", five, tmp_path / "native.pth", "--classes", classes)
+    shown = "".join(capsys.readouterr().out.split())
+    assert "[/red]" in shown and "opt.txt:label_nc:5" in shown
 
 
 def test_a_config_trains_on_the_released_layout(tmp_path, paired_root):
