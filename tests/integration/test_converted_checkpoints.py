@@ -8,12 +8,14 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from PIL import Image
+from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import build_translator, open_checkpoint, read_checkpoint
 from i2ibench.cli import main
 from i2ibench.datasets.classes import class_table
 from i2ibench.editor.studio import open_studio
 from i2ibench.initial_weights import read_initial_weights
+from i2ibench.loaders import build_dataset
 from tests.conftest import write_tiny_config
 from tests.official_files import (
     HD,
@@ -184,6 +186,12 @@ def test_styles_are_listed_fitted_and_shown(converted, tmp_path, capsys):
     assert (tmp_path / "sheet.png").is_file()
 
 
+def scene_data(folder):
+    """The first test scene, as a data set of the released layout reads it."""
+    dataset = {"type": "Pix2PixHDFolder", "split": "test"}
+    return build_dataset({"dataset": dataset}, str(folder / "data"))[0]
+
+
 def test_the_editor_opens_it(converted):
     kind, folder = converted
     opened = open_checkpoint(folder / "native.pth")
@@ -194,6 +202,14 @@ def test_the_editor_opens_it(converted):
     studio = open_studio(opened, folder / "data")
     assert studio.library.names == ["aachen_000000_000019", "bochum_000001_000313"]
     assert studio.renderer.has_styles == kind.encoder
+    scene = studio.library.open("aachen_000000_000019")
+    translated = opened.translator.predict(default_collate([scene_data(folder)]))[0]["fake"]
+    drawn = studio.renderer.picture(scene.scene)
+    assert drawn.shape == (32, 64, 3) and drawn.std() > 0
+    if not opened.translator.draws_styles:
+        assert np.abs(drawn.astype(int) - translated.permute(1, 2, 0).numpy()).max() <= 1
+    if kind.encoder:
+        assert studio.renderer.encode(scene.scene, scene.photo)
     assert open_studio(opened).library.names == ["empty canvas"]
 
 
