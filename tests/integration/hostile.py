@@ -2,13 +2,10 @@
 
 import copy
 import json
-import sys
 from pathlib import Path
 
-import pytest
 import torch
 
-from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.experiment import train
 from i2ibench.testing.scenes import write_paired_scenes
@@ -61,38 +58,6 @@ class Nest:
         changed = {"config": json.dumps(config), "meta": {**self.saved["meta"], **(meta or {})}}
         torch.save({**self.saved, **changed}, path)
         return path
-
-
-@pytest.fixture(scope="module")
-def nest(tmp_path_factory):
-    return Nest(tmp_path_factory.mktemp("hostile"))
-
-
-@pytest.fixture
-def run(nest, capsys, monkeypatch, tmp_path):
-    """Runs a command in this process; gives its exit code and what it printed on stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(nest.folder / "path")])
-
-    def serve(app, listening, *limits):
-        listening.close()
-        raise SystemExit(0)
-
-    monkeypatch.setattr("i2ibench.web.serving.serve", serve)
-
-    def run_command(command, *arguments):
-        code = 0
-        try:
-            main(command, [str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code or 0
-        error = capsys.readouterr().err
-        assert not nest.canary.exists(), f"{command} {arguments} ran what the file said"
-        assert PACKAGE not in sys.modules, f"{command} {arguments} imported what the file said"
-        assert "Traceback" not in error
-        return code, error
-
-    return run_command
 
 
 def commands_of(nest, checkpoint, output: Path):

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shlex
+import sys
 
 import pytest
 import torch
@@ -12,7 +13,40 @@ from i2ibench.cli import main
 from i2ibench.errors import UserError
 from i2ibench.registry import REGISTRIES
 from i2ibench.testing.network_files import write_torchscript
-from tests.integration.hostile import PACKAGE, commands_of, nest, run  # noqa: F401  fixtures
+from tests.integration.hostile import PACKAGE, Nest, commands_of
+
+
+@pytest.fixture(scope="module")
+def nest(tmp_path_factory):
+    return Nest(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture
+def run(nest, capsys, monkeypatch, tmp_path):
+    """Runs a command in this process; gives its exit code and what it printed on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(nest.folder / "path")])
+
+    def serve(app, listening, *limits):
+        listening.close()
+        raise SystemExit(0)
+
+    monkeypatch.setattr("i2ibench.web.serving.serve", serve)
+
+    def run_command(command, *arguments):
+        code = 0
+        try:
+            main(command, [str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = end.code or 0
+        error = capsys.readouterr().err
+        assert not nest.canary.exists(), f"{command} {arguments} ran what the file said"
+        assert PACKAGE not in sys.modules, f"{command} {arguments} imported what the file said"
+        assert "Traceback" not in error
+        return code, error
+
+    return run_command
+
 
 OPENING = ("translate", "styles list", "styles fit", "styles preview", "eval config", "edit",
            "study")  # fmt: skip
@@ -57,7 +91,7 @@ def place(config, path, part, data_root):
 
 @pytest.mark.parametrize("name", ["subprocess.Popen", "import"])
 @pytest.mark.parametrize("kind", PLACES)
-def test_a_checkpoint_names_no_program(kind, name, nest, run, tmp_path):  # noqa: F811
+def test_a_checkpoint_names_no_program(kind, name, nest, run, tmp_path):
     path, looking = PLACES[kind]
     data, part = str(nest.folder / "p"), nest.places[name]
     checkpoint = nest.hostile(lambda config: place(config, path, part, data))
@@ -71,7 +105,7 @@ def test_a_checkpoint_names_no_program(kind, name, nest, run, tmp_path):  # noqa
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)
-def test_a_registry_knows_registered_names_only(kind, nest, monkeypatch):  # noqa: F811
+def test_a_registry_knows_registered_names_only(kind, nest, monkeypatch):
     monkeypatch.syspath_prepend(str(nest.folder / "path"))
     for part in (
         *nest.places.values(),
@@ -87,7 +121,7 @@ def test_a_registry_knows_registered_names_only(kind, nest, monkeypatch):  # noq
     assert not nest.canary.exists()
 
 
-def test_training_goes_on_from_a_checkpoint_without_running_its_text(nest, run, tmp_path):  # noqa: F811
+def test_training_goes_on_from_a_checkpoint_without_running_its_text(nest, run, tmp_path):
     program = f"open({str(nest.canary)!r}, 'w').close()\n"
     checkpoint = nest.hostile(lambda config: None, meta={"config": program, "cfg": program})
     options = ("protocol=None", "hooks.pictures=None", "train_cfg.max_epochs=2")
@@ -101,7 +135,7 @@ def test_training_goes_on_from_a_checkpoint_without_running_its_text(nest, run, 
 @pytest.mark.parametrize("name", ["subprocess.Popen", "import"])
 def test_training_starts_from_a_checkpoint_without_building_what_it_names(
     name, nest, run, tmp_path
-):  # noqa: F811
+):
     checkpoint = nest.hostile(lambda config: config.update(data_preprocessor=nest.places[name]))
     code, error = run(
         "train", nest.config, "--work-dir", tmp_path / "run", "--start-from", checkpoint
@@ -109,13 +143,13 @@ def test_training_starts_from_a_checkpoint_without_building_what_it_names(
     assert code == 2 and "No preprocessor named" in error
 
 
-def test_imports_that_a_checkpoint_asks_for_are_not_made(nest, run, tmp_path):  # noqa: F811
+def test_imports_that_a_checkpoint_asks_for_are_not_made(nest, run, tmp_path):
     checkpoint = nest.hostile(lambda config: config.update(custom_imports={"imports": [PACKAGE]}))
     for command in commands_of(nest, checkpoint, tmp_path).values():
         run(*command)
 
 
-def test_a_metrics_name_is_no_folder(nest, run, tmp_path):  # noqa: F811
+def test_a_metrics_name_is_no_folder(nest, run, tmp_path):
     victim = tmp_path / "victim" / "precious"
     victim.mkdir(parents=True)
     named = {"../../../victim": {"type": "PixelSimilarity"}}
@@ -126,7 +160,7 @@ def test_a_metrics_name_is_no_folder(nest, run, tmp_path):  # noqa: F811
     assert code == 2 and "'../../../victim'" in error and victim.is_dir()
 
 
-def test_a_torchscript_file_runs_only_where_the_user_names_it(nest, run, tmp_path):  # noqa: F811
+def test_a_torchscript_file_runs_only_where_the_user_names_it(nest, run, tmp_path):
     data = {"type": "PairedFolder", "split": "val", "root": str(nest.folder / "p")}
     script = {"type": "TorchScriptSegmenter", "weights": str(tmp_path / "x.ts")}
     features = {"type": "TorchScriptFeatures", "weights": str(tmp_path / "x.ts")}
@@ -138,7 +172,7 @@ def test_a_torchscript_file_runs_only_where_the_user_names_it(nest, run, tmp_pat
         assert code == 2 and "runs the file" in error and "--protocol own" in error
 
 
-def test_opening_a_checkpoint_draws_nothing_and_says_how_to(nest, run, tmp_path):  # noqa: F811
+def test_opening_a_checkpoint_draws_nothing_and_says_how_to(nest, run, tmp_path):
     streets = {"type": "ToyStreet", "root": str(tmp_path / "home"), "split": "val",
                "num_scenes": 2, "width": 64, "height": 32}  # fmt: skip
     (tmp_path / "home").mkdir()
@@ -173,7 +207,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_checkpoint_that_no_run_wrote_is_refused_by_name(fault, nest, run, tmp_path):  # noqa: F811
+def test_a_checkpoint_that_no_run_wrote_is_refused_by_name(fault, nest, run, tmp_path):
     path = tmp_path / "broken.pth"
     torch.save({**nest.saved, **BROKEN[fault]}, path)
     for command in commands_of(nest, path, tmp_path).values():
@@ -181,7 +215,7 @@ def test_a_checkpoint_that_no_run_wrote_is_refused_by_name(fault, nest, run, tmp
         assert code == 2 and "broken.pth" in error, command
 
 
-def test_half_a_character_in_a_class_name_is_an_error_that_names_it(nest, run, tmp_path):  # noqa: F811
+def test_half_a_character_in_a_class_name_is_an_error_that_names_it(nest, run, tmp_path):
     meta = json.loads(json.dumps(nest.saved["meta"]))
     meta["dataset_meta"]["classes"][1] = "ro\ud800ad"
     path = nest.hostile(lambda config: None, meta=meta)
@@ -201,7 +235,7 @@ class Program:
 
 
 @pytest.mark.parametrize("form", ["zip", "pickle", "script"])
-def test_a_pickle_is_refused_without_torchs_advice_to_run_it(form, nest, run, tmp_path):  # noqa: F811
+def test_a_pickle_is_refused_without_torchs_advice_to_run_it(form, nest, run, tmp_path):
     path, folder = tmp_path / "evil.pth", tmp_path / "official"
     if form == "zip":
         torch.save({"config": Program(nest.canary)}, path)
@@ -220,7 +254,7 @@ def test_a_pickle_is_refused_without_torchs_advice_to_run_it(form, nest, run, tm
 
 
 @pytest.mark.parametrize("name", ["[/red]", "[bold]void", "a]b"])
-def test_a_class_name_in_brackets_is_shown_as_it_is(name, nest, capsys, tmp_path):  # noqa: F811
+def test_a_class_name_in_brackets_is_shown_as_it_is(name, nest, capsys, tmp_path):
     meta = json.loads(json.dumps(nest.saved["meta"]))
     meta["dataset_meta"]["classes"][1] = name
     path = nest.hostile(lambda config: None, meta=meta)
@@ -228,7 +262,7 @@ def test_a_class_name_in_brackets_is_shown_as_it_is(name, nest, capsys, tmp_path
     assert name in capsys.readouterr().out
 
 
-def test_a_weight_that_is_no_plain_tensor_is_refused(nest, run, tmp_path):  # noqa: F811
+def test_a_weight_that_is_no_plain_tensor_is_refused(nest, run, tmp_path):
     state = dict(nest.saved["state_dict"])
     name = next(name for name, value in state.items() if value.ndim == 4)
     for other in (torch.zeros(state[name].shape, device="meta"), state[name].to_sparse()):
