@@ -4,22 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from i2ibench.checkpoints import open_checkpoint
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 SHORT = ["protocol=None", "hooks.pictures=None", "train_dataloader.batch_size=1"]
 
 
-def launch(config, work_dir, processes, *options, script=ROOT / "tools" / "train.py"):
+def launch(config, work_dir, processes, *options, script=None):
+    program = ["-m", "i2ibench", "train"] if script is None else [str(script)]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    arguments = [str(script), str(config), "--work-dir", str(work_dir), "--launcher", "pytorch"]
+    arguments = [*program, str(config), "--work-dir", str(work_dir), "--launcher", "pytorch"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *torchrun, *arguments, "--cfg-options", *options],

@@ -136,8 +136,12 @@ def test_classes_json_gives_ids_things_and_the_background(tmp_path):
         {"name": "house", "id": 12},
     ]
     (root / "classes.json").write_text(json.dumps(classes))
-    with pytest.raises(UserError, match="no class 'background'.*background=NAME"):
+    with pytest.raises(UserError, match="no class 'background'.*background=NAME") as caught:
         prepare("labelme", root, tmp_path / "target", {})
+    entry = re.search(r"Add (\{.*?\})", str(caught.value))[1]
+    (root / "classes.json").write_text(json.dumps([*classes, json.loads(entry)]))
+    prepare("labelme", root, tmp_path / "as advised", {})
+    (root / "classes.json").write_text(json.dumps(classes))
     dataset, sample, _ = prepared(root, tmp_path, background="ground")
     label, instance = ids(sample)
     values = np.array(dataset.metainfo["ids"])[label]
