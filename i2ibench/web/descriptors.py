@@ -1,13 +1,14 @@
 """File descriptors: how many connections the operating system's limit has room for."""
 
 FOR_OTHER_FILES = 128
-"""Descriptors left for what is no connection: libraries, databases, and a burst of new clients."""
+"""Descriptors left for what is no connection: libraries, databases, and clients just accepted."""
+FEWEST = 32
 PER_CONNECTION = 2
 """A socket, and the file that is sent through it."""
 
 
 def connections_that_fit(wanted: int) -> int:
-    """Return how many connections can be kept, at most `wanted`; at least 8.
+    """Return how many connections can be kept, at most `wanted` and at least FEWEST.
 
     Raises this process's soft limit of open files towards the hard limit where that is needed and
     allowed. Windows has no such limit.
@@ -27,4 +28,4 @@ def connections_that_fit(wanted: int) -> int:
             soft = raised
         except (ValueError, OSError):  # a system that allows less than its hard limit says
             pass
-    return max(8, min(wanted, (soft - FOR_OTHER_FILES) // PER_CONNECTION))
+    return max(FEWEST, min(wanted, (soft - FOR_OTHER_FILES) // PER_CONNECTION))

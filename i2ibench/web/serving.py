@@ -17,8 +17,11 @@ from i2ibench.web.connections import LIMITS, ConnectionLimits, Doorkeeper, Guard
 from i2ibench.web.descriptors import connections_that_fit
 from i2ibench.web.logs import calm_logs
 
-BACKLOG = 128
-"""Connections that wait to be accepted; so many may come in before the first of them is counted."""
+BACKLOG = 1024
+"""Connections that the operating system keeps until they are accepted."""
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted before any of them is read or counted. asyncio accepts as many as
+its backlog says. If those were more than are kept open, new clients would be closed unheard."""
 IDLE_SECONDS = 5
 """How long a connection may stay open between two requests."""
 MAX_HEAD_BYTES = 2**14
@@ -49,19 +52,27 @@ def add_headers(app: FastAPI, headers: Mapping[str, str] = HEADERS) -> None:
         return response
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one.
+class ListeningSocket(socket.socket):
+    """A socket whose queue of connections has its own length, not asyncio's."""
+
+    def listen(self, backlog: int = BACKLOG) -> None:
+        """Listen with a queue of BACKLOG connections, whatever is asked for."""
+        super().listen(BACKLOG)
+
+
+def listen(host: str, port: int) -> ListeningSocket:
+    """Return a socket that listens; port 0 takes a free one.
 
     Raises:
         UserError: the port is in use, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named, because asyncio switches Nagle's delay off only where it is.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(128)
+        listening.listen()
     except OSError as error:
         listening.close()
         raise UserError(
@@ -121,7 +132,7 @@ def _server(
         loop="asyncio",  # the time limits need its transports
         log_level="warning",
         proxy_headers=False,  # who asks is decided by the connection, not by what it claims
-        backlog=BACKLOG,
+        backlog=ACCEPTED_AT_ONCE,
         timeout_keep_alive=IDLE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ws_max_size=max_message_bytes,

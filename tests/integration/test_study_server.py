@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -265,6 +266,7 @@ def test_a_public_address_that_is_none_is_refused(study):
 def test_a_full_disk_is_told_as_such_and_takes_answers_again(client, study, monkeypatch, caplog):
     sitting = seated(client)
     with monkeypatch.context() as patch:
+        patch.setattr(logging.getLogger("uvicorn.error"), "filters", [])  # once a minute
         patch.setattr("i2ibench.study.store.insert_answers", full)
         response = answered(client, sitting)
         assert response.status_code == 507
