@@ -150,7 +150,7 @@ def _write_pictures(
     """Write what participants see, so that no file tells its method.
 
     The names are hashes with the study's secret, the order of writing is random, and all files have
-    one time stamp and one mode.
+    one time stamp and, being new, one mode.
     """
     chance = secrets.SystemRandom()  # a seed would be a way to find the order out
     scenes = list(enumerate(study.scenes))
@@ -169,7 +169,6 @@ def _write_pictures(
             write_picture(study.picture(method, scene), pixels, compress_level=6, flush=False)
     for path in (study.folder / PICTURES).glob("*.png"):
         os.utime(path, (TIME_STAMP, TIME_STAMP))
-        path.chmod(0o644)
 
 
 def _at_size(pixels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
