@@ -1,14 +1,16 @@
 """Loaders: what their workers read ahead, and that it changes nothing."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
 
+from i2ibench.datasets import PairedFolder
 from i2ibench.datasets.classes import class_table
-from i2ibench.datasets.scenes import SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
-from i2ibench.loaders import build_dataset, build_loader, check_loader
+from i2ibench.loaders import build_dataset, build_loader, check_loader, prepare_dataset
 from i2ibench.registry import DATASETS
 
 
@@ -91,3 +93,51 @@ class WithoutLength:
 def test_a_class_that_is_no_data_set_is_refused_with_what_it_lacks(unfit, missing):
     with pytest.raises(UserError, match=f"{missing}.*A data set takes the option seed"):
         build_dataset({"dataset": {"type": unfit}}, None)
+
+
+@pytest.fixture
+def registered():
+    """Registers data sets for a test."""
+    yield DATASETS.register_module
+    for name in ("Made", "Foreign", "Failing"):
+        DATASETS.module_dict.pop(name, None)
+
+
+def test_a_data_set_that_makes_its_files_is_prepared_with_the_configs_root(registered, tmp_path):
+    calls = []
+
+    @registered()
+    class Made(ScenesOnDisk):
+        def __init__(self, root, size=3, seed=0):
+            raise AssertionError("preparing constructs nothing")
+
+        @classmethod
+        def prepare(cls, options):
+            calls.append(dict(options))
+            return Path(options["root"])
+
+    cfg = {"dataset": {"type": "Made", "size": 4}}
+    assert prepare_dataset(cfg, str(tmp_path)) == tmp_path
+    assert calls == [{"size": 4, "root": str(tmp_path)}]
+    with pytest.raises(UserError, match="Made has no option 'sise'"):
+        prepare_dataset({"dataset": {"type": "Made", "sise": 4}}, str(tmp_path))
+
+
+def test_a_data_set_of_another_base_has_nothing_to_prepare(registered, tmp_path):
+    @registered()
+    class Foreign:
+        def __init__(self, root, seed=0):
+            self.root = root
+
+    assert prepare_dataset({"dataset": {"type": "Foreign"}}, str(tmp_path)) is None
+
+
+def test_published_data_has_nothing_to_prepare(paired_root):
+    assert prepare_dataset({"dataset": {"type": "PairedFolder"}}, str(paired_root)) is None
+    assert prepare_dataset({"dataset": {"type": PairedFolder}}, str(paired_root)) is None
+
+
+def test_options_that_cannot_be_prepared_are_named(tmp_path):
+    with pytest.raises(UserError, match="ToyStreet refuses its options"):
+        prepare_dataset({"dataset": {"type": "ToyStreet", "num_scenes": "x"}}, str(tmp_path))
+    assert not list(tmp_path.iterdir())
