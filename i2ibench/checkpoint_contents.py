@@ -111,6 +111,8 @@ def _check_meta(meta: dict[str, Any], path: Path) -> None:
             raise UserError(
                 f"{path}: dataset_meta.{key} has {len(table[key])} entries for {count} classes."
             )
+    channels = table.get("image_channels", 3)
+    _require(channels in (1, 3), path, "dataset_meta.image_channels", "1 or 3")
     _require(isinstance(table.get("dataset"), str), path, "dataset_meta.dataset", "a name")
     for name in (table["dataset"], *table["classes"], *table["scored_classes"]):
         safe_text(name, f"{path}, dataset_meta")

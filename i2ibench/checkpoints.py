@@ -180,7 +180,8 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTran
             "The condition has 'features', which an encoder makes: set model.encoder, or leave "
             "'features' out of data_preprocessor.condition."
         )
-    return TRANSLATORS.build(config["model"], data_preprocessor=preprocessor)
+    grey = {"image_channels": 1} if metainfo.get("image_channels") == 1 else {}
+    return TRANSLATORS.build(config["model"], data_preprocessor=preprocessor, **grey)
 
 
 def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path) -> None:

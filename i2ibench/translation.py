@@ -5,6 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
@@ -92,7 +95,13 @@ def _paint_missing(
     for index, sample in track(missing, "translating"):
         data = default_collate([scenes.read(index)])
         fake = opened.translator.predict(data, encoded, sample)[0]["fake"]
-        write_picture(paths[index][sample], fake.permute(1, 2, 0).cpu().numpy())
+        write_picture(paths[index][sample], pixels_of(fake, opened.translator.image_channels))
+
+
+def pixels_of(image: Tensor, channels: int) -> NDArray[np.uint8]:
+    """Return the pixels of an image uint8 3HW as a file has them: [H,W,3], or [H,W] for grey."""
+    pixels = image.permute(1, 2, 0).cpu().numpy()
+    return pixels[..., 0] if channels == 1 else pixels
 
 
 STYLES = ("random", "encode", "bank:FILE")

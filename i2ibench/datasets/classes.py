@@ -90,11 +90,12 @@ class ClassTable:
             table[semantic_class.id] = channel
         return table
 
-    def metainfo(self, dataset: str) -> dict[str, Any]:
+    def metainfo(self, dataset: str, image_channels: int = 3) -> dict[str, Any]:
         """What other parts and the checkpoint know of the classes, in plain lists.
 
         `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
-        `thing_ids` maps the channel of each thing to the class's own id.
+        `thing_ids` maps the channel of each thing to the class's own id, and `image_channels` is 1
+        where the photos are grey.
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}
@@ -106,6 +107,7 @@ class ClassTable:
             "ids": [c.id for c in self.classes],
             "scored_classes": [c.name for c in scored],
             "scored_ids": [rows.get(c.name, VOID) for c in self.classes],
+            "image_channels": image_channels,
             "thing_ids": {str(i): c.id for i, c in enumerate(self.classes) if c.thing},
         }
 

@@ -11,6 +11,7 @@ from i2ibench.datasets.codings import numbers_objects
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
 from i2ibench.datasets.foreign_annotations import advising
 from i2ibench.datasets.maps import read_instance, read_label
+from i2ibench.datasets.picture_files import is_grey_file
 from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
@@ -47,6 +48,8 @@ class PairedFolder(ScenesOnDisk):
             as Cityscapes has it; "numbers" if ids only number objects, so that any id is one;
             "auto" looks at some maps: "numbers" where a thing has an id below 256 that is not its
             class's.
+        image_channels: 1 for grey photos, of which a generator makes grey ones; 3 for photos in
+            colour; None looks how some photos are stored.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or the class list is
@@ -65,6 +68,7 @@ class PairedFolder(ScenesOnDisk):
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
         instance_ids: str = "auto",
+        image_channels: int | None = None,
     ) -> None:
         _check_root(Path(root))
         folders = [
@@ -80,7 +84,26 @@ class PairedFolder(ScenesOnDisk):
         self.scenes = Scenes(files, table, transforms, seed)
         self.scenes.folders = [folder for folder in folders if folder is not None]
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
-        self.metainfo = table.metainfo(_name(Path(root)))
+        self.scenes.grey = _are_grey(image_channels, files)
+        self.metainfo = table.metainfo(_name(Path(root)), 1 if self.scenes.grey else 3)
+
+
+def _are_grey(image_channels: int | None, files: Sequence[SceneFiles]) -> bool:
+    """Return whether the photos are grey, by option or because some are all stored so."""
+    if image_channels not in (None, 1, 3):
+        raise UserError(f"image_channels is 1, 3 or None, not {image_channels!r}.")
+    if image_channels is not None:
+        return image_channels == 1
+    photos = [scene.image for scene in _some_of(files) if scene.image is not None]
+    try:
+        return bool(photos) and all(is_grey_file(photo) for photo in photos)
+    except UserError:  # which checking the files tells in full
+        return False
+
+
+def _some_of(files: Sequence[SceneFiles]) -> Sequence[SceneFiles]:
+    """Return scenes spread over a data set."""
+    return files[:: max(len(files) // SCENES_LOOKED_AT, 1)]
 
 
 def counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:
@@ -89,8 +112,7 @@ def counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: Clas
         raise UserError(f"instance_ids is one of {', '.join(INSTANCE_IDS)}, not {instance_ids!r}.")
     if instance_ids != "auto" or not any(c.thing for c in classes.classes):
         return instance_ids == "numbers"
-    step = max(len(files) // SCENES_LOOKED_AT, 1)
-    return any(_shows_numbers(scene, classes) for scene in files[::step])
+    return any(_shows_numbers(scene, classes) for scene in _some_of(files))
 
 
 def _shows_numbers(scene: SceneFiles, classes: ClassTable) -> bool:

@@ -118,6 +118,15 @@ def is_lossy_file(path: Path) -> bool:
     return is_lossy(open_picture(data, str(path)), data)
 
 
+def is_grey_file(path: Path) -> bool:
+    """Return whether a photo is stored in one channel of grey, with or without alpha.
+
+    Raises:
+        UserError: the file is missing or no picture.
+    """
+    return open_picture(_contents(path), str(path)).mode in ("1", "L", "LA", "La")
+
+
 def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
     """Decode a photo in a file's bytes, see `read_image`; `place` names it in messages.
 

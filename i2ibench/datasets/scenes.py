@@ -119,6 +119,7 @@ class Scenes:
         folders: in which the files were looked for by their endings.
         counts_objects: whether instance ids only number objects; then an object of a thing with its
             class's own id gets another one, see `separate_objects`.
+        grey: whether the photos are grey: then one in colour is refused.
         cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
     """
 
@@ -136,6 +137,7 @@ class Scenes:
         self.seed = seed
         self.folders: list[Path] = []
         self.counts_objects = False
+        self.grey = False
         self.cache_folder: Path | None = None
         self._cache: SceneCache | None = None
         self._cached: list[Any] = []  # the transforms that the cache has in it
@@ -169,6 +171,8 @@ class Scenes:
         if self.counts_objects and {"label", "instance"} <= arrays.keys():
             ids = separate_objects(arrays["label"], arrays["instance"], self.classes)
             arrays["instance"] = ids
+        if self.grey and "image" in arrays:
+            require_grey(self.files[index], arrays["image"])
         return arrays
 
     @property
@@ -225,6 +229,20 @@ def read_arrays(files: SceneFiles, classes: ClassTable) -> dict[str, Any]:
         arrays["image"] = read_image(files.image)
     check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
     return arrays
+
+
+def require_grey(files: SceneFiles, image: NDArray[np.uint8]) -> None:
+    """Refuse a photo in colour where a data set's photos are grey.
+
+    Raises:
+        UserError: names the file and how to say that photos are in colour.
+    """
+    if (image[..., 0] != image[..., 1]).any() or (image[..., 0] != image[..., 2]).any():
+        raise UserError(
+            f"{files.image} is in colour, and other photos of the data set are grey: say that they "
+            "are all to be made in colour by image_channels=3 in the data set's config, or save "
+            "this one as grey."
+        )
 
 
 def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:

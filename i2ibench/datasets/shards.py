@@ -60,7 +60,8 @@ class Shards(ScenesOnDisk):
         table = class_table(index["classes"])
         self.scenes = Scenes(_files(Path(root), index), table, transforms, seed)
         self.scenes.counts_objects = bool(index["counts_objects"])
-        self.metainfo = table.metainfo(index["data"])
+        self.scenes.grey = bool(index["grey"])
+        self.metainfo = table.metainfo(index["data"], 1 if self.scenes.grey else 3)
 
 
 def index_path(root: Path, split: str) -> Path:
@@ -112,7 +113,14 @@ def check_index(index: Any, path: Path) -> None:
         raise UserError(
             f"{path} is no index of shards that this version reads ({FORMAT}): write them anew."
         )
-    kinds = {"data": str, "shards": dict, "classes": list, "scenes": list, "counts_objects": bool}
+    kinds = {
+        "data": str,
+        "shards": dict,
+        "classes": list,
+        "scenes": list,
+        "counts_objects": bool,
+        "grey": bool,
+    }
     for key, kind in kinds.items():
         if not isinstance(index.get(key), kind):
             raise UserError(f"{path} is no index of shards: {key!r} is missing or wrong.")
@@ -201,7 +209,8 @@ def write_shards(
         places += [{"shard": path.name, **scene} for scene in own]
     index = {"format": FORMAT, "data": dataset.metainfo["dataset"], "shards": shards,
              "classes": [c.entry() for c in classes.classes],
-             "counts_objects": dataset.scenes.counts_objects, "scenes": places}  # fmt: skip
+             "counts_objects": dataset.scenes.counts_objects, "grey": dataset.scenes.grey,
+             "scenes": places}  # fmt: skip
     write_text(index_path(root, split), json.dumps(sealed(index)))
     return [root / name for name in shards]
 

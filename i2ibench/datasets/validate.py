@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from i2ibench.datasets.file_search import ignored_notes
 from i2ibench.datasets.maps import read_instance, read_label_map
-from i2ibench.datasets.picture_files import verify_image
-from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
+from i2ibench.datasets.picture_files import read_image, verify_image
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, require_grey
 from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
 
@@ -66,6 +66,8 @@ def notes_of(scenes: Scenes, codings: Sequence[str]) -> list[str]:
         f"{count} label {'map is' if count == 1 else 'maps are'} of another coding: {coding}."
         for coding, count in named.items()
     ]
+    if scenes.grey:
+        notes.append("The photos are grey: a generator makes one channel.")
     if scenes.counts_objects:
         notes.append(
             "Instance ids number objects here: also one that equals its class's own id is an "
@@ -109,5 +111,7 @@ def _check(files: SceneFiles, scenes: Scenes) -> str:
         sizes["instance"] = read_instance(files.instance).shape
     if files.image is not None:
         sizes["image"] = verify_image(files.image)
+        if scenes.grey:
+            require_grey(files, read_image(files.image))
     check_sizes(files, sizes)
     return coding

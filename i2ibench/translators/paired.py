@@ -49,6 +49,8 @@ class PairedTranslator(BaseModel):
         frozen: submodules that are not trained, such as "generator.coarse".
         truncate_output: cut fractions off in 8-bit pictures, as the released pix2pixHD does,
             instead of rounding.
+        image_channels: 1 where the data's photos are grey: the generator then makes one channel,
+            which losses, discriminators and scores see three times; comes from the data set.
         compiled: by part (generator, encoder, discriminator, losses.NAME) options of torch.compile,
             dict() for its defaults. For GPUs: it joins norms and activations; a CPU gains less.
     """
@@ -65,6 +67,7 @@ class PairedTranslator(BaseModel):
         frozen: Sequence[str] = (),
         truncate_output: bool = False,
         compiled: Mapping[str, Config] | None = None,
+        image_channels: int = 3,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         if (discriminator is None) != (adversarial is None):
@@ -72,7 +75,9 @@ class PairedTranslator(BaseModel):
         channels = data_preprocessor.condition_channels
         self.encoder = ENCODERS.build(encoder) if encoder else None
         features = self.encoder.out_channels if self.encoder is not None else 0
-        self.generator = GENERATORS.build(generator, in_channels=channels + features)
+        self.image_channels = image_channels
+        grey = {"out_channels": 1} if image_channels == 1 else {}
+        self.generator = GENERATORS.build(generator, in_channels=channels + features, **grey)
         facts = {"in_channels": channels + 3, "num_classes": data_preprocessor.num_classes}
         self.discriminator = (
             DISCRIMINATORS.build_for(discriminator, facts) if discriminator else None
@@ -157,7 +162,12 @@ class PairedTranslator(BaseModel):
         `labels` says what the condition's first channels are, to generators that ask for it.
         """
         inputs = condition if features is None else torch.cat([condition, features], 1)
-        return self.generator(inputs) if labels is None else self.generator(inputs, labels)
+        images = self.generator(inputs) if labels is None else self.generator(inputs, labels)
+        return self.as_rgb(images)
+
+    def as_rgb(self, images: Tensor) -> Tensor:
+        """Return a generator's images with three channels each; grey ones get three equal ones."""
+        return images.repeat_interleave(3, 1) if self.image_channels == 1 else images
 
     def generator_loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the generator's losses, and each of them unweighted."""

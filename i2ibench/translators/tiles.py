@@ -108,9 +108,9 @@ def _one(
     anything = reference(scene)
     size = translator.padded(anything[:, :1]).shape[-2:]
     if not draws:
-        return generator.in_tiles(view, size, translator.tile)
+        return translator.as_rgb(generator.in_tiles(view, size, translator.tile))
     with drawing_for(name, anything.device):
-        return generator.in_tiles(view, size, translator.tile)
+        return translator.as_rgb(generator.in_tiles(view, size, translator.tile))
 
 
 def reference(batch: Batch) -> Tensor:

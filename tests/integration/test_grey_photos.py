@@ -1,0 +1,83 @@
+"""Grey photos: a generator of one channel, and grey files from it."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from i2ibench.checkpoints import open_checkpoint
+from i2ibench.configuration import load_config
+from i2ibench.datasets.paired_folder import PairedFolder
+from i2ibench.datasets.shards import Shards, write_shards
+from i2ibench.errors import UserError
+from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.experiment import train
+from i2ibench.protocols.protocol import build_protocol
+from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.translation import translate
+from tests.conftest import write_tiny_config
+
+
+@pytest.fixture(scope="module")
+def grey_root(tmp_path_factory):
+    root = write_paired_scenes(tmp_path_factory.mktemp("grey") / "data", count=4)
+    for path in root.glob("*/image/*.png"):
+        Image.open(path).convert("L").save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(grey_root):
+    config = write_tiny_config(grey_root.parent / "tiny.py", grey_root)
+    train(load_config(config, {"hooks.pictures": None}, grey_root.parent / "run"))
+    return grey_root.parent / "run" / "epoch_0002.pth"
+
+
+def test_the_generator_makes_one_channel_and_translate_writes_grey(grey_root, trained, tmp_path):
+    opened = open_checkpoint(trained)
+    layers = opened.translator.generator.head.modules()
+    heads = [layer for layer in layers if isinstance(layer, torch.nn.Conv2d)]
+    assert heads[-1].out_channels == 1
+    for tile in (None, (32, 32)):
+        opened.translator.tile = tile
+        folder = tmp_path / str(tile is None)
+        for path in translate(opened, grey_root / "val", folder):
+            with Image.open(path) as picture:
+                assert picture.mode == "L" and picture.size == (64, 32)
+
+
+def test_a_grey_system_is_scored(grey_root, trained):
+    config = load_config(grey_root.parent / "tiny.py", {}, grey_root.parent / "run")
+    subjects = parse_subjects([str(trained)], [])
+    results = evaluate(
+        build_protocol(config.protocol), subjects, grey_root.parent / "scores", config
+    )
+    assert sum("psnr" in scores for scores in results["systems"].values()) >= 2
+
+
+def test_a_photo_in_colour_among_grey_ones_is_refused_before_training(grey_root, tmp_path):
+    root = shutil.copytree(grey_root, tmp_path / "data")
+    pixels = np.zeros((32, 64, 3), np.uint8)
+    pixels[..., 0] = 200
+    for number in range(3):  # most are grey: a few that are not are what is wrong
+        Image.fromarray(pixels).convert("L").save(root / f"train/image/s{number}.png")
+    data = PairedFolder(str(root), image_channels=1)
+    Image.fromarray(pixels).save(root / "train/image/s3.png")
+    with pytest.raises(UserError, match=r"s3\.png is in colour"):
+        data[3]
+    config = write_tiny_config(tmp_path / "tiny.py", root)
+    changes = {"train_dataloader.dataset.image_channels": 1}
+    with pytest.raises(UserError, match=r"s3\.png is in colour"):
+        train(load_config(config, changes, tmp_path / "run"))
+    assert not list((tmp_path / "run").glob("*.pth"))
+
+
+def test_it_can_be_said_and_shards_keep_it(grey_root, tmp_path):
+    assert PairedFolder(str(grey_root)).metainfo["image_channels"] == 1
+    assert PairedFolder(str(grey_root), image_channels=3).metainfo["image_channels"] == 3
+    with pytest.raises(UserError, match="image_channels is 1, 3 or None"):
+        PairedFolder(str(grey_root), image_channels=2)
+    write_shards(PairedFolder(str(grey_root)), tmp_path, "train", 10_000)
+    assert Shards(str(tmp_path), "train").metainfo["image_channels"] == 1
