@@ -151,7 +151,8 @@ def settle_size(findings: Findings, kind: str) -> tuple[int, int] | None:
     elif mode is not None and mode.text == "resize_and_crop" and crop and kind == PIX2PIX:
         size = (crop.number(), crop.number())
     if size is None or mode is None:
-        findings.note("size of pictures", "each file's own; translate --size WxH", "not known")
+        value = "translate: each file's own, or --size WxH; eval: the protocol's width and height"
+        findings.note("size of pictures", value, "not known")
     else:
         text = f"translate --size {size[0]}x{size[1]}, as test.py"
         if mode.text == "none":

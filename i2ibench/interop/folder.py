@@ -30,9 +30,25 @@ NAMES = {
 }
 
 
-def import_folder(folder: Path, output: Path, num_labels: int | None = None) -> dict[str, Any]:
-    """Write a checkpoint of official files; return its config. See `read_folder`."""
-    official = read_folder(folder, Answers(num_labels))
+def import_folder(
+    folder: Path,
+    output: Path,
+    num_labels: int | None = None,
+    dropout: bool | None = None,
+    evaluation_mode: bool | None = None,
+    classes: Path | None = None,
+) -> dict[str, Any]:
+    """Write a checkpoint of official files; return its config.
+
+    Args:
+        folder: see `read_folder`.
+        output: the checkpoint to write.
+        num_labels, dropout, evaluation_mode, classes: see `Answers`.
+
+    Raises:
+        UserError: see `read_folder`.
+    """
+    official = read_folder(folder, Answers(num_labels, dropout, evaluation_mode, classes))
     write_official(official, output)
     return official.config
 
