@@ -17,7 +17,7 @@ CLASSES_FILE = "classes.json"
 
 
 def is_background(label: str, choices: Choices) -> bool:
-    """Whether a label means the pixels that no shape covers, as labelme's `_background_` does."""
+    """Return whether a label means pixels that no shape covers, as `_background_` does."""
     return label.casefold() in (choices.background.casefold(), "_background_")
 
 

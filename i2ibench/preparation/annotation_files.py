@@ -82,7 +82,7 @@ def named_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> 
 
 
 def _is_within(path: Path, root: Path) -> bool:
-    """Whether a path without links resolved lies within a folder; a link within may lead out."""
+    """Return whether a path lies within a folder, by its name: links are not resolved."""
     whole = Path(os.path.normpath(Path.cwd() / root))
     return Path(os.path.normpath(Path.cwd() / path)).is_relative_to(whole)
 
@@ -131,7 +131,7 @@ def points_of(values: Any, place: str) -> NDArray[np.float64]:
 
 
 def is_coordinate(value: Any) -> bool:
-    """Whether a value is a number of pixels."""
+    """Return whether a value is a number of pixels."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and math.isfinite(value) and abs(value) < FARTHEST
 

@@ -63,12 +63,12 @@ class CocoFile:
 
     @cached_property
     def names(self) -> dict[int, str]:
-        """The name of each category, by its id."""
+        """Return the name of each category, by its id."""
         return {entry["id"]: entry["name"] for entry in self.content["categories"]}
 
     @property
     def subset(self) -> str:
-        """What the file or its folder calls its photos, such as "train2017"."""
+        """Return the name that the file or its folder gives its photos, such as "train2017"."""
         stem = self.path.stem.removeprefix("instances_")
         return self.path.parent.name if _is_roboflows(self.path) else stem
 
@@ -78,7 +78,7 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "annotations": {"image_id": int | str, "category_id": int},
     "categories": {"id": int, "name": str},
 }
-"""What every entry has, by list, and its type."""
+"""The fields of every entry and their types, by list."""
 
 
 def read_content(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -41,7 +41,7 @@ def read_coco(
     val_share: float = 0.1,
     seed: int = 0,
 ) -> RawData:
-    """COCO's instances (polygons and run lengths) as label and instance maps.
+    """Draw COCO's instances (polygons and run lengths) into label and instance maps.
 
     Crowds are drawn first and are no objects; the others follow from the largest to the smallest,
     so that a small object on a large one is seen. Boxes without a segmentation are left out.

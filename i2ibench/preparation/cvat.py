@@ -47,7 +47,7 @@ def read_cvat(
     val_share: float = 0.1,
     seed: int = 0,
 ) -> RawData:
-    """CVAT's polygons, boxes, ellipses and masks as label and instance maps.
+    """Draw CVAT's polygons, boxes, ellipses and masks into label and instance maps.
 
     Shapes are drawn by `z_order`, and in the order of the file within one. Each is an object;
     those of one `group_id` are one. Lines, points, cuboids, skeletons and tags are left out.

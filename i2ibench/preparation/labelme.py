@@ -48,7 +48,7 @@ def read_labelme(
     val_share: float = 0.1,
     seed: int = 0,
 ) -> RawData:
-    """labelme's polygons, rectangles, circles and masks as label and instance maps.
+    """Draw labelme's polygons, rectangles, circles and masks into label and instance maps.
 
     Shapes are drawn in the order of the file, later ones over earlier ones. Each is an object;
     those of one `group_id` are one. Lines and points have no area and are left out.
