@@ -22,7 +22,7 @@ from i2ibench.interop.conditions import (
     settle_encoder,
     settle_size,
 )
-from i2ibench.interop.findings import Answers, Findings
+from i2ibench.interop.findings import WEIGHTS, Answers, Findings
 from i2ibench.interop.questions import PIX2PIX, PIX2PIXHD, check_options, settle_networks
 from i2ibench.interop.state_dict import cleaned
 from i2ibench.progress import say
@@ -87,7 +87,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     options = {kind: network_options(kind, state) for kind, state in weights.items()}
     program = _program(findings, options)
     check_options(findings, options, program)
-    _require_three_channels(options["generator"])
+    _settle_image(findings, options, weights)
     settle_networks(findings, options)
     networks = {kind: _network(kind, state) for kind, state in weights.items()}
     features = options["encoder"]["out_channels"] if "encoder" in options else 0
@@ -95,6 +95,9 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     preprocessor, num_labels = settle_condition(findings, condition, program)
     settle_encoder(findings, bool(features), bool(preprocessor.get("boundaries")))
     table, data = settle_classes(findings, num_labels)
+    grey = {"image_channels": 1} if options["generator"]["out_channels"] == 1 else {}
+    if grey:
+        options["generator"].pop("out_channels")  # follows from the data's photos
     model = _model(options, condition)
     state = {
         f"{kind}.{name}": value
@@ -108,7 +111,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     config = {"model": model, "data_preprocessor": preprocessor, "seed": 0}
     config |= _protocol(settle_size(findings, program), data)
     note_assumptions(findings, program, model["generator"]["type"])
-    return Official(config, table.metainfo(data), state, findings)
+    return Official(config, {**table.metainfo(data), **grey}, state, findings)
 
 
 def write_official(official: Official, output: Path) -> None:
@@ -159,12 +162,26 @@ def program_of(options: dict[str, dict[str, Any]]) -> str:
     return PIX2PIX if any(traces) else PIX2PIXHD
 
 
-def _require_three_channels(generator: dict[str, Any]) -> None:
-    if generator["out_channels"] != 3:
+def _settle_image(
+    findings: Findings, options: dict[str, dict[str, Any]], weights: dict[str, Any]
+) -> None:
+    """Leave out the discriminators of grey pictures, which see three channels here.
+
+    Raises:
+        UserError: the generator makes pictures of other channels than 1 or 3.
+    """
+    channels = options["generator"]["out_channels"]
+    if channels not in (1, 3):
         raise UserError(
-            f"latest_net_G.pth makes pictures of {generator['out_channels']} channels; only those "
-            "of 3 channels can be translated and scored here."
+            f"latest_net_G.pth makes pictures of {channels} channels; only those of 3 channels, "
+            "or grey ones of 1, can be translated and scored here."
         )
+    if channels == 1:
+        findings.note("pictures", "grey", WEIGHTS)
+        if options.pop("discriminator", None):
+            weights.pop("discriminator")
+            findings.note("discriminator", "left out: here it sees grey pictures as RGB",
+                          "this project")  # fmt: skip
 
 
 def _protocol(size: tuple[int, int] | None, data: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import nn
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
-from i2ibench.generators import CoarseToFineGenerator, UNetGenerator
+from i2ibench.generators import UNetGenerator
 from i2ibench.interop import pix2pix
 from i2ibench.interop.findings import Answers
 from i2ibench.interop.official import read_folder, write_official
@@ -172,17 +172,33 @@ def test_the_condition_is_read_from_the_option_file(tmp_path, channels, options,
     assert official.config["data_preprocessor"] == condition
 
 
-def test_pictures_of_other_channels_are_refused(tmp_path):
-    grey = CoarseToFineGenerator(3, out_channels=1, base_channels=2, num_blocks=1)
-    folder = write_hd(tmp_path / "official", 3)
-    (folder / "latest_net_D.pth").unlink()
+def test_grey_pictures_are_made_of_one_channel(tmp_path):
+    """pix2pix with output_nc 1; its discriminator, which sees that channel once, is left out."""
+    folder = write_pix2pix(tmp_path / "official", num_levels=4)
+    grey = UNetGenerator(3, out_channels=1, num_levels=4, base_channels=2, always_train=False)
     torch.save(pix2pix.generator_names(grey.state_dict()), folder / "latest_net_G.pth")
-    with pytest.raises(UserError, match="makes pictures of 1 channels"):
+    official = convert(folder, evaluation_mode=True)
+    assert row(official, "pictures").value == "grey" and official.metainfo["image_channels"] == 1
+    assert "discriminator" not in official.config["model"]
+    fake = picture(official, tmp_path, SOURCE)
+    with torch.no_grad():
+        expected = grey.eval()(SOURCE / 127.5 - 1)[0]
+    assert (fake[:1] - (expected + 1) * 127.5).abs().max() < 0.51
+
+
+def test_pictures_of_other_channels_are_refused(tmp_path):
+    folder = write_pix2pix(tmp_path / "official", num_levels=3)
+    two = UNetGenerator(3, out_channels=2, num_levels=3, base_channels=2)
+    torch.save(pix2pix.generator_names(two.state_dict()), folder / "latest_net_G.pth")
+    with pytest.raises(UserError, match="makes pictures of 2 channels"):
         convert(folder)
+    (folder / "latest_net_D.pth").unlink()
     one = UNetGenerator(1, num_levels=3, base_channels=2)
     torch.save(pix2pix.generator_names(one.state_dict()), folder / "latest_net_G.pth")
     with pytest.raises(UserError, match="takes pictures of 1 channels"):
         convert(folder, num_labels=0)
+    with pytest.raises(UserError, match="--labels"):
+        convert(folder)
 
 
 def test_features_that_no_encoder_makes_are_refused(tmp_path):
