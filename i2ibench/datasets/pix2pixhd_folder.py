@@ -7,7 +7,7 @@ from typing import Any
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
-from i2ibench.datasets.paired_folder import counts_objects, read_classes
+from i2ibench.datasets.paired_folder import are_grey, counts_objects, read_classes
 from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.progress import say
@@ -48,14 +48,14 @@ class Pix2PixHDFolder(ScenesOnDisk):
         photos: False for label maps without photos, to translate them.
         transforms: configs of registered transforms.
         seed: for random transforms.
-        instance_ids: see `PairedFolder`.
+        instance_ids, image_channels: see `PairedFolder`.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or `classes.json` does not
             list the classes 0 to label_nc - 1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the released code's own options
         self,
         root: str,
         split: str = "train",
@@ -65,6 +65,7 @@ class Pix2PixHDFolder(ScenesOnDisk):
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
         instance_ids: str = "auto",
+        image_channels: int | None = None,
     ) -> None:
         table = _classes(Path(root), label_nc)
         folders = split_folders(Path(root), split, pictures=not table.classes)
@@ -78,7 +79,8 @@ class Pix2PixHDFolder(ScenesOnDisk):
         self.scenes = Scenes(files, table, transforms, seed)
         self.scenes.folders = list(folders.values())
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
-        self.metainfo = table.metainfo("Pix2PixHDFolder")
+        self.scenes.grey = are_grey(image_channels, files)
+        self.metainfo = table.metainfo("Pix2PixHDFolder", 1 if self.scenes.grey else 3)
 
 
 def numbered_classes(label_nc: int) -> ClassTable:

@@ -91,6 +91,13 @@ def test_instance_ids_that_count_objects_are_told(root):
     assert plain.unique().tolist() == [1, 26]
 
 
+def test_grey_photos_are_told(root):
+    for path in (root / "train_img").iterdir():
+        save(path, np.full((32, 64), 99, np.uint8))
+    assert Pix2PixHDFolder(str(root)).metainfo["image_channels"] == 1
+    assert Pix2PixHDFolder(str(root), image_channels=3).metainfo["image_channels"] == 3
+
+
 def test_data_without_instances_or_labels(root):
     for path in (root / "train_inst").iterdir():
         path.unlink()
