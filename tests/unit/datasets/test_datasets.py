@@ -102,3 +102,15 @@ def test_processes_share_the_scenes_and_have_equal_lengths():
     shares = [list(EpochSampler(Ten(), False, rank=r, world_size=3)) for r in range(3)]
     assert [len(s) for s in shares] == [4, 4, 4]
     assert {i for share in shares for i, _ in share} == set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("ro\ud800ad", "half a character"), ("a\x1b[2J", "control character")]
+)
+def test_a_class_name_that_cannot_be_written_or_shown_is_refused(name, reason, paired_root):
+    path = paired_root / "classes.json"
+    classes = json.loads(path.read_text(encoding="utf-8"))
+    classes[0] = {**classes[0], "name": name} if isinstance(classes[0], dict) else name
+    path.write_text(json.dumps(classes), encoding="utf-8")
+    with pytest.raises(UserError, match=reason):
+        PairedFolder(str(paired_root))
