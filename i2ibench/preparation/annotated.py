@@ -1,7 +1,7 @@
 """Annotated photos: from their shapes and class names to scenes with label and instance maps."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -50,17 +50,19 @@ class Choices:
         background: the name of the class of pixels that no shape covers.
         score_background: whether segmentation scores count this class.
         stuff: names of classes without objects, joined by commas.
+        others: the class of labels that classes.json lacks; "" refuses them.
         keep_unannotated: use photos without any shape as scenes of background only.
         val_share: the share of the photos to validate on where they are in no split.
         seed: another one chooses others.
     """
 
-    background: str = "background"
     score_background: bool = False
-    stuff: str = ""
     keep_unannotated: bool = False
     val_share: float = 0.1
     seed: int = 0
+    background: str = "background"
+    stuff: str = ""
+    others: str = ""
 
 
 def raw_data(
@@ -83,7 +85,12 @@ def raw_data(
         UserError: no photo has a shape, two are one scene, or there is no training or validation
             data.
     """
-    used = [photo for photo in photos if photo.shapes or choices.keep_unannotated]
+    known = {c.name for c in classes.classes}
+    used = [
+        replace(photo, shapes=_among(known, photo.shapes, choices.others, account))
+        for photo in photos
+        if photo.shapes or choices.keep_unannotated
+    ]
     for photo in photos:
         if not photo.shapes and not choices.keep_unannotated:
             account.leave_out("photos without a shape (keep_unannotated=true keeps)", _shown(photo))
@@ -107,6 +114,17 @@ def raw_data(
         for split, members in _divided(used, choices).items()
     }
     return RawData(splits, classes, partial(_closing, account, len(used)))
+
+
+def _among(
+    known: Collection[str], shapes: Sequence[Shape], others: str, account: Account
+) -> list[Shape]:
+    """Return shapes with labels that are classes: those that are none become `others`."""
+    found = [s if s.label in known else replace(s, label=others) for s in shapes]
+    changed = sum(shape.label not in known for shape in shapes)
+    if changed:
+        account.use(f"shapes of other labels, drawn as {others!r}", changed)
+    return found
 
 
 def count_unlisted(photos: Sequence[AnnotatedPhoto], account: Account) -> None:

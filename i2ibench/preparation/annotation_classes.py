@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.datasets.classes import ClassTable, class_table
+from i2ibench.datasets.classes import MAX_CLASSES, ClassTable, class_table
 from i2ibench.datasets.file_search import composed
 from i2ibench.datasets.paired_folder import read_classes
 from i2ibench.errors import UserError, near_match
@@ -41,8 +41,10 @@ def annotation_classes(
     """
     if (source / CLASSES_FILE).is_file():
         table = _given(source, choices)
-        _refuse_unknown(source, table, [entry["name"] for entry in entries])
+        if not choices.others:
+            _refuse_unknown(source, table, [entry["name"] for entry in entries])
         return table
+    _refuse_without_file(source, len(entries), choices)
     names = [entry["name"] for entry in entries]
     _refuse_alike(source, names)
     stuff = _stuff(choices, names)
@@ -54,6 +56,21 @@ def annotation_classes(
         for i, entry in enumerate(entries, 1)
     ]
     return class_table([background, *own])
+
+
+def _refuse_without_file(source: Path, labels: int, choices: Choices) -> None:
+    """Refuse what needs a class list: an option that is about it, or more labels than classes."""
+    if choices.others:
+        raise UserError(
+            f"others={choices.others} is the class of labels that {source / CLASSES_FILE} lacks, "
+            "and there is no such file. Write it, or leave others out."
+        )
+    if labels >= MAX_CLASSES:
+        raise UserError(
+            f"{labels} labels and the background are more than {MAX_CLASSES} classes. List those "
+            f"that you need in {source / CLASSES_FILE}, with one for all others, and name that by "
+            "--options others=NAME."
+        )
 
 
 def _refuse_alike(source: Path, labels: Iterable[str]) -> None:
@@ -77,7 +94,13 @@ def _given(source: Path, choices: Choices) -> ClassTable:
             "options out."
         )
     table = read_classes(source)
-    if choices.background not in [c.name for c in table.classes]:
+    names = [c.name for c in table.classes]
+    if choices.others and choices.others not in names:
+        raise UserError(
+            f"{path} has no class {choices.others!r} for labels that it lacks."
+            f"{near_match(choices.others, names)} Add it, or name another by others."
+        )
+    if choices.background not in names:
         raise UserError(
             f"{path} has no class {choices.background!r} for the pixels that no shape covers. Add "
             f'{{"name": "{choices.background}", "id": 0, "scored": false}} to it, or name one of '
@@ -92,7 +115,8 @@ def _refuse_unknown(source: Path, table: ClassTable, labels: Iterable[str]) -> N
         if label not in known:
             raise UserError(
                 f"The label {label!r} is no class of {source / CLASSES_FILE}."
-                f"{near_match(label, known)} Add it there, or mend the annotation."
+                f"{near_match(label, known)} Add it there, mend the annotation, or name the class "
+                "of all such labels with --options others=NAME."
             )
 
 

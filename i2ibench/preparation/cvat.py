@@ -43,6 +43,7 @@ def read_cvat(
     background: str = "background",
     score_background: bool = False,
     stuff: str = "",
+    others: str = "",
     keep_unannotated: bool = False,
     val_share: float = 0.1,
     seed: int = 0,
@@ -57,6 +58,7 @@ def read_cvat(
         background: the class of pixels that no shape covers.
         score_background: whether scores count it.
         stuff: names of classes without objects, joined by commas.
+        others: the class of labels that classes.json lacks; without it they are refused.
         keep_unannotated: use listed photos without a shape, as background.
         val_share: of the photos to validate on, where the files are of no split.
         seed: another one chooses others.
@@ -65,7 +67,8 @@ def read_cvat(
         UserError: a file is broken or contradicts its photo, a photo is missing or outside of
             `source`, or there is nothing to draw.
     """
-    choices = Choices(background, score_background, stuff, keep_unannotated, val_share, seed)
+    names = {"background": background, "stuff": stuff, "others": others}
+    choices = Choices(score_background, keep_unannotated, val_share, seed, **names)
     account = Account()
     paths = _annotation_paths(source)
     roots = [read_xml(path) for path in paths]

@@ -44,6 +44,7 @@ def read_labelme(
     background: str = "background",
     score_background: bool = False,
     stuff: str = "",
+    others: str = "",
     keep_unannotated: bool = False,
     val_share: float = 0.1,
     seed: int = 0,
@@ -58,6 +59,7 @@ def read_labelme(
         background: the class of pixels that no shape covers; `_background_` means it too.
         score_background: whether scores count it.
         stuff: names of classes without objects, joined by commas.
+        others: the class of labels that classes.json lacks; without it they are refused.
         keep_unannotated: use photos without a JSON file or a shape, as background.
         val_share: of the photos to validate on, where there are no folders train/ and val/.
         seed: another one chooses others.
@@ -66,7 +68,8 @@ def read_labelme(
         UserError: a file is broken or contradicts its photo, a photo is missing or outside of
             `source`, or there is nothing to draw.
     """
-    choices = Choices(background, score_background, stuff, keep_unannotated, val_share, seed)
+    names = {"background": background, "stuff": stuff, "others": others}
+    choices = Choices(score_background, keep_unannotated, val_share, seed, **names)
     account = Account()
     photos = [
         _annotated(path, content, source, choices, account)

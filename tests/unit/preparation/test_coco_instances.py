@@ -188,3 +188,25 @@ def test_a_panoptic_file_and_a_folder_without_any_are_refused(tmp_path):
     (root / "a.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="prepare_data coco_panoptic"):
         prepare("coco", root, tmp_path / "target", {})
+
+
+def test_more_labels_than_classes_are_merged_as_the_message_says(tmp_path):
+    categories = [{"id": i, "name": f"c{i}"} for i in range(1, 301)]
+    drawn = [annotation(0, 300, [flat(CAR)]), annotation(0, 1, [flat(ROOF)])]
+    root = roboflow(tmp_path / "s", drawn, categories=categories)
+    with pytest.raises(UserError, match="300 labels .* more than 256 classes.* others=NAME"):
+        prepare("coco", root, tmp_path / "target", {})
+    (root / "classes.json").write_text('["background", "rest", {"name": "c1", "thing": true}]')
+    with pytest.raises(UserError, match="'c2' is no class of .* others=NAME"):
+        prepare("coco", root, tmp_path / "target", {})
+    with pytest.raises(UserError, match="no class 'rests' .* Did you mean 'rest'"):
+        prepare("coco", root, tmp_path / "target", {"others": "rests"})
+    values, _, lines = prepared(root, tmp_path, others="rest")
+    assert np.array_equal(values, np.where(filled(ROOF), 2, np.where(filled(CAR), 1, 0)))
+    assert lines == ["used: 2 photos, 4 polygons, 2 shapes of other labels, drawn as 'rest'"]
+
+
+def test_a_class_for_others_needs_a_class_list(tmp_path):
+    root = roboflow(tmp_path / "s", [annotation(0, 3, [flat(CAR)])])
+    with pytest.raises(UserError, match="there is no such file"):
+        prepare("coco", root, tmp_path / "target", {"others": "rest"})
