@@ -18,8 +18,6 @@ from i2ibench.errors import UserError
 Result = TypeVar("Result")
 
 MAX_SIDE_TASKS = 8
-ONE_AT_A_TIME = ("style_from_photo", "upload")
-"""Edits that the network's thread does: they need the network, or much memory."""
 
 
 class Connection:
@@ -29,14 +27,21 @@ class Connection:
         page: sends requests.
         sessions: all sessions.
         network: runs everything that needs the network, one at a time.
+        uploads: unpacks uploads, one at a time, because each may take hundreds of megabytes.
         autosave: writes sessions.
     """
 
     def __init__(
-        self, page: Page, sessions: Sessions, network: Executor, autosave: Autosave
+        self,
+        page: Page,
+        sessions: Sessions,
+        network: Executor,
+        uploads: Executor,
+        autosave: Autosave,
     ) -> None:
         self._page, self._sessions = page, sessions
         self._network, self._autosave = network, autosave
+        self._threads = {"style_from_photo": network, "upload": uploads}
         self._painter = Painter(page, network)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: Session | None = None
@@ -107,8 +112,7 @@ class Connection:
             outcome = session.apply(request)
             return outcome, _news(session, outcome)
 
-        thread = self._network if request.type in ONE_AT_A_TIME else None
-        outcome, news = await self._run(work, thread)
+        outcome, news = await self._run(work, self._threads.get(request.type))
         self._painter.wake(session)
         if outcome.finished:
             self._autosave.save(session, self._saved)

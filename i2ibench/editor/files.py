@@ -35,6 +35,9 @@ MAX_MAP_BYTES = 24 * 2**20
 """Of a PNG; the largest map with 16 bits of noise a pixel has 17 million."""
 MAX_STYLES_BYTES = 4 * 2**20
 """Of styles.json, which takes up to fifty times as much memory when it is read."""
+MAX_BRACKETS = 4 * 2**16
+"""In styles.json: twice as many as it has if every instance has a style. More would be objects that
+take seconds to read."""
 _FORMAT = 1
 _OPENED = "opened/"
 """Where an autosave keeps the scene as it was opened."""
@@ -77,12 +80,16 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
 
 def _checked(styles: str) -> str:
     """Refuse to write what could not be read again."""
-    if len(styles) > MAX_STYLES_BYTES:
+    if len(styles) > MAX_STYLES_BYTES or _brackets(styles) > MAX_BRACKETS:
         raise UserError(
             f"The scene cannot be saved: its styles take {len(styles) / 2**20:.1f} MiB, and "
             f"{MAX_STYLES_BYTES // 2**20} MiB is the limit. Give fewer objects styles from photos."
         )
     return styles
+
+
+def _brackets(styles: str) -> int:
+    return styles.count("[") + styles.count("{")
 
 
 def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) -> Saved:
@@ -99,6 +106,8 @@ def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) 
     found = read_entries(
         data, {"styles.json": MAX_STYLES_BYTES, **dict.fromkeys(_MAPS, MAX_MAP_BYTES)}
     )
+    if _brackets(found.get("styles.json", b"").decode("latin-1")) > MAX_BRACKETS:
+        raise UserError(f"styles.json has more than {MAX_BRACKETS} objects.")
     try:
         about = parse_json(found["styles.json"])
     except KeyError:

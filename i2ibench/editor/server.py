@@ -39,6 +39,7 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
     """
     sessions = Sessions(studio, folder)
     network = ThreadPoolExecutor(1, "network")  # one thread is the lock around the network
+    uploads = ThreadPoolExecutor(1, "uploads")
     autosave = Autosave(sessions)
 
     @contextlib.asynccontextmanager
@@ -47,7 +48,8 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
         yield
         idle.cancel()
         await autosave.finish()
-        network.shutdown(wait=False, cancel_futures=True)
+        for threads in (network, uploads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -66,7 +68,7 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
     @app.websocket("/ws")
     async def connect(socket: WebSocket) -> None:
         await socket.accept()
-        await Connection(Page(socket), sessions, network, autosave).serve()
+        await Connection(Page(socket), sessions, network, uploads, autosave).serve()
 
     _add_downloads(app, sessions, network)
     return app

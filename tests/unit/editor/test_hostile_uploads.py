@@ -162,7 +162,7 @@ def test_no_small_upload_fills_the_memory(tmp_path):
     }
     for name, word in (
         ("a large map", "4096x2048"), ("a huge map", "pixels"), ("long texts", "text"),
-        ("a deep photo", "8 bits"), ("bombs in a zip", "24 MiB"), ("nested styles", "classes"),
+        ("a deep photo", "8 bits"), ("bombs in a zip", "24 MiB"), ("nested styles", "objects"),
         ("huge styles", "4 MiB"), ("a lie about sizes", "styles.json"), ("bzip2", "deflate"),
         ("many names", f"{MAX_ENTRIES} files"),
     ):  # fmt: skip
