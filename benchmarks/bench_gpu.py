@@ -53,7 +53,7 @@ def table():
     yield rows
     default = RESULTS / f"{date.today()}-gpu.md"
     path = Path(os.environ.get("I2IBENCH_GPU_TABLE", default))
-    path.write_text(as_markdown(rows, torch.cuda.get_device_name()))
+    path.write_text(as_markdown(rows, torch.cuda.get_device_name()), encoding="utf-8")
 
 
 def as_markdown(rows, device_name):

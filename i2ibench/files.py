@@ -1,16 +1,32 @@
-"""Files written whole: each goes to a temporary name beside its own and is then renamed."""
+"""Files written whole, by a temporary name beside their own, and text files read as UTF-8."""
 
+import codecs
 import contextlib
 import errno
+import json
 import os
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from i2ibench.errors import UserError
+
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""The first bytes of UTF-16 (of UTF-32 as well, where two zero bytes follow or precede them)."""
+
+TEMPORARY_LETTERS = 24
+"""How much of a file's name its temporary file has: at most 96 bytes."""
+
+LONGEST_NAME = 255
+"""Bytes, on Windows UTF-16 units, that the usual file systems allow in a file's name."""
+
+SAVE_AS = "save it as UTF-8 (in an editor: Save As, Encoding UTF-8)"
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
 _LEFTOVER = re.compile(r"\..+\.(\d+)(-[0-9a-f]+)?\.tmp")
@@ -23,7 +39,9 @@ def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) 
     With `flush=False` that is so if the process is killed, but not if the power fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # With the beginning of the file's name only, which may be as long as the file system allows.
+    begin = path.name[:TEMPORARY_LETTERS]
+    aside = path.with_name(f".{begin}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         write(aside)
         if flush:
@@ -48,7 +66,8 @@ def _sync_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Make `path` hold `text`."""
-    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+    # newline="": a table's own line ends stay as they are on Windows too.
+    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8", newline=""))
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -69,8 +88,7 @@ def write_private(path: Path, content: str | bytes) -> None:
     data = content.encode("utf-8") if isinstance(content, str) else content
 
     def write(aside: Path) -> None:
-        aside.unlink(missing_ok=True)  # of a killed process with this number
-        aside.touch(0o600)
+        aside.touch(0o600, exist_ok=False)
         aside.write_bytes(data)
 
     write_file(path, write)
@@ -103,6 +121,65 @@ def _is_alive(pid: int) -> bool:
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     return True
+
+
+def require_possible_names(paths: Iterable[Path]) -> None:
+    """Refuse, before the work, file names that are too long to be written after it.
+
+    Raises:
+        UserError: names the first such file, its length and the limit.
+    """
+    for path in paths:
+        windows = os.name == "nt"
+        length = len(path.name.encode("utf-16-le")) // 2 if windows else len(os.fsencode(path.name))
+        if length > LONGEST_NAME:
+            raise UserError(
+                f"The file {path.name}, to be written in {path.parent}, would have a name of "
+                f"{length} {'letters' if windows else 'bytes'}; file systems allow {LONGEST_NAME}. "
+                "Give the file that it is named after a shorter name."
+            )
+
+
+def read_text(path: Path) -> str:
+    """Return a text file's content: UTF-8 with or without a byte order mark, in every locale.
+
+    Line ends become "\\n".
+
+    Raises:
+        UserError: the file is in another encoding; the message names the byte and the way out.
+        OSError: the file cannot be read.
+    """
+    content = path.read_bytes()
+    if content.startswith(UTF_16):
+        raise UserError(
+            f"{path} is text in UTF-16, as byte 0 (0x{content[0]:02x}) says: {SAVE_AS}."
+        )
+    if b"\0" in content:
+        raise UserError(
+            f"{path} is no UTF-8 text: byte {content.index(0)} is zero, as in UTF-16 or in a file "
+            f"that is not text. If it is text, {SAVE_AS}."
+        )
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8: byte {error.start} (0x{content[error.start]:02x}) starts no "
+            f"letter. Text in the encoding of a country or a machine is not guessed: {SAVE_AS}."
+        ) from None
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds; its text is read by `read_text`.
+
+    Raises:
+        UserError: the file is in another encoding or is no JSON.
+        OSError: the file cannot be read.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as JSON: {error}.") from None
 
 
 def write_picture(

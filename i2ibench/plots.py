@@ -42,7 +42,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
     Lines that no run writes are left out, too: the folder of a checkpoint is anybody's.
     """
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):

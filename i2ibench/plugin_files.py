@@ -86,7 +86,7 @@ def new_package(kind: str, name: str, folder: Path) -> Path:
     root = folder / f"i2ibench-{module.replace('_', '-')}"
     if root.exists():
         raise UserError(f"{root} exists; nothing is overwritten.")
-    config = TEMPLATES.joinpath("config.py.txt").read_text()
+    config = TEMPLATES.joinpath("config.py.txt").read_text(encoding="utf-8")
     for old, new in IN_CONFIG[kind]:
         config = config.replace(old, new)
     _write(
@@ -128,7 +128,7 @@ def snake(name: str) -> str:
 
 
 def _filled(template: str, kind: str, name: str) -> str:
-    text = _named(TEMPLATES.joinpath(template).read_text(), kind, name)
+    text = _named(TEMPLATES.joinpath(template).read_text(encoding="utf-8"), kind, name)
     return (
         f"# SPDX-License-Identifier: Apache-2.0\n{text}" if template == f"{kind}.py.txt" else text
     )

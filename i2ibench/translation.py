@@ -19,7 +19,13 @@ from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.files import remove_leftovers, write_picture, write_text
+from i2ibench.files import (
+    read_json,
+    remove_leftovers,
+    require_possible_names,
+    write_picture,
+    write_text,
+)
 from i2ibench.folder_locks import holds_files
 from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, say, track
@@ -74,6 +80,7 @@ def translate(
     if output_dir.resolve().is_relative_to(input_dir.resolve()):
         raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
     paths = [_picture_paths(output_dir, scene.name, samples) for scene in files]
+    require_possible_names(path for own in paths for path in own)
     with own_work_dir(output_dir, "translating", "choose another output folder"):
         claim_output(output_dir, settings, files)
         remove_leftovers(*{path.parent for own in paths for path in own})
@@ -224,7 +231,7 @@ def claim_output(output_dir: Path, settings: dict[str, Any], files: Sequence[Sce
 
 def _read_note(note: Path) -> dict[str, Any]:
     try:
-        content = unsealed(json.loads(note.read_text(encoding="utf-8")))
+        content = unsealed(read_json(note))
         return {"settings": content["settings"], "scenes": dict(content["scenes"])}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(

@@ -1,6 +1,7 @@
 """The shape of the code: sizes, names, one-way imports."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ FORMS_FOR_PLUGINS = {
 
 def imported(path: Path) -> set[str]:
     modules = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -27,7 +28,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_files_and_functions_are_short_and_named_for_their_noun(path):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= 400, "split the file"
     assert path.stem not in {"utils", "util", "helpers", "common", "misc"}
     for node in ast.walk(ast.parse(text)):
@@ -47,6 +48,29 @@ def test_nothing_imports_plugins_and_configs_import_nothing():
         assert not any(m.startswith("i2ibench_plugins") for m in imported(path)), path
     for path in (ROOT / "configs").rglob("*.py"):
         assert not imported(path), path
+
+
+def test_text_is_never_read_or_written_in_the_encoding_of_the_locale():
+    for path in sorted([*SOURCES, *(ROOT / "benchmarks").rglob("*.py")]):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and opens_text(node):
+                named = {keyword.arg for keyword in node.keywords}
+                assert "encoding" in named, f"{path}:{node.lineno}: pass encoding"
+
+
+def opens_text(call: ast.Call) -> bool:
+    """Whether a call looks like open(), Path.open(), read_text() or the like in text mode."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    of_a_method = isinstance(call.func, ast.Attribute)
+    if of_a_method and getattr(call.func.value, "id", "") in ("tarfile", "zipfile", "Image"):
+        return False
+    if name in ("read_text", "write_text"):
+        return of_a_method
+    modes = [a.value for a in call.args if isinstance(a, ast.Constant)]
+    modes += [k.value.value for k in call.keywords if k.arg == "mode"]
+    text = any(re.fullmatch(r"[rwax]t?\+?|[rwax]\+?t?", str(mode)) for mode in modes)
+    opener = name in ("open", "fdopen", "TemporaryFile", "NamedTemporaryFile")
+    return opener and (text or (name == "open" and not call.args and of_a_method))
 
 
 def test_importing_the_package_imports_nothing_else():

@@ -107,7 +107,7 @@ def write_log(folder, epochs):
     folder.mkdir(parents=True, exist_ok=True)
     numbers = itertools.product(range(epochs), range(RECORDS))
     lines = (json.dumps(record(*pair)) for pair in numbers)
-    (folder / "scalars.json").write_text("".join(f"{line}\n" for line in lines))
+    (folder / "scalars.json").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def record(epoch, number):

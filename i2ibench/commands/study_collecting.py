@@ -11,7 +11,7 @@ from pathlib import Path
 
 from i2ibench.commands.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
-from i2ibench.files import write_private, write_text
+from i2ibench.files import read_text, write_private, write_text
 from i2ibench.folder_locks import own_folder
 from i2ibench.study.client import send_participants
 from i2ibench.study.collected import (
@@ -86,7 +86,7 @@ def _key(path: Path) -> str:
     if not path.exists():
         write_private(path, f"{secrets.token_urlsafe(24)}\n")
         print(f"results key: written to {path}")
-    key = path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    key = read_text(path).partition("\n")[0].strip()
     if len(key) < 12:
         raise UserError(f"The key in {path} has {len(key)} characters; 12 are the least.")
     return key

@@ -24,7 +24,7 @@ from i2ibench.commands.arguments import (
 )
 from i2ibench.compat import silence_third_parties
 from i2ibench.errors import UserError
-from i2ibench.files import write_picture
+from i2ibench.files import require_possible_names, write_picture
 from i2ibench.folder_locks import own_target
 from i2ibench.style_fitting import (
     Fitting,
@@ -145,8 +145,9 @@ def _require_writable(path: Path) -> None:
     """Refuse, before the work, a file that could not be written after it.
 
     Raises:
-        UserError: its folder cannot be made or written.
+        UserError: its name is too long, or its folder cannot be made or written.
     """
+    require_possible_names([path])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

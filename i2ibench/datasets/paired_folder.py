@@ -1,6 +1,5 @@
 """Anyone's own scenes: folders of label maps or other pictures, and photos, paired by name."""
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.picture_files import is_grey_file
 from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
+from i2ibench.files import read_json
 from i2ibench.registry import DATASETS
 
 PREPARATION = "preparation.json"
@@ -143,7 +143,7 @@ def _check_root(root: Path) -> None:
 
 def _name(root: Path) -> str:
     try:
-        facts = json.loads((root / PREPARATION).read_text(encoding="utf-8"))
+        facts = read_json(root / PREPARATION)
         return str(facts["data"])
     except (OSError, ValueError, LookupError, TypeError):
         return "PairedFolder"
@@ -157,14 +157,14 @@ def read_classes(root: Path) -> ClassTable:
     """
     path = root / "classes.json"
     try:
-        entries = json.loads(path.read_text())
+        entries = read_json(path)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{path} does not exist. It lists the classes, such as "
             '["sky", "road"] or [{"name": "sky", "id": 23, "colour": [70, 130, 180]}, ...].'
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
     if not isinstance(entries, list):
         raise UserError(f"{path} must hold a list of classes, got {type(entries).__name__}.")
     return class_table(entries)

@@ -23,7 +23,7 @@ from i2ibench.datasets.codings import coding_mark, stated_coding
 from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
-from i2ibench.files import write_file, write_text
+from i2ibench.files import read_json, write_file, write_text
 from i2ibench.registry import DATASETS
 from i2ibench.safe_names import safe_name
 
@@ -77,7 +77,7 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
     """
     path = index_path(root, split)
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = read_json(path)
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist: there are no whole shards of {split!r}. "

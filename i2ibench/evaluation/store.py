@@ -15,7 +15,7 @@ from i2ibench.datasets.picture_files import picture_size
 from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import write_picture, write_text
+from i2ibench.files import read_json, write_picture, write_text
 from i2ibench.preflight import one_scene_of_each_size, try_translation
 from i2ibench.progress import Progress, say
 from i2ibench.structures import size_of
@@ -75,8 +75,8 @@ def _claim(folder: Path, facts: dict[str, Any]) -> None:
 
 def _content(note: Path) -> Any:
     try:
-        return json.loads(note.read_text())
-    except (ValueError, RecursionError):
+        return read_json(note)
+    except ValueError:
         return None
 
 

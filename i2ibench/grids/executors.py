@@ -82,7 +82,7 @@ class LocalExecutor:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         cell.folder.mkdir(parents=True, exist_ok=True)
         command = cell_command(arguments, cell.name)
-        with (cell.folder / "log.txt").open("a") as log:
+        with (cell.folder / "log.txt").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from i2ibench.checksums import sealed, unsealed
 from i2ibench.errors import UserError
-from i2ibench.files import write_text
+from i2ibench.files import read_json, write_text
 from i2ibench.folder_locks import is_owned
 
 FILE = "cell.json"
@@ -51,8 +51,8 @@ def last_state(folder: Path, hash_: str) -> CellState:
     if not path.is_file():
         return CellState(hash=hash_)
     try:
-        content = unsealed(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
+        content = unsealed(read_json(path))
+    except (ValueError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({error}). Delete it to train the cell on from its checkpoints."
         ) from None

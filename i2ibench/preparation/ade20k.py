@@ -5,6 +5,7 @@ from pathlib import Path
 
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.errors import UserError
+from i2ibench.files import read_text
 from i2ibench.preparation.raw import (
     Content,
     PublishedData,
@@ -57,7 +58,7 @@ def read_object_info(path: Path) -> ClassTable:
     Raises:
         UserError: it is another file.
     """
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [line.split("\t") for line in read_text(path).splitlines()]
     heads = [head.strip() for head in rows[0]] if rows else []
     if not {"Idx", "Name"} <= set(heads):
         raise UserError(f"{path} has no columns Idx and Name, separated by tabs. {OBTAIN}")

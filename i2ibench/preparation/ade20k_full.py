@@ -1,6 +1,7 @@
 """ADE20K as first published (release of 2016-07-26), at full size and with instances."""
 
 import csv
+import io
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
+from i2ibench.files import read_text
 from i2ibench.preparation.ade20k import SPLITS, ade_classes
 from i2ibench.preparation.raw import (
     Content,
@@ -70,8 +72,7 @@ def read_csv(path: Path) -> ClassTable:
     Raises:
         UserError: it is another file.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows: list[Mapping[str, str]] = list(csv.DictReader(file))
+    rows: list[Mapping[str, str]] = list(csv.DictReader(io.StringIO(read_text(path))))
     if not rows or not {"Idx", "Stuff", "Name"} <= rows[0].keys():
         raise UserError(f"{path} has no columns Idx, Stuff and Name. {OBTAIN}")
     things = frozenset(int(row["Idx"]) for row in rows if row["Stuff"].strip() == "0")
@@ -86,7 +87,7 @@ def read_mapping(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
     """
     known = {c.id for c in classes.classes}
     table = np.zeros(2**16, np.uint8)
-    for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
+    for line in filter(str.strip, read_text(path).splitlines()):
         numbers = [int(word) for word in line.split() if word.isdigit()]
         if len(numbers) != 2 or numbers[0] not in known or numbers[1] >= len(table):
             raise UserError(

@@ -1,6 +1,5 @@
 """COCO 2017's panoptic maps (Kirillov et al. 2019, https://cocodataset.org), with instances."""
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
+from i2ibench.files import read_json
 from i2ibench.preparation.raw import (
     Content,
     PublishedData,
@@ -95,10 +95,7 @@ def read_annotations(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it is broken, or not of the panoptic format.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON, or not all of it: {error}") from None
+    content = read_json(path)
     keys = {"images", "annotations", "categories"}
     if not isinstance(content, dict) or not keys <= content.keys():
         raise UserError(f"{path} lacks {', '.join(sorted(keys))}. {OBTAIN}")

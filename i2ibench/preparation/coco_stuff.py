@@ -6,6 +6,7 @@ from pathlib import Path
 
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.errors import UserError
+from i2ibench.files import read_text
 from i2ibench.preparation.coco import PHOTOS, SPLITS, photo_folder
 from i2ibench.preparation.raw import (
     Content,
@@ -59,7 +60,7 @@ def read_labels(path: Path) -> ClassTable:
         UserError: a line is something else.
     """
     entries = []
-    for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
+    for line in filter(str.strip, read_text(path).splitlines()):
         match = re.fullmatch(r"\s*(\d+)\s*:\s*(.+?)\s*", line)
         if match is None:
             raise UserError(f"{path} has the line {line!r}; expected 'number: name'. {OBTAIN}")

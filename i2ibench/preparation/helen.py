@@ -8,6 +8,7 @@ import numpy as np
 from i2ibench.datasets.classes import class_table
 from i2ibench.datasets.picture_files import read_map
 from i2ibench.errors import UserError
+from i2ibench.files import read_text
 from i2ibench.preparation.raw import (
     Content,
     PublishedData,
@@ -66,7 +67,7 @@ def read_names(path: Path) -> list[str]:
     Raises:
         UserError: a line is something else.
     """
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
     rows = [[part.strip() for part in line.split(",")] for line in lines]
     for line, row in zip(lines, rows, strict=True):
         if len(row) != 2 or not row[1]:

@@ -17,7 +17,7 @@ from i2ibench.datasets.picture_files import read_map, verify_image
 from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
 from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
-from i2ibench.files import write_file, write_picture, write_text
+from i2ibench.files import read_json, require_possible_names, write_file, write_picture, write_text
 from i2ibench.folder_locks import own_target
 from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene
 from i2ibench.progress import Progress, track
@@ -47,6 +47,9 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
     with own_target(target, "preparing a data set", wait=True), _explained(partial):
         if is_prepared(target, facts):  # by another process while this one waited
             return
+        require_possible_names(
+            partial / f"{scene.name}.png" for scenes in raw.splits.values() for scene in scenes
+        )
         partial.mkdir(parents=True, exist_ok=True)
         _begin(partial, facts)
         if len(raw.classes):
@@ -112,7 +115,7 @@ def _begin(partial: Path, facts: Mapping[str, Any]) -> None:
 
 def _read_facts(folder: Path) -> Any:
     try:
-        return json.loads((folder / PREPARATION).read_text(encoding="utf-8"))
+        return read_json(folder / PREPARATION)
     except (OSError, ValueError):
         return None
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
+from i2ibench.files import read_text
 from i2ibench.progress import say
 from i2ibench.spreadsheets import csv_text
 from i2ibench.study.answers import TIE, Answer, Collected, Participant
@@ -122,8 +123,8 @@ def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
     """(where it stands, text) of every participant in a file."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_text(path)
+    except OSError as error:
         raise UserError(f"{path} cannot be read: {error}.") from None
     if path.suffix.lower() != ".csv":
         yield str(path), content

@@ -16,7 +16,7 @@ from i2ibench.checksums import sealed
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.picture_files import picture_size, read_image
 from i2ibench.errors import UserError
-from i2ibench.files import write_picture, write_private
+from i2ibench.files import read_text, write_picture, write_private
 from i2ibench.progress import say, track
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.provenance import sha256
@@ -141,7 +141,7 @@ def _secret(folder: Path) -> str:
     path = folder / SECRET
     if not path.exists():
         write_private(path, secrets.token_hex(16))
-    return path.read_text()
+    return read_text(path)
 
 
 def _write_pictures(

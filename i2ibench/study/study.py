@@ -10,6 +10,7 @@ from typing import Any
 
 from i2ibench.checksums import is_whole_png, unsealed
 from i2ibench.errors import UserError
+from i2ibench.files import read_json
 from i2ibench.safe_names import safe_name
 from i2ibench.study.answers import Collected
 from i2ibench.study.definition import DEGRADED, REFERENCE, Definition
@@ -130,8 +131,8 @@ def open_study(folder: Path) -> Study:
             )
         raise UserError(f"{folder} holds no study; make one with: study create STUDY.py")
     try:
-        content = json.loads(note.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = read_json(note)
+    except ValueError as error:
         raise UserError(f"{note} is no note of a study: {error}") from None
     study = _checked(folder, content, note)
     try:

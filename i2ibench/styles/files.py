@@ -15,7 +15,7 @@ from torch import Tensor
 from i2ibench import __version__
 from i2ibench.checksums import sealed, unsealed
 from i2ibench.errors import UserError
-from i2ibench.files import write_file, write_text
+from i2ibench.files import read_json, write_file, write_text
 from i2ibench.provenance import sha256
 from i2ibench.safe_names import safe_text
 from i2ibench.styles.bank import StyleBank
@@ -151,10 +151,10 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _read_note(path: Path) -> dict[str, Any]:
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
+        note = read_json(path)
     except FileNotFoundError:
         raise UserError(f"There is no {path}, which names the classes of the bank.") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is no note of a style bank: {error}") from None
     kinds = {"classes": list, "seed": int, "tensors": str}
     for key, kind in kinds.items():

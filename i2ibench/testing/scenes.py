@@ -34,7 +34,7 @@ def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)
             save(root / split / "instance" / f"s{number}.png", instance)
             save(root / split / "image" / f"s{number}.png", photo.astype(np.uint8))
     classes = [*CLASSES[:2], {"name": "car", "thing": True}, {"name": "void", "scored": False}]
-    (root / "classes.json").write_text(json.dumps(classes))
+    (root / "classes.json").write_text(json.dumps(classes), encoding="utf-8")
     return root
 
 

@@ -15,7 +15,7 @@ from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
-from i2ibench.files import write_picture, write_text
+from i2ibench.files import read_json, write_picture, write_text
 from i2ibench.folder_locks import own_target
 from i2ibench.progress import Progress
 from i2ibench.registry import DATASETS, options_of
@@ -95,7 +95,7 @@ class ToyStreet(ScenesOnDisk):
         path = self.scenes.files[index].attributes
         assert path is not None
         try:
-            return read_appearances(json.loads(path.read_text(encoding="utf-8")))
+            return read_appearances(read_json(path))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{path} cannot be read ({error!r}); delete the split's folders and its "
@@ -212,7 +212,7 @@ def _read_manifest(manifest: Path) -> dict[str, Any]:
     if not manifest.is_file():
         return {}
     try:
-        return dict(json.loads(manifest.read_text()))
+        return dict(read_json(manifest))
     except (ValueError, TypeError) as error:
         raise UserError(f"{manifest} is damaged ({error}); delete its folder.") from None
 
