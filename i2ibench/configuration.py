@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
+from i2ibench.assignments import resolve
 from i2ibench.errors import UserError, near_match
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import own_folder
@@ -54,7 +55,8 @@ def load_config(
 
     Args:
         path: a Python config in mmengine's `_base_` style.
-        overrides: values by dotted key, such as {"optimizers.generator.lr": 1e-4}.
+        overrides: values, or `Written` texts, by dotted key, such as
+            {"optimizers.generator.lr": 1e-4}.
         work_dir: where the run writes; None for the config's own or work_dirs/<file name>.
 
     Raises:
@@ -64,7 +66,7 @@ def load_config(
         raise UserError(f"There is no config {path}.{_similar_config(path)}")
     try:
         config = Config.fromfile(path, import_custom_modules=True)
-        config.merge_from_dict(dict(overrides or {}))
+        config.merge_from_dict(resolve(overrides or {}, config.to_dict()))
     except Exception as error:  # a config is the user's own program and may raise anything
         kind = type(error).__name__
         raise UserError(f"The config {path} cannot be loaded: {kind}: {error}") from error

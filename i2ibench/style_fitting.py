@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from numpy.typing import NDArray
 
+from i2ibench.assignments import resolve
 from i2ibench.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.errors import UserError
@@ -73,13 +74,13 @@ def scenes_of(
     Args:
         opened: the checkpoint.
         loader: "train_dataloader" or "val_dataloader".
-        overrides: values by dotted key that replace the config's.
+        overrides: values, or `Written` texts, by dotted key that replace the config's.
 
     Raises:
         UserError: no data is named, it is not there, or it has other classes or lacks maps.
     """
     config = Config(copy.deepcopy(opened.config.to_dict()))
-    config.merge_from_dict(dict(overrides or {}))
+    config.merge_from_dict(resolve(overrides or {}, config.to_dict()))
     if not config.get(loader):
         raise UserError(
             f"{opened.path} does not say what it was trained on; name it with --cfg-options, as in "

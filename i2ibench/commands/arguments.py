@@ -6,22 +6,35 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
+from i2ibench.assignments import Written, resolve
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
 from i2ibench.translators.compilation import MODES
 
 
-class Overrides(DictAction):
-    """KEY=VALUE pairs as a dict; anything else is a usage error."""
+class Overrides(argparse.Action):
+    """Collect KEY=VALUE pairs as a dict of `Written` texts; anything else is a usage error."""
 
     def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
-        """Parse the pairs."""
+        """Split the pairs at their first "="."""
+        pairs = dict(getattr(namespace, self.dest) or {})
         for value in values:
-            if "=" not in value:
+            key, equals, text = value.partition("=")
+            if not (key and equals):
                 parser.error(f"{option_string} takes KEY=VALUE, not {value!r}")
+            pairs[key] = Written(text)
+        setattr(namespace, self.dest, pairs)
+
+
+class Values(Overrides):
+    """Collect KEY=VALUE pairs as a dict of Python literals."""
+
+    def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
+        """Split the pairs and read their values."""
         super().__call__(parser, namespace, values, option_string)
+        setattr(namespace, self.dest, resolve(getattr(namespace, self.dest)))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +57,11 @@ def add_options_argument(parser: argparse.ArgumentParser) -> None:
         action=Overrides,
         default={},
         metavar="KEY=VALUE",
-        help="values that replace the config's, such as data_root=/data train_cfg.max_epochs=2",
+        help="values that replace the config's, such as data_root=/data train_cfg.max_epochs=2. "
+        "Text stays as it is written (in the shell, quote spaces and brackets) where the config "
+        "has a string now and for places and paths (data_root, root, work_dir, *_dir, weights and "
+        "the like); elsewhere it is a Python literal: 2, 1e-4, True, None, [1, 2], word. None "
+        "switches off, except for data_root, root and work_dir, where it is a name",
     )
 
 

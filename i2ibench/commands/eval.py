@@ -14,6 +14,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
+from i2ibench.assignments import resolve
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import (
     latest_checkpoint,
@@ -147,7 +148,8 @@ def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -
     """Return a protocol's config with options by dotted key."""
     named = {"type": chosen} if isinstance(chosen, str) else dict(chosen)
     merged = Config({"protocol": named})
-    merged.merge_from_dict({f"protocol.{key}": value for key, value in changes.items()})
+    given = resolve(changes, named)
+    merged.merge_from_dict({f"protocol.{key}": value for key, value in given.items()})
     changed: dict[str, Any] = merged.protocol.to_dict()
     return changed
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from i2ibench.assignments import resolve_options
 from i2ibench.commands.arguments import (
     Overrides,
     add_device_argument,
@@ -31,7 +32,7 @@ from i2ibench.grids.report import report_grid
 from i2ibench.grids.state import read_state
 from i2ibench.hooks.preemption import EXIT_CODE, Preempted
 from i2ibench.progress import say
-from i2ibench.registry import EXECUTORS
+from i2ibench.registry import EXECUTORS, options_of
 
 WATCH_SECONDS = 2.0
 
@@ -81,7 +82,9 @@ def _run(grid: Grid, options: argparse.Namespace) -> None:
     if options.dry_run:
         print("\n".join(cost_lines(grid, options.time_steps)))
         return
-    executor = EXECUTORS.build({"type": options.executor, **options.executor_options})
+    parameters = options_of(EXECUTORS.find(options.executor))
+    given = resolve_options(options.executor_options, parameters)
+    executor = EXECUTORS.build({"type": options.executor, **given})
     missing = [c for c in grid.cells if read_state(c.folder, c.hash).state in ("waiting", "failed")]
     arguments = [str(options.grid), *_again(options.cfg_options)]
     executor.run(grid, missing, arguments, _Watch(grid))

@@ -11,6 +11,7 @@ import inspect
 import shlex
 from pathlib import Path
 
+from i2ibench.assignments import resolve_options
 from i2ibench.commands.arguments import Overrides, add_options_argument, config_of
 from i2ibench.configuration import list_stages
 from i2ibench.datasets.cityscapes import OBTAIN
@@ -93,7 +94,8 @@ def _prepare(options: argparse.Namespace) -> None:
             f"ready: {options.target} ({', '.join(f'{n} {s}' for s, n in counts.items())} scenes)"
         )
         return
-    new = prepare(options.what, options.source, options.target, options.options, tell=print)
+    chosen = resolve_options(options.options, reader_options(options.what))
+    new = prepare(options.what, options.source, options.target, chosen, tell=print)
     print(f"{'ready' if new else 'was ready'}: {options.target}")
     links, files = count_photos(options.target)
     print(f"photos: {links} hard links to files in {options.source}, {files} files of their own")

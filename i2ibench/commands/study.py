@@ -15,7 +15,7 @@ from typing import Any
 from i2ibench.commands import study_collecting as collecting
 from i2ibench.commands import study_results as results
 from i2ibench.commands.arguments import (
-    Overrides,
+    Values,
     add_address_arguments,
     add_device_argument,
     positive,
@@ -94,11 +94,11 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrent", type=positive, default=5, help="at a time (5)")
     parser.add_argument("--url", help="of a page that is served already; else one is started")
     parser.add_argument(
-        "--strengths", nargs="+", action=Overrides, default={}, metavar="METHOD=LOG_ODDS",
+        "--strengths", nargs="+", action=Values, default={}, metavar="METHOD=LOG_ODDS",
         help="how much each method is preferred; 0 for those that are not named",
     )  # fmt: skip
     parser.add_argument(
-        "--crowd", nargs="+", action=Overrides, default={}, metavar="KEY=VALUE", help=CROWD
+        "--crowd", nargs="+", action=Values, default={}, metavar="KEY=VALUE", help=CROWD
     )
 
 
