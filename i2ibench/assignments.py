@@ -51,6 +51,11 @@ def resolve_options(
     }
 
 
+def names_a_path(key: str) -> bool:
+    """Return whether a config's key is by its name one for places and paths."""
+    return key in (*PLACES, *PATHS) or key.endswith(PATH_ENDINGS)
+
+
 def read_value(text: str) -> Any:
     """Return what a text means as a Python literal; words and what is no literal stay text.
 
@@ -78,8 +83,7 @@ def _value_for(key: str, text: Written, config: Mapping[str, Any]) -> Any:
     if text in SWITCHES.get(name, ()):
         return text == "True"
     now = _present(config, key)
-    named = name in PATHS or name.endswith(PATH_ENDINGS)
-    return _value(text, isinstance(now, str) or (named and now is None))
+    return _value(text, isinstance(now, str) or (names_a_path(name) and now is None))
 
 
 def _value(text: Written, is_text: bool) -> Any:

@@ -1,22 +1,40 @@
 """Work-arounds for mmengine and torch, each with its reason."""
 
 import contextlib
+import io
+import logging
+import multiprocessing
 import os
+import pprint
+import sys
 import time
 import warnings
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.config import config as mmengines_config
 from mmengine.runner import CheckpointLoader
 
 from i2ibench.errors import UserError
+from i2ibench.files import read_text
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
 SECONDS_TO_READ = 2
 """How long a failed first process waits, so that the others learn the cause from its store."""
+
+
+def mend_runner() -> None:
+    """Make mmengine's Runner read checkpoints without pickles and dump every config."""
+    load_checkpoints_safely()
+    dump_odd_keys()
 
 
 def load_checkpoints_safely() -> None:
@@ -33,6 +51,102 @@ def load_checkpoints_safely() -> None:
         meta = {key: value for key, value in saved["meta"].items() if key != "config"}
         hub: dict[str, Any] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
         return {**saved, "meta": meta, "message_hub": hub}
+
+
+def read_config(path: Path, import_custom_modules: bool) -> Config:
+    """Return mmengine's Config of a Python file; it and its bases are read by `read_text`.
+
+    mmengine 0.10.7 refuses a byte order mark, and looks for packages ("package::" before a base)
+    with pkg_resources, which setuptools has no more from 82 on.
+
+    Raises:
+        UserError: the file or one of its bases is not UTF-8.
+    """
+    own = {"open": _open, "is_installed": is_installed, "get_installed_path": installed_path}
+    before = {name: getattr(mmengines_config, name, open) for name in own}
+    for name, function in own.items():
+        setattr(mmengines_config, name, function)
+    try:
+        return Config.fromfile(path, import_custom_modules=import_custom_modules)
+    finally:
+        for name, function in before.items():
+            setattr(mmengines_config, name, function)
+
+
+def _open(file: str, mode: str = "r", **options: Any) -> Any:
+    if mode == "r":
+        return io.StringIO(read_text(Path(file)))
+    return open(file, mode, **options)  # noqa: PTH123  what mmengine calls
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a distribution or a module of this name can be imported."""
+    try:
+        installed_path(package)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def installed_path(package: str) -> str:
+    """Return the folder of a package, named as its distribution or as its module.
+
+    Raises:
+        ModuleNotFoundError: there is none.
+    """
+    modules = [package.replace("-", "_")]
+    with contextlib.suppress(PackageNotFoundError):
+        modules += (distribution(package).read_text("top_level.txt") or "").split()
+    for module in modules:
+        spec = find_spec(module)
+        if spec is not None and spec.origin is not None:
+            return str(Path(spec.origin).parent)
+    raise ModuleNotFoundError(f"There is no package {package!r}.", name=package)
+
+
+def dump_odd_keys() -> None:
+    """Make the config that the Runner dumps valid where a key has a quote or a backslash.
+
+    mmengine 0.10.7 writes such keys between quotes as they are, and fails or changes them.
+    """
+    formatted = Config.pretty_text
+    if getattr(formatted, "is_ours", False):
+        return
+
+    class Text(property):
+        is_ours = True
+
+    def text(config: Config) -> str:
+        content = config.to_dict()
+        if not _has_odd_keys(content):
+            return str(formatted.fget(config))
+        return "".join(f"{key} = {pprint.pformat(value)}\n" for key, value in content.items())
+
+    Config.pretty_text = Text(text)
+
+
+def _has_odd_keys(value: object) -> bool:
+    if isinstance(value, dict):
+        odd = any(isinstance(key, str) and repr(key) != f"'{key}'" for key in value)
+        return odd or any(_has_odd_keys(inner) for inner in value.values())
+    return isinstance(value, list | tuple) and any(_has_odd_keys(inner) for inner in value)
+
+
+def log_in_utf_8(logger: logging.Logger) -> None:
+    """Make the log files of a run UTF-8: mmengine opens them in the encoding of the locale."""
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler) and isinstance(handler.stream, TextIOWrapper):
+            handler.stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def start_method() -> str:
+    """Return how workers are started: as the process has chosen, else by fork on Linux alone.
+
+    mmengine forks wherever it is not on Windows; on macOS a forked process that uses the system's
+    libraries may crash, so that Python itself spawns there.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return chosen or ("fork" if sys.platform == "linux" else "spawn")
 
 
 @contextlib.contextmanager

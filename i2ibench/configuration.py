@@ -11,7 +11,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
-from i2ibench.assignments import resolve
+from i2ibench.assignments import names_a_path, resolve
+from i2ibench.compat import read_config
 from i2ibench.errors import UserError, near_match
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import own_folder
@@ -48,6 +49,12 @@ LISTS = ("param_scheduler", "vis_backends")
 REQUIRED = ("model", "data_preprocessor", "train_dataloader", "val_dataloader")
 
 
+BACKSLASH = (
+    "In a Python string a backslash begins an escape: write C:/Users, or r'C:\\Users', or "
+    "'C:\\\\Users'."
+)
+
+
 def load_config(
     path: Path, overrides: Mapping[str, Any] | None = None, work_dir: Path | None = None
 ) -> Config:
@@ -65,12 +72,14 @@ def load_config(
     if not path.is_file():
         raise UserError(f"There is no config {path}.{_similar_config(path)}")
     try:
-        config = Config.fromfile(path, import_custom_modules=True)
+        config = read_config(path, import_custom_modules=True)
         config.merge_from_dict(resolve(overrides or {}, config.to_dict()))
+    except UserError:
+        raise
     except Exception as error:  # a config is the user's own program and may raise anything
-        kind = type(error).__name__
-        raise UserError(f"The config {path} cannot be loaded: {kind}: {error}") from error
+        raise UserError(f"The config {path} cannot be loaded: {_reason(error)}") from error
     _check_keys(config, path)
+    _check_paths(config.to_dict(), str(path))
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs") / path.stem)
     return config
 
@@ -88,9 +97,12 @@ def read_assignments(path: Path, what: str) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"There is no {what} file {path}.")
     try:
-        content = Config.fromfile(path, import_custom_modules=False).to_dict()
+        content = read_config(path, import_custom_modules=False).to_dict()
+    except UserError:
+        raise
     except Exception as error:  # such a file is the user's own program and may raise anything
-        raise UserError(f"The {what} {path} cannot be loaded: {error}") from error
+        raise UserError(f"The {what} {path} cannot be loaded: {_reason(error)}") from error
+    _check_paths(content, str(path))
     return {key: value for key, value in content.items() if not key.startswith("_")}
 
 
@@ -125,6 +137,28 @@ def list_stages(config: Config) -> list[Config]:
         stage.work_dir = str(Path(config.work_dir) / f"{number}_{name}")
         stages.append(stage)
     return stages or [config]
+
+
+def _reason(error: Exception) -> str:
+    """Return the kind and message of an error, and the way out of an unescaped backslash."""
+    escape = "unicodeescape" in str(error) or "escape sequence" in str(error)
+    return f"{type(error).__name__}: {error}{'. ' + BACKSLASH if escape else ''}"
+
+
+def _check_paths(value: Any, place: str, key: str = "") -> None:
+    """Refuse paths with control characters, which come of "C:\\new" for C:\\new.
+
+    Raises:
+        UserError: names the place, the key and the value.
+    """
+    if isinstance(value, Mapping):
+        for inner, content in value.items():
+            _check_paths(content, place, str(inner))
+    elif isinstance(value, list | tuple):
+        for content in value:
+            _check_paths(content, place, key)
+    elif isinstance(value, str) and names_a_path(key) and any(ord(c) < 32 for c in value):
+        raise UserError(f"{place}: {key!r} is {value!r}, with a control character. {BACKSLASH}")
 
 
 def _check_keys(config: Config, path: Path) -> None:

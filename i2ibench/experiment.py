@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
@@ -22,9 +21,10 @@ from i2ibench.checkpoints import (
     read_checkpoint,
     set_damaged_aside,
 )
-from i2ibench.compat import load_checkpoints_safely
+from i2ibench.compat import log_in_utf_8, mend_runner, start_method
 from i2ibench.configuration import list_stages, own_work_dir, prepare_work_dir
 from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.devices import best_device
 from i2ibench.errors import UserError
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import move_contents_aside, new_folder
@@ -167,7 +167,7 @@ def check_stages(stages: Sequence[Config], begins: bool) -> None:
         build_loader(datasets["train"], stage.train_dataloader, training=True)
         build_loader(datasets["val"], stage.val_dataloader, training=False)
         optimizers_of(stage, translator)
-        require_compiler(translator.compiled, device_type())
+        require_compiler(translator.compiled, best_device())
         hooks = build_hooks(stage.get("hooks", {}))
         if stage is not stages[-1] and not any(isinstance(h, Checkpoints) for h in hooks):
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
@@ -197,7 +197,7 @@ def build_runner(
     Raises:
         UserError: see `train`.
     """
-    load_checkpoints_safely()
+    mend_runner()
     seed = config.get("seed", 0)
     seed_everything(seed)
     datasets = _build_datasets(config)
@@ -206,7 +206,7 @@ def build_runner(
         prepare_work_dir(Path(config.work_dir))
         remove_leftovers(Path(config.work_dir), Path(config.work_dir) / "pictures")
     barrier()
-    translator.to(device_type())
+    translator.to(best_device())
     optimizers = optimizers_of(config, translator)
     if checkpoint is not None:
         saved = read_checkpoint(checkpoint)
@@ -218,7 +218,7 @@ def build_runner(
     elif grow_from is not None:
         grow(translator, optimizers, read_checkpoint(grow_from))
     broadcast_weights(translator)
-    return _Runner(
+    runner = _Runner(
         model=translator,
         train_dataloader=build_loader(datasets["train"], config.train_dataloader, True, seed),
         optim_wrapper=optimizers,
@@ -228,6 +228,8 @@ def build_runner(
         **_settings(config),
         **validation_of(config, datasets["val"]),
     )
+    log_in_utf_8(runner.logger)
+    return runner
 
 
 class _Runner(Runner):
@@ -294,7 +296,10 @@ def _settings(config: Config) -> dict[str, Any]:
         "train_cfg": train_loop(config),
         "param_scheduler": config.get("param_scheduler"),
         "default_hooks": dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
-        "env_cfg": {"cudnn_benchmark": config.get("cudnn_benchmark", False)},
+        "env_cfg": {
+            "cudnn_benchmark": config.get("cudnn_benchmark", False),
+            "mp_cfg": {"mp_start_method": start_method()},
+        },
         "randomness": {"seed": config.get("seed", 0)},
         "log_level": "WARNING",
         "visualizer": {
@@ -314,11 +319,6 @@ def _build_datasets(config: Config) -> dict[str, SceneDataset]:
     }
 
 
-def device_type() -> str:
-    """Where runs train: "cuda" if there is a GPU, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def optimizers_of(config: Config, translator: PairedTranslator) -> OptimWrapperDict:
     """The config's optimisers, at the precision of its `amp`, which is "auto" if it has none.
 
@@ -326,5 +326,5 @@ def optimizers_of(config: Config, translator: PairedTranslator) -> OptimWrapperD
         UserError: a network has no optimiser, or an option or the precision is wrong.
     """
     networks = translator.networks()
-    precision = choose_precision(config.get("amp", "auto"), device_type())
-    return build_optimizers(networks, config.get("optimizers", {}), precision, device_type())
+    precision = choose_precision(config.get("amp", "auto"), best_device())
+    return build_optimizers(networks, config.get("optimizers", {}), precision, best_device())
