@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from i2ibench import __version__
 from i2ibench.errors import UserError
@@ -25,6 +26,7 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
         command: one of COMMANDS, for the script of that name; None reads it from the arguments.
         arguments: what follows the program's name; None takes the process's own.
     """
+    _print_any_letter()
     given = list(sys.argv[1:] if arguments is None else arguments)
     program = None
     if command is None and given and given[0].replace("-", "_") in COMMANDS:
@@ -46,6 +48,16 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+
+
+def _print_any_letter() -> None:
+    """Print letters that the console's encoding lacks as escapes, so that no print can fail.
+
+    A console or pipe of Windows has an encoding of its country (cp1252, cp932, cp936).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _options(command: str | None, program: str | None, given: list[str]) -> argparse.Namespace:

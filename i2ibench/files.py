@@ -45,7 +45,7 @@ def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) 
     try:
         write(aside)
         if flush:
-            with aside.open("rb") as written:
+            with aside.open("r+b") as written:  # Windows flushes what is open for writing alone
                 os.fsync(written.fileno())
         aside.replace(path)
         if flush:

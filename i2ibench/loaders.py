@@ -191,10 +191,11 @@ def outlive_signals(worker: int) -> None:
     """Let a worker go on when a scheduler or a terminal signals all processes of a run.
 
     The process that trains decides when to end, and ends its workers with SIGTERM; only its own
-    counts. macOS cannot tell who sent a signal: there a worker ends with any.
+    counts. macOS and Windows cannot tell who sent a signal: there a worker ends with any SIGTERM.
     """
-    for name in (signal.SIGINT, signal.SIGUSR1):
-        signal.signal(name, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGUSR1", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -75,8 +75,9 @@ def code_hash(*packages: str) -> str:
 def _git(folder: Path, *arguments: str) -> str:
     try:
         answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
+            ["git", "-C", str(folder), *arguments], capture_output=True, check=False,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
     except OSError:
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""

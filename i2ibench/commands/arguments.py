@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from i2ibench.assignments import Written, resolve
 from i2ibench.configuration import load_config
+from i2ibench.devices import best_device
 from i2ibench.errors import UserError
 from i2ibench.translators.compilation import MODES
 
@@ -72,8 +73,8 @@ def config_of(options: argparse.Namespace) -> Config:
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
     """--device."""
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=default, help=f"cpu, cuda or cuda:N ({default})")
+    default = best_device()
+    parser.add_argument("--device", default=default, help=f"cpu, cuda, cuda:N or mps ({default})")
 
 
 def add_precision_argument(parser: argparse.ArgumentParser) -> None:

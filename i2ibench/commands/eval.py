@@ -100,9 +100,9 @@ def run(options: argparse.Namespace) -> None:
         )  # fmt: skip
         if not is_main_process():
             return
+        report = write_report(output, results)
         for line in score_lines(results):
             print(line)
-        report = write_report(output, results)
         print(f"numbers: {output / 'results.json'}")
         print(f"report:  {report}")
         check_computed(results, options.require)

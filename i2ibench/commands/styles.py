@@ -98,21 +98,20 @@ def _fit(options: argparse.Namespace) -> None:
         output = opened.path.with_name(f"{opened.path.stem}_styles{SUFFIX}")
     if output is not None:
         require_suffix(output)
-    for path in (output, copy):
-        if path is not None:
-            _require_writable(path)
+    for path in filter(None, (output, copy)):
+        _require_writable(path)
     dataset = scenes_of(opened, "train_dataloader", options.cfg_options)
     bank = fit_bank(opened, dataset, settings, options.batch_size)
     classes = opened.metainfo["classes"]
-    Console(soft_wrap=True).print(bank_table(bank, classes))
     facts = facts_of_fit(opened, dataset, settings)
     if output is not None:
         with own_target(output, "writing styles", wait=True):  # two files, which are of one bank
             save_bank(bank, classes, output, facts)
-        print(f"styles: {output}")
     if copy is not None:
         write_copy(opened, copy, bank, facts)
-        print(f"checkpoint: {copy}")
+    Console(soft_wrap=True).print(bank_table(bank, classes))
+    written = {"styles": output, "checkpoint": copy}
+    print("\n".join(f"{what}: {path}" for what, path in written.items() if path))
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -57,7 +57,7 @@ def _train(options: argparse.Namespace) -> None:
     facts = {"num_classes": len(classes), "scored_classes": classes}
     segmenter = SEGMENTERS.build_for({"type": SEGMENTER_TYPES[options.segmenter]}, facts)
     fit_segmenter(segmenter, loaders["train"], options.epochs, device=device)
+    save_segmenter(segmenter, options.output)
     for name, value in score_segmenter(segmenter, loaders["val"], device).items():
         print(f"validation {name}: {value:.4f}")
-    save_segmenter(segmenter, options.output)
     print(f"saved: {options.output}")

@@ -56,11 +56,12 @@ def run(options: argparse.Namespace) -> None:
         ]
     problems += shared_scenes(facts)
     problems.sort(key=lambda problem: not problem.fatal)
+    if options.html is not None:
+        write_text(options.html, render_data(options.config.stem, facts, classes, problems))
     _print(facts, classes, problems)
     for note in notes:
         print(note)
     if options.html is not None:
-        write_text(options.html, render_data(options.config.stem, facts, classes, problems))
         print(f"page: {options.html}")
     faults = [problem.message for problem in problems if problem.fatal]
     if faults:

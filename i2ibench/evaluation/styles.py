@@ -74,7 +74,7 @@ class StyleProbe:
             large = scene.found.sizes >= LEAST_AREA * scene.found.members.numel()
             keep = large & (scene.modes >= 0)
             seen = scene.photo_colours[keep]
-            numbers = torch.cat([seen, torch.ones_like(seen[:, :1])], 1).cpu()
+            numbers = torch.cat([seen, torch.ones_like(seen[:, :1])], 1).cpu().double()
             places = (scene.found.labels[keep].cpu(), scene.modes[keep].cpu())
             sums.index_put_(places, numbers, accumulate=True)
         return sums[..., :3] / sums[..., 3:]

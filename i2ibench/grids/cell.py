@@ -1,7 +1,8 @@
 """Running one cell: train it, shared first stages once, and note what it took."""
 
-import resource
+import contextlib
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -158,6 +159,11 @@ def _step_times(work_dir: Path) -> list[float]:
     return [seconds for _, seconds in read_scalars(work_dir).get("train/step_s", [])]
 
 
-def _resident_bytes() -> int:
-    """The largest memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _resident_bytes() -> int | None:
+    """Return the largest memory that this process has had; None on Windows, which has no count."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return None

@@ -11,8 +11,9 @@ from mmengine.config import Config
 
 from i2ibench.checkpoints import build_translator
 from i2ibench.configuration import list_stages
+from i2ibench.devices import best_device
 from i2ibench.errors import UserError
-from i2ibench.experiment import device_type, optimizers_of
+from i2ibench.experiment import optimizers_of
 from i2ibench.grids.cell import count_steps, shared_folder
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import CellState, read_state
@@ -61,7 +62,7 @@ def _timed_lines(grid: Grid, states: dict[str, CellState], time_steps: int) -> l
         left += seconds * (state.state != "done")
         lines.append(f"{state.state:8} {cell.name}: {source} {seconds / 60:.1f} minutes")
     count = sum(state.state != "done" for state in states.values())
-    lines.append(f"{count} cells to do, about {_hours(left)} on one slot like this {device_type()}")
+    lines.append(f"{count} cells to do, about {_hours(left)} on one slot like this {best_device()}")
     if timer.seconds:
         lines.append(
             f"about: all steps of a run at the median of {time_steps} timed ones; reading data, "
@@ -130,7 +131,7 @@ def step_seconds(stage: Config, steps: int) -> float:
     seed_everything(stage.get("seed", 0))
     prepare_datasets(stage)
     dataset = build_dataset(stage.train_dataloader, stage.get("data_root"), stage.get("seed", 0))
-    translator = build_translator(stage, dataset.metainfo).to(device_type()).train()
+    translator = build_translator(stage, dataset.metainfo).to(best_device()).train()
     optimizers = optimizers_of(stage, translator)
     options = {**stage.train_dataloader, "num_workers": 0, "cache": False}
     loader = build_loader(dataset, options, training=True)

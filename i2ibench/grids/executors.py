@@ -78,6 +78,7 @@ class LocalExecutor:
 
     def _start(self, cell: Cell, slot: int, arguments: Sequence[str]) -> Any:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
+        environment["PYTHONIOENCODING"] = "utf-8"  # of log.txt
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         cell.folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """Pre-emption: a scheduler asks the run to end, and it ends so that it can go on elsewhere."""
 
-import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -14,9 +13,13 @@ from mmengine.runner import Runner
 
 from i2ibench.hooks.checkpoints import Checkpoints
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-EXIT_CODE = os.EX_TEMPFAIL
-"""75: the run was asked to end, has saved, and goes on with the same command."""
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGBREAK") if hasattr(signal, name)
+)
+"""Requests to end; Windows has SIGBREAK (Ctrl+Break) in the place of SIGUSR1."""
+
+EXIT_CODE = 75
+"""The run was asked to end, has saved, and goes on with the same command (EX_TEMPFAIL)."""
 
 NCCL_INTERVAL = 10
 """Steps between two looks at the other processes: each look makes a GPU wait."""

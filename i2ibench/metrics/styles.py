@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.devices import exact_type
 from i2ibench.metrics.styles_tables import (
     FEATURES,
     FOLDS,
@@ -87,7 +88,8 @@ class StyleFeatures:
         encoded, looks = prediction["styles"].encoded(), prediction["appearances"]
         found = instances_of(prediction["label"], prediction["instance"])
         least = self.min_area * found.members.numel()
-        photo, rows = prediction["real"].double(), []
+        photo = prediction["real"].to(exact_type(prediction["real"].device))
+        rows = []
         for position, (id_, label, size) in enumerate(
             zip(found.ids.tolist(), found.labels.tolist(), found.sizes.tolist(), strict=True)
         ):

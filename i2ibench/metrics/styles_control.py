@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.devices import exact_type
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
@@ -149,13 +150,15 @@ class StyleControl:
         mode = styles.encoded()[instance][1] if "real" in prediction else -1
         if modes and mode >= 0 and colours[mode].isfinite().all():
             intended = modes[nearest(choices, colours[mode])]
-            obtained = prediction["real"].double()[:, inside].mean(1).cpu()
+            real = prediction["real"]
+            obtained = real.to(exact_type(real.device))[:, inside].mean(1).cpu().double()
             hit = modes[nearest(choices, obtained)]
             known = [*colours[intended].tolist(), *obtained.tolist()]
             yield [label, 1, intended, hit, hit, len(modes), *known, 0, 0]
-        pictures = styles.repaint(instance, modes).double()
+        pictures = styles.repaint(instance, modes)
+        pictures = pictures.to(exact_type(pictures.device))
         outside = ~widened(inside, self.margin)
-        found = pictures[1:, :, inside].mean(2).cpu()
+        found = pictures[1:, :, inside].mean(2).cpu().double()
         light = found.mean(0) - choices.mean(0)
         for mode, picture, obtained in zip(modes, pictures[1:], found, strict=True):
             hits = [modes[nearest(choices, colour)] for colour in (obtained, obtained - light)]

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.devices import exact_type
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
 from i2ibench.styles.instances import instances_of
@@ -80,13 +81,13 @@ class ColourDiversity:
 
 
 def mean_colours(pictures: Tensor, members: Tensor, sizes: Tensor) -> Tensor:
-    """The mean colour of every instance in every picture, float64 [S,n,3] in 0..255.
+    """The mean colour of every instance in every picture, `exact_type` [S,n,3] in 0..255.
 
     Args:
         pictures: uint8 [S,3,H,W].
         members: int64 [H,W], per pixel the number of its instance.
         sizes: int64 [n], pixels of each.
     """
-    pixels = pictures.flatten(2).permute(2, 0, 1).double()
+    pixels = pictures.flatten(2).permute(2, 0, 1).to(exact_type(pictures.device))
     sums = pixels.new_zeros(len(sizes), *pixels.shape[1:]).index_add_(0, members.flatten(), pixels)
     return (sums / sizes[:, None, None]).permute(1, 0, 2)

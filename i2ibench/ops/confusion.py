@@ -37,11 +37,13 @@ def confusion_matrix(predicted: Tensor, target: Tensor, num_classes: int) -> Ten
 
 def pixel_accuracy(confusion: Tensor) -> float:
     """Share of valid pixels whose class is right, 0..1; nan without any pixel."""
+    confusion = confusion.cpu()
     return (confusion.diagonal().sum().double() / confusion.sum()).item()
 
 
 def class_iou(confusion: Tensor) -> Tensor:
     """Intersection over union of each class, float64 [N]; nan where the class never occurs."""
+    confusion = confusion.cpu()
     hits = confusion.diagonal().double()
     square = confusion[:, :-1]
     return hits / (confusion.sum(1) + square.sum(0) - hits)

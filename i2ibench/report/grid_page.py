@@ -102,11 +102,11 @@ def neighbour_differences(
 
 def _cost(facts: Mapping[str, Any]) -> list[str]:
     parameters = facts["parameters"]["generator"]
-    step = facts["step_seconds"]
+    step, memory = facts["step_seconds"], facts["memory_bytes"]
     return [
         f"{parameters / 1e6:.2f} M",
         "–" if step is None else f"{step:.3f} s",
-        f"{facts['memory_bytes'] / 2**30:.2f} GiB",
+        "–" if memory is None else f"{memory / 2**30:.2f} GiB",
         str(facts["scenes"]),
         str(facts["steps"]),
         facts["device"],

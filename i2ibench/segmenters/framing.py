@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from i2ibench.devices import exact_type
 from i2ibench.errors import UserError, near_match
 from i2ibench.ops.images import pad_to_multiple
 from i2ibench.segmenters.outputs import check_count
@@ -124,8 +125,9 @@ class Framing:
             return rows[self.logits(network, images).argmax(1)]
         seen = self.frame.seen(images)
         classes = self.scores(network, seen).argmax(1, keepdim=True)
+        classes = classes.to(exact_type(images.device))
         size = images.shape[-2:]
-        return rows[F.interpolate(classes.double(), size=size, mode="nearest-exact")[:, 0].long()]
+        return rows[F.interpolate(classes, size=size, mode="nearest-exact")[:, 0].long()]
 
     def logits(self, network: Network, images: Tensor) -> Tensor:
         """The network's scores in its own order of classes, BCHW at the size of the uint8 images.

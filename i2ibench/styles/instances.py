@@ -109,7 +109,7 @@ def spread(values: Tensor, lengths: Tensor, total: int) -> Tensor:
         lengths: int64 [R]; their sum is `total`.
         total: pixels in all.
     """
-    if values.is_cuda:
+    if values.device.type != "cpu":
         return torch.repeat_interleave(values, lengths, dim=-1, output_size=total)
     # On the CPU numpy's is four times as fast.
     return torch.from_numpy(np.repeat(values.numpy(), lengths.numpy(), axis=-1))

@@ -52,6 +52,8 @@ def batch_rows(
     places = found.pixels % (height * width)  # any pixel would do: all have the same features
     values = features[found.images, :, places // width, places % width]
     facts = torch.stack([found.images, found.ids, found.labels, found.sizes], 1)
+    if facts.device.type == "mps":  # which has no float64
+        facts, values = facts.cpu(), values.cpu()
     table = torch.cat([facts.double(), values.double()], 1).cpu().numpy()  # exact below 2^53
     table = table[table[:, 3] > min_area * height * width]
     whole = table[:, :3].astype(np.int64)

@@ -91,9 +91,14 @@ def one_by_one(
 @contextmanager
 def drawing_for(name: str, device: torch.device) -> Iterator[None]:
     """Random numbers that a scene's name decides; afterwards they go on as before."""
+    apples = torch.mps.get_rng_state() if device.type == "mps" else None  # fork_rng lacks it
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(zlib.crc32(name.encode()))
-        yield
+        try:
+            yield
+        finally:
+            if apples is not None:
+                torch.mps.set_rng_state(apples)
 
 
 def require_finite(images: Tensor, names: Sequence[str]) -> None:
