@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
@@ -95,8 +95,7 @@ def installed_path(package: str) -> str:
         ModuleNotFoundError: there is none.
     """
     modules = [package.replace("-", "_")]
-    with contextlib.suppress(PackageNotFoundError):
-        modules += (distribution(package).read_text("top_level.txt") or "").split()
+    modules += [module for module, owners in packages_distributions().items() if package in owners]
     for module in modules:
         spec = find_spec(module)
         if spec is not None and spec.origin is not None:

@@ -173,11 +173,14 @@ def read_json(path: Path) -> Any:
     """Return what a JSON file holds; its text is read by `read_text`.
 
     Raises:
-        UserError: the file is in another encoding or is no JSON.
+        UserError: the file is empty, cut off, in another encoding or no JSON.
         OSError: the file cannot be read.
     """
+    text = read_text(path)
+    if not text.strip():
+        raise UserError(f"{path} is empty. Save it anew, or remove the file.")
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}.") from None
 

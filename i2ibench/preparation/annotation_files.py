@@ -1,7 +1,6 @@
 """Annotation files and the photos that they name: found within the user's folder only."""
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -17,21 +16,6 @@ from i2ibench.errors import UserError
 
 FARTHEST = 1e7
 """Pixels from the origin beyond which a coordinate is taken for a mistake."""
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file in UTF-8, with or without a byte order mark.
-
-    Raises:
-        UserError: the file is empty, cut off, or something else.
-    """
-    content = path.read_bytes()
-    if not content.strip():
-        raise UserError(f"{path} is empty. Save the annotation anew, or remove the file.")
-    try:
-        return json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON in UTF-8, or not all of it: {error}") from None
 
 
 def digest_of(paths: Sequence[Path], root: Path) -> str:

@@ -32,7 +32,7 @@ def test_every_module_is_imported_without_posix():
 @pytest.mark.slow
 def test_spawned_workers_without_posix_train_the_same(tiny_config, tmp_path):
     ends = []
-    options = ["train_dataloader.num_workers=1"]
+    options = ["train_dataloader.num_workers=1", "train_dataloader.cache=True"]
     answer = without_posix("train", tiny_config, "--work-dir", tmp_path / "w", *SHORT, *options)
     assert answer.returncode == 0, answer.stderr
     main(None, ["train", str(tiny_config), "--work-dir", str(tmp_path / "p"), *SHORT])

@@ -283,8 +283,8 @@ def test_a_size_that_is_not_the_photos_is_refused(tmp_path):
     ("text", "message"),
     [
         ("", "is empty"),
-        ('{"shapes": [', "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ('{"shapes": [', "as JSON"),
+        ("[" * 100_000, "as JSON"),
         ('{"shapes": [{"points": []}], "imagePath": "a.png"}', "shape 1, has no label"),
         ('{"shapes": [{"label": "a", "points": [[1, NaN]]}], "imagePath": "a.png"}', "no pairs"),
         ('{"shapes": [{"label": "a", "points": [[1e300, 1]]}], "imagePath": "a.png"}', "no pairs"),
