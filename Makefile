@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/pix2pixhd_toystreet.py
 RUN := work_dirs/pix2pixhd_toystreet
 
-.PHONY: demo test test-slurm lint bench clean
+.PHONY: demo test test-slurm lint bench gpu clean
 
 demo: $(VENV)/installed
 	$(BIN)/i2ibench prepare_data $(CONFIG)
@@ -30,6 +30,12 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py'
+
+# Installs nothing: PY is a Python that has torch and the other packages, OUT where logs go.
+PY ?= $(PYTHON)
+OUT ?= work_dirs/gpu
+gpu:
+	$(PY) benchmarks/gpu_session.py $(OUT)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
