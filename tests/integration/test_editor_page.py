@@ -293,7 +293,7 @@ def test_dropped_label_maps_open_and_broken_ones_are_refused_legibly(page, addre
     drop(page, ("wrong.png", png(label + 90)))
     notice = page.locator(".notice.error p")
     notice.wait_for()
-    assert "The label map has the values" in notice.inner_text()
+    assert "wrong.png has the value 90" in notice.inner_text()
     np.testing.assert_array_equal(agreed_maps(page, address)[0], label)
 
 
