@@ -187,22 +187,38 @@ def pair_by_name(
     kinds = {"label": label_dir, "instance": instance_dir, "image": image_dir, "source": source_dir}
     folders = {kind: folder for kind, folder in kinds.items() if folder is not None}
     found = {kind: files_by_name(folder) for kind, folder in folders.items()}
-    names = found["label" if label_dir is not None else "source"]
-    for kind, files in found.items():
-        _check_partners(first, names, folders[kind], files)
+    return scenes_of(found, folders, "label" if label_dir is not None else "source")
+
+
+def scenes_of(
+    found: Mapping[str, Mapping[str, Path]],
+    folders: Mapping[str, Path],
+    first: str,
+    paired: str = "",
+) -> list[SceneFiles]:
+    """Return the scenes of files that were found, sorted by name.
+
+    Args:
+        found: by kind of file and name the file.
+        folders: by kind where it was looked for.
+        first: the kind of what is translated.
+        paired: how files are paired, for the message, where equal names are not all.
+
+    Raises:
+        UserError: files have no partner (they are named).
+    """
+    for kind in found:
+        for have, lacking in ((first, kind), (kind, first)):
+            alone = sorted(found[have].keys() - found[lacking].keys())
+            if alone:
+                more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
+                listing = ", ".join(str(found[have][name]) for name in alone[:3])
+                place = folders[lacking]
+                ignored = ignored_note(place, find_pictures(place).ignored)
+                raise UserError(
+                    f"No file of the same name in {place} for {listing}{more}.{paired}{ignored}"
+                )
     return [
         SceneFiles(name, **{kind: files[name] for kind, files in found.items()})
-        for name in sorted(names)
+        for name in sorted(found[first])
     ]
-
-
-def _check_partners(
-    label_dir: Path, labels: Mapping[str, Path], folder: Path, partners: Mapping[str, Path]
-) -> None:
-    for have, lacking, place in ((labels, partners, folder), (partners, labels, label_dir)):
-        alone = sorted(have.keys() - lacking.keys())
-        if alone:
-            more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
-            listing = ", ".join(str(have[name]) for name in alone[:3])
-            ignored = ignored_note(place, find_pictures(place).ignored)
-            raise UserError(f"No file of the same name in {place} for {listing}{more}.{ignored}")

@@ -6,14 +6,19 @@ from typing import Any
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
-from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
-from i2ibench.datasets.paired_folder import are_grey, counts_objects, read_classes
+from i2ibench.datasets.file_search import files_by_name
+from i2ibench.datasets.paired_folder import are_grey, counts_objects, read_classes, scenes_of
 from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
 from i2ibench.errors import UserError
 from i2ibench.progress import say
 from i2ibench.registry import DATASETS
 
 NUM_CITYSCAPES = len(CITYSCAPES_CLASSES)
+
+PAIRED = (
+    " Files are paired by their names without Cityscapes' endings; the released code pairs them by "
+    "their order, which is right only if every folder has the same scenes."
+)
 
 ENDINGS = {
     "label": (
@@ -143,14 +148,9 @@ def pair_official(folders: Mapping[str, Path]) -> list[SceneFiles]:
     """
     found = {kind: _by_stem(kind, folder) for kind, folder in folders.items()}
     first = next(iter(found))
-    for kind, files in found.items():
-        _check_partners(folders[first], found[first], folders[kind], files)
     if features := _unread_features(folders[first]):
         say(f"{features} is not read: features come from the encoder, not from files.")
-    return [
-        SceneFiles(name, **{kind: files[name] for kind, files in found.items()})
-        for name in sorted(found[first])
-    ]
+    return scenes_of(found, folders, first, PAIRED)
 
 
 def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
@@ -203,22 +203,6 @@ def _by_stem(kind: str, folder: Path) -> dict[str, Path]:
             raise UserError(f"{found[stem]} and {path} would be the same scene; remove one.")
         found[stem] = path
     return found
-
-
-def _check_partners(
-    first: Path, names: Mapping[str, Path], folder: Path, partners: Mapping[str, Path]
-) -> None:
-    for have, lacking, place in ((names, partners, folder), (partners, names, first)):
-        alone = sorted(have.keys() - lacking.keys())
-        if alone:
-            more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
-            listing = ", ".join(str(have[name]) for name in alone[:3])
-            raise UserError(
-                f"No file in {place} has the scene's name of {listing}{more}. Files are paired by "
-                "their names without Cityscapes' endings; the released code pairs them by their "
-                "order, which is right only if every folder has the same scenes."
-                f"{ignored_note(place, find_pictures(place).ignored)}"
-            )
 
 
 def _unread_features(first: Path) -> Path | None:

@@ -46,7 +46,7 @@ def test_files_of_equal_names_are_paired_too(tmp_path):
 def test_scenes_are_never_paired_by_their_order(root):
     """The released code would give the second label map the photo of the first scene."""
     (root / "train_img" / f"{NAMES[0]}_leftImg8bit.png").unlink()
-    with pytest.raises(UserError, match=r"train_img has the scene's name of .*000019_gtFine"):
+    with pytest.raises(UserError, match=r"same name in .*train_img for .*000019_gtFine"):
         Pix2PixHDFolder(str(root))
     assert len(Pix2PixHDFolder(str(root), photos=False)) == 2
     photo = root / "train_img" / f"{NAMES[1]}_leftImg8bit.png"
