@@ -23,7 +23,8 @@ from i2ibench.checkpoints import (
 )
 from i2ibench.compat import log_in_utf_8, mend_runner, start_method
 from i2ibench.configuration import list_stages, own_work_dir, prepare_work_dir
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.data_record import check_data, record_data
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles
 from i2ibench.devices import best_device
 from i2ibench.errors import UserError
 from i2ibench.files import remove_leftovers
@@ -64,7 +65,7 @@ def train(
     Args:
         config: from `load_config`.
         fresh: start anew; what the work directory holds is moved aside, not deleted.
-        resume: go on even if the config has changed since.
+        resume: go on even if the config or the data has changed since.
         resume_from: the same, from this checkpoint instead of the newest.
         preemption: listens to the signals on which the run is to save and end.
 
@@ -91,6 +92,25 @@ def _train_stages(
     preemption: Preemption | None,
 ) -> None:
     """Train in a work directory that is owned; see `train`."""
+    scenes, begun = _begin(config, stages, fresh, resume_from)
+    before: Path | None = None
+    known = False
+    for stage in stages:
+        checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
+        if checkpoint is None or not is_complete(stage, checkpoint):
+            if not known and is_main_process():
+                first = Path(stages[0].work_dir)
+                _know_data(first, scenes, begun, resume or resume_from is not None)
+            known = True
+            barrier()  # the other processes wait for the verdict on the data
+            _run(build_runner(stage, checkpoint, before, preemption))
+        before = newest_of_config(stage)
+
+
+def _begin(
+    config: Config, stages: Sequence[Config], fresh: bool, resume_from: Path | None
+) -> tuple[list[SceneFiles], bool]:
+    """Check everything and clear the way; the files of all scenes, and whether the run goes on."""
     if resume_from is not None:  # before every file of the data is read
         check_resumable(resume_from, changed_keys(config, resume_from))
         _require_unfinished(stages[0], resume_from)
@@ -100,19 +120,22 @@ def _train_stages(
     begun = any(list_checkpoints(Path(stage.work_dir)) for stage in stages)
     if begun and start_of(stages[0]) is not None and not fresh and is_main_process():
         say(f"{config.work_dir} has begun already and goes on: start_from is not used again.")
-    check_stages(stages, begins=fresh or not begun)
+    scenes = check_stages(stages, begins=fresh or not begun)
     if fresh and is_main_process():
         aside = move_contents_aside(Path(config.work_dir))
         if aside is not None:
             say(f"The earlier run is at {aside}.")
     barrier()  # the other processes must not see the checkpoints that are being moved
     check_order(config, stages)
-    before: Path | None = None
-    for stage in stages:
-        checkpoint = resume_from or newest_checkpoint(stage, accept_changes=resume)
-        if checkpoint is None or not is_complete(stage, checkpoint):
-            _run(build_runner(stage, checkpoint, before, preemption))
-        before = newest_of_config(stage)
+    return scenes, begun and not fresh
+
+
+def _know_data(work_dir: Path, scenes: Sequence[SceneFiles], goes_on: bool, accept: bool) -> None:
+    """Compare the data with what it was, if the run goes on, or note what it is."""
+    if goes_on:
+        check_data(work_dir, scenes, accept)
+    else:
+        record_data(work_dir, scenes)
 
 
 def _require_unfinished(stage: Config, checkpoint: Path) -> None:
@@ -141,8 +164,10 @@ def _run(runner: Runner) -> None:
                 hook.close()
 
 
-def check_stages(stages: Sequence[Config], begins: bool) -> None:
+def check_stages(stages: Sequence[Config], begins: bool) -> list[SceneFiles]:
     """Build what every stage will need, so that no later stage fails after days of training.
+
+    Return the files of all of their scenes.
 
     Args:
         stages: in order.
@@ -154,8 +179,10 @@ def check_stages(stages: Sequence[Config], begins: bool) -> None:
     """
     before: dict[str, Any] = {}
     checked: list[Any] = []
+    scenes: list[SceneFiles] = []
     for stage in stages:
         datasets = _build_datasets(stage)
+        scenes += [files for dataset in datasets.values() for files in dataset.scenes.files]
         translator = build_translator(stage, datasets["train"].metainfo)
         files = [dataset.scenes.files for dataset in datasets.values()]
         if begins and files not in checked and is_main_process():
@@ -178,6 +205,7 @@ def check_stages(stages: Sequence[Config], begins: bool) -> None:
             for line in _initial_weights(stage, translator, datasets["train"]).lines():
                 say(line)
         before = translator.state_dict()
+    return scenes
 
 
 def build_runner(

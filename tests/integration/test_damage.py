@@ -17,11 +17,12 @@ from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
 from i2ibench.grids.state import CellState, read_state, write_state
+from i2ibench.hooks.preemption import Preempted
 from i2ibench.testing.damage import flipped
 from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.translation import translate
 from tests.conftest import write_tiny_config
-from tests.integration.runs import SHORT, assert_same_end, run
+from tests.integration.runs import SHORT, AskedAt, assert_same_end, run
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +189,51 @@ def test_a_damaged_state_of_a_cell_is_named(tmp_path):
         (tmp_path / "cell.json").write_bytes(changed)
         with contextlib.suppress(UserError):
             assert read_state(tmp_path, "hash").facts == {"steps": 7}
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    """A config and its run, which was stopped after its first epoch."""
+    config = write_tiny_config(
+        tmp_path / "tiny.py", write_paired_scenes(tmp_path / "paired", count=6)
+    )
+    loaded = load_config(config, dotted(SHORT), tmp_path / "run")
+    with pytest.raises(Preempted):
+        train(loaded, preemption=AskedAt(3))
+    return loaded, tmp_path / "paired"
+
+
+def dotted(overrides):
+    return {key.replace("__", "."): value for key, value in overrides.items()}
+
+
+def test_photos_that_were_replaced_between_kill_and_resume_are_noticed(stopped, capsys):
+    config, data = stopped
+    photos = sorted((data / "train" / "image").iterdir())
+    kept = photos[2].read_bytes()
+    photos[2].write_bytes(photos[3].read_bytes())
+    with pytest.raises(UserError, match=rf"1 of the .*have changed.*{photos[2].name}.*--resume"):
+        train(config)
+    photos[2].write_bytes(kept)
+    for path in photos:
+        path.touch()  # as a copy of the same data has other times
+    train(config)
+    assert (Path(config.work_dir) / "epoch_0002.pth").is_file()
+
+
+def test_a_run_goes_on_with_other_photos_if_it_is_told_to(stopped, capsys):
+    config, data = stopped
+    photos = sorted((data / "train" / "image").iterdir())
+    photos[2].write_bytes(photos[3].read_bytes())
+    train(config, resume=True)
+    assert "1 files of the data have changed since" in capsys.readouterr().err
+
+
+def test_a_damaged_note_on_the_data_is_made_anew(stopped, capsys):
+    config, _ = stopped
+    note = Path(config.work_dir) / "data.json"
+    content = note.read_bytes()
+    note.write_bytes(content[: len(content) // 2])
+    train(config)
+    assert "data.json is damaged" in capsys.readouterr().err
+    assert json.loads(note.read_text()).keys() == {"files", "crc32"}
