@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=Path(),
         type=Path,
         metavar="CHECKPOINT",
-        help="go on from this checkpoint, or the newest, even if the config or the data has changed",
+        help="go on from this checkpoint, or the newest, even if config or data have changed",
     )
     parser.add_argument(
         "--start-from",
