@@ -45,7 +45,7 @@ from i2ibench.progress import say
 from i2ibench.provenance import sha256
 from i2ibench.translators.compilation import require_compiler
 from i2ibench.translators.exchange import broadcast_weights
-from i2ibench.translators.optimizers import build_optimizers, choose_precision
+from i2ibench.translators.optimizers import build_optimizers, choose_precision, require_trained
 from i2ibench.translators.paired import PairedTranslator
 from i2ibench.validation import validation_metrics, validation_of
 
@@ -348,11 +348,13 @@ def _build_datasets(config: Config) -> dict[str, SceneDataset]:
 
 
 def optimizers_of(config: Config, translator: PairedTranslator) -> OptimWrapperDict:
-    """The config's optimisers, at the precision of its `amp`, which is "auto" if it has none.
+    """Return the config's optimisers, at the precision of its `amp`, which is "auto" without one.
 
     Raises:
-        UserError: a network has no optimiser, or an option or the precision is wrong.
+        UserError: a network has no optimiser, parameters belong to none, or an option or the
+            precision is wrong.
     """
     networks = translator.networks()
+    require_trained(translator, networks)
     precision = choose_precision(config.get("amp", "auto"), best_device())
     return build_optimizers(networks, config.get("optimizers", {}), precision, best_device())

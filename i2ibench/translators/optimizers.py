@@ -150,6 +150,28 @@ def skipped(optimizers: OptimWrapperDict) -> dict[str, int]:
             if optimizer.skips}  # fmt: skip
 
 
+def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a translator with parameters that want to be trained and that no optimiser gets.
+
+    Args:
+        translator: with all of its parts.
+        networks: its trained parameters by optimiser and name.
+
+    Raises:
+        UserError: names the first three parameters, and how to freeze or train them.
+    """
+    trained = {name for parameters in networks.values() for name in parameters}
+    wanted = [name for name, p in translator.named_parameters() if p.requires_grad]
+    forgotten = [name for name in wanted if name not in trained]
+    if forgotten:
+        more = f" and {len(forgotten) - 3} more" if len(forgotten) > 3 else ""
+        raise UserError(
+            f"No optimiser would train {', '.join(forgotten[:3])}{more}: the optimisers have the "
+            f"parameters of {', '.join(networks) or 'nothing'}. Freeze them (model.frozen, or "
+            "requires_grad_(False) in the part), or move them into a network that is trained."
+        )
+
+
 def choose_precision(amp: str | None, device_type: str) -> str | None:
     """The precision that the config's `amp` means on a device: None for float32, bf16 or fp16.
 
