@@ -218,6 +218,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:
     """Return the file's own samples, upright: never scaled or inverted for display."""
+    raw, maximum = raw_mode(picture), None  # before a search for EXIF decodes the picture
     if picture.format == "PNG":
         kind = data[25]  # of colour in IHDR: 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA
         direct = data[24] == 16 or (data[24] == 8 and kind == 0)
@@ -225,7 +226,6 @@ def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:
         upright = orientation(picture, data) == 1
         if direct and upright and (pixels.ndim == 2 or kind != 0):
             return pixels if pixels.ndim == 2 else _rgb_order(pixels)
-    raw, maximum = raw_mode(picture), None
     if picture.format == "PPM" and picture.mode != "1":
         maximum = ppm_maximum(picture)
     with explained(place):

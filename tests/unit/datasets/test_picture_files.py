@@ -171,11 +171,12 @@ def test_photos_of_more_than_8_bits_are_refused_when_checked_and_when_read(tmp_p
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
 @pytest.mark.parametrize("colour", [0, 3], ids=["grey", "palette"])
-def test_the_samples_of_maps_of_few_bits_are_the_ids(bits, colour):
+@pytest.mark.parametrize("text", [b"", chunk(b"tEXt", b"Software\0any")], ids=["plain", "text"])
+def test_the_samples_of_maps_of_few_bits_are_the_ids(bits, colour, text):
     values = RNG.integers(0, 2**bits, (9, 16))
     palette = RNG.integers(0, 256, (2**bits, 3), np.uint8).tobytes()
     extra = chunk(b"PLTE", palette) if colour == 3 else b""
-    data = png(packed(values, bits), 16, bits, colour, extra)
+    data = png(packed(values, bits), 16, bits, colour, extra + text)
     assert np.array_equal(decode_map(data, "m").values, values)
 
 
