@@ -120,17 +120,26 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name in _LEFT_OUT:
             continue
         path = folder / entry.name
-        if entry.is_dir():
+        is_folder, is_file = _kind_of(entry)
+        if is_folder:
             real = os.path.realpath(path)
             if real not in above:  # a link back to a folder that is being read adds nothing
                 yield from _walk(path, (*above, real))
-        elif entry.is_file():
+        elif is_file:
             yield path
         elif entry.is_symlink():
             raise UserError(
                 f"The link {path} leads to {os.path.realpath(path)}, which does not exist; "
                 "restore it or remove the link."
             )
+
+
+def _kind_of(entry: os.DirEntry[str]) -> tuple[bool, bool]:
+    """Return whether an entry of a folder is a folder, and whether it is a file."""
+    try:
+        return entry.is_dir(), entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False, False
 
 
 def short_names(labels: Sequence[Path], folder: Path, ending: str) -> list[str]:

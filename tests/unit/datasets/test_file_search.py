@@ -60,6 +60,13 @@ def test_a_link_that_leads_nowhere_is_an_error(tmp_path, name):
         files_by_name(tmp_path)
 
 
+def test_a_link_to_itself_is_an_error(tmp_path):
+    touch(tmp_path, "a.png")
+    (tmp_path / "b.png").symlink_to("b.png")
+    with pytest.raises(UserError, match="link .*b.png leads to .*, which does not exist"):
+        files_by_name(tmp_path)
+
+
 def test_hidden_files_and_folders_are_left_out_but_the_folder_itself_may_be_hidden(tmp_path):
     data = touch(
         tmp_path / ".data", "a.png", ".b.png", ".thumbnails/c.png", "x/.ipynb_checkpoints/d.png",
