@@ -19,6 +19,7 @@ from i2ibench.datasets.map_errors import InexactMapError
 from i2ibench.datasets.picture_formats import (
     bits_per_sample,
     explained,
+    has_signs,
     is_lossy,
     open_picture,
     orientation,
@@ -230,6 +231,8 @@ def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:
         maximum = ppm_maximum(picture)
     with explained(place):
         shown = np.array(_upright(picture, data))
+    if picture.format == "TIFF" and shown.dtype == np.uint8 and has_signs(picture):
+        return shown.view(np.int8)  # Pillow ignores the sign of 8 bits
     return _unscaled(shown, raw, maximum)
 
 

@@ -119,6 +119,12 @@ def _tiff_tag(picture: Any, number: int) -> int:
     return int(picture.tag_v2.get(number, 0))
 
 
+def has_signs(picture: Image.Image) -> bool:
+    """Return whether an opened TIFF says that its samples are signed integers."""
+    stated: Any = picture.tag_v2.get(339, 1)  # type: ignore[attr-defined]
+    return 2 in (stated if isinstance(stated, tuple) else (stated,))
+
+
 def bits_per_sample(picture: Image.Image, data: bytes) -> int:
     """Return how many bits each channel of a pixel has in the file, not as Pillow decodes it."""
     if picture.format == "PNG":

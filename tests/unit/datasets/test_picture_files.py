@@ -186,6 +186,12 @@ def test_deep_maps_hold_their_ids():
         assert np.array_equal(decode_map(data, "m").values, values)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+def test_negative_samples_keep_their_sign(dtype):
+    values = np.arange(-8, 8, dtype=dtype).reshape(2, 8)
+    assert np.array_equal(decode_map(tiff(values, tags={339: 2}), "m").values, values)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_inverted_tiffs_and_pgms_of_any_maximum_give_their_samples(dtype):
     values = RNG.integers(0, 8, (9, 16)).astype(dtype)
