@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import MAX_CLASSES, ClassTable
-from i2ibench.datasets.codings import coding_of, looks_like_train_ids
+from i2ibench.datasets.codings import coding_of, looks_like_train_ids, stated_coding
 from i2ibench.datasets.map_errors import ColouredMapError, InexactMapError, UnknownIdError
 from i2ibench.datasets.picture_files import MapPixels, read_map, read_map_pixels
 
@@ -83,6 +83,13 @@ def _reject_values(
 ) -> None:
     found, counts = np.unique(values[wrong], return_counts=True)
     value, count = int(found[0]), int(counts[0])
+    stated = stated_coding(path, classes)
+    if stated is not None:
+        raise InexactMapError(
+            f"{path} has the value {value} at {count} of {values.size} pixels, which none of "
+            f"{stated.name.split(',')[0]} has; its name says that it holds such. Name the file "
+            "after what it holds, or repaint it."
+        )
     ids = [c.id for c in classes.classes]
     allowed = f"0..{len(ids) - 1}" if ids == list(range(len(ids))) else str(ids)
     advice = (

@@ -62,6 +62,12 @@ def test_train_ids_of_other_data_are_that_datas_own(tmp_path):
     assert read_label(path, COLOURED).tolist() == [[0, 1, 2]]
 
 
+def test_a_value_that_the_coding_in_the_name_lacks_is_refused_with_that_reason(tmp_path):
+    path = save(tmp_path / "a_trainIds.png", np.array([[7, 23]], np.uint8))
+    with pytest.raises(InexactMapError, match="value 23 .*none of Cityscapes train ids has; its"):
+        read_label(path, CITYSCAPES_CLASSES)
+
+
 def test_values_that_look_like_train_ids_are_refused_with_that_reason(tmp_path):
     path = save(tmp_path / "a.png", np.array([[0, 1, 255]], np.uint8))
     with pytest.raises(UnknownIdError, match="look like Cityscapes' train ids"):
