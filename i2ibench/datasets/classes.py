@@ -151,8 +151,9 @@ def _read_class(entry: str | Mapping[str, Any], position: int, count: int) -> Se
 
 def _colour(value: Sequence[int] | None, position: int, count: int) -> tuple[int, int, int]:
     if value is not None:
-        levels = [v for v in value if isinstance(v, int) and 0 <= v <= 255]
-        if len(levels) != 3 or len(value) != 3:
+        listed = value if isinstance(value, Sequence) else ()
+        levels = [v for v in listed if type(v) is int and 0 <= v <= 255]
+        if len(levels) != 3 or len(listed) != 3:
             raise UserError(f"A colour is three integers in 0..255, got {value!r}.")
         return levels[0], levels[1], levels[2]
     # Neighbouring classes alternate in brightness, so that they stay apart without full hue range.

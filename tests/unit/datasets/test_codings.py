@@ -68,6 +68,12 @@ def test_a_value_that_the_coding_in_the_name_lacks_is_refused_with_that_reason(t
         read_label(path, CITYSCAPES_CLASSES)
 
 
+@pytest.mark.parametrize("colour", [5, False, [True, False, True], [1, 2], "abc", {"r": 1}])
+def test_a_colour_that_is_no_three_integers_is_refused(colour):
+    with pytest.raises(UserError, match="colour is three integers"):
+        class_table([{"name": "a", "colour": colour}])
+
+
 def test_values_that_look_like_train_ids_are_refused_with_that_reason(tmp_path):
     path = save(tmp_path / "a.png", np.array([[0, 1, 255]], np.uint8))
     with pytest.raises(UnknownIdError, match="look like Cityscapes' train ids"):
