@@ -45,8 +45,7 @@ def check_scenes(
         UserError: a size does not suit the networks or the batch, photos or instance maps are
             missing, or the classes differ.
     """
-    if datasets["train"].metainfo["classes"] != datasets["val"].metainfo["classes"]:
-        raise UserError("The training and the validation data have different classes.")
+    check_alike(datasets["train"].metainfo, datasets["val"].metainfo)
     for name, dataset in datasets.items():
         sizes = set()
         for index in one_scene_of_each_size(dataset):
@@ -65,6 +64,29 @@ def check_scenes(
                 dry_run(translator, height, width)
             else:
                 try_translation(translator, height, width)
+
+
+def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
+    """Refuse data whose two splits no single generator serves.
+
+    Args:
+        train, val: the metainfo of the data sets.
+
+    Raises:
+        UserError: the classes differ, or one split's photos are grey and the other's in colour.
+    """
+    if train["classes"] != val["classes"]:
+        raise UserError(
+            f"The training and the validation data have different classes: {train['classes']} and "
+            f"{val['classes']}. Give both the same list."
+        )
+    made = [info.get("image_channels", 3) for info in (train, val)]
+    if made[0] != made[1]:
+        grey, colour = ("training", "validation")[:: 1 if made[0] == 1 else -1]
+        raise UserError(
+            f"The photos of the {grey} data are grey and those of the {colour} data are in colour: "
+            "say what is to be made by image_channels=3 (or 1) in the config of both data sets."
+        )
 
 
 def one_scene_of_each_size(dataset: SceneDataset) -> list[int]:

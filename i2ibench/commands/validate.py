@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -15,7 +16,7 @@ from i2ibench.datasets.validate import notes_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_text
 from i2ibench.loaders import build_dataset, prepare_dataset
-from i2ibench.preflight import one_scene_of_each_size
+from i2ibench.preflight import check_alike, one_scene_of_each_size
 from i2ibench.progress import Progress
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.report.data_page import render_data
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     notes: list[str] = []
     classes = ClassTable(())
     problems: list[Problem] = []
+    infos: list[Mapping[str, Any]] = []
     for split in ("train", "val"):
         try:
             prepare_dataset(config[f"{split}_dataloader"], config.get("data_root"))
@@ -48,13 +50,14 @@ def run(options: argparse.Namespace) -> None:
         codings = [scene.coding for scene in facts[split]]
         notes += [f"{split}: {note}" for note in notes_of(dataset.scenes, codings)]
         classes = dataset.scenes.classes
+        infos.append(dataset.metainfo)
         found = problems_of(split, facts[split], classes)
         settled = _settled(config, split, dataset)
         problems += [
             *_lacking(config, split, dataset),
             *(p for p in found if p.kind not in settled),
         ]
-    problems += shared_scenes(facts)
+    problems += [*_unlike(infos), *shared_scenes(facts)]
     problems.sort(key=lambda problem: not problem.fatal)
     if options.html is not None:
         write_text(options.html, render_data(options.config.stem, facts, classes, problems))
@@ -110,6 +113,17 @@ def _lacking(config: Config, split: str, dataset: SceneDataset) -> list[Problem]
             message = f"{len(without)} scenes have no {called}, such as {without[0]}."
             lacking.append(Problem(split, "missing", message, way_out, fatal=True))
     return lacking
+
+
+def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    """Return a problem if training would refuse the two splits together."""
+    try:
+        if len(infos) == 2:
+            check_alike(*infos)
+    except UserError as error:
+        fix = "Edit classes=, image_channels= or data_root of the data sets in the config"
+        return [Problem("train, val", "splits differ", str(error), fix, fatal=True)]
+    return []
 
 
 def _print(

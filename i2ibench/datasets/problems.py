@@ -60,7 +60,7 @@ def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) ->
     ]
 
 
-_KIND = {"sizes": "sizes differ"}
+_KIND = {"sizes": "sizes differ", "grey": "in colour"}
 
 
 def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
@@ -68,6 +68,9 @@ def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
     if kind == "sizes":
         return f"Save the files of {files.name} in one size, label and instance maps with nearest-"\
                f"neighbour resampling; {leave_out}"  # fmt: skip
+    if kind == "grey":
+        option = "image_channels=3 in the data set's config"
+        return f"Set {option}, or save the photo as grey; {leave_out}"
     if fault.unknown_id is not None:
         value = fault.unknown_id
         return (

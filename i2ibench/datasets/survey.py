@@ -15,7 +15,7 @@ from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.map_errors import UnknownIdError
 from i2ibench.datasets.maps import read_ids, read_label_map
 from i2ibench.datasets.picture_files import read_image
-from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, require_grey
 from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
@@ -42,7 +42,7 @@ class SceneFacts:
 
     Attributes:
         files: the scene.
-        faults: by kind of file, or "sizes", why it cannot be used.
+        faults: by kind of file, "sizes" or "grey", why it cannot be used.
         size: (width, height) of the input; None where it cannot be read.
         pixels: of each class, int64 [N]; None without a readable label map.
         regions: int64 [R,3], rows of instance id, class, pixels; None without both maps.
@@ -70,11 +70,18 @@ def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[S
         scenes: what to read.
         on_scene: called after each scene.
     """
-    return in_threads(partial(examine, classes=scenes.classes), scenes.files, on_scene)
+    look = partial(examine, classes=scenes.classes, grey=scenes.grey)
+    return in_threads(look, scenes.files, on_scene)
 
 
-def examine(files: SceneFiles, classes: ClassTable) -> SceneFacts:
-    """The facts of one scene; what cannot be read is a fault, not an error."""
+def examine(files: SceneFiles, classes: ClassTable, grey: bool = False) -> SceneFacts:
+    """The facts of one scene; what cannot be read is a fault, not an error.
+
+    Args:
+        files: the scene.
+        classes: the class table.
+        grey: whether its photo has to be grey.
+    """
     facts = SceneFacts(files)
     sizes: dict[str, tuple[int, ...]] = {}
     label = ids = None
@@ -91,7 +98,11 @@ def examine(files: SceneFiles, classes: ClassTable) -> SceneFacts:
     for kind, path in (("source", files.source), ("image", files.image)):
         with _noting(facts, kind):
             if path is not None:
-                sizes[kind] = read_image(path).shape[:2]
+                pixels = read_image(path)
+                sizes[kind] = pixels.shape[:2]
+                if grey and kind == "image":
+                    with _noting(facts, "grey"):
+                        require_grey(files, pixels)
     with _noting(facts, "sizes"):
         check_sizes(files, sizes)
     if sizes:

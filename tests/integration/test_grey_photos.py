@@ -1,5 +1,6 @@
 """Grey photos: a generator of one channel, and grey files from it."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from i2ibench.checkpoints import open_checkpoint
+from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.datasets.paired_folder import PairedFolder
 from i2ibench.datasets.shards import Shards, write_shards
@@ -72,6 +74,29 @@ def test_a_photo_in_colour_among_grey_ones_is_refused_before_training(grey_root,
     with pytest.raises(UserError, match=r"s3\.png is in colour"):
         train(load_config(config, changes, tmp_path / "run"))
     assert not list((tmp_path / "run").glob("*.pth"))
+
+
+@pytest.mark.parametrize("command", [["validate"], ["train", "--work-dir", "run"]])
+def test_validate_refuses_what_train_refuses(grey_root, tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    root = shutil.copytree(grey_root, tmp_path / "data")
+    write_tiny_config(tmp_path / "tiny.py", root)
+    for photo in root.glob("val/image/*.png"):
+        Image.open(photo).convert("RGB").save(photo)
+    cases = {
+        "training data are grey and those of the validation data are in colour": [],
+        r"\.png is in colour": ["val_dataloader.dataset.image_channels=1"],
+        "different classes": ["val_dataloader.dataset.classes=['a','b','c','d']"],
+    }
+    Image.fromarray(np.eye(32, 64, dtype=np.uint8)[..., None] * np.uint8([0, 99, 200])).save(
+        next(root.glob("val/image/*.png"))
+    )
+    for message, changes in cases.items():
+        options = ["--cfg-options", *changes] if changes else []
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments=[*command, "tiny.py", *options])
+        assert stopped.value.code == 2
+        assert re.search(message, capsys.readouterr().err)
 
 
 def test_it_can_be_said_and_shards_keep_it(grey_root, tmp_path):
