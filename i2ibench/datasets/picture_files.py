@@ -142,6 +142,7 @@ def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
     with explained(place):
         if picture.format == "PNG":
             _decode_png(data, cv2.IMREAD_UNCHANGED, place)  # Pillow fills up what is cut off
+            _scale_transparent_grey(picture, data)
         return np.array(_on_white(_upright(picture, data)))
 
 
@@ -206,6 +207,13 @@ def _upright(picture: Image.Image, data: bytes) -> Image.Image:
     return ImageOps.exif_transpose(picture)
 
 
+def _scale_transparent_grey(picture: Image.Image, data: bytes) -> None:
+    """Scale the grey that a PNG calls transparent as Pillow scales its samples of 2 or 4 bits."""
+    bits, grey = data[24], picture.info.get("transparency")
+    if picture.mode == "L" and bits < 8 and isinstance(grey, int):
+        picture.info["transparency"] = grey * (255 // (2**bits - 1))
+
+
 def _on_white(picture: Image.Image) -> Image.Image:
     """Return a picture as RGB; what is transparent shows white behind it."""
     premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
@@ -227,7 +235,7 @@ def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:
         upright = orientation(picture, data) == 1
         if direct and upright and (pixels.ndim == 2 or kind != 0):
             return pixels if pixels.ndim == 2 else _rgb_order(pixels)
-    if picture.format == "PPM" and picture.mode != "1":
+    if picture.format == "PPM" and picture.mode not in ("1", "F"):
         maximum = ppm_maximum(picture)
     with explained(place):
         shown = np.array(_upright(picture, data))

@@ -140,6 +140,15 @@ def test_transparent_pixels_are_white_in_every_kind_of_file(tmp_path, case, kind
     assert np.array_equal(got[alpha == 255], shown[alpha == 255])
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_grey_that_is_transparent_is_white(bits):
+    values = np.arange(2**bits, dtype=np.uint8)[None].repeat(2, 0)
+    rows = packed(values, bits)
+    data = png(rows, 2**bits, bits, 0, chunk(b"tRNS", struct.pack(">H", 1)))
+    shown = values * (255 // (2**bits - 1))
+    assert np.array_equal(decode_image(data, "p")[..., 0], np.where(values == 1, 255, shown))
+
+
 def test_half_transparent_pixels_are_mixed_with_white():
     pixels = np.dstack([np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 128, np.uint8)])
     mixed = decode_image(encoded(pixels, "PNG"), "p")
@@ -200,6 +209,11 @@ def test_inverted_tiffs_and_pgms_of_any_maximum_give_their_samples(dtype):
         body = values.astype(np.uint8 if maximum < 256 else ">u2").tobytes()
         data = b"P5 16 9 %d\n" % maximum + body
         assert np.array_equal(decode_map(data, "m").values, values), maximum
+
+
+def test_a_pgm_of_floats_is_refused():
+    with pytest.raises(InexactMapError, match="holds float32 values"):
+        decode_map(b"Pf\n2 1\n-1.0\n" + np.float32([[1, 2]]).tobytes(), "m")
 
 
 def test_every_value_of_a_pgm_with_an_odd_maximum_is_exact():
