@@ -192,8 +192,9 @@ def _take(
         by_class = name.startswith(_STYLES)
         taken = _by_class(value, old, *classes) if by_class else carry(name, value, old)
         if taken is None:
-            shapes = f"{tuple(value.shape)} instead of {tuple(old.shape)}"
-            found.fresh[name] = f"the shape is {shapes}"
+            other = value.shape != old.shape
+            shapes = f"the shape is {tuple(value.shape)} instead of {tuple(old.shape)}"
+            found.fresh[name] = shapes if other else "the condition has other channels"
             continue
         found.state[name] = taken
         if taken is old:
@@ -325,7 +326,8 @@ class _Carrier:
         start, count, before = rows[0], len(self.own_names), len(self.old_names)
         consecutive = rows == list(range(start, start + count))
         wanted = (own.shape[0], own.shape[1] - count + before, *own.shape[2:])
-        if not consecutive or tuple(old.shape) != wanted:
+        shared = set(self.own_names) & set(self.old_names)
+        if not consecutive or tuple(old.shape) != wanted or not shared:
             return None
         weight = own.clone()
         weight[:, :start] = old[:, :start]

@@ -80,6 +80,13 @@ def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
             f"The training and the validation data have different classes: {train['classes']} and "
             f"{val['classes']}. Give both the same list."
         )
+    ids = [info.get("instance_ids", "classes") for info in (train, val)]
+    if ids[0] != ids[1]:
+        raise UserError(
+            f"The instance ids of the training data look like {ids[0]!r} and those of the "
+            f"validation data like {ids[1]!r}: say what they are in the config of both data sets, "
+            'instance_ids="numbers" or instance_ids="classes".'
+        )
     made = [info.get("image_channels", 3) for info in (train, val)]
     if made[0] != made[1]:
         grey, colour = ("training", "validation")[:: 1 if made[0] == 1 else -1]

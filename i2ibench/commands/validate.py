@@ -121,7 +121,7 @@ def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
         if len(infos) == 2:
             check_alike(*infos)
     except UserError as error:
-        fix = "Edit classes=, image_channels= or data_root of the data sets in the config"
+        fix = "Edit classes=, image_channels= or instance_ids= of the data sets in the config"
         return [Problem("train, val", "splits differ", str(error), fix, fatal=True)]
     return []
 

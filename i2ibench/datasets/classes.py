@@ -1,6 +1,7 @@
 """The class table of a data set: names, colours, file values, and which classes are scored."""
 
 import colorsys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +122,9 @@ def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
         UserError: an entry is malformed, or two classes share a name or id.
     """
     classes = [_read_class(entry, i, len(entries)) for i, entry in enumerate(entries)]
-    names = [c.name for c in classes]
+    names = [unicodedata.normalize("NFC", c.name) for c in classes]
+    if not all(name.strip() for name in names):
+        raise UserError(f"A class has an empty name: {names}.")
     if len(set(names)) < len(names):
         raise UserError(f"Class names must be distinct: {names}.")
     return ClassTable(tuple(classes))

@@ -28,6 +28,8 @@ LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 3
 
 _TRAIN_IDS = re.compile(r"train[-_ ]?ids?(?![a-z])", re.IGNORECASE)
 _LABEL_IDS = re.compile(r"label[-_ ]?ids?(?![a-z])", re.IGNORECASE)
+_FOLDER = re.compile(r"(gt(fine|coarse)[-_ ]?)?(label[-_ ]?)?train[-_ ]?ids?", re.IGNORECASE)
+"""The whole name of a folder that states train ids."""
 _UNLABELED = ("unlabeled", "unlabelled", "void", "ignore", "background")
 
 
@@ -53,12 +55,19 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
     stated = stated_coding(path, classes)
     if stated is not None:
         return stated
-    ids = Coding("", classes.channel_of_value())
+    ids, inverted = Coding("", classes.channel_of_value()), pixels.white_is_zero
     if pixels.bits == 1 and ids.channels[1] < 0 <= ids.channels[255] and pixels.palette is None:
+        if pixels.white_is_zero:
+            raise InexactMapError(
+                f"{path} is a mask of 1 bit whose 0 is shown white and whose 1 is shown black: "
+                "which of them is 255 cannot be told. Save it as a PNG of 8 bits with the values "
+                "0 and 255."
+            )
         ids.channels[1] = ids.channels[255]  # the mask that programs show as 0 and 255
         return Coding("masks of 1 bit, 1 read as 255", ids.channels)
     if pixels.palette is None and not pixels.from_colour:
-        return ids
+        shown = "samples of files whose 0 is shown white, read as they are" if inverted else ""
+        return Coding(shown, ids.channels)
     return _palette_coding(path, pixels, classes, ids)
 
 
@@ -67,7 +76,7 @@ def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
 
     Cityscapes' `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
     """
-    train, label = _TRAIN_IDS.search(path.name), _LABEL_IDS.search(path.name)
+    train, label = says_train_ids(path), _LABEL_IDS.search(path.name)
     if not train and not label:
         return None
     channel = {c.name: k for k, c in enumerate(classes.classes)}
@@ -90,9 +99,17 @@ def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
     return None
 
 
+def says_train_ids(path: Path) -> bool:
+    """Return whether a file's name states train ids, or that of one of the two folders around."""
+    if _TRAIN_IDS.search(path.name):
+        return True
+    folders = (path.parent.name, path.parent.parent.name)
+    return not _LABEL_IDS.search(path.name) and any(map(_FOLDER.fullmatch, folders))
+
+
 def coding_mark(path: Path) -> str:
     """Return what of a file's name states its coding, for a new name that has to keep it."""
-    if _TRAIN_IDS.search(path.name):
+    if says_train_ids(path):
         return "-trainIds"
     return "-labelIds" if _LABEL_IDS.search(path.name) else ""
 
@@ -157,6 +174,29 @@ def numbers_objects(label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassT
             if ((found > 0) & (found < 256) & (found != semantic_class.id)).any():
                 return True
     return False
+
+
+def require_class_ids(
+    path: Path, label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassTable
+) -> None:
+    """Refuse an instance map that counts objects where others seemed to follow the classes.
+
+    Args:
+        path: of the instance map.
+        label: channels [H,W].
+        ids: [H,W].
+        classes: the table, which says what is a thing.
+
+    Raises:
+        InexactMapError: names the file and how the coding is said.
+    """
+    if label.shape == ids.shape and numbers_objects(label, ids, classes):
+        raise InexactMapError(
+            f"{path} numbers objects (a thing has an id below 256 that is not its class's), which "
+            "other instance maps of the data set do not show. Say what ids are in the data set's "
+            'config: instance_ids="numbers" if they only number objects, or "classes" if a '
+            "class's own id means no object."
+        )
 
 
 def separate_objects(

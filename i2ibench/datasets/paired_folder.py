@@ -84,13 +84,15 @@ class PairedFolder(ScenesOnDisk):
         self.scenes = Scenes(files, table, transforms, seed)
         self.scenes.folders = [folder for folder in folders if folder is not None]
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
+        self.scenes.guessed_ids = instance_ids == "auto"
         self.scenes.grey = are_grey(image_channels, files)
         self.metainfo = table.metainfo(_name(Path(root)), 1 if self.scenes.grey else 3)
+        self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
 
 
 def are_grey(image_channels: int | None, files: Sequence[SceneFiles]) -> bool:
     """Return whether the photos are grey, by option or because some are all stored so."""
-    if image_channels not in (None, 1, 3):
+    if image_channels not in (None, 1, 3) or isinstance(image_channels, bool):
         raise UserError(f"image_channels is 1, 3 or None, not {image_channels!r}.")
     if image_channels is not None:
         return image_channels == 1

@@ -20,6 +20,7 @@ from i2ibench.datasets.picture_formats import (
     bits_per_sample,
     explained,
     has_signs,
+    is_inverted,
     is_lossy,
     open_picture,
     orientation,
@@ -42,12 +43,14 @@ class MapPixels:
         palette: uint8 [N,3], the colours that the values of a palette file stand for, if it is one.
         from_colour: whether `values` is the one value that three colour channels agree on.
         bits: of each sample in the file.
+        white_is_zero: whether viewers show 0 as white and the largest value as black.
     """
 
     values: NDArray[Any]
     palette: NDArray[np.uint8] | None = None
     from_colour: bool = False
     bits: int = 8
+    white_is_zero: bool = False
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -159,14 +162,14 @@ def decode_map(data: bytes, place: str) -> MapPixels:
             "maps as PNG."
         )
     with explained(place):
-        bits = bits_per_sample(picture, data)
+        bits, inverted = bits_per_sample(picture, data), is_inverted(picture)
     values = _samples(picture, data, place)
     if values.dtype.kind not in "uib":
         raise InexactMapError(
             f"{place} holds {values.dtype} values; save ids as integers, in a PNG."
         )
     if values.ndim == 2:
-        return MapPixels(values, _palette(picture), bits=bits)
+        return MapPixels(values, _palette(picture), bits=bits, white_is_zero=inverted)
     grey = _without_alpha(values, place)
     if grey.ndim == 2:
         return MapPixels(grey, _palette(picture) if picture.mode == "PA" else None)

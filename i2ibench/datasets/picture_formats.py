@@ -1,6 +1,7 @@
 """Picture formats: which are read, and what a file's bytes say of themselves before decoding."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -123,6 +124,12 @@ def has_signs(picture: Image.Image) -> bool:
     """Return whether an opened TIFF says that its samples are signed integers."""
     stated: Any = picture.tag_v2.get(339, 1)  # type: ignore[attr-defined]
     return 2 in (stated if isinstance(stated, tuple) else (stated,))
+
+
+def is_inverted(picture: Image.Image) -> bool:
+    """Return whether 0 is shown white, as in PBM files and TIFF files that say so."""
+    inverted = re.fullmatch(r"(1|L);[24]?IR?", raw_mode(picture))
+    return picture.mode in ("1", "L") and inverted is not None
 
 
 def bits_per_sample(picture: Image.Image, data: bytes) -> int:
@@ -255,5 +262,6 @@ def _describe_tiff(data: bytes) -> str:
         return "is a broken TIFF"
     return (
         f"is a TIFF of {channels} channels with {', '.join(map(str, listed))} bits per channel, "
-        "which is not read: pictures have 1 channel, 3, or 4 of which one is marked as alpha"
+        "a kind that is not read: save it as a PNG, or as a TIFF of 1 channel with 8 or 16 bits, "
+        "of 3, or of 4 of which one is marked as alpha"
     )

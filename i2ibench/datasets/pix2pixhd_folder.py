@@ -84,8 +84,10 @@ class Pix2PixHDFolder(ScenesOnDisk):
         self.scenes = Scenes(files, table, transforms, seed)
         self.scenes.folders = list(folders.values())
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
+        self.scenes.guessed_ids = instance_ids == "auto"
         self.scenes.grey = are_grey(image_channels, files)
         self.metainfo = table.metainfo("Pix2PixHDFolder", 1 if self.scenes.grey else 3)
+        self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
 
 
 def numbered_classes(label_nc: int) -> ClassTable:

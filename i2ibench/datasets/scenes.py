@@ -119,6 +119,7 @@ class Scenes:
         folders: in which the files were looked for by their endings.
         counts_objects: whether instance ids only number objects; then an object of a thing with its
             class's own id gets another one, see `separate_objects`.
+        guessed_ids: whether that was not said but is what some maps look like.
         grey: whether the photos are grey: then one in colour is refused.
         cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
     """
@@ -137,6 +138,7 @@ class Scenes:
         self.seed = seed
         self.folders: list[Path] = []
         self.counts_objects = False
+        self.guessed_ids = False
         self.grey = False
         self.cache_folder: Path | None = None
         self._cache: SceneCache | None = None

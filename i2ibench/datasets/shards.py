@@ -62,6 +62,7 @@ class Shards(ScenesOnDisk):
         self.scenes.counts_objects = bool(index["counts_objects"])
         self.scenes.grey = bool(index["grey"])
         self.metainfo = table.metainfo(index["data"], 1 if self.scenes.grey else 3)
+        self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
 
 
 def index_path(root: Path, split: str) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.codings import require_class_ids
 from i2ibench.datasets.map_errors import UnknownIdError
 from i2ibench.datasets.maps import read_ids, read_label_map
 from i2ibench.datasets.picture_files import read_image
@@ -70,17 +71,21 @@ def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[S
         scenes: what to read.
         on_scene: called after each scene.
     """
-    look = partial(examine, classes=scenes.classes, grey=scenes.grey)
+    guessed = scenes.guessed_ids and not scenes.counts_objects
+    look = partial(examine, classes=scenes.classes, grey=scenes.grey, guessed=guessed)
     return in_threads(look, scenes.files, on_scene)
 
 
-def examine(files: SceneFiles, classes: ClassTable, grey: bool = False) -> SceneFacts:
+def examine(
+    files: SceneFiles, classes: ClassTable, grey: bool = False, guessed: bool = False
+) -> SceneFacts:
     """The facts of one scene; what cannot be read is a fault, not an error.
 
     Args:
         files: the scene.
         classes: the class table.
         grey: whether its photo has to be grey.
+        guessed: whether ids are taken for Cityscapes' because other maps look like it.
     """
     facts = SceneFacts(files)
     sizes: dict[str, tuple[int, ...]] = {}
@@ -95,6 +100,7 @@ def examine(files: SceneFiles, classes: ClassTable, grey: bool = False) -> Scene
         if files.instance is not None:
             ids = read_ids(files.instance)
             sizes["instance"], facts.bits = ids.shape, 8 * ids.dtype.itemsize
+            _check_guess(files.instance, label if guessed else None, ids, classes)
     for kind, path in (("source", files.source), ("image", files.image)):
         with _noting(facts, kind):
             if path is not None:
@@ -113,6 +119,13 @@ def examine(files: SceneFiles, classes: ClassTable, grey: bool = False) -> Scene
     with _noting(facts, "input"):
         facts.digest = _digest(files.image or files.input)
     return facts
+
+
+def _check_guess(
+    path: Path, label: NDArray[np.uint8] | None, ids: NDArray[Any], classes: ClassTable
+) -> None:
+    if label is not None:
+        require_class_ids(path, label, ids, classes)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from i2ibench.datasets.codings import require_class_ids
 from i2ibench.datasets.file_search import ignored_notes
 from i2ibench.datasets.maps import read_instance, read_label_map
 from i2ibench.datasets.picture_files import read_image, verify_image
@@ -108,7 +109,10 @@ def _check(files: SceneFiles, scenes: Scenes) -> str:
     if files.source is not None:
         sizes["source"] = verify_image(files.source)
     if files.instance is not None:
-        sizes["instance"] = read_instance(files.instance).shape
+        ids = read_instance(files.instance)
+        sizes["instance"] = ids.shape
+        if scenes.guessed_ids and not scenes.counts_objects and files.label is not None:
+            require_class_ids(files.instance, label.channels, ids, scenes.classes)
     if files.image is not None:
         sizes["image"] = verify_image(files.image)
         if scenes.grey:

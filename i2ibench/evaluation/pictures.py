@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from i2ibench.datasets.file_search import files_by_name
+from i2ibench.datasets.file_search import files_by_name, ignored_notes
 from i2ibench.datasets.picture_files import is_lossy_file, picture_size, read_image
 from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.preflight import one_scene_of_each_size
+from i2ibench.progress import say
 from i2ibench.structures import Sample, size_of
 
 ORACLE = "real photos (oracle)"
@@ -173,7 +174,8 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
         UserError: scenes without a picture or with several, broken files, or another size; the
             first five are named.
     """
-    candidates = pair_pictures(scenes.names, files_by_name(folder))
+    given = files_by_name(folder)
+    candidates = pair_pictures(scenes.names, given)
     files = scenes.dataset.scenes.files
     sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
         picture_size(files[i].input): size_of(scenes.sample(i))
@@ -194,7 +196,19 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
                 else f"{folder} has no picture for scene {name!r} (such as {name}.png)."
             )
     refuse(faults)
+    for note in [*_unused(folder, given, chosen), *ignored_notes([folder])]:
+        say(note)
     return FolderPictures([chosen], resize)
+
+
+def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path]) -> list[str]:
+    """Return a sentence on the pictures of a folder that belong to no scene, if there are any."""
+    left = sorted(set(given.values()) - set(chosen.values()))
+    if not left:
+        return []
+    return [
+        f"{len(left)} of {len(given)} pictures in {folder} belong to no scene, such as {left[0]}."
+    ]
 
 
 def is_lossy(pictures: FolderPictures) -> bool:

@@ -128,23 +128,27 @@ def test_several_sizes_are_settled_in_both_ways(validate, paired_root, tiny_conf
 
 def test_pixels_without_an_object_get_their_class(validate, paired_root):
     """Objects are numbered 1, 2 ..., and everything else is 0."""
-    for path in paired_root.rglob("train/instance/*.png"):
+    for path in paired_root.rglob("instance/*.png"):
         ids = np.array(Image.open(path))
         save(path, np.where(ids >= 2000, 1 + ids % 2, 0).astype(np.uint8))
     fixes = validate()
-    rewrite(paired_root, re.search(r"instance = .*", only(fixes, "instance straddles classes"))[0])
+    snippet = re.search(r"instance = .*", only(fixes, "instance straddles classes"))[0]
+    for split in ("train", "val"):
+        rewrite(paired_root, snippet, split)
     assert validate() == {}
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_an_id_on_several_classes_is_taken_apart(validate, paired_root, kind):
-    for path in paired_root.rglob("train/instance/*.png"):
+    for path in paired_root.rglob("instance/*.png"):
         ids = np.array(Image.open(path))
         ids[ids == 1] = 7
         ids[ids == 3] = 7
         save(path, np.where(ids >= 2000, 100 + ids % 2, ids).astype(kind))
     fixes = validate()
-    rewrite(paired_root, re.search(r"instance = .*", only(fixes, "instance straddles classes"))[0])
+    snippet = re.search(r"instance = .*", only(fixes, "instance straddles classes"))[0]
+    for split in ("train", "val"):
+        rewrite(paired_root, snippet, split)
     assert validate() == {}
 
 

@@ -10,7 +10,10 @@ from i2ibench.datasets.codings import LABEL_IDS, TRAIN_ID_NAMES, coding_mark, nu
 from i2ibench.datasets.map_errors import InexactMapError, UnknownIdError
 from i2ibench.datasets.maps import read_ids, read_label, read_label_map
 from i2ibench.datasets.paired_folder import PairedFolder
+from i2ibench.datasets.survey import survey
+from i2ibench.datasets.validate import check_every_file
 from i2ibench.errors import UserError
+from i2ibench.preflight import check_alike
 
 COLOURED = class_table(
     [
@@ -197,6 +200,46 @@ def test_the_coding_of_instance_ids_can_be_said(tmp_path):
     assert 2 not in sample["instance"][sample["label"] == 2]
     with pytest.raises(UserError, match="instance_ids is one of auto, classes, numbers"):
         PairedFolder(str(root), classes=CLASSES, instance_ids="count")
+
+
+def test_a_map_that_counts_among_others_that_do_not_is_refused_and_not_guessed(tmp_path):
+    """Some maps are looked at when a data set is opened, and all of them when it is checked."""
+    numbers = {f"s{n:02d}": [2000 + n, 2] for n in range(40)} | {"s07": [1, 2]}
+    data = PairedFolder(str(write_cars(tmp_path, numbers)), classes=CLASSES)
+    assert not data.scenes.counts_objects
+    (fault,) = check_every_file(data.scenes).faults
+    assert "s07.png numbers objects" in fault and 'instance_ids="numbers"' in fault
+    (scene,) = (scene for scene in survey(data.scenes) if scene.faults)
+    assert scene.files.name == "s07"
+    said = PairedFolder(str(tmp_path), classes=CLASSES, instance_ids="classes")
+    assert not check_every_file(said.scenes).faults
+
+
+def test_splits_of_two_codings_are_refused():
+    one, two = ({"classes": ["a"], "instance_ids": kind} for kind in ("numbers", "classes"))
+    with pytest.raises(UserError, match="look like 'numbers' and those of the validation"):
+        check_alike(one, two)
+    check_alike(two, {"classes": ["a"]})
+
+
+def test_train_ids_are_heard_from_the_folders_name_too(tmp_path):
+    for place in ("labelTrainIds", "gtFine_labelTrainIds/aachen", "train_ids"):
+        (tmp_path / place).mkdir(parents=True)
+        path = save(tmp_path / place / "a.png", np.array([[10, 13]], np.uint8))
+        assert read_label(path, CITYSCAPES_CLASSES).tolist() == [[23, 26]]
+    (tmp_path / "trainIds_project").mkdir()
+    path = save(tmp_path / "trainIds_project/a.png", np.array([[10, 13]], np.uint8))
+    assert read_label(path, CITYSCAPES_CLASSES).tolist() == [[10, 13]]
+
+
+def test_masks_whose_zero_is_white_are_their_samples_or_refused(tmp_path):
+    (tmp_path / "m.pbm").write_bytes(b"P4 8 1\n\xa0")
+    plain = class_table(["a", "b"])
+    found = read_label_map(tmp_path / "m.pbm", plain)
+    assert found.channels.tolist() == [[1, 0, 1, 0, 0, 0, 0, 0]] and "shown white" in found.coding
+    mask = class_table([{"name": "ground", "id": 0}, {"name": "thing", "id": 255}])
+    with pytest.raises(InexactMapError, match="0 is shown white"):
+        read_label(tmp_path / "m.pbm", mask)
 
 
 def test_only_ids_of_things_tell_the_coding():
