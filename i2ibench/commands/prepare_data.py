@@ -20,6 +20,7 @@ from i2ibench.loaders import prepare_dataset, prepare_datasets
 from i2ibench.preparation.cityscapes import link_cityscapes
 from i2ibench.preparation.known import KNOWN, prepare, reader_options
 from i2ibench.preparation.write import count_photos
+from i2ibench.registry import DATASETS, options_of
 
 CITYSCAPES, TOYSTREET = "cityscapes", "toystreet"
 WIDTH = max(map(len, KNOWN))
@@ -127,5 +128,6 @@ def _draw_split(options: argparse.Namespace) -> None:
             f"{TOYSTREET} takes the folder to draw into: prepare_data {TOYSTREET} FOLDER "
             "[--options split=train num_scenes=200 width=256 height=128 scene_seed=0]"
         )
-    dataset = {"type": "ToyStreet", "root": str(options.source), **options.options}
+    chosen = resolve_options(options.options, options_of(DATASETS.find("ToyStreet")))
+    dataset = {"type": "ToyStreet", "root": str(options.source), **chosen}
     print(f"ready: {prepare_dataset({'dataset': dataset}, None)}")

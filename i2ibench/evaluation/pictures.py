@@ -1,7 +1,7 @@
 """Where the pictures of a system come from: a folder, the photos themselves, or plain paint."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -229,12 +229,17 @@ def pair_pictures(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, 
     longer: dict[str, list[Path]] = {}
     for key, path in files.items():
         folder, _, short = key.rpartition("/")
-        for text in (key,) if folder in towns else (key, short):  # a town's picture is no other's
+        for text in (key, short):
             owner = _owner(text, scene_of)
-            if owner is not None:
+            if owner is not None and not _of_another_town(text, folder, owner, towns):
                 (exact if text in scene_of else longer).setdefault(owner, []).append(path)
                 break
     return {**longer, **exact}
+
+
+def _of_another_town(text: str, folder: str, owner: str, towns: Collection[str]) -> bool:
+    """Return whether a picture that only its short name joins to a scene lies in another town."""
+    return "/" not in text and folder in towns and "/" in owner
 
 
 def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:

@@ -179,7 +179,10 @@ def test_jpeg_pictures_are_taken_and_said_so(trained, photos, tmp_path):
         Image.fromarray(read_image(path)).save(path.with_suffix(".jpg"))
         path.unlink()
     results = scores(trained, tmp_path / "e", folders=[photos])
-    assert "theirs: some pictures are JPEGs: compression counts" in results["notes"]
+    assert (
+        "theirs: some pictures are stored with loss, such as JPEG: compression counts"
+        in results["notes"]
+    )
 
 
 def test_what_was_measured_is_not_measured_again(trained, tmp_path, monkeypatch):

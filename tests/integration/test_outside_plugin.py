@@ -110,11 +110,15 @@ def check_record(environment, work_dir):
     assert "broken_loss.loss" not in records
 
 
+GETITEM = "    def __getitem__(self, key):\n        return self.scenes.reed(key)\n\n"
+"""An error of the data set that a worker meets."""
+
+
 @pytest.mark.parametrize(
     ("module", "before", "after"),
     [
         ("outside_loss", "(step.fake - step.real)", "(step.fake - step.reel)"),
-        ("outside_data", "return self.scenes.read(key)", "return self.scenes.reed(key)"),
+        ("outside_data", "    @staticmethod\n", GETITEM + "    @staticmethod\n"),
     ],
     ids=["loss", "data set"],
 )
@@ -126,7 +130,8 @@ def test_an_error_in_it_keeps_its_traceback_and_names_it(environment, module, be
         answer = environment.run("-m", "i2ibench", "train", "mine.py", "--work-dir", "bad", code=1)
     finally:
         file.write_text(text)
-    assert "Traceback" in answer.stderr and after in answer.stderr
+    wrong = "self.scenes.reed(key)" if module == "outside_data" else after
+    assert "Traceback" in answer.stderr and wrong in answer.stderr
     start = f"error: plugin outside_net.{module} (i2ibench-outside-net 0.1.0, {file}, line "
     assert [line for line in answer.stderr.splitlines() if line.startswith(start)]
 
