@@ -12,6 +12,7 @@ import errno
 import hashlib
 import inspect
 import json
+import math
 import os
 import shutil
 import time
@@ -33,7 +34,7 @@ from i2ibench.folder_locks import own_target
 from i2ibench.progress import Progress, say
 
 MAGIC = b"i2ibench scenes 2\n"
-CHECK_EVERY = 32
+CHECK_EVERY = 128
 """A scene's checksum takes about as long as reading the scene: it is compared at the first and at
 every 32nd reading by a process, and after a change of the file's time."""
 
@@ -77,7 +78,7 @@ class SceneCache:
         compared = self._is_due(number)
         arrays = {}
         for kind, (offset, shape, dtype, checksum) in self.index[number].items():
-            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            size = math.prod(shape) * np.dtype(dtype).itemsize
             stored = self._bytes[offset : offset + size].view(dtype).reshape(shape)
             if compared and zlib.crc32(stored) != checksum:
                 self._report(number)
@@ -111,7 +112,7 @@ class SceneCache:
 def _time_of_change(path: Path) -> int | None:
     """Nanoseconds since 1970; None if so short ago that another change may have the same time."""
     try:
-        changed = path.stat().st_mtime_ns
+        changed = os.stat(path).st_mtime_ns  # noqa: PTH116  asked for every scene
     except OSError:  # removed, but mapped
         return 0
     return changed if time.time_ns() - changed > 10**9 else None

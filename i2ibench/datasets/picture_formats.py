@@ -198,18 +198,29 @@ def _has_webp_chunk(data: bytes, name: bytes) -> bool:
 
 
 _PNG_TEXTS = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
-"""The chunks in which a PNG can tell its orientation."""
+"""The chunks of a PNG that hold texts and EXIF."""
+
+_TURNING = (b"XML:com.adobe.xmp", b"Raw profile type ")
+"""How the texts begin that can tell an orientation; others are dates, programs, comments."""
 
 
 def orientation(picture: Image.Image, data: bytes) -> int:
     """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright."""
-    if picture.format == "PNG" and not any(name in _PNG_TEXTS for name, _ in _png_chunks(data)):
+    if picture.format == "PNG" and not _may_be_turned(data):
         return 1  # without decoding the picture, as Pillow would to find its EXIF
     try:
         found = picture.getexif().get(0x0112, 1)
     except Exception:  # viewers show a picture whose EXIF is damaged as it is stored
         return 1
     return found if found in range(1, 9) else 1
+
+
+def _may_be_turned(data: bytes) -> bool:
+    """Return whether a PNG has EXIF, or a text that can hold it."""
+    return any(
+        name == b"eXIf" or (name in _PNG_TEXTS and data.startswith(_TURNING, at.start + 8))
+        for name, at in _png_chunks(data)
+    )
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:

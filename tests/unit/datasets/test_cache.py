@@ -250,9 +250,9 @@ def test_a_file_that_is_damaged_while_it_is_open_is_noticed(files, tmp_path, cap
     assert "is damaged, first in scene 0" in capsys.readouterr().err
 
 
-def test_checksums_are_compared_at_the_first_and_at_every_32nd_reading(files, tmp_path):
+def test_checksums_are_compared_at_the_first_and_at_every_128th_reading(files, tmp_path):
     cache = cached(files, tmp_path / "c")._cache
     assert all(cache._is_due(0) for _ in range(3)), "just written: it may change unseen"
     os.utime(cache.path, ns=(0, 1))
-    assert [n for n in range(70) if cache._is_due(0)] == [0, 32, 64]
+    assert [n for n in range(260) if cache._is_due(0)] == [0, 128, 256]
     assert pickle.loads(pickle.dumps(cache))._is_due(0), "a worker compares for itself"

@@ -103,6 +103,16 @@ def test_an_orientation_in_xmp_after_the_pixels_counts(tmp_path):
     assert np.array_equal(read_image(tmp_path / "p.png"), np.rot90(PHOTO, 2))
 
 
+def test_texts_that_tell_no_orientation_cost_no_decoding(monkeypatch):
+    """ImageMagick writes dates into every PNG: Cityscapes' photos took twice as long for them."""
+    about = PngInfo()
+    for name in ("date:create", "Software", "Comment"):
+        about.add_text(name, "2015-12-02T13:52:09+01:00")
+    data = encoded(PHOTO, "PNG", pnginfo=about)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
+    assert np.array_equal(decode_image(data, "p"), PHOTO)
+
+
 def test_maps_are_turned_as_their_photos_are(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
