@@ -246,3 +246,13 @@ def test_only_ids_of_things_tell_the_coding():
     label = np.array([[1, 1, 2]], np.uint8)
     assert not numbers_objects(label, np.array([[5, 6, 2]]), COLOURED)
     assert numbers_objects(label, np.array([[1, 1, 7]]), COLOURED)
+
+
+def test_label_maps_may_be_the_instance_maps_too(tmp_path):
+    """The released --label_feat: each class of a picture is one object, as Helen's parts are."""
+    root = write_cars(tmp_path, {"a": [2000, 2001]})
+    data = PairedFolder(str(root), classes=CLASSES, instance_dir="{split}/label")
+    sample = data[0]
+    ids = np.array([c.id for c in COLOURED.classes])
+    assert np.array_equal(sample["instance"].numpy(), ids[sample["label"].numpy()])
+    assert not check_every_file(data.scenes).faults
