@@ -169,6 +169,7 @@ FOREIGN_OPTIONS = {
     "--nproc-per-node",  # torchrun's
     # pix2pix's and pix2pixHD's:
     "--no_dropout", "--norm", "--label_feat", "--load_features", "--no_instance",
+    "--all-extras", "--disable-pip", "--no-deps", "--resolution",  # uv and pip-audit
 }  # fmt: skip
 
 
