@@ -55,7 +55,7 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
     stated = stated_coding(path, classes)
     if stated is not None:
         return stated
-    ids, inverted = Coding("", classes.channel_of_value()), pixels.white_is_zero
+    ids = Coding("", classes.channel_of_value())
     if pixels.bits == 1 and ids.channels[1] < 0 <= ids.channels[255] and pixels.palette is None:
         if pixels.white_is_zero:
             raise InexactMapError(
@@ -66,8 +66,9 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
         ids.channels[1] = ids.channels[255]  # the mask that programs show as 0 and 255
         return Coding("masks of 1 bit, 1 read as 255", ids.channels)
     if pixels.palette is None and not pixels.from_colour:
-        shown = "samples of files whose 0 is shown white, read as they are" if inverted else ""
-        return Coding(shown, ids.channels)
+        if pixels.white_is_zero:
+            return Coding("samples of files whose 0 is shown white, read as they are", ids.channels)
+        return ids
     return _palette_coding(path, pixels, classes, ids)
 
 

@@ -5,7 +5,10 @@ Pictures are turned as their EXIF orientation says. Transparent photos lie on wh
 profiles are not applied.
 """
 
+import mmap
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from PIL import Image, ImageOps
 
 from i2ibench.datasets.map_errors import InexactMapError
 from i2ibench.datasets.picture_formats import (
+    Contents,
     bits_per_sample,
     explained,
     has_signs,
@@ -28,7 +32,7 @@ from i2ibench.datasets.picture_formats import (
     raw_mode,
     without_texts,
 )
-from i2ibench.datasets.tar_members import read_bytes
+from i2ibench.datasets.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
 _PHOTO_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
@@ -108,8 +112,8 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         UserError: the file is missing or no picture.
     """
-    data = _contents(path)
-    return _upright_size(open_picture(data, str(path)), data)
+    with _header(path) as (picture, data):
+        return _upright_size(picture, data)
 
 
 def is_lossy_file(path: Path) -> bool:
@@ -118,8 +122,8 @@ def is_lossy_file(path: Path) -> bool:
     Raises:
         UserError: the file is missing or no picture.
     """
-    data = _contents(path)
-    return is_lossy(open_picture(data, str(path)), data)
+    with _header(path) as (picture, data):
+        return is_lossy(picture, data)
 
 
 def is_grey_file(path: Path) -> bool:
@@ -128,7 +132,8 @@ def is_grey_file(path: Path) -> bool:
     Raises:
         UserError: the file is missing or no picture.
     """
-    return open_picture(_contents(path), str(path)).mode in ("1", "L", "LA", "La")
+    with _header(path) as (picture, _):
+        return picture.mode in ("1", "L", "LA", "La")
 
 
 def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
@@ -186,6 +191,37 @@ def _contents(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
+@contextmanager
+def _header(path: Path) -> Iterator[tuple[Image.Image, Contents]]:
+    """Yield a picture of which only the header is read, and the file's contents.
+
+    Every start asks for the size of every file: the contents are mapped, so that pixels stay on the
+    disk, but for the PNGs whose chunks are walked for their orientation. Files in tars, empty ones
+    and what cannot be mapped are read.
+
+    Raises:
+        UserError: the file is missing or no picture.
+    """
+    mapped = _map(path)
+    if mapped is None:
+        data = _contents(path)
+        yield open_picture(data, str(path)), data
+        return
+    with mapped:
+        yield open_picture(mapped, str(path)), mapped
+
+
+def _map(path: Path) -> mmap.mmap | None:
+    """Return a file's contents, mapped; None for what cannot be."""
+    if place_of(path) is not None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # missing, a folder, empty: reading it says what it is
+        return None
+
+
 def _refuse_as_photo(picture: Image.Image, data: bytes, place: str) -> None:
     """Refuse a picture whose depth or colour space would be lost in three channels of 8 bits."""
     with explained(place):
@@ -196,7 +232,7 @@ def _refuse_as_photo(picture: Image.Image, data: bytes, place: str) -> None:
         raise UserError(f"{place} has the colour space {picture.mode}; save photos as RGB or grey.")
 
 
-def _upright_size(picture: Image.Image, data: bytes) -> tuple[int, int]:
+def _upright_size(picture: Image.Image, data: Contents) -> tuple[int, int]:
     width, height = picture.size
     turned = picture.format != "TIFF" and orientation(picture, data) >= 5  # Pillow turns TIFFs
     return (width, height) if turned else (height, width)

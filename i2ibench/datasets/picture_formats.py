@@ -1,6 +1,7 @@
 """Picture formats: which are read, and what a file's bytes say of themselves before decoding."""
 
 import io
+import mmap
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffix
 MAX_PIXELS = 89_478_485
 """The most pixels that a picture may have, about 9459 x 9459: Pillow warns of larger ones."""
 
+Contents = bytes | mmap.mmap
+"""A file's contents, read or mapped; of a mapped file only what is looked at is read."""
+
 _MARKS = (
     (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%PDF", "PDF"), (b"8BPS", "Photoshop"),
     (b"v/1\x01", "OpenEXR"), (b"\x93NUMPY", "numpy"), (b"SIMPLE  =", "FITS"),
@@ -40,7 +44,7 @@ _MARKS = (
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def open_picture(data: bytes, place: str) -> Image.Image:
+def open_picture(data: Contents, place: str) -> Image.Image:
     """Return the one picture in a file's bytes; its header is read, its pixels are not.
 
     Args:
@@ -53,7 +57,8 @@ def open_picture(data: bytes, place: str) -> Image.Image:
     """
     try:
         with explained(place):
-            picture = Image.open(io.BytesIO(data), formats=formats())
+            stream: Any = io.BytesIO(data) if isinstance(data, bytes) else data
+            picture = Image.open(stream, formats=formats())
     except UnidentifiedImageError:
         raise UserError(f"{place} {_why_unknown(data)}.") from None
     width, height = picture.size
@@ -132,7 +137,7 @@ def is_inverted(picture: Image.Image) -> bool:
     return picture.mode in ("1", "L") and inverted is not None
 
 
-def bits_per_sample(picture: Image.Image, data: bytes) -> int:
+def bits_per_sample(picture: Image.Image, data: Contents) -> int:
     """Return how many bits each channel of a pixel has in the file, not as Pillow decodes it."""
     if picture.format == "PNG":
         return data[24]  # IHDR comes first
@@ -167,13 +172,13 @@ def _tile_arguments(picture: Any) -> Any:
     return picture.tile[0][3] if picture.tile else ""
 
 
-def _jpeg2000_bits(data: bytes) -> int:
+def _jpeg2000_bits(data: Contents) -> int:
     start = data.find(b"\xff\x4f\xff\x51") + 2  # the codestream and its SIZ segment (ISO 15444-1)
     channels = int.from_bytes(data[start + 38 : start + 40], "big")
     return max((data[start + 40 + 3 * k] & 127) + 1 for k in range(max(channels, 1)))
 
 
-def is_lossy(picture: Image.Image, data: bytes) -> bool:
+def is_lossy(picture: Image.Image, data: Contents) -> bool:
     """Return whether a file's format changes pixel values, so that it cannot hold ids.
 
     AVIF and JPEG 2000 count as such: whether one of them was written without loss cannot be told.
@@ -186,7 +191,7 @@ def is_lossy(picture: Image.Image, data: bytes) -> bool:
     return picture.format in ("JPEG", "MPO", "AVIF", "JPEG2000")
 
 
-def _has_webp_chunk(data: bytes, name: bytes) -> bool:
+def _has_webp_chunk(data: Contents, name: bytes) -> bool:
     """Return whether a RIFF file has a chunk of that name at its top level."""
     position = 12
     while position + 8 <= len(data):
@@ -204,7 +209,7 @@ _TURNING = (b"XML:com.adobe.xmp", b"Raw profile type ")
 """How the texts begin that can tell an orientation; others are dates, programs, comments."""
 
 
-def orientation(picture: Image.Image, data: bytes) -> int:
+def orientation(picture: Image.Image, data: Contents) -> int:
     """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright."""
     if picture.format == "PNG" and not _may_be_turned(data):
         return 1  # without decoding the picture, as Pillow would to find its EXIF
@@ -215,15 +220,16 @@ def orientation(picture: Image.Image, data: bytes) -> int:
     return found if found in range(1, 9) else 1
 
 
-def _may_be_turned(data: bytes) -> bool:
+def _may_be_turned(data: Contents) -> bool:
     """Return whether a PNG has EXIF, or a text that can hold it."""
     return any(
-        name == b"eXIf" or (name in _PNG_TEXTS and data.startswith(_TURNING, at.start + 8))
+        name == b"eXIf"
+        or (name in _PNG_TEXTS and data[at.start + 8 : at.start + 32].startswith(_TURNING))
         for name, at in _png_chunks(data)
     )
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
+def _png_chunks(data: Contents) -> Iterator[tuple[bytes, slice]]:
     """Yield the name of each of a PNG's chunks, and where the chunk lies."""
     position = 8
     while position + 8 <= len(data):
@@ -247,7 +253,7 @@ def without_texts(data: bytes) -> bytes:
     return b"".join([*kept, data[begin:]])
 
 
-def _why_unknown(data: bytes) -> str:
+def _why_unknown(data: Contents) -> str:
     """Return what is wrong with bytes that are no picture that is read."""
     if not data:
         return "is empty"
@@ -255,16 +261,16 @@ def _why_unknown(data: bytes) -> str:
         return _describe_tiff(data)
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
         return "is a HEIC picture, which is not read; save it as PNG or JPEG"
-    known = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    known = next((name for mark, name in _MARKS if data[:16].startswith(mark)), None)
     if known is not None:
         return f"is a {known} file, which is not read as a picture; save it as PNG"
     return f"is broken or no picture in a format that is read ({', '.join(formats())})"
 
 
-def _describe_tiff(data: bytes) -> str:
+def _describe_tiff(data: Contents) -> str:
     try:
         tags = ImageFileDirectory_v2(data[:8])
-        stream = io.BytesIO(data)
+        stream = io.BytesIO(data[:])
         stream.seek(tags.next)
         tags.load(stream)
         channels, bits = tags.get(277, 1), tags.get(258, (1,))

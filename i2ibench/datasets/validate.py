@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from i2ibench.datasets.codings import require_class_ids
 from i2ibench.datasets.file_search import ignored_notes
@@ -114,8 +115,15 @@ def _check(files: SceneFiles, scenes: Scenes) -> str:
         if scenes.guessed_ids and not scenes.counts_objects and files.label is not None:
             require_class_ids(files.instance, label.channels, ids, scenes.classes)
     if files.image is not None:
-        sizes["image"] = verify_image(files.image)
-        if scenes.grey:
-            require_grey(files, read_image(files.image))
+        sizes["image"] = _check_photo(files, files.image, scenes.grey)
     check_sizes(files, sizes)
     return coding
+
+
+def _check_photo(files: SceneFiles, photo: Path, grey: bool) -> tuple[int, ...]:
+    """Return the (height, width) of a photo; to see that it is grey it is read in full."""
+    if not grey:
+        return verify_image(photo)
+    pixels = read_image(photo)
+    require_grey(files, pixels)
+    return pixels.shape[:2]
