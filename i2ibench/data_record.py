@@ -64,9 +64,7 @@ def check_data(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> No
 
 def _paths(scenes: Iterable[SceneFiles]) -> Sequence[Path]:
     """The files of scenes, each once."""
-    kinds = ("label", "instance", "image", "source")
-    found = (getattr(scene, kind) for scene in scenes for kind in kinds)
-    return list(dict.fromkeys(path for path in found if path is not None))
+    return list(dict.fromkeys(path for scene in scenes for path in scene.paths.values()))
 
 
 def _state(path: Path, read: bool) -> State:

@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
 from i2ibench.checkpoints import build_translator
+from i2ibench.datasets.kinds import in_order
 from i2ibench.errors import UserError
 from i2ibench.hooks.ema import AVERAGED
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
@@ -147,12 +148,11 @@ def _batch(pictures: Pictures, translator: PairedTranslator) -> dict[str, Any]:
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
         needs.add("instance")
-    channels = {"label": 1, "instance": 1, "source": 3, "image": 3}
     count, size = pictures.batch_size, (pictures.height, pictures.width)
     batch: dict[str, Any] = {"name": ["scene"] * count}
-    for kind in sorted(needs):
-        dtype = torch.int32 if kind == "instance" else torch.uint8
-        batch[kind] = torch.empty(count, channels[kind], *size, dtype=dtype)
+    for kind in in_order(needs):
+        dtype = torch.int32 if kind.wide else torch.uint8
+        batch[kind.name] = torch.empty(count, 1 if kind.is_map else 3, *size, dtype=dtype)
     return batch
 
 

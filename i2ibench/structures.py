@@ -17,7 +17,10 @@ Scores are B1HW, or B(N+1)HW of a discriminator that tells N classes apart."""
 
 
 class Sample(TypedDict):
-    """One scene as a data set yields it, in compact integers; a label map or a source at least."""
+    """One scene as a data set yields it, in compact integers; a label map or a source at least.
+
+    A kind of data that a plugin adds has a key of its own (see `i2ibench.datasets.kinds`).
+    """
 
     name: str
     label: NotRequired[Tensor]  # uint8 [1,H,W], class ids
@@ -28,7 +31,7 @@ class Sample(TypedDict):
 
 def size_of(sample: Sample) -> tuple[int, int]:
     """The (height, width) of a scene."""
-    tensor = sample["label"] if "label" in sample else sample["source"]
+    tensor = next(value for value in sample.values() if isinstance(value, Tensor))
     return tensor.shape[-2], tensor.shape[-1]
 
 
@@ -86,17 +89,11 @@ class Prediction(TypedDict):
 
 def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
     """One prediction per scene of collated data, for the images uint8 B3HW made from it."""
-    predictions = []
+    predictions: list[Prediction] = []
     for i, name in enumerate(data["name"]):
-        prediction: Prediction = {"name": name, "fake": fakes[i]}
-        if "label" in data:
-            prediction["label"] = data["label"][i]
-        if "instance" in data:
-            prediction["instance"] = data["instance"][i]
-        if "source" in data:
-            prediction["source"] = data["source"][i]
-        if "image" in data:
-            prediction["real"] = data["image"][i]
+        prediction: Any = {"name": name, "fake": fakes[i]}
+        for kind in data.keys() - {"name"}:
+            prediction["real" if kind == "image" else kind] = data[kind][i]
         predictions.append(prediction)
     return predictions
 

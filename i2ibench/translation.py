@@ -15,6 +15,7 @@ from i2ibench.checksums import is_whole_png, sealed, unsealed
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs, is_cityscapes
+from i2ibench.datasets.kinds import KINDS, in_order
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
@@ -174,25 +175,22 @@ def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded:
     """Refuse inputs that lack what the checkpoint needs."""
     translator = opened.translator
     needed = translator.data_preprocessor.needs
-    reasons = {
-        "instance": "the boundary map" if "instance" in needed else "",
-        "source": "the condition" if "source" in needed else "",
-        "image": "the condition" if "image" in needed else "",
-    }
+    reasons = dict.fromkeys(needed, "the condition")
+    if "instance" in reasons:
+        reasons["instance"] = "the boundary map"
     if translator.encoder is not None:
         reasons["instance"] = "the styles of the instances"
-    if encoded and not reasons["image"]:
-        reasons["image"] = "styles from photos"
+    if encoded:
+        reasons.setdefault("image", "styles from photos")
     inputs = "label map" if "label" in needed else "picture"
-    called = {"instance": "an instance map", "source": "a source", "image": "a photo"}
     for scene in files:
         for kind, reason in reasons.items():
-            if reason and getattr(scene, kind) is None:
+            if kind not in scene.paths:
+                folders = ", ".join(f"{kind.name}/" for kind in in_order(["label", *reasons]))
                 raise UserError(
-                    f"{opened.path} needs {called[kind]} for every {inputs} (for {reason}), and "
+                    f"{opened.path} needs {KINDS[kind].one} for every {inputs} (for {reason}), and "
                     f"there is none for {scene.input}. Put files of the same names into folders "
-                    f"label/, instance/, source/ and image/, those that are needed, of the input "
-                    "folder."
+                    f"of the input folder, those that are needed of {folders}."
                 )
 
 
@@ -241,5 +239,4 @@ def _read_note(note: Path) -> dict[str, Any]:
 
 
 def _fingerprint(scene: SceneFiles) -> list[str]:
-    paths = (scene.label, scene.source, scene.instance, scene.image)
-    return [sha256(path) for path in paths if path is not None]
+    return [sha256(path) for path in scene.paths.values()]

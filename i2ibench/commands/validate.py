@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from i2ibench.commands.arguments import add_config_arguments, config_of
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
 from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.datasets.survey import SceneFacts, survey
@@ -21,7 +22,7 @@ from i2ibench.progress import Progress
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.report.data_page import render_data
 from i2ibench.report.data_text import class_rows, problem_text, summary_rows, table
-from i2ibench.translators.preprocess import KINDS
+from i2ibench.structures import size_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,19 +100,17 @@ def _is_of_one_size(dataset: SceneDataset) -> bool:
         samples = [dataset[index] for index in one_scene_of_each_size(dataset)]
     except UserError:  # which is told as a problem of its own
         return False
-    sizes = {(s["label"] if "label" in s else s["source"]).shape[-2:] for s in samples}
-    return len(sizes) == 1
+    return len({size_of(sample) for sample in samples}) == 1
 
 
 def _lacking(config: Config, split: str, dataset: SceneDataset) -> list[Problem]:
     """Return a problem for each kind of files that is needed and that scenes do not have."""
     lacking = []
     for kind in _needs(config, dataset):
-        without = [files.name for files in dataset.scenes.files if getattr(files, kind) is None]
+        without = [files.name for files in dataset.scenes.files if kind not in files.paths]
         if without:
-            called, way_out = KINDS[kind]
-            message = f"{len(without)} scenes have no {called}, such as {without[0]}."
-            lacking.append(Problem(split, "missing", message, way_out, fatal=True))
+            message = f"{len(without)} scenes have no {KINDS[kind].called}, such as {without[0]}."
+            lacking.append(Problem(split, "missing", message, KINDS[kind].way_out, fatal=True))
     return lacking
 
 

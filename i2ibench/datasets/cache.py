@@ -27,6 +27,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.tar_members import place_of
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
@@ -39,8 +40,6 @@ CHECK_EVERY = 128
 every 32nd reading by a process, and after a change of the file's time."""
 
 ELSEWHERE = "give another folder with cache=PATH, or leave cache out"
-KINDS = ("label", "instance", "image", "source")
-
 Arrays = dict[str, Any]
 
 
@@ -83,7 +82,7 @@ class SceneCache:
             if compared and zlib.crc32(stored) != checksum:
                 self._report(number)
                 return None
-            arrays[kind] = np.array(stored, np.int32 if kind == "instance" else dtype)
+            arrays[kind] = np.array(stored, np.int32 if KINDS[kind].wide else dtype)
             if arrays[kind].ndim == 3:  # stored as tensors have it, used as transforms have it
                 arrays[kind] = arrays[kind].transpose(1, 2, 0)
         return arrays
@@ -204,7 +203,7 @@ def _write(path: Path, count: int, scene: Callable[[int], Arrays]) -> None:
 
 def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[int], str, int]:
     """Offset, shape, type and CRC-32 of what is written."""
-    if kind == "instance":
+    if KINDS[kind].wide:
         array = array.astype(_smallest(array))
     stored = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
     file.write(b"\0" * (-file.tell() % stored.itemsize))

@@ -53,7 +53,7 @@ class CamVid(ScenesOnDisk):
                     "another place set CAMVID_ROOT or pass --cfg-options data_root=PATH."
                 )
         self.scenes = Scenes(
-            pair_by_name(labels, image_dir=photos), CAMVID_CLASSES, transforms, seed
+            pair_by_name({"label": labels, "image": photos}), CAMVID_CLASSES, transforms, seed
         )
         self.scenes.folders = [labels, photos]
         self.metainfo = CAMVID_CLASSES.metainfo("CamVid")

@@ -105,8 +105,10 @@ def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]
 def _scene(label: Path, name: str, images: Path | None) -> SceneFiles:
     stem = label.name.removesuffix(_LABEL)
     instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
-    image = images / f"{stem}_leftImg8bit.png" if images else None
-    return SceneFiles(name, label, instance, image)
+    paths = {"label": label, "instance": instance}
+    if images is not None:
+        paths["image"] = images / f"{stem}_leftImg8bit.png"
+    return SceneFiles(name, paths)
 
 
 def _check_complete(scenes: Sequence[SceneFiles]) -> None:

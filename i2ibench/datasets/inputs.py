@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from i2ibench.datasets.file_search import short_names, walk_files
+from i2ibench.datasets.kinds import in_order
 from i2ibench.datasets.paired_folder import pair_by_name
 from i2ibench.datasets.pix2pixhd_folder import find_official, pair_official
-from i2ibench.datasets.scenes import SceneFiles
+from i2ibench.datasets.scenes import SceneFiles, is_input
 from i2ibench.errors import UserError
 
 _CITYSCAPES_LABEL = "_gtFine_labelIds.png"
@@ -16,22 +17,21 @@ def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[Sc
     """The scenes of a folder in one of four layouts, sorted by name.
 
     The released pix2pixHD's (see `find_official`); Cityscapes' (`*_gtFine_labelIds.png` with
-    `*_instanceIds.png` beside them, at any depth); the subfolders `label`, `source`, `instance`
-    and `image` with files of equal names (those that are not needed are optional, sources
-    unused); or the inputs alone.
+    `*_instanceIds.png` beside them, at any depth); a subfolder for each kind of data, such as
+    `label`, `source`, `instance` and `image`, with files of equal names (instance maps and photos
+    that are not needed are optional, other kinds unused); or the inputs alone.
 
     Args:
         input_dir: the folder.
-        needs: what a scene has to have, of the names of the subfolders. The inputs are the first
-            of label maps, sources and photos that is needed.
+        needs: the kinds of data that a scene has to have. What is translated is the first of
+            these in the table of kinds, see `is_input`, or the photo where only that is needed.
 
     Raises:
         UserError: the folder is missing or empty, or files have no partner.
     """
     if not input_dir.is_dir():
         raise UserError(f"The folder {input_dir} does not exist.")
-    kind = next(k for k in ("label", "source", "image", "instance") if k in needs)
-    kind = "label" if kind == "instance" else kind  # instances lie on label maps
+    kind = _translated(needs)
     folders = find_official(input_dir, kind) if kind in ("label", "source") else None
     if folders is not None:
         return pair_official(folders)
@@ -41,16 +41,22 @@ def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[Sc
         if official:
             scenes = (_official_scene(p, n) for p, n in zip(official, names, strict=True))
             return sorted(scenes, key=lambda scene: scene.name)
-    inputs = input_dir
-    others: dict[str, Path] = {}
+    given = {kind: input_dir}
     if (input_dir / kind).is_dir():
-        inputs = input_dir / kind
-        beside = ["instance", "image", *(["source"] if "source" in needs else [])]
-        folders = {f"{other}_dir": input_dir / other for other in beside if other != kind}
-        others = {name: folder for name, folder in folders.items() if folder.is_dir()}
+        beside = {kind, "instance", "image", *needs}
+        given = {other: input_dir / other for other in beside}
+        given = {other: folder for other, folder in given.items() if folder.is_dir()}
     if kind == "image":  # the photo is what is translated
-        return pair_by_name(source_dir=inputs, image_dir=inputs, **others)
-    return pair_by_name(**{f"{kind}_dir": inputs}, **others)
+        given["source"] = given["image"]
+    return pair_by_name(given)
+
+
+def _translated(needs: Collection[str]) -> str:
+    """Return the kind of what is translated where these kinds are needed."""
+    first = next((kind.name for kind in in_order(needs) if is_input(kind.name)), None)
+    if first is not None:
+        return first
+    return "image" if "image" in needs else "label"  # instances lie on label maps
 
 
 def is_cityscapes(files: Sequence[SceneFiles]) -> bool:
@@ -63,11 +69,11 @@ def _official_scene(label: Path, name: str) -> SceneFiles:
     stem = label.name.removesuffix(_CITYSCAPES_LABEL)
     instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
     folders = label.parts
-    image = None
+    paths = {"label": label, "instance": instance}
     if "gtFine" in folders:
         at = len(folders) - 1 - folders[::-1].index("gtFine")
         photo = (
             Path(*folders[:at], "leftImg8bit", *folders[at + 1 : -1]) / f"{stem}_leftImg8bit.png"
         )
-        image = photo if photo.is_file() else None
-    return SceneFiles(name, label, instance if instance.is_file() else None, image)
+        paths["image"] = photo
+    return SceneFiles(name, {kind: path for kind, path in paths.items() if path.is_file()})

@@ -9,9 +9,10 @@ from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import numbers_objects
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
 from i2ibench.datasets.foreign_annotations import advising
+from i2ibench.datasets.kinds import in_order
 from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.picture_files import is_grey_file
-from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
+from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk, is_input
 from i2ibench.errors import UserError
 from i2ibench.files import read_json
 from i2ibench.registry import DATASETS
@@ -40,6 +41,8 @@ class PairedFolder(ScenesOnDisk):
         label_dir, image_dir, instance_dir, source_dir: folders below the root; None where there
             are none of that kind. Sources are edges or other pictures that are translated in the
             place of label maps.
+        other_dirs: by name of any other kind of data its folder below the root, as in
+            dict(thermal="{split}/thermal"); see `i2ibench.datasets.kinds.register_kind`.
         classes: list of names, or of dicts (name, id, colour, scored); None reads such a list
             from `classes.json` in the root; data without label maps has none.
         transforms: configs of registered transforms.
@@ -69,20 +72,24 @@ class PairedFolder(ScenesOnDisk):
         seed: int = 0,
         instance_ids: str = "auto",
         image_channels: int | None = None,
+        other_dirs: Mapping[str, str] | None = None,
     ) -> None:
         _check_root(Path(root))
-        folders = [
-            None if folder is None else Path(root) / folder.replace("{split}", split)
-            for folder in (label_dir, instance_dir, image_dir, source_dir)
-        ]
+        named = {"label": label_dir, "source": source_dir, "instance": instance_dir,
+                 "image": image_dir, **(other_dirs or {})}  # fmt: skip
+        folders = {
+            kind: Path(root) / folder.replace("{split}", split)
+            for kind, folder in named.items()
+            if folder is not None
+        }
         with advising(Path(root)):
             if classes is None and label_dir is not None:
                 table = read_classes(Path(root))
             else:
                 table = class_table(classes or ())
-            files = pair_by_name(*folders)
+            files = pair_by_name(folders)
         self.scenes = Scenes(files, table, transforms, seed)
-        self.scenes.folders = [folder for folder in folders if folder is not None]
+        self.scenes.folders = list(folders.values())
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
         self.scenes.guessed_ids = instance_ids == "auto"
         self.scenes.grey = are_grey(image_channels, files)
@@ -172,24 +179,20 @@ def read_classes(root: Path) -> ClassTable:
     return class_table(entries)
 
 
-def pair_by_name(
-    label_dir: Path | None = None,
-    instance_dir: Path | None = None,
-    image_dir: Path | None = None,
-    source_dir: Path | None = None,
-) -> list[SceneFiles]:
-    """Return the scenes of the folders, sorted by name; a kind's folder is None where it has none.
+def pair_by_name(folders: Mapping[str, Path]) -> list[SceneFiles]:
+    """Return the scenes of the folders, sorted by name.
+
+    Args:
+        folders: by kind of data; at least one of a kind that can be translated by itself.
 
     Raises:
         UserError: a folder is missing or empty, or files have no partner (they are named).
     """
-    first = label_dir or source_dir
+    first = next((kind.name for kind in in_order(folders) if is_input(kind.name)), None)
     if first is None:
         raise UserError("Scenes have a label_dir or a source_dir; both are None.")
-    kinds = {"label": label_dir, "instance": instance_dir, "image": image_dir, "source": source_dir}
-    folders = {kind: folder for kind, folder in kinds.items() if folder is not None}
     found = {kind: files_by_name(folder) for kind, folder in folders.items()}
-    return scenes_of(found, folders, "label" if label_dir is not None else "source")
+    return scenes_of(found, folders, first)
 
 
 def scenes_of(
@@ -221,6 +224,6 @@ def scenes_of(
                     f"No file of the same name in {place} for {listing}{more}.{paired}{ignored}"
                 )
     return [
-        SceneFiles(name, **{kind: files[name] for kind, files in found.items()})
+        SceneFiles(name, {kind: files[name] for kind, files in found.items()})
         for name in sorted(found[first])
     ]

@@ -89,8 +89,8 @@ def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
 
 def paths_of(files: SceneFiles) -> list[Path]:
     """The files of a scene."""
-    kinds = (files.label, files.source, files.instance, files.image, files.attributes)
-    return list(dict.fromkeys(path for path in kinds if path is not None))
+    extra = [] if files.attributes is None else [files.attributes]
+    return list(dict.fromkeys([*files.paths.values(), *extra]))
 
 
 def remove(paths: Sequence[Path]) -> str:

@@ -1,7 +1,7 @@
 """Scenes on disk: which files belong together, and reading them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from i2ibench.datasets.cache import SceneCache, open_cache, source_of
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.codings import separate_objects
-from i2ibench.datasets.maps import read_instance, read_label
+from i2ibench.datasets.kinds import KINDS, in_order
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
@@ -24,24 +24,51 @@ from i2ibench.structures import Appearance, Sample
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """The files of one scene, None for what it lacks; a label map or a source is there.
+    """The files of one scene.
 
-    `attributes` is a JSON file with the true appearance of the instances.
+    Attributes:
+        name: of the scene, the same for all of its files.
+        paths: its files by kind of data, in the order of `KINDS`; kinds that it lacks are left out.
+        attributes: a JSON file with the true appearance of the instances, or None.
     """
 
     name: str
-    label: Path | None = None
-    instance: Path | None = None
-    image: Path | None = None
-    source: Path | None = None
+    paths: Mapping[str, Path] = field(default_factory=dict)
     attributes: Path | None = None
+
+    def __post_init__(self) -> None:
+        ordered = {kind.name: self.paths[kind.name] for kind in in_order(self.paths)}
+        object.__setattr__(self, "paths", ordered)
+
+    @property
+    def label(self) -> Path | None:
+        """The label map."""
+        return self.paths.get("label")
+
+    @property
+    def instance(self) -> Path | None:
+        """The instance map."""
+        return self.paths.get("instance")
+
+    @property
+    def image(self) -> Path | None:
+        """The photo, which is what is learnt."""
+        return self.paths.get("image")
+
+    @property
+    def source(self) -> Path | None:
+        """The picture that is translated in the place of a label map."""
+        return self.paths.get("source")
 
     @property
     def input(self) -> Path:
-        """What is translated."""
-        found = self.label or self.source
-        assert found is not None
-        return found
+        """The file that is translated: the first that is neither instance map nor photo."""
+        return next(path for kind, path in self.paths.items() if is_input(kind))
+
+
+def is_input(kind: str) -> bool:
+    """Return whether files of a kind can be translated by themselves."""
+    return kind not in ("instance", "image")
 
 
 class SceneDataset(Protocol):
@@ -178,6 +205,11 @@ class Scenes:
         return arrays
 
     @property
+    def guesses_classes(self) -> bool:
+        """Whether instance ids are taken for Cityscapes' only because other maps look like it."""
+        return self.guessed_ids and not self.counts_objects
+
+    @property
     def is_cached(self) -> bool:
         """Whether scenes are read from a cache."""
         return self._cache is not None
@@ -196,12 +228,12 @@ class Scenes:
         done = list(takewhile(lambda t: getattr(t, "deterministic", False), self.transforms))
         configs = self.transform_configs[: len(done)]
         inputs = {
-            "files": [{k: str(v) for k, v in vars(f).items()} for f in self.files],
+            "files": [[f.name, {k: str(v) for k, v in f.paths.items()}] for f in self.files],
             "ids": [c.id for c in self.classes.classes],
             "transforms": [[cfg, source_of(t)] for cfg, t in zip(configs, done, strict=True)],
             "counts_objects": self.counts_objects,
         }
-        paths = [path for f in self.files for path in (f.label, f.instance, f.image, f.source)]
+        given = [path for f in self.files for path in f.paths.values()]
 
         def transformed(index: int) -> dict[str, Any]:
             arrays = self._read_files(index)
@@ -209,7 +241,6 @@ class Scenes:
                 arrays = transform(arrays)
             return arrays
 
-        given = [path for path in paths if path is not None]
         self._cache = open_cache(self.cache_folder, inputs, given, len(self), transformed)
         self._cached = done
 
@@ -221,14 +252,9 @@ def read_arrays(files: SceneFiles, classes: ClassTable) -> dict[str, Any]:
         UserError: a file is broken, is no label map, or its size differs from the others'.
     """
     arrays: dict[str, Any] = {}
-    if files.label is not None:
-        arrays["label"] = read_label(files.label, classes)
-    if files.source is not None:
-        arrays["source"] = read_image(files.source)
-    if files.instance is not None:
-        arrays["instance"] = read_instance(files.instance)
-    if files.image is not None:
-        arrays["image"] = read_image(files.image)
+    for kind, path in files.paths.items():
+        read = KINDS[kind].read
+        arrays[kind] = read_image(path) if read is None else read(path, classes)
     check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
     return arrays
 
@@ -260,10 +286,9 @@ def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None
 
 def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
     sample: Any = {"name": name}
-    for kind in arrays.keys() & {"label", "instance"}:
-        sample[kind] = _tensor(arrays[kind])[None]
-    for kind in arrays.keys() & {"image", "source"}:
-        sample[kind] = _tensor(_planes(arrays[kind]))
+    for kind in in_order(arrays.keys() - {"rng"}):
+        array = arrays[kind.name]
+        sample[kind.name] = _tensor(array)[None] if kind.is_map else _tensor(_planes(array))
     return sample
 
 

@@ -20,14 +20,13 @@ from typing import Any
 from i2ibench.checksums import sealed, unsealed
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes, ScenesOnDisk
+from i2ibench.datasets.kinds import KINDS
+from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes, ScenesOnDisk, is_input
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
 from i2ibench.files import read_json, write_file, write_text
 from i2ibench.registry import DATASETS
 from i2ibench.safe_names import safe_name
-
-KINDS = ("label", "instance", "image", "source")
 
 FORMAT = "i2ibench shards 3"
 
@@ -142,7 +141,7 @@ def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
     name = safe_name(entry.get("name"), f"{path}: a scene")
     places = entry.get("files")
     places = places if isinstance(places, dict) else {}
-    known = places.keys() <= set(KINDS) and {"label", "source"} & places.keys()
+    known = places.keys() <= KINDS.keys() and any(is_input(kind) for kind in places)
     if not known or entry.get("shard") not in list(shards):
         raise UserError(f"{path}: the scene {name!r} lacks its files or its shard.")
     for place in places.values():
@@ -160,7 +159,7 @@ def _files(root: Path, index: Mapping[str, Any]) -> list[SceneFiles]:
     return [
         SceneFiles(
             scene["name"],
-            **{
+            {
                 kind: member_path(root / scene["shard"], *place)
                 for kind, place in scene["files"].items()
             },
@@ -252,9 +251,7 @@ def _add(
 def _members(key: int, scene: SceneFiles, classes: ClassTable) -> Iterator[tuple[str, str, bytes]]:
     """Kind, name and contents; a key without dots, as the scene's own name may have some."""
     yield "name", f"{key:08d}.json", json.dumps({"name": scene.name}).encode()
-    for kind in KINDS:
-        path = getattr(scene, kind)
-        if path is not None:
-            stated = stated_coding(path, classes) if kind == "label" else None
-            mark = coding_mark(path) if stated is not None else ""
-            yield kind, f"{key:08d}.{kind}{mark}{path.suffix.lower()}", read_bytes(path)
+    for kind, path in scene.paths.items():
+        stated = stated_coding(path, classes) if kind == "label" else None
+        mark = coding_mark(path) if stated is not None else ""
+        yield kind, f"{key:08d}.{kind}{mark}{path.suffix.lower()}", read_bytes(path)

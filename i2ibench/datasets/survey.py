@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.codings import require_class_ids
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.map_errors import UnknownIdError
 from i2ibench.datasets.maps import read_ids, read_label_map
 from i2ibench.datasets.picture_files import read_image
@@ -71,23 +71,12 @@ def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[S
         scenes: what to read.
         on_scene: called after each scene.
     """
-    guessed = scenes.guessed_ids and not scenes.counts_objects
-    look = partial(examine, classes=scenes.classes, grey=scenes.grey, guessed=guessed)
-    return in_threads(look, scenes.files, on_scene)
+    return in_threads(partial(examine, scenes=scenes), scenes.files, on_scene)
 
 
-def examine(
-    files: SceneFiles, classes: ClassTable, grey: bool = False, guessed: bool = False
-) -> SceneFacts:
-    """The facts of one scene; what cannot be read is a fault, not an error.
-
-    Args:
-        files: the scene.
-        classes: the class table.
-        grey: whether its photo has to be grey.
-        guessed: whether ids are taken for Cityscapes' because other maps look like it.
-    """
-    facts = SceneFacts(files)
+def examine(files: SceneFiles, scenes: Scenes) -> SceneFacts:
+    """Return the facts of one scene of a data set; what cannot be read is a fault, not an error."""
+    facts, classes = SceneFacts(files), scenes.classes
     sizes: dict[str, tuple[int, ...]] = {}
     label = ids = None
     with _noting(facts, "label"):
@@ -100,15 +89,12 @@ def examine(
         if files.instance is not None:
             ids = read_ids(files.instance)
             sizes["instance"], facts.bits = ids.shape, 8 * ids.dtype.itemsize
-            _check_guess(files.instance, label if guessed else None, ids, classes)
-    for kind, path in (("source", files.source), ("image", files.image)):
-        with _noting(facts, kind):
-            if path is not None:
-                pixels = read_image(path)
-                sizes[kind] = pixels.shape[:2]
-                if grey and kind == "image":
-                    with _noting(facts, "grey"):
-                        require_grey(files, pixels)
+            if label is not None and scenes.guesses_classes:
+                require_class_ids(files.instance, label, ids, classes)
+    for kind in files.paths:
+        if kind not in ("label", "instance"):
+            with _noting(facts, kind):
+                sizes[kind] = _read(files, kind, scenes, facts).shape[:2]
     with _noting(facts, "sizes"):
         check_sizes(files, sizes)
     if sizes:
@@ -121,11 +107,16 @@ def examine(
     return facts
 
 
-def _check_guess(
-    path: Path, label: NDArray[np.uint8] | None, ids: NDArray[Any], classes: ClassTable
-) -> None:
-    if label is not None:
-        require_class_ids(path, label, ids, classes)
+def _read(files: SceneFiles, kind: str, scenes: Scenes, facts: SceneFacts) -> NDArray[Any]:
+    """Return a scene's file of a kind; a colour that the data set does not have is a fault."""
+    read, path = KINDS[kind].read, files.paths[kind]
+    if read is not None:
+        return read(path, scenes.classes)
+    pixels = read_image(path)
+    if scenes.grey and kind == "image":
+        with _noting(facts, "grey"):
+            require_grey(files, pixels)
+    return pixels
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""Transforms: resizing, cropping and flipping label map, instance map and photo alike.
+"""Transforms: resizing, cropping and flipping all of a scene's maps and pictures alike.
 
-Each takes and gives a dict of arrays: label uint8 [H,W], instance int32 [H,W], image and source
-uint8 [H,W,3] (any may be absent) and `rng`, the generator that random ones draw from. Photos and
-sources are resized by PIL's bicubic filter, label and instance maps by its nearest-neighbour rule.
-What a transform that says `deterministic = True` gives may be kept in a cache.
+Each takes and gives a dict of arrays by kind of data (see `KINDS`): maps as integers [H,W], such as
+label uint8 and instance int32, pictures such as image and source uint8 [H,W,3], any of which may be
+absent, and `rng`, the generator that random ones draw from. Pictures are resized by PIL's bicubic
+filter, maps by its nearest-neighbour rule. What a transform that says `deterministic = True` gives
+may be kept in a cache.
 """
 
 from collections.abc import Callable
@@ -15,12 +16,11 @@ from mmcv.transforms import BaseTransform
 from numpy.typing import NDArray
 from PIL import Image
 
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
 
 Arrays = dict[str, Any]
-MAPS = ("label", "instance")
-PICTURES = ("image", "source")
 
 
 @TRANSFORMS.register_module()
@@ -143,20 +143,22 @@ def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
     if width < 1 or height < 1:
         raise UserError(f"A picture cannot be resized to {width}x{height} pixels.")
     resized = dict(arrays)
-    for kind in arrays.keys() & set(MAPS):
-        resized[kind] = resize_nearest(arrays[kind], width, height)
-    for kind in arrays.keys() & set(PICTURES):
-        picture = Image.fromarray(np.ascontiguousarray(arrays[kind]))
-        resized[kind] = np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
+    for kind in arrays.keys() & KINDS.keys():
+        resize = resize_nearest if KINDS[kind].is_map else _resize_bicubic
+        resized[kind] = resize(arrays[kind], width, height)
     return resized
+
+
+def _resize_bicubic(picture: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    shown = Image.fromarray(np.ascontiguousarray(picture))
+    return np.array(shown.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _size(arrays: Arrays) -> tuple[int, int]:
     """(height, width)."""
-    first = next(arrays[kind] for kind in (*MAPS, *PICTURES) if kind in arrays)
+    first = next(arrays[kind] for kind in KINDS if kind in arrays)
     return first.shape[:2]
 
 
 def _apply(arrays: Arrays, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Arrays:
-    changed = (*MAPS, *PICTURES)
-    return {key: change(value) if key in changed else value for key, value in arrays.items()}
+    return {key: change(value) if key in KINDS else value for key, value in arrays.items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from i2ibench.datasets.codings import require_class_ids
 from i2ibench.datasets.file_search import ignored_notes
-from i2ibench.datasets.maps import read_instance, read_label_map
+from i2ibench.datasets.kinds import KINDS
+from i2ibench.datasets.maps import read_label_map
 from i2ibench.datasets.picture_files import read_image, verify_image
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, require_grey
 from i2ibench.datasets.threads import in_threads
@@ -103,27 +104,29 @@ def refuse(faults: Sequence[str]) -> None:
 def _check(files: SceneFiles, scenes: Scenes) -> str:
     """Check one scene; gives its label map's coding."""
     sizes: dict[str, tuple[int, ...]] = {}
-    coding = ""
+    label = None
     if files.label is not None:
         label = read_label_map(files.label, scenes.classes)
-        sizes["label"], coding = label.channels.shape, label.coding
-    if files.source is not None:
-        sizes["source"] = verify_image(files.source)
-    if files.instance is not None:
-        ids = read_instance(files.instance)
-        sizes["instance"] = ids.shape
-        if scenes.guessed_ids and not scenes.counts_objects and files.label is not None:
-            require_class_ids(files.instance, label.channels, ids, scenes.classes)
-    if files.image is not None:
-        sizes["image"] = _check_photo(files, files.image, scenes.grey)
+        sizes["label"] = label.channels.shape
+    for kind, path in files.paths.items():
+        if kind == "label":
+            continue
+        read = KINDS[kind].read
+        if read is None:
+            sizes[kind] = _check_picture(files, path, scenes.grey and kind == "image")
+            continue
+        ids = read(path, scenes.classes)
+        sizes[kind] = ids.shape
+        if kind == "instance" and label is not None and scenes.guesses_classes:
+            require_class_ids(path, label.channels, ids, scenes.classes)
     check_sizes(files, sizes)
-    return coding
+    return "" if label is None else label.coding
 
 
-def _check_photo(files: SceneFiles, photo: Path, grey: bool) -> tuple[int, ...]:
-    """Return the (height, width) of a photo; to see that it is grey it is read in full."""
+def _check_picture(files: SceneFiles, path: Path, grey: bool) -> tuple[int, ...]:
+    """Return the (height, width) of a picture; to see that it is grey it is read in full."""
     if not grey:
-        return verify_image(photo)
-    pixels = read_image(photo)
+        return verify_image(path)
+    pixels = read_image(path)
     require_grey(files, pixels)
     return pixels.shape[:2]

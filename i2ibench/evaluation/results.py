@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import Rows, RowStore
@@ -83,14 +84,14 @@ def is_reference(metric: Any, system: System, protocol: Protocol) -> bool:
 def _lacking(metric: Any, scenes: ScoredScenes) -> str | None:
     """What a metric needs and the scored data does not have."""
     files = scenes.dataset.scenes.files[0]
-    there = {"label": files.label, "instance": files.instance, "real": files.image}
-    lacking = [kind for kind in metric.needs if kind in there and there[kind] is None]
+    words = {"real" if k.name == "image" else k.name: k.called for k in KINDS.values()}
+    there = {"real" if kind == "image" else kind for kind in files.paths}
+    lacking = [need for need in metric.needs if need in words and need not in there]
+    words["appearances"] = "record of how its instances truly look"
     if not scenes.has_photos and metric.kind == "set":
         lacking.append("real")
     if "appearances" in metric.needs and scenes.appearances(0) is None:
         lacking.append("appearances")
-    words = {"label": "label maps", "instance": "instance maps", "real": "photos",
-             "appearances": "record of how its instances truly look"}  # fmt: skip
     return words[lacking[0]] if lacking else None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import default_collate
 
+from i2ibench.datasets.kinds import BUILT_IN, KINDS
 from i2ibench.datasets.scenes import RecordsAppearances, SceneDataset, SceneFiles, Scenes
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.datasets.threads import in_threads
@@ -146,7 +147,8 @@ def _build(options: dict[str, Any], root: str | None) -> SceneDataset:
 
 def _hash_files(files: Sequence[SceneFiles]) -> str:
     def hashes(scene: SceneFiles) -> list[str]:
-        paths = [scene.label, scene.source, scene.instance, scene.image]
+        # What is missing of the built-in kinds counts as "", as ever: no hash changes by a plugin.
+        paths = [scene.paths.get(k) for k in KINDS if k in BUILT_IN or k in scene.paths]
         if scene.attributes is not None and scene.attributes.is_file():
             paths.append(scene.attributes)
         return [scene.name, *("" if path is None else scene_sha256(path) for path in paths)]

@@ -173,10 +173,10 @@ def _training_scenes(config: Mapping[str, Any], root: str | None) -> SceneDatase
     dataset = build_dataset(options, root or config.get("data_root"), config.get("seed", 0))
     dataset = without_random(dataset)
     first = dataset.scenes.files[0]
-    if first.image is None or first.label is None or first.instance is None:
+    if not {"label", "instance", "image"} <= first.paths.keys():
         raise UserError("it has no photos, label maps or instance maps.")
     return dataset
 
 
 def _paths(files: SceneFiles) -> list[Any]:
-    return [path for path in (files.label, files.instance, files.image) if path is not None]
+    return list(files.paths.values())

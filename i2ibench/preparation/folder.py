@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.foreign_annotations import advising
+from i2ibench.datasets.maps import read_label
 from i2ibench.datasets.paired_folder import pair_by_name, read_classes
 from i2ibench.datasets.picture_files import MapPixels, read_image, read_map_pixels
-from i2ibench.datasets.scenes import SceneFiles, read_label
+from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.preparation.raw import (
     Content,
@@ -58,11 +59,14 @@ def _read_folder(source: Path, components: bool) -> RawData:
     splits = {}
     for split in SPLITS:
         if (source / split).is_dir():
-            folders = [source / split / kind for kind in ("label", "instance", "image")]
-            instances = folders[1] if folders[1].is_dir() else None
-            if components and instances is not None:
-                raise UserError(f"{instances} has instance maps; leave components=true out.")
-            scenes = pair_by_name(folders[0], instances, folders[2])
+            folders = {kind: source / split / kind for kind in ("label", "instance", "image")}
+            if not folders["instance"].is_dir():
+                del folders["instance"]
+            elif components:
+                raise UserError(
+                    f"{folders['instance']} has instance maps; leave components=true out."
+                )
+            scenes = pair_by_name(folders)
             splits[split] = [
                 RawScene(s.name.replace("/", "_"), partial(_read, s, classes, components))
                 for s in scenes

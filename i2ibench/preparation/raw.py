@@ -14,8 +14,8 @@ from i2ibench.errors import UserError
 Content = Path | NDArray[Any]
 """A picture of a scene: a file that is used as it is, or pixels that are written as PNG."""
 
-KINDS = ("label", "instance", "source", "image")
-"""What a scene may have, in the order in which it is written: the photo last."""
+LAST = "image"
+"""The kind of data that is written last: a scene that has it is whole."""
 
 FIRST_INSTANCE = 256
 """Where objects' ids begin in prepared instance maps; smaller ones are class ids."""

@@ -11,18 +11,16 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
-from i2ibench.datasets.maps import read_ids
+from i2ibench.datasets.kinds import kind_of
 from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
 from i2ibench.datasets.picture_files import read_map, verify_image
-from i2ibench.datasets.scenes import SceneFiles, check_sizes, read_label
+from i2ibench.datasets.scenes import SceneFiles, check_sizes
 from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
 from i2ibench.files import read_json, require_possible_names, write_file, write_picture, write_text
 from i2ibench.folder_locks import own_target
-from i2ibench.preparation.raw import KINDS, Content, RawData, RawScene
+from i2ibench.preparation.raw import LAST, Content, RawData, RawScene
 from i2ibench.progress import Progress, track
-
-MAPS = ("label", "instance")
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -95,7 +93,7 @@ def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
 
 def count_photos(target: Path) -> tuple[int, int]:
     """How many photos of prepared data are hard links, and how many are files of their own."""
-    links = [path.stat().st_nlink > 1 for path in target.glob(f"*/{KINDS[-1]}/*")]
+    links = [path.stat().st_nlink > 1 for path in target.glob(f"*/{LAST}/*")]
     return sum(links), len(links) - sum(links)
 
 
@@ -148,7 +146,7 @@ def _whole_scenes(folder: Path, split: str) -> set[str]:
     """
     for aside in folder.glob("*/.*.tmp"):
         aside.unlink()
-    photos = folder / KINDS[-1]
+    photos = folder / LAST
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*/*")) if photos.is_dir() else ():
         found.setdefault(path.stem, []).append(path)
@@ -157,7 +155,7 @@ def _whole_scenes(folder: Path, split: str) -> set[str]:
     for name in track(sorted(last), f"checking {split}") if last else ():
         with contextlib.suppress(UserError):
             for path in found[name]:
-                if path.parent.name in MAPS:  # which may have 16 bits, unlike photos
+                if kind_of(path.parent.name).is_map:  # of any coding
                     read_map(path)
                 else:
                     verify_image(path)
@@ -169,17 +167,15 @@ def _write_scene(scene: RawScene, folder: Path, raw: RawData) -> None:
     contents = scene.read()
     sizes = {kind: _checked_size(kind, content, raw) for kind, content in contents.items()}
     check_sizes(SceneFiles(scene.name), sizes)
-    for kind in KINDS:
-        if kind in contents:
-            _write(folder / kind, scene.name, contents[kind])
+    for kind in sorted(contents, key=LAST.__eq__):
+        _write(folder / kind, scene.name, contents[kind])
 
 
 def _checked_size(kind: str, content: Content, raw: RawData) -> tuple[int, ...]:
     if not isinstance(content, Path):
         return content.shape[:2]
-    if kind == "label":
-        return read_label(content, raw.classes).shape
-    return read_ids(content).shape if kind == "instance" else verify_image(content)
+    read = kind_of(kind).read
+    return verify_image(content) if read is None else read(content, raw.classes).shape
 
 
 def _write(folder: Path, name: str, content: Content) -> None:

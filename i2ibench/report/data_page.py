@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
+from i2ibench.datasets.kinds import pictures_among
 from i2ibench.datasets.problems import Problem
 from i2ibench.datasets.scenes import SceneFiles, read_arrays
 from i2ibench.datasets.survey import SceneFacts, class_use
@@ -78,12 +79,11 @@ def _spread(scenes: Sequence[SceneFacts]) -> list[SceneFacts]:
 
 
 def pictures(scene: SceneFiles, classes: ClassTable) -> list[tuple[str, str]]:
-    """A title and a picture for what a scene has: photo, source, labels, both with the borders."""
+    """Return titles and pictures: photo, source and the like, labels, both with the borders."""
     arrays = read_arrays(scene, classes)
     shown: list[tuple[str, NDArray[Any]]] = [
-        (title, arrays[kind])
-        for title, kind in (("photo", "image"), ("source", "source"))
-        if kind in arrays
+        ("photo" if kind == "image" else kind, arrays[kind])
+        for kind in sorted(pictures_among(arrays), key="image".__ne__)
     ]
     if "label" in arrays:
         palette = np.array([c.colour for c in classes.classes], np.uint8)

@@ -7,6 +7,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from i2ibench.datasets.kinds import BUILT_IN, KINDS, pictures_among
 from i2ibench.errors import UserError, near_match
 from i2ibench.ops.edges import sobel_edges
 from i2ibench.ops.images import colour_labels, to_signed
@@ -18,21 +19,18 @@ CONDITIONS = {
     "labels": "label", "colours": "label", "instances": "instance", "image": "source",
     "edges": "", "features": "",
 }  # fmt: skip
-"""What a condition is made of, and what each takes of a sample."""
+"""What a condition is made of, and the kind of data that each takes; see `conditions`."""
 
 EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
 
-KINDS = {
-    "label": ("label maps", "For data without classes take "
-              "data_preprocessor=dict(type='ImagePreprocessor')"),
-    "instance": ("instance maps", "Add them (PairedFolder: instance_dir), or leave 'instances' out "
-                 "of the condition (LabelPreprocessor: data_preprocessor.boundaries=False)"),
-    "source": ("sources", "Name the folder of the pictures that are translated as the data set's "
-               "source_dir; to translate, put them into the input folder's source/"),
-    "image": ("photos", "Add them (PairedFolder: image_dir; Cityscapes: photos=True); edges can be "
-              "of other pictures, too: data_preprocessor.edges_of='source'"),
-}  # fmt: skip
-"""What a sample may have, what users call it, and the way out where it is missing."""
+
+def conditions() -> dict[str, str]:
+    """Return what a condition may be made of, and the kind of data that each takes.
+
+    A kind of data that a plugin adds (see `i2ibench.datasets.kinds.register_kind`) is named as it
+    is: a picture's becomes planes in [-1, 1], a map's the boundaries between its ids.
+    """
+    return {**CONDITIONS, **{kind: kind for kind in KINDS if kind not in BUILT_IN}}
 
 
 @PREPROCESSORS.register_module()
@@ -44,7 +42,7 @@ class ConditionPreprocessor(BaseDataPreprocessor):
     the device, in [0, 1]; `features`, which the model's encoder adds behind all others (Sec. 3.4).
 
     Args:
-        condition: of CONDITIONS, each at most once.
+        condition: of `conditions`, each at most once.
         num_classes: comes from the data set.
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
         edges_of: whose edges: the `source`'s or the `photo`'s by Sobel's gradient, or the borders
@@ -57,7 +55,7 @@ class ConditionPreprocessor(BaseDataPreprocessor):
         takes_features: whether `features` are declared.
 
     Raises:
-        UserError: the condition is not of CONDITIONS, or the data has no classes for it.
+        UserError: the condition is not of `conditions`, or the data has no classes for it.
     """
 
     palette: Tensor
@@ -74,9 +72,10 @@ class ConditionPreprocessor(BaseDataPreprocessor):
         self.kinds = _checked(condition, num_classes, edges_of)
         self.takes_features = "features" in condition
         self.edges_of = EDGES_OF[edges_of]
-        takes = (self.edges_of if kind == "edges" else CONDITIONS[kind] for kind in self.kinds)
-        self.needs = tuple(dict.fromkeys(takes))
+        takes = {**conditions(), "edges": self.edges_of}
+        self.needs = tuple(dict.fromkeys(takes[kind] for kind in self.kinds))
         many = {"labels": num_classes, "colours": 3, "image": 3}
+        many |= dict.fromkeys(pictures_among(self.kinds_of_plugins), 3)
         self.channels = [many.get(kind, 1) for kind in self.kinds]
         self.condition_channels = sum(self.channels)
         self.one_hot_channels = num_classes if self.kinds[0] == "labels" else 0
@@ -92,11 +91,16 @@ class ConditionPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         for need in self.needs:
             if need not in data:
-                missing, way_out = KINDS[need]
                 raise UserError(
-                    f"The data has no {missing}, and the condition is {self}. {way_out}."
+                    f"The data has no {KINDS[need].called}, and the condition is {self}. "
+                    f"{KINDS[need].way_out}."
                 )
         return {**_maps(data), "condition": self._condition(data)}
+
+    @property
+    def kinds_of_plugins(self) -> list[str]:
+        """The condition's kinds of data that are named as they are."""
+        return [kind for kind in self.kinds if kind not in CONDITIONS]
 
     def __str__(self) -> str:
         return " + ".join(self.kinds)
@@ -120,6 +124,8 @@ class ConditionPreprocessor(BaseDataPreprocessor):
             return to_signed(data["source"])
         if kind == "colours":
             return to_signed(colour_labels(data["label"], self.palette))
+        if kind in self.kinds_of_plugins:
+            return instance_boundaries(data[kind]) if KINDS[kind].is_map else to_signed(data[kind])
         if kind == "instances" or self.edges_of == "label":
             return instance_boundaries(data["instance" if kind == "instances" else "label"])
         return sobel_edges(data[self.edges_of])
@@ -133,11 +139,11 @@ def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple
     """
     if isinstance(condition, str):
         raise UserError(f"A condition is a list, such as ['labels', 'edges'], not {condition!r}.")
+    known = conditions()
     for kind in condition:
-        if kind not in CONDITIONS:
+        if kind not in known:
             raise UserError(
-                f"No condition {kind!r}.{near_match(kind, CONDITIONS)} "
-                f"Known: {', '.join(CONDITIONS)}."
+                f"No condition {kind!r}.{near_match(kind, known)} Known: {', '.join(known)}."
             )
         if kind in ("labels", "colours") and not num_classes:
             raise UserError(
@@ -148,7 +154,7 @@ def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple
     if not kinds or len(set(condition)) < len(condition) or "features" in condition[:-1]:
         raise UserError(
             "A condition has one of "
-            f"{', '.join(k for k in CONDITIONS if k != 'features')} at least, each once, and "
+            f"{', '.join(k for k in known if k != 'features')} at least, each once, and "
             f"'features' last, not {list(condition)}."
         )
     if edges_of not in EDGES_OF:
@@ -197,20 +203,14 @@ class ImagePreprocessor(ConditionPreprocessor):
 def without_condition(preprocessor: BaseDataPreprocessor, data: dict[str, Any]) -> Batch:
     """The batch of collated samples on the preprocessor's device, with all but the condition."""
     data = preprocessor.cast_data(data)
-    batch = _maps(data)
-    if "source" in data:
-        batch["source"] = data["source"]
-    if "image" in getattr(preprocessor, "needs", ()):
-        batch["image"] = data["image"]
-    return batch
+    kept = {kind: data[kind] for kind in getattr(preprocessor, "needs", ()) if kind in data}
+    return {**_maps(data), **kept}  # type: ignore[typeddict-item]
 
 
 def _maps(data: dict[str, Any]) -> Batch:
-    batch: Batch = {"names": data["name"]}
-    if "label" in data:
-        batch["label"] = data["label"]
-    if "instance" in data:
-        batch["instance"] = data["instance"]
+    """Return the batch's maps of ids, and its photos in [-1, 1]."""
+    batch: Any = {"names": data["name"]}
+    batch |= {kind: data[kind] for kind in data.keys() & KINDS.keys() if KINDS[kind].is_map}
     if "image" in data:
         batch["real"] = to_signed(data["image"])
     return batch

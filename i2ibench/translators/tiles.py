@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.layers.tiles import Tile
 from i2ibench.ops.lookup import OneHot
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 SMALLEST = 64
 """Sides of a tile in pixels; smaller ones would mostly compute their margins."""
-
-MAPS = ("label", "instance", "source", "image")
 
 
 def use_tiles(translator: "PairedTranslator", tile: tuple[int, int] | None) -> None:
@@ -116,7 +115,7 @@ def _one(
 def reference(batch: Batch) -> Tensor:
     """A tensor BCHW of the batch that has the scenes' size."""
     values: Any = batch
-    return next(values[kind] for kind in ("condition", *MAPS) if kind in values)
+    return next(values[kind] for kind in ("condition", *KINDS) if kind in values)
 
 
 def _condition(translator: "PairedTranslator", scene: Batch, tile: Tile) -> Tensor:
@@ -133,9 +132,8 @@ def _condition(translator: "PairedTranslator", scene: Batch, tile: Tile) -> Tens
     ]
     (top, bottom), (left, right) = spans
     data: Any = {"name": scene["names"]}
-    for kind in MAPS:
-        if kind in scene:
-            data[kind] = scene[kind][..., top:bottom, left:right]  # type: ignore[literal-required]
+    for kind in KINDS.keys() & scene.keys():
+        data[kind] = scene[kind][..., top:bottom, left:right]  # type: ignore[literal-required]
     return _at(translator.data_preprocessor(data)["condition"], tile, top, left)
 
 

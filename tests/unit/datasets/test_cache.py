@@ -51,7 +51,7 @@ def files(tmp_path):
         paths = {kind: tmp_path / f"{kind}{number}.png" for kind in pictures}
         for kind, pixels in pictures.items():
             save(paths[kind], pixels)
-        scenes.append(SceneFiles(f"s{number}", **paths))
+        scenes.append(SceneFiles(f"s{number}", paths))
     return scenes
 
 

@@ -10,8 +10,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import FIELDS, VOID, class_table
+from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.picture_files import read_image, read_map
-from i2ibench.datasets.scenes import SceneFiles, Scenes, read_instance, read_label
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import check_every_file
 from i2ibench.errors import UserError
 from i2ibench.testing.scenes import save
@@ -93,7 +94,7 @@ def test_a_png_is_read_exactly_and_named_when_truncated_or_damaged(tmp_path, rea
 def test_files_of_different_size_are_refused(tmp_path):
     save(tmp_path / "l.png", np.zeros((4, 4), np.uint8))
     save(tmp_path / "p.png", np.zeros((4, 6, 3), np.uint8))
-    files = [SceneFiles("s", tmp_path / "l.png", None, tmp_path / "p.png")]
+    files = [SceneFiles("s", {"label": tmp_path / "l.png", "image": tmp_path / "p.png"})]
     with pytest.raises(UserError, match="label 4x4, image 6x4"):
         Scenes(files, TABLE).read(0)
 
@@ -102,7 +103,7 @@ def test_all_faults_are_found_in_one_pass(tmp_path):
     save(tmp_path / "good.png", np.zeros((2, 2), np.uint8))
     save(tmp_path / "bad.png", np.full((2, 2), 9, np.uint8))
     names = ("good", "bad", "missing")
-    scenes = Scenes([SceneFiles(n, tmp_path / f"{n}.png") for n in names], TABLE)
+    scenes = Scenes([SceneFiles(n, {"label": tmp_path / f"{n}.png"}) for n in names], TABLE)
     faults = check_every_file(scenes).faults
     assert len(faults) == 2 and "bad.png" in faults[0] and "missing.png" in faults[1]
 
