@@ -23,8 +23,9 @@ from i2ibench.checkpoints import (
 )
 from i2ibench.compat import log_in_utf_8, mend_runner, start_method
 from i2ibench.configuration import list_stages, own_work_dir, prepare_work_dir
+from i2ibench.contracts import Dataset
 from i2ibench.data_record import check_data, record_data
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles
+from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.devices import best_device
 from i2ibench.errors import UserError
 from i2ibench.files import remove_leftovers
@@ -293,7 +294,7 @@ def _require_classes(saved: dict[str, Any], classes: Sequence[str], checkpoint: 
 
 
 def _initial_weights(
-    config: Config, translator: PairedTranslator, dataset: SceneDataset
+    config: Config, translator: PairedTranslator, dataset: Dataset
 ) -> InitialWeights:
     """Return what the translator takes of the checkpoint that the config starts from."""
     start = start_of(config)
@@ -337,7 +338,7 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _build_datasets(config: Config) -> dict[str, SceneDataset]:
+def _build_datasets(config: Config) -> dict[str, Dataset]:
     """Return the data sets of both loaders; one that makes its files has made them."""
     prepare_datasets(config)
     seed = config.get("seed", 0)

@@ -15,10 +15,10 @@ from mmengine.config import Config
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch.utils.data import DataLoader, default_collate
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.picture_files import picture_size
-from i2ibench.datasets.promise import check_class, check_dataset
+from i2ibench.datasets.promise import check_class, check_scenes
 from i2ibench.datasets.sampler import EpochSampler
-from i2ibench.datasets.scenes import SceneDataset, ScenesOnDisk
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options
 
@@ -28,7 +28,7 @@ CACHE = "i2ibench_cache"
 """The folder in a data set's root that `cache=True` stands for."""
 
 
-def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> SceneDataset:
+def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> Dataset:
     """The data set of a loader's config; the config's `data_root` is its root.
 
     Raises:
@@ -39,14 +39,14 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     if "type" in options:
         check_class(DATASETS.part(options["type"]))
     derived = _root_of(options, data_root)
-    dataset: SceneDataset = DATASETS.build({"seed": seed, **options}, **derived)
-    check_dataset(dataset)
+    dataset: Dataset = DATASETS.build({"seed": seed, **options}, **derived)
+    check_scenes(dataset)
     dataset.scenes.cache_folder = _cache_folder(cfg.get("cache", False), options, data_root)
     return dataset
 
 
 def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | None:
-    """Let the data set of a loader's config make its files; see `ScenesOnDisk.prepare`.
+    """Let the data set of a loader's config make its files; see `Dataset.prepare`.
 
     To be called for configs of the user's own, before `build_dataset`, in one process alone.
 
@@ -59,7 +59,7 @@ def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | Non
     check_loader(cfg)
     options = dict(cfg["dataset"])
     part = DATASETS.part(options.pop("type", None))
-    if not (isinstance(part, type) and issubclass(part, ScenesOnDisk)):
+    if not (isinstance(part, type) and issubclass(part, Dataset)):
         return None
     options |= _root_of(options, data_root)
     check_options(part, options)
@@ -114,7 +114,7 @@ class SceneLoader(DataLoader):
             workers these are the seconds of reading.
     """
 
-    dataset: SceneDataset  # type: ignore[assignment]
+    dataset: Dataset  # type: ignore[assignment]
     sampler: EpochSampler
     waited = 0.0
 
@@ -128,7 +128,7 @@ class SceneLoader(DataLoader):
 
 
 def build_loader(
-    dataset: SceneDataset, cfg: Mapping[str, Any], training: bool, seed: int = 0
+    dataset: Dataset, cfg: Mapping[str, Any], training: bool, seed: int = 0
 ) -> SceneLoader:
     """A loader over this process's share of the data set.
 
@@ -275,10 +275,11 @@ def _known(
     """Metainfo and the (width, height) of the files, which are looked at only if need be."""
     kind = options.get("type")
     part: Any = DATASETS.find(kind) if isinstance(kind, str) else None
-    if hasattr(part, "known_before"):
+    if isinstance(part, type) and issubclass(part, Dataset):
         check_names(part, [option for option in options if option != "type"])
-        table, size = part.known_before(options)
-        return table.metainfo(kind), size
+        known = part.known_before(options)
+        if known is not None:
+            return known[0].metainfo(str(kind)), known[1]
     dataset = build_dataset(cfg, data_root)
     sizes = {picture_size(files.input) for files in dataset.scenes.files}
     height, width = max(sizes, key=lambda size: size[0] * size[1])

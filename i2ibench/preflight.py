@@ -9,8 +9,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.picture_files import picture_size
-from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.ops.images import require_multiple
@@ -21,7 +21,7 @@ from i2ibench.translators.paired import PairedTranslator
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def check_files(datasets: Mapping[str, SceneDataset]) -> None:
+def check_files(datasets: Mapping[str, Dataset]) -> None:
     """Check every file of the data sets.
 
     Raises:
@@ -35,7 +35,7 @@ def check_files(datasets: Mapping[str, SceneDataset]) -> None:
 
 
 def check_scenes(
-    datasets: Mapping[str, SceneDataset], translator: PairedTranslator, config: Config
+    datasets: Mapping[str, Dataset], translator: PairedTranslator, config: Config
 ) -> None:
     """See whether the translator can train on and validate with the data sets' scenes.
 
@@ -96,7 +96,7 @@ def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
         )
 
 
-def one_scene_of_each_size(dataset: SceneDataset) -> list[int]:
+def one_scene_of_each_size(dataset: Dataset) -> list[int]:
     """The index of one scene for every size that the data set has."""
     first: dict[tuple[int, int], int] = {}
     for index, files in enumerate(dataset.scenes.files):

@@ -1,8 +1,9 @@
 """The registries: one per kind of part, with errors that say what exists."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -27,22 +28,31 @@ class Registry(MMEngineRegistry):
 
     `skipped` tells, for every registry at once, which plugins were left out and why. A name that
     two modules claim stands in `claims`, and belongs to neither.
+
+    Args:
+        name: of the kind of part.
+        contracts: the base classes of the kind by their dotted names, imported when a part is
+            built; a part is of one of them. None for a kind without a contract.
+        options: of mmengine's registry.
     """
 
     skipped: dict[str, str] = {}
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str, contracts: Sequence[str] = (), **options: Any) -> None:
         super().__init__(name, **options)
+        self.contracts = contracts
         self.claims: dict[str, str] = {}
 
     def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
         """The part that `cfg` describes: a dict with `type` and the constructor's options.
 
-        `derived` values come from the object that owns them (channel counts, class counts); a
-        config that states one of them as well is refused.
+        The part is held to the contract of its kind (`i2ibench.contracts`). `derived` values come
+        from the object that owns them (channel counts, class counts); a config that states one of
+        them as well is refused.
 
         Raises:
-            UserError: unknown type, unknown or missing option, or a value the part refuses.
+            UserError: unknown type, unknown or missing option, a value the part refuses, or a
+                part that does not keep its contract.
         """
         if not isinstance(cfg, Mapping):
             raise UserError(f"A {self.name} is a dict with a 'type', not {cfg!r}.")
@@ -54,8 +64,22 @@ class Registry(MMEngineRegistry):
         for name in derived.keys() & options.keys():
             raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
         check_options(part, {**derived, **options})
+        built = self._construct(part, kind, {**derived, **options})
+        if self.contracts:
+            promises = import_module("i2ibench.contracts.promises")  # torch comes with it
+            promises.check_part(self.name, part, built, self.base_classes())
+        return built
+
+    def base_classes(self) -> list[type]:
+        """Return the base classes of this kind, one of which every part is of."""
+        return [resolve_name(name) for name in self.contracts]
+
+    def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
+        """Return what the part's constructor makes, its errors in the user's words."""
+        if self.contracts:
+            import_module("i2ibench.contracts.promises").check_class(self.name, part)
         try:
-            return part(**derived, **options)
+            return part(**options)
         except UserError:
             raise
         except (TypeError, ValueError) as error:
@@ -199,24 +223,36 @@ def check_names(part: Callable[..., Any], options: Iterable[str]) -> None:
             )
 
 
-def _core(name: str, package: str) -> Registry:
-    return Registry(name, scope="i2ibench", locations=[f"i2ibench.{package}"])
+def _core(name: str, package: str, *contracts: str) -> Registry:
+    dotted = [f"i2ibench.contracts.{contract}" for contract in contracts]
+    return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"])
 
 
-GENERATORS = _core("generator", "generators")
-DISCRIMINATORS = _core("discriminator", "discriminators")
-ENCODERS = _core("encoder", "encoders")
-LOSSES = _core("loss", "losses")
+GENERATORS = _core("generator", "generators", "Generator")
+DISCRIMINATORS = _core("discriminator", "discriminators", "Discriminator")
+ENCODERS = _core("encoder", "encoders", "Encoder")
+LOSSES = _core("loss", "losses", "Loss", "AdversarialLoss")
 TRANSLATORS = _core("translator", "translators")
-PREPROCESSORS = _core("preprocessor", "translators")
-DATASETS = _core("dataset", "datasets")
-TRANSFORMS = _core("transform", "datasets")
-SEGMENTERS = _core("segmenter", "segmenters")
-METRICS = _core("metric", "metrics")
-FEATURES = _core("feature", "metrics")
-PROTOCOLS = _core("protocol", "protocols")
-EXECUTORS = _core("executor", "grids")
-HOOKS = Registry("hook", parent=MMENGINE_HOOKS, scope="i2ibench", locations=["i2ibench.hooks"])
+PREPROCESSORS = _core("preprocessor", "translators", "Preprocessor")
+DATASETS = _core("dataset", "datasets", "Dataset")
+TRANSFORMS = _core("transform", "datasets", "Transform")
+SEGMENTERS = _core("segmenter", "segmenters", "Segmenter")
+METRICS = _core("metric", "metrics", "Metric")
+FEATURES = _core("feature", "metrics", "Feature")
+PROTOCOLS = Registry(
+    "protocol",
+    ["i2ibench.protocols.protocol.Protocol"],
+    scope="i2ibench",
+    locations=["i2ibench.protocols"],
+)
+EXECUTORS = _core("executor", "grids", "Executor")
+HOOKS = Registry(
+    "hook",
+    ["mmengine.hooks.Hook"],
+    parent=MMENGINE_HOOKS,
+    scope="i2ibench",
+    locations=["i2ibench.hooks"],
+)
 
 REGISTRIES: dict[str, Registry] = {
     registry.name: registry

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from i2ibench.assignments import resolve
 from i2ibench.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.contracts import Dataset
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
 from i2ibench.loaders import build_dataset, outlive_signals
@@ -68,7 +68,7 @@ def bank_of(opened: OpenedCheckpoint) -> StyleBank:
 
 def scenes_of(
     opened: OpenedCheckpoint, loader: str, overrides: Mapping[str, Any] | None = None
-) -> SceneDataset:
+) -> Dataset:
     """The scenes that the checkpoint's config names, at their size there, not flipped or cropped.
 
     Args:
@@ -102,7 +102,7 @@ def scenes_of(
 
 
 def fit_bank(
-    opened: OpenedCheckpoint, dataset: SceneDataset, settings: Fitting, batch_size: int = 4
+    opened: OpenedCheckpoint, dataset: Dataset, settings: Fitting, batch_size: int = 4
 ) -> StyleBank:
     """A bank of the encoder's features in the scenes, read in one pass.
 
@@ -127,9 +127,7 @@ def fit_bank(
     return bank
 
 
-def facts_of_fit(
-    opened: OpenedCheckpoint, dataset: SceneDataset, settings: Fitting
-) -> dict[str, Any]:
+def facts_of_fit(opened: OpenedCheckpoint, dataset: Dataset, settings: Fitting) -> dict[str, Any]:
     """Where a fitted bank comes from, for its note."""
     return {
         "dataset": opened.metainfo["dataset"],
@@ -171,7 +169,7 @@ def write_copy(
 
 
 def preview(
-    opened: OpenedCheckpoint, dataset: SceneDataset, num_scenes: int, title: str
+    opened: OpenedCheckpoint, dataset: Dataset, num_scenes: int, title: str
 ) -> NDArray[Any]:
     """The contact sheet of the bank: its modes on the scenes where the class is largest, HW3."""
     bank, classes = bank_of(opened), opened.metainfo["classes"]
@@ -192,7 +190,7 @@ def preview(
 
 def _block(
     opened: OpenedCheckpoint,
-    dataset: SceneDataset,
+    dataset: Dataset,
     label: int,
     scenes: list[int],
     progress: Progress,

@@ -7,14 +7,14 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.contracts import Dataset
 from i2ibench.loaders import build_loader
 from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
 from i2ibench.progress import say
 from i2ibench.protocols.protocol import build_protocol
 
 
-def validation_of(config: Config, dataset: SceneDataset) -> dict[str, Any]:
+def validation_of(config: Config, dataset: Dataset) -> dict[str, Any]:
     """The Runner's validation arguments: only metrics whose weights are at hand.
 
     Raises:
@@ -31,7 +31,7 @@ def validation_of(config: Config, dataset: SceneDataset) -> dict[str, Any]:
     return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
 
 
-def validation_metrics(config: Config, dataset: SceneDataset) -> dict[str, Any]:
+def validation_metrics(config: Config, dataset: Dataset) -> dict[str, Any]:
     """The metrics of the config's protocol that a training run computes, by name.
 
     Raises:

@@ -108,6 +108,36 @@ INCEPTION = PretrainedWeights(
 )
 ALL = (VGG19, VGG16, ALEXNET, INCEPTION)
 
+OBTAIN = {
+    "espnetv2_s_2.0_city_1024x512.pth": "download model/segmentation/model_zoo/espnetv2/"
+    "espnetv2_s_2.0_city_1024x512.pth of github.com/sacmehta/EdgeNets",
+    "espnet_p_2_q_8_camvid.pth": "download pretrained/decoder/espnet_p_2_q_8_camvid.pth of "
+    "github.com/sacmehta/ESPNet",
+    "pspnet_cityscapes.ts": "the paper's weights were never published; export a PSPNet of yours "
+    "with torch.jit",
+    "drn_d_105_cityscapes.ts": "the paper's weights are not published in this form; export a "
+    "DRN-D-105 of yours with torch.jit",
+}
+"""How to get the weights of segmenters that protocols name, by file."""
+
+
+def find_weights(weights: str) -> Path:
+    """Return the file of a segmenter's weights: a path, or a name in the searched folders.
+
+    Raises:
+        MissingWeightsError: there is no such file; the message says where it was looked for.
+    """
+    folders = search_folders()
+    for path in (Path(weights), *(folder / weights for folder in folders)):
+        if path.is_file():
+            return path
+    searched = ", ".join(str(folder) for folder in folders)
+    obtain = f" To get it: {OBTAIN[weights]}." if weights in OBTAIN else ""
+    raise MissingWeightsError(
+        f"There are no segmenter weights at {weights!r}, nor by that name in {searched}. Give the "
+        f"path of the file, or set I2IBENCH_WEIGHTS to the folder that holds it.{obtain}"
+    )
+
 
 def require_whole(path: Path | str) -> None:
     """Refuse a file of weights in torch's zip format of which a byte has changed.

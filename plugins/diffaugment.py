@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Discriminator
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.structures import Scales
@@ -19,7 +20,7 @@ AUGMENTATIONS = ("colour", "translation", "cutout")
 
 
 @DISCRIMINATORS.register_module()
-class DiffAugmentDiscriminator(nn.Module):
+class DiffAugmentDiscriminator(Discriminator):
     """Another discriminator's answers to randomly augmented photos and fakes.
 
     Every scene gets its own augmentation; its condition is moved and cut with the picture, so
@@ -72,9 +73,7 @@ class DiffAugmentDiscriminator(nn.Module):
             draw = Augmentation.drawn(condition, self.augmentations)
             condition = draw.placed(condition)
             images = [draw.placed(draw.coloured(image)) for image in images]
-        if hasattr(self.network, "of_several"):
-            return self.network.of_several(condition, images)
-        return [self.network(torch.cat([condition, image], 1)) for image in images]
+        return self.network.of_several(condition, images)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """Hinge adversarial loss (Lim & Ye 2017, https://arxiv.org/abs/1705.02894)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import AdversarialLoss
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Scales
 
 
 @LOSSES.register_module()
-class HingeGAN(nn.Module):
+class HingeGAN(AdversarialLoss):
     """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(s)))] for D and -E[D(G(s))] for G, over scales."""
 
     def generator(self, fake: Scales) -> Tensor:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from i2ibench.contracts import AdversarialLoss, Discriminator, Generator
 from i2ibench.errors import UserError
 from i2ibench.ops.images import require_multiple
 from i2ibench.registry import DISCRIMINATORS, GENERATORS, LOSSES
@@ -25,7 +26,7 @@ UP_WIDTHS = (8, 4, 4, 2, 2, 1)
 
 
 @GENERATORS.register_module()
-class OASISGenerator(nn.Module):
+class OASISGenerator(Generator):
     """An image from a label map and noise that is joined to it at every layer (Sec. 3.3).
 
     One vector of noise per scene stands at all of its pixels. Six SPADE blocks, one less than
@@ -88,7 +89,7 @@ class OASISGenerator(nn.Module):
 
 
 @DISCRIMINATORS.register_module()
-class SegmentationDiscriminator(nn.Module):
+class SegmentationDiscriminator(Discriminator):
     """For every pixel the scores of N classes and, last, of having been made (Sec. 3.1).
 
     A U-Net that sees the image alone. 22.25 million parameters for Cityscapes, 22.26 for ADE20K.
@@ -153,7 +154,7 @@ class _Residual(nn.Module):
 
 
 @LOSSES.register_module()
-class OASISLoss(nn.Module):
+class OASISLoss(AdversarialLoss):
     """Cross entropy of N+1 classes, balanced over the classes, and LabelMix (Eq. 1 to 4).
 
     Photos should be seen as the classes of their label map and fakes, by the discriminator, as

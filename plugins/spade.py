@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from i2ibench.contracts import Generator
 from i2ibench.errors import UserError
 from i2ibench.layers.norms import norm
 from i2ibench.ops.images import require_multiple
@@ -24,7 +25,7 @@ FIRST_SIDE = 4
 
 
 @GENERATORS.register_module()
-class SPADEGenerator(nn.Module):
+class SPADEGenerator(Generator):
     """An image made coarse to fine from its label map, which modulates every normalisation.
 
     Without the image encoder of the paper's VAE. The features begin as a convolution of the

@@ -6,17 +6,17 @@ Licence: Apache-2.0, like the rest; written from the paper, on torch's own param
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
+from i2ibench.contracts import Discriminator
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.structures import Scales
 
 
 @DISCRIMINATORS.register_module()
-class SpectralNormDiscriminator(nn.Module):
+class SpectralNormDiscriminator(Discriminator):
     """Another discriminator's answers, with every convolution of spectral norm 1.
 
     In training each pass takes one step of the power iteration. The state dict has, in the place
@@ -52,6 +52,4 @@ class SpectralNormDiscriminator(nn.Module):
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
         """The answer to each of several images BCHW of one condition BCHW, by one weight."""
         with parametrize.cached():
-            if hasattr(self.network, "of_several"):
-                return self.network.of_several(condition, images)
-            return [self.network(torch.cat([condition, image], 1)) for image in images]
+            return self.network.of_several(condition, images)

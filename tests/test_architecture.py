@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("i2ibench", "plugins", "tools") for p in (ROOT / d).rglob("*.py"))
-CORE_FOR_PLUGINS = {"registry", "structures", "ops", "layers", "errors", "weights"}
+CORE_FOR_PLUGINS = {"contracts", "registry", "structures", "ops", "layers", "errors", "weights"}
 FORMS_FOR_PLUGINS = {
     "i2ibench.datasets.classes",
     "i2ibench.datasets.scenes",

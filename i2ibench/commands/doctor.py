@@ -9,8 +9,8 @@ from i2ibench.origins import origin_of
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.provenance import commit, devices, versions
 from i2ibench.registry import PROTOCOLS, SEGMENTERS, Registry
-from i2ibench.segmenters.loading import OBTAIN, TRAIN, locate_weights
-from i2ibench.weights import ALL, search_folders
+from i2ibench.segmenters.loading import TRAIN, locate_weights
+from i2ibench.weights import ALL, OBTAIN, search_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.commands.arguments import add_config_arguments, config_of
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
-from i2ibench.datasets.scenes import SceneDataset
 from i2ibench.datasets.survey import SceneFacts, survey
 from i2ibench.datasets.validate import notes_of
 from i2ibench.errors import UserError
@@ -78,7 +78,7 @@ MEND_PAIRS = (
 )
 
 
-def _needs(config: Config, dataset: SceneDataset) -> list[str]:
+def _needs(config: Config, dataset: Dataset) -> list[str]:
     """Return the kinds of files that the condition, the encoder or training take."""
     info = dataset.metainfo
     known = {"num_classes": len(info["classes"]), "palette": info["palette"]}
@@ -87,14 +87,14 @@ def _needs(config: Config, dataset: SceneDataset) -> list[str]:
     return list(dict.fromkeys(needs))
 
 
-def _settled(config: Config, split: str, dataset: SceneDataset) -> set[str]:
+def _settled(config: Config, split: str, dataset: Dataset) -> set[str]:
     """Return the kinds of problems that the config has settled as their fixes say."""
     settled = set() if "instance" in _needs(config, dataset) else {"no instances"}
     batch_size = config[f"{split}_dataloader"].get("batch_size", 1)
     return settled | ({"several sizes"} if batch_size == 1 or _is_of_one_size(dataset) else set())
 
 
-def _is_of_one_size(dataset: SceneDataset) -> bool:
+def _is_of_one_size(dataset: Dataset) -> bool:
     """Return whether the transforms bring the scenes of all sizes to one."""
     try:
         samples = [dataset[index] for index in one_scene_of_each_size(dataset)]
@@ -103,7 +103,7 @@ def _is_of_one_size(dataset: SceneDataset) -> bool:
     return len({size_of(sample) for sample in samples}) == 1
 
 
-def _lacking(config: Config, split: str, dataset: SceneDataset) -> list[Problem]:
+def _lacking(config: Config, split: str, dataset: Dataset) -> list[Problem]:
     """Return a problem for each kind of files that is needed and that scenes do not have."""
     lacking = []
     for kind in _needs(config, dataset):

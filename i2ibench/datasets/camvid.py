@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.paired_folder import pair_by_name
-from i2ibench.datasets.scenes import Scenes, ScenesOnDisk
+from i2ibench.datasets.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
 
@@ -24,7 +25,7 @@ CAMVID_CLASSES = ClassTable(
 
 
 @DATASETS.register_module()
-class CamVid(ScenesOnDisk):
+class CamVid(Dataset):
     """Photos and label maps of CamVid's 480x360 version, without instance maps.
 
     Args:
@@ -58,7 +59,7 @@ class CamVid(ScenesOnDisk):
         self.scenes.folders = [labels, photos]
         self.metainfo = CAMVID_CLASSES.metainfo("CamVid")
 
-    @staticmethod
-    def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+    @classmethod
+    def known_before(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without looking at any."""
         return CAMVID_CLASSES, (480, 360)

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.file_search import short_names, walk_files
-from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
 
@@ -47,7 +48,7 @@ OBTAIN = (
 
 
 @DATASETS.register_module()
-class Cityscapes(ScenesOnDisk):
+class Cityscapes(Dataset):
     """Scenes of `leftImg8bit/<split>` and `gtFine/<split>`: label ids, 16-bit instances, photos.
 
     Args:
@@ -73,8 +74,8 @@ class Cityscapes(ScenesOnDisk):
         self.scenes = Scenes(files, CITYSCAPES_CLASSES, transforms, seed)
         self.metainfo = CITYSCAPES_CLASSES.metainfo("Cityscapes")
 
-    @staticmethod
-    def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+    @classmethod
+    def known_before(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without looking at any."""
         return CITYSCAPES_CLASSES, (2048, 1024)
 

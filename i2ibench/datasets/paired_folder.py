@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import numbers_objects
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
@@ -12,7 +13,7 @@ from i2ibench.datasets.foreign_annotations import advising
 from i2ibench.datasets.kinds import in_order
 from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.picture_files import is_grey_file
-from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk, is_input
+from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.errors import UserError
 from i2ibench.files import read_json
 from i2ibench.registry import DATASETS
@@ -30,7 +31,7 @@ PARTIAL = ".partial"
 
 
 @DATASETS.register_module()
-class PairedFolder(ScenesOnDisk):
+class PairedFolder(Dataset):
     """Scenes from folders whose files have equal names up to the extension.
 
     What `prepare_data` wrote is called by the name of the data set, anything else `PairedFolder`.

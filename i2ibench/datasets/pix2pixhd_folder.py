@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.file_search import files_by_name
 from i2ibench.datasets.paired_folder import are_grey, counts_objects, read_classes, scenes_of
-from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.progress import say
 from i2ibench.registry import DATASETS
@@ -36,7 +37,7 @@ COLOURED = ("_gtFine_color", "_gtCoarse_color")
 
 
 @DATASETS.register_module()
-class Pix2PixHDFolder(ScenesOnDisk):
+class Pix2PixHDFolder(Dataset):
     """Scenes in the folders that the released pix2pixHD reads, paired by name.
 
     With labels `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`; with `label_nc=0` pictures `SPLIT_A`,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.contracts import Dataset
 
 
 class EpochSampler(Sampler):
@@ -25,7 +25,7 @@ class EpochSampler(Sampler):
 
     def __init__(
         self,
-        dataset: SceneDataset,
+        dataset: Dataset,
         shuffle: bool,
         seed: int = 0,
         rank: int = 0,

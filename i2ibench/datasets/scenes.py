@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from i2ibench.datasets.cache import SceneCache, open_cache, source_of
 from i2ibench.datasets.classes import ClassTable
@@ -19,7 +18,7 @@ from i2ibench.datasets.kinds import KINDS, in_order
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
-from i2ibench.structures import Appearance, Sample
+from i2ibench.structures import Sample
 
 
 @dataclass(frozen=True)
@@ -69,68 +68,6 @@ class SceneFiles:
 def is_input(kind: str) -> bool:
     """Return whether files of a kind can be translated by themselves."""
     return kind not in ("instance", "image")
-
-
-class SceneDataset(Protocol):
-    """What every data-set class offers; its constructor takes `seed`, for random transforms.
-
-    `ScenesOnDisk` is the base of this project's own, with the constructor's rules and `prepare`.
-    """
-
-    scenes: "Scenes"
-    metainfo: dict[str, Any]
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample: ...
-
-
-class ScenesOnDisk(Dataset):
-    """The base of this project's data sets: scenes that a constructor finds and never makes.
-
-    A checkpoint names a data set and its options, whoever wrote it. Constructors therefore only
-    look for files. A data set that makes its own files makes them in `prepare`, which is called
-    for a config of the user's own and never for a checkpoint's.
-
-    Attributes:
-        scenes: set by the constructor.
-        metainfo: the class table in plain values, set by the constructor.
-    """
-
-    scenes: "Scenes"
-    metainfo: dict[str, Any]
-
-    @classmethod
-    def prepare(cls, options: Mapping[str, Any]) -> Path | None:
-        """Make the files that the constructor will look for; a data set as published makes none.
-
-        Commands that run on a user's own config call this before they construct the data set, in
-        the first of several processes while the others wait.
-
-        Args:
-            options: the constructor's options; defaults may be left out.
-
-        Returns:
-            The folder that has the files, or None for a data set that makes none.
-
-        Raises:
-            UserError: the files cannot be made with these options.
-        """
-        return None
-
-    def __len__(self) -> int:
-        return len(self.scenes)
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch)."""
-        return self.scenes.read(key)
-
-
-@runtime_checkable
-class RecordsAppearances(Protocol):
-    """A data set that knows how its instances truly look."""
-
-    def appearances(self, index: int) -> dict[int, Appearance]: ...
 
 
 class Scenes:
@@ -217,15 +154,15 @@ class Scenes:
     def open_cache(self) -> None:
         """From now on read from a cache in `cache_folder`, which is made if it is not there.
 
-        It holds the scenes as they are before the first transform that is random or says nothing
-        of it. Samples are the same as without.
+        It holds the scenes as they are before the first transform that is not
+        `deterministic`. Samples are the same as without.
 
         Raises:
             UserError: the cache cannot be made.
         """
         if self.cache_folder is None or self._cache is not None:
             return
-        done = list(takewhile(lambda t: getattr(t, "deterministic", False), self.transforms))
+        done = list(takewhile(lambda t: t.deterministic, self.transforms))
         configs = self.transform_configs[: len(done)]
         inputs = {
             "files": [[f.name, {k: str(v) for k, v in f.paths.items()}] for f in self.files],

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.checksums import sealed, unsealed
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
 from i2ibench.datasets.kinds import KINDS
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles, Scenes, ScenesOnDisk, is_input
+from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
 from i2ibench.files import read_json, write_file, write_text
@@ -35,7 +36,7 @@ BLOCK = 512
 
 
 @DATASETS.register_module()
-class Shards(ScenesOnDisk):
+class Shards(Dataset):
     """Scenes from WebDataset shards that `i2ibench shards` wrote, in any order.
 
     Args:
@@ -169,7 +170,7 @@ def _files(root: Path, index: Mapping[str, Any]) -> list[SceneFiles]:
 
 
 def write_shards(
-    dataset: SceneDataset,
+    dataset: Dataset,
     root: Path,
     split: str,
     shard_bytes: int,

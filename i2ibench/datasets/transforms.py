@@ -12,10 +12,10 @@ from typing import Any
 
 import mmcv
 import numpy as np
-from mmcv.transforms import BaseTransform
 from numpy.typing import NDArray
 from PIL import Image
 
+from i2ibench.contracts import Transform
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
@@ -24,7 +24,7 @@ Arrays = dict[str, Any]
 
 
 @TRANSFORMS.register_module()
-class Resize(BaseTransform):
+class Resize(Transform):
     """Every picture at `width` x `height` pixels."""
 
     deterministic = True
@@ -38,7 +38,7 @@ class Resize(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class ScaleWidth(BaseTransform):
+class ScaleWidth(Transform):
     """Every picture at `width` pixels, its aspect kept (height rounded down)."""
 
     deterministic = True
@@ -53,7 +53,7 @@ class ScaleWidth(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RoundToMultiple(BaseTransform):
+class RoundToMultiple(Transform):
     """Every picture with its sides rounded to the nearest multiple of `base`."""
 
     deterministic = True
@@ -68,7 +68,7 @@ class RoundToMultiple(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomCrop(BaseTransform):
+class RandomCrop(Transform):
     """A window of `width` x `height` at a random place, the same in all pictures.
 
     Args:
@@ -111,7 +111,7 @@ class RandomCrop(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomFlip(BaseTransform):
+class RandomFlip(Transform):
     """All pictures mirrored left to right with a probability."""
 
     def __init__(self, probability: float = 0.5) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from i2ibench.contracts import Discriminator
 from i2ibench.discriminators.patch import PatchDiscriminator
 from i2ibench.ops.pyramid import pyramid
 from i2ibench.registry import DISCRIMINATORS
@@ -12,7 +13,7 @@ from i2ibench.structures import Scales
 
 
 @DISCRIMINATORS.register_module()
-class MultiScaleDiscriminator(nn.Module):
+class MultiScaleDiscriminator(Discriminator):
     """Patch discriminators of one shape, each on its own level of an image pyramid.
 
     Args:

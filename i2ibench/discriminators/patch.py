@@ -7,6 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.contracts import Discriminator
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.norms import norm
 from i2ibench.registry import DISCRIMINATORS
@@ -14,7 +15,7 @@ from i2ibench.structures import Scales
 
 
 @DISCRIMINATORS.register_module()
-class PatchDiscriminator(nn.Module):
+class PatchDiscriminator(Discriminator):
     """A map of scores, one per overlapping patch, and every layer's activations on the way.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from i2ibench.contracts import Encoder
 from i2ibench.layers.blocks import Blocks, head
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.tiles import (
@@ -22,7 +23,7 @@ from i2ibench.registry import ENCODERS
 
 
 @ENCODERS.register_module()
-class InstanceEncoder(nn.Module):
+class InstanceEncoder(Encoder):
     """A few numbers for each instance's appearance, constant over its pixels.
 
     Args:
@@ -72,12 +73,6 @@ class InstanceEncoder(nn.Module):
         if self._takes_one and len(image) > 1:
             return torch.cat([self.forward(x, i) for x, i in _singles(image, instance)])
         return instance_average(self.layers(image), instance)
-
-    def train(self, mode: bool = True) -> "InstanceEncoder":
-        """Switch modes; with `always_train` batch statistics stay on."""
-        super().train(mode or self.always_train)
-        self.training = mode
-        return self
 
     @property
     def _takes_one(self) -> bool:

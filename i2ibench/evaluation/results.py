@@ -154,7 +154,7 @@ def _score(
 
 def _figures(evaluation: Evaluation, stores: Stores) -> dict[str, dict[str, Any]]:
     """By system and metric what charts are drawn from, of the metrics that give such numbers."""
-    drawn = {name: m for name, m in evaluation.metrics.items() if hasattr(m, "figures")}
+    drawn = {name: m for name, m in evaluation.metrics.items() if m.has_figures}
     found = {
         system: {name: m.figures(own[name].read()) for name, m in drawn.items() if name in own}
         for system, own in stores.items()

@@ -8,8 +8,9 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import default_collate
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.kinds import BUILT_IN, KINDS
-from i2ibench.datasets.scenes import RecordsAppearances, SceneDataset, SceneFiles, Scenes
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.datasets.threads import in_threads
 from i2ibench.datasets.validate import require_faultless
@@ -31,7 +32,7 @@ class ScoredScenes:
         facts: the data set's config and class table, for the protocol's hash.
     """
 
-    dataset: SceneDataset
+    dataset: Dataset
     names: list[str]
     hash: str
     facts: dict[str, Any]
@@ -49,8 +50,8 @@ class ScoredScenes:
 
     def appearances(self, index: int) -> Mapping[int, Appearance] | None:
         """How the instances of a scene truly look, by id; None where the data does not say."""
-        dataset = self.dataset
-        return dataset.appearances(index) if isinstance(dataset, RecordsAppearances) else None
+        known = self.dataset.records_appearances
+        return self.dataset.appearances(index) if known else None
 
     def at_size_of(self, transforms: Sequence[Mapping[str, Any]]) -> "ScoredScenes":
         """The same scenes brought to another size by other transforms."""
@@ -130,7 +131,7 @@ def open_reference(protocol: Protocol, config: Config | None, root: str | None) 
     return _scored(dataset, options)
 
 
-def _scored(dataset: SceneDataset, options: dict[str, Any]) -> ScoredScenes:
+def _scored(dataset: Dataset, options: dict[str, Any]) -> ScoredScenes:
     """The class table belongs to the facts: it decides what the same files mean."""
     files = dataset.scenes.files
     facts = {**options, "metainfo": dataset.metainfo}
@@ -141,7 +142,7 @@ def _root(protocol: Protocol, config: Config | None) -> str | None:
     return (config.get("data_root") if config is not None else None) or protocol.root
 
 
-def _build(options: dict[str, Any], root: str | None) -> SceneDataset:
+def _build(options: dict[str, Any], root: str | None) -> Dataset:
     return build_dataset({"dataset": options}, root)
 
 

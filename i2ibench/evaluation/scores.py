@@ -24,14 +24,9 @@ def additive_scores(metric: Any, rows: Rows, weights: Any) -> tuple[dict[str, Sc
 
 
 def adding_rows(metric: Any, rows: Rows) -> tuple[Any, Any]:
-    """What has an additive metric's `scores`, and one row per scene whose sums it takes, [n,D].
-
-    A metric that has `refine` decides the rows with all scenes before it.
-    """
-    if hasattr(metric, "refine"):
-        refined = metric.refine(rows)
-        return refined, refined.rows
-    return metric, np.stack(rows).astype(np.float64)
+    """What has an additive metric's `scores`, and one row per scene whose sums it takes, [n,D]."""
+    refined = metric.refine(rows)
+    return refined, refined.rows
 
 
 def _score(name: str, found: Estimate, metric: Any) -> Score:

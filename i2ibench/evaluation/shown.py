@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.contracts import Metric, SegmentationMetric
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import RowStore
 from i2ibench.evaluation.scenes import ScoredScenes
@@ -28,7 +29,7 @@ WRONG, RIGHT, VOID = (200, 40, 40), (235, 235, 235), (120, 120, 120)
 def show_scenes(
     systems: Sequence[System],
     scenes: ScoredScenes,
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, Metric],
     stores: Mapping[str, Mapping[str, RowStore]],
     output_dir: Path,
 ) -> list[dict[str, Any]]:
@@ -67,10 +68,10 @@ def show_scenes(
     return shown
 
 
-def _usable_segmentation(metrics: Mapping[str, Any]) -> str | None:
+def _usable_segmentation(metrics: Mapping[str, Metric]) -> str | None:
     """The name of the metric that has a segmenter which can be used."""
-    found = (n for n, m in metrics.items() if hasattr(m, "true_rows") and not m.unavailable)
-    return next(found, None)
+    usable = (n for n, m in metrics.items() if not m.unavailable)
+    return next((n for n in usable if isinstance(metrics[n], SegmentationMetric)), None)
 
 
 def _spread(count: int) -> dict[int, str]:
@@ -126,7 +127,7 @@ def write_scene_scores(
     path: Path,
     systems: Sequence[System],
     scenes: ScoredScenes,
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, Metric],
     stores: Mapping[str, Mapping[str, RowStore]],
 ) -> None:
     """Write every additive score of every scene and system as CSV, classes' own left out."""

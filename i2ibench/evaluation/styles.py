@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint, building_from
-from i2ibench.datasets.scenes import SceneDataset, SceneFiles
+from i2ibench.contracts import Dataset
+from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
@@ -39,7 +40,7 @@ class StyleProbe:
     def __init__(self, opened: OpenedCheckpoint, root: str | None = None) -> None:
         self.translator = opened.translator
         self.missing: str | None = None
-        self._training: SceneDataset | None = None
+        self._training: Dataset | None = None
         try:
             with building_from(opened.path):
                 self._training = _training_scenes(opened.config, root)
@@ -83,7 +84,7 @@ class StyleProbe:
         """The styles of one scene."""
         return SceneProbe(self, sample)
 
-    def _chosen(self, dataset: SceneDataset) -> range:
+    def _chosen(self, dataset: Dataset) -> range:
         return evenly_spread(len(dataset), TRAINING_SCENES)
 
 
@@ -161,7 +162,7 @@ class SceneProbe:
         return mean_colours(photo, self.found.members, self.found.sizes)[0]
 
 
-def _training_scenes(config: Mapping[str, Any], root: str | None) -> SceneDataset:
+def _training_scenes(config: Mapping[str, Any], root: str | None) -> Dataset:
     """The training set of a config without its random transforms.
 
     Raises:

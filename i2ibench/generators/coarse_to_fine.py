@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from i2ibench.contracts import Generator
 from i2ibench.errors import UserError, near_match
 from i2ibench.layers.blocks import Blocks, PaddingMode, head, recomputed
 from i2ibench.layers.initialise import normal_
@@ -32,7 +33,7 @@ View = Callable[[Tile], tuple[Tensor, OneHot | None]]
 
 
 @GENERATORS.register_module()
-class CoarseToFineGenerator(nn.Module):
+class CoarseToFineGenerator(Generator):
     """An image from a condition: global generator G1 and any number of local enhancers.
 
     G1 works at the coarsest size; each enhancer doubles the size and adds detail to what comes
@@ -65,7 +66,8 @@ class CoarseToFineGenerator(nn.Module):
         UserError: `checkpointed` names another part.
     """
 
-    looks_up = True  # forward takes `labels`
+    looks_up = True
+    works_in_tiles = True
 
     def __init__(  # noqa: PLR0913  each is a size or a switch of docs/paper-to-code.md
         self,
@@ -174,12 +176,6 @@ class CoarseToFineGenerator(nn.Module):
     def _way(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
         """How the layers of a part are applied."""
         return recomputed if part in self.checkpointed else _applied
-
-    def train(self, mode: bool = True) -> "CoarseToFineGenerator":
-        """Switch modes; with `always_train` dropout and batch statistics stay on."""
-        super().train(mode or self.always_train)
-        self.training = mode
-        return self
 
 
 class _Enhancer(nn.Module):

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.contracts import Generator
 from i2ibench.errors import UserError
 from i2ibench.registry import GENERATORS
 
@@ -11,7 +12,7 @@ FIRST_HEIGHT = 4
 
 
 @GENERATORS.register_module()
-class RefinementGenerator(nn.Module):
+class RefinementGenerator(Generator):
     """An image from a condition: one module per resolution, each sees the condition at its size.
 
     From 4 rows up to `height`; each module doubles the size of the features below it, joins the

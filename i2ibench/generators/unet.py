@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from i2ibench.contracts import Generator
 from i2ibench.errors import UserError
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.norms import norm
@@ -14,7 +15,7 @@ NUM_PLAIN_LEVELS = 5
 
 
 @GENERATORS.register_module()
-class UNetGenerator(nn.Module):
+class UNetGenerator(Generator):
     """An image from a condition through a U-Net whose skips join mirrored levels.
 
     Args:
@@ -77,12 +78,6 @@ class UNetGenerator(nn.Module):
         for up in reversed(self.ups[:-1]):
             x = up(torch.cat([skips.pop(), x], 1))
         return x
-
-    def train(self, mode: bool = True) -> "UNetGenerator":
-        """Switch modes; with `always_train` dropout and batch statistics stay on."""
-        super().train(mode or self.always_train)
-        self.training = mode
-        return self
 
 
 def _up(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from i2ibench.contracts import Executor
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import run_cell
 from i2ibench.grids.grid import Cell, Grid
@@ -17,7 +18,7 @@ Watch = Callable[[], None]
 
 
 @EXECUTORS.register_module(name="debug")
-class DebugExecutor:
+class DebugExecutor(Executor):
     """The cells one after the other in this process; the first error ends it."""
 
     def run(
@@ -37,7 +38,7 @@ class DebugExecutor:
 
 
 @EXECUTORS.register_module(name="local")
-class LocalExecutor:
+class LocalExecutor(Executor):
     """Processes on this machine; each has a slot, with a GPU of its own where there are any.
 
     A cell's output goes to `log.txt` in its folder. A cell that fails does not stop the others.
@@ -88,7 +89,7 @@ class LocalExecutor:
 
 
 @EXECUTORS.register_module(name="slurm")
-class SlurmExecutor:
+class SlurmExecutor(Executor):
     """A Slurm job array through submitit; a job that is pre-empted is queued again and goes on.
 
     Args:

@@ -4,7 +4,7 @@ import os
 import time
 from typing import Protocol
 
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.contracts import Dataset
 
 MUCH = 0.2
 """The share of waiting from which something can be won by reading sooner."""
@@ -15,7 +15,7 @@ class Loader(Protocol):
 
     waited: float
     num_workers: int
-    dataset: SceneDataset
+    dataset: Dataset
 
 
 class Pace:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import AdversarialLoss
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Scales
 
 
 @LOSSES.register_module()
-class LeastSquaresGAN(nn.Module):
+class LeastSquaresGAN(AdversarialLoss):
     """Squared distance of the scores from 1 (real) or 0 (fake): LSGAN (Mao et al. 2017).
 
     Args:
@@ -39,7 +40,7 @@ class LeastSquaresGAN(nn.Module):
 
 
 @LOSSES.register_module()
-class VanillaGAN(nn.Module):
+class VanillaGAN(AdversarialLoss):
     """Binary cross entropy of the scores, taken as logits (Goodfellow et al. 2014).
 
     The generator's side is the non-saturating one, as in pix2pix.

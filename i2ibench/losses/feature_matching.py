@@ -1,15 +1,16 @@
 """Feature matching: the fake should excite the discriminator as the photo does (Eq. 4)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Loss
 from i2ibench.ops.distance import mean_distance
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
 
 @LOSSES.register_module()
-class FeatureMatching(nn.Module):
+class FeatureMatching(Loss):
     """Mean absolute difference of the discriminator's activations on fake and photo.
 
     By default as in the released code: averaged over scales, 4 times the average over layers (its

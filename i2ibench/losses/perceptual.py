@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, normalise_for_imagenet, pretrained_vgg19
 from i2ibench.ops.distance import mean_distance
@@ -13,7 +14,7 @@ from i2ibench.structures import Step
 
 
 @LOSSES.register_module()
-class PerceptualLoss(nn.Module):
+class PerceptualLoss(Loss):
     """Weighted sum of mean absolute differences between VGG19 activations.
 
     Args:

@@ -1,14 +1,15 @@
 """The pixel loss of pix2pix (its Eq. 3)."""
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Loss
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
 
 @LOSSES.register_module()
-class PixelLoss(nn.Module):
+class PixelLoss(Loss):
     """Mean absolute difference between fake and photo."""
 
     def forward(self, step: Step) -> Tensor:

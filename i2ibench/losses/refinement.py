@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.layers.vgg import (
     IMAGENET_STD,
@@ -28,7 +29,7 @@ WEIGHTS_256P = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
 
 
 @LOSSES.register_module()
-class RefinementLoss(nn.Module):
+class RefinementLoss(Loss):
     """Weighted mean absolute differences of the pixels and of five VGG19 layers (Eq. 1).
 
     VGG19 averages where it would take the maximum. The weights are torchvision's, fed with
@@ -56,7 +57,7 @@ class RefinementLoss(nn.Module):
 
 
 @LOSSES.register_module()
-class DiversityLoss(nn.Module):
+class DiversityLoss(Loss):
     """For every class the best of K pictures counts, plus a little of their mean (Eq. 2).
 
     The fake holds K pictures, B(3K)HW; the condition's channels are the classes, so that it should

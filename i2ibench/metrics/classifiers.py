@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from i2ibench.contracts import Feature
 from i2ibench.errors import UserError
 from i2ibench.layers.vgg import IMAGENET_MEAN, IMAGENET_STD
 from i2ibench.metrics.features import FEATURES, absence, bicubic, describe, own_name, score_names
@@ -19,7 +20,7 @@ TORCHVISION = {
 
 
 @FEATURES.register_module()
-class TorchvisionFeatures:
+class TorchvisionFeatures(Feature):
     """One layer of a torchvision classifier, averaged over the picture.
 
     Pictures are resized to 224x224 by clean-fid's antialiased bicubic filter. Scores carry the

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from i2ibench.contracts import Metric
 from i2ibench.errors import UserError, near_match
 from i2ibench.metrics.features import FEATURES, SetScore
 from i2ibench.metrics.frechet import frechet_score
@@ -32,7 +33,7 @@ class Box:
 
 
 @METRICS.register_module()
-class ObjectDistance:
+class ObjectDistance(Metric):
     """Fréchet and kernel distance between crops of translated and of photographed objects.
 
     Per class of things that the data set scores: `crop_fd/<class>/<network>` and

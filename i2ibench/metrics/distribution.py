@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.contracts import Metric
 from i2ibench.metrics.features import FEATURES, SetScore
 from i2ibench.metrics.frechet import frechet_score
 from i2ibench.metrics.kernel import kernel_score
@@ -17,7 +18,7 @@ Rows = NDArray[np.float32]
 
 
 @METRICS.register_module()
-class DistributionDistance:
+class DistributionDistance(Metric):
     """Fréchet distance (Heusel et al. 2017) and kernel distance (Binkowski et al. 2018).
 
     Both over one set of features: `fid` and `kid` for the Inception network of 2015-12-05, else

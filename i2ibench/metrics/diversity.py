@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.contracts import Metric
 from i2ibench.metrics.perceptual import PerceptualNetwork, mean
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
@@ -19,7 +20,7 @@ ROOM = 2**31
 
 
 @METRICS.register_module()
-class PerceptualDiversity:
+class PerceptualDiversity(Metric):
     """Mean LPIPS over all pairs of a scene's samples, averaged over scenes (Zhu et al. 2017).
 
     A system that gives one picture whatever the style scores 0. More is not better by itself:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.contracts import Metric
 from i2ibench.metrics.boundaries import borders
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
@@ -18,7 +19,7 @@ FEWEST = 500
 
 
 @METRICS.register_module()
-class InstanceEdges:
+class InstanceEdges(Metric):
     """`edge/inst_auc_sobel`: how well gradients tell borders between cars from the cars themselves.
 
     Positive pixels lie on a border between two instances of one thing, negative ones inside an

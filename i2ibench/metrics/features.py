@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from i2ibench.contracts import Feature
 from i2ibench.errors import UserError
 from i2ibench.registry import FEATURES
 from i2ibench.weights import INCEPTION, require_whole
@@ -49,7 +50,7 @@ class SetScore:
 
 
 @FEATURES.register_module()
-class InceptionFeatures:
+class InceptionFeatures(Feature):
     """2048 features of the FID Inception network (Heusel et al. 2017), as clean-fid takes them.
 
     Only the published file of 2015-12-05, known by its SHA-256, gives scores called `fid` and
@@ -103,7 +104,7 @@ def _inception_layers(path: Path) -> nn.Module:
 
 
 @FEATURES.register_module()
-class TorchScriptFeatures:
+class TorchScriptFeatures(Feature):
     """The features of any TorchScript network; scores carry the file's name.
 
     Args:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.ops.images import to_signed
 from i2ibench.registry import METRICS
@@ -79,7 +80,7 @@ class PerceptualNetwork:
 
 
 @METRICS.register_module()
-class PerceptualDistance:
+class PerceptualDistance(Metric):
     """LPIPS v0.1 (Zhang et al. 2018) between translated scene and photo.
 
     Without the trunk's weights there is no LPIPS and no substitute.

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.metrics.perceptual import mean
 from i2ibench.registry import METRICS
@@ -19,7 +20,7 @@ WINDOW = 11
 
 
 @METRICS.register_module()
-class PixelSimilarity:
+class PixelSimilarity(Metric):
     """PSNR and SSIM (Wang et al. 2004) of torchmetrics between translated scene and photo.
 
     SSIM takes a Gaussian window of 11 pixels and sigma 1.5, each colour by itself, over the windows

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.contracts import SegmentationMetric, Segmenter
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.metrics import boundaries, confusion, instances
 from i2ibench.ops.confusion import full_confusion
@@ -17,7 +18,7 @@ from i2ibench.structures import Prediction
 
 
 @METRICS.register_module()
-class SegmentationScores:
+class SegmentationScores(SegmentationMetric):
     """A segmenter's labels against the true ones: by pixel, by border and by instance.
 
     One confusion matrix over the whole data set. `confusion_scores`, `boundary_scores` and
@@ -54,11 +55,11 @@ class SegmentationScores:
         self.weight_files: list[Path] = []
         try:
             facts = {"num_classes": count, "scored_classes": self.classes}
-            network = SEGMENTERS.build_for(segmenter, facts)
+            network: Segmenter = SEGMENTERS.build_for(segmenter, facts)
             self.segmenter = network.eval().requires_grad_(False)
-            file = getattr(network, "weights_file", None)
-            self.weight_files = [file, *getattr(network, "weight_files", [])] if file else []
-            if hasattr(network, "weights_file") and not file:
+            file = network.weights_file
+            self.weight_files = [file, *network.weight_files] if file else []
+            if network.needs_weights and not file:
                 self.unavailable = "The segmenter has no weights; name them in the protocol."
         except MissingWeightsError as error:
             self.unavailable = str(error)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.contracts import Metric
 from i2ibench.devices import exact_type
 from i2ibench.metrics.styles_tables import (
     FEATURES,
@@ -31,7 +32,7 @@ SHOWN = 400
 
 
 @METRICS.register_module()
-class StyleFeatures:
+class StyleFeatures(Metric):
     """How well the encoder's features of an instance predict its recorded appearance.
 
     The scenes are dealt into 5 folds; each is scored by models that were fitted to the others. For
@@ -56,6 +57,7 @@ class StyleFeatures:
 
     kind = "additive"
     needs: tuple[str, ...] = ("label", "instance", "real", "styles", "appearances")
+    has_figures = True
 
     def __init__(self, classes: Sequence[str], min_area: float = 1 / 512) -> None:
         self.classes, self.min_area = list(classes), min_area

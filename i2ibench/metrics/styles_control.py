@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.contracts import Metric
 from i2ibench.devices import exact_type
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import METRICS
@@ -29,7 +30,7 @@ chances, changes inside and outside; photos and their hits."""
 
 
 @METRICS.register_module()
-class StyleControl:
+class StyleControl(Metric):
     """Whether a mode of the style bank, painted on one instance, gives its colour to that alone.
 
     In each scene the largest instance of a class, if it covers `min_area` of the picture, is
@@ -69,6 +70,7 @@ class StyleControl:
 
     kind = "additive"
     needs: tuple[str, ...] = ("label", "instance", "styles", "training photos")
+    has_figures = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2ibench.contracts import Metric
 from i2ibench.devices import exact_type
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
@@ -20,7 +21,7 @@ PER_CLASS = 7
 
 
 @METRICS.register_module()
-class ColourDiversity:
+class ColourDiversity(Metric):
     """The spread of an instance's mean colour between the samples of its scene; needs no weights.
 
     `div/colour` is the root of the mean variance, over samples (n - 1 in the denominator), channels

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from i2ibench.contracts import Feature, Segmenter
 from i2ibench.errors import UserError
 from i2ibench.protocols.protocol import Config, Protocol, build_protocol
 from i2ibench.registry import FEATURES, SEGMENTERS
@@ -35,7 +36,8 @@ def _runs_a_file(options: Mapping[str, Any]) -> bool:
     """Return whether a part executes the file that its option `weights` names."""
     kind = options.get("type")
     parts = [r.get(kind) for r in (SEGMENTERS, FEATURES)] if isinstance(kind, str) else []
-    runs = any(getattr(part, "executes_weights", False) for part in parts)
+    classes = [part for part in parts if isinstance(part, type)]
+    runs = any(issubclass(c, Segmenter | Feature) and c.executes_weights for c in classes)
     return runs and options.get("weights") is not None
 
 

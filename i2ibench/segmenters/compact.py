@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.contracts import Segmenter
 from i2ibench.errors import MissingWeightsError
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.loading import fill
@@ -17,7 +18,7 @@ SHIPPED = files("i2ibench.segmenters") / "weights"
 
 
 @SEGMENTERS.register_module()
-class CompactSegmenter(nn.Module):
+class CompactSegmenter(Segmenter):
     """Class ids for images: three strided convolutions, dilated residual blocks, skip decoder.
 
     Args:

@@ -4,22 +4,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.espnetv2_network import ESPNetv2Network
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
-from i2ibench.segmenters.loading import fill, find_weights
+from i2ibench.segmenters.loading import fill
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import load_state
+from i2ibench.weights import find_weights, load_state
 
 SCORES = "bu_dec_l4.merge_layer.3.bias"
 AT_HALF, AT_QUARTER = "base_net.level1.act.weight", "base_net.level2_0.act.weight"
 
 
 @SEGMENTERS.register_module()
-class ESPNetv2(nn.Module):
+class ESPNetv2(Segmenter):
     """Class ids for images from ESPNetv2, whose released Cityscapes weights load as they are.
 
     The number of outputs and the widths (the paper's s) are read off the weights; random ones have

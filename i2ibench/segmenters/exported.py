@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.framing import (
@@ -19,9 +20,9 @@ from i2ibench.segmenters.framing import (
     Resizing,
     settled,
 )
-from i2ibench.segmenters.loading import find_weights, optional
+from i2ibench.segmenters.loading import optional
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import require_whole
+from i2ibench.weights import find_weights, require_whole
 
 View = tuple[Frame, Pixels]
 
@@ -30,7 +31,7 @@ PROBE = 64
 
 
 @SEGMENTERS.register_module()
-class TorchScriptSegmenter(nn.Module):
+class TorchScriptSegmenter(Segmenter):
     """Class ids for images from a TorchScript file: float B3HW in, class scores BCHW out.
 
     Args:
@@ -74,7 +75,7 @@ class TorchScriptSegmenter(nn.Module):
 
 
 @SEGMENTERS.register_module()
-class OnnxSegmenter(nn.Module):
+class OnnxSegmenter(Segmenter):
     """Class ids for images from an ONNX file, computed by onnxruntime on the CPU.
 
     The file's first input takes float B3HW, its first output is class scores BCHW. Pictures go

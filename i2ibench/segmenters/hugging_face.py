@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Segmenter
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.framing import Frame, Framing, Pixels, Resizing, settled
@@ -16,7 +17,7 @@ WEIGHTS = "model.safetensors"
 
 
 @SEGMENTERS.register_module()
-class TransformersSegmenter(nn.Module):
+class TransformersSegmenter(Segmenter):
     """Class ids for images from a semantic-segmentation network of transformers: SegFormer, ...
 
     Mean and std are those of its image processor. Scores at a fraction of the size are brought

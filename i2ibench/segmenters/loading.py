@@ -7,20 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from i2ibench.errors import MissingWeightsError, UserError
-from i2ibench.weights import search_folders
-
-OBTAIN = {
-    "espnetv2_s_2.0_city_1024x512.pth": "download model/segmentation/model_zoo/espnetv2/"
-    "espnetv2_s_2.0_city_1024x512.pth of github.com/sacmehta/EdgeNets",
-    "espnet_p_2_q_8_camvid.pth": "download pretrained/decoder/espnet_p_2_q_8_camvid.pth of "
-    "github.com/sacmehta/ESPNet",
-    "pspnet_cityscapes.ts": "the paper's weights were never published; export a PSPNet of yours "
-    "with torch.jit",
-    "drn_d_105_cityscapes.ts": "the paper's weights are not published in this form; export a "
-    "DRN-D-105 of yours with torch.jit",
-}
-"""How to get the weights that protocols name, by file."""
+from i2ibench.contracts import Segmenter
+from i2ibench.errors import UserError
 
 TRAIN = "train one with `i2ibench train_segmenter CONFIG FILE.pth`"
 """How to get any others."""
@@ -30,32 +18,14 @@ def locate_weights(part: Any, weights: str) -> Path:
     """Return the file that a segmenter's option `weights` means.
 
     Args:
-        part: the segmenter's class, which may have a `locate` of its own (default: find_weights).
+        part: the segmenter's class, or a function that makes one.
         weights: the option.
 
     Raises:
         MissingWeightsError: there is no such file; the message says how to get it.
     """
-    found: Path = getattr(part, "locate", find_weights)(weights)
-    return found
-
-
-def find_weights(weights: str) -> Path:
-    """The file for a path, or for a file's name in the folders that are searched for weights.
-
-    Raises:
-        MissingWeightsError: there is no such file; the message says where it was looked for.
-    """
-    folders = search_folders()
-    for path in (Path(weights), *(folder / weights for folder in folders)):
-        if path.is_file():
-            return path
-    searched = ", ".join(str(folder) for folder in folders)
-    obtain = f" To get it: {OBTAIN[weights]}." if weights in OBTAIN else ""
-    raise MissingWeightsError(
-        f"There are no segmenter weights at {weights!r}, nor by that name in {searched}. Give the "
-        f"path of the file, or set I2IBENCH_WEIGHTS to the folder that holds it.{obtain}"
-    )
+    known = isinstance(part, type) and issubclass(part, Segmenter)
+    return (part if known else Segmenter).locate(weights)
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

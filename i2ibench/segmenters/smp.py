@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
-from i2ibench.segmenters.loading import fill, find_weights, optional
+from i2ibench.segmenters.loading import fill, optional
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import load_state
+from i2ibench.weights import find_weights, load_state
 
 HEAD = "segmentation_head.0.weight"
 
 
 @SEGMENTERS.register_module()
-class SMPSegmenter(nn.Module):
+class SMPSegmenter(Segmenter):
     """Class ids for images from a network of segmentation-models-pytorch: PSPNet, Unet, FPN, ...
 
     `i2ibench train_segmenter` trains a PSPNet of this kind. Pixels have ImageNet's statistics.

@@ -7,19 +7,20 @@ from typing import Any
 import torchvision
 from torch import Tensor, nn
 
+from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
-from i2ibench.segmenters.loading import fill, find_weights
+from i2ibench.segmenters.loading import fill
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import load_state
+from i2ibench.weights import find_weights, load_state
 
 HEADS = ("classifier.4.weight", "classifier.low_classifier.weight")
 """Where the number of outputs stands: fcn and deeplabv3, lraspp."""
 
 
 @SEGMENTERS.register_module()
-class TorchvisionSegmenter(nn.Module):
+class TorchvisionSegmenter(Segmenter):
     """Class ids for images from torchvision's fcn_*, deeplabv3_* or lraspp_* networks.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.contracts import Dataset
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.instances import instances_of, paint
 from i2ibench.translators.paired import PairedTranslator
@@ -39,7 +39,7 @@ class Row:
 
 
 def largest_scenes(
-    dataset: SceneDataset, positions: Sequence[int], num_classes: int, count: int
+    dataset: Dataset, positions: Sequence[int], num_classes: int, count: int
 ) -> list[list[int]]:
     """For each class the positions of the scenes of which it covers most, `count` or fewer.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset, default_collate
 
-from i2ibench.datasets.scenes import SceneDataset
+from i2ibench.contracts import Dataset
 from i2ibench.structures import Batch, Sample, size_of
 from i2ibench.styles.bank import Rows
 from i2ibench.styles.instances import read_runs
@@ -93,22 +93,20 @@ def evenly_spread(size: int, most: int) -> range:
     return range(0, size, -(-size // most) if most else 1)
 
 
-def without_random(dataset: SceneDataset) -> SceneDataset:
+def without_random(dataset: Dataset) -> Dataset:
     """The same scenes at the same scale, but neither flipped nor cropped.
 
-    Left out are the transforms whose class's name begins with "Random": the modes should be those
-    of the scenes themselves, each read once (as the released `encode_features` does).
+    Transforms that are not `deterministic` are left out: the modes should be those of the scenes
+    themselves, each read once (as the released `encode_features` does).
     """
     plain = copy.copy(dataset)
     plain.scenes = copy.copy(dataset.scenes)
-    plain.scenes.transforms = [
-        t for t in dataset.scenes.transforms if not type(t).__name__.startswith("Random")
-    ]
+    plain.scenes.transforms = [t for t in dataset.scenes.transforms if t.deterministic]
     return plain
 
 
 def read_batches(
-    dataset: SceneDataset,
+    dataset: Dataset,
     positions: Sequence[int],
     batch_size: int = 1,
     num_workers: int = 0,

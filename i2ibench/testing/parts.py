@@ -36,27 +36,24 @@ def parts_of(plugin: str) -> list[str]:
     return found
 
 
-def parts_of_kind(
-    kind: str, plugin: str | None = None, has: str | None = None, lacks: str | None = None
-) -> list[str]:
+def parts_of_kind(kind: str, plugin: str | None = None, of: type | None = None) -> list[str]:
     """The names of the parts of one kind, of all origins or of one plugin.
 
     Args:
         kind: of the registry.
         plugin: see `parts_of`.
-        has: only parts with this attribute.
-        lacks: only parts without this attribute.
+        of: only parts of this base class, where the kind has several.
     """
     registry = REGISTRIES[kind]
     names = registry.names()
     if plugin is not None:
         module = import_plugin(plugin)
         names = [n for n in registry.names() if f"{_module(kind, n)}.".startswith(f"{module}.")]
-    if has is not None:
-        names = [n for n in names if hasattr(registry.find(n), has)]
-    if lacks is not None:
-        names = [n for n in names if not hasattr(registry.find(n), lacks)]
-    return names
+    return names if of is None else [n for n in names if _is_of(registry.find(n), of)]
+
+
+def _is_of(part: Callable[..., Any], contract: type) -> bool:
+    return isinstance(part, type) and issubclass(part, contract)
 
 
 def _module(kind: str, name: str) -> str:

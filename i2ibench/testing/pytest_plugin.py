@@ -26,8 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker; refuse a --plugin that registers nothing."""
     config.addinivalue_line(
         "markers",
-        f"{KIND}(kind, has=None, lacks=None): runs once for every registered part of this kind, as "
-        "`name`, or for those that have (or lack) an attribute",
+        f"{KIND}(kind, of=None): runs once for every registered part of this kind, as `name`, or "
+        "for those of a base class",
     )
     if config.getoption("--plugin"):
         from i2ibench.errors import UserError

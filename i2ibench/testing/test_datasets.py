@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.datasets.promise import check_class, check_dataset
+from i2ibench.datasets.promise import check_class, check_scenes
 from i2ibench.registry import DATASETS
 from i2ibench.testing.parts import Workshop
 
@@ -49,7 +49,7 @@ def test_a_data_set_is_constructed_without_writing(
         DATASETS.build({"type": name, **options, "root": str(tmp_path)})
     assert not list(tmp_path.iterdir()), (
         f"a constructor must only look for files, because checkpoints name data sets; {name}'s "
-        "writes. Write in `prepare` instead (i2ibench.datasets.scenes.ScenesOnDisk)"
+        "writes. Write in `prepare` instead (i2ibench.contracts.Dataset)"
     )
 
 
@@ -57,7 +57,7 @@ def test_a_data_set_is_constructed_without_writing(
 def test_a_data_set_has_scenes_and_takes_a_seed(name: str, contract_part: Workshop) -> None:
     check_class(DATASETS.find(name))
     built = contract_part("dataset", name)
-    check_dataset(built)
+    check_scenes(built)
     assert len(built.scenes.files) == len(built), (
         f"scenes.files must have one entry for each scene; {name} has {len(built.scenes.files)} "
         f"for {len(built)}"
@@ -83,7 +83,7 @@ def test_a_data_set_gives_the_same_from_a_cache(
     name: str, contract_part: Workshop, tmp_path: Path
 ) -> None:
     built = contract_part("dataset", name)
-    check_dataset(built)
+    check_scenes(built)
     before = built[0]
     built.scenes.cache_folder = tmp_path / "cache"
     built.scenes.open_cache()

@@ -6,19 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from i2ibench.contracts import AdversarialLoss, Discriminator
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Scales, Step
 
 
-def build_adversarial(cfg: Mapping[str, Any]) -> nn.Module:
+def build_adversarial(cfg: Mapping[str, Any]) -> AdversarialLoss:
     """The adversarial loss of a config.
 
     Raises:
         UserError: the config is wrong, or the loss is no adversarial one.
     """
     loss = LOSSES.build(cfg)
-    if not hasattr(loss, "discriminator"):
+    if not isinstance(loss, AdversarialLoss):
         raise UserError(f"{type(loss).__name__} is no adversarial loss; put it under 'losses'.")
     return loss
 
@@ -44,47 +45,53 @@ def build_losses(
         if not isinstance(weight, int | float):
             raise UserError(f"The weight of the loss {name!r} is a number, not {weight!r}.")
         loss = LOSSES.build(options)
-        if hasattr(loss, "discriminator"):
+        if isinstance(loss, AdversarialLoss):
             raise UserError(f"{type(loss).__name__} is adversarial; put it under 'adversarial'.")
-        if getattr(loss, "needs_discriminator", False) and not has_discriminator:
+        if loss.needs_discriminator and not has_discriminator:
             raise UserError(f"The loss {name!r} ({type(loss).__name__}) needs a discriminator.")
         losses[name], weights[name] = loss, float(weight)
     return losses, weights
 
 
-def generator_term(loss: Any, step: Step) -> Tensor:
+def generator_term(loss: AdversarialLoss, step: Step) -> Tensor:
     """The adversarial loss of the generator, a scalar.
 
     A loss with `reads_step` is given the whole step, others the discriminator's answer alone.
     """
-    return loss.generator(step if getattr(loss, "reads_step", False) else step.fake_scales)
+    return loss.generator(step if loss.reads_step else step.fake_scales)
 
 
-def discriminator_terms(loss: Any, step: Step) -> dict[str, Tensor]:
+def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
     """The adversarial losses of the discriminator by name, "D/real" and "D/fake" mostly.
 
     A loss with `reads_step` is given the whole step and names its terms itself.
     """
-    if getattr(loss, "reads_step", False):
+    if loss.reads_step:
         return {f"D/{name}": value for name, value in loss.discriminator(step).items()}
     on_real, on_fake = loss.discriminator(step.real_scales, step.fake_scales)
     return {"D/real": on_real, "D/fake": on_fake}
 
 
-def logged_discriminator_terms(loss: Any, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def logged_discriminator_terms(
+    loss: AdversarialLoss | None, terms: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Return the discriminator's losses as the log shows them: detached, without their weights.
 
     An adversarial loss may have `discriminator_weights`, by term the factor that the term already
     contains (1 for terms that it does not name). LSGAN halves its terms, as the released code does,
     and `D/real` in the log is still the released code's `D_real`.
     """
-    factors = getattr(loss, "discriminator_weights", {})
+    factors = {} if loss is None else loss.discriminator_weights
     weights = {f"D/{name}": factor for name, factor in factors.items()}
     return {name: value.detach() / weights.get(name, 1.0) for name, value in terms.items()}
 
 
 def judged(
-    discriminator: Any, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
+    discriminator: Discriminator | None,
+    condition: Tensor,
+    fake: Tensor,
+    real: Tensor,
+    label: Tensor | None,
 ) -> Step:
     """The step's tensors with the discriminator's answers; without them if it is None."""
     if discriminator is None:
@@ -98,14 +105,8 @@ def judged(
 
 
 def answers(
-    discriminator: Any, condition: Tensor, fake: Tensor, real: Tensor
+    discriminator: Discriminator, condition: Tensor, fake: Tensor, real: Tensor
 ) -> tuple[Scales, Scales]:
-    """The discriminator's answers to fakes and photos of one condition, each BCHW.
-
-    A discriminator may have `of_several`, which shares the work on the condition.
-    """
-    if hasattr(discriminator, "of_several"):
-        on_fake, on_real = discriminator.of_several(condition, [fake, real])
-        return on_fake, on_real
-    on_fake, on_real = (discriminator(torch.cat([condition, x], 1)) for x in (fake, real))
+    """Return the discriminator's answers to fakes and photos of one condition, each BCHW."""
+    on_fake, on_real = discriminator.of_several(condition, [fake, real])
     return on_fake, on_real

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from i2ibench.contracts import Preprocessor
 from i2ibench.datasets.kinds import BUILT_IN, KINDS, pictures_among
 from i2ibench.errors import UserError, near_match
 from i2ibench.ops.edges import sobel_edges
@@ -34,7 +34,7 @@ def conditions() -> dict[str, str]:
 
 
 @PREPROCESSORS.register_module()
-class ConditionPreprocessor(BaseDataPreprocessor):
+class ConditionPreprocessor(Preprocessor):
     """The condition as a list of what it is made of, joined in that order.
 
     `labels`, one channel per class; `colours`, the label map as a picture in [-1, 1]; `instances`,
@@ -200,10 +200,10 @@ class ImagePreprocessor(ConditionPreprocessor):
         super().__init__(["image"], num_classes)
 
 
-def without_condition(preprocessor: BaseDataPreprocessor, data: dict[str, Any]) -> Batch:
+def without_condition(preprocessor: Preprocessor, data: dict[str, Any]) -> Batch:
     """The batch of collated samples on the preprocessor's device, with all but the condition."""
     data = preprocessor.cast_data(data)
-    kept = {kind: data[kind] for kind in getattr(preprocessor, "needs", ()) if kind in data}
+    kept = {kind: data[kind] for kind in preprocessor.needs if kind in data}
     return {**_maps(data), **kept}  # type: ignore[typeddict-item]
 
 

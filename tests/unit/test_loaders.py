@@ -6,9 +6,10 @@ from typing import ClassVar
 import pytest
 import torch
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets import PairedFolder
 from i2ibench.datasets.classes import class_table
-from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset, build_loader, check_loader, prepare_dataset
 from i2ibench.registry import DATASETS
@@ -53,28 +54,26 @@ class WithoutSeed:
         self.root = root
 
 
-class WithoutScenes:
+class WithoutBase:
     metainfo: ClassVar[dict] = {}
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, key):
-        return {"name": "a"}
-
-
-class WithoutMetainfo(WithoutScenes):
-    metainfo: ClassVar = None
 
     def __init__(self, seed: int = 0) -> None:
         self.scenes = Scenes([SceneFiles("a")], class_table([]))
 
 
-class WithoutLength:
+class WithoutScenes(Dataset):
     metainfo: ClassVar[dict] = {}
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+
+class WithOtherScenes(WithoutScenes):
+    scenes: ClassVar = ["a"]
+
+
+class WithoutMetainfo(Dataset):
+    metainfo: ClassVar = None
 
     def __init__(self, seed: int = 0) -> None:
         self.scenes = Scenes([SceneFiles("a")], class_table([]))
@@ -83,15 +82,22 @@ class WithoutLength:
 @pytest.mark.parametrize(
     ("unfit", "missing"),
     [
-        (WithoutSeed, "does not take 'seed'"),
-        (WithoutScenes, "has no 'scenes'"),
-        (WithoutMetainfo, "has no 'metainfo'"),
-        (WithoutLength, "has no __len__"),
+        (WithoutSeed, "does not take 'seed'.*A data set takes the option seed"),
+        (WithoutBase, "is no Dataset: let its class inherit from i2ibench.contracts.Dataset"),
+        (
+            WithoutScenes,
+            r"not say its scenes \(Scenes\): .*Set self.scenes in its constructor",
+        ),
+        (WithOtherScenes, "has no 'scenes', a Scenes.*A data set takes the option seed"),
+        (
+            WithoutMetainfo,
+            "metainfo = None, which is no dict.*: the class table in plain JSON",
+        ),
     ],
     indirect=["unfit"],
 )
 def test_a_class_that_is_no_data_set_is_refused_with_what_it_lacks(unfit, missing):
-    with pytest.raises(UserError, match=f"{missing}.*A data set takes the option seed"):
+    with pytest.raises(UserError, match=missing):
         build_dataset({"dataset": {"type": unfit}}, None)
 
 
@@ -107,7 +113,7 @@ def test_a_data_set_that_makes_its_files_is_prepared_with_the_configs_root(regis
     calls = []
 
     @registered()
-    class Made(ScenesOnDisk):
+    class Made(Dataset):
         def __init__(self, root, size=3, seed=0):
             raise AssertionError("preparing constructs nothing")
 

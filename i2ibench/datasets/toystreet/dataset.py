@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from i2ibench.contracts import Dataset
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
 from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.scenes import SceneFiles, Scenes, ScenesOnDisk
+from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
@@ -26,7 +27,7 @@ FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 
 @DATASETS.register_module()
-class ToyStreet(ScenesOnDisk):
+class ToyStreet(Dataset):
     """Street scenes drawn by a program, on disk in the Cityscapes layout with Cityscapes ids.
 
     Scenes that are not there yet are drawn by `prepare`. The true appearance of each instance
@@ -45,6 +46,8 @@ class ToyStreet(ScenesOnDisk):
         UserError: the scenes are not drawn yet, or the root holds scenes that were drawn with
             other settings.
     """
+
+    records_appearances = True
 
     def __init__(
         self,
@@ -79,10 +82,10 @@ class ToyStreet(ScenesOnDisk):
                 draw_split(*streets, on_scene=progress.advance)
         return root / "leftImg8bit" / str(value["split"])
 
-    @staticmethod
-    def known_before(options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+    @classmethod
+    def known_before(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without drawing any."""
-        defaults = options_of(ToyStreet)
+        defaults = options_of(cls)
         width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))
         return CITYSCAPES_CLASSES, (width, height)
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from i2ibench.datasets.scenes import RecordsAppearances
 from i2ibench.datasets.toystreet.dataset import drawn_streets
 from i2ibench.datasets.toystreet.palette import CAR_COLOURS, ROAD_COLOURS, WALL_COLOURS
 from i2ibench.errors import UserError
@@ -17,7 +16,7 @@ def toys(tmp_path):
 
 
 def test_every_car_road_and_house_in_the_maps_has_its_look(toys):
-    assert isinstance(toys, RecordsAppearances)
+    assert toys.records_appearances
     seen = set()
     for index in range(len(toys)):
         sample, looks = toys[index], toys.appearances(index)

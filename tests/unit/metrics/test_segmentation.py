@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix, jaccard_score, roc_auc_score
 
+from i2ibench.contracts import Segmenter
 from i2ibench.metrics import InstanceEdges, SegmentationScores
 from i2ibench.metrics.boundaries import borders, boundary_row, boundary_scores
 from i2ibench.metrics.confusion import confusion_scores
@@ -17,8 +18,10 @@ INFO = {"scored_classes": ["sky", "road"], "scored_ids": [0, 1, 255], "thing_ids
 
 
 @SEGMENTERS.register_module(force=True)
-class RedIsRoad(torch.nn.Module):
+class RedIsRoad(Segmenter):
     """A perfect segmenter for pictures whose red channel is 255 on class 1."""
+
+    needs_weights = False
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES, PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.optimizers import require_trained
@@ -11,12 +12,12 @@ from i2ibench.translators.paired import PairedTranslator
 
 
 @LOSSES.register_module(force=True)
-class LearntScale(nn.Module):
+class LearntScale(Loss):
     """A loss with a parameter of its own."""
 
     def __init__(self, frozen: bool = False) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(1), requires_grad=not frozen)
+        self.scale = nn.Parameter(torch.ones(()), requires_grad=not frozen)
 
     def forward(self, step):
         return self.scale * (step.fake - step.real).abs().mean()

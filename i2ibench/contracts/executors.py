@@ -1,0 +1,26 @@
+"""The contract of executors, which run the cells of a grid."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class Executor(ABC):
+    """A way to run the cells of a grid: in this process, in others, on a cluster."""
+
+    @abstractmethod
+    def run(
+        self,
+        grid: Any,
+        cells: Sequence[Any],
+        arguments: Sequence[str],
+        watch: Callable[[], None],
+    ) -> None:
+        """Run the cells, or hand them to a queue.
+
+        Args:
+            grid: the `i2ibench.grids.grid.Grid` that they belong to.
+            cells: the cells to run, `i2ibench.grids.grid.Cell`.
+            arguments: of the command line, by which another process finds the same grid.
+            watch: to be called now and then; it shows how far everything is.
+        """

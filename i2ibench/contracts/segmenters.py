@@ -1,0 +1,42 @@
+"""The contract of segmenters, which label pictures for scores."""
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from i2ibench.weights import find_weights
+
+
+class Segmenter(nn.Module, metaclass=ABCMeta):
+    """A network that gives each pixel of a photo a class.
+
+    The constructor may take `num_classes`, the number of scored classes, and `scored_classes`,
+    their names in row order.
+
+    Attributes:
+        needs_weights: score nothing as long as `weights_file` is None.
+        weights_file: the file of its weights, or None for random weights.
+        weight_files: further files that its labels depend on; results hold the hashes of all.
+        executes_weights: run the file of the option `weights` as a program (TorchScript, ONNX). A
+            protocol that a checkpoint names is refused where it asks for such a part.
+    """
+
+    needs_weights: bool = True
+    weights_file: Path | None = None
+    weight_files: Sequence[Path] = ()
+    executes_weights: bool = False
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Return class ids, int64 BHW in 0..N, for images uint8 B3HW; N is something else."""
+
+    @staticmethod
+    def locate(weights: str) -> Path:
+        """Return the file that the option `weights` means: a path, or a name that is searched.
+
+        Raises:
+            MissingWeightsError: there is no such file; the message says how to get it.
+        """
+        return find_weights(weights)
