@@ -45,7 +45,7 @@ from i2ibench.preflight import check_files, check_scenes
 from i2ibench.progress import say
 from i2ibench.provenance import sha256
 from i2ibench.translators.compilation import require_compiler
-from i2ibench.translators.exchange import broadcast_weights
+from i2ibench.translators.distributed import broadcast_weights
 from i2ibench.translators.optimizers import build_optimizers, choose_precision, require_trained
 from i2ibench.translators.paired import PairedTranslator
 from i2ibench.validation import validation_metrics, validation_of

@@ -1,16 +1,18 @@
 """Optimisers: one per network, each stepping its own parameters only."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_options
-from i2ibench.translators.exchange import GradientExchange
+from i2ibench.translators.distributed import averaging
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -48,7 +50,6 @@ class NetworkOptimizer(OptimWrapper):
         self.device_type = device_type
         scaled = self.dtype == torch.float16 and device_type == "cuda"
         self.scaler = torch.amp.GradScaler(device_type, enabled=scaled)
-        self.exchange = GradientExchange(self.parameters)
         self.skips = False
         self.skipped: Tensor | int = 0
         self.in_a_row: Tensor | int = 0
@@ -64,6 +65,15 @@ class NetworkOptimizer(OptimWrapper):
         """What is trained."""
         return [p for g in self.param_groups for p in g["params"] if p.requires_grad]
 
+    @cached_property
+    def synced(self) -> DistributedDataParallel | None:
+        """DDP for the gradients; None with one process.
+
+        Constructed with the first gradient: optimisers are also built to check a config, where
+        networks are not on the device of the process group.
+        """
+        return averaging(self.parameters)
+
     def update(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`, averaged over all processes."""
         self.zero_grad()
@@ -73,17 +83,23 @@ class NetworkOptimizer(OptimWrapper):
     def add_gradient(self, loss: Tensor, retain_graph: bool = False, last: bool = True) -> None:
         """Add the gradient of `loss` to what `apply` will use.
 
-        With the last one the gradients go to the other processes as soon as they are there.
+        Args:
+            loss: a scalar.
+            retain_graph: keep the graph for another backward pass.
+            last: whether no other gradient follows before `apply`: this one's backward pass
+                averages the sum of the added gradients over all processes.
         """
-        if last:
-            self.exchange.arm()
-        self.scaler.scale(loss).backward(inputs=self.parameters, retain_graph=retain_graph)
-        if last:
-            self.exchange.send_rest()
+        if self.synced is None:
+            self._backward(loss, self.parameters, retain_graph)
+            return
+        with nullcontext() if last else self.synced.no_sync():
+            self._backward(self.synced(loss), list(self.synced.parameters()), retain_graph)
+
+    def _backward(self, loss: Tensor, inputs: list[nn.Parameter], retain_graph: bool) -> None:
+        self.scaler.scale(loss).backward(inputs=inputs, retain_graph=retain_graph)
 
     def apply(self) -> None:
         """One step down the added gradients, averaged over all processes; none without any."""
-        self.exchange.finish()
         if all(p.grad is None for p in self.parameters):
             return
         if self.skips and not self.scaler.is_enabled():  # the scaler leaves them out itself

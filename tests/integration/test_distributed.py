@@ -29,6 +29,7 @@ def launch(config, work_dir, processes, *options, script=None):
 def train(tiny_config, work_dir, processes, *options, epochs=1):
     answer = launch(tiny_config, work_dir, processes, f"train_cfg.max_epochs={epochs}", *options)
     assert answer.returncode == 0, answer.stderr
+    assert "find_unused_parameters" not in answer.stderr
     return torch.load(work_dir / f"epoch_{epochs:04d}.pth", weights_only=True)
 
 
