@@ -18,11 +18,12 @@ import uvicorn
 from mmengine.config import Config, ConfigDict
 from websockets.sync.client import connect
 
-from i2ibench.checkpoints import OpenedCheckpoint, build_translator
+from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.editor.server import create_app
 from i2ibench.editor.studio import open_studio
+from i2ibench.translators.building import build_translator
 from i2ibench.web.serving import listen
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

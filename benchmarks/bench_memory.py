@@ -16,7 +16,7 @@ from torch._subclasses import FakeTensorMode
 
 from i2ibench.live_bytes import peak_of
 from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.updates import both_from_one_pass
+from i2ibench.translators.updates import simultaneous_update
 
 LOCAL = {"base_channels": 32, "num_enhancers": 1}
 SIZE = (2048, 1024)
@@ -60,7 +60,7 @@ def test_step(benchmark, row):
     optimizers = build_optimizers(model.networks(), BOTH_FUSED, precision)
     for optimizer in optimizers.values():
         optimizer.apply = lambda: None
-    ours = peak_of(lambda: both_from_one_pass(model, [prepared], optimizers))
+    ours = peak_of(lambda: simultaneous_update(model, [prepared], optimizers))
     model.zero_grad(set_to_none=True)
     plain = PlainStep(system())
     tell(benchmark, row, ours, peak_of(lambda: plain(prepared)), bar, goal)

@@ -13,7 +13,7 @@ from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 from torch.utils.flop_counter import FlopCounterMode
 
 from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.updates import both_from_one_pass
+from i2ibench.translators.updates import simultaneous_update
 
 SMALL = {"base_channels": 16}
 LOCAL = {"base_channels": 16, "num_enhancers": 1}
@@ -57,7 +57,10 @@ def assert_equal_losses(model, prepared, precision):
     close = {"rtol": 0.02 if precision else 1e-4, "atol": 1e-4}
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         step = model.forward_step(prepared)
-        ours = model.generator_loss(step)[0], sum(model.discriminator_loss(step).values())
+        ours = (
+            *model.generator_losses(step).totals.values(),
+            *model.discriminator_losses(step).totals.values(),
+        )
     with torch.no_grad():
         plain = PlainStep(model).losses(prepared)
     torch.testing.assert_close(ours, plain, check_dtype=False, **close)
@@ -72,7 +75,7 @@ def test_both_ways_give_the_same_gradients(tmp_path, options):
         prepared[name] = prepared[name].double()
     PlainStep(model)(prepared)
     expected = {name: p.grad.clone() for name, p in trained(model)}
-    both_from_one_pass(model, [prepared], build_optimizers(model.networks(), BOTH_FUSED))
+    simultaneous_update(model, [prepared], build_optimizers(model.networks(), BOTH_FUSED))
     for name, parameter in trained(model):
         torch.testing.assert_close(parameter.grad, expected[name], atol=1e-10, rtol=1e-10)
 
@@ -111,7 +114,7 @@ def gradients_of(model):
     optimizers = build_optimizers(model.networks(), BOTH_FUSED)
     for optimizer in optimizers.values():
         optimizer.apply = lambda: None
-    return lambda prepared: both_from_one_pass(model, [prepared], optimizers)
+    return lambda prepared: simultaneous_update(model, [prepared], optimizers)
 
 
 def test_adam(benchmark):

@@ -10,6 +10,8 @@ import torch
 from side_by_side import in_turns
 from systems import batch, translator
 
+from i2ibench.inference import Inference, InferenceOptions
+
 ROWS = {
     "synthesis fp32, 512x256, ngf 32": (None, (1.12, 1.3), 1e-4),
     "synthesis bf16 over fp32, 512x256, ngf 32": ("bf16", (1.75, 2.2), 0.02),
@@ -21,16 +23,17 @@ def test_synthesis(benchmark, tmp_path, row):
     """Pictures of G1, equal to 1e-4, or in bf16 on average to 0.02."""
     precision, bars, close = ROWS[row]
     model = translator({"base_channels": 32}, num_scales=1).eval()
-    model.precision = precision
     prepared = batch(tmp_path, 512, 256)
     model.data_preprocessor.one_hot_channels = 35
-    differences = (pictures(model, prepared) - model(prepared["condition"]).detach()).abs()
+    differences = (
+        pictures(model, prepared, precision) - model(prepared["condition"]).detach()
+    ).abs()
     found = differences.mean() if precision else differences.max()
     benchmark.extra_info["difference"] = float(found)
     assert found < close
     in_turns(
         benchmark,
-        lambda: pictures(model, prepared),
+        lambda: pictures(model, prepared, precision),
         lambda: model(prepared["condition"]),
         row, *bars, rounds=5,
     )  # fmt: skip
@@ -53,9 +56,6 @@ def test_compiled(benchmark, tmp_path):
 
 
 @torch.inference_mode()
-def pictures(model, prepared):
+def pictures(model, prepared, precision):
     """As `paint` makes them, before they become 8-bit."""
-    from i2ibench.translators.generation import at_precision, generate
-
-    with at_precision(model.precision, "cpu"):
-        return generate(model, prepared, None)
+    return Inference(model, InferenceOptions(precision)).images(prepared, None)

@@ -14,9 +14,8 @@ from side_by_side import in_turns, note
 from systems import batch, empty_batch, translator
 from torch._subclasses import FakeTensorMode
 
+from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.registry import PREPROCESSORS
-from i2ibench.translators.generation import generate
-from i2ibench.translators.tiles import generate_in_tiles, prepared, use_tiles
 
 LARGEST = {"base_channels": 16, "num_enhancers": 2}
 NARROW = {**LARGEST, "base_channels": 8}
@@ -36,8 +35,7 @@ def test_time(benchmark, tmp_path):
 
 def picture(model, data, tile):
     def run():
-        use_tiles(model, tile)
-        return model.paint(data, None)
+        return Inference(model, InferenceOptions(tile=tile)).paint(data, None)
 
     return run
 
@@ -52,9 +50,9 @@ def test_memory(benchmark, tile):
         data = {"name": maps["names"], "label": maps["label"], "instance": maps["instance"]}
 
         def run(tile):
-            use_tiles(model, tile)
+            inference = Inference(model, InferenceOptions(tile=tile))
             with torch.inference_mode():
-                (generate_in_tiles if tile else generate)(model, prepared(model, data), None)
+                inference.images(inference.prepared(data), None)
 
         ours, plain = peak_of(lambda: run(tile)), peak_of(lambda: run(None))
     row = f"peak memory, 4096x2048 in tiles of {tile[0]}x{tile[1]}"

@@ -11,6 +11,7 @@ from plain.step import PlainStep
 from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 
 from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.loaders import build_dataset, build_loader
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.translators.compilation import compile_parts
@@ -104,14 +105,14 @@ def end_to_end_row(bench, generator, size, floor, bar, options):
     model = translator(generator, num_scales=1).to(bench.device).eval()
     model.data_preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=35)
     model.data_preprocessor.to(bench.device)
-    model.precision = "bf16"
+    inference = Inference(model, InferenceOptions("bf16"))
     model.generator.compile(**options)
     width, height = size
     data = {"name": ["s"], "label": torch.zeros(1, 1, height, width, dtype=torch.uint8),
             "instance": torch.zeros(1, 1, height, width, dtype=torch.int32)}  # fmt: skip
 
     def picture():
-        return model.predict(data)[0]["fake"].cpu()
+        return inference.predict(data)[0]["fake"].cpu()
 
     return Row(
         f"end to end {width}x{height}", 1000 / bench.milliseconds(picture), "pictures/s", floor, bar
@@ -174,7 +175,7 @@ def bf16_step(bench, system, number, options, **changes):
     torch._dynamo.reset()
     model = system.build(bench, **changes)
     if options is not None:
-        compile_parts(model, dict.fromkeys(PARTS, options))
+        compile_parts(model.compilable(), dict.fromkeys(PARTS, options))
     wrappers = build_optimizers(model.networks(), BOTH_FUSED, "bf16", bench.device)
     prepared = bench.prepared(system.size, number)
     return lambda: model.train_step(prepared, wrappers)

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import torch
 
-from i2ibench.checkpoints import build_translator
 from i2ibench.configuration import list_stages, load_config
 from i2ibench.loaders import build_dataset
+from i2ibench.translators.building import build_translator
 
 PER_NODE = 8
 COUNTS = (1, 2, 4, 8, 16, 32, 64)

@@ -17,12 +17,13 @@ from i2ibench.checksums import zip_damage
 from i2ibench.configuration import list_stages
 from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
+from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.options import PLAIN
 from i2ibench.origins import blame
 from i2ibench.progress import say
-from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.run_folders import stage_folders
-from i2ibench.translators.generation import TRAINING_ONLY
-from i2ibench.translators.paired import PairedTranslator
+from i2ibench.translators.base import Translator
+from i2ibench.translators.building import build_translator, training_only
 from i2ibench.unpickling import why_unreadable
 
 
@@ -36,26 +37,34 @@ class OpenedCheckpoint:
         metainfo: the classes of the training data.
         epoch: epochs trained.
         translator: in eval mode, on the device asked for, without what only training needs.
+        inference: makes pictures with it as asked for.
     """
 
     path: Path
     config: ConfigDict
     metainfo: dict[str, Any]
     epoch: int
-    translator: PairedTranslator
+    translator: Translator
+    inference: Inference
 
 
-def open_checkpoint(path: Path, device: str = "cpu", ema: bool = False) -> OpenedCheckpoint:
-    """The translator that a training run saved.
+def open_checkpoint(
+    path: Path,
+    device: str = "cpu",
+    ema: bool = False,
+    options: InferenceOptions = PLAIN,
+) -> OpenedCheckpoint:
+    """The translator that a training run saved, ready to make pictures.
 
     Args:
         path: of the checkpoint.
         device: where the translator goes.
-        ema: take the averaged weights of generator and encoder, with the styles of those.
+        ema: take the averaged weights of what makes images, with the styles of those.
+        options: how pictures are made.
 
     Raises:
         UserError: the file is missing, broken, no i2ibench checkpoint, does not fit its config, or
-            has no averaged weights.
+            has no averaged weights; or its method cannot do what the options ask for.
     """
     saved = read_checkpoint(path)
     state = saved["state_dict"]
@@ -67,15 +76,19 @@ def open_checkpoint(path: Path, device: str = "cpu", ema: bool = False) -> Opene
             )
         state = {**state, **saved["ema_state_dict"]}
     config = ConfigDict(read_config(saved, path))
-    model = {key: value for key, value in config["model"].items() if key not in TRAINING_ONLY}
-    config["model"] = ConfigDict(model)
     with building_from(path):
+        left_out = training_only(config)
+        model = {key: value for key, value in config["model"].items() if key not in left_out}
+        config["model"] = ConfigDict(model)
         translator = build_translator(config, saved["meta"]["dataset_meta"])
-        kept = {k: v for k, v in state.items() if k.split(".")[0] not in TRAINING_ONLY}
+        kept = {k: v for k, v in state.items() if k.split(".")[0] not in left_out}
         load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)
     meta = saved["meta"]
-    return OpenedCheckpoint(path, config, meta["dataset_meta"], meta["epoch"], translator)
+    inference = Inference(translator, options)
+    return OpenedCheckpoint(
+        path, config, meta["dataset_meta"], meta["epoch"], translator, inference
+    )
 
 
 def has_ema(path: Path) -> bool:
@@ -165,23 +178,6 @@ def _require_whole(path: Path) -> None:
         others = [p for p in list_checkpoints(path.parent) if p != path and not zip_damage(p)]
         whole = f" The newest whole one beside it is {others[-1]}." if others else ""
         raise UserError(f"{path} cannot be read as a checkpoint: {damage}.{whole}")
-
-
-def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> PairedTranslator:
-    """The translator of a config for data with the given classes.
-
-    Raises:
-        UserError: the config names an unknown part or option, or features without an encoder.
-    """
-    facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
-    preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
-    if getattr(preprocessor, "takes_features", False) and not config["model"].get("encoder"):
-        raise UserError(
-            "The condition has 'features', which an encoder makes: set model.encoder, or leave "
-            "'features' out of data_preprocessor.condition."
-        )
-    grey = {"image_channels": 1} if metainfo.get("image_channels") == 1 else {}
-    return TRANSLATORS.build(config["model"], data_preprocessor=preprocessor, **grey)
 
 
 def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path) -> None:

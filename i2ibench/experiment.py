@@ -12,7 +12,6 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from i2ibench.checkpoints import (
-    build_translator,
     changed_keys,
     check_resumable,
     load_weights,
@@ -37,6 +36,7 @@ from i2ibench.hooks.log import TrainingLog
 from i2ibench.hooks.preemption import Preemption
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.hooks.selection import build_hooks
+from i2ibench.inference import Inference
 from i2ibench.initial_weights import InitialWeights, begin, read_initial_weights, start_of
 from i2ibench.lineage import check_order, is_complete
 from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
@@ -44,10 +44,11 @@ from i2ibench.mmengine_options import check_mmengines_parts, train_loop
 from i2ibench.preflight import check_files, check_scenes
 from i2ibench.progress import say
 from i2ibench.provenance import sha256
+from i2ibench.translators.base import Translator
+from i2ibench.translators.building import build_translator
 from i2ibench.translators.compilation import require_compiler
 from i2ibench.translators.distributed import broadcast_weights
 from i2ibench.translators.optimizers import build_optimizers, choose_precision, require_trained
-from i2ibench.translators.paired import PairedTranslator
 from i2ibench.validation import validation_metrics, validation_of
 
 
@@ -201,7 +202,7 @@ def check_stages(stages: Sequence[Config], begins: bool) -> list[SceneFiles]:
             raise UserError(f"{stage.work_dir}: without the hook Checkpoints no stage can follow.")
         validation_metrics(stage, datasets["val"])
         if start_of(stage) is None:
-            carried_weights(translator.state_dict(), before)
+            carried_weights(translator, before)
         elif begins and is_main_process():
             for line in _initial_weights(stage, translator, datasets["train"]).lines():
                 say(line)
@@ -293,13 +294,11 @@ def _require_classes(saved: dict[str, Any], classes: Sequence[str], checkpoint: 
         )
 
 
-def _initial_weights(
-    config: Config, translator: PairedTranslator, dataset: Dataset
-) -> InitialWeights:
+def _initial_weights(config: Config, translator: Translator, dataset: Dataset) -> InitialWeights:
     """Return what the translator takes of the checkpoint that the config starts from."""
     start = start_of(config)
     assert start is not None
-    height, width = translator.padded(dataset[0]["image"][None].float()).shape[-2:]
+    height, width = Inference(translator).padded(dataset[0]["image"][None].float()).shape[-2:]
     classes = dataset.metainfo["classes"]
     return read_initial_weights(translator, classes, start.checkpoint, (height, width))
 
@@ -348,7 +347,7 @@ def _build_datasets(config: Config) -> dict[str, Dataset]:
     }
 
 
-def optimizers_of(config: Config, translator: PairedTranslator) -> OptimWrapperDict:
+def optimizers_of(config: Config, translator: Translator) -> OptimWrapperDict:
     """Return the config's optimisers, at the precision of its `amp`, which is "auto" without one.
 
     Raises:

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import building_from, read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.growth import carry_moments, names_before
+from i2ibench.growth import carry_moments
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.structures import Batch
+from i2ibench.translators.base import Translator
 from i2ibench.translators.optimizers import NetworkOptimizer
-from i2ibench.translators.paired import PairedTranslator
 
 CLASS = "class "
 """How the name of a condition's channel begins that shows where a class is."""
@@ -118,7 +119,7 @@ def _network(name: str) -> str:
 
 
 def read_initial_weights(
-    translator: PairedTranslator, classes: Sequence[str], path: Path, size: tuple[int, int]
+    translator: Translator, classes: Sequence[str], path: Path, size: tuple[int, int]
 ) -> InitialWeights:
     """Return what a new translator takes of a checkpoint.
 
@@ -142,17 +143,18 @@ def read_initial_weights(
     carry = _same_shape
     if own_names != old_names:
         carry = _Carrier(marked_rows(translator, size), own_names, old_names).carry
-    _take(found, translator.state_dict(), saved["state_dict"], carry, (classes, old_classes))
-    if not any(_network(name) == "generator" for name in found.state):
+    _take(found, translator, saved["state_dict"], carry, (classes, old_classes))
+    networks = translator.translating()
+    if not any(_network(name) in networks for name in found.state):
         raise UserError(
-            f"The generator takes none of the weights of {path}: it has other layers. Start from a "
-            "checkpoint of the same kind of generator, or leave start_from out."
+            f"The {' and '.join(networks)} takes none of the weights of {path}: it has other "
+            "layers. Start from a checkpoint of the same kind of networks, or leave start_from out."
         )
     return found
 
 
 def begin(
-    translator: PairedTranslator,
+    translator: Translator,
     optimizers: Mapping[str, NetworkOptimizer],
     initial: InitialWeights,
     moments: bool = False,
@@ -178,12 +180,13 @@ Carry = Callable[[str, Tensor, Tensor], Tensor | None]
 
 def _take(
     found: InitialWeights,
-    own: Mapping[str, Tensor],
+    translator: Translator,
     before: Mapping[str, Tensor],
     carry: Carry,
     classes: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    sources = names_before(own, before)
+    own = translator.state_dict()
+    sources = translator.names_before(own, before)
     for name, value in own.items():
         old = before.get(sources[name] or "")
         if old is None:
@@ -241,14 +244,14 @@ def _old_preprocessor(saved: Mapping[str, Any], path: Path) -> Any:
     return PREPROCESSORS.build_for(config["data_preprocessor"], facts)
 
 
-def marked_rows(translator: PairedTranslator, size: tuple[int, int]) -> dict[str, list[int]]:
+def marked_rows(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
     """Return for every convolution that sees the condition where its channels arrive.
 
     The condition's channels are filled with numbers that tell them apart, the networks run once,
     and what arrives at each convolution is looked at. No list of layers has to be kept for it.
 
     Args:
-        translator: whose generator and discriminator are run.
+        translator: whose networks are run.
         size: (height, width) of a scene that the networks accept; a smaller one is tried first.
 
     Returns:
@@ -261,7 +264,7 @@ def marked_rows(translator: PairedTranslator, size: tuple[int, int]) -> dict[str
         return _watch(translator, size)
 
 
-def _watch(translator: PairedTranslator, size: tuple[int, int]) -> dict[str, list[int]]:
+def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
     channels = translator.data_preprocessor.condition_channels
     device = next(translator.parameters()).device
     marks = _FIRST_MARK + torch.arange(channels, dtype=torch.float32, device=device)
@@ -276,17 +279,26 @@ def _watch(translator: PairedTranslator, size: tuple[int, int]) -> dict[str, lis
     try:
         translator.eval()
         with torch.no_grad():
-            features = None
-            if translator.encoder is not None:
-                features = condition.new_zeros(1, translator.encoder.out_channels, *size)
-            fake = translator.forward(condition, features)
-            if translator.discriminator is not None:  # plainly, not the condition's share apart
-                translator.discriminator(torch.cat([condition, fake], 1))
+            translator.show(_blank(condition))
     finally:
         translator.train(training)
         for handle in handles:
             handle.remove()
     return found
+
+
+def _blank(condition: Tensor) -> Batch:
+    """A scene with a condition, and zeros in all else."""
+    zeros = condition.new_zeros(1, 3, *condition.shape[-2:])
+    one = zeros[:, :1]
+    return {
+        "names": ["scene"],
+        "condition": condition,
+        "label": one.to(torch.uint8),
+        "instance": one.to(torch.int32),
+        "source": zeros.to(torch.uint8),
+        "real": zeros,
+    }
 
 
 class _Watcher:

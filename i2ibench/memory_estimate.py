@@ -10,18 +10,15 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
-from i2ibench.checkpoints import build_translator
 from i2ibench.datasets.kinds import in_order
 from i2ibench.errors import UserError
-from i2ibench.hooks.ema import AVERAGED
+from i2ibench.inference import Inference
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
 from i2ibench.loaders import Pictures, pictures_of
 from i2ibench.ops.images import to_uint8
-from i2ibench.translators.generation import TRAINING_ONLY, is_random
+from i2ibench.translators.base import Translator
+from i2ibench.translators.building import build_translator, training_only
 from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.paired import PairedTranslator
-
-PARTS = ("generator", "encoder", "discriminator")
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,7 @@ def _accumulated(config: Config) -> int:
     return accumulate
 
 
-def _batch(pictures: Pictures, translator: PairedTranslator) -> dict[str, Any]:
+def _batch(pictures: Pictures, translator: Translator) -> dict[str, Any]:
     """Collated scenes without contents, of every kind that the translator needs."""
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
@@ -156,14 +153,13 @@ def _batch(pictures: Pictures, translator: PairedTranslator) -> dict[str, Any]:
     return batch
 
 
-def _networks(
-    translator: PairedTranslator, state_of: Mapping[int, list[Tensor]]
-) -> dict[str, Network]:
+def _networks(translator: Translator, state_of: Mapping[int, list[Tensor]]) -> dict[str, Network]:
     """Every part that has weights, and what is left of the translator."""
     tensors = [*translator.named_parameters(), *translator.named_buffers()]
     networks = {}
-    for name in (*PARTS, "others"):
-        own = [x for full, x in tensors if _part(full) == name]
+    parts = translator.parts()
+    for name in (*parts, "others"):
+        own = [x for full, x in tensors if _part(full, parts) == name]
         if own:
             parameters = [x for x in own if isinstance(x, nn.Parameter)]
             trained = [p for p in parameters if p.requires_grad]
@@ -177,35 +173,37 @@ def _networks(
     return networks
 
 
-def _part(name: str) -> str:
+def _part(name: str, parts: Collection[str]) -> str:
     first = name.partition(".")[0]
-    return first if first in PARTS else "others"
+    return first if first in parts else "others"
 
 
-def _average(config: Config, translator: PairedTranslator) -> int:
+def _average(config: Config, translator: Translator) -> int:
     """The bytes of the averaged weights that the config asks for."""
     hooks = config.get("hooks", {}).values()
     if not any((hook or {}).get("type") == "ExponentialMovingAverage" for hook in hooks):
         return 0
     state = translator.state_dict().items()
-    return bytes_of(x for name, x in state if name.partition(".")[0] in AVERAGED)
+    averaged = translator.translating()
+    return bytes_of(x for name, x in state if name.partition(".")[0] in averaged)
 
 
 def _translation(config: Config, val: Pictures) -> int:
     """The peak of a batch's translation in float32, with what only that needs."""
-    translator = build_translator(_without(config, TRAINING_ONLY), val.metainfo).eval()
+    translator = build_translator(_without(config, training_only(config)), val.metainfo).eval()
+
+    inference = Inference(translator)
 
     def translate() -> Tensor:
         batch = translator.data_preprocessor(_batch(val, translator))
-        condition = translator.padded(batch["condition"])
-        features = None
+        condition, features = batch["condition"], None
         if translator.encoder is not None:
-            features = condition.new_empty(
-                len(condition), translator.encoder.out_channels, *condition.shape[-2:]
-            )
-        if is_random(translator.generator):  # one picture after the other
-            condition, features = condition[:1], None if features is None else features[:1]
-        return to_uint8(translator.forward(condition, features), translator.truncate_output)
+            size = (len(condition), translator.encoder.out_channels, *condition.shape[-2:])
+            features = condition.new_empty(size)
+        values: Any = inference.inputs(batch, features)
+        if not translator.batched:  # one picture after the other
+            values = {key: value[:1] for key, value in values.items()}
+        return to_uint8(translator.synthesise(values, inference.settings))
 
     with torch.inference_mode():
         peak = peak_of(translate)

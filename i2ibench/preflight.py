@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -13,10 +14,11 @@ from i2ibench.contracts import Dataset
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
+from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.ops.images import require_multiple
 from i2ibench.progress import Progress, say
-from i2ibench.structures import Sample
-from i2ibench.translators.paired import PairedTranslator
+from i2ibench.structures import Batch, Losses, Sample
+from i2ibench.translators.base import Translator
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -34,9 +36,7 @@ def check_files(datasets: Mapping[str, Dataset]) -> None:
             say(f"{name}: {note}")
 
 
-def check_scenes(
-    datasets: Mapping[str, Dataset], translator: PairedTranslator, config: Config
-) -> None:
+def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config: Config) -> None:
     """See whether the translator can train on and validate with the data sets' scenes.
 
     One scene of every size that occurs is read, transformed and tried.
@@ -63,7 +63,7 @@ def check_scenes(
             if name == "train":
                 dry_run(translator, height, width)
             else:
-                try_translation(translator, height, width)
+                try_translation(Inference(translator), height, width)
 
 
 def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
@@ -104,40 +104,65 @@ def one_scene_of_each_size(dataset: Dataset) -> list[int]:
     return list(first.values())
 
 
-def _check_kinds(name: str, sample: Sample, translator: PairedTranslator) -> None:
+def _check_kinds(name: str, sample: Sample, translator: Translator) -> None:
     if "image" not in sample:
         raise UserError(f"The {name} data has no photos.")
     if "instance" not in sample and translator.encoder is not None:
         raise UserError(f"The encoder needs instance maps, and the {name} data has none.")
 
 
-def dry_run(translator: PairedTranslator, height: int, width: int) -> None:
+def dry_run(translator: Translator, height: int, width: int) -> None:
     """One training pass of a scene of the given size, as shapes without numbers.
 
     Raises:
-        UserError: a network or a loss refuses it, or there is nothing to learn from.
+        UserError: a network or a loss refuses it, there is nothing to learn from, or the method's
+            losses do not belong to its networks.
     """
     shadow = _shadow(translator).train()
-    condition, features = _inputs(shadow, height, width)
     if translator.encoder is not None:
         require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
     try:
-        fake = shadow(condition, features)
-        real = torch.empty(1, 3, height, width, device="meta")
-        step = shadow.judge(condition, fake, real, _label(shadow, height, width))
-        total, _ = shadow.generator_loss(step)
-        judged = shadow.discriminator_loss(step)
+        losses = shadow.losses(_batch(shadow, height, width))
     except UserError as error:
         raise UserError(
             f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
+    except NotImplementedError as error:
+        raise UserError(_depends_on_values(translator, "losses", error)) from error
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"The networks and losses do not go together at {width}x{height}: {error}"
         ) from error
-    if not (total.requires_grad or judged):
+    if not any(total.requires_grad for total in losses.totals.values()):
         raise UserError("There is nothing to train: give the model losses, or unfreeze a network.")
+    _require_totals(translator, losses)
+
+
+def _require_totals(translator: Translator, losses: Losses) -> None:
+    """Refuse losses of networks that the method does not have, and networks without losses.
+
+    Raises:
+        UserError: names them.
+    """
+    method, networks = type(translator).__name__, translator.networks()
+    strange = [name for name in losses.totals if name not in networks]
+    untrained = [name for name, found in networks.items() if found and name not in losses.totals]
+    if strange or untrained:
+        raise UserError(
+            f"{method}.losses gives totals for {', '.join(losses.totals) or 'nothing'}, and "
+            f"{method}.networks names {', '.join(networks) or 'nothing'}: every network that is "
+            "trained needs one total of its name, and no other."
+        )
+
+
+def _depends_on_values(translator: Translator, what: str, error: Exception) -> str:
+    reason = next(iter(str(error).splitlines()), "")
+    return (
+        f"{type(translator).__name__}.{what} does not run on tensors without contents (torch's "
+        f"meta device), on which a config is checked before it trains: {reason} Nothing in it may "
+        "depend on the values of a tensor."
+    )
 
 
 def _shadow(module: Module) -> Module:
@@ -150,36 +175,63 @@ def _shadow(module: Module) -> Module:
     return copy.deepcopy(module, memo)
 
 
-def _label(translator: PairedTranslator, height: int, width: int) -> Tensor | None:
-    """A label map without numbers, if the condition is made of one."""
-    if "label" not in translator.data_preprocessor.needs:
-        return None
-    return torch.empty(1, 1, height, width, dtype=torch.uint8, device="meta")
-
-
-def try_translation(translator: PairedTranslator, height: int, width: int) -> None:
+def try_translation(inference: Inference, height: int, width: int) -> None:
     """Translate a scene of the given size, as shapes without numbers.
 
     Raises:
-        UserError: the generator refuses the size.
+        UserError: the method refuses the size, or gives images of another one.
     """
-    shadow = _shadow(translator.generator).eval()
-    condition, features = _inputs(translator, height, width)
-    condition = translator.padded(condition)
-    if features is not None:
-        condition = torch.cat([condition, translator.padded(features)], 1)
+    shadow = Inference(_shadow(inference.translator).eval(), _whole(inference))
+    batch = _batch(shadow.translator, height, width)
+    features = None
+    if shadow.translator.encoder is not None:
+        condition = batch["condition"]
+        size = (1, shadow.translator.encoder.out_channels, *condition.shape[-2:])
+        features = condition.new_empty(size)
     try:
-        shadow(condition)
+        images = shadow.images(batch, features)
     except UserError as error:
         raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
+    except NotImplementedError as error:
+        raise UserError(_depends_on_values(shadow.translator, "synthesise", error)) from error
+    _require_shape(shadow, images, (height, width))
 
 
-def _inputs(
-    translator: PairedTranslator, height: int, width: int
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Condition and features of one scene on the meta device."""
-    channels = translator.data_preprocessor.condition_channels
-    condition = torch.empty(1, channels, height, width, device="meta")
-    if translator.encoder is None:
-        return condition, None
-    return condition, condition.new_empty(1, translator.encoder.out_channels, height, width)
+def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) -> None:
+    """Refuse a method whose images have not the channels and sides that it promises.
+
+    Raises:
+        UserError: names both.
+    """
+    method = inference.translator
+    wanted = tuple(inference.padded(torch.empty(1, 3, *size, device="meta")).shape)
+    if tuple(images.shape) != wanted:
+        raise UserError(
+            f"{type(method).__name__}.synthesise gives images of the shape {tuple(images.shape)} "
+            f"for a scene of {wanted}: their height and width are those of the batch, which are "
+            f"multiples of its stride, {method.stride}."
+        )
+
+
+def _whole(inference: Inference) -> InferenceOptions:
+    """The same options without tiles and compilation, which change no shapes."""
+    return replace(inference.options, tile=None, compile_mode=None, precision=None)
+
+
+def _batch(translator: Translator, height: int, width: int) -> Batch:
+    """A preprocessed scene with a photo, on the meta device."""
+    preprocessor = translator.data_preprocessor
+    needs = {*preprocessor.needs, *(("instance",) if translator.encoder is not None else ())}
+
+    def planes(channels: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.empty(1, channels, height, width, dtype=dtype, device="meta")
+
+    batch: Batch = {"names": ["scene"], "condition": planes(preprocessor.condition_channels)}
+    batch["real"] = planes(3)
+    if "label" in needs:
+        batch["label"] = planes(1, torch.uint8)
+    if "instance" in needs:
+        batch["instance"] = planes(1, torch.int32)
+    if "source" in needs:
+        batch["source"] = planes(3, torch.uint8)
+    return batch

@@ -1,4 +1,4 @@
-"""The four nouns that travel: Sample, Batch, Prediction and Step.
+"""The nouns that travel: Sample, Batch, Prediction, Step and Losses.
 
 Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
 """
@@ -44,6 +44,7 @@ class Batch(TypedDict):
     instance: NotRequired[Tensor]  # int32 B1HW
     source: NotRequired[Tensor]  # uint8 B3HW, where the condition is left out
     image: NotRequired[Tensor]  # uint8 B3HW, photos, where a left-out condition is made of them
+    features: NotRequired[Tensor]  # float BCHW in [-1, 1], styles, where images are made with them
     real: NotRequired[Tensor]  # float B3HW in [-1, 1]
 
 
@@ -119,3 +120,17 @@ class Step:
     real_scales: Scales | None = None
     label: Tensor | None = None
     judge: Callable[[Tensor], Scales] | None = None
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a training step computes before its backward passes.
+
+    Attributes:
+        totals: by the name of an optimiser the scalar that it minimises, in the order of the
+            backward passes; each optimiser gets the gradients of its own parameters only.
+        logs: named scalars for the log, without their weights; detached when they are logged.
+    """
+
+    totals: dict[str, Tensor]
+    logs: dict[str, Tensor]

@@ -60,7 +60,7 @@ def bank_of(opened: OpenedCheckpoint) -> StyleBank:
     Raises:
         UserError: it has no encoder.
     """
-    bank = opened.translator.style_bank
+    bank = opened.inference.bank
     if bank is None:
         raise UserError(f"{opened.path} has no encoder, so it has no styles.")
     return bank
@@ -117,7 +117,7 @@ def fit_bank(
     data = read_batches(dataset, positions, batch_size, workers, outlive_signals)
     with Progress("encoding scenes", len(positions)) as progress:
         batches = _preprocessed(opened, data, progress)
-        rows = collect_rows(opened.translator, batches, settings.min_area)
+        rows = collect_rows(opened.inference, batches, settings.min_area)
     if not rows:
         raise UserError(
             f"No instance in {len(positions)} scenes covers more than {settings.min_area:g} of its "
@@ -198,7 +198,7 @@ def _block(
     """A class on the contact sheet: photo and modes, a row for each scene."""
     pictures, photos = [], False
     for position in scenes:
-        row = render_modes(opened.translator, dataset[position], label, progress.advance)
+        row = render_modes(opened.inference, dataset[position], label, progress.advance)
         photos = row.photo is not None
         shown = [*([row.photo] if row.photo is not None else []), *row.pictures]
         pictures.append([tile(picture, row.region) for picture in shown])

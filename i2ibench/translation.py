@@ -32,7 +32,6 @@ from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, say, track
 from i2ibench.provenance import sha256
 from i2ibench.styles.files import load_bank
-from i2ibench.translators.generation import draws_numbers
 
 
 def translate(
@@ -75,7 +74,7 @@ def translate(
     for note in notes:
         say(note)
     for columns, rows in {size or picture_size(scene.input)[::-1] for scene in files}:
-        try_translation(opened.translator, rows, columns)
+        try_translation(opened.inference, rows, columns)
     resized = {"size": list(size) if size else None}
     settings = {"checkpoint": sha256(opened.path), **resized, **chosen, "samples": samples}
     if output_dir.resolve().is_relative_to(input_dir.resolve()):
@@ -102,7 +101,7 @@ def _paint_missing(
     ]
     for index, sample in track(missing, "translating"):
         data = default_collate([scenes.read(index)])
-        fake = opened.translator.predict(data, encoded, sample)[0]["fake"]
+        fake = opened.inference.predict(data, encoded, sample)[0]["fake"]
         write_picture(paths[index][sample], pixels_of(fake, opened.translator.image_channels))
 
 
@@ -130,21 +129,19 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
         raise UserError(f"{opened.path} has no encoder, so styles {styles!r} mean nothing.")
     if kind == "bank":
         use_bank(opened, Path(file))
-    bank = translator.style_bank if kind != "encode" else None
+    bank = opened.inference.bank if kind != "encode" else None
     varied = bank is not None and bool((bank.counts > 1).any())
-    if samples > 1 and not (varied or draws_numbers(translator.generator)):
+    if samples > 1 and not (varied or translator.varies):
         raise UserError(
             f"{opened.path} makes the same picture each time with styles {styles!r}: "
             f"{samples} samples would be equal."
         )
-    precision = {"amp": translator.precision, "compile": translator.compile_mode}
-    precision = {name: value for name, value in precision.items() if value}
     if bank is None:
-        return {"styles": kind, **precision}
+        return {"styles": kind, **opened.inference.facts()}
     if not bank.counts.any():
         say("The style bank is empty: every instance gets zeros, the middle of the range.")
     digest = {"bank": sha256(Path(file))} if file else {}
-    return {"styles": kind, **digest, "style_seed": bank.seed, **precision}
+    return {"styles": kind, **digest, "style_seed": bank.seed, **opened.inference.facts()}
 
 
 def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
@@ -153,15 +150,14 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
     Raises:
         UserError: the file is unusable, or its bank is not for this checkpoint's classes.
     """
-    translator = opened.translator
-    if translator.style_bank is None:
+    own = opened.inference.bank
+    if own is None:
         raise UserError(f"{opened.path} has no encoder, so the style bank {path} means nothing.")
-    own = translator.style_bank
     saved = load_bank(path, opened.metainfo["classes"], own.centres.shape[2])
     if saved.note.get("checkpoint") != sha256(opened.path):
         say(f"{path} was fitted to another file than {opened.path}: its modes may look different.")
     saved.bank.seed = own.seed
-    translator.style_bank = saved.bank.to(own.centres.device)
+    opened.inference.bank = saved.bank.to(own.centres.device)
 
 
 def _picture_paths(output_dir: Path, name: str, samples: int) -> list[Path]:

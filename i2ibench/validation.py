@@ -3,15 +3,31 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
+from mmengine.runner import ValLoop
 
 from i2ibench.contracts import Dataset
+from i2ibench.inference import Inference
 from i2ibench.loaders import build_loader
 from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
 from i2ibench.progress import say
 from i2ibench.protocols.protocol import build_protocol
+
+
+class ValidationLoop(ValLoop):
+    """The Runner's validation, with the pictures that translate and eval would make."""
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Make the pictures of a batch and give them to the metrics."""
+        runner = self.runner
+        runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
+        outputs = Inference(runner.model).predict(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
 
 def validation_of(config: Config, dataset: Dataset) -> dict[str, Any]:
@@ -28,7 +44,11 @@ def validation_of(config: Config, dataset: Dataset) -> dict[str, Any]:
     for metric in usable:
         metric.collect_dir = str(Path(config.work_dir) / ".collected")
     loader = build_loader(dataset, config.val_dataloader, training=False)
-    return {"val_dataloader": loader, "val_evaluator": Evaluator(usable), "val_cfg": {}}
+    return {
+        "val_dataloader": loader,
+        "val_evaluator": Evaluator(usable),
+        "val_cfg": {"type": ValidationLoop},
+    }
 
 
 def validation_metrics(config: Config, dataset: Dataset) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from systems import batch, translator
 
 from growing.curves import LINEAR, Curve, pixels, timed, width_of
 from growing.training import TIME, time_and_peak
+from i2ibench.inference import Inference
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt."""
@@ -24,7 +25,7 @@ def curves(plan):
     def picture(size):
         width = width_of(size)
         prepared = batch(plan.folder / f"{width}x1", width, width // 2)
-        return lambda: model.paint(prepared, None)
+        return lambda: Inference(model).paint(prepared, None)
 
     time, peak = time_and_peak("synthesis", "pixels", sizes, picture, plan)
     with memory_kept():

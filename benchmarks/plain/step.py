@@ -61,7 +61,7 @@ class PlainStep:
         on_real, on_fake = own.adversarial.discriminator(real_scales, detached_scales)
         step = Step(condition, fake, real, fake_scales, real_scales)
         with torchs_distance():
-            others = sum(own.weights[name] * loss(step) for name, loss in own.losses.items())
+            others = sum(own.weights[name] * loss(step) for name, loss in own.loss_terms.items())
         return own.adversarial.generator(fake_scales) + others, on_real + on_fake
 
     def _judge(self, condition, image):

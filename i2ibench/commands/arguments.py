@@ -12,7 +12,10 @@ from i2ibench.assignments import Written, resolve
 from i2ibench.configuration import load_config
 from i2ibench.devices import best_device
 from i2ibench.errors import UserError
+from i2ibench.registry import TRANSLATORS
+from i2ibench.translators.base import method_named
 from i2ibench.translators.compilation import MODES
+from i2ibench.translators.settings import describe_settings
 
 
 class Overrides(argparse.Action):
@@ -92,6 +95,18 @@ def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] =
         "--compile", choices=modes, metavar="MODE",
         help=f"compile the networks: {', '.join(modes)}; for GPUs. The first picture waits a "
         "minute or more for it, and so does the first of a second size",
+    )  # fmt: skip
+
+
+def add_settings_argument(parser: argparse.ArgumentParser) -> None:
+    """--set."""
+    methods = {name: method_named(name) for name in TRANSLATORS.names()}
+    described = {name: describe_settings(method) for name, method in methods.items()}
+    listing = "; ".join(f"{n}: {', '.join(d.values())}" for n, d in described.items() if d)
+    parser.add_argument(
+        "--set", nargs="+", action=Values, default={}, metavar="NAME=VALUE",
+        help="settings of the checkpoint's method, in place of its own "
+        f"({listing or 'the installed methods have none'})",
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from i2ibench.commands.arguments import (
     add_compile_argument,
     add_device_argument,
     add_precision_argument,
+    add_settings_argument,
     checked_device,
     positive,
     require_web,
@@ -23,8 +24,8 @@ from i2ibench.compat import silence_third_parties
 from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
 from i2ibench.files import make_private_folder
+from i2ibench.inference import InferenceOptions
 from i2ibench.translation import use_bank
-from i2ibench.translators.compilation import prepare_translation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
+    add_settings_argument(parser)
     # CUDA graphs are for one size and one thread; here pictures come in many sizes from a thread.
     add_compile_argument(parser, ["default"])
 
@@ -63,8 +65,8 @@ def run(options: argparse.Namespace) -> None:
     max_pixels = options.max_pixels or MAX_UPLOAD_PIXELS
     if max_pixels > MAX_PIXELS:
         raise UserError(f"--max-pixels is at most {MAX_PIXELS}, not {max_pixels}.")
-    opened = open_checkpoint(options.checkpoint, checked_device(options.device))
-    prepare_translation(opened.translator, options.amp, options.compile)
+    how = InferenceOptions(options.amp, options.compile, settings=options.set)
+    opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)
     if options.bank is not None:
         use_bank(opened, options.bank)
     studio = open_studio(opened, options.data, max_pixels)

@@ -28,6 +28,7 @@ from i2ibench.commands.arguments import (
     add_device_argument,
     add_options_argument,
     add_precision_argument,
+    add_settings_argument,
     checked_device,
     config_of,
     positive,
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_argument(parser)
     add_precision_argument(parser)
     add_compile_argument(parser)
+    add_settings_argument(parser)
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
 
 
@@ -122,7 +124,8 @@ def _subjects(
     if config is not None and len(subjects) == 1 and not subjects[0].is_folder:
         config = stage_of(config, subjects[0].path)
     return [
-        replace(subject, amp=options.amp, compile_mode=options.compile) for subject in subjects
+        replace(subject, amp=options.amp, compile_mode=options.compile, settings=options.set)
+        for subject in subjects
     ], config
 
 

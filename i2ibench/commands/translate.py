@@ -13,14 +13,14 @@ from i2ibench.commands.arguments import (
     add_compile_argument,
     add_device_argument,
     add_precision_argument,
+    add_settings_argument,
     checked_device,
     positive,
     size,
 )
 from i2ibench.compat import silence_third_parties
+from i2ibench.inference import InferenceOptions
 from i2ibench.translation import STYLES, translate
-from i2ibench.translators.compilation import prepare_translation
-from i2ibench.translators.tiles import use_tiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,16 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_argument(parser)
     add_precision_argument(parser)
     add_compile_argument(parser)
+    add_settings_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Translate."""
     silence_third_parties()
-    opened = open_checkpoint(options.checkpoint, checked_device(options.device))
-    prepare_translation(opened.translator, options.amp, options.compile)
-    use_tiles(opened.translator, options.tile)
-    if opened.translator.style_bank is not None:
-        opened.translator.style_bank.seed = options.style_seed
+    how = InferenceOptions(options.amp, options.compile, options.tile, options.set)
+    opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)
+    if opened.inference.bank is not None:
+        opened.inference.bank.seed = options.style_seed
     paths = translate(
         opened, options.input_dir, options.output_dir, options.size, options.styles, options.samples
     )

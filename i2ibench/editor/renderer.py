@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.editor.history import Box
 from i2ibench.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.errors import UserError
+from i2ibench.inference import Inference
 from i2ibench.structures import Batch
 from i2ibench.styles.bank import Instances, instances_of, paint
 from i2ibench.translators.compilation import is_compiled
@@ -48,7 +49,7 @@ class Renderer:
     """
 
     def __init__(self, opened: OpenedCheckpoint) -> None:
-        self.translator = opened.translator
+        self.translator, self.inference = opened.translator, opened.inference
         needs = set(self.translator.data_preprocessor.needs)
         if "label" not in needs or needs - {"label", "instance"}:
             reason = "translates pictures, not label maps, so there is nothing to edit"
@@ -58,7 +59,7 @@ class Renderer:
                 f"{opened.path} {reason}: its data_preprocessor is "
                 f"{type(self.translator.data_preprocessor).__name__}. Use translate."
             )
-        self.bank = self.translator.style_bank
+        self.bank = self.inference.bank
 
     @property
     def has_styles(self) -> bool:
@@ -105,8 +106,8 @@ class Renderer:
         """
         batch, vectors, found = self._prepared(scene, slice(None, None, step))
         features = None if found is None else paint(vectors, found.members)[None]
-        with _watched(self.translator.generator, on_progress):
-            return _pixels(self.translator.paint(batch, features))[0]
+        with _watched(self.inference, on_progress):
+            return _pixels(self.inference.paint(batch, features))[0]
 
     @torch.inference_mode()
     def strip(self, scene: Scene, instance: int) -> Strip:
@@ -131,7 +132,7 @@ class Renderer:
             vectors[own] = centre
             pictures.append(paint(vectors, found.members))
         many = _repeated(batch, number)
-        tiles = _pixels(self.translator.paint(many, torch.stack(pictures)))
+        tiles = _pixels(self.inference.paint(many, torch.stack(pictures)))
         whole = (box.height, box.width) == scene.size and step == 1
         return Strip(tiles, box, approximate=not whole)
 
@@ -146,7 +147,7 @@ class Renderer:
             raise UserError("This checkpoint has no encoder, so no style comes from a photo.")
         data = self._data(scene, slice(None), slice(None))
         data["image"] = torch.from_numpy(photo.transpose(2, 0, 1).copy())[None]
-        features = self.translator.encode(self.translator.data_preprocessor(data))[0]
+        features = self.inference.encode(self.translator.data_preprocessor(data))[0]
         ids, first = np.unique(scene.instance, return_index=True)
         values = features.flatten(1)[:, torch.from_numpy(first)].T.float().cpu().tolist()
         return {int(i): tuple(row) for i, row in zip(ids, values, strict=True)}
@@ -220,20 +221,23 @@ def _pixels(images: Tensor) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _watched(network: nn.Module, report: Callable[[float], None] | None) -> Iterator[None]:
-    """Report the share of the network's layers that are done; of compiled ones only the end."""
-    if report is None or is_compiled(network):
+def _watched(inference: Inference, report: Callable[[float], None] | None) -> Iterator[None]:
+    """Report the share of the networks' layers that are done; of compiled ones only the end."""
+    named = inference.translator.parts().items()
+    parts = [part for name, part in named if name != "encoder"]  # which makes no picture
+    if report is None or any(is_compiled(part) for part in parts):
         yield
         if report is not None:
             report(1.0)
         return
-    layers = [module for module in network.modules() if not list(module.children())]
+    layers = [layer for part in parts for layer in part.modules() if not list(layer.children())]
+    expected = len(layers) * inference.translator.evaluations(inference.settings) + 1
     done = 0
 
     def count(*_: object) -> None:
         nonlocal done
         done += 1
-        report(min(done / (len(layers) + 1), 1.0))
+        report(min(done / expected, 1.0))
 
     handles = [layer.register_forward_hook(count) for layer in layers]
     try:

@@ -47,16 +47,16 @@ def fill_store(
     for height, width in {
         size_of(scenes.sample(i)) for i in one_scene_of_each_size(scenes.dataset)
     }:
-        try_translation(opened.translator, height, width)
+        try_translation(opened.inference, height, width)
     _claim(folder, facts)
     encoded = facts["encode_photo"]
-    random = opened.translator.draws_styles and not encoded
+    random = opened.inference.varies and not encoded
     count = facts["samples"] if random else 1
     samples = [
         {name: folder / f"sample_{k}" / f"{name}.png" for name in scenes.names}
         for k in range(count)
     ]
-    predict = partial(opened.translator.predict, encode_photo=encoded)
+    predict = partial(opened.inference.predict, encode_photo=encoded)
     _translate(predict, scenes, samples, batch_size)
     barrier()
     return FolderPictures(samples, repeat=1 if random else min(facts["samples"], 2))

@@ -38,7 +38,7 @@ class StyleProbe:
     """
 
     def __init__(self, opened: OpenedCheckpoint, root: str | None = None) -> None:
-        self.translator = opened.translator
+        self.inference = opened.inference
         self.missing: str | None = None
         self._training: Dataset | None = None
         try:
@@ -67,7 +67,7 @@ class StyleProbe:
         LEAST_AREA whose features are nearest to the mode's centre.
         """
         assert self._training is not None
-        bank = self.translator.style_bank
+        bank = self.inference.bank
         assert bank is not None
         sums = torch.zeros(*bank.centres.shape[:2], 4, dtype=torch.float64)
         for index in self._chosen(self._training):
@@ -112,21 +112,23 @@ class SceneProbe:
     @torch.inference_mode()
     def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
         """The scene as sampled, then with one instance in each of the modes, uint8 [1+n,3,H,W]."""
-        translator, found = self.probe.translator, self.found
-        bank = translator.style_bank
+        inference, found = self.probe.inference, self.found
+        bank = inference.bank
         assert bank is not None
         chosen = bank.choose(self.sample["name"], found.ids, found.labels)
         pictures = []
         for mode in (None, *modes):
             own = chosen if mode is None else torch.where(found.ids == instance, mode, chosen)
             features = paint(bank.vectors(found.labels, own), found.members)
-            pictures.append(translator.paint(self.batch, features[None]))
+            pictures.append(inference.paint(self.batch, features[None]))
         return torch.cat(pictures)
 
     @cached_property
     def batch(self) -> Batch:
         """The scene as a batch of one, on the translator's device."""
-        batch: Batch = self.probe.translator.data_preprocessor(default_collate([self.sample]))
+        batch: Batch = self.probe.inference.translator.data_preprocessor(
+            default_collate([self.sample])
+        )
         return batch
 
     @cached_property
@@ -138,7 +140,7 @@ class SceneProbe:
     def features(self) -> Tensor:
         """The encoder's features of each instance's photo, float [n,C]."""
         with torch.inference_mode():
-            features = self.probe.translator.encode(self.batch)[0]
+            features = self.probe.inference.encode(self.batch)[0]
         # All pixels of an instance have its features: the last one written will do.
         rows = features.new_zeros(len(self.found.ids), len(features))
         rows[self.found.members.flatten()] = features.flatten(1).T
@@ -147,7 +149,7 @@ class SceneProbe:
     @cached_property
     def modes(self) -> Tensor:
         """The nearest mode of each instance's class, int64 [n]; -1 where it has none."""
-        bank = self.probe.translator.style_bank
+        bank = self.probe.inference.bank
         assert bank is not None
         centres, counts = bank.centres[self.found.labels], bank.counts[self.found.labels]
         far = (centres - self.features[:, None]).square().sum(2)

@@ -1,11 +1,12 @@
 """Subjects: the checkpoints and picture folders that are evaluated, by name."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import (
     OpenedCheckpoint,
     building_from,
@@ -13,15 +14,17 @@ from i2ibench.checkpoints import (
     open_checkpoint,
     read_checkpoint,
 )
-from i2ibench.errors import UserError
+from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
 from i2ibench.evaluation.styles import StyleProbe
+from i2ibench.inference import InferenceOptions
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import code_hash, sha256
 from i2ibench.run_folders import run_folder
-from i2ibench.translators.compilation import prepare_translation
+from i2ibench.translators.building import method_of
+from i2ibench.translators.settings import describe_settings
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
@@ -36,6 +39,7 @@ class Subject:
         is_folder: pictures of any code instead of a checkpoint.
         amp: the precision of a checkpoint's networks: bf16, or None for float32.
         compile_mode: what a checkpoint's networks are compiled in; None for not at all.
+        settings: of inference, for the methods that have such.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Subject:
     is_folder: bool = False
     amp: str | None = None
     compile_mode: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Subject]:
@@ -142,9 +147,11 @@ def translated_systems(
 
 def _opened(subject: Subject, device: str, ema: bool = False) -> OpenedCheckpoint:
     """The checkpoint of a subject, as it is to translate."""
-    opened = open_checkpoint(subject.path, device, ema)
-    prepare_translation(opened.translator, subject.amp, subject.compile_mode)
-    return opened
+    method = method_of(read_config(read_checkpoint(subject.path), subject.path))
+    own = {field.name for field in fields(method.Settings)}
+    settings = {name: value for name, value in subject.settings.items() if name in own}
+    options = InferenceOptions(subject.amp, subject.compile_mode, settings=settings)
+    return open_checkpoint(subject.path, device, ema, options)
 
 
 def _translated(
@@ -160,20 +167,25 @@ def _translated(
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(subject, opened).items():
-        bank = opened.translator.style_bank
-        precision, mode = opened.translator.precision, opened.translator.compile_mode
+        bank = opened.inference.bank
         facts: dict[str, Any] = {
             "checkpoint": sha256(opened.path),
             "name": subject,
             "encode_photo": encoded,
             "samples": protocol.samples,
-            **({"amp": precision} if precision else {}),
-            **({"compile": mode} if mode else {}),
+            **opened.inference.facts(),
             "style_seed": bank.seed if bank is not None else None,
             "scenes": scenes.hash,
             "data": scenes.facts,
             "code": code_hash(
-                "generators", "encoders", "layers", "ops", "styles", "translators", "datasets"
+                "generators",
+                "encoders",
+                "layers",
+                "ops",
+                "styles",
+                "translators",
+                "inference",
+                "datasets",
             ),
         }
         folder = output_dir / "pictures" / slug(name)
@@ -181,8 +193,7 @@ def _translated(
             fill_store(folder, opened, scenes, facts, batch_size), resize=protocol.resize
         )
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
-        if precision:
-            notes += (f"its pictures are computed in {precision}",)
+        notes += inference_notes(opened)
         system = System(name, pictures, facts, informed=encoded, notes=notes)
         if encoded:
             system = replace(system, no_styles="Styles are measured where they are sampled.")
@@ -190,6 +201,36 @@ def _translated(
             system = replace(system, styles=probe)
         systems.append(system)
     return systems
+
+
+def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
+    """Say how a checkpoint's pictures are made where there is a choice: precision, settings."""
+    facts = opened.inference.facts()
+    settings = ", ".join(f"{name}={value}" for name, value in facts.get("settings", {}).items())
+    notes = (f"its pictures are computed in {facts['amp']}",) if "amp" in facts else ()
+    return (*notes, f"settings: {settings}") if settings else notes
+
+
+def require_settings(subjects: Iterable[Subject]) -> None:
+    """Refuse a setting that none of the evaluated methods has.
+
+    Raises:
+        UserError: names the near match and the settings that there are.
+    """
+    subjects = list(subjects)
+    known: dict[str, str] = {}
+    for subject in subjects:
+        if not subject.is_folder:
+            with building_from(subject.path):
+                config = read_config(read_checkpoint(subject.path), subject.path)
+                known |= describe_settings(method_of(config))
+    for name in {name for subject in subjects for name in subject.settings}:
+        if name not in known:
+            listing = ", ".join(known.values()) or "none"
+            raise UserError(
+                f"No evaluated method has a setting {name!r}.{near_match(name, known)} "
+                f"Settings: {listing}."
+            )
 
 
 def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:

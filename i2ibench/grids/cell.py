@@ -131,14 +131,12 @@ def _facts(cell: Cell) -> dict[str, Any]:
     stages = list_stages(cell.config)
     steps = [seconds for stage in stages for seconds in _step_times(Path(stage.work_dir))]
     scenes = len(build_dataset(stages[-1].train_dataloader, stages[-1].get("data_root")))
-    networks = {"generator": opened.translator.generator, "encoder": opened.translator.encoder}
     on_gpu = torch.cuda.is_available()
     peak = torch.cuda.max_memory_allocated() if on_gpu else _resident_bytes()
     return {
         "parameters": {
             name: sum(p.numel() for p in network.parameters())
-            for name, network in networks.items()
-            if network is not None
+            for name, network in opened.translator.parts().items()
         },
         "step_seconds": median(steps) if steps else None,
         "memory_bytes": peak,

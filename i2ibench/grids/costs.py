@@ -9,7 +9,6 @@ from statistics import mean, median
 import torch
 from mmengine.config import Config
 
-from i2ibench.checkpoints import build_translator
 from i2ibench.configuration import list_stages
 from i2ibench.devices import best_device
 from i2ibench.errors import UserError
@@ -20,6 +19,7 @@ from i2ibench.grids.state import CellState, read_state
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.progress import say
+from i2ibench.translators.building import build_translator
 
 
 def cost_lines(grid: Grid, time_steps: int | None = None) -> list[str]:

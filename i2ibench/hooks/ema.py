@@ -7,19 +7,16 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.registry import HOOKS
-
-AVERAGED = ("generator", "encoder")
-KEPT = (*AVERAGED, "style_bank")
-"""What a translator with averaged weights has of its own; the styles are its encoder's."""
+from i2ibench.translators.base import Translator
 
 
 @HOOKS.register_module()
 class ExponentialMovingAverage(Hook):
-    """Averages the weights of generator and encoder over the steps, beside the training.
+    """Averages the weights of what makes images over the steps, beside the training.
 
     After step t, average = d average + (1 - d) weights with d = min(decay, (1 + t) / (10 + t)),
     so that a short run's average does not stay at its first weights (as TensorFlow's
@@ -62,12 +59,13 @@ class ExponentialMovingAverage(Hook):
         """Average the weights after the step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        names = [n for n, _ in runner.model.named_parameters() if n.split(".")[0] in AVERAGED]
+        averaged = runner.model.translating()
+        names = [n for n, _ in runner.model.named_parameters() if n.split(".")[0] in averaged]
         weights = _kept(runner.model)
         averages = [self._average[name] for name in names]
         torch._foreach_lerp_(averages, [weights[name] for name in names], 1 - decay)
         for name in weights.keys() - set(names):
-            if name.split(".")[0] in AVERAGED:
+            if name.split(".")[0] in averaged:
                 self._average[name].copy_(weights[name])
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -85,7 +83,7 @@ class ExponentialMovingAverage(Hook):
         checkpoint |= {"ema_state_dict": dict(average), "ema_steps": self.steps}
 
     @contextmanager
-    def averaged(self, model: nn.Module) -> Iterator[None]:
+    def averaged(self, model: Translator) -> Iterator[None]:
         """Let the model hold the average meanwhile."""
         self._exchange(model)
         self.shown = True
@@ -96,7 +94,7 @@ class ExponentialMovingAverage(Hook):
             self.shown = False
 
     @torch.no_grad()
-    def _exchange(self, model: nn.Module) -> None:
+    def _exchange(self, model: Translator) -> None:
         for name, value in _kept(model).items():
             other = self._average[name].clone()
             self._average[name].copy_(value)
@@ -113,6 +111,10 @@ def shown_average(runner: Runner) -> str:
     return "ema" if any(hook.shown for hook in averages(runner)) else ""
 
 
-def _kept(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors that an averaged translator has of its own, by their name in the model."""
-    return {name: x for name, x in model.state_dict().items() if name.split(".")[0] in KEPT}
+def _kept(model: Translator) -> dict[str, Tensor]:
+    """The tensors that an averaged translator has of its own, by their name in the model.
+
+    The styles are among them, for they are its encoder's.
+    """
+    kept = (*model.translating(), "style_bank")
+    return {name: x for name, x in model.state_dict().items() if name.split(".")[0] in kept}

@@ -4,6 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from i2ibench.hooks.ema import averages
+from i2ibench.inference.inference import Inference
 from i2ibench.registry import HOOKS
 from i2ibench.styles.rows import collect_rows, evenly_spread, read_batches, without_random
 
@@ -49,4 +50,4 @@ class FitStyleBank(Hook):
             loader.worker_init_fn,
         )
         batches = (model.data_preprocessor(data) for data in scenes)
-        model.style_bank.fit(collect_rows(model, batches, self.min_area))
+        model.style_bank.fit(collect_rows(Inference(model), batches, self.min_area))

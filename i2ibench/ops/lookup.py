@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2ibench.live_bytes import is_fake
+
 PIXELS_AT_ONCE = 2**16
 """Of those whose windows hold several classes; each takes 49 indices for a 7x7 convolution."""
 
@@ -27,10 +29,12 @@ class OneHot:
 def pays(condition: Tensor) -> bool:
     """Whether looking up is faster than the convolution of a condition BCHW, and possible.
 
-    It is on the CPU in float32; gradients and bf16 are left to the convolution.
+    It is on the CPU in float32; gradients, bf16 and tensors without contents are left to the
+    convolution.
     """
     low = condition.is_cpu and torch.is_autocast_enabled("cpu")
-    return condition.is_cpu and not low and not torch.is_grad_enabled()
+    usable = condition.is_cpu and not is_fake(condition)
+    return usable and not low and not torch.is_grad_enabled()
 
 
 def looked_up(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tensor:

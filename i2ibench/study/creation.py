@@ -105,8 +105,8 @@ def _translations(
 def _translate(
     definition: Definition, method: Method, opened: OpenedCheckpoint, names: list[str], output: Path
 ) -> dict[str, Path]:
-    if opened.translator.style_bank is not None:
-        opened.translator.style_bank.seed = method.style_seed
+    if opened.inference.bank is not None:
+        opened.inference.bank.seed = method.style_seed
     place = Path(definition.scenes.folder)
     size = (method.size[0], method.size[1]) if method.size else None
     translate(opened, place, output, size, method.styles, only=names)

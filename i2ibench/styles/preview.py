@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from i2ibench.contracts import Dataset
+from i2ibench.inference.inference import Inference
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.instances import instances_of, paint
-from i2ibench.translators.paired import PairedTranslator
 
 Picture = NDArray[np.uint8]
 
@@ -64,7 +64,7 @@ def largest_scenes(
 
 @torch.inference_mode()
 def render_modes(
-    translator: PairedTranslator,
+    inference: Inference,
     sample: Any,
     label: int,
     on_picture: Callable[[], None] = lambda: None,
@@ -72,14 +72,14 @@ def render_modes(
     """A scene with every instance of a class in mode 0, in mode 1, ...; the others as sampled.
 
     Args:
-        translator: has a style bank.
+        inference: has a style bank.
         sample: the scene.
         label: the class.
         on_picture: called after each picture.
     """
-    bank = translator.style_bank
+    bank = inference.bank
     assert isinstance(bank, StyleBank)
-    batch = translator.data_preprocessor(default_collate([sample]))
+    batch = inference.translator.data_preprocessor(default_collate([sample]))
     found = instances_of(batch["label"][0], batch["instance"][0])
     drawn = bank.choose(sample["name"], found.ids, found.labels)
     inside = found.labels == label
@@ -87,7 +87,7 @@ def render_modes(
     for mode in range(int(bank.counts[label])):
         modes = torch.where(inside, mode, drawn)
         features = paint(bank.vectors(found.labels, modes), found.members)
-        pictures.append(_array(translator.paint(batch, features[None])[0]))
+        pictures.append(_array(inference.paint(batch, features[None])[0]))
         on_picture()
     photo = _array(sample["image"]) if "image" in sample else None
     return Row(sample["name"], photo, pictures, inside[found.members].cpu().numpy())

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset, default_collate
 
 from i2ibench.contracts import Dataset
+from i2ibench.inference.inference import Inference
 from i2ibench.structures import Batch, Sample, size_of
 from i2ibench.styles.bank import Rows
 from i2ibench.styles.instances import read_runs
-from i2ibench.translators.paired import PairedTranslator
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,16 @@ def batch_rows(
 
 
 @torch.inference_mode()
-def collect_rows(
-    translator: PairedTranslator, batches: Iterable[Batch], min_area: float = 0.0
-) -> Rows:
+def collect_rows(inference: Inference, batches: Iterable[Batch], min_area: float = 0.0) -> Rows:
     """The encoder's features of every instance of the batches, by class.
 
     Args:
-        translator: has an encoder.
+        inference: with an encoder.
         batches: preprocessed, with photos.
         min_area: see `batch_rows`.
     """
     parts = [
-        batch_rows(translator.encode(batch), batch["label"], batch["instance"], min_area)
+        batch_rows(inference.encode(batch), batch["label"], batch["instance"], min_area)
         for batch in batches
     ]
     return by_class(parts)

@@ -220,27 +220,32 @@ def build_optimizers(
     Args:
         networks: for each its trained parameters by name.
         cfg: for each name a dict with the `type` of a torch optimiser and its options; entries
-            for networks that the model does not have are left out. Adam and AdamW are fused
-            unless it says otherwise.
+            for networks without parameters are left out. Adam and AdamW are fused unless it says
+            otherwise.
         precision: see choose_precision.
         device_type: see NetworkOptimizer.
 
     Raises:
         UserError: a network has no optimiser, or a type, option or precision is unknown.
     """
-    if not networks:
+    if not any(networks.values()):
         raise UserError("Nothing is trained: every network is frozen.")
     precision = choose_precision(precision, device_type)
     wrappers = {}
     for name in cfg:
-        if name not in ("generator", "discriminator"):
+        if name not in networks:
             raise UserError(
-                f"There is no optimizer for {name!r}: 'generator' (with the encoder) and "
-                "'discriminator' have one."
+                f"The config's optimizers name {name!r}, which the method does not have."
+                f"{near_match(name, networks)} Its networks: {', '.join(networks)}; optimizers: "
+                f"{', '.join(cfg)}."
             )
-    for name, parameters in networks.items():
+    trained = {name: parameters for name, parameters in networks.items() if parameters}
+    for name, parameters in trained.items():
         if not isinstance(cfg.get(name), Mapping):
-            raise UserError(f"The config's optimizers name none for the {name}.")
+            raise UserError(
+                f"The config's optimizers name none for the {name}. Networks: "
+                f"{', '.join(trained)}; optimizers: {', '.join(cfg) or 'none'}."
+            )
         optimizer = _build_optimizer(dict(cfg[name]), list(parameters.values()))
         wrappers[name] = NetworkOptimizer(optimizer, list(parameters), precision, device_type)
     return OptimWrapperDict(**wrappers)

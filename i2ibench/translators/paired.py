@@ -1,37 +1,32 @@
-"""The paired translator: the one model and its one training step."""
+"""The paired translator: GANs and regression on pairs, and their one training step."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from i2ibench.errors import UserError
-from i2ibench.ops.images import pad_to_multiple, to_uint8
 from i2ibench.ops.lookup import OneHot
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
-from i2ibench.structures import Batch, Prediction, Step, to_predictions
+from i2ibench.structures import Batch, Losses, Step
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators import objectives
-from i2ibench.translators.compilation import compile_parts
-from i2ibench.translators.generation import at_precision, draws_numbers, generate, require_finite
+from i2ibench.translators.base import Translator
+from i2ibench.translators.compilation import compile_parts, is_compiled
+from i2ibench.translators.earlier_names import names_in_smaller_system
 from i2ibench.translators.optimizers import freeze
-from i2ibench.translators.tiles import encode, generate_in_tiles, prepared, reference
-from i2ibench.translators.updates import (
-    batches_of,
-    both_from_one_pass,
-    discriminator_then_generator,
-)
+from i2ibench.translators.tiles import SceneView, require_tiles
+from i2ibench.translators.updates import alternating_update, batches_of, simultaneous_update
 
 Config = Mapping[str, Any]
 
 
 @TRANSLATORS.register_module()
-class PairedTranslator(BaseModel):
+class PairedTranslator(Translator):
     """A generator with optional discriminator, encoder and named losses, trained on pairs.
 
     pix2pixHD, pix2pix and CRN are configurations of this class.
@@ -55,6 +50,10 @@ class PairedTranslator(BaseModel):
             dict() for its defaults. For GPUs: it joins norms and activations; a CPU gains less.
     """
 
+    TRAINING_ONLY: ClassVar[tuple[str, ...]] = (
+        "discriminator", "adversarial", "losses", "loss_terms", "frozen", "compiled",
+    )  # fmt: skip
+
     def __init__(  # noqa: PLR0913  the parts of a system, and three switches
         self,
         generator: Config,
@@ -69,13 +68,12 @@ class PairedTranslator(BaseModel):
         compiled: Mapping[str, Config] | None = None,
         image_channels: int = 3,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor)
+        super().__init__(data_preprocessor, image_channels, truncate_output)
         if (discriminator is None) != (adversarial is None):
             raise UserError("'discriminator' and 'adversarial' go together: give both or none.")
         channels = data_preprocessor.condition_channels
         self.encoder = ENCODERS.build(encoder) if encoder else None
         features = self.encoder.out_channels if self.encoder is not None else 0
-        self.image_channels = image_channels
         grey = {"out_channels": 1} if image_channels == 1 else {}
         self.generator = GENERATORS.build(generator, in_channels=channels + features, **grey)
         facts = {"in_channels": channels + 3, "num_classes": data_preprocessor.num_classes}
@@ -83,58 +81,95 @@ class PairedTranslator(BaseModel):
             DISCRIMINATORS.build_for(discriminator, facts) if discriminator else None
         )
         self.adversarial: Any = objectives.build_adversarial(adversarial) if adversarial else None
-        self.losses, self.weights = objectives.build_losses(losses or {}, discriminator is not None)
-        self.style_bank = (
-            StyleBank(data_preprocessor.num_classes, features, self.encoder.num_styles)
-            if self.encoder is not None
-            else None
-        )
+        terms = objectives.build_losses(losses or {}, discriminator is not None)
+        self.loss_terms, self.weights = terms
+        if self.encoder is not None:
+            num_classes, num_styles = data_preprocessor.num_classes, self.encoder.num_styles
+            self.style_bank = StyleBank(num_classes, features, num_styles)
+        self._describe()
         self.discriminator_first = discriminator_first
-        self.truncate_output = truncate_output
-        self.precision: str | None = None  # of translations: bf16, or None for float32
-        self.compile_mode: str | None = None  # of translations, see compile_for_translation
         self.compiled = dict(compiled or {})
-        compile_parts(self, self.compiled)
-        self.tile: tuple[int, int] | None = None  # of translations: see tiles.use_tiles
+        compile_parts(self.compilable(), self.compiled)
         for name in frozen:
             freeze(self, name)
 
+    def _describe(self) -> None:
+        """Say what the networks promise; see Translator."""
+        networks = [network for network in (self.generator, self.encoder) if network is not None]
+        self.stride = math.lcm(*(network.stride for network in networks))
+        self.smallest_side = max(network.smallest_side for network in networks)
+        always_train, draws_noise = self.generator.always_train, self.generator.draws_noise
+        self.batched = not (always_train or draws_noise)
+        # Batch norm on the picture's own statistics makes the same picture each time.
+        drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in self.generator.modules())
+        self.varies = draws_noise or (always_train and drops)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the generator, and the encoder and the discriminator where they are used."""
+        parts = {
+            "generator": self.generator,
+            "encoder": self.encoder,
+            "discriminator": self.discriminator,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def compilable(self) -> dict[str, nn.Module]:
+        """Return what `compiled` can name: the networks, and each loss as losses.NAME."""
+        losses = {f"losses.{name}": loss for name, loss in self.loss_terms.items()}
+        return {**self.parts(), **losses}
+
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
-        """The trained parameters of each optimiser by name; the generator's has the encoder's."""
-        optimizer_of = dict.fromkeys(("generator", "encoder"), "generator")
-        optimizer_of["discriminator"] = "discriminator"
-        networks: dict[str, dict[str, nn.Parameter]] = {}
-        for name, parameter in self.named_parameters():
-            optimizer = optimizer_of.get(name.partition(".")[0])
-            if optimizer is not None and parameter.requires_grad:
-                networks.setdefault(optimizer, {})[name] = parameter
-        return networks
+        """Return the trained parameters by optimiser; the generator's trains the encoder too."""
+        return {
+            "generator": self.trained("generator", "encoder"),
+            "discriminator": self.trained("discriminator"),
+        }
 
-    @property
-    def stride(self) -> int:
-        """What the sides of a scene must be multiples of."""
-        encoder = 1 if self.encoder is None else self.encoder.stride
-        return math.lcm(getattr(self.generator, "stride", 1), encoder)
+    def show(self, batch: Batch) -> None:
+        """Run generator and discriminator once; see Translator.show."""
+        condition, features = batch["condition"], None
+        if self.encoder is not None:
+            size = (len(condition), self.encoder.out_channels, *condition.shape[-2:])
+            features = condition.new_zeros(size)
+        fake = self.forward(condition, features)
+        if self.discriminator is not None:  # plainly, not the condition's share apart
+            self.discriminator(torch.cat([condition, fake], 1))
 
-    @property
-    def draws_styles(self) -> bool:
-        """Whether translations of one scene differ: styles or noise are drawn, or dropout."""
-        return self.encoder is not None or draws_numbers(self.generator)
+    def names_before(
+        self, own: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> dict[str, str | None]:
+        """Return by own name what a weight was called in a smaller system; None if it is new."""
+        return names_in_smaller_system(own, before)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.
 
-        Args:
-            data: collated samples; or a list of such, whose mean gradient makes one update.
-            optim_wrapper: an optimiser for each network.
-
-        Returns:
-            every loss unweighted, detached, by name, averaged over the list; "D/..." are the
-            discriminator's.
+        See Translator.train_step; "D/..." in the log are the discriminator's losses.
         """
-        first = self.discriminator_first
-        take_step = discriminator_then_generator if first else both_from_one_pass
-        return take_step(self, batches_of(data), optim_wrapper)
+        update = alternating_update if self.discriminator_first else simultaneous_update
+        return update(self, batches_of(data), optim_wrapper)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Return what both networks minimise, by one pass of all of them (pix2pixHD's code)."""
+        step = self.forward_step(batch)
+        generator = self.generator_losses(step)
+        discriminator = self.discriminator_losses(step)
+        # D's gradients before G's: G's pass then frees the activations on its way.
+        return Losses(
+            {**discriminator.totals, **generator.totals}, {**generator.logs, **discriminator.logs}
+        )
+
+    def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Step]:
+        """Return what the discriminator minimises, and the step that it has judged."""
+        step = self.forward_step(batch, keep_activations)
+        # The answers of the old D go; its judgement of the same fakes comes anew.
+        kept = Step(step.condition, step.fake, step.real, label=step.label)
+        return self.discriminator_losses(step), kept
+
+    def second_losses(self, kept: Step) -> Losses:
+        """Return what the generator minimises by the answers of the new discriminator."""
+        step = self.judge(kept.condition, kept.fake, kept.real, kept.label)
+        return self.generator_losses(step)
 
     def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
         """One pass of every network over a training batch.
@@ -154,7 +189,7 @@ class PairedTranslator(BaseModel):
         """The step's tensors with the discriminator's answers, if there is one."""
         return objectives.judged(self.discriminator, condition, fake, real, label)
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
     ) -> Tensor:
         """Images B3HW in [-1, 1] for a condition BCHW and the encoder's features BCHW.
@@ -169,91 +204,53 @@ class PairedTranslator(BaseModel):
         """Return a generator's images with three channels each; grey ones get three equal ones."""
         return images.repeat_interleave(3, 1) if self.image_channels == 1 else images
 
-    def generator_loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of the generator's losses, and each of them unweighted."""
-        logs = {name: loss(step) for name, loss in self.losses.items()}
+    def generator_losses(self, step: Step) -> Losses:
+        """Return the weighted sum of the generator's losses, and each of them unweighted."""
+        logs = {name: loss(step) for name, loss in self.loss_terms.items()}
         terms = (self.weights[name] * value for name, value in logs.items())
         total = sum(terms, step.fake.new_zeros(()))
         if self.adversarial is not None:
             logs = {"G/adversarial": objectives.generator_term(self.adversarial, step), **logs}
             total = total + logs["G/adversarial"]
-        return total, logs
+        return Losses({"generator": total}, logs)
 
-    def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
-        """Return the terms whose sum the discriminator minimises, by name; {} without one.
+    def discriminator_losses(self, step: Step) -> Losses:
+        """Return the sum of the discriminator's terms, and each of them; nothing without one.
 
         Terms contain the adversarial loss's `discriminator_weights`, which the log leaves out.
         Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
         with the generator's loss, costs nothing here.
         """
         if self.adversarial is None:
-            return {}
-        return objectives.discriminator_terms(self.adversarial, step)
+            return Losses({}, {})
+        terms = objectives.discriminator_terms(self.adversarial, step)
+        logs = objectives.logged_discriminator_terms(self.adversarial, terms)
+        return Losses({"discriminator": torch.stack(list(terms.values())).sum()}, logs)
 
-    def val_step(self, data: Any) -> list[Prediction]:
-        """What `predict` gives; the Runner's loops call this."""
-        return self.predict(data)
+    def synthesise(self, batch: Batch, settings: Any) -> Tensor:
+        """Return the generator's images B3HW in [-1, 1]; see Translator.synthesise."""
+        condition, channels = batch["condition"], self._looked_up_channels()
+        labels = OneHot(batch["label"], channels) if channels else None
+        if is_compiled(self.generator):
+            labels = None
+        return self.forward(condition, batch.get("features"), labels)
 
-    test_step = val_step
-
-    @torch.inference_mode()
-    def predict(self, data: Any, encode_photo: bool = False, sample: int = 0) -> list[Prediction]:
-        """One translated scene per sample of collated data, at its exact size, any size.
-
-        Args:
-            data: collated samples.
-            encode_photo: styles from the photo, which shows part of the answer, not from the bank.
-            sample: which of a scene's random translations, from 0 on.
+    def check_tiles(self) -> None:
+        """Refuse a generator that cannot work in tiles.
 
         Raises:
-            UserError: the networks give numbers that are not finite.
+            UserError: says why it cannot.
         """
-        batch = prepared(self, data)
-        if sample:  # what is drawn depends on the scene's name
-            batch["names"] = [f"{name}/{sample}" for name in batch["names"]]
-        features = self.encode(batch) if encode_photo else self.sample_styles(batch)
-        return to_predictions(self.paint(batch, features), data)
+        require_tiles(self.generator)
 
-    @torch.inference_mode()
-    def paint(self, batch: Batch, features: Tensor | None) -> Tensor:
-        """The pictures of a batch in given styles, uint8 B3HW of its exact size, any size.
+    def synthesise_in_tiles(
+        self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any
+    ) -> Tensor:
+        """Return the image 13HW of a scene; see Translator.synthesise_in_tiles."""
+        view = SceneView(self.data_preprocessor, scene, self._looked_up_channels())
+        return self.as_rgb(self.generator.in_tiles(view, size, tile))
 
-        Args:
-            batch: preprocessed scenes.
-            features: BCHW in [-1, 1], one value per instance; None without an encoder.
-
-        Raises:
-            UserError: the networks give numbers that are not finite.
-        """
-        scene = reference(batch)
-        height, width = scene.shape[-2:]
-        with at_precision(self.precision, scene.device.type):
-            images = (generate_in_tiles if self.tile else generate)(self, batch, features)
-        require_finite(images, batch["names"])
-        return to_uint8(images, self.truncate_output)[..., :height, :width]
-
-    def sample_styles(self, batch: Batch) -> Tensor | None:
-        """Styles of a batch from the style bank, BCHW; None without an encoder."""
-        if self.style_bank is None:
-            return None
-        rows = zip(batch["names"], batch["label"], batch["instance"], strict=True)
-        return torch.stack([self.style_bank.sample(*row) for row in rows])
-
-    def encode(self, batch: Batch) -> Tensor:
-        """The encoder's features for the photos of a batch of any size, BCHW.
-
-        Raises:
-            UserError: the batch has no photos.
-        """
-        assert self.encoder is not None
-        if "real" not in batch:
-            raise UserError("Styles are to be encoded from photos, but the data has none.")
-        height, width = batch["real"].shape[-2:]
-        photo, instance = self.padded(batch["real"]), self.padded(batch["instance"])
-        with at_precision(self.precision, photo.device.type):
-            return encode(self, photo, instance)[..., :height, :width].float()
-
-    def padded(self, x: Tensor) -> Tensor:
-        """BCHW enlarged to a size that the networks take."""
-        smallest = max(getattr(n, "smallest_side", 1) for n in (self.generator, self.encoder))
-        return pad_to_multiple(x, self.stride, smallest)
+    def _looked_up_channels(self) -> int:
+        """Of the condition: those that the generator looks up by the label map; 0 for none."""
+        looks_up = self.batched and self.generator.looks_up
+        return int(self.data_preprocessor.one_hot_channels) if looks_up else 0

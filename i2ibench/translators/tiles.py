@@ -1,6 +1,6 @@
-"""Generation in tiles: the whole picture's result where memory does not hold the whole at once."""
+"""Views of a scene tile by tile: the condition where a tile lies, made as it is needed."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,38 +10,15 @@ from i2ibench.errors import UserError
 from i2ibench.layers.tiles import Tile
 from i2ibench.ops.lookup import OneHot
 from i2ibench.structures import Batch
-from i2ibench.translators.generation import drawing_for, is_random
-from i2ibench.translators.preprocess import without_condition
-
-if TYPE_CHECKING:
-    from i2ibench.translators.paired import PairedTranslator
-
-SMALLEST = 64
-"""Sides of a tile in pixels; smaller ones would mostly compute their margins."""
 
 
-def use_tiles(translator: "PairedTranslator", tile: tuple[int, int] | None) -> None:
-    """Make the translator work in tiles of (width, height), or with None as a whole.
+def require_tiles(generator: Any) -> None:
+    """Refuse a generator that cannot work in tiles.
 
     Raises:
-        UserError: the tile is too small or odd, the generator cannot, or it is compiled.
+        UserError: says why it cannot.
     """
-    if tile is not None:
-        width, height = tile
-        if min(tile) < SMALLEST or width % 2 or height % 2:
-            even = "x".join(str(max(side + side % 2, SMALLEST)) for side in tile)
-            raise UserError(
-                f"A tile of {width}x{height} does not do: sides are even and at least {SMALLEST}. "
-                f"The next one is {even}."
-            )
-        _require_support(translator.generator)
-        if translator.compile_mode:
-            raise UserError("Nothing of what works in tiles is compiled; leave --compile out.")
-    translator.tile = tile
-
-
-def _require_support(generator: Any) -> None:
-    if not hasattr(generator, "in_tiles"):
+    if not generator.works_in_tiles:
         raise UserError(
             f"{type(generator).__name__} cannot work in tiles. --amp bf16 or a smaller --size take "
             "less memory, too."
@@ -53,88 +30,51 @@ def _require_support(generator: Any) -> None:
         )
 
 
-def prepared(translator: "PairedTranslator", data: Any) -> Batch:
-    """The batch of collated data; in tiles without the condition, which is made as it is needed."""
-    if translator.tile is None:
-        return translator.data_preprocessor(data)
-    return without_condition(translator.data_preprocessor, data)
-
-
-def encode(translator: "PairedTranslator", photo: Tensor, instance: Tensor) -> Tensor:
-    """The encoder's features for padded photos, in tiles where that is asked for and possible."""
-    encoder: Any = translator.encoder
-    if translator.tile is None or not hasattr(encoder, "in_tiles"):
-        return encoder(photo, instance)
-    return encoder.in_tiles(photo, instance, translator.tile)
-
-
-def generate_in_tiles(
-    translator: "PairedTranslator", batch: Batch, features: Tensor | None
-) -> Tensor:
-    """Images B3HW of the padded size for a batch of any size, one scene after the other.
-
-    Equal to `generation.generate` up to rounding.
+class SceneView:
+    """What a generator sees of a scene in a tile: its inputs, and the labels that it looks up.
 
     Args:
-        translator: whose `tile` is set.
-        batch: preprocessed scenes, with or without their condition.
-        features: BCHW, or None.
+        preprocessor: makes the condition.
+        scene: a batch of one; its condition is made tile by tile where it is left out.
+        looked_up: channels of the condition that are one-hot labels to be looked up, or 0.
     """
-    values: Any = batch
-    images = []
-    for i, name in enumerate(batch["names"]):
-        scene: Any = {k: v[i : i + 1] for k, v in values.items()}
-        own = None if features is None else features[i : i + 1]
-        images.append(_one(translator, scene, own, name))
-    return images[0] if len(images) == 1 else torch.cat(images)
 
+    def __init__(self, preprocessor: Any, scene: Batch, looked_up: int) -> None:
+        self.preprocessor, self.scene, self.looked_up = preprocessor, scene, looked_up
 
-def _one(
-    translator: "PairedTranslator", scene: Batch, features: Tensor | None, name: str
-) -> Tensor:
-    """The image of a batch of one scene, 13HW."""
-    generator: Any = translator.generator
-    draws, channels = is_random(generator), 0
-    if getattr(generator, "looks_up", False) and not draws:
-        channels = getattr(translator.data_preprocessor, "one_hot_channels", 0)
+    def __call__(self, tile: Tile) -> tuple[Tensor, OneHot | None]:
+        """Return the inputs 1CHW in a tile with its margin, and its labels or None."""
+        inputs = self._condition(tile)
+        if "features" in self.scene:
+            inputs = torch.cat([inputs, _at(self.scene["features"], tile)], 1)
+        if not self.looked_up:
+            return inputs, None
+        return inputs, OneHot(_at(self.scene["label"], tile), self.looked_up)
 
-    def view(tile: Tile) -> tuple[Tensor, OneHot | None]:
-        condition = _condition(translator, scene, tile)
-        if features is not None:
-            condition = torch.cat([condition, _at(features, tile)], 1)
-        return condition, OneHot(_at(scene["label"], tile), channels) if channels else None
+    def _condition(self, tile: Tile) -> Tensor:
+        """The condition where a tile of the enlarged picture lies.
 
-    anything = reference(scene)
-    size = translator.padded(anything[:, :1]).shape[-2:]
-    if not draws:
-        return translator.as_rgb(generator.in_tiles(view, size, translator.tile))
-    with drawing_for(name, anything.device):
-        return translator.as_rgb(generator.in_tiles(view, size, translator.tile))
+        Made from the maps there and one pixel around, which boundaries depend on.
+        """
+        if "condition" in self.scene:
+            return _at(self.scene["condition"], tile)
+        height, width = reference(self.scene).shape[-2:]
+        spans = [
+            (max(min(s.start, side - 1) - 1, 0), min(s.stop + 1, side))
+            for s, side in zip(tile.around, (height, width), strict=True)
+        ]
+        (top, bottom), (left, right) = spans
+        values: Any = self.scene
+        data: Any = {"name": self.scene["names"]}
+        for kind in KINDS.keys() & values.keys():
+            data[kind] = values[kind][..., top:bottom, left:right]
+        return _at(self.preprocessor(data)["condition"], tile, top, left)
 
 
 def reference(batch: Batch) -> Tensor:
-    """A tensor BCHW of the batch that has the scenes' size."""
+    """Return a tensor BCHW of the batch that has the scenes' size."""
     values: Any = batch
     return next(values[kind] for kind in ("condition", *KINDS) if kind in values)
-
-
-def _condition(translator: "PairedTranslator", scene: Batch, tile: Tile) -> Tensor:
-    """The condition where a tile of the enlarged picture lies.
-
-    Made from the maps there and one pixel around, which boundaries depend on.
-    """
-    if "condition" in scene:
-        return _at(scene["condition"], tile)
-    height, width = reference(scene).shape[-2:]
-    spans = [
-        (max(min(s.start, side - 1) - 1, 0), min(s.stop + 1, side))
-        for s, side in zip(tile.around, (height, width), strict=True)
-    ]
-    (top, bottom), (left, right) = spans
-    data: Any = {"name": scene["names"]}
-    for kind in KINDS.keys() & scene.keys():
-        data[kind] = scene[kind][..., top:bottom, left:right]  # type: ignore[literal-required]
-    return _at(translator.data_preprocessor(data)["condition"], tile, top, left)
 
 
 def _at(whole: Tensor, tile: Tile, top: int = 0, left: int = 0) -> Tensor:

@@ -1,87 +1,100 @@
 """Updates: one step of every network down the mean gradient of one or more batches."""
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from i2ibench.translators.objectives import logged_discriminator_terms
+from i2ibench.structures import Batch, Losses
 
-if TYPE_CHECKING:
-    from i2ibench.translators.paired import PairedTranslator
+
+class Trainable(Protocol):
+    """What is updated at once."""
+
+    data_preprocessor: Any
+
+    def losses(self, batch: Batch) -> Losses:
+        """Return what each optimiser minimises."""
+
+
+class Alternating(Protocol):
+    """What is updated one network after the other, the second by what the new first one says."""
+
+    data_preprocessor: Any
+
+    def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Any]:
+        """Return what the first optimisers minimise, and what the second losses are made from."""
+
+    def second_losses(self, kept: Any) -> Losses:
+        """Return what the second optimisers minimise."""
 
 
 def batches_of(data: Any) -> list[Any]:
-    """The batches that a training loader yields for one update."""
+    """Return the batches that a training loader yields for one update."""
     return data if isinstance(data, list) else [data]
 
 
-def both_from_one_pass(
-    translator: "PairedTranslator", parts: list[Any], optimizers: OptimWrapperDict
+def simultaneous_update(
+    translator: Trainable, batches: list[Any], optimizers: OptimWrapperDict
 ) -> dict[str, Tensor]:
-    """G, then D, by the losses of the weights before the step, as pix2pixHD's code does.
+    """Update every network by the losses of the weights before the step.
 
     Args:
         translator: what is trained.
-        parts: collated batches of the same size.
+        batches: collated scenes, each batch of one size.
         optimizers: of its networks.
 
     Returns:
-        every loss, detached, averaged over the batches.
+        the logged scalars, detached, averaged over the batches.
     """
     all_logs = []
-    share = 1 / len(parts)
     _forget_gradients(optimizers)
-    for number, data in enumerate(parts, start=1):
-        last = number == len(parts)
+    for number, data in enumerate(batches, start=1):
         batch = translator.data_preprocessor(data, training=True)
         with autocast(optimizers):
-            step = translator.forward_step(batch)
-            total, logs = translator.generator_loss(step)
-            judged = translator.discriminator_loss(step)
-        unweighted = logged_discriminator_terms(translator.adversarial, judged)
-        all_logs.append(_detached(logs) | unweighted)
-        # D's gradients before G's: G's pass then frees the activations on its way.
-        add_gradient(
-            optimizers, "discriminator", judged.values(), share, last, "generator" in optimizers
-        )
-        del step, logs, judged
-        add_gradient(optimizers, "generator", [total], share, last)
-    apply(optimizers, "generator")
-    apply(optimizers, "discriminator")
+            losses = translator.losses(batch)
+        all_logs.append(_detached(losses.logs))
+        totals = _owned(losses, optimizers)
+        del losses
+        add_gradients(optimizers, totals, 1 / len(batches), number == len(batches))
+    for optimizer in optimizers.values():
+        optimizer.apply()
     return _means(all_logs)
 
 
-def discriminator_then_generator(
-    translator: "PairedTranslator", parts: list[Any], optimizers: OptimWrapperDict
+def alternating_update(
+    translator: Alternating, batches: list[Any], optimizers: OptimWrapperDict
 ) -> dict[str, Tensor]:
-    """D by the current fakes, then G by what the new D says of the same fakes (pix2pix).
+    """Update the first networks, then the others by what the new first ones say of the same.
 
-    Of several batches the generator's activations are not kept but computed again. Arguments and
-    result: see both_from_one_pass.
+    pix2pix updates D by the current fakes, then G. Of several batches the activations are not kept
+    but computed again. Arguments and result: see simultaneous_update.
     """
-    steps, judgements, all_logs = [], [], []
-    share = 1 / len(parts)
+    waiting, all_logs = [], []
+    share = 1 / len(batches)
     _forget_gradients(optimizers)
-    for number, data in enumerate(parts, start=1):
-        last = number == len(parts)
+    for number, data in enumerate(batches, start=1):
         batch = translator.data_preprocessor(data, training=True)
         with autocast(optimizers):
-            step = translator.forward_step(batch, keep_activations=len(parts) == 1)
-            judged = translator.discriminator_loss(step)
-        add_gradient(optimizers, "discriminator", judged.values(), share, last, retain_graph=True)
-        steps.append((step.condition, step.fake, step.real, step.label))
-        judgements.append(logged_discriminator_terms(translator.adversarial, judged))
-    apply(optimizers, "discriminator")
-    for number, (tensors, earlier) in enumerate(zip(steps, judgements, strict=True), start=1):
+            losses, kept = translator.first_losses(batch, len(batches) == 1)
+        waiting.append((kept, _detached(losses.logs)))
+        first = _owned(losses, optimizers)
+        add_gradients(optimizers, first, share, number == len(batches), retain_graph=True)
+    for name in losses.totals:
+        if name in optimizers:
+            optimizers[name].apply()
+    del losses
+    for number, (kept, earlier) in enumerate(waiting, start=1):
         with autocast(optimizers):
-            total, logs = translator.generator_loss(translator.judge(*tensors))
-        add_gradient(optimizers, "generator", [total], share, last=number == len(steps))
-        all_logs.append(_detached(logs) | earlier)
-    apply(optimizers, "generator")
+            losses = translator.second_losses(kept)
+        second = _owned(losses, optimizers)
+        add_gradients(optimizers, second, share, number == len(waiting))
+        all_logs.append(_detached(losses.logs) | earlier)
+    for name in losses.totals:
+        if name in optimizers:
+            optimizers[name].apply()
     return _means(all_logs)
 
 
@@ -90,33 +103,34 @@ def autocast(optimizers: OptimWrapperDict) -> AbstractContextManager[Any]:
     return next(iter(optimizers.values())).autocast()
 
 
-def add_gradient(
+def add_gradients(
     optimizers: OptimWrapperDict,
-    name: str,
-    losses: Iterable[Tensor],
+    totals: dict[str, Tensor],
     share: float,
     last: bool,
     retain_graph: bool = False,
 ) -> None:
-    """Give the optimiser `name` the gradient of the sum of the losses; none if it is frozen.
+    """Give each optimiser the gradient of its total.
+
+    Totals are taken out as they are used: the pass of the last one frees the activations on its
+    way.
 
     Args:
         optimizers: of the networks.
-        name: of one of them.
-        losses: scalars.
+        totals: scalars by optimiser, in the order of the backward passes; emptied.
         share: of the update that the losses stand for; 1 if they are all.
         last: whether no more gradients follow before `apply`: these go to the other processes.
-        retain_graph: whether another network's gradient is still to be taken from the graph.
+        retain_graph: whether more is to be taken from the graph afterwards.
     """
-    terms = list(losses)
-    if terms and name in optimizers:
-        optimizers[name].add_gradient(torch.stack(terms).sum() * share, retain_graph, last)
+    for name in list(totals):
+        total = totals.pop(name)
+        retain = retain_graph or bool(totals)
+        optimizers[name].add_gradient(total * share, retain, last)
 
 
-def apply(optimizers: OptimWrapperDict, name: str) -> None:
-    """One step of the optimiser `name` down the gradients it was given; none if it is frozen."""
-    if name in optimizers:
-        optimizers[name].apply()
+def _owned(losses: Losses, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
+    """The totals whose networks are not frozen."""
+    return {name: total for name, total in losses.totals.items() if name in optimizers}
 
 
 def _forget_gradients(optimizers: OptimWrapperDict) -> None:

@@ -6,7 +6,8 @@ from mmengine.hooks import Hook
 
 from i2ibench.configuration import load_config
 from i2ibench.experiment import build_runner
-from i2ibench.translators.compilation import MODES, compile_for_translation
+from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.translators.compilation import MODES
 from i2ibench.translators.optimizers import build_optimizers
 from tests.unit.translators.test_paired import ADAM, data, translator
 
@@ -67,10 +68,10 @@ def test_compiled_steps_give_the_losses_of_plain_ones(precision):
 def test_compiled_pictures_of_several_sizes_are_those_of_plain_networks(mode):
     model = translator().eval().to("cuda")
     batches = [data(height=h, width=w) for h, w in ((32, 64), (64, 96), (32, 64), (48, 128))]
-    expected = [model.predict(batch)[1]["fake"] for batch in batches]
-    compile_for_translation(model, mode)
+    expected = [Inference(model).predict(batch)[1]["fake"] for batch in batches]
+    compiled = Inference(model, InferenceOptions(compile_mode=mode))
     for batch, picture in zip(batches, expected, strict=True):
-        again = model.predict(batch)[1]["fake"]
+        again = compiled.predict(batch)[1]["fake"]
         assert (again.int() - picture.int()).abs().max() <= 2
 
 

@@ -10,12 +10,13 @@ from mmengine.config import ConfigDict
 from PIL import Image
 from torch.utils.data import default_collate
 
-from i2ibench.checkpoints import build_translator, open_checkpoint, read_checkpoint
+from i2ibench.checkpoints import open_checkpoint, read_checkpoint
 from i2ibench.cli import main
 from i2ibench.datasets.classes import class_table
 from i2ibench.editor.studio import open_studio
 from i2ibench.initial_weights import read_initial_weights
 from i2ibench.loaders import build_dataset
+from i2ibench.translators.building import build_translator
 from tests.conftest import write_tiny_config
 from tests.official_files import (
     HD,
@@ -203,10 +204,10 @@ def test_the_editor_opens_it(converted):
     assert studio.library.names == ["aachen_000000_000019", "bochum_000001_000313"]
     assert studio.renderer.has_styles == kind.encoder
     scene = studio.library.open("aachen_000000_000019")
-    translated = opened.translator.predict(default_collate([scene_data(folder)]))[0]["fake"]
+    translated = opened.inference.predict(default_collate([scene_data(folder)]))[0]["fake"]
     drawn = studio.renderer.picture(scene.scene)
     assert drawn.shape == (32, 64, 3) and drawn.std() > 0
-    if not opened.translator.draws_styles:
+    if not opened.inference.varies:
         assert np.abs(drawn.astype(int) - translated.permute(1, 2, 0).numpy()).max() <= 1
     if kind.encoder:
         assert studio.renderer.encode(scene.scene, scene.photo)

@@ -22,6 +22,7 @@ from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation import rows as rows_module
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, pair_pictures
 from i2ibench.experiment import train
+from i2ibench.inference import Inference
 from i2ibench.loaders import build_dataset
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol
@@ -104,7 +105,7 @@ def test_scores_of_the_store_equal_scores_of_the_network(trained, tmp_path):
     metric = build_metrics(protocol().metrics, dataset.metainfo)["segmentation"]
     translator = open_checkpoint(trained / "run" / "epoch_0002.pth").translator
     data = torch.utils.data.default_collate([dataset[i] for i in range(len(dataset))])
-    expected = metric.scores(np.sum(metric.measure(translator.predict(data)), axis=0))
+    expected = metric.scores(np.sum(metric.measure(Inference(translator).predict(data)), axis=0))
     for name, score in expected.items():
         stored = value(results, "run, styles sampled", name)
         assert stored == pytest.approx(float(score)) or np.isnan(score), name

@@ -16,6 +16,7 @@ from i2ibench.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.experiment import train
+from i2ibench.inference import InferenceOptions
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.translation import translate
@@ -42,8 +43,8 @@ def test_the_generator_makes_one_channel_and_translate_writes_grey(grey_root, tr
     layers = opened.translator.generator.head.modules()
     heads = [layer for layer in layers if isinstance(layer, torch.nn.Conv2d)]
     assert heads[-1].out_channels == 1
-    for tile in (None, (32, 32)):
-        opened.translator.tile = tile
+    for tile in (None, (64, 64)):
+        opened = open_checkpoint(trained, options=InferenceOptions(tile=tile))
         folder = tmp_path / str(tile is None)
         for path in translate(opened, grey_root / "val", folder):
             with Image.open(path) as picture:

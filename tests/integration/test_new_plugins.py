@@ -42,7 +42,6 @@ BUILD = """
 import importlib, sys
 from pathlib import Path
 from mmengine.config import Config
-from i2ibench.checkpoints import build_translator
 from i2ibench.configuration import load_config
 from i2ibench.datasets.classes import class_table
 from i2ibench.hooks.selection import build_hooks

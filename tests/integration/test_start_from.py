@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from i2ibench.checkpoints import build_translator, read_checkpoint
+from i2ibench.checkpoints import read_checkpoint
 from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.datasets.classes import class_table
@@ -14,6 +14,7 @@ from i2ibench.errors import UserError
 from i2ibench.experiment import build_runner, train
 from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.initial_weights import begin, channel_names, read_initial_weights, start_of
+from i2ibench.translators.building import build_translator
 
 OLD = ["sky", "road", "car"]
 NEW = ["car", "person", "sky", "road", "void"]

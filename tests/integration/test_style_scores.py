@@ -14,6 +14,7 @@ from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.scenes import prepare_scenes
 from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.experiment import train
+from i2ibench.inference import Inference
 from i2ibench.metrics.styles_control import StyleControl
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.report.page import render
@@ -113,7 +114,7 @@ def test_the_probe_sees_what_encoder_and_bank_say(trained):
     sample = drawn_streets(trained / "toys", "train", 12, 64, 32)[3]
     probe = StyleProbe(opened)
     scene = probe.on(sample)
-    features = translator.encode(scene.batch)[0]
+    features = Inference(translator).encode(scene.batch)[0]
     label, instance = sample["label"][0], sample["instance"][0]
     for number, (values, mode) in scene.encoded().items():
         here = instance == number
@@ -124,7 +125,7 @@ def test_the_probe_sees_what_encoder_and_bank_say(trained):
         assert mode == int((centres - torch.tensor(values)).square().sum(1).argmin())
     number = int(instance.max())
     pictures = scene.repaint(number, [0, 1])
-    plain = translator.predict(default_collate([sample]))[0]["fake"]
+    plain = Inference(translator).predict(default_collate([sample]))[0]["fake"]
     assert torch.equal(pictures[0], plain) and pictures.shape == (3, 3, 32, 64)
     assert not torch.equal(pictures[1], pictures[2])
     assert np.isfinite(probe.colours.numpy()).any()

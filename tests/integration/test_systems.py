@@ -45,7 +45,7 @@ def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path):
         "label": torch.full((1, 1, 128, 256), 7, dtype=torch.uint8),
         "instance": torch.full((1, 1, 128, 256), 7, dtype=torch.int32),
     }
-    first, again = (opened.translator.predict(sample)[0]["fake"] for _ in range(2))
+    first, again = (opened.inference.predict(sample)[0]["fake"] for _ in range(2))
     assert first.shape == (3, 128, 256) and torch.equal(first, again)
 
 

@@ -240,7 +240,10 @@ def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, t
         ({"model__losses__x": {"type": "LeastSquaresGAN"}}, "is adversarial"),
         ({"model__discriminator": None, "model__adversarial": None}, "needs a discriminator"),
         ({"protocol__segmenter__weigths": "x"}, "Did you mean 'weights'"),
-        ({"optimizers__encoder__lr": 1}, "no optimizer for 'encoder'"),
+        (
+            {"optimizers__encoder__lr": 1},
+            "name 'encoder', which the method does not have",
+        ),
         ({"seed": -1}, "'seed'"),
         (
             {

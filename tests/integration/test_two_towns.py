@@ -9,7 +9,7 @@ import torch
 from mmengine.config import ConfigDict
 from PIL import Image
 
-from i2ibench.checkpoints import build_translator, open_checkpoint
+from i2ibench.checkpoints import open_checkpoint
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, Cityscapes
 from i2ibench.datasets.inputs import find_inputs
 from i2ibench.datasets.paired_folder import PairedFolder
@@ -17,6 +17,7 @@ from i2ibench.datasets.shards import Shards, write_shards
 from i2ibench.evaluation.pictures import pair_pictures
 from i2ibench.testing.scenes import save
 from i2ibench.translation import translate
+from i2ibench.translators.building import build_translator
 
 TOWNS = {"aachen": 7, "bonn": 23}
 

@@ -8,10 +8,12 @@ import torch
 from hypothesis import settings
 from mmengine.config import ConfigDict
 
-from i2ibench.checkpoints import OpenedCheckpoint, build_translator
+from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.scene import Scene
 from i2ibench.files import write_picture
+from i2ibench.inference import Inference
+from i2ibench.translators.building import build_translator
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
@@ -75,7 +77,9 @@ def open_small(model: dict = SYSTEM, preprocessor: dict = LABELS) -> OpenedCheck
     if translator.style_bank is not None:
         translator.style_bank.centres.uniform_(-1, 1)
         translator.style_bank.counts.copy_(torch.tensor([5, 5, 5, 0]))
-    return OpenedCheckpoint(Path("small.pth"), config, METAINFO, 1, translator)
+    return OpenedCheckpoint(
+        Path("small.pth"), config, METAINFO, 1, translator, Inference(translator)
+    )
 
 
 def write_data(folder: Path, number: int = 3) -> Path:

@@ -60,7 +60,7 @@ def test_the_nth_random_draw_is_translates_nth_sample(scene, model):
     renderer = Renderer(opened)
     first = renderer.picture(scene)
     for sample in (1, 2):
-        fake = opened.translator.predict(data, sample=sample)[0]["fake"]
+        fake = opened.inference.predict(data, sample=sample)[0]["fake"]
         picture = renderer.picture(draw_styles(scene, sample))
         np.testing.assert_array_equal(picture, fake.permute(1, 2, 0))
         assert not np.array_equal(picture, first)
@@ -117,7 +117,7 @@ def test_styles_of_a_photo_are_the_encoders_means(renderer, scene):
         "instance": torch.tensor(scene.instance)[None],
         "image": torch.tensor(photo).permute(2, 0, 1),
     }])  # fmt: skip
-    fake = renderer.translator.predict(data, encode_photo=True)[0]["fake"]
+    fake = renderer.inference.predict(data, encode_photo=True)[0]["fake"]
     np.testing.assert_array_equal(renderer.picture(styled), fake.permute(1, 2, 0))
 
 

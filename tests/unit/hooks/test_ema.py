@@ -8,11 +8,14 @@ from torch import nn
 
 from i2ibench.errors import UserError
 from i2ibench.hooks import ExponentialMovingAverage
+from i2ibench.translators.base import Translator
 
 
-class Model(nn.Module):
+class Model(Translator):
+    TRAINING_ONLY = ("discriminator",)
+
     def __init__(self):
-        super().__init__()
+        super().__init__(nn.Identity())
         self.generator = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
         self.discriminator = nn.Linear(2, 1)
 

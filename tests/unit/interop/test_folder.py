@@ -9,6 +9,7 @@ from i2ibench.discriminators import MultiScaleDiscriminator
 from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
 from i2ibench.generators import CoarseToFineGenerator
+from i2ibench.inference import Inference
 from i2ibench.interop import pix2pixhd
 from i2ibench.interop.clusters import read_clusters
 from i2ibench.interop.folder import CLUSTERS, export_folder, import_folder
@@ -46,11 +47,11 @@ def test_a_folder_becomes_a_checkpoint_that_translates_with_its_styles(official,
     import_folder(official, tmp_path / "native.pth")
     translator = open_checkpoint(tmp_path / "native.pth").translator
     assert translator.style_bank.counts[[7, 26]].tolist() == [1, 3]
-    fake = translator.predict(scene())[0]["fake"]
+    fake = Inference(translator).predict(scene())[0]["fake"]
     state = torch.load(official / "latest_net_G.pth", weights_only=True)
     generator = pix2pixhd.generator_from_official(state)
     batch = translator.data_preprocessor(scene())
-    styles = translator.sample_styles(batch)
+    styles = Inference(translator).sample_styles(batch)
     with torch.no_grad():
         image = generator(torch.cat([batch["condition"], styles], 1))
     assert torch.equal(fake, ((image[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))

@@ -7,6 +7,7 @@ from torch import nn
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.generators import UNetGenerator
+from i2ibench.inference import Inference
 from i2ibench.interop import pix2pix
 from i2ibench.interop.folder import export_folder, import_folder
 
@@ -144,9 +145,11 @@ def test_a_pix2pix_folder_becomes_a_checkpoint_that_translates(tmp_path, labels)
     data = {"name": ["s"], "source": torch.zeros(1, 3, 16, 24, dtype=torch.uint8)}
     if labels:
         data = {"name": ["s"], "label": torch.zeros(1, 1, 16, 24, dtype=torch.uint8)}
-    first = translator.predict(data)[0]["fake"]
+    first = Inference(translator).predict(data)[0]["fake"]
     assert first.shape == (3, 16, 24)
-    assert torch.equal(first, translator.predict(data)[0]["fake"])  # dropout by the scene's name
+    assert torch.equal(
+        first, Inference(translator).predict(data)[0]["fake"]
+    )  # dropout by the scene's name
     export_folder(tmp_path / "native.pth", tmp_path / "back")
     after = torch.load(tmp_path / "back" / "latest_net_G.pth", weights_only=True)
     # The first translation moved no running statistics that inference would use.

@@ -9,6 +9,7 @@ from i2ibench.checkpoints import open_checkpoint
 from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
 from i2ibench.generators import UNetGenerator
+from i2ibench.inference import Inference
 from i2ibench.interop import pix2pix
 from i2ibench.interop.findings import Answers
 from i2ibench.interop.official import read_folder, write_official
@@ -30,7 +31,7 @@ def picture(official, tmp_path, source):
     write_official(official, tmp_path / "native.pth")
     translator = open_checkpoint(tmp_path / "native.pth").translator
     data = {"name": ["s"], "source": source}
-    return translator.predict(data)[0]["fake"].float()
+    return Inference(translator).predict(data)[0]["fake"].float()
 
 
 SOURCE = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)

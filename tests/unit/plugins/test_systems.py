@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from i2ibench.errors import UserError
+from i2ibench.inference import Inference
 from i2ibench.preflight import dry_run
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.optimizers import build_optimizers
@@ -72,12 +73,12 @@ def test_label_mix_reaches_the_discriminator_and_leaves_the_generator_alone():
 def test_a_translation_depends_on_its_name_alone_and_varies_only_with_noise(name):
     model = translator(name).eval()
     batch = data(batch=3, height=30, width=50)
-    together = model.predict(batch)
-    alone = model.predict({k: v[1:2] for k, v in batch.items()})
+    together = Inference(model).predict(batch)
+    alone = Inference(model).predict({k: v[1:2] for k, v in batch.items()})
     difference = together[1]["fake"].int() - alone[0]["fake"].int()
     assert together[1]["fake"].shape == (3, 30, 50) and difference.abs().max() <= 1
-    assert model.draws_styles == (name == "oasis")
-    other = model.predict(batch, sample=1)[1]["fake"]
+    assert model.varies == (name == "oasis")
+    other = Inference(model).predict(batch, sample=1)[1]["fake"]
     assert torch.equal(other, together[1]["fake"]) == (name == "spade")
 
 
@@ -87,7 +88,7 @@ def test_a_checkpoint_translates_alike(name):
     model.train_step(data(), optimizers(model))
     twin.load_state_dict(model.state_dict())
     batch = data()
-    one, other = (m.eval().predict(batch)[0]["fake"] for m in (model, twin))
+    one, other = (Inference(m.eval()).predict(batch)[0]["fake"] for m in (model, twin))
     assert torch.equal(one, other)
 
 
@@ -111,8 +112,8 @@ def test_a_step_never_makes_a_gpu_wait(name, changes):
 
     def step():
         made = model.forward_step(batch)
-        model.generator_loss(made)
-        model.discriminator_loss(made)
+        model.generator_losses(made)
+        model.discriminator_losses(made)
 
     assert waits_of(step) == [] and wrappers
 

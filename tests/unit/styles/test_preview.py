@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import default_collate
 
 from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.inference import Inference
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.styles.bank import instances_of
 from i2ibench.styles.preview import SMALLEST_SHARE, largest_scenes, render_modes
@@ -40,12 +41,12 @@ def test_predicting_is_painting_the_sampled_or_encoded_features(translator, scen
     data = default_collate([scenes[0], scenes[1]])
     batch = translator.data_preprocessor(data)
     with torch.inference_mode():
-        for encoded, features in ((True, translator.encode(batch)), (False, None)):
+        for encoded, features in ((True, Inference(translator).encode(batch)), (False, None)):
             if features is None:
-                features = translator.sample_styles(batch)
-            pictures = translator.paint(batch, features)
+                features = Inference(translator).sample_styles(batch)
+            pictures = Inference(translator).paint(batch, features)
             assert pictures.shape == (2, 3, 36, 72) and pictures.dtype == torch.uint8
-            predicted = translator.predict(data, encode_photo=encoded)
+            predicted = Inference(translator).predict(data, encode_photo=encoded)
             assert all(torch.equal(p["fake"], x) for p, x in zip(predicted, pictures, strict=True))
 
 
@@ -54,14 +55,14 @@ def test_a_preview_paints_each_mode_on_the_class_and_leaves_the_others_as_sample
 ):
     data, label = scenes[0], 26
     batch, bank = translator.data_preprocessor(default_collate([data])), translator.style_bank
-    row = render_modes(translator, data, label)
+    row = render_modes(Inference(translator), data, label)
     found = instances_of(data["label"], data["instance"])
     assert len(row.pictures) == 3 and row.scene == data["name"]
     for mode, picture in enumerate(row.pictures):
         features = bank.sample(data["name"], data["label"], data["instance"])
         for number in found.ids[found.labels == label].tolist():
             features[:, data["instance"][0] == number] = bank.centres[label, mode][:, None]
-        expected = translator.paint(batch, features[None])[0].permute(1, 2, 0).numpy()
+        expected = Inference(translator).paint(batch, features[None])[0].permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(picture, expected)
     assert not np.array_equal(row.pictures[0], row.pictures[1])
     inside = [i in found.ids[found.labels == label].tolist() for i in data["instance"].flatten()]

@@ -11,11 +11,11 @@ from i2ibench.discriminators import MultiScaleDiscriminator, PatchDiscriminator
 from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
 from i2ibench.generators import CoarseToFineGenerator, RefinementGenerator, UNetGenerator
+from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.layers.vgg import FeatureTaps
 from i2ibench.losses import FeatureMatching, PerceptualLoss, perceptual
 from i2ibench.structures import Step
 from i2ibench.translators.compilation import (
-    compile_for_translation,
     is_compiled,
     require_compiler,
 )
@@ -177,14 +177,12 @@ def test_a_machine_without_a_compiler_is_refused_before_any_work(monkeypatch):
 def test_compiled_translations_of_any_size_are_the_same(monkeypatch):
     model = translator(encoder=None).eval()
     batches = [data(height=h, width=w) for h, w in ((32, 64), (33, 61), (64, 96))]
-    expected = [model.predict(batch)[1]["fake"] for batch in batches]
+    expected = [Inference(model).predict(batch)[1]["fake"] for batch in batches]
     own = nn.Module.compile
     monkeypatch.setattr(nn.Module, "compile", lambda self, mode: own(self, **EXACT))
-    monkeypatch.setattr(
-        "i2ibench.translators.compilation.require_compiler", lambda *arguments: None
-    )
-    compile_for_translation(model, "default")
-    assert is_compiled(model.generator) and model.compile_mode == "default"
+    monkeypatch.setattr("i2ibench.inference.inference.require_compiler", lambda *arguments: None)
+    compiled = Inference(model, InferenceOptions(compile_mode="default"))
+    assert is_compiled(model.generator)
     for batch, picture in zip(batches, expected, strict=True):
-        again = model.predict(batch)[1]["fake"]
+        again = compiled.predict(batch)[1]["fake"]
         assert (again.int() - picture.int()).abs().max() <= 1

@@ -4,7 +4,6 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from i2ibench.checkpoints import build_translator
 from i2ibench.datasets.inputs import find_inputs
 from i2ibench.errors import UserError
 from i2ibench.ops.edges import sobel_edges
@@ -12,6 +11,7 @@ from i2ibench.ops.images import colour_labels, to_signed
 from i2ibench.ops.labels import instance_boundaries, one_hot
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.testing.scenes import save
+from i2ibench.translators.building import build_translator
 from tests.unit.translators.test_paired import data
 
 FACTS = {"num_classes": 5, "palette": [[9 * c, 5 * c, c] for c in range(5)]}

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from i2ibench.errors import UserError
+from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.translators.generation import at_precision, generate
-from i2ibench.translators.tiles import generate_in_tiles, prepared, use_tiles
 
 SMALL = dict(base_channels=4, num_downsamplings=2, num_blocks=1, num_enhancer_blocks=1)
 BATCH_NORM = dict(norm_type="batch", dropout=0.5, bias_before_norm=False)
@@ -42,16 +41,17 @@ def scenes(batch=1, height=128, width=200):
     return {"name": names, "label": label, "instance": instance, "image": photo, "source": source}
 
 
+def in_tiles(model, tile=(64, 64), precision=None):
+    return Inference(model, InferenceOptions(precision, tile=tile))
+
+
 @torch.inference_mode()
-def both(model, data, tile, features=None):
+def both(model, data, tile, features=None, precision=None):
     """Images in [-1, 1] as a whole and in tiles, from one batch and from bare maps."""
     batch = model.data_preprocessor(data)
-    precision = model.precision, "cpu"
-    with at_precision(*precision):
-        whole = generate(model, batch, features)
-    use_tiles(model, tile)
-    with at_precision(*precision):
-        found = [generate_in_tiles(model, b, features) for b in (batch, prepared(model, data))]
+    whole = Inference(model, InferenceOptions(precision)).images(batch, features)
+    tiled = in_tiles(model, tile, precision)
+    found = [tiled.images(b, features) for b in (batch, tiled.prepared(data))]
     assert torch.equal(*found), "the condition was made otherwise"
     return whole, found[0]
 
@@ -93,10 +93,8 @@ def test_batch_norm_and_dropout_that_depends_on_the_scene_alone(always_train):
     model.generator.train()(model.data_preprocessor(data)["condition"])
     model.eval()
     before = model.generator.coarse[2].running_mean.clone()
-    use_tiles(model, (64, 64))
-    model.predict(data)
+    in_tiles(model).predict(data)
     assert torch.equal(model.generator.coarse[2].running_mean, before)
-    use_tiles(model, None)
     assert_equal(*both(model, data, (64, 64)))
 
 
@@ -106,7 +104,7 @@ def test_styles_are_kept():
     bank = model.style_bank
     bank.centres.copy_(torch.rand(bank.centres.shape) * 2 - 1)
     bank.counts.fill_(3)
-    styles = model.sample_styles(model.data_preprocessor(data))
+    styles = Inference(model).sample_styles(model.data_preprocessor(data))
     whole, tiled = both(model, data, (64, 64), styles)
     assert_equal(whole, tiled)
     zeros = both(model, data, (64, 64), torch.zeros_like(styles))[1]
@@ -114,8 +112,8 @@ def test_styles_are_kept():
     for options in ({}, {"encode_photo": True}, {"sample": 1}):
         pictures = []
         for tile in (None, (64, 64)):
-            use_tiles(model, tile)
-            pictures.append(torch.stack([p["fake"] for p in model.predict(data, **options)]))
+            predictions = in_tiles(model, tile).predict(data, **options)
+            pictures.append(torch.stack([p["fake"] for p in predictions]))
         difference = (pictures[0].int() - pictures[1].int()).abs()
         assert difference.max() <= 1 and (difference > 0).float().mean() < 1e-3
 
@@ -126,18 +124,15 @@ def test_features_of_photos_are_kept(num_downsamplings):
     model = translator(num_enhancers=1, encoder=encoder)
     batch = model.data_preprocessor(scenes(2, 90, 141))
     with torch.inference_mode():
-        whole = model.encode(batch)
-        use_tiles(model, (64, 64))
-        torch.testing.assert_close(model.encode(batch), whole, atol=2e-5, rtol=0)
+        whole = Inference(model).encode(batch)
+        torch.testing.assert_close(in_tiles(model).encode(batch), whole, atol=2e-5, rtol=0)
     assert whole.std() > 0.01
 
 
 def test_bf16_in_tiles_is_as_close_as_bf16_is():
     model, data = translator(num_enhancers=1), scenes()
     exact, _ = both(model, data, (64, 64))
-    use_tiles(model, None)
-    model.precision = "bf16"
-    whole, tiled = both(model, data, (64, 64))
+    whole, tiled = both(model, data, (64, 64), precision="bf16")
     assert 0 < (tiled - exact).abs().mean() < 1.5 * (whole - exact).abs().mean()
 
 
@@ -170,12 +165,9 @@ def test_what_cannot_be_done_in_tiles_is_refused(tile, generator, way_out):
     preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
     model = TRANSLATORS.build(cfg, data_preprocessor=preprocessor).eval()
     with pytest.raises(UserError, match=way_out):
-        use_tiles(model, tile)
+        in_tiles(model, tile)
 
 
 def test_tiles_and_compiled_networks_exclude_each_other():
-    model = translator()
-    model.compile_mode = "default"
     with pytest.raises(UserError, match="leave --compile out"):
-        use_tiles(model, (64, 64))
-    use_tiles(model, None)
+        InferenceOptions(compile_mode="default", tile=(64, 64))

@@ -33,7 +33,9 @@ def translator(**options) -> PairedTranslator:
 
 def test_a_parameter_inside_a_loss_is_named():
     built = translator(losses={"pixel": {"type": "LearntScale"}})
-    with pytest.raises(UserError, match=r"No optimiser would train losses\.pixel\.scale.*Freeze"):
+    with pytest.raises(
+        UserError, match=r"No optimiser would train loss_terms\.pixel\.scale.*Freeze"
+    ):
         require_trained(built, built.networks())
 
 

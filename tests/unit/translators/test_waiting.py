@@ -116,8 +116,8 @@ def on(device, **changes):
     """A system on a device; all of its losses, and a perceptual one."""
     with torch.device(device):
         model = translator(**changes)
-        model.losses["perceptual"], model.weights["perceptual"] = random_perceptual(), 1.0
-    model.losses["perceptual"].imagenet_statistics = True
+        model.loss_terms["perceptual"], model.weights["perceptual"] = random_perceptual(), 1.0
+    model.loss_terms["perceptual"].imagenet_statistics = True
     model.data_preprocessor._device = torch.device(device)
     return model
 
@@ -130,8 +130,8 @@ def test_no_network_and_no_loss_waits(system):
 
     def forward():
         step = model.forward_step(model.data_preprocessor(batch, training=True))
-        model.generator_loss(step)
-        model.discriminator_loss(step)
+        model.generator_losses(step)
+        model.discriminator_losses(step)
 
     assert waits_of(forward) == []
 

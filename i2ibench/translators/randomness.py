@@ -1,0 +1,48 @@
+"""Random numbers that a scene's name decides, so that no image depends on its neighbours."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from i2ibench.structures import Batch
+
+
+@contextmanager
+def drawing_for(name: str, device: torch.device) -> Iterator[None]:
+    """Let torch draw the numbers that a scene's name decides; afterwards it goes on as before."""
+    apples = torch.mps.get_rng_state() if device.type == "mps" else None  # fork_rng lacks it
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(_seed_of(name))
+        try:
+            yield
+        finally:
+            if apples is not None:
+                torch.mps.set_rng_state(apples)
+
+
+def scene_noise(batch: Batch, channels: int, size: Sequence[int]) -> Tensor:
+    """Return normal noise B`channels`HW on the batch's device that the scenes' names decide.
+
+    A method that makes several scenes at once (`Translator.batched`) draws with this alone: every
+    scene then gets the noise that it would get by itself.
+
+    Args:
+        batch: preprocessed scenes; several samples of a scene have different names.
+        channels: of the noise.
+        size: (height, width).
+    """
+    device = batch["condition"].device
+    if device.type == "meta":
+        return torch.empty(len(batch["names"]), channels, *size, device=device)
+    drawn = []
+    for name in batch["names"]:
+        generator = torch.Generator(device).manual_seed(_seed_of(name))
+        drawn.append(torch.randn(channels, *size, generator=generator, device=device))
+    return torch.stack(drawn)
+
+
+def _seed_of(name: str) -> int:
+    return zlib.crc32(name.encode())
