@@ -128,9 +128,8 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
             f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
-    except NotImplementedError as error:
-        raise UserError(_depends_on_values(translator, "losses", error)) from error
     except (RuntimeError, ValueError) as error:
+        _require_shapes_alone(translator, "losses", error)
         raise UserError(
             f"The networks and losses do not go together at {width}x{height}: {error}"
         ) from error
@@ -156,13 +155,19 @@ def _require_totals(translator: Translator, losses: Losses) -> None:
         )
 
 
-def _depends_on_values(translator: Translator, what: str, error: Exception) -> str:
+def _require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
+    """Refuse a method that decides by the values of tensors, if that is what has failed.
+
+    Raises:
+        UserError: names the method and what it asked for.
+    """
     reason = next(iter(str(error).splitlines()), "")
-    return (
-        f"{type(translator).__name__}.{what} does not run on tensors without contents (torch's "
-        f"meta device), on which a config is checked before it trains: {reason} Nothing in it may "
-        "depend on the values of a tensor."
-    )
+    if isinstance(error, NotImplementedError) or "meta tensor" in reason:
+        raise UserError(
+            f"{type(translator).__name__}.{what} does not run on tensors without contents (torch's "
+            f"meta device), on which a config is checked before it trains: {reason} Nothing in it "
+            "may depend on the values of a tensor."
+        ) from error
 
 
 def _shadow(module: Module) -> Module:
@@ -192,8 +197,9 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
         images = shadow.images(batch, features)
     except UserError as error:
         raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
-    except NotImplementedError as error:
-        raise UserError(_depends_on_values(shadow.translator, "synthesise", error)) from error
+    except RuntimeError as error:
+        _require_shapes_alone(shadow.translator, "synthesise", error)
+        raise
     _require_shape(shadow, images, (height, width))
 
 

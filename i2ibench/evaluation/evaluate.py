@@ -29,6 +29,7 @@ from i2ibench.evaluation.subjects import (
     Subject,
     check_classes,
     given_system,
+    require_settings,
     slug,
     translated_systems,
 )
@@ -70,6 +71,7 @@ def evaluate(
         UserError: data, checkpoints, pictures or options cannot be used.
     """
     begin = time.monotonic()
+    require_settings(subjects)
     torch.backends.cudnn.allow_tf32 = False  # features and distances in whole float32
     scenes = open_scenes(protocol, config, root)
     metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)

@@ -207,8 +207,13 @@ def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
     """Say how a checkpoint's pictures are made where there is a choice: precision, settings."""
     facts = opened.inference.facts()
     settings = ", ".join(f"{name}={value}" for name, value in facts.get("settings", {}).items())
-    notes = (f"its pictures are computed in {facts['amp']}",) if "amp" in facts else ()
-    return (*notes, f"settings: {settings}") if settings else notes
+    evaluations = opened.translator.evaluations(opened.inference.settings)
+    notes = {
+        f"its pictures are computed in {facts.get('amp')}": "amp" in facts,
+        f"settings: {settings}": bool(settings),
+        f"{evaluations} network evaluations for each image (NFE)": evaluations > 1,
+    }
+    return tuple(note for note, holds in notes.items() if holds)
 
 
 def require_settings(subjects: Iterable[Subject]) -> None:
@@ -277,6 +282,8 @@ def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
         "sha256": sha256(opened.path),
         "epoch": opened.epoch,
         "seed": opened.config.get("seed", 0),
+        "evaluations": opened.translator.evaluations(opened.inference.settings),
+        **opened.inference.facts(),
         "config": opened.config.to_dict(),
     }
 

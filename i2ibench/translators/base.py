@@ -140,8 +140,8 @@ class Translator(BaseModel):
         By default each of `parts` has an optimiser of its name. A network that is frozen or
         switched off is there without parameters: an optimiser for it is left out.
         """
-        parts = self.parts().items()
-        return {name: self.trained(name) for name, part in parts if any(part.parameters())}
+        weighty = [name for name, part in self.parts().items() if list(part.parameters())]
+        return {name: self.trained(name) for name in weighty}
 
     def trained(self, *names: str) -> dict[str, nn.Parameter]:
         """Return the parameters of the named direct submodules that are not frozen, by name."""
