@@ -1,10 +1,10 @@
 """The systems and batches that the benchmarks of steps, synthesis and memory run."""
 
 import torch
-from torch import nn
 from torch.utils.data import default_collate
 from torchvision.models.vgg import cfgs, make_layers
 
+from i2ibench.contracts import Preprocessor
 from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.layers.vgg import FeatureTaps
 from i2ibench.losses import perceptual
@@ -17,7 +17,7 @@ FEATURES = {"feature_matching": {"type": "FeatureMatching", "weight": 10.0}}
 VGG = {"perceptual": {"type": "PerceptualLoss", "weight": 10.0}}
 
 
-class Prepared(nn.Module):
+class Prepared(Preprocessor):
     """A preprocessor for batches that are ready."""
 
     condition_channels, num_classes = 36, 35

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from i2ibench import contracts
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("i2ibench", "plugins", "tools") for p in (ROOT / d).rglob("*.py"))
 CORE_FOR_PLUGINS = {"contracts", "registry", "structures", "ops", "layers", "errors", "weights"}
@@ -75,3 +77,29 @@ def opens_text(call: ast.Call) -> bool:
 
 def test_importing_the_package_imports_nothing_else():
     assert imported(ROOT / "i2ibench" / "__init__.py") == set()
+
+
+def asked_by_name(path: Path, names: set[str]) -> list[str]:
+    """The getattr and hasattr calls of a file that ask for one of the names."""
+    calls = (n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_asking(n))
+    return [
+        f"{path.relative_to(ROOT)}:{call.lineno}: {call.args[1].value}"
+        for call in calls
+        if isinstance(call.args[1], ast.Constant) and call.args[1].value in names
+    ]
+
+
+def is_asking(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("getattr", "hasattr")
+    )
+
+
+def test_no_promise_of_a_part_is_asked_for_by_its_name():
+    """A typed attribute with a default says it, so that a misspelt flag is an error."""
+    bases = [getattr(contracts, name) for name in dir(contracts) if name[0].isupper()]
+    names = {name for base in bases for name in (*vars(base), *base.__annotations__)}
+    found = [line for path in SOURCES for line in asked_by_name(path, names - {"forward"})]
+    assert not found, found

@@ -4,7 +4,6 @@ import contextlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -117,29 +116,28 @@ def test_a_data_set_tells_its_classes_in_plain_json(name: str, contract_part: Wo
     )
 
 
-@pytest.mark.contract("transform")
-def test_a_transform_treats_label_instance_and_photo_alike(
-    name: str, contract_part: Workshop
-) -> None:
-    label = np.kron(np.arange(40, dtype=np.uint8).reshape(5, 8), np.ones((8, 8), np.uint8))
-    arrays = {
-        "label": label,
-        "instance": label.astype(np.int32) + 70000,
-        "image": np.repeat(label[..., None], 3, 2),
-        "source": np.repeat(label[..., None], 3, 2),
-        "rng": np.random.default_rng(0),
-    }
-    after = contract_part("transform", name)(dict(arrays))
-    assert np.array_equal(after["instance"], after["label"].astype(np.int32) + 70000), (
-        f"a transform must move labels and instances alike, without mixing ids; {name} does not"
+@pytest.mark.contract("dataset")
+def test_a_data_set_knows_before_what_its_files_say(name: str, contract_part: Workshop) -> None:
+    built = contract_part("dataset", name)
+    known = built.known_before(contract_part.options("dataset", name))
+    if known is None:
+        pytest.skip("it knows nothing before")
+    table, size = known
+    assert table.metainfo(name)["classes"] == built.metainfo["classes"], (
+        f"known_before must give the classes of metainfo; {name}'s differ"
     )
-    assert np.array_equal(after["image"], after["source"]), (
-        f"a transform must treat photo and source alike; {name} does not"
+    assert all(isinstance(side, int) and side > 0 for side in size), (
+        f"known_before must give (width, height) in pixels; {name} gave {size}"
     )
-    assert after["image"].shape == (*after["label"].shape, 3), (
-        f"a transform must keep all maps of one size; {name} gave {after['image'].shape} and "
-        f"{after['label'].shape}"
+
+
+@pytest.mark.contract("dataset")
+def test_a_data_set_that_records_appearances_gives_them(name: str, contract_part: Workshop) -> None:
+    built = contract_part("dataset", name)
+    if not built.records_appearances:
+        pytest.skip("it records none")
+    looks, ids = built.appearances(0), set(built[0]["instance"].unique().tolist())
+    assert looks and looks.keys() <= ids, (
+        f"appearances must be of instances that the map holds; {name} gave {sorted(looks)} for "
+        f"{sorted(ids)}"
     )
-    # Bicubic photos agree with nearest labels except next to an edge between two blocks.
-    near = np.abs(after["image"][..., 0].astype(int) - after["label"]) <= 1
-    assert near.mean() > 0.5, f"after {name} the photo does not lie on the labels any more"

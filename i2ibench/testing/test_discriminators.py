@@ -63,8 +63,6 @@ def test_answers_of_several_images_are_those_of_each_alone(
     name: str, size: tuple[int, int], contract_part: Workshop
 ) -> None:
     network = _discriminator(name, contract_part).double().eval()  # training may be random
-    if not hasattr(network, "of_several"):
-        pytest.skip("it judges images one by one")
     condition = torch.randn(2, IN_CHANNELS - 3, *size, dtype=torch.float64)
     images = list(torch.randn(2, 2, 3, *size, dtype=torch.float64))
     results = []

@@ -13,9 +13,6 @@ def test_an_encoder_is_constant_on_each_instance(name: str, contract_part: Works
     instance = torch.zeros(2, 1, 32, 48, dtype=torch.int32)
     instance[:, :, 8:20, 8:30] = 24001
     features = network(torch.rand(2, 3, 32, 48) * 2 - 1, instance)
-    assert isinstance(getattr(network, "out_channels", None), int), (
-        f"an encoder must tell its number of features as .out_channels; {name} does not"
-    )
     wanted = (2, network.out_channels, 32, 48)
     assert features.shape == wanted, (
         f"an encoder must give features of the photo's size, {wanted}; {name} gave "
@@ -31,3 +28,24 @@ def test_an_encoder_is_constant_on_each_instance(name: str, contract_part: Works
                 f"{name}'s deviate by {spread:.3g} on one"
             )
     assert_every_parameter_learns(name, network, features.square().sum())
+
+
+@pytest.mark.contract("encoder")
+def test_an_encoder_takes_the_sizes_that_it_says_also_in_tiles(
+    name: str, contract_part: Workshop
+) -> None:
+    network = contract_part("encoder", name).eval()
+    stride = network.stride
+    least = -(-network.smallest_side // stride) * stride
+    photo = torch.rand(1, 3, least, least + stride) * 2 - 1
+    instance = torch.zeros(1, 1, *photo.shape[-2:], dtype=torch.int32)
+    try:
+        whole = network(photo, instance)
+    except Exception as error:
+        raise AssertionError(
+            f"{name} says stride = {stride} and smallest_side = {network.smallest_side}, so it "
+            f"must take {photo.shape[-1]}x{photo.shape[-2]} pixels, and fails: {error}"
+        ) from error
+    with torch.no_grad():
+        gap = (network.in_tiles(photo, instance, (8, 8)) - whole).abs().max().item()
+    assert gap < 1e-3, f"in_tiles must give what forward gives; {name}'s differs by {gap:.3g}"

@@ -12,8 +12,6 @@ from i2ibench.testing.parts import Workshop
 @pytest.mark.contract("feature")
 def test_features_are_one_vector_per_picture(name: str, contract_part: Workshop) -> None:
     network = contract_part("feature", name)
-    for attribute in ("unavailable", "weight_files", "frechet_name", "kernel_name"):
-        assert hasattr(network, attribute), f"{name} must say its {attribute}"
     if network.unavailable:
         pytest.skip(network.unavailable)
     pictures = torch.randint(0, 256, (3, 3, 40, 48), dtype=torch.uint8)

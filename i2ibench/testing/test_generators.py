@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from i2ibench.ops.labels import one_hot_into
+from i2ibench.ops.lookup import OneHot
 from i2ibench.testing.laws import assert_every_parameter_learns, assert_same_after_loading
 from i2ibench.testing.parts import IN_CHANNELS, Workshop
 
@@ -14,7 +16,6 @@ def test_a_generator_gives_an_image_of_the_conditions_size(
     name: str, batch: int, contract_part: Workshop
 ) -> None:
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
-    assert isinstance(network, nn.Module), f"a generator must be a torch.nn.Module; {name} is none"
     image = network(torch.randn(batch, IN_CHANNELS, 16, 24))
     wanted = (batch, 3, 16, 24)
     assert isinstance(image, torch.Tensor) and image.shape == wanted, (
@@ -41,6 +42,82 @@ def test_a_generator_learns_with_every_parameter_and_is_reproducible(
         "not (dropout and noise must come from torch's own random numbers)"
     )
     assert_same_after_loading(name, build, condition)
+
+
+@pytest.mark.contract("generator")
+@pytest.mark.parametrize("strides", [0, 1])
+def test_a_generator_takes_the_sizes_that_it_says(
+    name: str, strides: int, contract_part: Workshop
+) -> None:
+    network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
+    stride, smallest = network.stride, network.smallest_side
+    least = -(-smallest // stride) * stride
+    height, width = network.height or least, least + strides * stride
+    said = f"{name} says stride = {stride}, smallest_side = {smallest}, height = {network.height}"
+    try:
+        image = network(torch.randn(1, IN_CHANNELS, height, width))
+    except Exception as error:
+        raise AssertionError(
+            f"{said}, so it must take {width}x{height} pixels, and fails: {error}"
+        ) from error
+    assert image.shape[-2:] == (height, width), (
+        f"{said}, so an image of {width}x{height} pixels must keep its size; it has "
+        f"{image.shape[-1]}x{image.shape[-2]}"
+    )
+
+
+@pytest.mark.contract("generator")
+def test_a_generator_says_whether_it_draws_noise(name: str, contract_part: Workshop) -> None:
+    network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
+    condition, images = torch.randn(1, IN_CHANNELS, 16, 32), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        images.append(network(condition))
+    varies = not torch.allclose(images[0], images[1], rtol=1e-4, atol=1e-5)
+    if network.draws_noise:
+        assert varies, (
+            f"{name} says draws_noise = True and gives one image for all random numbers: let it "
+            "say draws_noise = False"
+        )
+    else:
+        assert not varies or network.always_train, (
+            f"{name} gives different images of one condition, so that its images would depend on "
+            "the scenes beside them: let it say draws_noise = True (or always_train = True, if it "
+            "is dropout that stays on)"
+        )
+
+
+@pytest.mark.contract("generator")
+def test_a_generator_that_works_in_tiles_gives_the_same_image(
+    name: str, contract_part: Workshop
+) -> None:
+    network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
+    if not network.works_in_tiles:
+        pytest.skip("it does not work in tiles")
+    condition = torch.randn(1, IN_CHANNELS, 64, 128)
+    with torch.no_grad():
+        whole = network(condition)
+        tiled = network.in_tiles(lambda tile: (tile.cut(condition), None), (64, 128), (64, 64))
+    gap = (whole - tiled).abs().max().item()
+    assert gap < 1e-3, f"in_tiles must give what forward gives; {name}'s differs by {gap:.3g}"
+
+
+@pytest.mark.contract("generator")
+def test_a_generator_that_looks_labels_up_gives_the_same_image(
+    name: str, contract_part: Workshop
+) -> None:
+    network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
+    if not network.looks_up:
+        pytest.skip("it does not look labels up")
+    label = torch.randint(0, IN_CHANNELS - 1, (2, 1, 32, 64))
+    condition = torch.randn(2, IN_CHANNELS, 32, 64)
+    condition[:, :-1] = one_hot_into(torch.zeros(2, IN_CHANNELS - 1, 32, 64), label)
+    with torch.no_grad():
+        gap = (network(condition) - network(condition, OneHot(label, IN_CHANNELS - 1))).abs().max()
+    assert gap < 1e-4, (
+        f"forward(condition, labels) must give what forward(condition) gives; {name}'s differs by "
+        f"{gap.item():.3g}"
+    )
 
 
 @pytest.mark.contract("generator")

@@ -1,5 +1,7 @@
 """What a loss promises: a scalar that falls as the generated image becomes better."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -21,6 +23,21 @@ def _adversarial(name: str, contract_part: Workshop, reads_step: bool) -> Advers
     return loss
 
 
+@adversarial
+def test_an_adversarial_loss_says_what_it_reads(name: str, contract_part: Workshop) -> None:
+    loss: AdversarialLoss = contract_part("loss", name)
+    label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
+    step = _labelled_step(label[:, 0].long(), label)
+    try:
+        loss.generator(step if loss.reads_step else step.fake_scales)
+    except Exception as error:
+        given, other = ("the Step", "False") if loss.reads_step else ("the scores", "True")
+        raise AssertionError(
+            f"{name} says reads_step = {loss.reads_step}, so generator is given {given}, and fails "
+            f"({type(error).__name__}: {error}): let it read that, or say reads_step = {other}"
+        ) from error
+
+
 def _scales(requires_grad: bool = False) -> Scales:
     return [
         [torch.randn(2, c, 4, 5, requires_grad=requires_grad) for c in (4, 1)] for _ in range(2)
@@ -38,6 +55,20 @@ def test_a_loss_is_a_finite_scalar_with_gradient(name: str, contract_part: Works
     assert loss.shape == (), f"a loss must be a scalar; {name} gave {tuple(loss.shape)}"
     assert loss.isfinite(), f"a loss must be finite; {name} gave {loss.item()}"
     assert loss.requires_grad, f"a loss must pass a gradient on to the fake; {name}'s has none"
+
+
+@other
+def test_a_loss_says_whether_it_needs_a_discriminator(name: str, contract_part: Workshop) -> None:
+    loss, step = contract_part("loss", name), _step()
+    if loss.needs_discriminator:
+        pytest.skip("it says so")
+    try:
+        loss(replace(step, fake_scales=None, real_scales=None, judge=None))
+    except Exception as error:
+        raise AssertionError(
+            f"{name} fails where the model has no discriminator ({type(error).__name__}: {error}): "
+            "let it say needs_discriminator = True"
+        ) from error
 
 
 @other

@@ -1,9 +1,12 @@
 """What a metric promises: one row of numbers per scene, and scores of their sum."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from i2ibench.contracts import Metric
 from i2ibench.datasets.classes import class_table
 from i2ibench.structures import Prediction
 from i2ibench.testing.parts import Workshop
@@ -25,20 +28,31 @@ def _predictions() -> list[Prediction]:
     return scenes
 
 
+def _measured(name: str, metric: Metric, scenes: list[Prediction]) -> list[Any]:
+    """Return the rows of scenes that hold nothing but what the metric needs."""
+    kept: Any = [{k: s[k] for k in ("name", "fake", *metric.needs)} for s in scenes]  # type: ignore[literal-required]
+    try:
+        metric.measure(kept)
+    except KeyError as error:
+        raise AssertionError(
+            f"{name} reads {error} of a prediction: let its `needs` name that, so that scenes "
+            "without it are not scored"
+        ) from error
+    return list(metric.measure(scenes))
+
+
 @pytest.mark.contract("metric")
 def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
     name: str, contract_part: Workshop
 ) -> None:
     metric = contract_part("metric", name, **TABLE.metainfo("contract"))
-    for attribute in ("kind", "needs", "better", "unavailable", "weight_files"):
-        assert hasattr(metric, attribute), f"a metric must say its {attribute}; {name} does not"
     if metric.unavailable or metric.kind != "additive":
-        pytest.skip(metric.unavailable or f"it is of the kind {metric.kind}")
+        pytest.skip(metric.unavailable or "it compares sets")
     scenes = _predictions()
     lacking = [kind for kind in metric.needs if kind not in scenes[0]]
     if lacking:
         pytest.skip(f"it needs {', '.join(lacking)}")
-    rows = list(metric.measure(scenes))
+    rows = _measured(name, metric, scenes)
     assert len(rows) == len(scenes), f"measure must give one row per scene; {name} gave {len(rows)}"
     for scene, row in zip(scenes, rows, strict=True):
         (alone,) = metric.measure([scene])
@@ -50,6 +64,11 @@ def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
     )
     scores = metric.scores(np.sum(rows, axis=0))
     assert scores, f"{name}.scores gave no score"
+    unknown = sorted(metric.better.keys() - scores.keys())
+    assert not unknown, (
+        f"better must name scores that the metric gives; {name} gives no {', '.join(unknown)}, "
+        f"only {', '.join(scores)}"
+    )
     for score, value in scores.items():
         assert np.ndim(value) == 0, f"{name}: the score {score} of one sum must be one number"
     many = metric.scores(np.stack([np.sum(rows, axis=0)] * 2))
@@ -57,3 +76,18 @@ def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
         assert np.shape(values) == (2,) and np.allclose(values, scores[score], equal_nan=True), (
             f"scores must take sums [...,K] at once (the bootstrap does); {name}'s {score} does not"
         )
+
+
+@pytest.mark.contract("metric")
+def test_a_metric_that_compares_sets_scores_rows_against_rows(
+    name: str, contract_part: Workshop
+) -> None:
+    metric = contract_part("metric", name, **TABLE.metainfo("contract"))
+    if metric.unavailable or metric.kind != "set":
+        pytest.skip(metric.unavailable or "it adds rows")
+    rows = np.concatenate(_measured(name, metric, _predictions()))
+    unknown = sorted(metric.set_scores(rows, rows).keys() - metric.better.keys())
+    assert not unknown, (
+        f"better must name every distance of a metric that compares sets; {name} gives "
+        f"{', '.join(unknown)} besides"
+    )

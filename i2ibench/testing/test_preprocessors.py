@@ -26,6 +26,12 @@ def test_a_preprocessor_gives_as_many_channels_as_it_says(
         f"the condition must be float32 {wanted}, as condition_channels says; {name} gave "
         f"{batch['condition'].dtype} {tuple(batch['condition'].shape)}"
     )
+    if preprocessor.one_hot_channels:
+        planes = batch["condition"][:, : preprocessor.one_hot_channels]
+        assert torch.equal(planes.argmax(1, keepdim=True), label.long()), (
+            f"{name} says one_hot_channels = {preprocessor.one_hot_channels}, so the condition "
+            "must begin with the one-hot labels; it does not"
+        )
     low, high = batch["real"].min().item(), batch["real"].max().item()
     assert low >= -1 and high <= 1, f"real must lie in [-1, 1]; {name} gave {low:.3g}..{high:.3g}"
     assert batch["names"] == ["a", "b"], f"the names must be kept; {name} gave {batch['names']}"

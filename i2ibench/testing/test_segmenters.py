@@ -26,7 +26,7 @@ def test_a_segmenter_gives_one_class_per_pixel(name: str, contract_part: Worksho
     assert torch.equal(labels[:1], network(images[:1])), (
         f"a segmenter must judge each photo by itself; {name}'s answer depends on the batch"
     )
-    file = getattr(network, "weights_file", None)
+    file = network.weights_file
     if "weights" in contract_part.options("segmenter", name):
         assert file is not None and file.is_file(), (
             "a segmenter must name the file of its weights as .weights_file, so that results do; "
