@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_options
+from i2ibench.translators.clipping import Clipping, clipping_of
 from i2ibench.translators.distributed import averaging
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -34,6 +35,7 @@ class NetworkOptimizer(OptimWrapper):
         names: of the parameters, in the optimizer's order.
         precision: None for float32, or bf16 or fp16 for autocast (fp16 with a loss scaler).
         device_type: where the networks are, "cpu" or "cuda".
+        clipping: of the gradients' norm, after the mean over processes; None for none.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class NetworkOptimizer(OptimWrapper):
         names: Sequence[str],
         precision: str | None = None,
         device_type: str = "cpu",
+        clipping: Clipping | None = None,
     ) -> None:
         super().__init__(optimizer)
         self.names = list(names)
@@ -50,6 +53,7 @@ class NetworkOptimizer(OptimWrapper):
         self.device_type = device_type
         scaled = self.dtype == torch.float16 and device_type == "cuda"
         self.scaler = torch.amp.GradScaler(device_type, enabled=scaled)
+        self.clipping = clipping
         self.skips = False
         self.skipped: Tensor | int = 0
         self.in_a_row: Tensor | int = 0
@@ -108,7 +112,10 @@ class NetworkOptimizer(OptimWrapper):
             self.step()
 
     def step(self, **kwargs: Any) -> None:
-        """Apply the gradients; mmengine's schedulers count the calls of this method."""
+        """Apply the gradients, clipped; mmengine's schedulers count the calls of this method."""
+        if self.clipping is not None:
+            self.scaler.unscale_(self.optimizer)
+            self.clipping.apply(self.parameters)
         self.scaler.step(self.optimizer, **kwargs)
         self.scaler.update()
 
@@ -176,6 +183,7 @@ def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, A
     Raises:
         UserError: names the first three parameters, and how to freeze or train them.
     """
+    optimizers = [name for name, parameters in networks.items() if parameters]
     trained = {name for parameters in networks.values() for name in parameters}
     wanted = [name for name, p in translator.named_parameters() if p.requires_grad]
     forgotten = [name for name in wanted if name not in trained]
@@ -183,7 +191,7 @@ def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, A
         more = f" and {len(forgotten) - 3} more" if len(forgotten) > 3 else ""
         raise UserError(
             f"No optimiser would train {', '.join(forgotten[:3])}{more}: the optimisers have the "
-            f"parameters of {', '.join(networks) or 'nothing'}. Freeze them (model.frozen, or "
+            f"parameters of {', '.join(optimizers) or 'nothing'}. Freeze them (model.frozen, or "
             "requires_grad_(False) in the part), or move them into a network that is trained."
         )
 
@@ -215,40 +223,62 @@ def build_optimizers(
     precision: str | None = None,
     device_type: str = "cpu",
 ) -> OptimWrapperDict:
-    """One optimiser per network, by name.
+    """Return one optimiser for each network that is trained, by name.
 
     Args:
-        networks: for each its trained parameters by name.
-        cfg: for each name a dict with the `type` of a torch optimiser and its options; entries
-            for networks without parameters are left out. Adam and AdamW are fused unless it says
-            otherwise.
+        networks: for each its trained parameters by name; none if it is frozen or switched off.
+        cfg: for each name a dict with the `type` of a torch optimiser and its options; those of
+            networks without parameters are left out. Adam and AdamW are fused unless they say
+            otherwise. `clip_grad` has the options of Clipping.
         precision: see choose_precision.
         device_type: see NetworkOptimizer.
 
     Raises:
-        UserError: a network has no optimiser, or a type, option or precision is unknown.
+        UserError: the optimisers are not those of the networks, or a type, option or precision is
+            unknown.
     """
     if not any(networks.values()):
         raise UserError("Nothing is trained: every network is frozen.")
     precision = choose_precision(precision, device_type)
+    _check_named(networks, cfg)
     wrappers = {}
-    for name in cfg:
-        if name not in networks:
-            raise UserError(
-                f"The config's optimizers name {name!r}, which the method does not have."
-                f"{near_match(name, networks)} Its networks: {', '.join(networks)}; optimizers: "
-                f"{', '.join(cfg)}."
-            )
-    trained = {name: parameters for name, parameters in networks.items() if parameters}
-    for name, parameters in trained.items():
-        if not isinstance(cfg.get(name), Mapping):
-            raise UserError(
-                f"The config's optimizers name none for the {name}. Networks: "
-                f"{', '.join(trained)}; optimizers: {', '.join(cfg) or 'none'}."
-            )
-        optimizer = _build_optimizer(dict(cfg[name]), list(parameters.values()))
-        wrappers[name] = NetworkOptimizer(optimizer, list(parameters), precision, device_type)
+    for name, parameters in networks.items():
+        if not parameters:
+            continue
+        options = dict(cfg[name])
+        clipping = clipping_of(options.pop("clip_grad", None), name)
+        optimizer = _build_optimizer(options, list(parameters.values()))
+        wrappers[name] = NetworkOptimizer(
+            optimizer, list(parameters), precision, device_type, clipping
+        )
     return OptimWrapperDict(**wrappers)
+
+
+def _check_named(networks: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
+    """Refuse optimisers for other networks than the method trains.
+
+    Raises:
+        UserError: lists the names on both sides, or names an optimiser that is no dict.
+    """
+    given = [name for name, options in cfg.items() if options is not None]
+    trained = [name for name, parameters in networks.items() if parameters]
+    unknown = [
+        f" There is no network {name!r}.{near_match(name, networks)}"
+        for name in given
+        if name not in networks
+    ]
+    without = [f" The {name} has no optimizer." for name in trained if name not in given]
+    if unknown or without:
+        raise UserError(
+            f"The config's optimizers ({', '.join(given) or 'none'}) are not those of the networks "
+            f"that are trained ({', '.join(trained)}).{''.join(unknown + without)}"
+        )
+    for name in given:
+        if not isinstance(cfg[name], Mapping):
+            raise UserError(
+                f"optimizers.{name} is a dict with the type of a torch optimizer and its options, "
+                f"not {cfg[name]!r}."
+            )
 
 
 def _build_optimizer(

@@ -184,14 +184,9 @@ def test_without_photos_a_fitted_bank_styles_the_scene():
         Inference(model).predict(unlabelled, encode_photo=True)
 
 
-def test_an_unknown_precision_or_optimizer_is_refused():
-    networks = translator().networks()
+def test_an_unknown_precision_is_refused():
     with pytest.raises(UserError, match="bf16"):
-        build_optimizers(networks, {}, precision="int4")
-    with pytest.raises(UserError, match="Did you mean 'Adam'"):
-        build_optimizers(translator().networks(), {"generator": {"type": "Adan"}})
-    with pytest.raises(UserError, match="'beta'"):
-        build_optimizers(translator().networks(), {"generator": {"type": "Adam", "beta": 1}})
+        build_optimizers(translator().networks(), {}, precision="int4")
 
 
 def test_bf16_steps_stay_close_to_float32():
