@@ -10,6 +10,7 @@ from i2ibench.configuration import load_config
 from i2ibench.experiment import build_hooks
 from i2ibench.loaders import check_loader
 from i2ibench.protocols.protocol import build_protocol
+from i2ibench.translators.optimizers import build_optimizers
 from i2ibench.translators.building import build_translator
 from tests.configs.test_configs import metainfo, without_vgg
 from tests.integration.advice_lines import BLOCK, INLINE, ROOT, documents
@@ -49,7 +50,8 @@ def test_a_documented_option_is_one_that_the_parts_take(key, value, tmp_path):
     (tmp_path / "own.py").write_text(f"_base_ = {base}\n{first} = {text}\n")
     config = without_vgg(load_config(tmp_path / "own.py"))
     with torch.device("meta"):
-        build_translator(config, metainfo(config))
+        translator = build_translator(config, metainfo(config))
+        build_optimizers(translator.networks(), config.optimizers)
     build_hooks(config.hooks)
     check_loader(config.train_dataloader)
     if first == "protocol":

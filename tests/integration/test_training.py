@@ -242,7 +242,7 @@ def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, t
         ({"protocol__segmenter__weigths": "x"}, "Did you mean 'weights'"),
         (
             {"optimizers__encoder__lr": 1},
-            "name 'encoder', which the method does not have",
+            r"\(generator, discriminator\). There is no network 'encoder'",
         ),
         ({"seed": -1}, "'seed'"),
         (
