@@ -18,9 +18,6 @@ from i2ibench.safe_names import safe_text
 
 KINDS = {"config": str, "meta": dict, "state_dict": dict}
 
-PARTS = ("generator", "discriminator", "encoder", "adversarial", "losses", "compiled")
-"""The dicts in a config's `model`; all but the generator may be None."""
-
 MOST_CLASSES = 2**16
 
 
@@ -75,9 +72,6 @@ def _check_config(config: dict[str, Any], path: Path) -> None:
     for key in ("model", "data_preprocessor"):
         _require(isinstance(config.get(key), dict), path, f"config.{key}", "a dict")
     check_values(config, place)
-    for part in PARTS:
-        options = config["model"].get(part)
-        _require(options is None or isinstance(options, dict), path, f"model.{part}", "a dict")
     for loader in ("train_dataloader", "val_dataloader"):
         dataset = config.get(loader, {}).get("dataset", {})
         _require(isinstance(dataset, dict), path, f"{loader}.dataset", "a dict")

@@ -101,7 +101,7 @@ def neighbour_differences(
 
 
 def _cost(facts: Mapping[str, Any]) -> list[str]:
-    parameters = facts["parameters"]["generator"]
+    parameters = sum(facts["parameters"].values())
     step, memory = facts["step_seconds"], facts["memory_bytes"]
     return [
         f"{parameters / 1e6:.2f} M",

@@ -17,6 +17,7 @@ from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.picture_files import picture_size, read_image
 from i2ibench.errors import UserError
 from i2ibench.files import read_text, write_picture, write_private
+from i2ibench.inference import InferenceOptions
 from i2ibench.progress import say, track
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.provenance import sha256
@@ -96,7 +97,8 @@ def _translations(
     for name, method in definition.methods.items():
         if method.checkpoint:
             say(f"{name}: {checkpoint_of(method)}")
-            opened = open_checkpoint(checkpoint_of(method), device)
+            options = InferenceOptions(settings=method.settings)
+            opened = open_checkpoint(checkpoint_of(method), device, options=options)
             output = folder / "translations" / fingerprint(name)[:12]
             made[name] = _translate(definition, method, opened, list(sources.scenes), output)
     return made

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 from i2ibench.errors import UserError
 
@@ -27,6 +28,7 @@ class Method:
         styles: of a checkpoint with an encoder, as `translate` takes them.
         style_seed: which styles are drawn.
         size: (width, height) that a checkpoint's inputs are resized to; () keeps theirs.
+        settings: of a checkpoint's method, such as {"steps": 25}, in place of its own.
     """
 
     checkpoint: str = ""
@@ -35,6 +37,7 @@ class Method:
     styles: str = "random"
     style_seed: int = 0
     size: tuple[int, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.checkpoint, self.images, self.photos))) != 1:

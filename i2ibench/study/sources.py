@@ -16,6 +16,7 @@ from i2ibench.datasets.paired_folder import read_classes
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import pair_pictures
+from i2ibench.inference import InferenceOptions
 from i2ibench.progress import say, track
 from i2ibench.provenance import sha256
 from i2ibench.study.definition import Definition, Method
@@ -77,7 +78,9 @@ def _origin(method: Method, place: str) -> dict[str, Any]:
         return {"images": method.images}
     if method.photos:
         return {"photos": place}
-    styles = {"styles": method.styles, "style_seed": method.style_seed}
+    styles: dict[str, Any] = {"styles": method.styles, "style_seed": method.style_seed}
+    if method.settings:
+        styles["settings"] = dict(method.settings)
     path = checkpoint_of(method)
     return {"checkpoint": str(path), "sha256": sha256(path), **styles}
 
@@ -88,7 +91,8 @@ def _needs(definition: Definition) -> list[str]:
     for name, method in definition.methods.items():
         if method.checkpoint:
             try:
-                opened = open_checkpoint(checkpoint_of(method))
+                options = InferenceOptions(settings=method.settings)
+                opened = open_checkpoint(checkpoint_of(method), options=options)
             except UserError as error:
                 raise UserError(f"Method {name!r}: {error}") from None
             needs.update(opened.translator.data_preprocessor.needs)

@@ -84,6 +84,8 @@ def _value(value: Any, kind: Any, place: str) -> Any:
         if not isinstance(value, list | tuple):
             raise UserError(f"{place} is a list, not {value!r}.")
         return tuple(_value(item, get_args(kind)[0], place) for item in value)
+    if get_origin(kind) is Mapping and not isinstance(value, Mapping):
+        raise UserError(f"{place} is a dict, not {value!r}.")
     if kind is float and type(value) is int:
         value = float(value)
     if kind in (str, bool, int, float) and type(value) is not kind:
