@@ -70,14 +70,15 @@ class Registry(MMEngineRegistry):
             promises.check_part(self.name, part, built, self.base_classes())
         return built
 
-    def base_classes(self) -> list[type]:
-        """Return the base classes of this kind, one of which every part is of."""
-        return [resolve_name(name) for name in self.contracts]
+    def base_classes(self) -> dict[str, type]:
+        """Return by its dotted name each base class of this kind; every part is of one of them."""
+        return {name: resolve_name(name) for name in self.contracts}
 
     def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
         """Return what the part's constructor makes, its errors in the user's words."""
         if self.contracts:
-            import_module("i2ibench.contracts.promises").check_class(self.name, part)
+            promises = import_module("i2ibench.contracts.promises")
+            promises.check_class(self.name, part, self.base_classes())
         try:
             return part(**options)
         except UserError:
@@ -232,7 +233,12 @@ GENERATORS = _core("generator", "generators", "Generator")
 DISCRIMINATORS = _core("discriminator", "discriminators", "Discriminator")
 ENCODERS = _core("encoder", "encoders", "Encoder")
 LOSSES = _core("loss", "losses", "Loss", "AdversarialLoss")
-TRANSLATORS = _core("translator", "translators")
+TRANSLATORS = Registry(
+    "translator",
+    ["i2ibench.translators.base.Translator"],
+    scope="i2ibench",
+    locations=["i2ibench.translators"],
+)
 PREPROCESSORS = _core("preprocessor", "translators", "Preprocessor")
 DATASETS = _core("dataset", "datasets", "Dataset")
 TRANSFORMS = _core("transform", "datasets", "Transform")

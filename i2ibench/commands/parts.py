@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from i2ibench.contracts.reference import reference
 from i2ibench.origins import origin_of
 from i2ibench.registry import REGISTRIES, Registry, options_of
 
@@ -21,14 +22,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("kind", nargs="?", choices=sorted(REGISTRIES), help="default: all kinds")
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--promises", action="store_true", help="print what the kind's parts promise, as Markdown"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the list."""
+    """Print the list, or the contracts."""
+    kinds = [kind for kind in REGISTRIES if options.kind in (None, kind)]
+    if options.promises:
+        print(reference({kind: REGISTRIES[kind].base_classes() for kind in kinds}), end="")
+        return
     parts = [
         _facts(kind, name, registry)
         for kind, registry in REGISTRIES.items()
-        if options.kind in (None, kind)
+        if kind in kinds
         for name in registry.names()
     ]
     if options.json:

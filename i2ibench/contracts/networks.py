@@ -1,7 +1,8 @@
 """The contracts of generators, discriminators and encoders."""
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,19 @@ class Generator(_Translating):
     @abstractmethod
     def forward(self, condition: Tensor) -> Tensor:
         """Return the image B3HW for a condition BCHW, in [-1, 1] in evaluation mode."""
+
+    def in_tiles(
+        self, view: Callable[..., Any], size: tuple[int, int], tile: tuple[int, int]
+    ) -> Tensor:
+        """Return the image 13HW that `forward` gives, computed tile by tile, without gradients.
+
+        Args:
+            view: gives the condition of a tile with its margin (`i2ibench.layers.tiles.Tile`), and
+                its `OneHot` or None.
+            size: (height, width) of the image, multiples of `stride`.
+            tile: (width, height) of a tile.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not work in tiles.")
 
 
 class Discriminator(nn.Module, metaclass=ABCMeta):

@@ -1,17 +1,16 @@
 """Promises: the typed attributes of a contract, and the refusal of a part that breaks one."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from i2ibench.errors import UserError
 
 Positive = Annotated[int, "from 1 on"]
 """An integer from 1 on."""
-
-PACKAGE = __name__.rpartition(".")[0]
 
 NONE = object()
 """Stands for a default or a value that is not there."""
@@ -40,15 +39,17 @@ class Promise:
             return "int from 1 on"
         if isinstance(self.type, type) and get_origin(self.type) is None:
             return self.type.__name__
-        words = str(self.type).replace("typing.", "").replace("collections.abc.", "")
-        return words.replace("pathlib.", "")
+        words = str(self.type).removeprefix("typing.ClassVar[")
+        if words != str(self.type):
+            words = words.removesuffix("]")
+        return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", words)
 
 
 def promises_of(contract: type) -> list[Promise]:
     """Return the promises of a contract, those of its bases first."""
     found: dict[str, Promise] = {}
     for base in reversed(contract.__mro__):
-        if base.__module__.startswith(PACKAGE):
+        if base.__module__.startswith("i2ibench."):
             meanings = _meanings(inspect.getdoc(base) or "")
             for name, kind in inspect.get_annotations(base).items():
                 default = vars(base).get(name, NONE)
@@ -56,78 +57,97 @@ def promises_of(contract: type) -> list[Promise]:
     return list(found.values())
 
 
-def check_class(kind: str, part: Any) -> None:
+def check_class(kind: str, part: Any, contracts: Mapping[str, type]) -> None:
     """Refuse a class that lacks a method of its contract.
+
+    Args:
+        kind: of the registry.
+        part: the class or function that is registered.
+        contracts: the base classes of the kind by the names by which they are imported.
 
     Raises:
         UserError: names the part and the methods.
     """
     if inspect.isabstract(part):
         missing = sorted(part.__abstractmethods__)
-        contract = next(b for b in part.__mro__ if b.__module__.startswith(PACKAGE))
+        base = next((name for name, one in contracts.items() if issubclass(part, one)), "its base")
         raise UserError(
-            f"The {kind} {part.__name__} has no {' and no '.join(missing)}: define what "
-            f"{dotted(contract)} asks for."
+            f"The {kind} {part.__name__} has no {' and no '.join(missing)}: define what {base} "
+            "asks for."
         )
 
 
-def check_part(kind: str, part: Callable[..., Any], built: Any, contracts: Sequence[type]) -> None:
+def check_part(
+    kind: str, part: Callable[..., Any], built: Any, contracts: Mapping[str, type]
+) -> None:
     """Refuse a part that is of no contract of its kind, or whose promise has a wrong value.
 
     Args:
         kind: of the registry.
         part: the class or function that is registered.
         built: the object that it made.
-        contracts: the base classes of the kind; one of them is needed.
+        contracts: see `check_class`; one of them is needed.
 
     Raises:
         UserError: names the part, the promise and the fix.
     """
-    name = part.__name__
-    if not isinstance(built, tuple(contracts)):
-        known = " or ".join(contract.__name__ for contract in contracts)
-        bases = " or ".join(dotted(contract) for contract in contracts)
+    kept = [contract for contract in contracts.values() if isinstance(built, contract)]
+    if not kept:
+        known = " or ".join(contract.__name__ for contract in contracts.values())
         fix = "let its class inherit from" if isinstance(part, type) else "let it return an"
-        raise UserError(f"The {kind} {name} is no {known}: {fix} {bases}.")
-    for promise in (p for c in contracts if isinstance(built, c) for p in promises_of(c)):
-        value = getattr(built, promise.name, NONE)
-        if value is NONE:
-            raise UserError(
-                f"The {kind} {name} does not say its {promise.name} ({promise.type_name}): "
-                f"{promise.meaning} Set self.{promise.name} in its constructor."
-            )
-        if not _fits(value, promise.type):
-            raise UserError(
-                f"The {kind} {name} says {promise.name} = {value!r}, which is no "
-                f"{promise.type_name}: {promise.meaning}"
-            )
+        raise UserError(
+            f"The {kind} {part.__name__} is no {known}: {fix} {' or '.join(contracts)}."
+        )
+    for promise in (promise for contract in kept for promise in promises_of(contract)):
+        _check_promise(f"The {kind} {part.__name__}", promise, built)
 
 
-def dotted(contract: type) -> str:
-    """Return the name by which a contract is imported."""
-    module = PACKAGE if contract.__module__.startswith(PACKAGE) else contract.__module__
-    return f"{module}.{contract.__name__}"
+def _check_promise(part: str, promise: Promise, built: Any) -> None:
+    value = getattr(built, promise.name, NONE)
+    if value is NONE:
+        raise UserError(
+            f"{part} does not say its {promise.name} ({promise.type_name}): {promise.meaning} "
+            f"Set self.{promise.name} in its constructor."
+        )
+    if not fits(value, promise.type):
+        raise UserError(
+            f"{part} says {promise.name} = {value!r}, which is no {promise.type_name}: "
+            f"{promise.meaning}"
+        )
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any) -> bool:
     """Return whether a value is of an annotation; annotations in strings are not looked at."""
     origin, inner = get_origin(kind), get_args(kind)
     if isinstance(kind, str) or kind is Any:
         return True
-    if origin is Annotated:
-        return _fits(value, inner[0]) and value >= 1
+    if origin is None:
+        return _is_a(value, kind)
     if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
-    if origin is Literal:
-        return value in inner
+        return any(fits(value, one) for one in inner)
+    if origin is ClassVar:
+        return fits(value, inner[0])
+    if origin is Annotated:
+        return fits(value, inner[0]) and value >= 1
+    return value in inner if origin is Literal else _holds(value, origin, inner)
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Return whether a value is of a class; True is no number, as it is for Python."""
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if origin is None:
-        return value is None if kind in (None, type(None)) else isinstance(value, kind)
+    return value is None if kind is None else isinstance(value, kind)
+
+
+def _holds(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
+    """Return whether a container and its entries are of an annotation such as dict[str, int]."""
+    if origin is type:
+        return isinstance(value, type)
     if not isinstance(value, origin) or isinstance(value, str):
         return False
-    entries = value.values() if issubclass(origin, Mapping) else value
-    return all(_fits(entry, inner[origin in (dict, Mapping)]) for entry in entries)
+    of_values = issubclass(origin, Mapping)
+    entries = value.values() if of_values else value
+    return all(fits(entry, inner[1 if of_values else 0]) for entry in entries)
 
 
 def _meanings(text: str) -> dict[str, str]:
