@@ -15,6 +15,7 @@ from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.inference import PHOTOS
 from i2ibench.ops.images import require_multiple
 from i2ibench.progress import Progress, say
 from i2ibench.structures import Batch, Losses, Sample
@@ -200,6 +201,13 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
     except RuntimeError as error:
         _require_shapes_alone(shadow.translator, "synthesise", error)
         raise
+    except KeyError as error:
+        if error.args[0] not in PHOTOS:
+            raise
+        raise UserError(
+            f"{type(shadow.translator).__name__}.synthesise reads {error} of the batch: what "
+            "translates is not shown the photo, which only `losses` may read."
+        ) from error
     _require_shape(shadow, images, (height, width))
 
 

@@ -33,10 +33,22 @@ def _toystreet(folder: Path) -> Options:
     return {"root": str(folder), "num_scenes": 2, "width": 64, "height": 32}
 
 
+_PAIRED: Options = {
+    "generator": {
+        "type": "CoarseToFineGenerator", "base_channels": 4, "num_downsamplings": 1,
+        "num_blocks": 1,
+    },
+    "discriminator": {"type": "MultiScaleDiscriminator", "num_scales": 1, "base_channels": 4},
+    "encoder": {"type": "InstanceEncoder", "base_channels": 4, "num_downsamplings": 1},
+    "adversarial": {"type": "LeastSquaresGAN"},
+    "losses": {"feature_matching": {"type": "FeatureMatching", "weight": 10.0}},
+}  # fmt: skip
+
 CORE: dict[str, Options | Callable[[Path], Options]] = {
     "CoarseToFineGenerator": {"base_channels": 4, "num_downsamplings": 2, "num_blocks": 1},
     "UNetGenerator": {"base_channels": 4, "num_levels": 3, "always_train": False},
     "RefinementGenerator": {"height": 16, "max_channels": 8},
+    "PairedTranslator": _PAIRED,
     "MultiScaleDiscriminator": {"num_scales": 2, "base_channels": 4},
     "PatchDiscriminator": {"base_channels": 4},
     "InstanceEncoder": {"base_channels": 4, "num_downsamplings": 2},

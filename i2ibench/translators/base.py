@@ -1,5 +1,6 @@
 """The contract of a method: what a translator promises to training, inference and reports."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -7,11 +8,12 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
+from i2ibench.contracts.promises import Positive, check_class
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Batch, Losses
 from i2ibench.styles.bank import StyleBank
-from i2ibench.translators.settings import NoSettings, settings_of
+from i2ibench.translators.settings import NoSettings, check_settings_class, settings_of
 from i2ibench.translators.updates import batches_of, simultaneous_update
 
 
@@ -52,8 +54,8 @@ class Translator(BaseModel):
     TRAINING_ONLY: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[Any]] = NoSettings
 
-    stride: int = 1
-    smallest_side: int = 1
+    stride: Positive = 1
+    smallest_side: Positive = 1
     batched: bool = False
     varies: bool = False
 
@@ -75,14 +77,15 @@ class Translator(BaseModel):
         self.encoder = None
         self.style_bank = None
 
+    @abstractmethod
     def losses(self, batch: Batch) -> Losses:
         """Return what a training step minimises, by optimiser, for one preprocessed batch.
 
         It also runs on tensors without contents (torch's "meta" device), by which a config is
         checked before it trains: nothing may depend on the values of a tensor.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def synthesise(self, batch: Batch, settings: Any) -> Tensor:
         """Return images BCHW in [-1, 1] for a batch whose sides suit `stride` and `smallest_side`.
 
@@ -91,7 +94,6 @@ class Translator(BaseModel):
                 styles, if there is an encoder.
             settings: of this class's `Settings`.
         """
-        raise NotImplementedError
 
     def synthesise_in_tiles(
         self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any
@@ -192,4 +194,11 @@ def method_named(kind: Any) -> type[Translator]:
             f"{kind!r} is no translator: let its class inherit from "
             "i2ibench.translators.base.Translator."
         )
+    check_class(TRANSLATORS.name, method, TRANSLATORS.base_classes())
+    if not isinstance(method.TRAINING_ONLY, tuple):
+        raise UserError(
+            f"{method.__name__}.TRAINING_ONLY is {method.TRAINING_ONLY!r}: write a tuple of names, "
+            'such as ("discriminator",).'
+        )
+    check_settings_class(method)
     return method

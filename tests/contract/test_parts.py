@@ -14,3 +14,4 @@ from i2ibench.testing.test_preprocessors import *
 from i2ibench.testing.test_protocols import *
 from i2ibench.testing.test_segmenters import *
 from i2ibench.testing.test_transforms import *
+from i2ibench.testing.test_translators import *

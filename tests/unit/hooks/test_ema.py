@@ -19,6 +19,12 @@ class Model(Translator):
         self.generator = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
         self.discriminator = nn.Linear(2, 1)
 
+    def losses(self, batch):
+        raise NotImplementedError
+
+    def synthesise(self, batch, settings):
+        raise NotImplementedError
+
 
 @pytest.fixture
 def runner():

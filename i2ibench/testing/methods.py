@@ -1,0 +1,137 @@
+"""A translator in the contract tests: built, its weights shaken, with scenes and optimisers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import torch
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor
+
+from i2ibench.errors import UserError
+from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.options import PLAIN
+from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.structures import Batch
+from i2ibench.testing.parts import NUM_CLASSES, Workshop
+from i2ibench.translators.base import Translator
+from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.translators.settings import settings_of
+
+SHAKE = 0.02
+"""Deviation of what is added to every weight: layers that begin with zeros make no image."""
+
+
+def built(name: str, contract_part: Workshop, without: Sequence[str] = (), **more: Any) -> Any:
+    """Return a translator at test size for a condition of labels and instance boundaries.
+
+    Args:
+        name: of the translator.
+        contract_part: builds parts.
+        without: options to leave out, as an opened checkpoint does.
+        more: options.
+    """
+    torch.manual_seed(0)
+    options = {**contract_part.options("translator", name), **more}
+    kept = {key: value for key, value in options.items() if key not in without}
+    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=NUM_CLASSES)
+    return TRANSLATORS.build({"type": name, **kept}, data_preprocessor=preprocessor)
+
+
+@torch.no_grad()
+def shaken(translator: Translator) -> Any:
+    """Return the translator in eval mode, a little noise added to every weight."""
+    generator = torch.Generator().manual_seed(1)
+    for weight in translator.parameters():
+        weight.add_(SHAKE * torch.randn(weight.shape, generator=generator))
+    return translator.eval()
+
+
+def size_for(translator: Translator) -> tuple[int, int]:
+    """Return a (height, width) that the networks take, 32x48 or more."""
+    stride, least = translator.stride, translator.smallest_side
+    height, width = (-(-max(side, least) // stride) * stride for side in (32, 48))
+    return height, width
+
+
+def scenes(names: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
+    """Return collated samples: a scene depends on its name alone.
+
+    Args:
+        names: of the scenes.
+        size: (height, width).
+    """
+    drawn = [_scene(name, size) for name in names]
+    kinds = ("label", "instance", "image")
+    return {"name": list(names), **{k: torch.stack([d[k] for d in drawn]) for k in kinds}}
+
+
+def _scene(name: str, size: tuple[int, int]) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(sum(name.encode()))
+    label = torch.randint(0, NUM_CLASSES, (1, *size), generator=generator).to(torch.uint8)
+    image = torch.randint(0, 256, (3, *size), generator=generator).to(torch.uint8)
+    return {"label": label, "instance": label.int(), "image": image}
+
+
+def batch_for(translator: Translator) -> Batch:
+    """Return a training batch of two scenes."""
+    batch: Batch = translator.data_preprocessor(scenes("ab", size_for(translator)), training=True)
+    return batch
+
+
+def optimizers_of(translator: Translator) -> OptimWrapperDict:
+    """Return Adam for every network that is trained."""
+    networks = translator.networks()
+    return build_optimizers(networks, dict.fromkeys(networks, {"type": "Adam", "lr": 1e-3}))
+
+
+def pictures(
+    translator: Translator, data: dict[str, Any], sample: int = 0, options: InferenceOptions = PLAIN
+) -> Tensor:
+    """Return the pictures uint8 B3HW of scenes of one size, in the photos' styles, if in any."""
+    inference = Inference(translator, options)
+    styled = translator.encoder is not None
+    return torch.stack([p["fake"] for p in inference.predict(data, styled, sample)])
+
+
+@torch.inference_mode()
+def images(translator: Translator, names: Sequence[str]) -> Tensor:
+    """Return the images BCHW, before rounding, of equal scenes with the given names."""
+    inference = Inference(translator)
+    batch = inference.prepared(scenes("s" * len(names), size_for(translator)))
+    batch["names"] = list(names)
+    features = inference.encode(batch) if translator.encoder is not None else None
+    return inference.images(batch, features)
+
+
+def other_settings(method: type[Translator]) -> dict[str, Any]:
+    """Return by name of a setting another value than its default, as far as one can be guessed."""
+    hints = get_type_hints(method.Settings)
+    found = {}
+    for field in fields(method.Settings):
+        for value in _others(field.default, hints[field.name]):
+            if _accepted(method, {field.name: value}):
+                found[field.name] = value
+                break
+    return found
+
+
+def _others(default: Any, hint: Any) -> list[Any]:
+    literals = [a for one in (hint, *get_args(hint)) for a in _values(one) if a != default]
+    if isinstance(default, bool):
+        return [not default, *literals]
+    if isinstance(default, int | float):
+        return [default + 1, default / 2, default - 1, *literals]
+    return [*literals, 1, 0.5, "other"]
+
+
+def _values(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _accepted(method: type[Translator], values: Mapping[str, Any]) -> bool:
+    try:
+        settings_of(method, values)
+    except UserError:
+        return False
+    return True
