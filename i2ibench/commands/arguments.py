@@ -100,14 +100,25 @@ def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] =
 
 def add_settings_argument(parser: argparse.ArgumentParser) -> None:
     """--set."""
-    methods = {name: method_named(name) for name in TRANSLATORS.names()}
-    described = {name: describe_settings(method) for name, method in methods.items()}
-    listing = "; ".join(f"{n}: {', '.join(d.values())}" for n, d in described.items() if d)
+    described = {name: _settings_of(name) for name in TRANSLATORS.names()}
+    known = "; ".join(f"{name}: {settings}" for name, settings in described.items() if settings)
+    listing = known.replace("%", "%%")  # argparse would fill it in
     parser.add_argument(
         "--set", nargs="+", action=Values, default={}, metavar="NAME=VALUE",
         help="settings of the checkpoint's method, in place of its own "
         f"({listing or 'the installed methods have none'})",
     )  # fmt: skip
+
+
+def _settings_of(name: str) -> str:
+    """Return a method's settings with their defaults; "" for a class that keeps no contract.
+
+    Commands that use other methods go on, and those that use this one say what it lacks.
+    """
+    try:
+        return ", ".join(describe_settings(method_named(name)).values())
+    except UserError:
+        return ""
 
 
 def add_address_arguments(parser: argparse.ArgumentParser) -> None:
