@@ -16,12 +16,13 @@ from side_by_side import in_turns, note
 
 from i2ibench.configuration import load_config
 from i2ibench.datasets.toystreet import drawn_streets
-from i2ibench.experiment import build_runner
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.ops.images import colour_labels
 from i2ibench.ops.labels import instance_average
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 from i2ibench.translators.optimizers import build_optimizers
 from tests.conftest import write_tiny_config
 
@@ -134,7 +135,8 @@ def test_runner_over_a_bare_loop(benchmark, tmp_path):
     off = {"hooks.pictures": None, "hooks.styles": None, "hooks.checkpoints": None}
     off |= {"protocol": None, "train_cfg.max_epochs": 2, "train_cfg.val_interval": 9}
     off |= {"param_scheduler": []}
-    runner = build_runner(load_config(config, {**off, "hooks.log.interval": 20}, tmp_path / "r"))
+    changes = {**off, "hooks.log.interval": 20}
+    runner = build_runner(Stage(load_config(config, changes, tmp_path / "r")))
     began = []
 
     def step(data, optim_wrapper):
@@ -156,7 +158,7 @@ def test_runner_over_a_bare_loop(benchmark, tmp_path):
 def test_discriminator_passes_of_a_step(benchmark, tmp_path):
     root = write_paired_scenes(tmp_path / "paired", count=2)
     config = load_config(write_tiny_config(tmp_path / "tiny.py", root), {}, tmp_path / "run")
-    runner, calls = build_runner(config), []
+    runner, calls = build_runner(Stage(config)), []
     scores = [m for m in runner.model.discriminator.modules() if isinstance(m, torch.nn.Conv2d)][-1]
     scores.register_forward_hook(lambda *_: calls.append(1))
     data = next(iter(runner.train_dataloader))

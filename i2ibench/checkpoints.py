@@ -1,7 +1,6 @@
 """Checkpoints as others use them: opened without executing anything in them."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -241,59 +240,25 @@ def _newest_whole(paths: Sequence[Path]) -> Path | None:
     """
     reasons: list[str] = []
     for path in reversed(paths):
-        reason = _why_unusable(path)
-        if reason is None:
-            if reasons and is_main_process():
-                _say_once(f"{' '.join(reasons)} Taking {path} instead.")
-            return path
-        reasons.append(reason)
+        try:
+            read_checkpoint(path)
+        except UserError as error:
+            reasons.append(why_unusable(error))
+            continue
+        if reasons and is_main_process():
+            _say_once(f"{' '.join(reasons)} Taking {path} instead.")
+        return path
     if reasons:
         raise UserError(f"{reasons[0]} No other checkpoint of the run is whole.")
     return None
 
 
-def _why_unusable(path: Path) -> str | None:
-    try:
-        read_checkpoint(path)
-    except UserError as error:
-        return str(error).partition(" The newest whole")[0]
-    return None
+def why_unusable(error: UserError) -> str:
+    """Return why `read_checkpoint` refused a file, without the other file that it names."""
+    return str(error).partition(" The newest whole")[0]
 
 
 _say_once = cache(say)
-
-
-def set_damaged_aside(config: Config, needed: bool = True) -> None:
-    """Rename the newest checkpoints of a run that is owned, as far as they cannot be read.
-
-    The run then goes on from the newest that can.
-
-    Args:
-        config: of the run, with its stages.
-        needed: whether the run has nothing else to go on from.
-
-    Raises:
-        UserError: there are checkpoints, and none can be read.
-    """
-    damaged: dict[Path, str] = {}
-    whole: Path | None = None
-    folders = [Path(stage.work_dir) for stage in list_stages(config)]
-    for path in reversed([p for folder in folders for p in list_checkpoints(folder)]):
-        reason = _why_unusable(path)
-        if reason is None:
-            whole = path
-            break
-        damaged[path] = reason
-    if damaged and whole is None and needed:
-        raise UserError(
-            f"{next(iter(damaged.values()))} No checkpoint of the run is whole: bring one back "
-            "from a copy, or start anew with --fresh (what is there is moved aside)."
-        )
-    goes_on = f", and the run goes on from {whole}" if whole and needed else ""
-    for path, reason in damaged.items():
-        aside = path.with_name(f"{path.name}.damaged")
-        path.replace(aside)
-        say(f"{reason} It is {aside.name} now{goes_on}.")
 
 
 def stage_of(config: Config, checkpoint: Path) -> Config:
@@ -301,62 +266,6 @@ def stage_of(config: Config, checkpoint: Path) -> Config:
     stages = list_stages(config)
     here = [s for s in stages if Path(s.work_dir).resolve() == checkpoint.parent.resolve()]
     return (here or stages)[-1]
-
-
-def newest_checkpoint(config: Config, accept_changes: bool = False) -> Path | None:
-    """What the config's own work directory has to go on from, or None.
-
-    Raises:
-        UserError: it was trained with another config, and that is not accepted.
-    """
-    found = list_checkpoints(Path(config.work_dir))
-    if not found:
-        return None
-    changed = changed_keys(config, found[-1])
-    if accept_changes:
-        check_resumable(found[-1], changed)
-    elif changed:
-        raise UserError(
-            f"{config.work_dir} holds a run of another config: {', '.join(changed)} changed since. "
-            "Pass --resume to go on with the new config, --fresh to start anew (the old run is "
-            "moved aside), or --work-dir for another place."
-        )
-    return found[-1]
-
-
-def changed_keys(config: Config, checkpoint: Path) -> list[str]:
-    """Return the top-level keys whose value differs from the config of a checkpoint's run.
-
-    Raises:
-        UserError: the checkpoint holds weights only, so that no run can go on from it.
-    """
-    saved = read_checkpoint(checkpoint)
-    before = read_config(saved, checkpoint)
-    if "optimizer" not in saved or not {"train_dataloader", "val_dataloader"} <= before.keys():
-        raise UserError(
-            f"No run can go on from {checkpoint}: it holds weights without the state of a training "
-            "run (optimisers, epoch, data), as `convert` writes it. translate, eval, edit, styles "
-            "and study take it as it is, and a new run begins with its weights: --start-from "
-            f"{checkpoint}"
-        )
-    before = comparable(before)
-    now = comparable(json.loads(json.dumps(config.to_dict())))
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-
-
-def check_resumable(checkpoint: Path, changed: Sequence[str]) -> None:
-    """Refuse to go on where the optimisers' saved state belongs to another configuration.
-
-    Raises:
-        UserError: names the keys.
-    """
-    bound = [key for key in changed if key in ("optimizers", "param_scheduler", "amp")]
-    if bound:
-        raise UserError(
-            f"{checkpoint} cannot be resumed with other {', '.join(bound)}: the saved state of the "
-            "optimisers and schedules belongs to the old ones. Put the change into a new stage, or "
-            "start --fresh."
-        )
 
 
 def comparable(config: dict[str, Any]) -> dict[str, Any]:

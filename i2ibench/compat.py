@@ -20,7 +20,6 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.config import config as mmengines_config
-from mmengine.runner import CheckpointLoader
 
 from i2ibench.errors import UserError
 from i2ibench.files import read_text
@@ -29,28 +28,6 @@ LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
 SECONDS_TO_READ = 2
 """How long a failed first process waits, so that the others learn the cause from its store."""
-
-
-def mend_runner() -> None:
-    """Make mmengine's Runner read checkpoints without pickles and dump every config."""
-    load_checkpoints_safely()
-    dump_odd_keys()
-
-
-def load_checkpoints_safely() -> None:
-    """Make the Runner read checkpoints without executing anything in them.
-
-    mmengine 0.10.7 leaves `weights_only` to torch's default, 0.11 sets it to False. On resuming it
-    runs the text in `meta["config"]` as a Python program; this project writes no such entry. Of the
-    message hub nothing is taken over either: its runtime information is the new run's own.
-    """
-
-    @CheckpointLoader.register_scheme(prefixes="", force=True)
-    def load_from_local(filename: str, map_location: str | torch.device | None) -> dict:
-        saved = torch.load(filename, map_location=map_location, weights_only=True)
-        meta = {key: value for key, value in saved["meta"].items() if key != "config"}
-        hub: dict[str, Any] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
-        return {**saved, "meta": meta, "message_hub": hub}
 
 
 def read_config(path: Path, import_custom_modules: bool) -> Config:

@@ -73,6 +73,7 @@ class InitialWeights:
 
     Attributes:
         path: the checkpoint that they come from.
+        optimizers: the saved state of the optimisers to take over, by name.
         state: weights by the new translator's names; what is missing begins fresh.
         sources: by own name the name in the checkpoint, of what is taken unchanged.
         matched: names of the weights whose rows were carried by class name.
@@ -82,6 +83,7 @@ class InitialWeights:
     """
 
     path: Path
+    optimizers: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Tensor] = field(default_factory=dict)
     sources: dict[str, str | None] = field(default_factory=dict)
     matched: list[str] = field(default_factory=list)
@@ -119,7 +121,11 @@ def _network(name: str) -> str:
 
 
 def read_initial_weights(
-    translator: Translator, classes: Sequence[str], path: Path, size: tuple[int, int]
+    translator: Translator,
+    classes: Sequence[str],
+    path: Path,
+    size: tuple[int, int],
+    moments: bool = False,
 ) -> InitialWeights:
     """Return what a new translator takes of a checkpoint.
 
@@ -128,13 +134,14 @@ def read_initial_weights(
         classes: the names of the new data's classes by channel.
         path: the checkpoint, which may be a converted one.
         size: (height, width) of a scene that the networks accept.
+        moments: take over the optimisers' state too.
 
     Raises:
         UserError: the checkpoint cannot be read, or the generator takes none of its weights.
     """
     saved = read_checkpoint(path)
     old_classes = saved["meta"]["dataset_meta"]["classes"]
-    found = InitialWeights(path)
+    found = InitialWeights(path, saved.get("optimizer", {}) if moments else {})
     found.new_classes = [name for name in classes if name not in old_classes]
     found.left_classes = [name for name in old_classes if name not in classes]
     own_names = channel_names(translator.data_preprocessor, classes)
@@ -157,21 +164,20 @@ def begin(
     translator: Translator,
     optimizers: Mapping[str, NetworkOptimizer],
     initial: InitialWeights,
-    moments: bool = False,
 ) -> None:
     """Give a new translator its initial weights, and on request the optimisers their state.
+
+    The optimisers' state is that of the weights that are taken unchanged.
 
     Args:
         translator: of the new run, just built.
         optimizers: of the new run, just built.
         initial: from `read_initial_weights`.
-        moments: take over the state of the optimisers for weights that are taken unchanged.
     """
     translator.load_state_dict({**translator.state_dict(), **initial.state})
-    saved = read_checkpoint(initial.path)
     for kind, optimizer in optimizers.items():
-        if moments and kind in saved.get("optimizer", {}):
-            carry_moments(optimizer, initial.sources, saved["optimizer"][kind])
+        if kind in initial.optimizers:
+            carry_moments(optimizer, initial.sources, initial.optimizers[kind])
 
 
 Carry = Callable[[str, Tensor, Tensor], Tensor | None]

@@ -45,6 +45,18 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     return dataset
 
 
+def build_datasets(config: Config) -> tuple[Dataset, Dataset]:
+    """Return the data sets for training and validation; one that makes its files has made them.
+
+    Raises:
+        UserError: see `prepare_dataset` and `build_dataset`.
+    """
+    prepare_datasets(config)
+    root, seed = config.get("data_root"), config.get("seed", 0)
+    train = build_dataset(config.train_dataloader, root, seed)
+    return train, build_dataset(config.val_dataloader, root, seed)
+
+
 def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | None:
     """Let the data set of a loader's config make its files; see `Dataset.prepare`.
 
@@ -119,7 +131,11 @@ class SceneLoader(DataLoader):
     waited = 0.0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        """The batches of an epoch; how long each lets one wait is added to `waited`."""
+        """The batches of an epoch; how long each lets one wait is added to `waited`.
+
+        A cache of the scenes is opened before the first, or made.
+        """
+        self.dataset.scenes.open_cache()
         begin = time.perf_counter()
         for batch in super().__iter__():
             self.waited += time.perf_counter() - begin
@@ -135,12 +151,12 @@ def build_loader(
     In training the order is shuffled anew each epoch and a last incomplete batch is dropped. With
     `accumulate=N` each item is a list of N batches, which make one update together: the gradients
     are those of a batch N times as large, the memory is one batch's. With `cache=True` or a path
-    scenes come from a file at training size, which is made here if it is not there yet. Each of
-    `num_workers` reads `prefetch` items ahead (2).
+    scenes come from a file at training size, which is made for the first batch if it is not there
+    yet. Each of `num_workers` reads `prefetch` items ahead (2).
 
     Raises:
-        UserError: the data set is smaller than what one update takes, `accumulate` is given
-            where nothing is updated, or the cache cannot be made.
+        UserError: the data set is smaller than what one update takes, or `accumulate` is given
+            where nothing is updated.
     """
     batch_size, workers = cfg.get("batch_size", 1), cfg.get("num_workers", 0)
     if not training and "accumulate" in cfg:
@@ -153,8 +169,6 @@ def build_loader(
             f"{update_size} of one update: batch_size {batch_size}"
             f"{', accumulate ' + str(cfg['accumulate']) if 'accumulate' in cfg else ''}."
         )
-    if cfg.get("cache", False):
-        dataset.scenes.open_cache()
     return SceneLoader(
         dataset,  # type: ignore[arg-type]
         batch_size=update_size,

@@ -1,17 +1,47 @@
 """Options that go to mmengine's own classes, checked before the Runner trips over them."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS, VISBACKENDS
 from mmengine.runner import EpochBasedTrainLoop
 
+from i2ibench.compat import start_method
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_names, check_options
 
 
+def runner_options(config: Config) -> dict[str, Any]:
+    """Return the Runner's arguments that are no parts of the system.
+
+    Raises:
+        UserError: an unknown type or option, or a number of epochs that is none.
+    """
+    _check_parts(config)
+    return {
+        "cfg": config,
+        "work_dir": config.work_dir,
+        "experiment_name": f"{Path(config.work_dir).name}_{time.time_ns()}",
+        "train_cfg": train_loop(config),
+        "param_scheduler": config.get("param_scheduler"),
+        "default_hooks": dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
+        "env_cfg": {
+            "cudnn_benchmark": config.get("cudnn_benchmark", False),
+            "mp_cfg": {"mp_start_method": start_method()},
+        },
+        "randomness": {"seed": config.get("seed", 0)},
+        "log_level": "WARNING",
+        "visualizer": {
+            "type": "Visualizer",
+            "vis_backends": [dict(backend) for backend in config.get("vis_backends", [])],
+        },
+    }
+
+
 def train_loop(config: Config) -> dict[str, Any]:
-    """The Runner's training loop.
+    """Return the options of the Runner's training loop; `max_epochs` is there.
 
     Raises:
         UserError: an unknown option, or a number of epochs that is none.
@@ -24,7 +54,7 @@ def train_loop(config: Config) -> dict[str, Any]:
     return {"type": "EpochBasedTrainLoop", **options}
 
 
-def check_mmengines_parts(config: Config) -> None:
+def _check_parts(config: Config) -> None:
     """Refuse unknown schedulers and visualiser backends, which the Runner would trip over.
 
     Raises:

@@ -1,17 +1,15 @@
-"""Validation in a training run: the Runner's loader and the protocol's metrics."""
+"""Validation in a training run: the protocol's metrics, and how the Runner computes them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import ValLoop
 
-from i2ibench.contracts import Dataset
 from i2ibench.inference import Inference
-from i2ibench.loaders import build_loader
 from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
 from i2ibench.progress import say
 from i2ibench.protocols.protocol import build_protocol
@@ -30,35 +28,34 @@ class ValidationLoop(ValLoop):
         runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
 
-def validation_of(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """The Runner's validation arguments: only metrics whose weights are at hand.
+def build_validation(protocol: Any, metainfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics of a protocol that a training run computes, by name.
+
+    Args:
+        protocol: a config's `protocol`; None for a run without scores.
+        metainfo: of the validation data.
 
     Raises:
-        UserError: the config's protocol or loader is wrong.
+        UserError: the protocol is wrong.
     """
-    metrics = validation_metrics(config, dataset)
+    if protocol is None:
+        return {}
+    built = build_protocol(protocol)
+    chosen = {name: cfg for name, cfg in built.metrics.items() if name in built.validation}
+    return build_metrics(chosen, metainfo)
+
+
+def evaluator_of(metrics: Mapping[str, Any], work_dir: Path) -> Evaluator:
+    """Return the Runner's evaluator with the metrics whose weights are at hand; say which are not.
+
+    Args:
+        metrics: from `build_validation`.
+        work_dir: the run's, in which processes exchange their results.
+    """
     for name, metric in metrics.items():
         if metric.unavailable and is_main_process():
             say(f"validation goes without {name}: {metric.unavailable}")
     usable = [ValidationMetric(metric) for metric in metrics.values() if not metric.unavailable]
     for metric in usable:
-        metric.collect_dir = str(Path(config.work_dir) / ".collected")
-    loader = build_loader(dataset, config.val_dataloader, training=False)
-    return {
-        "val_dataloader": loader,
-        "val_evaluator": Evaluator(usable),
-        "val_cfg": {"type": ValidationLoop},
-    }
-
-
-def validation_metrics(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """The metrics of the config's protocol that a training run computes, by name.
-
-    Raises:
-        UserError: the protocol is wrong.
-    """
-    if config.get("protocol") is None:
-        return {}
-    protocol = build_protocol(config.protocol)
-    chosen = {name: cfg for name, cfg in protocol.metrics.items() if name in protocol.validation}
-    return build_metrics(chosen, dataset.metainfo)
+        metric.collect_dir = str(work_dir / ".collected")
+    return Evaluator(usable)

@@ -11,12 +11,13 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from i2ibench.checkpoints import newest_of_config
 from i2ibench.commands.arguments import add_run_arguments, config_of
 from i2ibench.commands.memory_tables import print_estimates
 from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
+from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
+from i2ibench.hooks.checkpoints import list_epochs
 from i2ibench.hooks.preemption import EXIT_CODE, Preempted, Preemption
 
 
@@ -74,7 +75,7 @@ def _train(config: Config, options: argparse.Namespace) -> None:
     resume = options.resume is not None
     path = options.resume if options.resume != Path() else None
     with Preemption() as preemption, process_group(options.launcher):
-        before = newest_of_config(config)
+        before = _newest_epoch(config)
         try:
             work_dir = train(config, options.fresh, resume, path, preemption)
         except Preempted:
@@ -82,6 +83,14 @@ def _train(config: Config, options: argparse.Namespace) -> None:
                 print(f"asked to end: saved in {config.work_dir}; the same command goes on")
             sys.exit(EXIT_CODE)
         if is_main_process():
-            newest = newest_of_config(config)
-            nothing = before is not None and newest == before and not options.fresh
-            print(f"{'already trained' if nothing else 'trained'}: {newest or work_dir}")
+            newest = _newest_epoch(config)
+            nothing = newest is not None and newest == before
+            path = newest[0] if newest else work_dir
+            print(f"{'already trained' if nothing else 'trained'}: {path}")
+
+
+def _newest_epoch(config: Config) -> tuple[Path, int] | None:
+    """Return the newest complete epoch of the config's stages, and when it was written."""
+    stages = list_stages(config)
+    paths = [path for stage in stages for path in list_epochs(Path(stage.work_dir))]
+    return (paths[-1], paths[-1].stat().st_mtime_ns) if paths else None

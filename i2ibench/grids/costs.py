@@ -12,13 +12,13 @@ from mmengine.config import Config
 from i2ibench.configuration import list_stages
 from i2ibench.devices import best_device
 from i2ibench.errors import UserError
-from i2ibench.experiment import optimizers_of
 from i2ibench.grids.cell import count_steps, shared_folder
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import CellState, read_state
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.progress import say
+from i2ibench.training.stage import optimizers_of
 from i2ibench.translators.building import build_translator
 
 
@@ -130,10 +130,10 @@ def step_seconds(stage: Config, steps: int) -> float:
     """
     seed_everything(stage.get("seed", 0))
     prepare_datasets(stage)
-    dataset = build_dataset(stage.train_dataloader, stage.get("data_root"), stage.get("seed", 0))
+    options = {**stage.train_dataloader, "num_workers": 0, "cache": False}
+    dataset = build_dataset(options, stage.get("data_root"), stage.get("seed", 0))
     translator = build_translator(stage, dataset.metainfo).to(best_device()).train()
     optimizers = optimizers_of(stage, translator)
-    options = {**stage.train_dataloader, "num_workers": 0, "cache": False}
     loader = build_loader(dataset, options, training=True)
     batch = next(iter(loader))
     taken = []

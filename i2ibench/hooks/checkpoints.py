@@ -59,6 +59,10 @@ class Checkpoints(Hook):
         self._unvalidated = False
         self._before_val: list[dict[str, Any]] = []
 
+    def begun_with(self, grown_from: str | None = None, started_from: str | None = None) -> None:
+        """Name in every checkpoint the SHA-256 of the file that the stage began with."""
+        self.grown_from, self.started_from = grown_from, started_from
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Continue random numbers, data and line of descent where the checkpoint left them."""
         meta = checkpoint["meta"]

@@ -5,8 +5,9 @@ import torch
 from mmengine.hooks import Hook
 
 from i2ibench.configuration import load_config
-from i2ibench.experiment import build_runner
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 from i2ibench.translators.compilation import MODES
 from i2ibench.translators.optimizers import build_optimizers
 from tests.unit.translators.test_paired import ADAM, data, translator
@@ -31,7 +32,7 @@ def test_no_step_off_the_log_interval_waits(tiny_config, tmp_path, monkeypatch):
     """From the preprocessor to the last hook; the first step makes counters and chooses kernels."""
     off = {"hooks.log.interval": 100, "hooks.pictures": None, "protocol": None}
     off |= {"train_dataloader.num_workers": 1, "hooks.ema": {"type": "ExponentialMovingAverage"}}
-    runner = build_runner(load_config(tiny_config, off, tmp_path / "run"))
+    runner = build_runner(Stage(load_config(tiny_config, off, tmp_path / "run")))
     runner.register_hook(Unwatched())
     take_step, steps = runner.model.train_step, []
 

@@ -63,9 +63,9 @@ APART = """
 import torch
 from mmengine.dist import all_gather, get_rank
 from mmengine.hooks import Hook
-from i2ibench import experiment
 from i2ibench.cli import main
 from i2ibench.registry import HOOKS
+from i2ibench.training import stage
 
 @HOOKS.register_module()
 class Equal(Hook):
@@ -80,8 +80,8 @@ class Equal(Hook):
         one, other = all_gather(torch.cat([p.detach().flatten() for p in weights]))
         assert torch.equal(one, other), "the processes have other weights"
 
-seed = experiment.seed_everything
-experiment.seed_everything = lambda number: seed(number + get_rank())
+seed = stage.seed_everything
+stage.seed_everything = lambda number: seed(number + get_rank())
 main("train")
 """
 

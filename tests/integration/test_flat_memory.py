@@ -29,7 +29,8 @@ from pathlib import Path
 import torch
 from mmengine.hooks import Hook
 from i2ibench.configuration import load_config
-from i2ibench.experiment import build_runner
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 
 class Watch(Hook):
     records = []
@@ -54,7 +55,7 @@ config = load_config(Path(path), {
     "protocol": None, "hooks.pictures": None, "hooks.checkpoints.interval": max(epochs // 10, 1),
     "train_cfg": {"max_epochs": epochs, "val_interval": max(epochs // 10, 1)},
 }, Path(work_dir))
-runner = build_runner(config)
+runner = build_runner(Stage(config))
 runner.register_hook(Watch(), priority="LOWEST")
 runner.train()
 print(json.dumps(Watch.records))

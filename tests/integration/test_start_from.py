@@ -11,9 +11,11 @@ from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.datasets.classes import class_table
 from i2ibench.errors import UserError
-from i2ibench.experiment import build_runner, train
+from i2ibench.experiment import train
 from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.initial_weights import begin, channel_names, read_initial_weights, start_of
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 from i2ibench.translators.building import build_translator
 
 OLD = ["sky", "road", "car"]
@@ -174,7 +176,7 @@ def test_a_run_begins_with_the_weights_and_on_request_the_moments(tiny_config, t
     for moments in (False, True):
         start = {"checkpoint": str(trained), "moments": moments}
         config = config_of(tiny_config, tmp_path / f"m{moments}", start_from=start)
-        runner = build_runner(config)
+        runner = build_runner(Stage(config))
         own = runner.model.state_dict()
         assert all(torch.equal(own[name], value) for name, value in before["state_dict"].items())
         state = runner.optim_wrapper["generator"].optimizer.state

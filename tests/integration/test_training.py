@@ -10,8 +10,10 @@ from PIL import Image
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.configuration import load_config
 from i2ibench.errors import UserError
-from i2ibench.experiment import build_runner, train
+from i2ibench.experiment import train
 from i2ibench.plots import read_scalars
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 
 
 def run(config_path, work_dir, **overrides):
@@ -67,7 +69,7 @@ def test_no_step_off_the_log_interval_reads_a_number_back(tiny_config, tmp_path,
     """
     off = {"hooks.log.interval": 100, "hooks.pictures": None, "protocol": None}
     off |= {f"optimizers.{name}.fused": True for name in ("generator", "discriminator")}
-    runner = build_runner(load_config(tiny_config, off, tmp_path / "run"))
+    runner = build_runner(Stage(load_config(tiny_config, off, tmp_path / "run")))
     read, at_step = [], []
     for name in ("item", "tolist", "__float__", "__int__", "__bool__"):
         monkeypatch.setattr(torch.Tensor, name, counted(getattr(torch.Tensor, name), read))

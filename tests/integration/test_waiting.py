@@ -4,9 +4,10 @@ import threading
 import time
 
 from i2ibench.configuration import load_config
-from i2ibench.experiment import build_runner
 from i2ibench.hooks import pace
 from i2ibench.plots import read_scalars
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 
 
 def test_workers_live_through_all_epochs_and_nothing_sleeps(tiny_config, tmp_path, monkeypatch):
@@ -19,7 +20,7 @@ def test_workers_live_through_all_epochs_and_nothing_sleeps(tiny_config, tmp_pat
 
     options = {f"{name}_dataloader.num_workers": 1 for name in workers}
     config = load_config(tiny_config, {**options, "train_cfg.max_epochs": 3}, tmp_path / "run")
-    runner = build_runner(config)
+    runner = build_runner(Stage(config))
     loaders = {"train": runner.train_dataloader, "val": runner.val_dataloader}
 
     def note(runner, *_, **__):
@@ -38,7 +39,7 @@ def test_workers_live_through_all_epochs_and_nothing_sleeps(tiny_config, tmp_pat
 def test_the_log_says_how_long_the_data_was_waited_for(tiny_config, tmp_path, capsys, monkeypatch):
     """A loader that takes its time is named, once, with what can be done about it."""
     config = load_config(tiny_config, {"train_cfg.max_epochs": 2}, tmp_path / "run")
-    runner = build_runner(config)
+    runner = build_runner(Stage(config))
     read = runner.train_dataloader.dataset.scenes.read
 
     def slow(key):

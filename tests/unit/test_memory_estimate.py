@@ -8,10 +8,11 @@ from i2ibench.cli import main
 from i2ibench.commands.memory_tables import smallest_card
 from i2ibench.configuration import list_stages, load_config
 from i2ibench.errors import UserError
-from i2ibench.experiment import build_runner
 from i2ibench.live_bytes import LiveBytes
 from i2ibench.loaders import build_dataset, pictures_of, prepare_dataset
 from i2ibench.memory_estimate import estimate_memory
+from i2ibench.training.runner import build_runner
+from i2ibench.training.stage import Stage
 
 PIX2PIX = {
     "model.encoder": None,
@@ -31,7 +32,7 @@ PIX2PIX = {
 def counted(config, precision):
     """The peak of the second of two real steps with weights, in bytes."""
     config.amp = precision
-    runner = build_runner(config)
+    runner = build_runner(Stage(config))
     loader, model = runner.train_dataloader, runner.model.train()
     with LiveBytes() as counter:
         for data in list(loader)[:1] * 2:

@@ -1,0 +1,96 @@
+"""A stage of a run: its config, parsed once, with everything that is built from it."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.optim import OptimWrapperDict
+
+from i2ibench.devices import best_device
+from i2ibench.hooks.randomness import seed_everything
+from i2ibench.hooks.selection import build_hooks
+from i2ibench.inference import Inference
+from i2ibench.initial_weights import InitialWeights, read_initial_weights, start_of
+from i2ibench.loaders import build_datasets, build_loader
+from i2ibench.mmengine_options import runner_options
+from i2ibench.training.saved_state import SavedState
+from i2ibench.translators.base import Translator
+from i2ibench.translators.building import build_translator
+from i2ibench.translators.optimizers import build_optimizers, choose_precision, require_trained
+from i2ibench.validation import build_validation
+
+
+class Stage:
+    """A stage of a run, or a run without stages: each part of its config is built here, once.
+
+    A stage that waits has its weights in the computer's memory, and nothing else of size.
+
+    Args:
+        config: of the stage.
+        saved: the state that the stage goes on from; None for one that begins.
+
+    Attributes:
+        work_dir: where the stage writes.
+        seed: of everything random.
+        options: of mmengine's Runner.
+        train_data, val_data: the data sets.
+        train_loader, val_loader: read these.
+        translator: built under the stage's seed.
+        optimizers: of the translator's networks.
+        hooks: those that the config chooses.
+        metrics: of the validation, by name.
+        start: the config's choice of another run's weights; None without one.
+        initial: those weights, for a stage that begins with them.
+
+    Raises:
+        UserError: the config has a mistake, or the data is not there.
+    """
+
+    def __init__(self, config: Config, saved: SavedState | None = None) -> None:
+        self.config, self.saved = config, saved
+        self.work_dir = Path(config.work_dir)
+        self.seed: int = config.get("seed", 0)
+        self.options = runner_options(config)
+        self.start = start_of(config)
+        seed_everything(self.seed)
+        self.train_data, self.val_data = build_datasets(config)
+        self.translator: Translator = build_translator(config, self.train_data.metainfo)
+        self.optimizers = optimizers_of(config, self.translator)
+        self.train_loader = build_loader(self.train_data, config.train_dataloader, True, self.seed)
+        self.val_loader = build_loader(self.val_data, config.val_dataloader, training=False)
+        self.metrics = build_validation(config.get("protocol"), self.val_data.metainfo)
+        self.hooks = build_hooks(config.get("hooks", {}))
+        self.initial = self._initial_weights() if saved is None else None
+
+    @property
+    def epochs(self) -> int:
+        """Return after how many epochs the stage ends."""
+        epochs: int = self.options["train_cfg"]["max_epochs"]
+        return epochs
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing is left to train or to validate."""
+        return self.saved is not None and self.saved.is_complete(self.epochs)
+
+    def _initial_weights(self) -> InitialWeights | None:
+        """Return what the translator takes of the checkpoint that the config starts from."""
+        if self.start is None:
+            return None
+        image = self.train_data[0]["image"][None].float()
+        height, width = Inference(self.translator).padded(image).shape[-2:]
+        classes, size = self.train_data.metainfo["classes"], (height, width)
+        checkpoint, moments = self.start.checkpoint, self.start.moments
+        return read_initial_weights(self.translator, classes, checkpoint, size, moments)
+
+
+def optimizers_of(config: Config, translator: Translator) -> OptimWrapperDict:
+    """Return the config's optimisers, at the precision of its `amp`, which is "auto" without one.
+
+    Raises:
+        UserError: a network has no optimiser, parameters belong to none, or an option or the
+            precision is wrong.
+    """
+    networks = translator.networks()
+    require_trained(translator, networks)
+    precision = choose_precision(config.get("amp", "auto"), best_device())
+    return build_optimizers(networks, config.get("optimizers", {}), precision, best_device())
