@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import building_from, read_checkpoint
+from i2ibench.contracts import Preprocessor
 from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments
 from i2ibench.registry import PREPROCESSORS
@@ -233,7 +234,7 @@ def _by_class(
     return rows
 
 
-def channel_names(preprocessor: Any, classes: Sequence[str]) -> list[str]:
+def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[str]:
     """Return what each channel of a condition shows, such as "class road" or "instances"."""
     names: list[str] = []
     for kind, count in zip(preprocessor.kinds, preprocessor.channels, strict=True):

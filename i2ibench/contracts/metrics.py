@@ -47,8 +47,9 @@ class Metric(ABC):
     Attributes:
         kind: "additive", where scores follow from the sum of one row per scene (`scores`); "set",
             where they compare all rows with those of the reference photos (`set_scores`).
-        needs: keys of a `Prediction` that `measure` reads besides "name" and "fake". Systems and
-            data that lack one are not scored.
+        needs: keys of a `Prediction` that `measure` reads besides "name" and "fake"; or "training
+            photos", by which styles know their colours. Systems and data that lack one are not
+            scored.
         better: by score "higher" or "lower", whichever is better. Scores that it does not name are
             reported and not ranked.
         unavailable: why the metric cannot be computed here, such as missing weights; or None.

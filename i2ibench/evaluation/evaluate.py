@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from i2ibench.contracts import Metric
 from i2ibench.discovery import plugin_records
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import ORACLE, System, list_controls, real_photos
@@ -143,7 +144,7 @@ def _measure(
     evaluation: Evaluation,
     systems: Sequence[System],
     stores: Mapping[str, Mapping[str, RowStore]],
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, Metric],
 ) -> None:
     """Measure what neither this evaluation nor, of the controls, another one has measured."""
     shared = SharedRows(stores, systems, metrics, evaluation.scenes, evaluation.device)

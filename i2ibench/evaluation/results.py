@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2ibench.contracts import Metric
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
@@ -44,7 +45,7 @@ class Evaluation:
 
     protocol: Protocol
     scenes: ScoredScenes
-    metrics: dict[str, Any]
+    metrics: dict[str, Metric]
     output_dir: Path
     device: str
 
@@ -56,7 +57,7 @@ class Evaluation:
         return {"metric": metric, "weights": weights, "code": code}
 
 
-def why_not(metric: Any, system: System, scenes: ScoredScenes) -> Score | None:
+def why_not(metric: Metric, system: System, scenes: ScoredScenes) -> Score | None:
     """The entry of a metric that is not measured on a system, {} for none; None if it is."""
     if metric.unavailable:
         return not_computed(str(metric.unavailable))
@@ -75,13 +76,13 @@ def why_not(metric: Any, system: System, scenes: ScoredScenes) -> Score | None:
     return not_computed(missing) if missing else None
 
 
-def is_reference(metric: Any, system: System, protocol: Protocol) -> bool:
+def is_reference(metric: Metric, system: System, protocol: Protocol) -> bool:
     """Whether a system's pictures are what a metric compares with, in whatever order."""
     photos = system.name in (ORACLE, MISMATCH)
     return metric.kind == "set" and protocol.reference is None and photos
 
 
-def _lacking(metric: Any, scenes: ScoredScenes) -> str | None:
+def _lacking(metric: Metric, scenes: ScoredScenes) -> str | None:
     """What a metric needs and the scored data does not have."""
     files = scenes.dataset.scenes.files[0]
     words = {"real" if k.name == "image" else k.name: k.called for k in KINDS.values()}
@@ -193,7 +194,7 @@ def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _directions(metrics: Mapping[str, Any]) -> dict[str, str]:
+def _directions(metrics: Mapping[str, Metric]) -> dict[str, str]:
     """By score whether higher or lower is better."""
     found: dict[str, str] = dict.fromkeys(RELATIVE, "higher")
     for metric in metrics.values():
@@ -201,7 +202,7 @@ def _directions(metrics: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _weight_hashes(metrics: Mapping[str, Any]) -> dict[str, str]:
+def _weight_hashes(metrics: Mapping[str, Metric]) -> dict[str, str]:
     """The SHA-256 of every weights file that a metric uses."""
     return {
         f"{name}: {file.name}": sha256(file)
@@ -210,7 +211,7 @@ def _weight_hashes(metrics: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def check_required(metrics: Mapping[str, Any], wanted: Sequence[str]) -> None:
+def check_required(metrics: Mapping[str, Metric], wanted: Sequence[str]) -> None:
     """Refuse a score that was asked for and that no metric can give, before any work.
 
     Raises:

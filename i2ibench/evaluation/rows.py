@@ -19,6 +19,7 @@ import numpy as np
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from numpy.typing import NDArray
 
+from i2ibench.contracts import Metric
 from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
@@ -111,7 +112,7 @@ class RowStore:
 def measure(
     systems: Sequence[System],
     stores: Mapping[str, Mapping[str, RowStore]],
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, Metric],
     scenes: ScoredScenes,
     device: str,
 ) -> None:
@@ -148,7 +149,7 @@ def _measure_chunk(
     start: int,
     systems: Sequence[System],
     stores: Mapping[str, Mapping[str, RowStore]],
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, Metric],
     scenes: ScoredScenes,
     device: str,
 ) -> None:
@@ -181,7 +182,7 @@ def _predictions(
         yield prediction
 
 
-def measured(metric: Any, predictions: Sequence[Prediction]) -> Rows:
+def measured(metric: Metric, predictions: Sequence[Prediction]) -> Rows:
     """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
     return list(chain.from_iterable(in_halves(metric.measure, predictions)))
 

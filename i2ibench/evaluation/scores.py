@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from i2ibench.contracts import Metric
+from i2ibench.contracts.metrics import Summable
 from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import Rows
 from i2ibench.evaluation.statistics import Estimate, difference, estimate, interval, ratio
@@ -17,19 +19,19 @@ RELATIVE = {"seg/rel_miou": "seg/miou", "seg/rel_pixel_acc": "seg/pixel_acc"}
 """Scores given as a share of the oracle's."""
 
 
-def additive_scores(metric: Any, rows: Rows, weights: Any) -> tuple[dict[str, Score], Estimate]:
+def additive_scores(metric: Metric, rows: Rows, weights: Any) -> tuple[dict[str, Score], Estimate]:
     """The scores of an additive metric, and what intervals of differences need."""
     found = estimate(*adding_rows(metric, rows), weights)
     return {name: _score(name, found, metric) for name in found.values}, found
 
 
-def adding_rows(metric: Any, rows: Rows) -> tuple[Any, Any]:
+def adding_rows(metric: Metric, rows: Rows) -> tuple[Summable, Any]:
     """What has an additive metric's `scores`, and one row per scene whose sums it takes, [n,D]."""
     refined = metric.refine(rows)
     return refined, refined.rows
 
 
-def _score(name: str, found: Estimate, metric: Any) -> Score:
+def _score(name: str, found: Estimate, metric: Metric) -> Score:
     value = found.values[name]
     score: Score = {"value": value if math.isfinite(value) else None, "n": found.n, "status": "ok"}
     bounds = interval(found.draws[name])
@@ -48,7 +50,7 @@ def _has_interval(name: str) -> bool:
     return name.startswith(kinds) and not name.startswith(without)
 
 
-def set_scores(metric: Any, rows: Rows, reference: Rows) -> dict[str, Score]:
+def set_scores(metric: Metric, rows: Rows, reference: Rows) -> dict[str, Score]:
     """The scores of a set metric: distances of all rows from the reference's."""
     scores = metric.set_scores(np.concatenate(rows), np.concatenate(reference))
     found: dict[str, Score] = {}
@@ -90,7 +92,9 @@ def relative_scores(own: Estimate, oracle: Estimate) -> dict[str, Score]:
 
 
 def list_differences(
-    estimates: Mapping[str, Mapping[str, Estimate]], systems: Sequence[System], metrics: Any
+    estimates: Mapping[str, Mapping[str, Estimate]],
+    systems: Sequence[System],
+    metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
     """For every pair of systems under test and every ranked score the interval of the difference.
 

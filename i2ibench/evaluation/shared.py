@@ -8,10 +8,10 @@ hash of all they depend on: contents of the scenes' files, metric, weights, code
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.rows import CHUNK, DAMAGE, Rows, RowStore, load_rows, row_key, save_rows
@@ -53,7 +53,7 @@ class SharedRows:
         self,
         stores: Stores,
         systems: Sequence[System],
-        metrics: Mapping[str, Any],
+        metrics: Mapping[str, Metric],
         scenes: ScoredScenes,
         device: str,
     ) -> None:

@@ -42,8 +42,8 @@ def show_scenes(
     under_test = [system for system in systems if not system.control] or list(systems)
     chosen = _spread(len(scenes))
     if segmentation is not None:
-        rows = np.stack(stores[under_test[0].name][segmentation].read())
-        chosen = _ranked(metrics[segmentation].scores(rows)["seg/pixel_acc"])
+        rows = np.stack(stores[under_test[0].name][segmentation[0]].read())
+        chosen = _ranked(segmentation[1].scores(rows)["seg/pixel_acc"])
     columns = [s for s in systems if s.name not in (FLOOR, MISMATCH)]
     columns.sort(key=lambda system: system.name != ORACLE)  # the photo beside the label map
     shown = []
@@ -57,7 +57,7 @@ def show_scenes(
             picture = system.pictures.read(index, sample)[0]
             files[system.name] = _write(folder / f"{number}.png", picture)
             if segmentation is not None:
-                seen, wrong = _seen(metrics[segmentation], picture, sample, scenes)
+                seen, wrong = _seen(segmentation[1], picture, sample, scenes)
                 predicted[system.name] = _write(folder / f"{number}_labels.png", seen)
                 errors[system.name] = _write(folder / f"{number}_errors.png", wrong)
         relative = {
@@ -68,10 +68,12 @@ def show_scenes(
     return shown
 
 
-def _usable_segmentation(metrics: Mapping[str, Metric]) -> str | None:
-    """The name of the metric that has a segmenter which can be used."""
-    usable = (n for n, m in metrics.items() if not m.unavailable)
-    return next((n for n in usable if isinstance(metrics[n], SegmentationMetric)), None)
+def _usable_segmentation(metrics: Mapping[str, Metric]) -> tuple[str, SegmentationMetric] | None:
+    """Return the first metric with a segmenter that can be used, and its name; None without."""
+    for name, metric in metrics.items():
+        if isinstance(metric, SegmentationMetric) and not metric.unavailable:
+            return name, metric
+    return None
 
 
 def _spread(count: int) -> dict[int, str]:
@@ -103,7 +105,7 @@ def _input(sample: Sample, scenes: ScoredScenes) -> Tensor:
 
 @torch.inference_mode()
 def _seen(
-    metric: Any, picture: Tensor, sample: Sample, scenes: ScoredScenes
+    metric: SegmentationMetric, picture: Tensor, sample: Sample, scenes: ScoredScenes
 ) -> tuple[Tensor, Tensor]:
     """The segmenter's labels in colour, and where they are wrong, uint8 [3,H,W] each."""
     device = next(iter(metric.segmenter.parameters()), torch.empty(0)).device

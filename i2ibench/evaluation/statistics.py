@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from i2ibench.contracts.metrics import Summable
 
 Values = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ def resamplings(n: int, draws: int, seed: int) -> Values:
     return random.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
 
 
-def estimate(metric: Any, rows: Values, weights: Values) -> Estimate:
+def estimate(metric: Summable, rows: Values, weights: Values) -> Estimate:
     """Scores and their bootstrap draws.
 
     Args:

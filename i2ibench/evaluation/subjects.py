@@ -178,6 +178,7 @@ def _translated(
             "scenes": scenes.hash,
             "data": scenes.facts,
             "code": code_hash(
+                "contracts",
                 "generators",
                 "encoders",
                 "layers",

@@ -51,7 +51,7 @@ class ObjectDistance(Metric):
     """
 
     kind = "set"
-    needs: tuple[str, ...] = ("label", "instance")
+    needs = ("label", "instance")
 
     def __init__(
         self,

@@ -30,7 +30,6 @@ class DistributionDistance(Metric):
     """
 
     kind = "set"
-    needs: tuple[str, ...] = ()
 
     def __init__(self, features: Mapping[str, Any] | None = None) -> None:
         self.features = FEATURES.build(features or {"type": "InceptionFeatures"})

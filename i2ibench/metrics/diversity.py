@@ -31,8 +31,7 @@ class PerceptualDiversity(Metric):
         weights: the trunk's state dict; None looks for torchvision's own.
     """
 
-    kind = "additive"
-    needs: tuple[str, ...] = ("samples",)
+    needs = ("samples",)
 
     def __init__(self, net: Literal["alex", "vgg"] = "alex", weights: str | None = None) -> None:
         self.network = PerceptualNetwork(net, weights)

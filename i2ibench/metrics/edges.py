@@ -1,7 +1,6 @@
 """Edges between touching objects of one class: what the paper's instance maps exist for."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -31,11 +30,8 @@ class InstanceEdges(Metric):
         thing_ids: the data set's metainfo: by label of each thing the class's own id.
     """
 
-    kind = "additive"
     needs = ("label", "instance")
     better = {"edge/inst_auc_sobel": "higher"}
-    unavailable: str | None = None
-    weight_files: Sequence[Path] = ()
 
     def __init__(self, thing_ids: Mapping[str, int]) -> None:
         self.things = {int(label): group for label, group in thing_ids.items()}

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
 
 
-def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[str, Any]:
+def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[str, Metric]:
     """The metrics of a config by name, those set to None left out.
 
     A metric that asks for the data set's classes gets them.
@@ -37,7 +38,7 @@ class ValidationMetric(BaseMetric):
 
     default_prefix = ""  # the scores' names are whole; None would make mmengine warn
 
-    def __init__(self, metric: Any) -> None:
+    def __init__(self, metric: Metric) -> None:
         super().__init__()
         self.metric = metric
 

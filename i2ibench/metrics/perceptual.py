@@ -91,8 +91,7 @@ class PerceptualDistance(Metric):
             another name carry that name.
     """
 
-    kind = "additive"
-    needs: tuple[str, ...] = ("real",)
+    needs = ("real",)
 
     def __init__(self, net: Literal["alex", "vgg"] = "alex", weights: str | None = None) -> None:
         self.network = PerceptualNetwork(net, weights)

@@ -1,7 +1,6 @@
 """PSNR and SSIM: how close a translated scene is to its photo, pixel by pixel."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,13 +27,8 @@ class PixelSimilarity(Metric):
     use_sample_covariance=False, data_range=255`.
     """
 
-    kind = "additive"
-    needs: tuple[str, ...] = ("real",)
+    needs = ("real",)
     better = {"psnr": "higher", "ssim": "higher"}
-
-    def __init__(self) -> None:
-        self.unavailable: str | None = None
-        self.weight_files: list[Path] = []
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
         """Of each scene float64 [4]: 1, its PSNR in dB if finite, 1 if it is not, its SSIM.

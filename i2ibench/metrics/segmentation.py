@@ -30,7 +30,6 @@ class SegmentationScores(SegmentationMetric):
             each label its row among them or 255, and by label of each thing the class's own id.
     """
 
-    kind = "additive"
     needs = ("label",)
 
     def __init__(

@@ -1,7 +1,6 @@
 """What an encoder's features tell of how an instance truly looks."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,14 +54,11 @@ class StyleFeatures(Metric):
         min_area: the least share of the picture that an instance covers.
     """
 
-    kind = "additive"
-    needs: tuple[str, ...] = ("label", "instance", "real", "styles", "appearances")
+    needs = ("label", "instance", "real", "styles", "appearances")
     has_figures = True
 
     def __init__(self, classes: Sequence[str], min_area: float = 1 / 512) -> None:
         self.classes, self.min_area = list(classes), min_area
-        self.unavailable: str | None = None
-        self.weight_files: list[Path] = []
         self.better = dict.fromkeys(("style/r2", "style/acc"), "higher")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:

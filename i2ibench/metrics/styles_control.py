@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,8 +67,7 @@ class StyleControl(Metric):
         tolerance: of leakage, in levels.
     """
 
-    kind = "additive"
-    needs: tuple[str, ...] = ("label", "instance", "styles", "training photos")
+    needs = ("label", "instance", "styles", "training photos")
     has_figures = True
 
     def __init__(
@@ -87,8 +85,6 @@ class StyleControl(Metric):
         self.labels = {list(classes).index(name): name for name in only}
         self.min_area, self.distance = min_area, distance
         self.margin, self.tolerance = margin, tolerance
-        self.unavailable: str | None = None
-        self.weight_files: list[Path] = []
         self.better = {"style/control": "higher", "style/control_levelled": "higher",
                        "style/leakage": "lower"}  # fmt: skip
 

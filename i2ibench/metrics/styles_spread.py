@@ -1,7 +1,6 @@
 """Colour diversity: how much the colour of one instance differs between samples of its scene."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -35,13 +34,10 @@ class ColourDiversity(Metric):
         min_area: the least share of the picture that an instance covers.
     """
 
-    kind = "additive"
-    needs: tuple[str, ...] = ("label", "instance", "samples")
+    needs = ("label", "instance", "samples")
 
     def __init__(self, classes: Sequence[str], min_area: float = 1 / 512) -> None:
         self.num_classes, self.min_area = len(classes), min_area
-        self.unavailable: str | None = None
-        self.weight_files: list[Path] = []
         self.better: dict[str, str] = {}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:

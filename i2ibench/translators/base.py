@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
+from i2ibench.contracts import Preprocessor
 from i2ibench.contracts.promises import Positive, check_class
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSLATORS
@@ -64,7 +65,7 @@ class Translator(BaseModel):
 
     def __init__(
         self,
-        data_preprocessor: Any,
+        data_preprocessor: Preprocessor,
         image_channels: int = 3,
         truncate_output: bool = False,
         settings: Mapping[str, Any] | None = None,

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
+from i2ibench.contracts import Preprocessor
 from i2ibench.errors import UserError
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.base import Translator, method_named
@@ -17,7 +18,7 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator
         UserError: the config names an unknown part or option, or features without an encoder.
     """
     facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
-    preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
+    preprocessor: Preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
     if preprocessor.takes_features and not config["model"].get("encoder"):
         raise UserError(
             "The condition has 'features', which an encoder makes: set model.encoder, or leave "

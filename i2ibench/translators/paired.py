@@ -9,6 +9,7 @@ from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from i2ibench.contracts import Preprocessor
 from i2ibench.errors import UserError
 from i2ibench.ops.lookup import OneHot
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
@@ -57,7 +58,7 @@ class PairedTranslator(Translator):
     def __init__(  # noqa: PLR0913  the parts of a system, and three switches
         self,
         generator: Config,
-        data_preprocessor: Any,
+        data_preprocessor: Preprocessor,
         discriminator: Config | None = None,
         encoder: Config | None = None,
         adversarial: Config | None = None,

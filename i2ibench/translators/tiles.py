@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2ibench.contracts import Generator, Preprocessor
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.layers.tiles import Tile
@@ -12,7 +13,7 @@ from i2ibench.ops.lookup import OneHot
 from i2ibench.structures import Batch
 
 
-def require_tiles(generator: Any) -> None:
+def require_tiles(generator: Generator) -> None:
     """Refuse a generator that cannot work in tiles.
 
     Raises:
@@ -39,7 +40,7 @@ class SceneView:
         looked_up: channels of the condition that are one-hot labels to be looked up, or 0.
     """
 
-    def __init__(self, preprocessor: Any, scene: Batch, looked_up: int) -> None:
+    def __init__(self, preprocessor: Preprocessor, scene: Batch, looked_up: int) -> None:
         self.preprocessor, self.scene, self.looked_up = preprocessor, scene, looked_up
 
     def __call__(self, tile: Tile) -> tuple[Tensor, OneHot | None]:
