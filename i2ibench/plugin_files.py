@@ -12,16 +12,28 @@ from i2ibench.registry import REGISTRIES
 TEMPLATES = files("i2ibench") / "templates" / "plugins"
 
 KINDS = (
-    "generator", "discriminator", "encoder", "loss", "dataset", "segmenter", "metric", "feature",
-    "protocol", "hook",
+    "translator", "generator", "discriminator", "encoder", "loss", "dataset", "segmenter", "metric",
+    "feature", "protocol", "hook",
 )  # fmt: skip
 
 _GENERATOR = 'generator=dict(type="CoarseToFineGenerator", base_channels=8, num_blocks=2),'
 _DISCRIMINATOR = 'discriminator=dict(type="MultiScaleDiscriminator", num_scales=2, base_channels=8)'
 _LOSS = 'losses=dict(feature_matching=dict(type="FeatureMatching", weight=10.0)),'
+_ADAM = 'dict(type="Adam", lr=2e-4, betas=(0.5, 0.999))'
+_SYSTEM = f"""    type="PairedTranslator",
+    {_GENERATOR}
+    {_DISCRIMINATOR},
+    adversarial=dict(type="LeastSquaresGAN"),
+    {_LOSS}
+"""
 _SCENES = 'dataset=dict(type="ToyStreet", split="{}", num_scenes={}, **_size)'
 
 IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
+    "translator": (
+        (_SYSTEM, '    type="NewPart",\n    base_channels=16,\n    settings=dict(rounds=2),\n'),
+        (f"generator={_ADAM}", f"draft={_ADAM}"),
+        (f"discriminator={_ADAM}", f"refiner={_ADAM}"),
+    ),
     "generator": ((_GENERATOR, 'generator=dict(type="NewPart"),'),),
     "discriminator": ((_DISCRIMINATOR, 'discriminator=dict(type="NewPart")'),),
     "encoder": ((_DISCRIMINATOR, f'{_DISCRIMINATOR},\n    encoder=dict(type="NewPart")'),),

@@ -113,7 +113,7 @@ for kind in sys.argv[1:]:
 
 
 def test_the_commands_that_are_printed_for_a_package_work_for_every_kind(tmp_path):
-    """Takes its time: ten kinds are trained and scored, in a Python of their own."""
+    """Takes its time: eleven kinds are trained and scored, in a Python of their own."""
     answer = python("-c", FOLLOW, *KINDS, cwd=tmp_path)
     followed = re.findall(r"^followed (\w+)$", answer.stdout, re.M)
     assert answer.returncode == 0 and followed == list(KINDS), answer.stdout + answer.stderr
