@@ -13,6 +13,7 @@ import torch
 from mmengine.config.config import RESERVED_KEYS
 
 from i2ibench.configuration import check_values
+from i2ibench.datasets.picture_samples import check_format
 from i2ibench.errors import UserError
 from i2ibench.safe_names import safe_text
 
@@ -105,8 +106,11 @@ def _check_meta(meta: dict[str, Any], path: Path) -> None:
             raise UserError(
                 f"{path}: dataset_meta.{key} has {len(table[key])} entries for {count} classes."
             )
-    channels = table.get("image_channels", 3)
-    _require(channels in (1, 3), path, "dataset_meta.image_channels", "1 or 3")
+    stated = (table.get("image_channels", 3), table.get("image_depth", 8))
+    formats = table.get("formats", {})
+    _require(isinstance(formats, dict), path, "dataset_meta.formats", "formats by kind of picture")
+    for kind, entry in {"image": stated, **formats}.items():
+        check_format(kind, entry, f"{path}: the format of {kind!r} in its dataset_meta")
     _require(isinstance(table.get("dataset"), str), path, "dataset_meta.dataset", "a name")
     for name in (table["dataset"], *table["classes"], *table["scored_classes"]):
         safe_text(name, f"{path}, dataset_meta")

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 SEAL = "crc32"
 """The key of a JSON object that holds the checksum of all others."""
 
@@ -79,6 +81,23 @@ def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
         return False
     with memoryview(content) as whole, whole[begin:end] as data:
         return zlib.crc32(data) == record.CRC
+
+
+def is_whole_picture(path: Path) -> bool:
+    """Return whether a picture that `write_picture` wrote is as it was written.
+
+    Of arrays (.npy), which have no checksum, only the length is compared.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if path.suffix != ".npy":
+        return is_whole_png(path)
+    try:
+        np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):
+        return False
+    return True
 
 
 def is_whole_png(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import errno
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -185,9 +187,33 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} cannot be read as JSON: {error}.") from None
 
 
+def ending_for(channels: int) -> str:
+    """Return the ending of the files that hold pictures of so many channels."""
+    return ".png" if channels in (1, 3) else ".npy"
+
+
 def write_picture(
     path: Path, pixels: NDArray[Any], compress_level: int = 1, flush: bool = True
 ) -> None:
-    """Make `path` a PNG of `pixels`: uint8 [H,W,3] or [H,W], or uint16 [H,W]."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    write_file(path, lambda p: picture.save(p, format="PNG", compress_level=compress_level), flush)
+    """Make `path` a PNG of `pixels`, uint8 or uint16 [H,W,3] or [H,W].
+
+    A path that ends in .npy becomes an array of NumPy, of any channels; see `ending_for`.
+    """
+    whole = np.ascontiguousarray(pixels)
+    if path.suffix == ".npy":
+        write_file(path, lambda p: p.write_bytes(_array_file(whole)), flush)
+    elif whole.ndim == 3 and whole.dtype == np.uint16:  # which Pillow does not write
+        options = [cv2.IMWRITE_PNG_COMPRESSION, compress_level]
+        _, data = cv2.imencode(".png", whole[..., ::-1], options)
+        write_file(path, lambda p: p.write_bytes(data.tobytes()), flush)
+    else:
+        picture = Image.fromarray(whole)
+        write_file(
+            path, lambda p: picture.save(p, format="PNG", compress_level=compress_level), flush
+        )
+
+
+def _array_file(pixels: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, pixels, allow_pickle=False)
+    return stream.getvalue()

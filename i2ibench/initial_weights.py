@@ -25,6 +25,7 @@ from i2ibench.registry import PREPROCESSORS
 from i2ibench.structures import Batch
 from i2ibench.translators.base import Translator
 from i2ibench.translators.optimizers import NetworkOptimizer
+from i2ibench.translators.preprocess import facts_for
 
 CLASS = "class "
 """How the name of a condition's channel begins that shows where a class is."""
@@ -246,9 +247,8 @@ def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[st
 
 def _old_preprocessor(saved: Mapping[str, Any], path: Path) -> Any:
     metainfo = saved["meta"]["dataset_meta"]
-    facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
     config = read_config(saved, path)
-    return PREPROCESSORS.build_for(config["data_preprocessor"], facts)
+    return PREPROCESSORS.build_for(config["data_preprocessor"], facts_for(metainfo))
 
 
 def marked_rows(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
@@ -286,7 +286,7 @@ def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]
     try:
         translator.eval()
         with torch.no_grad():
-            translator.show(_blank(condition))
+            translator.show(_blank(condition, translator.image_channels))
     finally:
         translator.train(training)
         for handle in handles:
@@ -294,9 +294,9 @@ def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]
     return found
 
 
-def _blank(condition: Tensor) -> Batch:
+def _blank(condition: Tensor, image_channels: int) -> Batch:
     """A scene with a condition, and zeros in all else."""
-    zeros = condition.new_zeros(1, 3, *condition.shape[-2:])
+    zeros = condition.new_zeros(1, image_channels, *condition.shape[-2:])
     one = zeros[:, :1]
     return {
         "names": ["scene"],

@@ -11,11 +11,12 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
 from i2ibench.datasets.kinds import in_order
+from i2ibench.datasets.picture_samples import PictureFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
 from i2ibench.loaders import Pictures, pictures_of
-from i2ibench.ops.images import to_uint8
+from i2ibench.ops.images import to_levels
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator, training_only
 from i2ibench.translators.optimizers import build_optimizers
@@ -148,8 +149,9 @@ def _batch(pictures: Pictures, translator: Translator) -> dict[str, Any]:
     count, size = pictures.batch_size, (pictures.height, pictures.width)
     batch: dict[str, Any] = {"name": ["scene"] * count}
     for kind in in_order(needs):
-        dtype = torch.int32 if kind.wide else torch.uint8
-        batch[kind.name] = torch.empty(count, 1 if kind.is_map else 3, *size, dtype=dtype)
+        made = PictureFormat(1) if kind.is_map else format_in(pictures.metainfo, kind.name)
+        dtype = torch.int32 if kind.wide or made.bits == 16 else torch.uint8
+        batch[kind.name] = torch.empty(count, made.channels, *size, dtype=dtype)
     return batch
 
 
@@ -203,7 +205,7 @@ def _translation(config: Config, val: Pictures) -> int:
         values: Any = inference.inputs(batch, features)
         if not translator.batched:  # one picture after the other
             values = {key: value[:1] for key, value in values.items()}
-        return to_uint8(translator.synthesise(values, inference.settings))
+        return to_levels(translator.synthesise(values, inference.settings), translator.image_depth)
 
     with torch.inference_mode():
         peak = peak_of(translate)

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from i2ibench.contracts import Dataset
+from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.picture_samples import RGB, PictureFormat, format_in
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
@@ -74,7 +76,7 @@ def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
         train, val: the metainfo of the data sets.
 
     Raises:
-        UserError: the classes differ, or one split's photos are grey and the other's in colour.
+        UserError: the classes differ, or the pictures have other channels or bits.
     """
     if train["classes"] != val["classes"]:
         raise UserError(
@@ -88,13 +90,26 @@ def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
             f"validation data like {ids[1]!r}: say what they are in the config of both data sets, "
             'instance_ids="numbers" or instance_ids="classes".'
         )
-    made = [info.get("image_channels", 3) for info in (train, val)]
-    if made[0] != made[1]:
-        grey, colour = ("training", "validation")[:: 1 if made[0] == 1 else -1]
+    for kind in {"image", *train.get("formats", {}), *val.get("formats", {})}:
+        _check_formats(kind, format_in(train, kind), format_in(val, kind))
+
+
+def _check_formats(kind: str, train: PictureFormat, val: PictureFormat) -> None:
+    if train == val:
+        return
+    called = KINDS[kind].called
+    if {train, val} == {RGB, PictureFormat(1, 8)}:
+        grey, colour = ("training", "validation")[:: 1 if val == RGB else -1]
         raise UserError(
-            f"The photos of the {grey} data are grey and those of the {colour} data are in colour: "
-            "say what is to be made by image_channels=3 (or 1) in the config of both data sets."
+            f"The {called} of the {grey} data are grey and those of the {colour} data are in "
+            "colour: say what is to be made by image_channels=3 (or 1) in the config of both data "
+            "sets."
         )
+    raise UserError(
+        f"The {called} of the training data have {train} and those of the validation data {val}: "
+        "save them alike, or say what they are in the config of both data sets, for photos by "
+        "image_channels= and image_depth=."
+    )
 
 
 def one_scene_of_each_size(dataset: Dataset) -> list[int]:
@@ -218,12 +233,13 @@ def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) 
         UserError: names both.
     """
     method = inference.translator
-    wanted = tuple(inference.padded(torch.empty(1, 3, *size, device="meta")).shape)
+    blank = torch.empty(1, method.image_channels, *size, device="meta")
+    wanted = tuple(inference.padded(blank).shape)
     if tuple(images.shape) != wanted:
         raise UserError(
             f"{type(method).__name__}.synthesise gives images of the shape {tuple(images.shape)} "
-            f"for a scene of {wanted}: their height and width are those of the batch, which are "
-            f"multiples of its stride, {method.stride}."
+            f"for a scene of {wanted}: their channels are image_channels, their height and width "
+            f"those of the batch, which are multiples of its stride, {method.stride}."
         )
 
 
@@ -241,11 +257,11 @@ def _batch(translator: Translator, height: int, width: int) -> Batch:
         return torch.empty(1, channels, height, width, dtype=dtype, device="meta")
 
     batch: Batch = {"names": ["scene"], "condition": planes(preprocessor.condition_channels)}
-    batch["real"] = planes(3)
+    batch["real"] = planes(translator.image_channels)
     if "label" in needs:
         batch["label"] = planes(1, torch.uint8)
     if "instance" in needs:
         batch["instance"] = planes(1, torch.int32)
     if "source" in needs:
-        batch["source"] = planes(3, torch.uint8)
+        batch["source"] = planes(preprocessor.picture_channels.get("source", 3), torch.uint8)
     return batch

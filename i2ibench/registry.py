@@ -14,8 +14,8 @@ from i2ibench.origins import blame, origin_of
 
 __all__ = [
     "DATASETS", "DISCRIMINATORS", "ENCODERS", "EXECUTORS", "FEATURES", "GENERATORS", "HOOKS",
-    "LOSSES", "METRICS", "PREPROCESSORS", "PROTOCOLS", "REGISTRIES", "SEGMENTERS", "TRANSFORMS",
-    "TRANSLATORS",
+    "LOSSES", "METRICS", "PREPROCESSORS", "PROTOCOLS", "READERS", "REGISTRIES", "SEGMENTERS",
+    "TRANSFORMS", "TRANSLATORS",
     "Registry",
 ]  # fmt: skip
 
@@ -242,6 +242,7 @@ TRANSLATORS = Registry(
 PREPROCESSORS = _core("preprocessor", "translators", "Preprocessor")
 DATASETS = _core("dataset", "datasets", "Dataset")
 TRANSFORMS = _core("transform", "datasets", "Transform")
+READERS = _core("reader", "datasets", "Reader")
 SEGMENTERS = _core("segmenter", "segmenters", "Segmenter")
 METRICS = _core("metric", "metrics", "Metric")
 FEATURES = _core("feature", "metrics", "Feature")
@@ -264,7 +265,7 @@ REGISTRIES: dict[str, Registry] = {
     registry.name: registry
     for registry in (
         GENERATORS, DISCRIMINATORS, ENCODERS, LOSSES, TRANSLATORS, PREPROCESSORS,
-        DATASETS, TRANSFORMS, SEGMENTERS, METRICS, FEATURES, PROTOCOLS, EXECUTORS,
+        DATASETS, TRANSFORMS, READERS, SEGMENTERS, METRICS, FEATURES, PROTOCOLS, EXECUTORS,
         HOOKS,
     )
 }  # fmt: skip

@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2ibench.datasets.classes import VOID
+from i2ibench.errors import UserError
 from i2ibench.files import write_file
 from i2ibench.loaders import SceneLoader
 from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.ops.images import as_rgb
 from i2ibench.progress import Progress
 from i2ibench.segmenters.compact import CompactSegmenter
 from i2ibench.segmenters.smp import SMPSegmenter
@@ -40,7 +42,7 @@ def fit_segmenter(
             loader.sampler.set_epoch(epoch)
             for data in loader:
                 target = rows[data["label"][:, 0].to(device).long()]
-                logits = segmenter.logits(_disturb(data["image"].to(device)))
+                logits = segmenter.logits(_disturb(_photos(data).to(device)))
                 loss = F.cross_entropy(logits, target, ignore_index=VOID)
                 optimizer.zero_grad()
                 loss.backward()
@@ -48,6 +50,18 @@ def fit_segmenter(
                 schedule.step()
                 progress.advance(1, f"loss {loss.item():.3f}")
     segmenter.eval()
+
+
+def _photos(data: Mapping[str, Any]) -> Tensor:
+    """Return the photos of collated samples as RGB.
+
+    Raises:
+        UserError: they are neither RGB nor grey of 8 bits.
+    """
+    photos: Tensor = data["image"]
+    if photos.dtype != torch.uint8:
+        raise UserError("A segmenter is trained on photos of 8 bits, and these have 16.")
+    return as_rgb(photos, "A segmenter")
 
 
 @torch.inference_mode()
@@ -61,7 +75,7 @@ def score_segmenter(
     confusion = torch.zeros(count, count + 1, dtype=torch.int64)
     for data in loader:
         target = rows[data["label"][:, 0].to(device).long()]
-        confusion += confusion_matrix(segmenter(data["image"].to(device)), target, count).cpu()
+        confusion += confusion_matrix(segmenter(_photos(data).to(device)), target, count).cpu()
     return {
         "pixel_acc": pixel_accuracy(confusion),
         "miou": class_iou(confusion).nanmean().item(),

@@ -19,14 +19,15 @@ Scores are B1HW, or B(N+1)HW of a discriminator that tells N classes apart."""
 class Sample(TypedDict):
     """One scene as a data set yields it, in compact integers; a label map or a source at least.
 
-    A kind of data that a plugin adds has a key of its own (see `i2ibench.datasets.kinds`).
+    Pictures are uint8 or, of 16 bits, int32 in 0..65535; three channels are RGB. A kind of data
+    that a plugin adds has a key of its own (see `i2ibench.datasets.kinds`).
     """
 
     name: str
     label: NotRequired[Tensor]  # uint8 [1,H,W], class ids
-    source: NotRequired[Tensor]  # uint8 [3,H,W], RGB: edges or another picture to translate
+    source: NotRequired[Tensor]  # picture [C,H,W]: edges or another picture to translate
     instance: NotRequired[Tensor]  # int32 [1,H,W]
-    image: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+    image: NotRequired[Tensor]  # picture [C,H,W]
 
 
 def size_of(sample: Sample) -> tuple[int, int]:
@@ -42,10 +43,10 @@ class Batch(TypedDict):
     condition: NotRequired[Tensor]  # float BCHW; left out where it is made tile by tile
     label: NotRequired[Tensor]  # uint8 B1HW
     instance: NotRequired[Tensor]  # int32 B1HW
-    source: NotRequired[Tensor]  # uint8 B3HW, where the condition is left out
-    image: NotRequired[Tensor]  # uint8 B3HW, photos, where a left-out condition is made of them
+    source: NotRequired[Tensor]  # picture BCHW, where the condition is left out
+    image: NotRequired[Tensor]  # picture BCHW, where a left-out condition is made of photos
     features: NotRequired[Tensor]  # float BCHW in [-1, 1], styles, where images are made with them
-    real: NotRequired[Tensor]  # float B3HW in [-1, 1]
+    real: NotRequired[Tensor]  # float BCHW in [-1, 1]
 
 
 @dataclass(frozen=True)
@@ -75,21 +76,21 @@ class SceneStyles(Protocol):
 
 
 class Prediction(TypedDict):
-    """One translated scene; uint8, so that memory and saved PNG score alike."""
+    """One translated scene; pictures in integers, so that memory and saved files score alike."""
 
     name: str
-    fake: Tensor  # uint8 [3,H,W], RGB
+    fake: Tensor  # picture [C,H,W], uint8 or, of 16 bits, int32
     label: NotRequired[Tensor]  # uint8 [1,H,W]
     instance: NotRequired[Tensor]  # int32 [1,H,W]
-    source: NotRequired[Tensor]  # uint8 [3,H,W], RGB
-    samples: NotRequired[Tensor]  # uint8 [S,3,H,W], several translations of the scene
-    real: NotRequired[Tensor]  # uint8 [3,H,W], RGB
+    source: NotRequired[Tensor]  # picture [C,H,W]
+    samples: NotRequired[Tensor]  # pictures [S,C,H,W], several translations of the scene
+    real: NotRequired[Tensor]  # picture [C,H,W]
     appearances: NotRequired[Mapping[int, Appearance]]  # by instance id
     styles: NotRequired[SceneStyles]
 
 
 def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
-    """One prediction per scene of collated data, for the images uint8 B3HW made from it."""
+    """One prediction per scene of collated data, for the images BCHW made from it."""
     predictions: list[Prediction] = []
     for i, name in enumerate(data["name"]):
         prediction: Any = {"name": name, "fake": fakes[i]}
@@ -105,8 +106,8 @@ class Step:
 
     Attributes:
         condition: BCHW.
-        fake: the generated images, B3HW in [-1, 1], with gradient.
-        real: the photos, B3HW in [-1, 1].
+        fake: the generated images, BCHW in [-1, 1], with gradient.
+        real: the photos, BCHW in [-1, 1].
         fake_scales: the discriminator's answer to the fake, with gradient; None without one.
         real_scales: its answer to the photos; the generator's losses detach it.
         label: the scenes' label maps, integer B1HW; None where the data has none.

@@ -5,22 +5,21 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.checksums import is_whole_png, sealed, unsealed
+from i2ibench.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs, is_cityscapes
 from i2ibench.datasets.kinds import KINDS, in_order
 from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.picture_samples import formats_in
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.files import (
+    ending_for,
     read_json,
     remove_leftovers,
     require_possible_names,
@@ -28,6 +27,7 @@ from i2ibench.files import (
     write_text,
 )
 from i2ibench.folder_locks import holds_files
+from i2ibench.ops.images import pixels_of
 from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, say, track
 from i2ibench.provenance import sha256
@@ -51,7 +51,8 @@ def translate(
     Args:
         opened: the checkpoint; its style bank's seed decides which styles are drawn.
         input_dir: see `find_inputs`.
-        output_dir: gets `name.png` for every scene, or `name_0.png`, ... with several samples.
+        output_dir: gets `name.png` for every scene, or `name_0.png`, ... with several samples;
+            `name.npy` for pictures of other than one or three channels.
         size: (width, height) that scenes are resized to first; None keeps theirs.
         styles: see `STYLES`.
         samples: pictures of each scene, that differ in the styles that are drawn.
@@ -68,6 +69,7 @@ def translate(
     _check_needs(opened, files, encoded)
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
+    scenes.formats = formats_in(opened.metainfo)
     scenes.folders = [] if is_cityscapes(files) else [input_dir]
     with Progress("checking files", len(files)) as progress:
         notes = require_faultless(scenes, progress.advance)
@@ -79,10 +81,11 @@ def translate(
     settings = {"checkpoint": sha256(opened.path), **resized, **chosen, "samples": samples}
     if output_dir.resolve().is_relative_to(input_dir.resolve()):
         raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
-    paths = [_picture_paths(output_dir, scene.name, samples) for scene in files]
+    ending = ending_for(opened.translator.image_channels)
+    paths = [_picture_paths(output_dir, scene.name, samples, ending) for scene in files]
     require_possible_names(path for own in paths for path in own)
     with own_work_dir(output_dir, "translating", "choose another output folder"):
-        claim_output(output_dir, settings, files)
+        claim_output(output_dir, settings, files, ending)
         remove_leftovers(*{path.parent for own in paths for path in own})
         _paint_missing(opened, scenes, paths, encoded)
     return [path for own in paths for path in own]
@@ -93,7 +96,7 @@ def _paint_missing(
 ) -> None:
     """Write the pictures that are not there; `paths` has the samples of each scene."""
     for path in (path for own in paths for path in own if path.exists()):
-        if not is_whole_png(path):
+        if not is_whole_picture(path):
             say(f"{path} is damaged and is made anew.")
             path.unlink()
     missing = [
@@ -102,13 +105,7 @@ def _paint_missing(
     for index, sample in track(missing, "translating"):
         data = default_collate([scenes.read(index)])
         fake = opened.inference.predict(data, encoded, sample)[0]["fake"]
-        write_picture(paths[index][sample], pixels_of(fake, opened.translator.image_channels))
-
-
-def pixels_of(image: Tensor, channels: int) -> NDArray[np.uint8]:
-    """Return the pixels of an image uint8 3HW as a file has them: [H,W,3], or [H,W] for grey."""
-    pixels = image.permute(1, 2, 0).cpu().numpy()
-    return pixels[..., 0] if channels == 1 else pixels
+        write_picture(paths[index][sample], pixels_of(fake))
 
 
 STYLES = ("random", "encode", "bank:FILE")
@@ -160,11 +157,11 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
     opened.inference.bank = saved.bank.to(own.centres.device)
 
 
-def _picture_paths(output_dir: Path, name: str, samples: int) -> list[Path]:
-    """Where the pictures of a scene go."""
+def _picture_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
+    """Return where the pictures of a scene go."""
     if samples == 1:
-        return [output_dir / f"{name}.png"]
-    return [output_dir / f"{name}_{k}.png" for k in range(samples)]
+        return [output_dir / f"{name}{ending}"]
+    return [output_dir / f"{name}_{k}{ending}" for k in range(samples)]
 
 
 def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded: bool) -> None:
@@ -195,7 +192,9 @@ def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
     return ClassTable(tuple(SemanticClass(name, i, tuple(rgb)) for name, i, rgb in rows))
 
 
-def claim_output(output_dir: Path, settings: dict[str, Any], files: Sequence[SceneFiles]) -> None:
+def claim_output(
+    output_dir: Path, settings: dict[str, Any], files: Sequence[SceneFiles], ending: str = ".png"
+) -> None:
     """Note in the output folder, which is owned, what its pictures are made with and from.
 
     Pictures whose label or instance map has changed since are removed, to be made again.
@@ -217,7 +216,7 @@ def claim_output(output_dir: Path, settings: dict[str, Any], files: Sequence[Sce
     now = {scene.name: _fingerprint(scene) for scene in files}
     for name in now:
         if before["scenes"].get(name) != now[name]:
-            for path in _picture_paths(output_dir, name, settings["samples"]):
+            for path in _picture_paths(output_dir, name, settings["samples"], ending):
                 path.unlink(missing_ok=True)
     content = {"settings": settings, "scenes": {**before["scenes"], **now}}
     write_text(note, json.dumps(sealed(content)))

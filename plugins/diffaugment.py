@@ -30,6 +30,7 @@ class DiffAugmentDiscriminator(Discriminator):
 
     Args:
         in_channels: channels of the condition and the image together.
+        image_channels: of the image; comes from the data set.
         discriminator: config of the other one; a MultiScaleDiscriminator by default.
         augmentations: some of "colour", "translation" and "cutout"; none judges pictures as
             they are.
@@ -51,8 +52,10 @@ class DiffAugmentDiscriminator(Discriminator):
         in_channels: int,
         discriminator: Mapping[str, Any] | None = None,
         augmentations: Sequence[str] = AUGMENTATIONS,
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
+        self.image_channels = image_channels
         for name in augmentations:
             if name not in AUGMENTATIONS:
                 raise UserError(
@@ -61,11 +64,13 @@ class DiffAugmentDiscriminator(Discriminator):
                 )
         self.augmentations = frozenset(augmentations)
         config = discriminator or {"type": "MultiScaleDiscriminator"}
-        self.network = DISCRIMINATORS.build(config, in_channels=in_channels)
+        facts = {"in_channels": in_channels, "image_channels": image_channels}
+        self.network = DISCRIMINATORS.build_for(config, facts)
 
     def forward(self, x: Tensor) -> Scales:
         """Per scale the activations of all layers, the scores last, for BCHW."""
-        return self.of_several(x[:, :-3], [x[:, -3:]])[0]
+        own = self.image_channels
+        return self.of_several(x[:, :-own], [x[:, -own:]])[0]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
         """The answer to each of several images B3HW of one condition BCHW, augmented alike."""

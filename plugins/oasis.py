@@ -97,17 +97,21 @@ class SegmentationDiscriminator(Discriminator):
     Args:
         num_classes: N; comes from the data set.
         base_channels: width of the last block; the innermost is 8 times as wide.
+        image_channels: of the images; comes from the data set.
     """
 
     contract_options = {"base_channels": 4}
 
-    def __init__(self, num_classes: int, base_channels: int = 64) -> None:
+    def __init__(self, num_classes: int, base_channels: int = 64, image_channels: int = 3) -> None:
         super().__init__()
-        downs = [3, *(base_channels * width for width in DOWN_WIDTHS)]
+        self.image_channels = image_channels
+        downs = [image_channels, *(base_channels * width for width in DOWN_WIDTHS)]
         ups = [base_channels * width for width in UP_WIDTHS]
         skips = [0, *reversed(downs[1:-1])]
         below = [downs[-1], *ups[:-1]]
-        self.downs = nn.ModuleList(_Residual(i, o, i != 3) for i, o in pairwise(downs))
+        self.downs = nn.ModuleList(
+            _Residual(i, o, n > 0) for n, (i, o) in enumerate(pairwise(downs))
+        )
         self.ups = nn.ModuleList(
             _Residual(skip + i, o) for skip, i, o in zip(skips, below, ups, strict=True)
         )
@@ -117,9 +121,9 @@ class SegmentationDiscriminator(Discriminator):
         """One scale: the activations of the blocks, the scores B(N+1)HW last.
 
         Args:
-            x: BCHW, the image in its last three channels; the condition is not looked at.
+            x: BCHW, the image in its last channels; the condition is not looked at.
         """
-        levels = [x[:, -3:]]
+        levels = [x[:, -self.image_channels :]]
         for down in self.downs:
             levels.append(F.avg_pool2d(down(levels[-1]), 2, ceil_mode=True))
         features, activations = levels.pop(), levels[1:]

@@ -23,6 +23,7 @@ from i2ibench.registry import PREPROCESSORS
 from i2ibench.report.data_page import render_data
 from i2ibench.report.data_text import class_rows, problem_text, summary_rows, table
 from i2ibench.structures import size_of
+from i2ibench.translators.preprocess import facts_for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,8 +81,7 @@ MEND_PAIRS = (
 
 def _needs(config: Config, dataset: Dataset) -> list[str]:
     """Return the kinds of files that the condition, the encoder or training take."""
-    info = dataset.metainfo
-    known = {"num_classes": len(info["classes"]), "palette": info["palette"]}
+    known = facts_for(dataset.metainfo)
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
     needs += ["instance"] if config.model.get("encoder") else []
     return list(dict.fromkeys(needs))
@@ -120,7 +120,10 @@ def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
         if len(infos) == 2:
             check_alike(*infos)
     except UserError as error:
-        fix = "Edit classes=, image_channels= or instance_ids= of the data sets in the config"
+        fix = (
+            "Edit classes=, image_channels=, image_depth= or instance_ids= of the data sets in the "
+            "config"
+        )
         return [Problem("train, val", "splits differ", str(error), fix, fatal=True)]
     return []
 

@@ -1,12 +1,15 @@
 """The contracts of data sets, their transforms, and the preprocessors of what they yield."""
 
+import mmap
 from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch.utils.data
 from mmengine.model import BaseDataPreprocessor
+from numpy.typing import NDArray
 
 from i2ibench.contracts.promises import Positive
 from i2ibench.structures import Appearance, Batch, Sample
@@ -81,6 +84,49 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
         return self.scenes.read(key)
 
 
+class Shape(NamedTuple):
+    """The size of a picture in pixels, its channels and the bits of each of its samples."""
+
+    height: int
+    width: int
+    channels: int
+    bits: int
+
+
+class Reader(ABC):
+    """A reader of the picture files whose names end in one of its `suffixes`.
+
+    It serves data sets, checks, `translate`, `eval --images` and preparation alike. The constructor
+    takes no options.
+
+    Attributes:
+        suffixes: endings in small letters with their dot, such as ".dcm"; none that Pillow reads.
+    """
+
+    suffixes: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, data: bytes | mmap.mmap, place: str) -> NDArray[Any]:
+        """Return the samples of a file's contents, uint8 or uint16 [H,W] or [H,W,C].
+
+        Args:
+            data: the contents, which anybody may have written.
+            place: the file's name, for messages.
+
+        Raises:
+            UserError: the contents cannot be used; any other error is told as one of the file.
+        """
+
+    def describe(self, data: bytes | mmap.mmap, place: str) -> Shape:
+        """Return the shape of the samples that `read` would return.
+
+        Override it where files have a header: every start asks for the shape of every file.
+        """
+        samples = self.read(data, place)
+        channels = samples.shape[2] if samples.ndim == 3 else 1
+        return Shape(samples.shape[0], samples.shape[1], channels, 8 * samples.dtype.itemsize)
+
+
 class Transform(ABC):
     """A change of all pictures of a scene alike: resizing, cropping, flipping.
 
@@ -95,9 +141,10 @@ class Transform(ABC):
         """Return the changed arrays.
 
         Args:
-            arrays: `label` uint8 [H,W], `instance` int32 [H,W], `image` and `source` uint8
-                [H,W,3], each where the scene has it; and `rng`, the numpy generator that random
-                transforms draw from.
+            arrays: by kind of data maps as integers [H,W], such as `label` uint8 and `instance`
+                int32, and pictures uint8 or uint16 [H,W,C], such as `image` and `source`, each
+                where the scene has it; and `rng`, the numpy generator that random transforms draw
+                from.
         """
 
     def __call__(self, arrays: Arrays) -> Arrays:
@@ -114,6 +161,7 @@ class Preprocessor(BaseDataPreprocessor, metaclass=ABCMeta):
         needs: keys of a sample that the condition is made of.
         one_hot_channels: how many channels the condition begins with that are one-hot labels.
         takes_features: declare that an encoder's features are appended to the condition.
+        picture_channels: channels of each kind of picture that is not RGB.
     """
 
     condition_channels: Positive
@@ -121,6 +169,7 @@ class Preprocessor(BaseDataPreprocessor, metaclass=ABCMeta):
     needs: tuple[str, ...] = ()
     one_hot_channels: int = 0
     takes_features: bool = False
+    picture_channels: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:

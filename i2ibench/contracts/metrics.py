@@ -55,6 +55,9 @@ class Metric(ABC):
         unavailable: why the metric cannot be computed here, such as missing weights; or None.
         weight_files: the files of weights that it uses; results hold their hashes.
         has_figures: have `figures`.
+        needs_rgb: read uint8 pictures of three channels only. Grey ones are then given with three
+            equal channels, and data whose photos are others is not scored. A metric without it
+            reads uint8, and int32 of 16 bits, in any number of channels.
     """
 
     kind: Literal["additive", "set"] = "additive"
@@ -63,6 +66,7 @@ class Metric(ABC):
     unavailable: str | None = None
     weight_files: Sequence[Path] = ()
     has_figures: bool = False
+    needs_rgb: bool = True
 
     @abstractmethod
     def measure(self, predictions: Sequence[Prediction]) -> Sequence[Rows]:

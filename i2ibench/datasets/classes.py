@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.datasets.picture_samples import PictureFormat, stated_by
 from i2ibench.errors import UserError, near_match
 from i2ibench.safe_names import safe_text
 
@@ -91,12 +92,14 @@ class ClassTable:
             table[semantic_class.id] = channel
         return table
 
-    def metainfo(self, dataset: str, image_channels: int = 3) -> dict[str, Any]:
+    def metainfo(
+        self, dataset: str, formats: Mapping[str, PictureFormat] | None = None
+    ) -> dict[str, Any]:
         """What other parts and the checkpoint know of the classes, in plain lists.
 
         `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
-        `thing_ids` maps the channel of each thing to the class's own id, and `image_channels` is 1
-        where the photos are grey.
+        `thing_ids` maps the channel of each thing to the class's own id. `image_channels`,
+        `image_depth` and `formats` say what pictures the data has, see `format_in`.
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}
@@ -108,7 +111,7 @@ class ClassTable:
             "ids": [c.id for c in self.classes],
             "scored_classes": [c.name for c in scored],
             "scored_ids": [rows.get(c.name, VOID) for c in self.classes],
-            "image_channels": image_channels,
+            **stated_by(formats or {}),
             "thing_ids": {str(i): c.id for i, c in enumerate(self.classes) if c.thing},
         }
 

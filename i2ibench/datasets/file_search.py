@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2ibench.datasets.picture_formats import EXTENSIONS
+from i2ibench.datasets.readers import suffixes
 from i2ibench.errors import UserError
 
 _LEFT_OUT = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information")
@@ -41,9 +42,9 @@ def find_pictures(folder: Path) -> FoundFiles:
     """
     if not folder.is_dir():
         raise UserError(f"The folder {folder} does not exist.")
-    found = FoundFiles({})
+    found, read = FoundFiles({}), {*EXTENSIONS, *suffixes()}
     for path in walk_files(folder):
-        if path.suffix.lower() not in EXTENSIONS:
+        if path.suffix.lower() not in read:
             if path.name.lower() not in _SYSTEM_FILES:
                 found.ignored[path.suffix.lower() or "without an ending"] += 1
             continue
@@ -65,7 +66,7 @@ def files_by_name(folder: Path) -> dict[str, Path]:
     found = find_pictures(folder)
     if not found.pictures:
         raise UserError(
-            f"The folder {folder} holds no picture ({', '.join(EXTENSIONS)})."
+            f"The folder {folder} holds no picture ({', '.join((*EXTENSIONS, *suffixes()))})."
             f"{ignored_note(folder, found.ignored)}"
         )
     return found.pictures

@@ -10,9 +10,9 @@ from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import numbers_objects
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
 from i2ibench.datasets.foreign_annotations import advising
-from i2ibench.datasets.kinds import in_order
+from i2ibench.datasets.kinds import in_order, pictures_among
 from i2ibench.datasets.maps import read_instance, read_label
-from i2ibench.datasets.picture_files import is_grey_file
+from i2ibench.datasets.picture_samples import PictureFormat, Stated, find_format
 from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.errors import UserError
 from i2ibench.files import read_json
@@ -52,8 +52,10 @@ class PairedFolder(Dataset):
             as Cityscapes has it; "numbers" if ids only number objects, so that any id is one;
             "auto" looks at some maps: "numbers" where a thing has an id below 256 that is not its
             class's.
-        image_channels: 1 for grey photos, of which a generator makes grey ones; 3 for photos in
-            colour; None looks how some photos are stored.
+        image_channels: of the photos, and so of what a generator makes: 1 for grey ones, 3 for
+            colour, any other number for RGBA or channels of other meaning; None looks how some
+            photos are stored.
+        image_depth: 8 or 16 bits in each channel of the photos; None looks at some.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or the class list is
@@ -73,6 +75,7 @@ class PairedFolder(Dataset):
         seed: int = 0,
         instance_ids: str = "auto",
         image_channels: int | None = None,
+        image_depth: int | None = None,
         other_dirs: Mapping[str, str] | None = None,
     ) -> None:
         _check_root(Path(root))
@@ -93,22 +96,32 @@ class PairedFolder(Dataset):
         self.scenes.folders = list(folders.values())
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
         self.scenes.guessed_ids = instance_ids == "auto"
-        self.scenes.grey = are_grey(image_channels, files)
-        self.metainfo = table.metainfo(_name(Path(root)), 1 if self.scenes.grey else 3)
+        self.scenes.formats = find_formats(files, image_channels, image_depth)
+        self.metainfo = table.metainfo(_name(Path(root)), self.scenes.formats)
         self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
 
 
-def are_grey(image_channels: int | None, files: Sequence[SceneFiles]) -> bool:
-    """Return whether the photos are grey, by option or because some are all stored so."""
-    if image_channels not in (None, 1, 3) or isinstance(image_channels, bool):
-        raise UserError(f"image_channels is 1, 3 or None, not {image_channels!r}.")
-    if image_channels is not None:
-        return image_channels == 1
-    photos = [scene.image for scene in _some_of(files) if scene.image is not None]
-    try:
-        return bool(photos) and all(is_grey_file(photo) for photo in photos)
-    except UserError:  # which checking the files tells in full
-        return False
+def find_formats(
+    files: Sequence[SceneFiles], image_channels: int | None = None, image_depth: int | None = None
+) -> dict[str, PictureFormat]:
+    """Return the format of each kind of picture that the scenes have.
+
+    Args:
+        files: of the scenes, of which some are looked at.
+        image_channels, image_depth: of the photos, as the config states them; None to find them.
+
+    Raises:
+        UserError: see `find_format`.
+    """
+    stated = Stated(image_channels, image_depth)
+    return {
+        kind: find_format(
+            [scene.paths[kind] for scene in files],
+            stated if kind == "image" else Stated(),
+            grey_is_rgb=kind == "source",
+        )
+        for kind in pictures_among(files[0].paths if files else ())
+    }
 
 
 def _some_of(files: Sequence[SceneFiles]) -> Sequence[SceneFiles]:

@@ -22,20 +22,32 @@ from i2ibench.datasets.map_errors import InexactMapError
 from i2ibench.datasets.picture_formats import (
     Contents,
     bits_per_sample,
+    count_pictures,
     explained,
     has_signs,
     is_inverted,
     is_lossy,
+    on_white,
     open_picture,
     orientation,
     ppm_maximum,
     raw_mode,
+    scale_transparent_grey,
+    tiff_pages,
     without_texts,
 )
+from i2ibench.datasets.readers import Shape, check_shape, in_channels, read_by, reader_of, shape_by
 from i2ibench.datasets.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
 _PHOTO_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
+
+
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
+
+
+class DeepPictureError(UserError):
+    """A photo has more than 8 bits per channel where 8 are read."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +124,70 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         UserError: the file is missing or no picture.
     """
+    if reader_of(path) is not None:
+        return picture_shape(path)[:2]
     with _header(path) as (picture, data):
         return _upright_size(picture, data)
+
+
+def picture_shape(path: Path) -> Shape:
+    """Return the size of a picture as its header states it, its channels and its bits.
+
+    The pages of a TIFF count as channels. Palettes and what has alpha count as RGB or grey. More
+    than 8 bits count as 16.
+
+    Raises:
+        UserError: the file is missing or no picture.
+    """
+    reader = reader_of(path)
+    if reader is not None:
+        return shape_by(reader, _contents(path), str(path))
+    with _header(path) as (picture, data), explained(str(path)):
+        height, width = _upright_size(picture, data)
+        bits = 16 if bits_per_sample(picture, data) > 8 else 8
+        channels = (1 if picture.mode in _GREY_MODES else 3) * count_pictures(picture)
+        return Shape(height, width, channels, bits)
+
+
+def read_samples(path: Path) -> NDArray[Any]:
+    """Read a picture's own samples, upright, uint8 or uint16 [H,W,C]; nothing is converted.
+
+    The pages of a TIFF are its channels.
+
+    Raises:
+        UserError: the file is missing, broken or too large, has a palette, or has samples that are
+            neither of 8 nor of 16 bits.
+    """
+    data, place, reader = _contents(path), str(path), reader_of(path)
+    if reader is not None:
+        return read_by(reader, data, place)
+    picture = open_picture(data, place, pages=True)
+    if picture.mode in ("P", "PA"):
+        raise UserError(f"{place} has a palette; save it as grey or with all of its channels.")
+    with explained(place):
+        pages = count_pictures(picture)
+    samples = _samples(picture, data, place) if pages == 1 else _stacked(picture, place)
+    if samples.dtype == np.int32 and samples.min() >= 0 and samples.max() < 2**16:
+        samples = samples.astype(np.uint16)  # which Pillow makes of some files of 16 bits
+    return in_channels(samples, place)
+
+
+def _stacked(picture: Image.Image, place: str) -> NDArray[Any]:
+    """Return the pages of a TIFF as the channels of one picture.
+
+    Raises:
+        UserError: they differ in size or have channels themselves, or are too many.
+    """
+    with explained(place):
+        size, mode, pages = picture.size, picture.mode, tiff_pages(picture)
+        check_shape(Shape(size[1], size[0], len(pages), 16), place)
+        found = []
+        for page in pages:
+            picture.seek(page)
+            if (picture.size, picture.mode) != (size, mode) or mode not in _GREY_MODES:
+                raise UserError(f"{place} has pages that differ or are not grey; save it anew.")
+            found.append(np.array(picture))
+    return np.stack(found, -1)
 
 
 def is_lossy_file(path: Path) -> bool:
@@ -122,18 +196,10 @@ def is_lossy_file(path: Path) -> bool:
     Raises:
         UserError: the file is missing or no picture.
     """
+    if reader_of(path) is not None:
+        return False
     with _header(path) as (picture, data):
         return is_lossy(picture, data)
-
-
-def is_grey_file(path: Path) -> bool:
-    """Return whether a photo is stored in one channel of grey, with or without alpha.
-
-    Raises:
-        UserError: the file is missing or no picture.
-    """
-    with _header(path) as (picture, _):
-        return picture.mode in ("1", "L", "LA", "La")
 
 
 def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
@@ -150,8 +216,8 @@ def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
     with explained(place):
         if picture.format == "PNG":
             _decode_png(data, cv2.IMREAD_UNCHANGED, place)  # Pillow fills up what is cut off
-            _scale_transparent_grey(picture, data)
-        return np.array(_on_white(_upright(picture, data)))
+            scale_transparent_grey(picture, data)
+        return np.array(on_white(_upright(picture, data)))
 
 
 def decode_map(data: bytes, place: str) -> MapPixels:
@@ -205,10 +271,10 @@ def _header(path: Path) -> Iterator[tuple[Image.Image, Contents]]:
     mapped = _map(path)
     if mapped is None:
         data = _contents(path)
-        yield open_picture(data, str(path)), data
+        yield open_picture(data, str(path), pages=True), data
         return
     with mapped:
-        yield open_picture(mapped, str(path)), mapped
+        yield open_picture(mapped, str(path), pages=True), mapped
 
 
 def _map(path: Path) -> mmap.mmap | None:
@@ -227,7 +293,7 @@ def _refuse_as_photo(picture: Image.Image, data: bytes, place: str) -> None:
     with explained(place):
         deep = bits_per_sample(picture, data) > 8
     if deep or picture.mode.startswith(("I", "F")):
-        raise UserError(f"{place} has more than 8 bits per channel; save photos with 8.")
+        raise DeepPictureError(f"{place} has more than 8 bits per channel; save photos with 8.")
     if picture.mode not in _PHOTO_MODES:
         raise UserError(f"{place} has the colour space {picture.mode}; save photos as RGB or grey.")
 
@@ -244,24 +310,6 @@ def _upright(picture: Image.Image, data: bytes) -> Image.Image:
     if picture.format == "TIFF" or orientation(picture, data) == 1:
         return picture
     return ImageOps.exif_transpose(picture)
-
-
-def _scale_transparent_grey(picture: Image.Image, data: bytes) -> None:
-    """Scale the grey that a PNG calls transparent as Pillow scales its samples of 2 or 4 bits."""
-    bits, grey = data[24], picture.info.get("transparency")
-    if picture.mode == "L" and bits < 8 and isinstance(grey, int):
-        picture.info["transparency"] = grey * (255 // (2**bits - 1))
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    """Return a picture as RGB; what is transparent shows white behind it."""
-    premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
-    picture = picture.convert(premultiplied) if premultiplied else picture
-    if picture.mode not in ("LA", "PA", "RGBA") and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    rgba = picture.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, rgba).convert("RGB")
 
 
 def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:

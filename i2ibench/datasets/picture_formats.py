@@ -44,12 +44,17 @@ _MARKS = (
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def open_picture(data: Contents, place: str) -> Image.Image:
+class SeveralPicturesError(UserError):
+    """A file holds several pictures where one is read."""
+
+
+def open_picture(data: Contents, place: str, pages: bool = False) -> Image.Image:
     """Return the one picture in a file's bytes; its header is read, its pixels are not.
 
     Args:
         data: the file's contents, which decide what format it is.
         place: the file's name for messages.
+        pages: whether a TIFF may have several pages; the first one is returned.
 
     Raises:
         UserError: the bytes are no picture in a format that is read, hold several pictures, or
@@ -65,9 +70,11 @@ def open_picture(data: Contents, place: str) -> Image.Image:
     if width * height > MAX_PIXELS:
         raise UserError(_too_large(place, f"{width}x{height} pixels"))
     with explained(place):
-        count = _count_pictures(picture)
-    if count > 1:
-        raise UserError(f"{place} holds {count} pictures (frames or pages); save one in each file.")
+        count = count_pictures(picture)
+    if count > 1 and not (pages and picture.format == "TIFF"):
+        raise SeveralPicturesError(
+            f"{place} holds {count} pictures (frames or pages); save one in each file."
+        )
     return picture
 
 
@@ -105,19 +112,23 @@ def _too_large(place: str, size: str) -> str:
     )
 
 
-def _count_pictures(picture: Image.Image) -> int:
+def count_pictures(picture: Image.Image) -> int:
     """Return how many pictures a file holds, without previews, masks and smaller copies."""
     count = getattr(picture, "n_frames", 1)  # of the formats that can hold several
     if count == 1 or picture.format == "MPO":  # the first of an MPO is the photo
         return 1
-    if picture.format != "TIFF":
-        return int(count)
-    full = 0
-    for page in range(count):
+    return len(tiff_pages(picture)) if picture.format == "TIFF" else int(count)
+
+
+def tiff_pages(picture: Image.Image) -> list[int]:
+    """Return the numbers of a TIFF's pages, without masks and smaller copies."""
+    found = []
+    for page in range(getattr(picture, "n_frames", 1)):
         picture.seek(page)
-        full += not _tiff_tag(picture, 254) & 5  # NewSubfileType: 1 is a smaller copy, 4 a mask
+        if not _tiff_tag(picture, 254) & 5:  # NewSubfileType: 1 is a smaller copy, 4 a mask
+            found.append(page)
     picture.seek(0)
-    return full
+    return found
 
 
 def _tiff_tag(picture: Any, number: int) -> int:
@@ -251,6 +262,24 @@ def without_texts(data: bytes) -> bytes:
         kept.append(data[begin : at.start])
         begin = at.stop
     return b"".join([*kept, data[begin:]])
+
+
+def scale_transparent_grey(picture: Image.Image, data: bytes) -> None:
+    """Scale the grey that a PNG calls transparent as Pillow scales its samples of 2 or 4 bits."""
+    bits, grey = data[24], picture.info.get("transparency")
+    if picture.mode == "L" and bits < 8 and isinstance(grey, int):
+        picture.info["transparency"] = grey * (255 // (2**bits - 1))
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB; what is transparent shows white behind it."""
+    premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
+    picture = picture.convert(premultiplied) if premultiplied else picture
+    if picture.mode not in ("LA", "PA", "RGBA") and "transparency" not in picture.info:
+        return picture.convert("RGB")
+    rgba = picture.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba).convert("RGB")
 
 
 def _why_unknown(data: Contents) -> str:

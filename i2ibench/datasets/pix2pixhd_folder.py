@@ -8,7 +8,7 @@ from i2ibench.contracts import Dataset
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.file_search import files_by_name
-from i2ibench.datasets.paired_folder import are_grey, counts_objects, read_classes, scenes_of
+from i2ibench.datasets.paired_folder import counts_objects, find_formats, read_classes, scenes_of
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.progress import say
@@ -54,7 +54,7 @@ class Pix2PixHDFolder(Dataset):
         photos: False for label maps without photos, to translate them.
         transforms: configs of registered transforms.
         seed: for random transforms.
-        instance_ids, image_channels: see `PairedFolder`.
+        instance_ids, image_channels, image_depth: see `PairedFolder`.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or `classes.json` does not
@@ -72,6 +72,7 @@ class Pix2PixHDFolder(Dataset):
         seed: int = 0,
         instance_ids: str = "auto",
         image_channels: int | None = None,
+        image_depth: int | None = None,
     ) -> None:
         table = _classes(Path(root), label_nc)
         folders = split_folders(Path(root), split, pictures=not table.classes)
@@ -86,8 +87,8 @@ class Pix2PixHDFolder(Dataset):
         self.scenes.folders = list(folders.values())
         self.scenes.counts_objects = counts_objects(instance_ids, files, table)
         self.scenes.guessed_ids = instance_ids == "auto"
-        self.scenes.grey = are_grey(image_channels, files)
-        self.metainfo = table.metainfo("Pix2PixHDFolder", 1 if self.scenes.grey else 3)
+        self.scenes.formats = find_formats(files, image_channels, image_depth)
+        self.metainfo = table.metainfo("Pix2PixHDFolder", self.scenes.formats)
         self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.map_errors import ColouredMapError, InexactMapError
+from i2ibench.datasets.picture_samples import ColourError
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.datasets.survey import Fault, SceneFacts, class_use
 
@@ -46,7 +47,7 @@ class Problem:
 def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
     """The problems of one split, fatal ones first."""
     found = [
-        Problem(split, _KIND.get(kind, "unreadable"), f.message, _mend(scene.files, kind, f), True)
+        Problem(split, _kind(kind, f), f.message, _mend(scene.files, kind, f), True)
         for scene in facts
         for kind, f in scene.faults.items()
     ]
@@ -60,7 +61,10 @@ def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) ->
     ]
 
 
-_KIND = {"sizes": "sizes differ", "grey": "in colour"}
+def _kind(kind: str, fault: Fault) -> str:
+    if issubclass(fault.error, ColourError):
+        return "in colour"
+    return "sizes differ" if kind == "sizes" else "unreadable"
 
 
 def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
@@ -68,7 +72,7 @@ def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
     if kind == "sizes":
         return f"Save the files of {files.name} in one size, label and instance maps with nearest-"\
                f"neighbour resampling; {leave_out}"  # fmt: skip
-    if kind == "grey":
+    if issubclass(fault.error, ColourError):
         option = "image_channels=3 in the data set's config"
         return f"Set {option}, or save the photo as grey; {leave_out}"
     if fault.unknown_id is not None:

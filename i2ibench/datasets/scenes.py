@@ -15,7 +15,7 @@ from i2ibench.datasets.cache import SceneCache, open_cache, source_of
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.codings import separate_objects
 from i2ibench.datasets.kinds import KINDS, in_order
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.datasets.picture_samples import RGB, PictureFormat, read_picture
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
 from i2ibench.structures import Sample
@@ -84,7 +84,8 @@ class Scenes:
         counts_objects: whether instance ids only number objects; then an object of a thing with its
             class's own id gets another one, see `separate_objects`.
         guessed_ids: whether that was not said but is what some maps look like.
-        grey: whether the photos are grey: then one in colour is refused.
+        formats: by kind of picture its channels and bits, where they are known; a file that has
+            others is refused. Kinds that are not named are RGB.
         cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
     """
 
@@ -103,7 +104,7 @@ class Scenes:
         self.folders: list[Path] = []
         self.counts_objects = False
         self.guessed_ids = False
-        self.grey = False
+        self.formats: dict[str, PictureFormat] = {}
         self.cache_folder: Path | None = None
         self._cache: SceneCache | None = None
         self._cached: list[Any] = []  # the transforms that the cache has in it
@@ -133,12 +134,10 @@ class Scenes:
         return _to_sample(self.files[index].name, arrays)
 
     def _read_files(self, index: int) -> dict[str, Any]:
-        arrays = read_arrays(self.files[index], self.classes)
+        arrays = read_arrays(self.files[index], self.classes, self.formats)
         if self.counts_objects and {"label", "instance"} <= arrays.keys():
             ids = separate_objects(arrays["label"], arrays["instance"], self.classes)
             arrays["instance"] = ids
-        if self.grey and "image" in arrays:
-            require_grey(self.files[index], arrays["image"])
         return arrays
 
     @property
@@ -169,6 +168,7 @@ class Scenes:
             "ids": [c.id for c in self.classes.classes],
             "transforms": [[cfg, source_of(t)] for cfg, t in zip(configs, done, strict=True)],
             "counts_objects": self.counts_objects,
+            "formats": {kind: str(one) for kind, one in self.formats.items()},
         }
         given = [path for f in self.files for path in f.paths.values()]
 
@@ -182,32 +182,27 @@ class Scenes:
         self._cached = done
 
 
-def read_arrays(files: SceneFiles, classes: ClassTable) -> dict[str, Any]:
-    """The pictures of a scene by kind, [H,W] or [H,W,3].
+def read_arrays(
+    files: SceneFiles, classes: ClassTable, formats: Mapping[str, PictureFormat]
+) -> dict[str, Any]:
+    """Return the maps [H,W] and the pictures [H,W,C] of a scene by kind.
+
+    Args:
+        files: of the scene.
+        classes: the class table.
+        formats: see `Scenes`.
 
     Raises:
-        UserError: a file is broken, is no label map, or its size differs from the others'.
+        UserError: a file is broken, is no label map, has other channels or bits than the data
+            set's, or its size differs from the others'.
     """
     arrays: dict[str, Any] = {}
     for kind, path in files.paths.items():
         read = KINDS[kind].read
-        arrays[kind] = read_image(path) if read is None else read(path, classes)
+        wanted = formats.get(kind, RGB)
+        arrays[kind] = read_picture(path, wanted) if read is None else read(path, classes)
     check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
     return arrays
-
-
-def require_grey(files: SceneFiles, image: NDArray[np.uint8]) -> None:
-    """Refuse a photo in colour where a data set's photos are grey.
-
-    Raises:
-        UserError: names the file and how to say that photos are in colour.
-    """
-    if (image[..., 0] != image[..., 1]).any() or (image[..., 0] != image[..., 2]).any():
-        raise UserError(
-            f"{files.image} is in colour, and other photos of the data set are grey: say that they "
-            "are all to be made in colour by image_channels=3 in the data set's config, or save "
-            "this one as grey."
-        )
 
 
 def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:
@@ -229,12 +224,16 @@ def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
     return sample
 
 
-def _planes(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[3,H,W] of [H,W,3]; OpenCV takes interleaved channels apart several times sooner."""
-    planes = picture.transpose(2, 0, 1)
-    if picture.flags.c_contiguous and picture.dtype == np.uint8:
+def _planes(picture: NDArray[Any]) -> NDArray[Any]:
+    """Return [C,H,W] of [H,W,C], 16 bits as int32, which torch calculates with.
+
+    OpenCV takes interleaved channels apart several times sooner.
+    """
+    if picture.dtype == np.uint16:
+        return picture.transpose(2, 0, 1).astype(np.int32)
+    if picture.flags.c_contiguous and picture.shape[2] == 3:
         return np.stack(cv2.split(picture))
-    return planes
+    return picture.transpose(2, 0, 1)
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:

@@ -22,6 +22,7 @@ from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
 from i2ibench.datasets.kinds import KINDS
+from i2ibench.datasets.picture_samples import PictureFormat, check_format
 from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
@@ -29,7 +30,7 @@ from i2ibench.files import read_json, write_file, write_text
 from i2ibench.registry import DATASETS
 from i2ibench.safe_names import safe_name
 
-FORMAT = "i2ibench shards 3"
+FORMAT = "i2ibench shards 4"
 
 BLOCK = 512
 """Bytes to whose multiples a tar fills its files up."""
@@ -60,8 +61,11 @@ class Shards(Dataset):
         table = class_table(index["classes"])
         self.scenes = Scenes(_files(Path(root), index), table, transforms, seed)
         self.scenes.counts_objects = bool(index["counts_objects"])
-        self.scenes.grey = bool(index["grey"])
-        self.metainfo = table.metainfo(index["data"], 1 if self.scenes.grey else 3)
+        self.scenes.formats = {
+            kind: PictureFormat(channels, bits, str(index_path(Path(root), split)))
+            for kind, (channels, bits) in index["formats"].items()
+        }
+        self.metainfo = table.metainfo(index["data"], self.scenes.formats)
         self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
 
 
@@ -120,11 +124,13 @@ def check_index(index: Any, path: Path) -> None:
         "classes": list,
         "scenes": list,
         "counts_objects": bool,
-        "grey": bool,
+        "formats": dict,
     }
     for key, kind in kinds.items():
         if not isinstance(index.get(key), kind):
             raise UserError(f"{path} is no index of shards: {key!r} is missing or wrong.")
+    for kind, found in index["formats"].items():
+        check_format(kind, found, f"{path}: the format of {kind!r}")
     for name in index["shards"]:
         safe_name(name, f"{path}: a shard", folders=False)
     names = [_checked_scene(scene, index["shards"], path) for scene in index["scenes"]]
@@ -210,7 +216,8 @@ def write_shards(
         places += [{"shard": path.name, **scene} for scene in own]
     index = {"format": FORMAT, "data": dataset.metainfo["dataset"], "shards": shards,
              "classes": [c.entry() for c in classes.classes],
-             "counts_objects": dataset.scenes.counts_objects, "grey": dataset.scenes.grey,
+             "counts_objects": dataset.scenes.counts_objects,
+             "formats": {k: [f.channels, f.bits] for k, f in dataset.scenes.formats.items()},
              "scenes": places}  # fmt: skip
     write_text(index_path(root, split), json.dumps(sealed(index)))
     return [root / name for name in shards]

@@ -1,7 +1,7 @@
 """What the files of a data set hold: sizes, classes, instances, and what cannot be used."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,8 +15,8 @@ from i2ibench.datasets.codings import require_class_ids
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.map_errors import UnknownIdError
 from i2ibench.datasets.maps import read_ids, read_label_map
-from i2ibench.datasets.picture_files import read_image
-from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, require_grey
+from i2ibench.datasets.picture_samples import RGB, PictureFormat, read_picture
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.tar_members import read_bytes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
@@ -43,13 +43,14 @@ class SceneFacts:
 
     Attributes:
         files: the scene.
-        faults: by kind of file, "sizes" or "grey", why it cannot be used.
+        faults: by kind of file or "sizes", why it cannot be used.
         size: (width, height) of the input; None where it cannot be read.
         pixels: of each class, int64 [N]; None without a readable label map.
         regions: int64 [R,3], rows of instance id, class, pixels; None without both maps.
         bits: of an instance id in its file.
         digest: of the photo's bytes, or of the input's where there is none.
         coding: how the label map's values stand for classes, see `LabelMap`.
+        formats: of the data set's pictures, see `Scenes`.
     """
 
     files: SceneFiles
@@ -60,6 +61,7 @@ class SceneFacts:
     bits: int | None = None
     digest: str = ""
     coding: str = ""
+    formats: Mapping[str, PictureFormat] = field(default_factory=dict)
 
 
 def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneFacts]:
@@ -76,7 +78,7 @@ def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[S
 
 def examine(files: SceneFiles, scenes: Scenes) -> SceneFacts:
     """Return the facts of one scene of a data set; what cannot be read is a fault, not an error."""
-    facts, classes = SceneFacts(files), scenes.classes
+    facts, classes = SceneFacts(files, formats=scenes.formats), scenes.classes
     sizes: dict[str, tuple[int, ...]] = {}
     label = ids = None
     with _noting(facts, "label"):
@@ -94,7 +96,7 @@ def examine(files: SceneFiles, scenes: Scenes) -> SceneFacts:
     for kind in files.paths:
         if kind not in ("label", "instance"):
             with _noting(facts, kind):
-                sizes[kind] = _read(files, kind, scenes, facts).shape[:2]
+                sizes[kind] = _read(files, kind, scenes).shape[:2]
     with _noting(facts, "sizes"):
         check_sizes(files, sizes)
     if sizes:
@@ -107,16 +109,11 @@ def examine(files: SceneFiles, scenes: Scenes) -> SceneFacts:
     return facts
 
 
-def _read(files: SceneFiles, kind: str, scenes: Scenes, facts: SceneFacts) -> NDArray[Any]:
-    """Return a scene's file of a kind; a colour that the data set does not have is a fault."""
+def _read(files: SceneFiles, kind: str, scenes: Scenes) -> NDArray[Any]:
     read, path = KINDS[kind].read, files.paths[kind]
     if read is not None:
         return read(path, scenes.classes)
-    pixels = read_image(path)
-    if scenes.grey and kind == "image":
-        with _noting(facts, "grey"):
-            require_grey(files, pixels)
-    return pixels
+    return read_picture(path, scenes.formats.get(kind, RGB))
 
 
 @contextmanager

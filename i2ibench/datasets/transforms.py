@@ -150,8 +150,25 @@ def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
 
 
 def _resize_bicubic(picture: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    shown = Image.fromarray(np.ascontiguousarray(picture))
-    return np.array(shown.resize((width, height), Image.Resampling.BICUBIC))
+    return resize_picture(picture, width, height, Image.Resampling.BICUBIC)
+
+
+def resize_picture(
+    picture: NDArray[Any], width: int, height: int, how: Image.Resampling
+) -> NDArray[Any]:
+    """Return a picture uint8 or uint16 [H,W,C] at another size by one of PIL's filters."""
+    if picture.dtype == np.uint8 and picture.shape[2] == 3:
+        shown = Image.fromarray(np.ascontiguousarray(picture))
+        return np.array(shown.resize((width, height), how))
+    planes = [_resized(picture[..., c], width, height, how) for c in range(picture.shape[2])]
+    return np.stack(planes, -1)
+
+
+def _resized(plane: NDArray[Any], width: int, height: int, how: Image.Resampling) -> NDArray[Any]:
+    if plane.dtype == np.uint8:
+        return np.array(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), how))
+    exact = Image.fromarray(plane.astype(np.float32)).resize((width, height), how)
+    return np.array(exact).round().clip(0, 65535).astype(np.uint16)
 
 
 def _size(arrays: Arrays) -> tuple[int, int]:

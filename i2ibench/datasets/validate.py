@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from i2ibench.datasets.codings import require_class_ids
 from i2ibench.datasets.file_search import ignored_notes
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.maps import read_label_map
-from i2ibench.datasets.picture_files import read_image, verify_image
-from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes, require_grey
+from i2ibench.datasets.picture_samples import RGB, PictureFormat, verify_picture
+from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
 
@@ -32,8 +31,8 @@ class Checked:
 def check_every_file(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> Checked:
     """Check every file of a data set.
 
-    Label and instance maps are read in full; of photos the size, depth, checksums and end are
-    checked, see `verify_image`.
+    Maps are read in full, and pictures that are not RGB; of photos the size, depth, checksums and
+    end are checked, see `verify_picture`.
 
     Args:
         scenes: the data set's scenes.
@@ -69,8 +68,11 @@ def notes_of(scenes: Scenes, codings: Sequence[str]) -> list[str]:
         f"{count} label {'map is' if count == 1 else 'maps are'} of another coding: {coding}."
         for coding, count in named.items()
     ]
-    if scenes.grey:
+    made = scenes.formats.get("image", RGB)
+    if made == PictureFormat(1, 8):
         notes.append("The photos are grey: a generator makes one channel.")
+    elif not made.is_rgb:
+        notes.append(f"The photos have {made}: a generator makes the same.")
     if scenes.counts_objects:
         notes.append(
             "Instance ids number objects here: also one that equals its class's own id is an "
@@ -113,7 +115,7 @@ def _check(files: SceneFiles, scenes: Scenes) -> str:
             continue
         read = KINDS[kind].read
         if read is None:
-            sizes[kind] = _check_picture(files, path, scenes.grey and kind == "image")
+            sizes[kind] = verify_picture(path, scenes.formats.get(kind, RGB))
             continue
         ids = read(path, scenes.classes)
         sizes[kind] = ids.shape
@@ -121,12 +123,3 @@ def _check(files: SceneFiles, scenes: Scenes) -> str:
             require_class_ids(path, label.channels, ids, scenes.classes)
     check_sizes(files, sizes)
     return "" if label is None else label.coding
-
-
-def _check_picture(files: SceneFiles, path: Path, grey: bool) -> tuple[int, ...]:
-    """Return the (height, width) of a picture; to see that it is grey it is read in full."""
-    if not grey:
-        return verify_image(path)
-    pixels = read_image(path)
-    require_grey(files, pixels)
-    return pixels.shape[:2]

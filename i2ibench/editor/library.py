@@ -16,6 +16,7 @@ from i2ibench.editor.files import new_scene
 from i2ibench.editor.scene import Scene
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
+from i2ibench.ops.images import pixels_of, to_shown
 
 EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)
@@ -64,7 +65,7 @@ class Library:
         sample = self._scenes.read(self._index[name])
         instance = sample["instance"][0].numpy() if "instance" in sample else None
         scene, notes = new_scene(name, sample["label"][0].numpy(), instance, self.classes)
-        photo = sample["image"].permute(1, 2, 0).numpy() if "image" in sample else None
+        photo = pixels_of(to_shown(sample["image"])) if "image" in sample else None
         return OpenedScene(scene, photo, notes)
 
     def first(self) -> OpenedScene:

@@ -5,16 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.checkpoints import OpenedCheckpoint
+from i2ibench.datasets.picture_samples import PictureFormat
 from i2ibench.editor.history import Box
 from i2ibench.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
+from i2ibench.ops.images import tensor_of, to_shown
 from i2ibench.structures import Batch
 from i2ibench.styles.bank import Instances, instances_of, paint
 from i2ibench.translators.compilation import is_compiled
@@ -58,6 +61,12 @@ class Renderer:
             raise UserError(
                 f"{opened.path} {reason}: its data_preprocessor is "
                 f"{type(self.translator.data_preprocessor).__name__}. Use translate."
+            )
+        made = PictureFormat(self.translator.image_channels, self.translator.image_depth)
+        if not made.shows_as_rgb:
+            raise UserError(
+                f"{opened.path} makes pictures of {made}, and the editor shows RGB or grey of 8 "
+                "bits. Use translate."
             )
         self.bank = self.inference.bank
 
@@ -146,7 +155,10 @@ class Renderer:
         if self.translator.encoder is None:
             raise UserError("This checkpoint has no encoder, so no style comes from a photo.")
         data = self._data(scene, slice(None), slice(None))
-        data["image"] = torch.from_numpy(photo.transpose(2, 0, 1).copy())[None]
+        seen = photo
+        if self.translator.image_channels == 1:
+            seen = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None]
+        data["image"] = tensor_of(seen)[None]
         features = self.inference.encode(self.translator.data_preprocessor(data))[0]
         ids, first = np.unique(scene.instance, return_index=True)
         values = features.flatten(1)[:, torch.from_numpy(first)].T.float().cpu().tolist()
@@ -216,8 +228,8 @@ def _repeated(batch: Batch, number: int) -> Batch:
 
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    """uint8 [B,H,W,3] on the CPU from B3HW."""
-    return images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    """uint8 [B,H,W,3] on the CPU from pictures of 8 bits, RGB or grey."""
+    return to_shown(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 @contextmanager

@@ -13,11 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from i2ibench.datasets.file_search import files_by_name, ignored_notes
-from i2ibench.datasets.picture_files import is_lossy_file, picture_size, read_image
+from i2ibench.datasets.picture_files import is_lossy_file, picture_size
+from i2ibench.datasets.picture_samples import RGB, PictureFormat, format_in, read_picture
+from i2ibench.datasets.transforms import resize_picture
 from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.styles import StyleProbe
+from i2ibench.ops.images import tensor_of
 from i2ibench.preflight import one_scene_of_each_size
 from i2ibench.progress import say
 from i2ibench.structures import Sample, size_of
@@ -29,10 +32,10 @@ CONTROLS = (ORACLE, FLOOR, MISMATCH)
 
 
 class Pictures(Protocol):
-    """The pictures of one system."""
+    """The pictures of one system, in the channels and depth of the scenes' photos."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The pictures of a scene, uint8 [S,3,H,W]; the first one is scored."""
+        """The pictures of a scene, integers [S,C,H,W]; the first one is scored."""
 
 
 @dataclass(frozen=True)
@@ -68,33 +71,35 @@ class FolderPictures:
         samples: for each sample the file of every scene.
         resize: filter for pictures of another size than the label map; None refuses them.
         repeat: how often a single sample is shown, for a system whose samples are all equal.
+        made: the channels and depth that every file has.
     """
 
     samples: list[dict[str, Path]]
     resize: str | None = None
     repeat: int = 1
+    made: PictureFormat = RGB
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The pictures of a scene, uint8 [S,3,H,W]."""
+        """The pictures of a scene, integers [S,C,H,W]."""
         height, width = size_of(sample)
         shown = [self._one(files[sample["name"]], height, width) for files in self.samples]
         return torch.stack(shown * self.repeat)
 
     def _one(self, path: Path, height: int, width: int) -> Tensor:
-        picture = read_image(path)
+        picture = read_picture(path, self.made)
         if picture.shape[:2] != (height, width):
             if self.resize is None:
                 raise UserError(_other_size(path, picture.shape[:2], (height, width)))
             filter_ = Image.Resampling[self.resize.upper()]
-            picture = np.array(Image.fromarray(picture).resize((width, height), filter_))
-        return torch.from_numpy(picture.transpose(2, 0, 1).copy())
+            picture = resize_picture(picture, width, height, filter_)
+        return tensor_of(picture)
 
 
 class RealPhotos:
     """The photos: what a perfect translation would score."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The photo, uint8 [1,3,H,W]."""
+        """The photo, integers [1,C,H,W]."""
         return sample["image"][None]
 
 
@@ -114,7 +119,7 @@ class ShiftedPhotos:
         }
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The other scene's photo, uint8 [1,3,H,W]."""
+        """The other scene's photo, integers [1,C,H,W]."""
         return self.scenes.sample(self.partner[index])["image"][None]
 
 
@@ -126,21 +131,22 @@ class ClassColours:
 
     @cached_property
     def colours(self) -> Tensor:
-        """The mean colour of each class, uint8 [N,3]; every photo is read for it, when asked."""
-        count = len(self.scenes.dataset.metainfo["classes"])
-        sums, pixels = np.zeros((count, 3)), np.zeros(count)
+        """The mean colour of each class, integers [N,C]; every photo is read for it, when asked."""
+        info = self.scenes.dataset.metainfo
+        count, made = len(info["classes"]), format_in(info)
+        sums, pixels = np.zeros((count, made.channels)), np.zeros(count)
         for index in range(len(self.scenes)):
             sample = self.scenes.sample(index)
             label = sample["label"].flatten().numpy()
             pixels += np.bincount(label, minlength=count)
-            for channel in range(3):
+            for channel in range(made.channels):
                 values = sample["image"][channel].flatten().numpy()
                 sums[:, channel] += np.bincount(label, weights=values, minlength=count)
         means = np.round(sums / np.maximum(pixels, 1)[:, None])
-        return torch.from_numpy(means.astype(np.uint8))
+        return torch.from_numpy(means.astype(np.uint8 if made.bits == 8 else np.int32))
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The painted label map, uint8 [1,3,H,W]."""
+        """The painted label map, integers [1,C,H,W]."""
         return self.colours[sample["label"][0].long()].permute(2, 0, 1)[None]
 
 
@@ -176,6 +182,7 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
     """
     given = files_by_name(folder)
     candidates = pair_pictures(scenes.names, given)
+    made = format_in(scenes.dataset.metainfo)
     files = scenes.dataset.scenes.files
     sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
         picture_size(files[i].input): size_of(scenes.sample(i))
@@ -187,7 +194,8 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
         found = candidates.get(name, [])
         if len(found) == 1:
             chosen[name] = found[0]
-            faults += _faults(found[0], sizes[picture_size(files[index].input)], resize)
+            wanted = sizes[picture_size(files[index].input)]
+            faults += _faults(found[0], made, None if resize else wanted)
         else:
             several = ", ".join(str(path.relative_to(folder)) for path in found[:3])
             faults.append(
@@ -198,7 +206,7 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
     refuse(faults)
     for note in [*_unused(folder, given, chosen), *ignored_notes([folder])]:
         say(note)
-    return FolderPictures([chosen], resize)
+    return FolderPictures([chosen], resize, made=made)
 
 
 def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path]) -> list[str]:
@@ -249,12 +257,13 @@ def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
     return scene_of.get(text)
 
 
-def _faults(path: Path, wanted: tuple[int, ...], resize: str | None) -> list[str]:
+def _faults(path: Path, made: PictureFormat, wanted: tuple[int, ...] | None) -> list[str]:
+    """Return why a picture cannot be scored; None for `wanted` allows any size."""
     try:
-        found = read_image(path).shape[:2]
+        found = read_picture(path, made).shape[:2]
     except UserError as error:
         return [str(error)]
-    return [] if resize or found == wanted else [_other_size(path, found, wanted)]
+    return [] if wanted in (None, found) else [_other_size(path, found, wanted)]
 
 
 def _other_size(path: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:

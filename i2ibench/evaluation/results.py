@@ -7,6 +7,7 @@ from typing import Any
 
 from i2ibench.contracts import Metric
 from i2ibench.datasets.kinds import KINDS
+from i2ibench.datasets.picture_samples import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import Rows, RowStore
@@ -178,7 +179,9 @@ def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
     Numbers compare if their metric's hash is the same; the protocol's covers all of them.
     """
     protocol = evaluation.protocol
-    facts = protocol.facts()
+    facts, made = protocol.facts(), format_in(evaluation.scenes.dataset.metainfo)
+    if not made.shows_as_rgb:
+        facts["pictures"] = str(made)
     data = {"scenes": evaluation.scenes.hash, "data": evaluation.scenes.facts}
     common = {k: v for k, v in facts.items() if k != "metrics"} | data
     metrics = {

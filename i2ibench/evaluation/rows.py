@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import write_file
+from i2ibench.metrics.evaluator import rows_of
 from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.structures import Prediction, to_predictions
@@ -184,7 +186,7 @@ def _predictions(
 
 def measured(metric: Metric, predictions: Sequence[Prediction]) -> Rows:
     """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
-    return list(chain.from_iterable(in_halves(metric.measure, predictions)))
+    return list(chain.from_iterable(in_halves(partial(rows_of, metric), predictions)))
 
 
 def row_key(*facts: Any) -> str:

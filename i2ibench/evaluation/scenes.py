@@ -58,6 +58,8 @@ class ScoredScenes:
         changed = copy.copy(self.dataset)
         scenes = self.dataset.scenes
         changed.scenes = Scenes(scenes.files, scenes.classes, transforms, scenes.seed)
+        changed.scenes.counts_objects = scenes.counts_objects
+        changed.scenes.formats = scenes.formats
         facts = {**self.facts, "transforms": [dict(transform) for transform in transforms]}
         return replace(self, dataset=changed, facts=facts)
 

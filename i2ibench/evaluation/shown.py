@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.contracts import Metric, SegmentationMetric
+from i2ibench.datasets.shown import shown_input
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import RowStore
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
 from i2ibench.files import write_picture, write_text
-from i2ibench.ops.images import colour_labels
+from i2ibench.ops.images import as_rgb, colour_labels, pixels_of, to_shown
 from i2ibench.spreadsheets import csv_text
 from i2ibench.structures import Sample
 
@@ -46,12 +47,12 @@ def show_scenes(
         chosen = _ranked(segmentation[1].scores(rows)["seg/pixel_acc"])
     columns = [s for s in systems if s.name not in (FLOOR, MISMATCH)]
     columns.sort(key=lambda system: system.name != ORACLE)  # the photo beside the label map
-    shown = []
+    shown, palette = [], scenes.dataset.metainfo["palette"]
     for index, place in chosen.items():
         sample = scenes.sample(index)
         name = scenes.names[index]
         folder = output_dir / "shown" / name
-        files = {"input": _write(folder / "input.png", _input(sample, scenes))}
+        files = {"input": _write(folder / "input.png", shown_input(sample, palette))}
         predicted, errors = {}, {}
         for number, system in enumerate(columns):
             picture = system.pictures.read(index, sample)[0]
@@ -97,19 +98,13 @@ def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
     return chosen
 
 
-def _input(sample: Sample, scenes: ScoredScenes) -> Tensor:
-    if "label" not in sample:
-        return sample["source"]
-    return colour_labels(sample["label"], scenes.dataset.metainfo["palette"])
-
-
 @torch.inference_mode()
 def _seen(
     metric: SegmentationMetric, picture: Tensor, sample: Sample, scenes: ScoredScenes
 ) -> tuple[Tensor, Tensor]:
     """The segmenter's labels in colour, and where they are wrong, uint8 [3,H,W] each."""
     device = next(iter(metric.segmenter.parameters()), torch.empty(0)).device
-    rows = metric.predict([picture.to(device)])[0].cpu()
+    rows = metric.predict([as_rgb(picture, "A segmenter").to(device)])[0].cpu()
     truth = metric.true_rows(sample["label"]).cpu()
     count = len(metric.classes)
     info = scenes.dataset.metainfo
@@ -121,7 +116,7 @@ def _seen(
 
 
 def _write(path: Path, picture: Tensor) -> Path:
-    write_picture(path, picture.permute(1, 2, 0).cpu().numpy())
+    write_picture(path, pixels_of(to_shown(picture)))
     return path
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.checksums import is_whole_png
+from i2ibench.checksums import is_whole_picture
 from i2ibench.datasets.picture_files import picture_size
+from i2ibench.datasets.picture_samples import format_in
 from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import read_json, write_picture, write_text
+from i2ibench.files import ending_for, read_json, write_picture, write_text
+from i2ibench.ops.images import pixels_of
 from i2ibench.preflight import one_scene_of_each_size, try_translation
 from i2ibench.progress import Progress, say
 from i2ibench.structures import size_of
@@ -52,14 +54,17 @@ def fill_store(
     encoded = facts["encode_photo"]
     random = opened.inference.varies and not encoded
     count = facts["samples"] if random else 1
+    made = format_in(opened.metainfo)
+    ending = ending_for(made.channels)
     samples = [
-        {name: folder / f"sample_{k}" / f"{name}.png" for name in scenes.names}
+        {name: folder / f"sample_{k}" / f"{name}{ending}" for name in scenes.names}
         for k in range(count)
     ]
     predict = partial(opened.inference.predict, encode_photo=encoded)
     _translate(predict, scenes, samples, batch_size)
     barrier()
-    return FolderPictures(samples, repeat=1 if random else min(facts["samples"], 2))
+    repeat = 1 if random else min(facts["samples"], 2)
+    return FolderPictures(samples, repeat=repeat, made=made)
 
 
 def _claim(folder: Path, facts: dict[str, Any]) -> None:
@@ -106,7 +111,7 @@ def _translate(
 def _damaged(samples: Sequence[dict[str, Path]]) -> list[Path]:
     """The pictures that are there, but not as they were written."""
     there = [path for paths in samples for path in paths.values() if path.exists()]
-    return [path for path in there if not is_whole_png(path)]
+    return [path for path in there if not is_whole_picture(path)]
 
 
 def _batches(scenes: ScoredScenes, size: int) -> list[list[int]]:
@@ -137,5 +142,4 @@ def _translate_batch(
         if _is_done(batch, scenes, [paths]):
             continue
         for prediction in predict(data, sample=k):
-            pixels = prediction["fake"].permute(1, 2, 0).cpu().numpy()
-            write_picture(paths[prediction["name"]], pixels)
+            write_picture(paths[prediction["name"]], pixels_of(prediction["fake"]))

@@ -16,6 +16,7 @@ from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset
 from i2ibench.metrics.styles_spread import mean_colours
+from i2ibench.ops.images import as_rgb
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.provenance import code_hash
 from i2ibench.structures import Batch, Sample
@@ -121,7 +122,7 @@ class SceneProbe:
             own = chosen if mode is None else torch.where(found.ids == instance, mode, chosen)
             features = paint(bank.vectors(found.labels, own), found.members)
             pictures.append(inference.paint(self.batch, features[None]))
-        return torch.cat(pictures)
+        return as_rgb(torch.cat(pictures), "Scores of styles")
 
     @cached_property
     def batch(self) -> Batch:
@@ -160,7 +161,8 @@ class SceneProbe:
     @property
     def photo_colours(self) -> Tensor:
         """The mean colour of each instance in the photo, float64 [n,3] in 0..255."""
-        photo = self.sample["image"][None].to(self.found.members.device)
+        photo = as_rgb(self.sample["image"][None], "The mean colour of an instance")
+        photo = photo.to(self.found.members.device)
         return mean_colours(photo, self.found.members, self.found.sizes)[0]
 
 

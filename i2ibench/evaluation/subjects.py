@@ -14,6 +14,7 @@ from i2ibench.checkpoints import (
     open_checkpoint,
     read_checkpoint,
 )
+from i2ibench.datasets.picture_samples import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
@@ -240,7 +241,7 @@ def require_settings(subjects: Iterable[Subject]) -> None:
 
 
 def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
-    """Refuse a checkpoint whose classes are not the data's.
+    """Refuse a checkpoint whose classes, or whose pictures' channels or bits, are not the data's.
 
     Raises:
         UserError: names both, or the file is no checkpoint.
@@ -253,6 +254,13 @@ def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
                 f"classes, but the scored scenes are {data['dataset']} with "
                 f"{len(data['classes'])}; class {number} is {mine!r} there and {theirs!r} here."
             )
+
+    made, photos = format_in(own), format_in(data)
+    if made != photos:
+        raise UserError(
+            f"{checkpoint} makes pictures of {made}, and the photos of the scored scenes have "
+            f"{photos}."
+        )
 
 
 def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str, ...]:

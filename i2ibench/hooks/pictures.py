@@ -10,9 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
+from i2ibench.datasets.shown import shown_input
 from i2ibench.files import write_picture
 from i2ibench.hooks.ema import shown_average
-from i2ibench.ops.images import colour_labels
+from i2ibench.ops.images import to_shown
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction
 
@@ -62,13 +63,10 @@ def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArr
     height, width = predictions[0]["fake"].shape[-2:]
     rows = []
     for prediction in predictions:
-        shown = prediction.get("source")
-        if shown is None:
-            shown = colour_labels(prediction["label"].cpu(), palette)
-        tiles = [shown.cpu(), prediction["fake"].cpu()]
+        tiles = [shown_input(prediction, palette), prediction["fake"]]
         if "real" in prediction:
-            tiles.append(prediction["real"].cpu())
-        rows.append(torch.cat([_fitted(tile, height, width) for tile in tiles], 2))
+            tiles.append(prediction["real"])
+        rows.append(torch.cat([_fitted(to_shown(t).cpu(), height, width) for t in tiles], 2))
     return torch.cat(rows, 1).permute(1, 2, 0).numpy()
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.inference.options import PLAIN, InferenceOptions
-from i2ibench.ops.images import pad_to_multiple, to_uint8
+from i2ibench.ops.images import pad_to_multiple, to_levels
 from i2ibench.structures import Batch, Prediction, to_predictions
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.base import Translator
@@ -91,7 +91,9 @@ class Inference:
 
     @torch.inference_mode()
     def paint(self, batch: Batch, features: Tensor | None) -> Tensor:
-        """Return the pictures of a batch in given styles, uint8 B3HW of its exact size, any size.
+        """Return the pictures of a batch in given styles, BCHW of its exact size, any size.
+
+        They are uint8, or int32 in 0..65535 where the data has 16 bits.
 
         Args:
             batch: preprocessed scenes.
@@ -103,7 +105,9 @@ class Inference:
         height, width = reference(batch).shape[-2:]
         images = self.images(batch, features)
         require_finite(images, batch["names"])
-        return to_uint8(images, self.translator.truncate_output)[..., :height, :width]
+        method = self.translator
+        pictures = to_levels(images, method.image_depth, method.truncate_output)
+        return pictures[..., :height, :width]
 
     def images(self, batch: Batch, features: Tensor | None) -> Tensor:
         """Return images BCHW in [-1, 1] of a batch, of the size that the networks take.

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from i2ibench import __version__
+from i2ibench.datasets.picture_samples import PictureFormat
 from i2ibench.errors import UserError
 from i2ibench.files import write_file
 from i2ibench.interop import pix2pix, pix2pixhd
@@ -87,7 +88,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     options = {kind: network_options(kind, state) for kind, state in weights.items()}
     program = _program(findings, options)
     check_options(findings, options, program)
-    _settle_image(findings, options, weights)
+    made = _image_channels(findings, options)
     settle_networks(findings, options)
     networks = {kind: _network(kind, state) for kind, state in weights.items()}
     features = options["encoder"]["out_channels"] if "encoder" in options else 0
@@ -95,10 +96,9 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     preprocessor, num_labels = settle_condition(findings, condition, program)
     settle_encoder(findings, bool(features), bool(preprocessor.get("boundaries")))
     table, data = settle_classes(findings, num_labels)
-    grey = {"image_channels": 1} if options["generator"]["out_channels"] == 1 else {}
-    if grey:
+    if made != 3:
         options["generator"].pop("out_channels")  # follows from the data's photos
-    model = _model(options, condition)
+    model = _model(options, condition + made)
     state = {
         f"{kind}.{name}": value
         for kind, network in networks.items()
@@ -111,7 +111,8 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     config = {"model": model, "data_preprocessor": preprocessor, "seed": 0}
     config |= _protocol(settle_size(findings, program), data)
     note_assumptions(findings, program, model["generator"]["type"])
-    return Official(config, {**table.metainfo(data), **grey}, state, findings)
+    metainfo = table.metainfo(data, {"image": PictureFormat(made)})
+    return Official(config, metainfo, state, findings)
 
 
 def write_official(official: Official, output: Path) -> None:
@@ -162,15 +163,13 @@ def program_of(options: dict[str, dict[str, Any]]) -> str:
     return PIX2PIX if any(traces) else PIX2PIXHD
 
 
-def _settle_image(
-    findings: Findings, options: dict[str, dict[str, Any]], weights: dict[str, Any]
-) -> None:
-    """Leave out the discriminators of grey pictures, which see three channels here.
+def _image_channels(findings: Findings, options: Mapping[str, dict[str, Any]]) -> int:
+    """Return how many channels the generator's pictures have.
 
     Raises:
         UserError: the generator makes pictures of other channels than 1 or 3.
     """
-    channels = options["generator"]["out_channels"]
+    channels: int = options["generator"]["out_channels"]
     if channels not in (1, 3):
         raise UserError(
             f"latest_net_G.pth makes pictures of {channels} channels; only those of 3 channels, "
@@ -178,10 +177,7 @@ def _settle_image(
         )
     if channels == 1:
         findings.note("pictures", "grey", WEIGHTS)
-        if options.pop("discriminator", None):
-            weights.pop("discriminator")
-            findings.note("discriminator", "left out: here it sees grey pictures as RGB",
-                          "this project")  # fmt: skip
+    return channels
 
 
 def _protocol(size: tuple[int, int] | None, data: str) -> dict[str, Any]:
@@ -210,15 +206,15 @@ def network_options(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": types.get(kind), **OPTIONS[kind](state)}
 
 
-def _model(options: dict[str, dict[str, Any]], condition: int) -> dict[str, Any]:
-    """The config of the translator that is made of the networks."""
+def _model(options: dict[str, dict[str, Any]], seen: int) -> dict[str, Any]:
+    """The config of the translator that is made of the networks; D sees so many channels."""
     model: dict[str, Any] = {"type": "PairedTranslator", **options}
     if "discriminator" in model:
         judged = model["discriminator"].pop("in_channels")
-        if judged != condition + 3:
+        if judged != seen:
             raise UserError(
                 f"{FILES['discriminator']} judges {judged} channels, but the generator's condition "
-                f"and an image have {condition + 3}: the files are of different models."
+                f"and an image have {seen}: the files are of different models."
             )
         pix2pix_like = model["discriminator"]["type"] == "PatchDiscriminator"
         model["adversarial"] = {"type": "VanillaGAN" if pix2pix_like else "LeastSquaresGAN"}

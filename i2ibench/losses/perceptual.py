@@ -9,6 +9,7 @@ from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, normalise_for_imagenet, pretrained_vgg19
 from i2ibench.ops.distance import mean_distance
+from i2ibench.ops.images import as_rgb
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
@@ -48,7 +49,9 @@ class PerceptualLoss(Loss):
 
     def forward(self, step: Step) -> Tensor:
         """Scalar; the gradient flows through the fake alone."""
-        fake, real = step.fake, step.real
+        fake, real = (
+            as_rgb(x, "VGG19, which the loss compares by,") for x in (step.fake, step.real)
+        )
         if self.imagenet_statistics:
             fake, real = normalise_for_imagenet(fake), normalise_for_imagenet(real)
         with torch.no_grad():  # first: its passing activations then add to no graph

@@ -14,6 +14,7 @@ from i2ibench.layers.vgg import (
     normalise_for_imagenet,
     pretrained_vgg19,
 )
+from i2ibench.ops.images import as_rgb
 from i2ibench.registry import LOSSES
 from i2ibench.structures import Step
 
@@ -60,7 +61,7 @@ class RefinementLoss(Loss):
 class DiversityLoss(Loss):
     """For every class the best of K pictures counts, plus a little of their mean (Eq. 2).
 
-    The fake holds K pictures, B(3K)HW; the condition's channels are the classes, so that it should
+    The fake holds K pictures, B(CK)HW; the condition's channels are the classes, so that it should
     have no boundary map (`data_preprocessor.boundaries=False`).
 
     Args:
@@ -82,13 +83,15 @@ class DiversityLoss(Loss):
 
     def forward(self, step: Step) -> Tensor:
         """Scalar; the gradient flows through the fake alone."""
-        if step.fake.shape[1] % 3:
+        channels = step.real.shape[1]
+        if step.fake.shape[1] % channels:
             raise UserError(
-                f"DiversityLoss needs K pictures of 3 channels, got {step.fake.shape[1]} channels."
+                f"DiversityLoss needs K pictures of {channels} channels, got "
+                f"{step.fake.shape[1]} channels."
             )
         with torch.no_grad():
             real = self.levels(step.real)
-        pictures = step.fake.split(3, dim=1)
+        pictures = step.fake.split(channels, dim=1)
         losses = torch.stack([self._by_class(p, real, step.condition) for p in pictures])
         best, mean = losses.min(0).values, losses.mean(0)
         return ((1 - self.mean_share) * best + self.mean_share * mean).sum(1).mean()
@@ -104,12 +107,13 @@ class DiversityLoss(Loss):
 
 
 class _Levels(nn.Module):
-    """The image in grey levels and its five VGG19 activations, for B3HW in [-1, 1]."""
+    """The image in grey levels and its five VGG19 activations, for RGB or grey in [-1, 1]."""
 
     def __init__(self, weights: str | None) -> None:
         super().__init__()
         self.network = pretrained_vgg19(SECOND_RELU_OF_EACH_BLOCK, weights, average_pooling=True)
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        image = as_rgb(image, "VGG19, which the loss compares by,")
         layers = self.network(normalise_for_imagenet(image))
         return [image * 127.5, *(FEATURE_SCALE * layer for layer in layers)]

@@ -6,6 +6,7 @@ from i2ibench.metrics.distribution import DistributionDistance
 from i2ibench.metrics.diversity import PerceptualDiversity
 from i2ibench.metrics.edges import InstanceEdges
 from i2ibench.metrics.features import InceptionFeatures, TorchScriptFeatures
+from i2ibench.metrics.levels import LevelErrors
 from i2ibench.metrics.perceptual import PerceptualDistance
 from i2ibench.metrics.pixels import PixelSimilarity
 from i2ibench.metrics.segmentation import SegmentationScores

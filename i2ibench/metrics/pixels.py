@@ -10,6 +10,7 @@ from torch import Tensor
 from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.metrics.perceptual import mean
+from i2ibench.ops.images import largest_level
 from i2ibench.registry import METRICS
 from i2ibench.structures import Prediction
 
@@ -24,10 +25,11 @@ class PixelSimilarity(Metric):
 
     SSIM takes a Gaussian window of 11 pixels and sigma 1.5, each colour by itself, over the windows
     that lie inside the picture: scikit-image's `gaussian_weights=True,
-    use_sample_covariance=False, data_range=255`.
+    use_sample_covariance=False, data_range=255`; of pictures of 16 bits the range is 65535.
     """
 
     needs = ("real",)
+    needs_rgb = False
     better = {"psnr": "higher", "ssim": "higher"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
@@ -65,16 +67,17 @@ def _measure(fake: Tensor, real: Tensor) -> Floats:
     x, y = fake[None].to(kind), real[None].to(fake.device, kind)
     if torch.equal(x, y):
         return np.array([1, 0, 1, 1], np.float64)
-    decibel = peak_signal_noise_ratio(x, y, data_range=255.0).item()
-    return np.array([1, decibel, 0, structural_similarity(x, y)], np.float64)
+    white = float(largest_level(real))
+    decibel = peak_signal_noise_ratio(x, y, data_range=white).item()
+    return np.array([1, decibel, 0, structural_similarity(x, y, white)], np.float64)
 
 
-def structural_similarity(x: Tensor, y: Tensor) -> float:
-    """SSIM of two pictures, float 13HW in 0..255."""
+def structural_similarity(x: Tensor, y: Tensor, white: float = 255.0) -> float:
+    """Return SSIM of two pictures, float 1CHW in 0..white."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     _, similarity = structural_similarity_index_measure(
-        x, y, sigma=1.5, data_range=255.0, return_full_image=True
+        x, y, sigma=1.5, data_range=white, return_full_image=True
     )
     # torchmetrics averages over its padding too; the windows inside alone are the published SSIM.
     inside = slice(WINDOW // 2, -(WINDOW // 2))

@@ -1,29 +1,78 @@
-"""Images: between uint8 and [-1, 1], and label maps in colour."""
+"""Images: between integers and [-1, 1], other numbers of channels, label maps in colour."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.errors import UserError
 
 
 def to_signed(image: Tensor) -> Tensor:
-    """Float image in [-1, 1] from a uint8 one in 0..255, any shape."""
-    return (image.float() / 255 - 0.5) / 0.5
+    """Return a float image in [-1, 1] from one in integers, see `largest_level`; any shape."""
+    return (image.float() / largest_level(image) - 0.5) / 0.5
 
 
-def to_uint8(image: Tensor, truncate: bool = False) -> Tensor:
-    """uint8 image in 0..255 from a float one in [-1, 1], any shape.
+def largest_level(image: Tensor) -> int:
+    """Return the value that is white: 255 of uint8 images; 65535 of int32 ones, of 16 bits."""
+    return 255 if image.dtype == torch.uint8 else 65535
+
+
+def to_levels(image: Tensor, bits: int = 8, truncate: bool = False) -> Tensor:
+    """Return an image in integers from a float one in [-1, 1], any shape.
 
     Args:
         image: the image.
+        bits: 8 for uint8 in 0..255, 16 for int32 in 0..65535.
         truncate: cut fractions off, as the released pix2pixHD does, instead of rounding.
     """
-    levels = ((image.float() + 1) / 2 * 255).clamp_(0, 255)
-    return (levels if truncate else levels.round_()).to(torch.uint8)
+    largest = 2**bits - 1
+    levels = ((image.float() + 1) / 2 * largest).clamp_(0, largest)
+    return (levels if truncate else levels.round_()).to(torch.uint8 if bits == 8 else torch.int32)
+
+
+def as_rgb(image: Tensor, user: str) -> Tensor:
+    """Return an image [...,3,H,W]: as it is, or with its one channel three times.
+
+    Args:
+        image: [...,C,H,W].
+        user: what needs RGB, for the message.
+
+    Raises:
+        UserError: the image has neither one nor three channels.
+    """
+    channels = image.shape[-3]
+    if channels not in (1, 3):
+        raise UserError(f"{user} needs RGB or grey images, and these have {channels} channels.")
+    return image.expand(*image.shape[:-3], 3, *image.shape[-2:]) if channels == 1 else image
+
+
+def to_shown(image: Tensor) -> Tensor:
+    """Return an image in integers [...,C,H,W] as uint8 [...,3,H,W] for people to look at.
+
+    Of 16 bits the upper 8 are shown; of two channels the first, of more than three the first three.
+    """
+    levels = image if image.dtype == torch.uint8 else (image >> 8).to(torch.uint8)
+    if levels.shape[-3] < 3:
+        return levels[..., :1, :, :].expand(*levels.shape[:-3], 3, *levels.shape[-2:])
+    return levels[..., :3, :, :]
+
+
+def pixels_of(image: Tensor) -> NDArray[Any]:
+    """Return an image in integers [C,H,W] as files hold it: [H,W,C], or [H,W] for one channel."""
+    pixels = image.permute(1, 2, 0).cpu().numpy()
+    pixels = pixels if image.dtype == torch.uint8 else pixels.astype(np.uint16)
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+
+
+def tensor_of(pixels: NDArray[Any]) -> Tensor:
+    """Return pixels uint8 or uint16 [H,W,C] as an image [C,H,W], uint8 or, of 16 bits, int32."""
+    kind = np.uint8 if pixels.dtype == np.uint8 else np.int32
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), kind))
 
 
 def colour_labels(label: Tensor, palette: Sequence[Sequence[int]] | Tensor) -> Tensor:

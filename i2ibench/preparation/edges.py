@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.file_search import files_by_name
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.datasets.picture_samples import as_shown, read_alone
 from i2ibench.errors import UserError
 from i2ibench.preparation.hed import HED_OBTAIN, load_hed
 from i2ibench.preparation.raw import Content, PublishedData, RawData, RawScene, require
@@ -107,7 +107,7 @@ def _grey(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, detect: Detector) -> dict[str, Content]:
-    return {"source": 255 - detect(read_image(path)), "image": path}
+    return {"source": 255 - detect(as_shown(read_alone(path))), "image": path}
 
 
 EDGES = PublishedData(read_edges, OBTAIN, "configs/pix2pixhd_edges2photo.py")

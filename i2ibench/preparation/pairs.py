@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.datasets.file_search import files_by_name
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.datasets.picture_samples import read_alone
 from i2ibench.errors import UserError
 from i2ibench.preparation.raw import Content, PublishedData, RawData, RawScene, require
 
@@ -47,7 +47,7 @@ def read_pairs(source: Path, direction: str = "AtoB") -> RawData:
 
 
 def _halves(path: Path, direction: str) -> dict[str, Content]:
-    picture = read_image(path)
+    picture = read_alone(path)
     width = picture.shape[1]
     if width % 2:
         raise UserError(f"{path} is {width} pixels wide; two halves take an even number. {OBTAIN}")

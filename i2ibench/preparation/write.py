@@ -13,11 +13,19 @@ from typing import Any
 
 from i2ibench.datasets.kinds import kind_of
 from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
-from i2ibench.datasets.picture_files import read_map, verify_image
+from i2ibench.datasets.picture_files import read_map
+from i2ibench.datasets.picture_samples import verify_alone
 from i2ibench.datasets.scenes import SceneFiles, check_sizes
 from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
-from i2ibench.files import read_json, require_possible_names, write_file, write_picture, write_text
+from i2ibench.files import (
+    ending_for,
+    read_json,
+    require_possible_names,
+    write_file,
+    write_picture,
+    write_text,
+)
 from i2ibench.folder_locks import own_target
 from i2ibench.preparation.raw import LAST, Content, RawData, RawScene
 from i2ibench.progress import Progress, track
@@ -158,7 +166,7 @@ def _whole_scenes(folder: Path, split: str) -> set[str]:
                 if kind_of(path.parent.name).is_map:  # of any coding
                     read_map(path)
                 else:
-                    verify_image(path)
+                    verify_alone(path)
             whole.add(name)
     return whole
 
@@ -175,12 +183,14 @@ def _checked_size(kind: str, content: Content, raw: RawData) -> tuple[int, ...]:
     if not isinstance(content, Path):
         return content.shape[:2]
     read = kind_of(kind).read
-    return verify_image(content) if read is None else read(content, raw.classes).shape
+    return verify_alone(content) if read is None else read(content, raw.classes).shape
 
 
 def _write(folder: Path, name: str, content: Content) -> None:
     if not isinstance(content, Path):
-        write_picture(folder / f"{name}.png", content, flush=False)
+        pixels = content[..., 0] if content.shape[2:] == (1,) else content
+        ending = ending_for(1 if pixels.ndim == 2 else pixels.shape[2])
+        write_picture(folder / f"{name}{ending}", pixels, flush=False)
         return
     path = folder / f"{name}{content.suffix.lower()}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,4 +26,7 @@ def own(
         resize: filter for pictures of another size; None refuses them.
     """
     metrics = common_metrics(segmenter)
-    return Protocol("own", metrics, data, reference, samples=samples, resize=resize)
+    watched = ("segmentation", "levels")  # the second one where a config adds it
+    return Protocol(
+        "own", metrics, data, reference, samples=samples, resize=resize, validation=watched
+    )

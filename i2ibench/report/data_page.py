@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.kinds import pictures_among
+from i2ibench.datasets.picture_samples import as_shown
 from i2ibench.datasets.problems import Problem
-from i2ibench.datasets.scenes import SceneFiles, read_arrays
+from i2ibench.datasets.scenes import read_arrays
 from i2ibench.datasets.survey import SceneFacts, class_use
 from i2ibench.report.data_text import class_rows, summary_rows
 from i2ibench.report.templates import render
@@ -48,7 +49,7 @@ def render_data(
         splits=list(facts),
         problems=problems,
         scenes=[
-            {"split": split, "name": scene.files.name, "pictures": pictures(scene.files, classes)}
+            {"split": split, "name": scene.files.name, "pictures": pictures(scene, classes)}
             for split, scenes in facts.items()
             for scene in _spread([s for s in scenes if not s.faults])
         ],
@@ -78,9 +79,10 @@ def _spread(scenes: Sequence[SceneFacts]) -> list[SceneFacts]:
     return list(scenes[::step])
 
 
-def pictures(scene: SceneFiles, classes: ClassTable) -> list[tuple[str, str]]:
+def pictures(scene: SceneFacts, classes: ClassTable) -> list[tuple[str, str]]:
     """Return titles and pictures: photo, source and the like, labels, both with the borders."""
-    arrays = read_arrays(scene, classes)
+    arrays = read_arrays(scene.files, classes, scene.formats)
+    arrays |= {kind: as_shown(arrays[kind]) for kind in pictures_among(arrays)}
     shown: list[tuple[str, NDArray[Any]]] = [
         ("photo" if kind == "image" else kind, arrays[kind])
         for kind in sorted(pictures_among(arrays), key="image".__ne__)

@@ -24,6 +24,8 @@ TITLES = {
     "div/lpips_alex": "diversity (LPIPS alex)",
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
+    "rmse": "RMSE",
+    "mae": "MAE",
     "distribution": "FID and KID",
     "distribution_legacy": "FID and KID, legacy",
     "lpips": "LPIPS",

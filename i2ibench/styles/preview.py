@@ -12,6 +12,7 @@ from torch.utils.data import default_collate
 
 from i2ibench.contracts import Dataset
 from i2ibench.inference.inference import Inference
+from i2ibench.ops.images import to_shown
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.instances import instances_of, paint
 
@@ -94,4 +95,4 @@ def render_modes(
 
 
 def _array(image: Tensor) -> Picture:
-    return image.permute(1, 2, 0).cpu().numpy()
+    return to_shown(image).permute(1, 2, 0).cpu().numpy()

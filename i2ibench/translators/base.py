@@ -29,7 +29,7 @@ class Translator(BaseModel):
         data_preprocessor: the built preprocessor; it has `condition_channels`, `num_classes` and
             `needs`.
         image_channels: of the images that are made; comes from the data set.
-        truncate_output: cut fractions off in 8-bit pictures instead of rounding.
+        truncate_output: cut fractions off in pictures instead of rounding.
         settings: values of `Settings` that replace its defaults.
 
     Attributes:
@@ -44,6 +44,7 @@ class Translator(BaseModel):
             and that no image depends on its neighbours. Without it scenes are made one by one, each
             under torch's random numbers seeded by its name.
         varies: whether two samples of one scene differ, apart from styles that are drawn.
+        image_depth: bits of each channel of the pictures that are made, 8 or 16; set for the data.
         compiled: by part the options with which torch.compile compiles it in training.
         encoder: makes a photo's styles; None for a method without styles.
         style_bank: the encoder's styles by class; None without an encoder.
@@ -59,6 +60,7 @@ class Translator(BaseModel):
     smallest_side: Positive = 1
     batched: bool = False
     varies: bool = False
+    image_depth: int = 8
 
     encoder: Any
     style_bank: StyleBank | None

@@ -6,9 +6,11 @@ from typing import Any
 from mmengine.config import ConfigDict
 
 from i2ibench.contracts import Preprocessor
+from i2ibench.datasets.picture_samples import format_in
 from i2ibench.errors import UserError
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.base import Translator, method_named
+from i2ibench.translators.preprocess import facts_for
 
 
 def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator:
@@ -17,7 +19,7 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator
     Raises:
         UserError: the config names an unknown part or option, or features without an encoder.
     """
-    facts = {"num_classes": len(metainfo["classes"]), "palette": metainfo["palette"]}
+    facts = facts_for(metainfo)
     preprocessor: Preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
     if preprocessor.takes_features and not config["model"].get("encoder"):
         raise UserError(
@@ -25,10 +27,12 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator
             "'features' out of data_preprocessor.condition."
         )
     method_of(config)
-    grey = {"image_channels": 1} if metainfo.get("image_channels") == 1 else {}
+    made = format_in(metainfo)
+    others = {} if made.channels == 3 else {"image_channels": made.channels}
     translator: Translator = TRANSLATORS.build(
-        config["model"], data_preprocessor=preprocessor, **grey
+        config["model"], data_preprocessor=preprocessor, **others
     )
+    translator.image_depth = made.bits
     return translator
 
 

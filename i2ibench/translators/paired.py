@@ -43,10 +43,10 @@ class PairedTranslator(Translator):
         discriminator_first: update D before G, and judge the generator's update by the new D, as
             pix2pix does; pix2pixHD updates G first.
         frozen: submodules that are not trained, such as "generator.coarse".
-        truncate_output: cut fractions off in 8-bit pictures, as the released pix2pixHD does,
-            instead of rounding.
-        image_channels: 1 where the data's photos are grey: the generator then makes one channel,
-            which losses, discriminators and scores see three times; comes from the data set.
+        truncate_output: cut fractions off in pictures, as the released pix2pixHD does, instead of
+            rounding.
+        image_channels: of the photos, and so of what the generator makes and the discriminator and
+            the encoder see; comes from the data set.
         compiled: by part (generator, encoder, discriminator, losses.NAME) options of torch.compile,
             dict() for its defaults. For GPUs: it joins norms and activations; a CPU gains less.
     """
@@ -73,11 +73,16 @@ class PairedTranslator(Translator):
         if (discriminator is None) != (adversarial is None):
             raise UserError("'discriminator' and 'adversarial' go together: give both or none.")
         channels = data_preprocessor.condition_channels
-        self.encoder = ENCODERS.build(encoder) if encoder else None
+        seen = {} if image_channels == 3 else {"in_channels": image_channels}
+        self.encoder = ENCODERS.build(encoder, **seen) if encoder else None
         features = self.encoder.out_channels if self.encoder is not None else 0
-        grey = {"out_channels": 1} if image_channels == 1 else {}
-        self.generator = GENERATORS.build(generator, in_channels=channels + features, **grey)
-        facts = {"in_channels": channels + 3, "num_classes": data_preprocessor.num_classes}
+        made = {} if image_channels == 3 else {"out_channels": image_channels}
+        self.generator = GENERATORS.build(generator, in_channels=channels + features, **made)
+        facts = {
+            "in_channels": channels + image_channels,
+            "image_channels": image_channels,
+            "num_classes": data_preprocessor.num_classes,
+        }
         self.discriminator = (
             DISCRIMINATORS.build_for(discriminator, facts) if discriminator else None
         )
@@ -193,17 +198,15 @@ class PairedTranslator(Translator):
     def forward(  # type: ignore[override]
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
     ) -> Tensor:
-        """Images B3HW in [-1, 1] for a condition BCHW and the encoder's features BCHW.
+        """Images BCHW in [-1, 1] for a condition BCHW and the encoder's features BCHW.
 
         `labels` says what the condition's first channels are, to generators that ask for it.
         """
         inputs = condition if features is None else torch.cat([condition, features], 1)
-        images = self.generator(inputs) if labels is None else self.generator(inputs, labels)
-        return self.as_rgb(images)
-
-    def as_rgb(self, images: Tensor) -> Tensor:
-        """Return a generator's images with three channels each; grey ones get three equal ones."""
-        return images.repeat_interleave(3, 1) if self.image_channels == 1 else images
+        images: Tensor = (
+            self.generator(inputs) if labels is None else self.generator(inputs, labels)
+        )
+        return images
 
     def generator_losses(self, step: Step) -> Losses:
         """Return the weighted sum of the generator's losses, and each of them unweighted."""
@@ -229,7 +232,7 @@ class PairedTranslator(Translator):
         return Losses({"discriminator": torch.stack(list(terms.values())).sum()}, logs)
 
     def synthesise(self, batch: Batch, settings: Any) -> Tensor:
-        """Return the generator's images B3HW in [-1, 1]; see Translator.synthesise."""
+        """Return the generator's images BCHW in [-1, 1]; see Translator.synthesise."""
         condition, channels = batch["condition"], self._looked_up_channels()
         labels = OneHot(batch["label"], channels) if channels else None
         if is_compiled(self.generator):
@@ -249,7 +252,7 @@ class PairedTranslator(Translator):
     ) -> Tensor:
         """Return the image 13HW of a scene; see Translator.synthesise_in_tiles."""
         view = SceneView(self.data_preprocessor, scene, self._looked_up_channels())
-        return self.as_rgb(self.generator.in_tiles(view, size, tile))
+        return self.generator.in_tiles(view, size, tile)
 
     def _looked_up_channels(self) -> int:
         """Of the condition: those that the generator looks up by the label map; 0 for none."""

@@ -1,6 +1,7 @@
 """Preprocessing on the device: compact integers in, condition and image tensors out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -47,6 +48,7 @@ class ConditionPreprocessor(Preprocessor):
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
         edges_of: whose edges: the `source`'s or the `photo`'s by Sobel's gradient, or the borders
             between `labels`. A system that sees edges of the photo is shown a part of the answer.
+        picture_channels: of each kind of picture but RGB; comes from the data set.
 
     Attributes:
         condition_channels: of the condition without the encoder's features.
@@ -66,16 +68,18 @@ class ConditionPreprocessor(Preprocessor):
         num_classes: int = 0,
         palette: Sequence[Sequence[int]] = (),
         edges_of: str = "source",
+        picture_channels: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         super().__init__(non_blocking=True)
-        self.num_classes = num_classes
+        self.num_classes, self.picture_channels = num_classes, dict(picture_channels)
         self.kinds = _checked(condition, num_classes, edges_of)
         self.takes_features = "features" in condition
         self.edges_of = EDGES_OF[edges_of]
         takes = {**conditions(), "edges": self.edges_of}
         self.needs = tuple(dict.fromkeys(takes[kind] for kind in self.kinds))
-        many = {"labels": num_classes, "colours": 3, "image": 3}
-        many |= dict.fromkeys(pictures_among(self.kinds_of_plugins), 3)
+        many = {"labels": num_classes, "colours": 3, "image": picture_channels.get("source", 3)}
+        for kind in pictures_among(self.kinds_of_plugins):
+            many[kind] = picture_channels.get(kind, 3)
         self.channels = [many.get(kind, 1) for kind in self.kinds]
         self.condition_channels = sum(self.channels)
         self.one_hot_channels = num_classes if self.kinds[0] == "labels" else 0
@@ -194,10 +198,23 @@ class ImagePreprocessor(ConditionPreprocessor):
 
     Args:
         num_classes: of the label maps that instances belong to; comes from the data set.
+        picture_channels: see `ConditionPreprocessor`; comes from the data set.
     """
 
-    def __init__(self, num_classes: int = 0) -> None:
-        super().__init__(["image"], num_classes)
+    def __init__(
+        self, num_classes: int = 0, picture_channels: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        super().__init__(["image"], num_classes, picture_channels=picture_channels)
+
+
+def facts_for(metainfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a preprocessor may ask for of a data set with this metainfo."""
+    formats = metainfo.get("formats", {})
+    return {
+        "num_classes": len(metainfo["classes"]),
+        "palette": metainfo["palette"],
+        "picture_channels": {kind: channels for kind, (channels, _) in formats.items()},
+    }
 
 
 def without_condition(preprocessor: Preprocessor, data: dict[str, Any]) -> Batch:

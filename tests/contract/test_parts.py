@@ -12,6 +12,7 @@ from i2ibench.testing.test_losses import *
 from i2ibench.testing.test_metrics import *
 from i2ibench.testing.test_preprocessors import *
 from i2ibench.testing.test_protocols import *
+from i2ibench.testing.test_readers import *
 from i2ibench.testing.test_segmenters import *
 from i2ibench.testing.test_transforms import *
 from i2ibench.testing.test_translators import *

@@ -77,16 +77,16 @@ def test_hidden_files_and_folders_are_left_out_but_the_folder_itself_may_be_hidd
 
 
 def test_what_is_not_read_is_counted_by_ending(tmp_path):
-    touch(tmp_path, "a.png", "b.npy", "c.npy", "d/e.heic", "README", "Thumbs.db")
+    touch(tmp_path, "a.png", "b.npz", "c.npz", "d/e.heic", "README", "Thumbs.db")
     (note,) = ignored_notes([tmp_path])
     assert (
-        note == f"4 other files are not read in {tmp_path}: 1 .heic, 2 .npy, 1 without an ending."
+        note == f"4 other files are not read in {tmp_path}: 1 .heic, 2 .npz, 1 without an ending."
     )
 
 
 def test_a_folder_without_pictures_names_what_is_there(tmp_path):
-    touch(tmp_path, "b.npy")
-    with pytest.raises(UserError, match=r"holds no picture .*1 other file is not read .*1 \.npy"):
+    touch(tmp_path, "b.npz")
+    with pytest.raises(UserError, match=r"holds no picture .*1 other file is not read .*1 \.npz"):
         files_by_name(tmp_path)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from i2ibench.checkpoints import open_checkpoint
+from i2ibench.discriminators import PatchDiscriminator
 from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
 from i2ibench.generators import UNetGenerator
@@ -174,13 +175,17 @@ def test_the_condition_is_read_from_the_option_file(tmp_path, channels, options,
 
 
 def test_grey_pictures_are_made_of_one_channel(tmp_path):
-    """pix2pix with output_nc 1; its discriminator, which sees that channel once, is left out."""
+    """pix2pix with output_nc 1, whose discriminator sees the condition and that channel."""
     folder = write_pix2pix(tmp_path / "official", num_levels=4)
     grey = UNetGenerator(3, out_channels=1, num_levels=4, base_channels=2, always_train=False)
     torch.save(pix2pix.generator_names(grey.state_dict()), folder / "latest_net_G.pth")
+    with pytest.raises(UserError, match="judges 6 channels, but .* have 4"):
+        convert(folder, evaluation_mode=True)
+    judge = PatchDiscriminator(4, base_channels=2, padding=1, norm_type="batch")
+    torch.save(pix2pix.discriminator_names(judge.state_dict()), folder / "latest_net_D.pth")
     official = convert(folder, evaluation_mode=True)
     assert row(official, "pictures").value == "grey" and official.metainfo["image_channels"] == 1
-    assert "discriminator" not in official.config["model"]
+    assert official.config["model"]["discriminator"]["type"] == "PatchDiscriminator"
     fake = picture(official, tmp_path, SOURCE)
     with torch.no_grad():
         expected = grey.eval()(SOURCE / 127.5 - 1)[0]

@@ -74,3 +74,21 @@ def test_a_picture_smaller_than_the_window_is_refused():
     tiny = torch.zeros(3, 10, 40, dtype=torch.uint8)
     with pytest.raises(UserError, match="11x11 pixels, not 40x10"):
         PixelSimilarity().measure([{"name": "s", "fake": tiny, "real": tiny}])
+
+
+def test_psnr_and_ssim_of_16_bits_and_one_channel_are_scikit_images(predictions):
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 65536, (48, 64)).astype(np.int32)
+    fake = np.clip(real + rng.integers(-3000, 3000, real.shape), 0, 65535).astype(np.int32)
+    scene = {
+        "name": "a",
+        "fake": torch.from_numpy(fake)[None],
+        "real": torch.from_numpy(real)[None],
+    }
+    options = dict(gaussian_weights=True, use_sample_covariance=False, data_range=65535)
+    scores = scored([scene])
+    assert scores["ssim"] == pytest.approx(
+        skimage.structural_similarity(real.astype(float), fake.astype(float), **options), rel=1e-5
+    )
+    psnr = skimage.peak_signal_noise_ratio(real, fake, data_range=65535)
+    assert scores["psnr"] == pytest.approx(psnr, rel=1e-5)

@@ -3,24 +3,24 @@
 import pytest
 import torch
 
-from i2ibench.ops.images import colour_labels, pad_to_multiple, to_signed, to_uint8
+from i2ibench.ops.images import colour_labels, pad_to_multiple, to_levels, to_signed
 from i2ibench.ops.pyramid import halve, pyramid
 
 
 def test_uint8_survives_the_way_to_signed_and_back():
     image = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    assert torch.equal(to_uint8(to_signed(image)), image)
+    assert torch.equal(to_levels(to_signed(image)), image)
     assert to_signed(image).min() == -1 and to_signed(image).max() == 1
 
 
 def test_values_outside_the_range_are_clipped():
-    assert to_uint8(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+    assert to_levels(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
 
 
 def test_fractions_are_rounded_or_cut_off():
     image = torch.tensor([10.2, 10.8, 255.0]) / 127.5 - 1
-    assert to_uint8(image).tolist() == [10, 11, 255]
-    assert to_uint8(image, truncate=True).tolist() == [10, 10, 255]
+    assert to_levels(image).tolist() == [10, 11, 255]
+    assert to_levels(image, truncate=True).tolist() == [10, 10, 255]
 
 
 def test_padding_repeats_the_edge_and_keeps_large_ids():
