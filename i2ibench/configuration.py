@@ -25,7 +25,7 @@ KEYS = {
     "val_dataloader": "the same, for validation and evaluation",
     "protocol": "how pictures are scored: the name of a protocol, or a dict with type and options",
     "optimizers": "one torch optimizer per network",
-    "param_scheduler": "list of mmengine schedulers",
+    "param_scheduler": "list of mmengine schedulers, or a dict of such lists by optimizer",
     "train_cfg": "max_epochs, val_interval",
     "hooks": "hooks by name; None switches one off",
     "vis_backends": "where scalars and pictures go",
@@ -183,7 +183,8 @@ def check_values(config: Config, place: str) -> None:
     """
     for key, value in config.items():
         kind = Mapping if key in DICTS else list if key in LISTS else object
-        if not isinstance(value, kind):
+        by_name = key == "param_scheduler" and isinstance(value, Mapping)
+        if not isinstance(value, kind) and not by_name:
             word = "list" if key in LISTS else "dict"
             raise UserError(f"{place}: {key!r} is a {word} ({KEYS[key]}), not {value!r}.")
     seed = config.get("seed", 0)

@@ -1,11 +1,12 @@
 """Options that go to mmengine's own classes, checked before the Runner trips over them."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import PARAM_SCHEDULERS, VISBACKENDS
+from mmengine.registry import VISBACKENDS, Registry
 from mmengine.runner import EpochBasedTrainLoop
 
 from i2ibench.compat import start_method
@@ -19,13 +20,13 @@ def runner_options(config: Config) -> dict[str, Any]:
     Raises:
         UserError: an unknown type or option, or a number of epochs that is none.
     """
-    _check_parts(config)
+    for entry in config.get("vis_backends", []):
+        check_part("vis_backends", VISBACKENDS, entry)
     return {
         "cfg": config,
         "work_dir": config.work_dir,
         "experiment_name": f"{Path(config.work_dir).name}_{time.time_ns()}",
         "train_cfg": train_loop(config),
-        "param_scheduler": config.get("param_scheduler"),
         "default_hooks": dict.fromkeys(("runtime_info", "timer", "logger", "checkpoint")),
         "env_cfg": {
             "cudnn_benchmark": config.get("cudnn_benchmark", False),
@@ -54,22 +55,27 @@ def train_loop(config: Config) -> dict[str, Any]:
     return {"type": "EpochBasedTrainLoop", **options}
 
 
-def _check_parts(config: Config) -> None:
-    """Refuse unknown schedulers and visualiser backends, which the Runner would trip over.
+def check_part(key: str, registry: Registry, entry: Any, besides: Sequence[str] = ()) -> None:
+    """Refuse an entry of a config's list that is no part of mmengine's.
+
+    Args:
+        key: of the list, for the message.
+        registry: mmengine's.
+        entry: of the list.
+        besides: options that are not the part's own.
 
     Raises:
-        UserError: an unknown type or option.
+        UserError: the entry is no dict, or its type or an option is unknown.
     """
-    for key, registry in (("param_scheduler", PARAM_SCHEDULERS), ("vis_backends", VISBACKENDS)):
-        for entry in config.get(key, []):
-            options = dict(entry)
-            kind = options.pop("type", None)
-            registry.import_from_location()
-            # `registry.get` would import any dotted name
-            part = registry.module_dict.get(kind) if isinstance(kind, str) else None
-            if part is None:
-                raise UserError(
-                    f"{key}: mmengine has no {registry.name} {kind!r}."
-                    f"{near_match(str(kind), registry.module_dict)}"
-                )
-            check_names(part, options)
+    if not isinstance(entry, Mapping) or "type" not in entry:
+        raise UserError(f"{key}: an entry is a dict with a 'type', not {entry!r}.")
+    kind = entry["type"]
+    registry.import_from_location()
+    # `registry.get` would import any dotted name
+    part = registry.module_dict.get(kind) if isinstance(kind, str) else None
+    if part is None:
+        raise UserError(
+            f"{key}: mmengine has no {registry.name} {kind!r}."
+            f"{near_match(str(kind), registry.module_dict)}"
+        )
+    check_names(part, [name for name in entry if name not in ("type", *besides)])

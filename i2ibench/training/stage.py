@@ -1,6 +1,7 @@
 """A stage of a run: its config, parsed once, with everything that is built from it."""
 
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.optim import OptimWrapperDict
@@ -12,6 +13,7 @@ from i2ibench.inference import Inference
 from i2ibench.initial_weights import InitialWeights, read_initial_weights, start_of
 from i2ibench.loaders import build_datasets, build_loader
 from i2ibench.mmengine_options import runner_options
+from i2ibench.schedules import schedules_of
 from i2ibench.training.saved_state import SavedState
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator
@@ -56,6 +58,7 @@ class Stage:
         self.translator: Translator = build_translator(config, self.train_data.metainfo)
         self.optimizers = optimizers_of(config, self.translator)
         self.train_loader = build_loader(self.train_data, config.train_dataloader, True, self.seed)
+        self.options["param_scheduler"] = self._schedules()
         self.val_loader = build_loader(self.val_data, config.val_dataloader, training=False)
         self.metrics = build_validation(config.get("protocol"), self.val_data.metainfo)
         self.hooks = build_hooks(config.get("hooks", {}))
@@ -71,6 +74,11 @@ class Stage:
     def is_complete(self) -> bool:
         """Return whether nothing is left to train or to validate."""
         return self.saved is not None and self.saved.is_complete(self.epochs)
+
+    def _schedules(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the schedules of every optimiser, by name."""
+        networks, updates = self.translator.networks(), len(self.train_loader)
+        return schedules_of(self.config, networks, self.optimizers, self.epochs, updates)
 
     def _initial_weights(self) -> InitialWeights | None:
         """Return what the translator takes of the checkpoint that the config starts from."""

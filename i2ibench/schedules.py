@@ -1,0 +1,69 @@
+"""Schedules: how learning rates change with epochs or with updates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapperDict
+from mmengine.registry import PARAM_SCHEDULERS
+
+from i2ibench.errors import UserError, near_match
+from i2ibench.mmengine_options import check_part
+
+Entries = Sequence[dict[str, Any]]
+
+
+def schedules_of(
+    config: Mapping[str, Any],
+    networks: Mapping[str, Any],
+    optimizers: OptimWrapperDict,
+    epochs: int,
+    updates: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the schedules of every optimiser by name, as mmengine's Runner takes them.
+
+    Args:
+        config: its `param_scheduler` is a list for every optimiser, or a dict of lists by
+            optimiser, in which an optimiser that is not named keeps its rate.
+        networks: by name everything that may have an optimiser.
+        optimizers: those that there are.
+        epochs: after which the training ends.
+        updates: in an epoch.
+
+    Raises:
+        UserError: an unknown optimiser, type or option, or a value that the schedule refuses.
+    """
+    entries = config.get("param_scheduler") or []
+    if not isinstance(entries, Mapping):
+        entries = dict.fromkeys(optimizers.keys(), entries)
+    for name in entries:
+        if name not in networks:
+            raise UserError(
+                f"param_scheduler: there is no optimizer {name!r}.{near_match(name, networks)} "
+                f"Optimizers: {', '.join(optimizers.keys())}."
+            )
+        if not isinstance(entries[name], list | tuple):
+            raise UserError(
+                f"param_scheduler has a list of schedules for the {name}, not {entries[name]!r}."
+            )
+    schedules = {name: list(entries.get(name, [])) for name in optimizers.keys()}  # noqa: SIM118
+    for name, own in schedules.items():
+        _try(own, optimizers[name].optimizer, epochs, updates)
+    return schedules
+
+
+def _try(entries: Entries, optimizer: torch.optim.Optimizer, epochs: int, updates: int) -> None:
+    """Build the schedules of an optimiser in its place."""
+    stand_in = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    stand_in.defaults = optimizer.defaults
+    stand_in.param_groups = [{**group, "params": []} for group in optimizer.param_groups]
+    for entry in entries:
+        check_part("param_scheduler", PARAM_SCHEDULERS, entry, ["convert_to_iter_based"])
+        end = epochs if entry.get("by_epoch", True) else epochs * updates  # as the Runner's
+        facts = {"optimizer": stand_in, "epoch_length": updates}
+        try:
+            PARAM_SCHEDULERS.build({"end": end, **entry}, default_args=facts)
+        except (TypeError, ValueError, KeyError, AssertionError) as error:
+            raise UserError(
+                f"param_scheduler: {entry['type']} refuses its options: {error}"
+            ) from error
