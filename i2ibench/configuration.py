@@ -34,6 +34,7 @@ KEYS = {
     "start_from": "a checkpoint whose weights a new run begins with, or a dict with checkpoint and "
     "moments",
     "amp": "auto (the default: bf16 on GPUs that have it), bf16, fp16, or None for float32",
+    "sync_batch_norm": "True for statistics of batch norms over all processes (GPUs)",
     "cudnn_benchmark": "let cuDNN choose its kernels by timing them",
     "work_dir": "where the run writes",
     "custom_imports": "mmengine's, for parts outside any plugin",

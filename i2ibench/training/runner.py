@@ -20,7 +20,7 @@ from i2ibench.initial_weights import begin
 from i2ibench.provenance import sha256
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.stage import Stage
-from i2ibench.translators.distributed import broadcast_weights
+from i2ibench.translators.distributed import broadcast_weights, synchronise_batch_norms
 from i2ibench.validation import ValidationLoop, evaluator_of
 
 
@@ -88,6 +88,8 @@ def build_runner(
         remove_leftovers(stage.work_dir, stage.work_dir / "pictures")
     barrier()
     stage.translator.to(best_device())
+    if stage.sync_batch_norm:
+        synchronise_batch_norms(stage.translator)
     _take_over(stage, before)
     broadcast_weights(stage.translator)
     runner = StageRunner(

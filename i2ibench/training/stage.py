@@ -17,6 +17,7 @@ from i2ibench.schedules import schedules_of
 from i2ibench.training.saved_state import SavedState
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator
+from i2ibench.translators.distributed import synchronises_batch_norms
 from i2ibench.translators.optimizers import build_optimizers, choose_precision, require_trained
 from i2ibench.validation import build_validation
 
@@ -40,6 +41,7 @@ class Stage:
         optimizers: of the translator's networks.
         hooks: those that the config chooses.
         metrics: of the validation, by name.
+        sync_batch_norm: whether batch norms take their statistics over all processes.
         start: the config's choice of another run's weights; None without one.
         initial: those weights, for a stage that begins with them.
 
@@ -53,6 +55,8 @@ class Stage:
         self.seed: int = config.get("seed", 0)
         self.options = runner_options(config)
         self.start = start_of(config)
+        choice = config.get("sync_batch_norm", False)
+        self.sync_batch_norm = synchronises_batch_norms(choice, best_device())
         seed_everything(self.seed)
         self.train_data, self.val_data = build_datasets(config)
         self.translator: Translator = build_translator(config, self.train_data.metainfo)

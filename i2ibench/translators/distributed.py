@@ -7,6 +7,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from i2ibench.errors import UserError
+
 
 class Announced(nn.Module):
     """Hold one optimiser's parameters, and announce the backward pass of a total to DDP.
@@ -34,6 +36,11 @@ class Announced(nn.Module):
         return total + 0 * self.anchor
 
 
+def in_several() -> bool:
+    """Return whether this process is one of several that train together."""
+    return dist.is_initialized() and dist.get_world_size() > 1
+
+
 def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | None:
     """Return DDP for the gradients of one optimiser's parameters; None with one process.
 
@@ -44,7 +51,7 @@ def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | N
     Args:
         parameters: trained ones, on their device, the same in every process.
     """
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if not in_several():
         return None
     return DistributedDataParallel(
         Announced(parameters),
@@ -57,9 +64,36 @@ def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | N
 @torch.no_grad()
 def broadcast_weights(network: nn.Module) -> None:
     """Give every process the first one's parameters and buffers; nothing with one process."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if not in_several():
         return
     for value in (*network.parameters(), *network.buffers()):
         first = value.contiguous()
         dist.broadcast(first, src=0)
         value.copy_(first)
+
+
+def synchronises_batch_norms(choice: object, device_type: str) -> bool:
+    """Return whether batch norms are to take their statistics over all processes.
+
+    Args:
+        choice: the config's `sync_batch_norm`; with one process nothing is synchronised.
+        device_type: where the networks train, "cpu" or "cuda".
+
+    Raises:
+        UserError: the choice is neither True nor False, or several processes train on the CPU.
+    """
+    if not isinstance(choice, bool):
+        raise UserError(f"sync_batch_norm is True or False, not {choice!r}.")
+    if not (choice and in_several()):
+        return False
+    if device_type == "cpu":
+        raise UserError(
+            "sync_batch_norm=True needs GPUs: torch's SyncBatchNorm does not run on the CPU. Leave "
+            "it out, or train in one process with a larger batch_size."
+        )
+    return True
+
+
+def synchronise_batch_norms(translator: nn.Module) -> None:
+    """Replace batch norms by torch's SyncBatchNorm, in place; parameters and names stay."""
+    nn.SyncBatchNorm.convert_sync_batchnorm(translator)

@@ -10,7 +10,13 @@ from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.utils.checkpoint import checkpoint
 
-from i2ibench.translators.distributed import averaging, broadcast_weights
+from i2ibench.errors import UserError
+from i2ibench.translators.distributed import (
+    averaging,
+    broadcast_weights,
+    synchronise_batch_norms,
+    synchronises_batch_norms,
+)
 from i2ibench.translators.optimizers import NetworkOptimizer, build_optimizers
 from tests.unit.translators.processes import TwoProcesses
 from tests.unit.translators.test_paired import data, translator
@@ -275,3 +281,27 @@ def test_one_process_needs_no_ddp():
     optimizer = optimizer_of(network)
     optimizer.update(network(torch.ones(1, 4)).sum())
     assert optimizer.synced is None
+
+
+def test_synchronised_batch_norms_have_the_same_parameters_and_names():
+    unet = dict(type="UNetGenerator", num_levels=5, base_channels=4, norm_type="batch")
+    model = translator(generator=unet, encoder=None)
+    before = dict(model.named_parameters()), list(model.state_dict())
+    synchronise_batch_norms(model)
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    assert norms and all(isinstance(m, nn.SyncBatchNorm) for m in norms)
+    assert all(p is before[0][name] for name, p in model.named_parameters())
+    assert list(model.state_dict()) == before[1]
+
+
+def chosen(rank):
+    with pytest.raises(UserError, match="needs GPUs"):
+        synchronises_batch_norms(True, "cpu")
+    return synchronises_batch_norms(True, "cuda"), synchronises_batch_norms(False, "cuda")
+
+
+def test_batch_norms_are_synchronised_where_several_gpus_are_asked_to(two):
+    assert two.call(chosen) == [(True, False)] * 2
+    assert not synchronises_batch_norms(True, "cpu")  # in one process there is nothing to do
+    with pytest.raises(UserError, match="True or False, not 'yes'"):
+        synchronises_batch_norms("yes", "cpu")
