@@ -1,7 +1,7 @@
 """Train the system of a config; the same command goes on with a run that was stopped.
 
 SIGTERM and SIGUSR1 finish the step, save, and exit with code 75 (EX_TEMPFAIL), on which a
-scheduler may run the command again. torchrun itself exits with 1 then.
+scheduler may run the command again. torchrun itself exits with 1 then; srun hands the 75 on.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -153,6 +154,35 @@ def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config
     assert alone.returncode == 0, alone.stderr
     meta = torch.load(tmp_path / "alone" / "epoch_0001.pth", weights_only=True)["meta"]
     assert meta["iter"] == 2 + 2  # six scenes, four of them seen
+
+
+def test_a_signal_to_torchrun_saves_the_run_in_every_process(tiny_config, tmp_path):
+    """Process 1 sends it to its parent, which passes it on."""
+    asking = script(tmp_path, "os.kill(os.getppid(), signal.SIGTERM)")
+    options = ["train_cfg.max_epochs=100", "train_cfg.val_interval=100", *INTERFERING]
+    answer = launch(tiny_config, tmp_path / "run", 2, *options, script=asking)
+    assert answer.returncode == 1 and "asked to end: saved in" in answer.stdout, answer.stderr
+    saved = torch.load(tmp_path / "run" / "interrupted.pth", weights_only=True)
+    assert len(saved["other_random_states"]) == 1
+
+
+def test_without_torchrun_every_process_ends_with_the_code_of_preemption(tiny_config, tmp_path):
+    """Two processes as srun starts them."""
+    asking = script(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, asking, tiny_config, "--work-dir", tmp_path / "run",
+               "--launcher", "slurm", "--cfg-options", *INTERFERING]  # fmt: skip
+    processes = [
+        subprocess.Popen(command, env={
+            **os.environ, "OMP_NUM_THREADS": "1", "MASTER_PORT": port, "SLURM_NTASKS": "2",
+            "SLURM_PROCID": rank, "SLURM_LOCALID": rank,
+        })
+        for rank in "01"
+    ]  # fmt: skip
+    assert [process.wait(120) for process in processes] == [75, 75]
+    assert (tmp_path / "run" / "interrupted.pth").is_file()
 
 
 def test_streets_are_drawn_by_one_process_while_the_other_waits(tiny_config, tmp_path):
