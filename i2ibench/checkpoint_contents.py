@@ -43,8 +43,9 @@ def check_contents(saved: Any, path: Path) -> None:
             for name, value in pairs.items()
         )
         _require(named, path, key, "weights by name")
-    _check_config(read_config(saved, path), path)
+    config = read_config(saved, path)
     _check_meta(saved["meta"], path)
+    _check_config(config, path)
 
 
 def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _clear_the_way(work_dir: Path, first: Stage, fresh: bool, begun: bool) -> No
     """Move an earlier run aside, or say that the run that has begun goes on."""
     if fresh and (aside := move_contents_aside(work_dir)) is not None:
         say(f"The earlier run is at {aside}.")
-    if begun and first.start is not None:
+    if begun and first.config.get("start_from"):
         say(f"{work_dir} has begun already and goes on: start_from is not used again.")
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from torch import Tensor, nn
 
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import building_from, read_checkpoint
-from i2ibench.contracts import Preprocessor
+from i2ibench.contracts import Dataset, Preprocessor
 from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments
+from i2ibench.inference import Inference
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.structures import Batch
 from i2ibench.translators.base import Translator
@@ -50,13 +50,12 @@ class StartFrom:
     moments: bool = False
 
 
-def start_of(config: Config) -> StartFrom | None:
-    """Return what `start_from` of a config says; None without it.
+def start_of(value: Any) -> StartFrom | None:
+    """Return what the value of a config's `start_from` says; None without one.
 
     Raises:
         UserError: it is neither a path nor a dict with `checkpoint` and by choice `moments`.
     """
-    value = config.get("start_from")
     if not value:
         return None
     options = {"checkpoint": value} if isinstance(value, str) else value
@@ -120,6 +119,28 @@ def _examples(what: str, names: Sequence[str]) -> list[str]:
 
 def _network(name: str) -> str:
     return name.partition(".")[0]
+
+
+def initial_weights(
+    start_from: Any, translator: Translator, dataset: Dataset
+) -> InitialWeights | None:
+    """Return what a new translator takes of the checkpoint that its config starts from.
+
+    Args:
+        start_from: as in the config; None to begin with fresh weights.
+        translator: of the new run, just built.
+        dataset: that is trained on.
+
+    Raises:
+        UserError: `start_from` is malformed, or see `read_initial_weights`.
+    """
+    start = start_of(start_from)
+    if start is None:
+        return None
+    image = dataset[0]["image"][None].float()
+    height, width = Inference(translator).padded(image).shape[-2:]
+    classes, size = dataset.metainfo["classes"], (height, width)
+    return read_initial_weights(translator, classes, start.checkpoint, size, start.moments)
 
 
 def read_initial_weights(

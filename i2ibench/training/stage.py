@@ -9,8 +9,7 @@ from mmengine.optim import OptimWrapperDict
 from i2ibench.devices import best_device
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.hooks.selection import build_hooks
-from i2ibench.inference import Inference
-from i2ibench.initial_weights import InitialWeights, read_initial_weights, start_of
+from i2ibench.initial_weights import initial_weights
 from i2ibench.loaders import build_datasets, build_loader
 from i2ibench.mmengine_options import runner_options
 from i2ibench.schedules import schedules_of
@@ -42,8 +41,7 @@ class Stage:
         hooks: those that the config chooses.
         metrics: of the validation, by name.
         sync_batch_norm: whether batch norms take their statistics over all processes.
-        start: the config's choice of another run's weights; None without one.
-        initial: those weights, for a stage that begins with them.
+        initial: the weights of `start_from`, for a stage that begins with them; or None.
 
     Raises:
         UserError: the config has a mistake, or the data is not there.
@@ -54,7 +52,6 @@ class Stage:
         self.work_dir = Path(config.work_dir)
         self.seed: int = config.get("seed", 0)
         self.options = runner_options(config)
-        self.start = start_of(config)
         choice = config.get("sync_batch_norm", False)
         self.sync_batch_norm = synchronises_batch_norms(choice, best_device())
         seed_everything(self.seed)
@@ -66,7 +63,11 @@ class Stage:
         self.val_loader = build_loader(self.val_data, config.val_dataloader, training=False)
         self.metrics = build_validation(config.get("protocol"), self.val_data.metainfo)
         self.hooks = build_hooks(config.get("hooks", {}))
-        self.initial = self._initial_weights() if saved is None else None
+        self.initial = (
+            initial_weights(config.get("start_from"), self.translator, self.train_data)
+            if saved is None
+            else None
+        )
 
     @property
     def epochs(self) -> int:
@@ -83,16 +84,6 @@ class Stage:
         """Return the schedules of every optimiser, by name."""
         networks, updates = self.translator.networks(), len(self.train_loader)
         return schedules_of(self.config, networks, self.optimizers, self.epochs, updates)
-
-    def _initial_weights(self) -> InitialWeights | None:
-        """Return what the translator takes of the checkpoint that the config starts from."""
-        if self.start is None:
-            return None
-        image = self.train_data[0]["image"][None].float()
-        height, width = Inference(self.translator).padded(image).shape[-2:]
-        classes, size = self.train_data.metainfo["classes"], (height, width)
-        checkpoint, moments = self.start.checkpoint, self.start.moments
-        return read_initial_weights(self.translator, classes, checkpoint, size, moments)
 
 
 def optimizers_of(config: Config, translator: Translator) -> OptimWrapperDict:

@@ -158,7 +158,7 @@ def test_channels_are_named_by_what_they_show():
 )
 def test_a_malformed_start_is_refused(value):
     with pytest.raises(UserError, match="start_from is the path of a checkpoint"):
-        start_of(ConfigDict(start_from=value))
+        start_of(value)
 
 
 def config_of(path, work_dir, **changes):
