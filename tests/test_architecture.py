@@ -15,6 +15,8 @@ FORMS_FOR_PLUGINS = {
     "i2ibench.datasets.classes",
     "i2ibench.datasets.scenes",
     "i2ibench.protocols.protocol",
+    "i2ibench.translators.base",
+    "i2ibench.translators.randomness",
 }
 
 

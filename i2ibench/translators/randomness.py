@@ -1,5 +1,6 @@
 """Random numbers that a scene's name decides, so that no image depends on its neighbours."""
 
+import random
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ def drawing_for(name: str, device: torch.device) -> Iterator[None]:
                 torch.mps.set_rng_state(apples)
 
 
-def scene_noise(batch: Batch, channels: int, size: Sequence[int]) -> Tensor:
+def scene_noise(batch: Batch, channels: int, size: Sequence[int], draw: str = "") -> Tensor:
     """Return normal noise B`channels`HW on the batch's device that the scenes' names decide.
 
     A method that makes several scenes at once (`Translator.batched`) draws with this alone: every
@@ -33,15 +34,25 @@ def scene_noise(batch: Batch, channels: int, size: Sequence[int]) -> Tensor:
         batch: preprocessed scenes; several samples of a scene have different names.
         channels: of the noise.
         size: (height, width).
+        draw: a name for this draw, where a method draws several times for a scene.
     """
     device = batch["condition"].device
     if device.type == "meta":
         return torch.empty(len(batch["names"]), channels, *size, device=device)
     drawn = []
     for name in batch["names"]:
-        generator = torch.Generator(device).manual_seed(_seed_of(name))
+        generator = torch.Generator(device).manual_seed(_seed_of(f"{name}{draw}"))
         drawn.append(torch.randn(channels, *size, generator=generator, device=device))
     return torch.stack(drawn)
+
+
+def new_draw() -> str:
+    """Return another name for a draw of `scene_noise` each time, for use in training.
+
+    The name comes from Python's random numbers. They are alike in all processes, so that several
+    processes draw for their scenes what one would, and a resumed run goes on with them.
+    """
+    return f"#{random.getrandbits(64):016x}"
 
 
 def _seed_of(name: str) -> int:
