@@ -1,4 +1,4 @@
-"""Methods (the paper's Table 1) and two later ones, each by its own config."""
+"""Methods (the paper's Table 1) and three later ones, each by its own config."""
 
 axes = dict(
     method=dict(
@@ -8,6 +8,7 @@ axes = dict(
         pix2pixhd_without_vgg="../pix2pixhd_cityscapes_without_vgg.py",
         spade="../spade_cityscapes.py",
         oasis="../oasis_cityscapes.py",
+        flow="../flow_cityscapes.py",
     )
 )
 seeds = [0, 1, 2]

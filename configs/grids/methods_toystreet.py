@@ -1,4 +1,4 @@
-"""Methods (the paper's Table 1) and two later ones; without VGG19's loss, which needs weights."""
+"""Methods (the paper's Table 1) and three later ones; without VGG19's loss, which needs weights."""
 
 axes = dict(
     method=dict(
@@ -7,6 +7,7 @@ axes = dict(
         pix2pixhd="../pix2pixhd_toystreet.py",
         spade="../spade_toystreet.py",
         oasis="../oasis_toystreet.py",
+        flow="../flow_toystreet.py",
     )
 )
 seeds = [0, 1, 2]

@@ -1,0 +1,150 @@
+"""Flow matching in pixels: noise, or the colours of the classes, becomes a photo in a few steps.
+
+Lipman et al. 2023 (arXiv 2210.02747); the network predicts the photo and is judged by the velocity
+(arXiv 2601.22158). The bridge is that of BBDM (arXiv 2205.07680), judged alike.
+
+Licence: Apache-2.0, like the rest. Written from the papers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from i2ibench.errors import UserError, near_match
+from i2ibench.registry import TRANSLATORS
+from i2ibench.structures import Batch, Losses
+from i2ibench.translators.base import Translator
+from i2ibench.translators.randomness import new_draw, scene_noise
+
+from .time_unet import TimeUNet, zeroed
+
+SIGMAS = {"noise": 1.0, "paint": 0.5, "bridge": 0.5}
+CLOSEST = 0.05  # what 1 - t is at least, where a loss is divided by it
+DROPPED = 0.1  # the share of scenes that are trained without their condition, for guidance
+COLOUR_GAIN = 20.0  # makes the colours learn faster than the network, whose input they are
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How images are made.
+
+    Attributes:
+        steps: of the solver, from t = 0 to 1.
+        solver: "euler", or "heun", which runs the network twice in every step but the last.
+        guidance: more than 1 exaggerates the condition, by runs without it (arXiv 2207.12598).
+    """
+
+    steps: int = 8
+    solver: Literal["euler", "heun"] = "euler"
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse less than one step."""
+        if self.steps < 1:
+            raise UserError(f"The setting 'steps' is from 1 on, not {self.steps}.")
+
+
+@TRANSLATORS.register_module()
+class FlowTranslator(Translator):
+    """A network that leads from a source e (t = 0) to a photo x (t = 1): x_t = t x + (1 - t) e.
+
+    The source `noise` is normal noise, `paint` is colours and noise, and `bridge` is colours, with
+    noise of variance 2 sigma t (1 - t) on the way. The colours are a linear regression of the photo
+    on the condition: of label maps the mean colour of each class. What training draws depends on
+    scene and step alone: several processes draw what one would.
+
+    Args:
+        data_preprocessor: the built preprocessor, which owns the condition's channels.
+        widths: of the network's levels, multiples of 8; the first has half of the image's size.
+        num_blocks: of each level.
+        source: noise, paint or bridge.
+        sigma: level of noise; by default 1 for `noise`, 0.5 for the others.
+        settings: values of `Sampling` that replace its defaults.
+        image_channels: of the photos; comes from the data set.
+    """
+
+    Settings = Sampling
+    batched = varies = True
+    contract_options = {"widths": (8, 16), "num_blocks": 1}
+
+    def __init__(
+        self,
+        data_preprocessor: Any,
+        widths: Sequence[int] = (128, 256, 384, 512, 512),
+        num_blocks: int = 2,
+        source: str = "noise",
+        sigma: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        image_channels: int = 3,
+    ) -> None:
+        super().__init__(data_preprocessor, image_channels, settings=settings)
+        if source not in SIGMAS:
+            raise UserError(f"source is one of {', '.join(SIGMAS)}.{near_match(source, SIGMAS)}")
+        sigma = SIGMAS[source] if sigma is None else sigma
+        self.sigma, self.spread = (0.0, sigma) if source == "bridge" else (sigma, 0.0)
+        channels = data_preprocessor.condition_channels
+        self.denoiser = TimeUNet(channels, image_channels, widths, num_blocks)
+        self.stride = self.denoiser.stride
+        self.colours = None if source == "noise" else zeroed(nn.Conv2d(channels, image_channels, 1))
+
+    def networks(self) -> dict[str, dict[str, nn.Parameter]]:
+        """Return the trained parameters; the denoiser's optimiser trains the colours too."""
+        return {"denoiser": self.trained("denoiser", "colours")}
+
+    def paint(self, condition: Tensor) -> Tensor:
+        """Return the colours for a condition, BCHW; a zero where the source has none."""
+        if self.colours is None:
+            return condition.new_zeros(())
+        return COLOUR_GAIN * self.colours(condition).float()
+
+    def noise(self, batch: Batch, draw: str = "") -> Tensor:
+        """Return normal noise of the images' shape; see scene_noise."""
+        return scene_noise(batch, self.image_channels, batch["condition"].shape[-2:], draw)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Return the mean squared error of the velocity (x - x_t) / (1 - t), and of the colours."""
+        photo, condition, draw = batch["real"], batch["condition"], new_draw()
+        colours, noise = self.paint(condition), self.noise(batch, draw)
+        time, chance = scene_noise(batch, 2, (1, 1), f"{draw} time").chunk(2, 1)
+        t, seen = time.sigmoid(), torch.special.ndtr(chance) >= DROPPED
+        mixture = t * photo + (1 - t) * (colours.detach() + self.sigma * noise)
+        mixture += (2 * self.spread * t * (1 - t)).sqrt() * noise
+        error = self.denoiser(mixture, t.flatten(), condition * seen) - photo
+        total = (error / (1 - t).clamp(min=CLOSEST)).square().mean()
+        logs = {"velocity": total}
+        if self.colours is not None:
+            logs["colours"] = (colours - photo).square().mean()
+            total = total + logs["colours"] / COLOUR_GAIN**2
+        return Losses({"denoiser": total}, logs)
+
+    def synthesise(self, batch: Batch, settings: Sampling) -> Tensor:
+        """Return images BCHW in [-1, 1] after all steps; see Translator.synthesise."""
+        condition, steps = batch["condition"], settings.steps
+        images = self.paint(condition) + self.sigma * self.noise(batch)
+        for now, then in pairwise(number / steps for number in range(steps + 1)):
+            variance = 2 * self.spread * (then - now) * (1 - then) / (1 - now)
+            start = images + variance**0.5 * self.noise(batch, f" at {now}") if variance else images
+            velocity = self.velocity(images, now, condition, settings.guidance)
+            images = start + (then - now) * velocity
+            if settings.solver == "heun" and then < 1:
+                velocity = velocity + self.velocity(images, then, condition, settings.guidance)
+                images = start + (then - now) * velocity / 2
+        return images.clamp(-1, 1)
+
+    def velocity(self, images: Tensor, time: float, condition: Tensor, guidance: float) -> Tensor:
+        """Return the way that images BCHW have to go at a time, per unit of time, BCHW."""
+        t = images.new_full((len(images),), time)
+        photo = self.denoiser(images, t, condition)
+        if guidance != 1:
+            unseen = self.denoiser(images, t, torch.zeros_like(condition))
+            photo = unseen + guidance * (photo - unseen)
+        return (photo - images) / (1 - time)
+
+    def evaluations(self, settings: Sampling) -> int:
+        """Return how often the network runs for one image."""
+        runs = 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
+        return runs if settings.guidance == 1 else 2 * runs
