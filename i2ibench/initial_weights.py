@@ -163,13 +163,15 @@ def read_initial_weights(
         UserError: the checkpoint cannot be read, or the generator takes none of its weights.
     """
     saved = read_checkpoint(path)
-    old_classes = saved["meta"]["dataset_meta"]["classes"]
+    config, metainfo = read_config(saved, path), saved["meta"]["dataset_meta"]
+    with building_from(path):
+        before = PREPROCESSORS.build_for(config["data_preprocessor"], facts_for(metainfo))
+    old_classes = metainfo["classes"]
     found = InitialWeights(path, saved.get("optimizer", {}) if moments else {})
     found.new_classes = [name for name in classes if name not in old_classes]
     found.left_classes = [name for name in old_classes if name not in classes]
     own_names = channel_names(translator.data_preprocessor, classes)
-    with building_from(path):
-        old_names = channel_names(_old_preprocessor(saved, path), old_classes)
+    old_names = channel_names(before, old_classes)
     carry = _same_shape
     if own_names != old_names:
         carry = _Carrier(marked_rows(translator, size), own_names, old_names).carry
@@ -264,12 +266,6 @@ def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[st
         others = [kind] if count == 1 else [f"{kind} {k}" for k in range(count)]
         names += labels if kind == "labels" else others
     return names
-
-
-def _old_preprocessor(saved: Mapping[str, Any], path: Path) -> Any:
-    metainfo = saved["meta"]["dataset_meta"]
-    config = read_config(saved, path)
-    return PREPROCESSORS.build_for(config["data_preprocessor"], facts_for(metainfo))
 
 
 def marked_rows(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:

@@ -18,8 +18,8 @@ from i2ibench.grids.state import CellState, read_state
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.progress import say
-from i2ibench.training.stage import optimizers_of
 from i2ibench.translators.building import build_translator
+from i2ibench.translators.optimizers import optimizers_of
 
 
 def cost_lines(grid: Grid, time_steps: int | None = None) -> list[str]:

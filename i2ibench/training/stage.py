@@ -1,10 +1,8 @@
 """A stage of a run: its config, parsed once, with everything that is built from it."""
 
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
-from mmengine.optim import OptimWrapperDict
 
 from i2ibench.devices import best_device
 from i2ibench.hooks.randomness import seed_everything
@@ -17,7 +15,7 @@ from i2ibench.training.saved_state import SavedState
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator
 from i2ibench.translators.distributed import synchronises_batch_norms
-from i2ibench.translators.optimizers import build_optimizers, choose_precision, require_trained
+from i2ibench.translators.optimizers import optimizers_of
 from i2ibench.validation import build_validation
 
 
@@ -59,8 +57,11 @@ class Stage:
         self.translator: Translator = build_translator(config, self.train_data.metainfo)
         self.optimizers = optimizers_of(config, self.translator)
         self.train_loader = build_loader(self.train_data, config.train_dataloader, True, self.seed)
-        self.options["param_scheduler"] = self._schedules()
         self.val_loader = build_loader(self.val_data, config.val_dataloader, training=False)
+        networks, updates = self.translator.networks(), len(self.train_loader)
+        self.options["param_scheduler"] = schedules_of(
+            config, networks, self.optimizers, self.epochs, updates
+        )
         self.metrics = build_validation(config.get("protocol"), self.val_data.metainfo)
         self.hooks = build_hooks(config.get("hooks", {}))
         self.initial = (
@@ -79,21 +80,3 @@ class Stage:
     def is_complete(self) -> bool:
         """Return whether nothing is left to train or to validate."""
         return self.saved is not None and self.saved.is_complete(self.epochs)
-
-    def _schedules(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the schedules of every optimiser, by name."""
-        networks, updates = self.translator.networks(), len(self.train_loader)
-        return schedules_of(self.config, networks, self.optimizers, self.epochs, updates)
-
-
-def optimizers_of(config: Config, translator: Translator) -> OptimWrapperDict:
-    """Return the config's optimisers, at the precision of its `amp`, which is "auto" without one.
-
-    Raises:
-        UserError: a network has no optimiser, parameters belong to none, or an option or the
-            precision is wrong.
-    """
-    networks = translator.networks()
-    require_trained(translator, networks)
-    precision = choose_precision(config.get("amp", "auto"), best_device())
-    return build_optimizers(networks, config.get("optimizers", {}), precision, best_device())

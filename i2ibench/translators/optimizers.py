@@ -10,8 +10,10 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from i2ibench.devices import best_device
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_options
+from i2ibench.translators.base import Translator
 from i2ibench.translators.clipping import Clipping, clipping_of
 from i2ibench.translators.distributed import averaging
 
@@ -215,6 +217,19 @@ def choose_precision(amp: str | None, device_type: str) -> str | None:
             "without a loss scaler. Take 'bf16', or 'auto', which is float32 here."
         )
     return amp
+
+
+def optimizers_of(config: Mapping[str, Any], translator: Translator) -> OptimWrapperDict:
+    """Return the config's optimisers, at the precision of its `amp`, which is "auto" without one.
+
+    Raises:
+        UserError: a network has no optimiser, parameters belong to none, or an option or the
+            precision is wrong.
+    """
+    networks = translator.networks()
+    require_trained(translator, networks)
+    precision = choose_precision(config.get("amp", "auto"), best_device())
+    return build_optimizers(networks, config.get("optimizers", {}), precision, best_device())
 
 
 def build_optimizers(
