@@ -1,7 +1,7 @@
 """Checkpoints as others use them: opened without executing anything in them."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.options import PLAIN
 from i2ibench.origins import blame
 from i2ibench.progress import say
+from i2ibench.recorded_plugins import changed_plugins, missing_plugin
 from i2ibench.run_folders import stage_folders
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator, training_only
@@ -84,10 +85,19 @@ def open_checkpoint(
         load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)
     meta = saved["meta"]
+    tell_changed_plugins(path, meta, config)
     inference = Inference(translator, options)
     return OpenedCheckpoint(
         path, config, meta["dataset_meta"], meta["epoch"], translator, inference
     )
+
+
+def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, Any]) -> None:
+    """Say once which plugins of the translator in a checkpoint have changed since."""
+    used = {key: config[key] for key in ("model", "data_preprocessor")}
+    line = changed_plugins(path, meta, used)
+    if line and is_main_process():
+        _say_once(line)
 
 
 def has_ema(path: Path) -> bool:
@@ -132,7 +142,8 @@ def building_from(path: Path) -> Iterator[None]:
     try:
         yield
     except UnknownPartError as error:
-        raise UserError(f"{path}: {error}{_plugin_of(error, path)}") from None
+        meta = read_checkpoint(path)["meta"]
+        raise UserError(f"{path}: {error}{missing_plugin(meta, error)}") from None
     except UserError:
         raise
     except Exception as error:  # whatever a foreign config makes a constructor raise
@@ -142,25 +153,6 @@ def building_from(path: Path) -> Iterator[None]:
         raise UserError(
             f"{path}: nothing can be built from its config: {type(error).__name__}: {reason}"
         ) from error
-
-
-def _plugin_of(error: UnknownPartError, path: Path) -> str:
-    """Return a sentence on the plugin that a part came from, or "".
-
-    The names are shown as texts: a checkpoint's word is no reason to import anything.
-    """
-    records = read_checkpoint(path)["meta"].get("plugins")
-    for record in records if isinstance(records, list) else []:
-        parts = record.get("parts") if isinstance(record, dict) else None
-        if isinstance(parts, list) and f"{error.kind} {error.name}" in parts:
-            brought = record.get("distribution") or record.get("module")
-            digest = str(record.get("sha256"))[:12]
-            return (
-                f" The run that wrote the checkpoint had it from {str(brought)[:100]!r} (SHA-256 "
-                f"{digest!r}): install that plugin as a package, if you trust it "
-                "(`i2ibench new-plugin KIND NAME --package` makes one of a file)."
-            )
-    return ""
 
 
 def _require_whole(path: Path) -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from i2ibench import __version__
+from i2ibench.commands.plugin_option import PLUGIN_OPTION, take_plugins
 from i2ibench.errors import UserError
 from i2ibench.origins import blame
 
@@ -29,12 +30,12 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     """
     _print_any_letter()
     _quiet_ddp()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    program = None
-    if command is None and given and given[0].replace("-", "_") in COMMANDS:
-        command, given = given[0].replace("-", "_"), given[1:]
-        program = f"i2ibench {command}"
     try:
+        given = take_plugins(sys.argv[1:] if arguments is None else arguments)
+        program = None
+        if command is None and given and given[0].replace("-", "_") in COMMANDS:
+            command, given = given[0].replace("-", "_"), given[1:]
+            program = f"i2ibench {command}"
         options = _options(command, program, given)
         options.run(options)
     except (UserError, OSError) as error:
@@ -88,15 +89,19 @@ def _without_trace(message: str) -> str:
 
 def _parser(command: str | None, program: str | None = None) -> argparse.ArgumentParser:
     if command is not None:
-        return _fill(argparse.ArgumentParser(prog=program), command)
+        return _fill(argparse.ArgumentParser(prog=program, parents=[PLUGIN_OPTION]), command)
     parser = argparse.ArgumentParser(
-        prog="i2ibench", description="Train, translate and evaluate paired image translation."
-    )
+        prog="i2ibench", description="Train, translate and evaluate paired image translation.",
+        parents=[PLUGIN_OPTION],
+    )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"i2ibench {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         summary = _module(name).__doc__ or ""
-        _fill(subparsers.add_parser(name, help=summary.partition("\n")[0]), name)
+        _fill(
+            subparsers.add_parser(name, help=summary.partition("\n")[0], parents=[PLUGIN_OPTION]),
+            name,
+        )
     return parser
 
 

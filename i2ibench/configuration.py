@@ -16,6 +16,7 @@ from i2ibench.compat import read_config
 from i2ibench.errors import UserError, near_match
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import own_folder
+from i2ibench.plugin_folders import use_plugin_folders
 
 KEYS = {
     "model": "the translator (type, generator, discriminator, encoder, adversarial, losses)",
@@ -37,15 +38,19 @@ KEYS = {
     "sync_batch_norm": "True for statistics of batch norms over all processes (GPUs)",
     "cudnn_benchmark": "let cuDNN choose its kernels by timing them",
     "work_dir": "where the run writes",
-    "custom_imports": "mmengine's, for parts outside any plugin",
+    "plugins": "folders whose files are plugins, relative to the config file",
+    "custom_imports": "mmengine's: modules that are imported, for train and eval CONFIG only",
 }
 """Every top-level key a config may have, and what it holds."""
+
+STAGE_KEYS = KEYS.keys() - {"stages", "work_dir", "plugins", "custom_imports"}
+"""What a stage may change."""
 
 DICTS = (
     "model", "data_preprocessor", "train_dataloader", "val_dataloader", "optimizers",
     "train_cfg", "hooks", "stages",
 )  # fmt: skip
-LISTS = ("param_scheduler", "vis_backends")
+LISTS = ("param_scheduler", "vis_backends", "plugins")
 
 REQUIRED = ("model", "data_preprocessor", "train_dataloader", "val_dataloader")
 
@@ -81,8 +86,19 @@ def load_config(
         raise UserError(f"The config {path} cannot be loaded: {_reason(error)}") from error
     _check_keys(config, path)
     _check_paths(config.to_dict(), str(path))
+    _use_plugins(config, path)
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs") / path.stem)
     return config
+
+
+def _use_plugins(config: Config, path: Path) -> None:
+    """Load the plugin folders that the user's config names; the config of a run names none.
+
+    Raises:
+        UserError: one is no folder.
+    """
+    named = config.pop("plugins", [])
+    use_plugin_folders(named, path.parent, f"{path}: plugins")
 
 
 def read_assignments(path: Path, what: str) -> dict[str, Any]:
@@ -125,11 +141,11 @@ def list_stages(config: Config) -> list[Config]:
             )
         stage = copy.deepcopy(config)
         stage.pop("stages")
-        unknown = [key for key in changes if key not in KEYS or key in ("stages", "work_dir")]
+        unknown = [key for key in changes if key not in STAGE_KEYS]
         if unknown:
             raise UserError(
                 f"Stage {name!r} changes {unknown[0]!r}, which is no key of a config."
-                f"{near_match(unknown[0], KEYS)}"
+                f"{near_match(unknown[0], STAGE_KEYS)}"
             )
         if number > 1:
             stage.pop("start_from", None)  # later stages begin with the stage before

@@ -8,6 +8,9 @@ from pathlib import Path
 
 GROUP = "i2ibench.plugins"
 
+FOLDERS = "i2ibench.plugin_folders."
+"""What the names of modules from plugin folders begin with; see `plugin_folders`."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -26,8 +29,10 @@ class Origin:
     file: Path | None
 
     def __str__(self) -> str:
-        """The name "core", "plugins/", "my-package 1.2" or "module my_parts"."""
+        """The name "core", "plugins/", "folder x", "my-package 1.2" or "module my_parts"."""
         package = self.module.partition(".")[0]
+        if self.module.startswith(FOLDERS):
+            return f"folder {self.file.parent.name if self.file else ''}".rstrip()
         if package in ("i2ibench", "i2ibench_plugins"):
             return "core" if package == "i2ibench" else "plugins/"
         if self.distribution is None:
@@ -37,11 +42,20 @@ class Origin:
     @property
     def is_core(self) -> bool:
         """Whether it is a module of i2ibench itself."""
-        return self.module.partition(".")[0] == "i2ibench"
+        own = self.module.partition(".")[0] == "i2ibench"
+        return own and not self.module.startswith(FOLDERS)
 
     def described(self) -> str:
         """The module with what brought it and its file, for error messages."""
-        return f"{self.module} ({self}, {self.file})"
+        return f"{shown_name(self.module)} ({self}, {self.file})"
+
+
+def shown_name(module: str) -> str:
+    """Return `my_plugins/own.py` for a module of a plugin folder, and other names as they are."""
+    if not module.startswith(FOLDERS):
+        return module
+    package, *rest = module.removeprefix(FOLDERS).split(".")
+    return "/".join([package.rpartition("_")[0], *rest]) + (".py" if rest else "")
 
 
 def origin_of(module: str) -> Origin:
@@ -61,9 +75,14 @@ def advertised() -> list[EntryPoint]:
 
 
 def plugin_modules() -> list[str]:
-    """The imported modules of every advertised plugin, sorted."""
+    """The imported modules of every plugin that is advertised or lies in a folder, sorted."""
     packages = [f"{point.module}." for point in advertised()]
-    return sorted(name for name in sys.modules if any(f"{name}.".startswith(p) for p in packages))
+    files = [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]
+    return sorted(
+        name
+        for name in files
+        if name.startswith(FOLDERS) or any(f"{name}.".startswith(p) for p in packages)
+    )
 
 
 def blame(error: BaseException) -> str | None:
@@ -86,4 +105,4 @@ def blame(error: BaseException) -> str | None:
 
 def _named(origin: Origin, line: int | None) -> str:
     where = f", line {line}" if line else ""
-    return f"plugin {origin.module} ({origin}, {origin.file}{where})"
+    return f"plugin {shown_name(origin.module)} ({origin}, {origin.file}{where})"

@@ -75,14 +75,23 @@ IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
 """By kind, what the config of a package has in place of the template's."""
 
 
-def new_module(kind: str, name: str, folder: Path) -> Path:
+def new_module(kind: str, name: str, folder: Path, configs: Path | None = None) -> Path:
     """The file written for a new part, `folder/new_part.py`.
 
+    Args:
+        kind: of the part.
+        name: of its class.
+        folder: gets the file.
+        configs: gets `new_part.py`, a config that uses the part; None for no config.
+
     Raises:
-        UserError: unknown kind, a name that cannot be used, or the file exists.
+        UserError: unknown kind, a name that cannot be used, or a file exists.
     """
     path = folder / f"{snake(check_name(kind, name))}.py"
-    _write({path: _filled(f"{kind}.py.txt", kind, name)})
+    files = {path: _filled(f"{kind}.py.txt", kind, name)}
+    if configs is not None:
+        files[configs / path.name] = _config(kind, name)
+    _write(files)
     return path
 
 
@@ -98,15 +107,12 @@ def new_package(kind: str, name: str, folder: Path) -> Path:
     root = folder / f"i2ibench-{module.replace('_', '-')}"
     if root.exists():
         raise UserError(f"{root} exists; nothing is overwritten.")
-    config = TEMPLATES.joinpath("config.py.txt").read_text(encoding="utf-8")
-    for old, new in IN_CONFIG[kind]:
-        config = config.replace(old, new)
     _write(
         {
             root / module / "__init__.py": f'"""{name}, a {kind} for i2ibench."""\n',
             root / module / f"{kind}.py": _filled(f"{kind}.py.txt", kind, name),
             root / "tests" / "test_contract.py": _filled("test_contract.py.txt", kind, name),
-            root / "configs" / f"{module}.py": _named(config, kind, name),
+            root / "configs" / f"{module}.py": _config(kind, name),
             root / "README.md": _filled("README.md.txt", kind, name),
             root / "pyproject.toml": _filled("pyproject.toml.txt", kind, name),
         }
@@ -137,6 +143,13 @@ def snake(name: str) -> str:
     """The module's name for a class's: SoftHinge2GAN becomes soft_hinge2_gan."""
     parts = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", parts).lower()
+
+
+def _config(kind: str, name: str) -> str:
+    config = TEMPLATES.joinpath("config.py.txt").read_text(encoding="utf-8")
+    for old, new in IN_CONFIG[kind]:
+        config = config.replace(old, new)
+    return _named(config, kind, name)
 
 
 def _filled(template: str, kind: str, name: str) -> str:

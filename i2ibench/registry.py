@@ -109,7 +109,8 @@ class Registry(MMEngineRegistry):
         known = self.module_dict
         message = (
             f"No {self.name} named {name!r}.{near_match(name, known)} "
-            f"Known: {self._listing()}.{left_out}"
+            f"Known: {self._listing()}.{left_out} If a plugin has it, name the plugin's folder: "
+            "--plugins DIR."
         )
         raise UnknownPartError(message, self.name, name)
 
@@ -149,10 +150,9 @@ class Registry(MMEngineRegistry):
         return sorted(self.module_dict)
 
     def import_from_location(self) -> None:
-        """Import the core parts of this kind and every plugin, once."""
-        if not self._imported:
-            super().import_from_location()
-            import_module("i2ibench.discovery").load_plugins()
+        """Import the core parts of this kind and every plugin, as far as they are not imported."""
+        super().import_from_location()
+        import_module("i2ibench.discovery").load_plugins()
 
     def _register_module(
         self,

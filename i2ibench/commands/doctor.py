@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from i2ibench.discovery import load_plugins
 from i2ibench.errors import MissingWeightsError, UserError
-from i2ibench.origins import origin_of
+from i2ibench.origins import origin_of, shown_name
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.provenance import commit, devices, versions
 from i2ibench.registry import PROTOCOLS, SEGMENTERS, Registry
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"  {device}")
     print("plugins")
     for module in load_plugins():
-        print(f"  {module} ({origin_of(module)})")
+        print(f"  {shown_name(module)} ({origin_of(module)})")
     for module, reason in Registry.skipped.items():
         print(f"  {module}: skipped, {reason}")
     print("weights")

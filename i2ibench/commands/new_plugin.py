@@ -1,18 +1,13 @@
 """Write a new part that works and keeps its contract, to be changed: a file, or a package.
 
-The file goes into plugins/ in a checkout of i2ibench, else into the current folder.
+The file goes into plugins/ and a config that uses it into configs/, both in the current folder.
 """
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from i2ibench.plugin_files import KINDS, new_module, new_package, snake
-
-CHECKPOINTS = """\
-        commands that take a checkpoint alone, such as translate and edit, import nothing
-        that it names and find installed packages only: new-plugin --package writes one"""
-"""What a module that is no package does not serve."""
-
 
 FIRST = {
     "dataset": "put scenes into data/{0}/train and data/{0}/val, as its docstring says",
@@ -40,20 +35,33 @@ def run(options: argparse.Namespace) -> None:
     kind, name = options.kind, options.name
     if options.package:
         root = new_package(kind, name, Path())
-        print(f"wrote {root}/\n  install: pip install -e {root}\n  test:    pytest {root}")
-        config = root / "configs" / f"{snake(name)}.py"
-        if kind in FIRST:
-            print(f"  first:   {FIRST[kind].format(snake(name))}")
-        print(f"  use:     i2ibench train {config}")
-        protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"
-        print(f"  score:   i2ibench eval {config}{protocol}")
+        print(f"wrote {root}/\n  install:   pip install -e {root}\n  test:      pytest {root}")
+        _print_commands(kind, root / "configs" / f"{snake(name)}.py", "")
         return
-    checkout = Path("plugins/__init__.py").is_file() and Path("i2ibench").is_dir()
-    path = new_module(kind, name, Path("plugins") if checkout else Path())
-    print(f"wrote {path}\n  test: pytest --pyargs i2ibench.testing --plugin {path}")
-    if checkout:
-        print(f'  use:  dict(type="{name}") in any config')
-    else:
-        print(f'  use:  dict(type="{name}") and custom_imports=dict(imports=["{path.stem}"]) in a')
-        print(f"        config, with PYTHONPATH={path.parent.resolve()}, for train and eval;")
-        print(CHECKPOINTS)
+    folder = Path("plugins")
+    path = new_module(kind, name, folder, Path("configs"))
+    print(f"wrote {path} and {Path('configs') / path.name}")
+    print(f"  test:      pytest --pyargs i2ibench.testing --plugin {path}")
+    is_found = _is_checkout(folder)
+    _print_commands(kind, Path("configs") / path.name, "" if is_found else f" --plugins {folder}")
+
+
+def _is_checkout(folder: Path) -> bool:
+    """Whether the folder is the plugin package of the i2ibench that runs."""
+    package = find_spec("i2ibench_plugins")
+    places = package.submodule_search_locations if package is not None else None
+    return any(Path(place).resolve() == folder.resolve() for place in places or ())
+
+
+def _print_commands(kind: str, config: Path, plugins: str) -> None:
+    """Print the commands that use a new part, in their order."""
+    if kind in FIRST:
+        print(f"  first:     {FIRST[kind].format(config.stem)}")
+    protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"
+    checkpoint = f"work_dirs/{config.stem}/epoch_0002.pth"
+    labels = "LABELS" if kind == "dataset" else "data/toystreet/gtFine/val"
+    pictures = f"translations/{config.stem}"
+    print(f"  train:     i2ibench train {config}{plugins}")
+    print(f"  eval:      i2ibench eval {config}{protocol}{plugins}")
+    print(f"  translate: i2ibench translate {checkpoint} {labels} {pictures}{plugins}")
+    print(f"  edit:      i2ibench edit {checkpoint}{plugins}")

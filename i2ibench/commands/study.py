@@ -20,6 +20,7 @@ from i2ibench.commands.arguments import (
     add_device_argument,
     positive,
 )
+from i2ibench.commands.plugin_option import PLUGIN_OPTION
 from i2ibench.compat import silence_third_parties
 
 ACTIONS = True
@@ -36,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = inspect.getdoc(act) or ""
         form = argparse.RawDescriptionHelpFormatter
         made: argparse.ArgumentParser = actions.add_parser(
-            name, help=text.partition("\n")[0], description=text, formatter_class=form
-        )
+            name, help=text.partition("\n")[0], description=text, formatter_class=form,
+            parents=[PLUGIN_OPTION],
+        )  # fmt: skip
         made.set_defaults(act=act)
         return made
 

@@ -1,6 +1,6 @@
 """Which parts are tested, and how each is built small enough for a test."""
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -12,6 +12,7 @@ import torch
 
 from i2ibench.errors import UserError
 from i2ibench.loaders import prepare_dataset
+from i2ibench.plugin_folders import package_of
 from i2ibench.registry import REGISTRIES, Registry
 from i2ibench.testing.core_parts import CORE
 
@@ -87,13 +88,11 @@ def _import_file(path: Path) -> str:
             path.resolve()
         ):
             return name  # a file of an installed package
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
         raise UserError(f"There is no plugin file {path}.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return path.stem
+    name = f"{package_of(path.parent)}.{path.stem}"
+    importlib.import_module(name)
+    return name
 
 
 class Workshop:

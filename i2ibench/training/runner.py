@@ -8,7 +8,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.checkpoints import load_weights
+from i2ibench.checkpoints import load_weights, tell_changed_plugins
 from i2ibench.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.configuration import prepare_work_dir
 from i2ibench.devices import best_device
@@ -111,6 +111,7 @@ def _take_over(stage: Stage, before: SavedState | None) -> None:
     """Give the translator its weights; checkpoints will name the file that they come from."""
     begun_with: dict[str, str] = {}
     if stage.saved is not None:
+        tell_changed_plugins(stage.saved.path, stage.saved.meta, stage.config)
         stage.saved.require_classes(stage.train_data.metainfo["classes"])
         load_weights(stage.translator, stage.saved.contents["state_dict"], stage.saved.path)
     elif stage.initial is not None:

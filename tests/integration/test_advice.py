@@ -81,8 +81,6 @@ ELSEWHERE = {
     "num_scenes={num_scenes} width={width} height={height} scene_seed={scene_seed}":
         "tests/integration/test_hostile_files.py::"
         "test_opening_a_checkpoint_draws_nothing_and_says_how_to",
-    "i2ibench new-plugin KIND NAME --package":
-        "tests/integration/test_new_plugins.py::test_",
     "i2ibench train {config} --cfg-options {data_root(options.target)}":
         "tests/integration/test_advice.py::test_the_command_that_prepare_data_names_trains",
     "i2ibench convert checkpoints/label2city_1024p label2city.pth":
@@ -135,8 +133,10 @@ ELSEWHERE = {
     **dict.fromkeys(
         [
             "i2ibench new-plugin dataset NAME",
-            "i2ibench train {config}",
-            "i2ibench eval {config}{protocol}",
+            "i2ibench train {config}{plugins}",
+            "i2ibench eval {config}{protocol}{plugins}",
+            "i2ibench translate {checkpoint} {labels} {pictures}{plugins}",
+            "i2ibench edit {checkpoint}{plugins}",
             "i2ibench train configs/new_part.py",
             "pip install -e {root}",
             "pip install -e '.[test]'",

@@ -149,6 +149,20 @@ def test_imports_that_a_checkpoint_asks_for_are_not_made(nest, run, tmp_path):
         run(*command)
 
 
+def test_plugin_folders_that_a_checkpoint_names_are_not_loaded(nest, run, tmp_path):
+    folder = str(nest.folder / "path" / PACKAGE)
+    record = {"module": f"{PACKAGE}.registry", "sha256": "0", "parts": ["loss OwnLoss"]}
+    records = [record, {"parts": "x"}, {"parts": [["x"]]}, {"parts": ["x", "a b c"]}, 3]
+    checkpoint = nest.hostile(
+        lambda config: config.update(plugins=[folder]), meta={"plugins": records}
+    )
+    for command in commands_of(nest, checkpoint, tmp_path).values():
+        run(*command)
+    options = ("--cfg-options", "protocol=None", "hooks.pictures=None", "train_cfg.max_epochs=2")
+    run("train", nest.config, "--work-dir", tmp_path / "r", "--resume", checkpoint, *options)
+    assert folder not in os.environ.get("I2IBENCH_PLUGINS", "")
+
+
 def test_a_metrics_name_is_no_folder(nest, run, tmp_path):
     victim = tmp_path / "victim" / "precious"
     victim.mkdir(parents=True)

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
 from i2ibench.cli import main
+from i2ibench.commands import new_plugin
 from i2ibench.errors import UserError
 from i2ibench.plugin_files import KINDS, new_package, snake
 
@@ -25,15 +27,24 @@ def test_generated_files_are_formatted_as_this_project_is(tmp_path):
 def test_the_command_says_what_to_do_next(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     main(arguments=["new-plugin", "loss", "SoftHinge"])
-    assert "--plugin soft_hinge.py" in capsys.readouterr().out
-    (tmp_path / "plugins").mkdir()
-    (tmp_path / "i2ibench").mkdir()
-    (tmp_path / "plugins" / "__init__.py").touch()
-    main("new_plugin", ["loss", "SoftHinge"])
-    assert "wrote plugins/soft_hinge.py" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "wrote plugins/soft_hinge.py and configs/soft_hinge.py" in printed
+    assert "--plugin plugins/soft_hinge.py" in printed
+    assert "i2ibench train configs/soft_hinge.py --plugins plugins\n" in printed
+    (tmp_path / "plugins" / "soft_hinge.py").unlink()
     with pytest.raises(SystemExit):
         main("new_plugin", ["loss", "SoftHinge"])
-    assert "plugins/soft_hinge.py exists; nothing is overwritten" in capsys.readouterr().err
+    assert "configs/soft_hinge.py exists; nothing is overwritten" in capsys.readouterr().err
+    assert not (tmp_path / "plugins" / "soft_hinge.py").exists()
+
+
+def test_in_a_checkout_of_this_project_the_folder_need_not_be_named(tmp_path, monkeypatch, capsys):
+    spec = ModuleSpec("i2ibench_plugins", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path / "plugins")]
+    monkeypatch.setattr(new_plugin, "find_spec", lambda name: spec)
+    monkeypatch.chdir(tmp_path)
+    main("new_plugin", ["loss", "SoftHinge"])
+    assert "i2ibench train configs/soft_hinge.py\n" in capsys.readouterr().out
 
 
 def test_a_package_is_not_written_over(tmp_path):
