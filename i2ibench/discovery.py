@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.origins import advertised, origin_of, plugin_modules, shown_name
+from i2ibench.origins import advertised, is_core, origin_of, plugin_modules, shown_name
 from i2ibench.plugin_folders import VARIABLE, folder_of, package_of, plugin_folders
 from i2ibench.provenance import sha256
 from i2ibench.registry import REGISTRIES, Registry
@@ -55,7 +55,7 @@ def plugin_records() -> list[dict[str, Any]]:
     for kind, registry in REGISTRIES.items():
         for name in registry.names():
             module = registry.module_dict[name].__module__
-            if not origin_of(module).is_core:
+            if not is_core(module):
                 parts.setdefault(module, []).append(f"{kind} {name}")
     return [
         {
@@ -96,7 +96,7 @@ def _load(module: str) -> bool:
         for kind, registry in REGISTRIES.items():
             for name in registry.module_dict.keys() - before[kind]:
                 source = registry.module_dict[name].__module__
-                if source not in whole and not origin_of(source).is_core:
+                if source not in whole and not is_core(source):
                     del registry.module_dict[name]
         Registry.skipped[shown_name(module)] = _reason(module, error)
         return False

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -39,15 +40,14 @@ class Origin:
             return f"module {self.module}"
         return f"{self.distribution} {self.version}"
 
-    @property
-    def is_core(self) -> bool:
-        """Whether it is a module of i2ibench itself."""
-        own = self.module.partition(".")[0] == "i2ibench"
-        return own and not self.module.startswith(FOLDERS)
-
     def described(self) -> str:
         """The module with what brought it and its file, for error messages."""
         return f"{shown_name(self.module)} ({self}, {self.file})"
+
+
+def is_core(module: str) -> bool:
+    """Return whether a module is one of i2ibench itself."""
+    return module.partition(".")[0] == "i2ibench" and not module.startswith(FOLDERS)
 
 
 def shown_name(module: str) -> str:
@@ -69,9 +69,11 @@ def origin_of(module: str) -> Origin:
     return Origin(module, distribution, version, Path(file) if file else None)
 
 
-def advertised() -> list[EntryPoint]:
+@cache
+def advertised() -> tuple[EntryPoint, ...]:
     """The entry points under which plugins advertise themselves, in an order of their own."""
-    return sorted(entry_points(group=GROUP), key=lambda point: (point.module, point.name))
+    found = entry_points(group=GROUP)  # reads what is installed, which takes its time
+    return tuple(sorted(found, key=lambda point: (point.module, point.name)))
 
 
 def plugin_modules() -> list[str]:

@@ -4,12 +4,13 @@ A checkpoint's word is no reason to import anything: its names are shown as text
 are compared with those of plugins that are here already.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UnknownPartError
 from i2ibench.origins import origin_of
+from i2ibench.part_sources import named_types
 from i2ibench.provenance import sha256
 from i2ibench.registry import REGISTRIES
 
@@ -50,18 +51,6 @@ def changed_plugins(path: Path, meta: Mapping[str, Any], config: Mapping[str, An
             changed.add(f"{file} ({str(record['sha256'])[:12]!r} then, {now[:12]!r} now)")
     listed = ", ".join(sorted(changed))
     return f"{path} was written with other plugins, by SHA-256: {listed}." if changed else ""
-
-
-def named_types(config: Any) -> Iterator[str]:
-    """Yield every name that stands as a `type` in a config, at any depth."""
-    if isinstance(config, Mapping):
-        if isinstance(config.get("type"), str):
-            yield config["type"]
-        for value in config.values():
-            yield from named_types(value)
-    elif isinstance(config, Sequence) and not isinstance(config, str):
-        for value in config:
-            yield from named_types(value)
 
 
 def _records(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

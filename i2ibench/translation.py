@@ -1,6 +1,5 @@
 """Translating folders of label maps or other pictures with a checkpoint."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs, is_cityscapes
@@ -18,19 +16,13 @@ from i2ibench.datasets.picture_samples import formats_in
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.files import (
-    ending_for,
-    read_json,
-    remove_leftovers,
-    require_possible_names,
-    write_picture,
-    write_text,
-)
-from i2ibench.folder_locks import holds_files
-from i2ibench.ops.images import pixels_of
+from i2ibench.files import ending_for, remove_leftovers, require_possible_names
+from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
 from i2ibench.preflight import try_translation
-from i2ibench.progress import Progress, say, track
+from i2ibench.progress import Progress, say
+from i2ibench.protocols.protocol import fingerprint
 from i2ibench.provenance import sha256
+from i2ibench.structures import Prediction
 from i2ibench.styles.files import load_bank
 
 
@@ -45,8 +37,9 @@ def translate(
 ) -> list[Path]:
     """Translate every scene of a folder; gives the pictures, each of its label map's size.
 
-    Pictures that an earlier, interrupted call made from the same files with the same checkpoint
-    and settings stay; with or without tiles, which give the same pictures up to rounding.
+    Pictures that an earlier, interrupted call made from the same files with the same checkpoint,
+    settings and code stay; with or without tiles, which give the same pictures up to rounding.
+    If only code has changed, such as a plugin's, they are made anew.
 
     Args:
         opened: the checkpoint; its style bank's seed decides which styles are drawn.
@@ -77,35 +70,27 @@ def translate(
         say(note)
     for columns, rows in {size or picture_size(scene.input)[::-1] for scene in files}:
         try_translation(opened.inference, rows, columns)
-    resized = {"size": list(size) if size else None}
-    settings = {"checkpoint": sha256(opened.path), **resized, **chosen, "samples": samples}
+    settings = {"size": list(size) if size else None, **chosen, "samples": samples}
     if output_dir.resolve().is_relative_to(input_dir.resolve()):
         raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
     ending = ending_for(opened.translator.image_channels)
     paths = [_picture_paths(output_dir, scene.name, samples, ending) for scene in files]
     require_possible_names(path for own in paths for path in own)
+    recipe = recipe_of(opened.path, opened.translator, opened.config, settings)
+    hashes = [fingerprint(file_hashes(scene)) for scene in files]
+    cache = PictureCache(output_dir, recipe, hashes, paths, [(n,) for n in range(len(files))])
+
+    def read(batch: Sequence[int]) -> Any:
+        return default_collate([scenes.read(number) for number in batch])
+
+    def paint(data: Any, sample: int) -> list[Prediction]:
+        return opened.inference.predict(data, encoded, sample)
+
     with own_work_dir(output_dir, "translating", "choose another output folder"):
-        claim_output(output_dir, settings, files, ending)
+        cache.claim(refuse=True)
         remove_leftovers(*{path.parent for own in paths for path in own})
-        _paint_missing(opened, scenes, paths, encoded)
+        cache.fill(read, paint)
     return [path for own in paths for path in own]
-
-
-def _paint_missing(
-    opened: OpenedCheckpoint, scenes: Scenes, paths: Sequence[Sequence[Path]], encoded: bool
-) -> None:
-    """Write the pictures that are not there; `paths` has the samples of each scene."""
-    for path in (path for own in paths for path in own if path.exists()):
-        if not is_whole_picture(path):
-            say(f"{path} is damaged and is made anew.")
-            path.unlink()
-    missing = [
-        (n, k) for n, own in enumerate(paths) for k, path in enumerate(own) if not path.exists()
-    ]
-    for index, sample in track(missing, "translating"):
-        data = default_collate([scenes.read(index)])
-        fake = opened.inference.predict(data, encoded, sample)[0]["fake"]
-        write_picture(paths[index][sample], pixels_of(fake))
 
 
 STYLES = ("random", "encode", "bank:FILE")
@@ -190,48 +175,3 @@ def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded:
 def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
     rows = zip(metainfo["classes"], metainfo["ids"], metainfo["palette"], strict=True)
     return ClassTable(tuple(SemanticClass(name, i, tuple(rgb)) for name, i, rgb in rows))
-
-
-def claim_output(
-    output_dir: Path, settings: dict[str, Any], files: Sequence[SceneFiles], ending: str = ".png"
-) -> None:
-    """Note in the output folder, which is owned, what its pictures are made with and from.
-
-    Pictures whose label or instance map has changed since are removed, to be made again.
-
-    Raises:
-        UserError: the folder holds other pictures.
-    """
-    note = output_dir / "translation.json"
-    before: dict[str, Any] = {"settings": settings, "scenes": {}}
-    if note.is_file():
-        before = _read_note(note)
-    elif holds_files(output_dir):
-        raise UserError(f"The output folder {output_dir} holds other files; choose an empty one.")
-    if before["settings"] != settings:
-        raise UserError(
-            f"{output_dir} holds pictures of another checkpoint or other settings; choose another "
-            "output folder."
-        )
-    now = {scene.name: _fingerprint(scene) for scene in files}
-    for name in now:
-        if before["scenes"].get(name) != now[name]:
-            for path in _picture_paths(output_dir, name, settings["samples"], ending):
-                path.unlink(missing_ok=True)
-    content = {"settings": settings, "scenes": {**before["scenes"], **now}}
-    write_text(note, json.dumps(sealed(content)))
-
-
-def _read_note(note: Path) -> dict[str, Any]:
-    try:
-        content = unsealed(read_json(note))
-        return {"settings": content["settings"], "scenes": dict(content["scenes"])}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(
-            f"{note} is no note of a translation: {error}. Choose another output folder, or delete "
-            "this one."
-        ) from None
-
-
-def _fingerprint(scene: SceneFiles) -> list[str]:
-    return [sha256(path) for path in scene.paths.values()]

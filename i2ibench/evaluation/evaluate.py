@@ -167,11 +167,12 @@ def _reference_rows(
     if not wanted or evaluation.protocol.reference is None:
         return {}
     scenes = open_reference(evaluation.protocol, config, root)
+    evaluation = replace(evaluation, scenes=scenes)
     photos = real_photos()
     folder = evaluation.output_dir / "reference_rows"
     stores = {}
     for name in wanted:
         key = row_key(evaluation.facts(name), scenes.hash, scenes.facts)
         stores[name] = RowStore(folder / name, key, len(scenes))
-    _measure(replace(evaluation, scenes=scenes), [photos], {photos.name: stores}, wanted)
+    _measure(evaluation, [photos], {photos.name: stores}, wanted)
     return {name: store.read() for name, store in stores.items()} if is_main_process() else {}

@@ -24,10 +24,14 @@ from i2ibench.evaluation.scores import (
     set_scores,
 )
 from i2ibench.evaluation.statistics import Estimate, Values, resamplings
+from i2ibench.part_sources import code_of
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import code_hash, sha256
+from i2ibench.provenance import sha256
 
 SCHEMA = "i2ibench/results@2"
+
+PACKAGES = ("contracts", "metrics", "segmenters", "ops", "layers", "styles", "datasets")
+"""The packages of the core whose code decides what is measured."""
 
 Stores = Mapping[str, Mapping[str, RowStore]]
 
@@ -52,10 +56,12 @@ class Evaluation:
 
     def facts(self, name: str) -> dict[str, Any]:
         """What the rows of a metric depend on besides the pictures."""
-        weights = [sha256(path) for path in self.metrics[name].weight_files]
-        code = code_hash("metrics", "segmenters", "ops", "layers", "styles")
-        metric = dict(self.protocol.metrics[name] or {})
-        return {"metric": metric, "weights": weights, "code": code}
+        metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
+        dataset = self.scenes.dataset
+        parts = [metric, *vars(metric).values(), dataset, *dataset.scenes.transforms]
+        code = code_of(parts, [config, self.scenes.facts], PACKAGES)
+        weights = [sha256(path) for path in metric.weight_files]
+        return {"metric": config, "weights": weights, "code": code}
 
 
 def why_not(metric: Metric, system: System, scenes: ScoredScenes) -> Score | None:

@@ -9,12 +9,11 @@ from mmengine.config import Config
 from torch.utils.data import default_collate
 
 from i2ibench.contracts import Dataset
-from i2ibench.datasets.kinds import BUILT_IN, KINDS
-from i2ibench.datasets.scenes import SceneFiles, Scenes
-from i2ibench.datasets.tar_members import scene_sha256
+from i2ibench.datasets.scenes import Scenes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
+from i2ibench.inference.picture_cache import file_hashes
 from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import Protocol, fingerprint
@@ -137,7 +136,8 @@ def _scored(dataset: Dataset, options: dict[str, Any]) -> ScoredScenes:
     """The class table belongs to the facts: it decides what the same files mean."""
     files = dataset.scenes.files
     facts = {**options, "metainfo": dataset.metainfo}
-    return ScoredScenes(dataset, [f.name for f in files], _hash_files(files), facts)
+    digest = fingerprint(in_threads(file_hashes, files))
+    return ScoredScenes(dataset, [f.name for f in files], digest, facts)
 
 
 def _root(protocol: Protocol, config: Config | None) -> str | None:
@@ -146,14 +146,3 @@ def _root(protocol: Protocol, config: Config | None) -> str | None:
 
 def _build(options: dict[str, Any], root: str | None) -> Dataset:
     return build_dataset({"dataset": options}, root)
-
-
-def _hash_files(files: Sequence[SceneFiles]) -> str:
-    def hashes(scene: SceneFiles) -> list[str]:
-        # What is missing of the built-in kinds counts as "", as ever: no hash changes by a plugin.
-        paths = [scene.paths.get(k) for k in KINDS if k in BUILT_IN or k in scene.paths]
-        if scene.attributes is not None and scene.attributes.is_file():
-            paths.append(scene.attributes)
-        return [scene.name, *("" if path is None else scene_sha256(path) for path in paths)]
-
-    return fingerprint(in_threads(hashes, files))

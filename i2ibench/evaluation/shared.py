@@ -18,6 +18,7 @@ from i2ibench.evaluation.rows import CHUNK, DAMAGE, Rows, RowStore, load_rows, r
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import own_folder
+from i2ibench.origins import is_core
 from i2ibench.progress import say
 from i2ibench.provenance import code_hash, versions
 
@@ -38,8 +39,8 @@ def shared_folder() -> Path:
 class SharedRows:
     """The shared rows of some stores, for an evaluation's main process.
 
-    Of a metric or a data set that is not this project's own nothing is shared: its code is in no
-    hash.
+    Of a metric or a data set that is not this project's own nothing is shared: versions of the
+    packages that it uses are in no hash.
 
     Args:
         stores: by system and metric; those of systems under test are left alone.
@@ -60,7 +61,7 @@ class SharedRows:
         self.folder = shared_folder()
         self.scenes = scenes
         name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-        facts = [versions(), name, code_hash("evaluation", "datasets")]
+        facts = [versions(), name, code_hash("evaluation")]
         data = [scenes.dataset, *scenes.dataset.scenes.transforms]
         self._files = {
             (system.name, metric): (store, self.folder / f"{row_key(store.key, *facts)}.npz")
@@ -134,5 +135,6 @@ def _make_way(folder: Path) -> None:
 
 def _is_own(parts: Sequence[object]) -> bool:
     """Whether all parts are of this project, or plain values and torch's."""
-    plain = ("builtins", "pathlib", "torch", "numpy", "i2ibench")
-    return all(type(part).__module__.partition(".")[0] in plain for part in parts)
+    plain = ("builtins", "pathlib", "torch", "numpy")
+    modules = [type(part).__module__ for part in parts]
+    return all(is_core(m) or m.partition(".")[0] in plain for m in modules)

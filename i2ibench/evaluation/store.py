@@ -1,46 +1,53 @@
-"""The store: a checkpoint's pictures on disk, made once and kept while nothing changes."""
+"""The store: a checkpoint's pictures of the scored scenes, kept by the picture cache."""
 
-import json
-import shutil
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
-
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.checksums import is_whole_picture
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.picture_samples import format_in
-from i2ibench.evaluation.halves import in_halves
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import ending_for, read_json, write_picture, write_text
-from i2ibench.ops.images import pixels_of
+from i2ibench.files import ending_for
+from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
 from i2ibench.preflight import one_scene_of_each_size, try_translation
-from i2ibench.progress import Progress, say
-from i2ibench.structures import size_of
+from i2ibench.protocols.protocol import fingerprint
+from i2ibench.structures import Prediction, size_of
 
-NOTE = "store.json"
+
+@dataclass(frozen=True)
+class Store:
+    """Pictures of a checkpoint.
+
+    Attributes:
+        pictures: of all scenes.
+        key: SHA-256 of all that they depend on.
+    """
+
+    pictures: FolderPictures
+    key: str
 
 
 def fill_store(
     folder: Path,
     opened: OpenedCheckpoint,
     scenes: ScoredScenes,
-    facts: dict[str, Any],
+    chosen: dict[str, Any],
+    samples: int,
     batch_size: int = 1,
-) -> FolderPictures:
+) -> Store:
     """Translate the scenes whose pictures are not there yet; gives all of them.
 
-    Pictures that were made with other facts are removed first. Each process makes its share.
+    Pictures that would be others now are removed first. Each process makes its share.
 
     Args:
         folder: where the pictures lie.
         opened: the checkpoint.
         scenes: what is translated.
-        facts: what the pictures depend on; `encode_photo` and `samples` are read here.
+        chosen: what else decides the pictures; `encode_photo` is read here.
+        samples: pictures of each scene, if they differ.
         batch_size: scenes of equal size that are translated at once.
 
     Raises:
@@ -50,71 +57,46 @@ def fill_store(
         size_of(scenes.sample(i)) for i in one_scene_of_each_size(scenes.dataset)
     }:
         try_translation(opened.inference, height, width)
-    _claim(folder, facts)
-    encoded = facts["encode_photo"]
+    encoded = chosen["encode_photo"]
     random = opened.inference.varies and not encoded
-    count = facts["samples"] if random else 1
-    made = format_in(opened.metainfo)
-    ending = ending_for(made.channels)
-    samples = [
-        {name: folder / f"sample_{k}" / f"{name}{ending}" for name in scenes.names}
-        for k in range(count)
+    cache = _cache_of(folder, opened, scenes, chosen, samples if random else 1, batch_size)
+
+    def paint(data: Any, sample: int) -> list[Prediction]:
+        return opened.inference.predict(data, encode_photo=encoded, sample=sample)
+
+    cache.claim(refuse=False)
+    cache.fill(scenes.batch, paint)
+    files = [
+        dict(zip(scenes.names, paths, strict=True)) for paths in zip(*cache.paths, strict=True)
     ]
-    predict = partial(opened.inference.predict, encode_photo=encoded)
-    _translate(predict, scenes, samples, batch_size)
-    barrier()
-    repeat = 1 if random else min(facts["samples"], 2)
-    return FolderPictures(samples, repeat=repeat, made=made)
+    made, repeat = format_in(opened.metainfo), 1 if random else min(samples, 2)
+    return Store(FolderPictures(files, repeat=repeat, made=made), cache.key)
 
 
-def _claim(folder: Path, facts: dict[str, Any]) -> None:
-    """Empty the folder if its pictures were made with other facts; the sample count may grow."""
-    if is_main_process():
-        kept = {key: value for key, value in facts.items() if key != "samples"}
-        note = folder / NOTE
-        if folder.exists() and not (note.is_file() and _content(note) == kept):
-            shutil.rmtree(folder)
-        write_text(note, json.dumps(kept))
-    barrier()
+def _cache_of(
+    folder: Path,
+    opened: OpenedCheckpoint,
+    scenes: ScoredScenes,
+    chosen: dict[str, Any],
+    samples: int,
+    batch_size: int,
+) -> PictureCache:
+    reading = [scenes.dataset, *scenes.dataset.scenes.transforms]
+    recipe = recipe_of(
+        opened.path, opened.translator, opened.config, {**chosen, "data": scenes.facts}, reading
+    )
+    files, ending = scenes.dataset.scenes.files, ending_for(format_in(opened.metainfo).channels)
+    places = [[f"sample_{k}/{one.name}{ending}" for k in range(samples)] for one in files]
+    return PictureCache(
+        folder,
+        recipe,
+        [fingerprint(file_hashes(one)) for one in files],
+        [[folder / place for place in own] for own in places],
+        _batches(scenes, batch_size),
+    )
 
 
-def _content(note: Path) -> Any:
-    try:
-        return read_json(note)
-    except ValueError:
-        return None
-
-
-def _translate(
-    predict: Any, scenes: ScoredScenes, samples: Sequence[dict[str, Path]], size: int
-) -> None:
-    """Write the pictures of the batches that are this process's share; each scene is read once.
-
-    Which scenes share a batch, on which rounding depends, is the same for any number of processes
-    and after an interruption.
-    """
-    if is_main_process():
-        for path in _damaged(samples):
-            say(f"{path} is damaged and is made anew.")
-            path.unlink()
-    barrier()
-    todo = [batch for batch in _batches(scenes, size) if not _is_done(batch, scenes, samples)]
-    barrier()  # nobody writes before everybody has seen what is missing
-    share = todo[get_rank() :: get_world_size()]
-    count = sum(len(batch) for batch in share)
-    with Progress("translating", count, visible=is_main_process()) as progress:
-        for batch in share:
-            in_halves(partial(_translate_batch, predict, scenes, samples), batch)
-            progress.advance(len(batch))
-
-
-def _damaged(samples: Sequence[dict[str, Path]]) -> list[Path]:
-    """The pictures that are there, but not as they were written."""
-    there = [path for paths in samples for path in paths.values() if path.exists()]
-    return [path for path in there if not is_whole_picture(path)]
-
-
-def _batches(scenes: ScoredScenes, size: int) -> list[list[int]]:
+def _batches(scenes: ScoredScenes, size: int) -> list[Sequence[int]]:
     """Up to `size` neighbouring scenes of one size in each."""
     batches: list[list[int]] = []
     before = None
@@ -124,22 +106,4 @@ def _batches(scenes: ScoredScenes, size: int) -> list[list[int]]:
             batches.append([])
         batches[-1].append(i)
         before = own
-    return batches
-
-
-def _is_done(
-    batch: Sequence[int], scenes: ScoredScenes, samples: Sequence[dict[str, Path]]
-) -> bool:
-    return all(paths[scenes.names[i]].exists() for paths in samples for i in batch)
-
-
-def _translate_batch(
-    predict: Any, scenes: ScoredScenes, samples: Sequence[dict[str, Path]], batch: Sequence[int]
-) -> None:
-    """Write what is missing of all samples."""
-    data = scenes.batch(batch)
-    for k, paths in enumerate(samples):
-        if _is_done(batch, scenes, [paths]):
-            continue
-        for prediction in predict(data, sample=k):
-            write_picture(paths[prediction["name"]], pixels_of(prediction["fake"]))
+    return [tuple(batch) for batch in batches]

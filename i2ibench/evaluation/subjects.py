@@ -22,7 +22,7 @@ from i2ibench.evaluation.store import fill_store
 from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.inference import InferenceOptions
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import code_hash, sha256
+from i2ibench.provenance import sha256
 from i2ibench.run_folders import run_folder
 from i2ibench.translators.building import method_of
 from i2ibench.translators.settings import describe_settings
@@ -169,31 +169,16 @@ def _translated(
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(subject, opened).items():
         bank = opened.inference.bank
-        facts: dict[str, Any] = {
-            "checkpoint": sha256(opened.path),
+        chosen: dict[str, Any] = {
             "name": subject,
             "encode_photo": encoded,
-            "samples": protocol.samples,
             **opened.inference.facts(),
             "style_seed": bank.seed if bank is not None else None,
-            "scenes": scenes.hash,
-            "data": scenes.facts,
-            "code": code_hash(
-                "contracts",
-                "generators",
-                "encoders",
-                "layers",
-                "ops",
-                "styles",
-                "translators",
-                "inference",
-                "datasets",
-            ),
         }
         folder = output_dir / "pictures" / slug(name)
-        pictures = replace(
-            fill_store(folder, opened, scenes, facts, batch_size), resize=protocol.resize
-        )
+        store = fill_store(folder, opened, scenes, chosen, protocol.samples, batch_size)
+        pictures = replace(store.pictures, resize=protocol.resize)
+        facts = {"pictures": store.key, "samples": protocol.samples}
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
         notes += inference_notes(opened)
         system = System(name, pictures, facts, informed=encoded, notes=notes)

@@ -175,10 +175,10 @@ def test_damaged_pictures_of_a_translation_are_made_anew(whole, tmp_path, capsys
     translate(opened, data, output)
     assert [path.read_bytes() for path in paths] == content
     assert capsys.readouterr().err.count("is damaged and is made anew") == 3
-    note = output / "translation.json"
+    note = output / "pictures.json"
     for changed in flipped(note.read_bytes(), times=20):
         note.write_bytes(changed)
-        with pytest.raises(UserError, match=r"translation\.json is no note|is not UTF-8"):
+        with pytest.raises(UserError, match=r"pictures\.json is no note|is not UTF-8"):
             translate(opened, data, output)
 
 

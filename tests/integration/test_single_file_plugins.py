@@ -1,5 +1,6 @@
 """Plugins of one file in a folder that the user names: they come along to every command."""
 
+import json
 import os
 import re
 import shlex
@@ -151,6 +152,34 @@ def test_a_plugin_that_has_changed_is_told_in_one_line(home, tmp_path):
     more = ("--cfg-options", "train_cfg.max_epochs=2")
     answer = command(*resumed, *more, *both, cwd=home)
     assert answer.stderr.count("with other plugins") == 1
+
+
+def test_an_edited_plugin_leaves_no_stale_picture_and_no_stale_score(home, tmp_path):
+    plugins = shutil.copytree(home / "sizes", tmp_path / "sizes")
+    gap = new_module("metric", "OwnGap", plugins)
+    named = ("--plugins", plugins, "--plugins", "turns")
+    metric = ("--cfg-options", "protocol.metrics.gap.type=OwnGap")
+
+    def made():
+        """The pictures of translate, the score by the plugin, and what was said of stale ones."""
+        out = tmp_path / "translated"
+        told = command("translate", CHECKPOINT, "paired/val", out, *named, cwd=home).stderr
+        evaluated = ("eval", "bare.py", CHECKPOINT, "--output", tmp_path / "scores")
+        told += command(*evaluated, *named, *metric, cwd=home).stderr
+        results = json.loads((tmp_path / "scores" / "results.json").read_text())
+        (system,) = set(results["systems"]) - set(results["controls"]) - set(results["unranked"])
+        score = results["systems"][system]["own_gap"]["value"]
+        pictures = {path.name: path.read_bytes() for path in out.glob("*.png")}
+        return pictures, score, told.count("they are made anew")
+
+    before, score, _ = made()
+    generator = plugins / "own_sizes.py"
+    generator.write_text(generator.read_text().replace(".tanh()", ".tanh().neg()"))
+    after, edited, told = made()
+    assert before.keys() == after.keys() and all(before[n] != after[n] for n in before)
+    assert edited != score and told == 3  # of translate, and for each way of choosing styles
+    gap.write_text(gap.read_text().replace("sums[..., 0] /", "2 * sums[..., 0] /"))
+    assert made() == (after, pytest.approx(2 * edited), 0)
 
 
 def test_what_new_plugin_prints_works_as_it_stands(tmp_path):

@@ -1,0 +1,243 @@
+"""The picture cache: a folder of pictures that are made once and kept while nothing changes.
+
+translate, eval, studies and grids keep their pictures by it. A note in the folder says what the
+pictures were made with, and from which scenes; what would be another picture now is made anew.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+
+from i2ibench.checksums import is_whole_picture, sealed, unsealed
+from i2ibench.datasets.kinds import BUILT_IN, KINDS
+from i2ibench.datasets.scenes import SceneFiles
+from i2ibench.datasets.tar_members import scene_sha256
+from i2ibench.errors import UserError
+from i2ibench.files import read_json, write_picture, write_text
+from i2ibench.folder_locks import holds_files
+from i2ibench.inference.halves import in_halves
+from i2ibench.ops.images import pixels_of
+from i2ibench.part_sources import code_of
+from i2ibench.progress import Progress, say
+from i2ibench.protocols.protocol import fingerprint
+from i2ibench.provenance import sha256
+from i2ibench.safe_names import safe_name
+from i2ibench.structures import Prediction
+
+NOTE = "pictures.json"
+
+PACKAGES = (
+    "contracts", "generators", "encoders", "layers", "ops", "styles", "translators", "inference",
+    "datasets",
+)  # fmt: skip
+"""The packages of the core whose code decides pictures."""
+
+Read = Callable[[Sequence[int]], Any]
+"""Gives the collated data of a batch of scenes, by their numbers."""
+
+Paint = Callable[[Any, int], Sequence[Prediction]]
+"""Gives the translations of a batch's data, in its order, for the number of a sample."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What pictures depend on besides the files of their scenes.
+
+    Attributes:
+        checkpoint: SHA-256 of the file.
+        chosen: all that can be chosen for an image, in plain JSON: precision, the method's own
+            settings, styles, size. Tiles are left out, which give the same up to rounding.
+        code: SHA-256 of the source that computes them; see `code_of`.
+    """
+
+    checkpoint: str
+    chosen: Mapping[str, Any]
+    code: str
+
+
+def recipe_of(
+    checkpoint: Path,
+    translator: Any,
+    config: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    reading: Sequence[Any] = (),
+) -> Recipe:
+    """Return the recipe of a checkpoint's pictures.
+
+    Args:
+        checkpoint: the file.
+        translator: that was opened from it.
+        config: of its run.
+        chosen: see `Recipe`.
+        reading: data set and transforms that read the scenes, where they may be a plugin's.
+    """
+    named = [config["model"], config["data_preprocessor"]]
+    readers = [KINDS[name].read for name in translator.data_preprocessor.needs if name in KINDS]
+    code = code_of([translator, *readers, *reading], named, PACKAGES)
+    return Recipe(sha256(checkpoint), chosen, code)
+
+
+@dataclass(frozen=True)
+class PictureCache:
+    """The pictures of some scenes in a folder that this process, or its group, owns.
+
+    Attributes:
+        folder: where they lie.
+        recipe: what they are made with.
+        scenes: of each scene the SHA-256 of its files.
+        paths: of each scene the pictures, one for each sample.
+        batches: numbers of the scenes that are translated at once. On them rounding depends, so
+            that a picture is made anew if another scene of its batch has changed.
+    """
+
+    folder: Path
+    recipe: Recipe
+    scenes: Sequence[str]
+    paths: Sequence[Sequence[Path]]
+    batches: Sequence[Sequence[int]]
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of everything that the pictures depend on; the number of samples is no part."""
+        return fingerprint([asdict(self.recipe), [self._source(batch) for batch in self.batches]])
+
+    def claim(self, refuse: bool) -> None:
+        """Remove pictures that would be others now, and note what those that stay are made with.
+
+        Args:
+            refuse: stop where the folder holds other files, or pictures of another checkpoint or
+                of other choices: it is the user's. Otherwise they are removed: it is a cache.
+
+        Raises:
+            UserError: the folder is refused; nothing has changed then.
+        """
+        if is_main_process():
+            kept = self._kept(refuse)
+            now = self._made_from()
+            for path in [path for path, source in kept.items() if now.get(path, source) != source]:
+                (self.folder / path).unlink(missing_ok=True)
+            note = {**asdict(self.recipe), "pictures": {**kept, **now}}
+            write_text(self.folder / NOTE, json.dumps(sealed(note)))
+        barrier()
+
+    def fill(self, read: Read, paint: Paint) -> None:
+        """Make the pictures that are missing or damaged; each process makes its share.
+
+        Which scenes share a batch is the same for any number of processes and after an
+        interruption. A batch is read once for all of its samples.
+        """
+        if is_main_process():
+            self._remove_damaged()
+        barrier()
+        todo = [batch for batch in self.batches if not all(map(self._is_there, batch))]
+        barrier()  # nobody writes before everybody has seen what is missing
+        share = todo[get_rank() :: get_world_size()]
+        count = sum(map(len, share))
+        with Progress("translating", count, visible=is_main_process()) as progress:
+            for batch in share:
+                in_halves(partial(self._make, read, paint), batch)
+                progress.advance(len(batch))
+        barrier()
+
+    def _make(self, read: Read, paint: Paint, batch: Sequence[int]) -> None:
+        data = read(batch)
+        for sample in range(len(self.paths[batch[0]])):
+            paths = [self.paths[scene][sample] for scene in batch]
+            if not all(path.exists() for path in paths):
+                for path, prediction in zip(paths, paint(data, sample), strict=True):
+                    write_picture(path, pixels_of(prediction["fake"]))
+
+    def _is_there(self, scene: int) -> bool:
+        return all(path.exists() for path in self.paths[scene])
+
+    def _remove_damaged(self) -> None:
+        for path in (path for own in self.paths for path in own if path.exists()):
+            if not is_whole_picture(path):
+                say(f"{path} is damaged and is made anew.")
+                path.unlink()
+
+    def _kept(self, refuse: bool) -> dict[str, str]:
+        """By path the scenes that pictures of this recipe were made from; others are removed."""
+        before = _read_note(self.folder / NOTE, refuse)
+        if before is None and refuse and holds_files(self.folder):
+            raise UserError(
+                f"The output folder {self.folder} holds other files; choose an empty one."
+            )
+        differing = self._differing(before.recipe) if before is not None else []
+        if differing and refuse:
+            raise UserError(
+                f"{self.folder} holds pictures of another checkpoint or other settings (differing: "
+                f"{', '.join(differing)}); choose another output folder."
+            )
+        if before is None or differing:
+            if self.folder.exists() and not refuse:
+                shutil.rmtree(self.folder)
+            return {}
+        if before.recipe.code == self.recipe.code:
+            return before.pictures
+        say(f"{self.folder}: code that its pictures depend on has changed; they are made anew.")
+        for path in before.pictures:
+            (self.folder / path).unlink(missing_ok=True)
+        return {}
+
+    def _differing(self, before: Recipe) -> list[str]:
+        """The names of what else pictures were made with, code apart."""
+        own = {**json.loads(json.dumps(self.recipe.chosen)), "checkpoint": self.recipe.checkpoint}
+        others = {**before.chosen, "checkpoint": before.checkpoint}
+        return sorted(name for name in own | others if own.get(name) != others.get(name))
+
+    def _made_from(self) -> dict[str, str]:
+        """By path of each picture the hash of the scenes of its batch."""
+        return {
+            path.relative_to(self.folder).as_posix(): self._source(batch)
+            for batch in self.batches
+            for scene in batch
+            for path in self.paths[scene]
+        }
+
+    def _source(self, batch: Sequence[int]) -> str:
+        return fingerprint([self.scenes[scene] for scene in batch])
+
+
+@dataclass(frozen=True)
+class _Note:
+    """The content of a note: the recipe of the pictures, and by path what each is made from."""
+
+    recipe: Recipe
+    pictures: dict[str, str]
+
+
+def _read_note(note: Path, refuse: bool) -> _Note | None:
+    """The content of a note; None if there is none, or if it is unusable and is not refused.
+
+    Raises:
+        UserError: it is refused: damaged, no note of pictures, or one that leaves its folder.
+    """
+    if not note.is_file():
+        return None
+    try:
+        content = unsealed(read_json(note))
+        recipe = Recipe(content["checkpoint"], dict(content["chosen"]), content["code"])
+        return _Note(recipe, {safe_name(k, str(note)): v for k, v in content["pictures"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if not refuse:
+            return None
+        raise UserError(
+            f"{note} is no note of a translation: {error}. Choose another output folder, or delete "
+            "this one."
+        ) from None
+
+
+def file_hashes(scene: SceneFiles) -> list[str]:
+    """Return a scene's name and the SHA-256 of each of its files, in the order of their kinds."""
+    # What is missing of the built-in kinds counts as "", as ever: no hash changes by a plugin.
+    paths = [scene.paths.get(k) for k in KINDS if k in BUILT_IN or k in scene.paths]
+    if scene.attributes is not None and scene.attributes.is_file():
+        paths.append(scene.attributes)
+    return [scene.name, *("" if path is None else scene_sha256(path) for path in paths)]
