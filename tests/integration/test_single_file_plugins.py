@@ -32,14 +32,15 @@ train_cfg = dict(max_epochs=1)
 """
 
 TRANSFORM = """
+from i2ibench.contracts import Transform
 from i2ibench.registry import TRANSFORMS
 from ._sides import UPSIDE_DOWN
 
 @TRANSFORMS.register_module()
-class OwnTurn:
+class OwnTurn(Transform):
     "The scene upside down."
 
-    def __call__(self, arrays):
+    def transform(self, arrays):
         names = [name for name in arrays if name != "rng"]
         return {**arrays, **{name: arrays[name][UPSIDE_DOWN].copy() for name in names}}
 """
