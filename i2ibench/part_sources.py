@@ -30,7 +30,7 @@ def code_of(parts: Iterable[Any], config: Any, packages: Sequence[str]) -> str:
         config: every part that it names as a `type` counts too, such as a function that builds.
         packages: of the core, which are hashed whole, such as "generators".
     """
-    modules = {_module_of(inner) for part in parts for inner in _with_submodules(part)}
+    modules = {module_of(inner) for part in parts for inner in _with_submodules(part)}
     for name in set(named_types(config)):
         known = (registry.module_dict.get(name) for registry in REGISTRIES.values())
         modules |= {part.__module__ for part in known if part is not None}
@@ -55,7 +55,8 @@ def _with_submodules(part: Any) -> Iterable[Any]:
     return part.modules() if isinstance(part, nn.Module) else [part]
 
 
-def _module_of(part: Any) -> str:
+def module_of(part: Any) -> str:
+    """Return the name of the module that defines a class, a function, or an object's class."""
     defined = part if isinstance(part, type | FunctionType) else type(part)
     return str(defined.__module__)
 

@@ -17,12 +17,11 @@ from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.files import ending_for, remove_leftovers, require_possible_names
-from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
+from i2ibench.inference.picture_cache import PictureCache, file_hashes, readers_of, recipe_of
 from i2ibench.preflight import try_translation
 from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.provenance import sha256
-from i2ibench.structures import Prediction
 from i2ibench.styles.files import load_bank
 
 
@@ -60,37 +59,49 @@ def translate(
     encoded = styles == "encode"
     chosen = take_styles(opened, styles, samples)
     _check_needs(opened, files, encoded)
+    scenes = _open_scenes(opened, files, input_dir, size)
+    if output_dir.resolve().is_relative_to(input_dir.resolve()):
+        raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
+    ending = ending_for(opened.translator.image_channels)
+    paths = [_picture_paths(output_dir, scene.name, samples, ending) for scene in files]
+    require_possible_names(path for own in paths for path in own)
+    settings = {"size": list(size) if size else None, **chosen, "samples": samples}
+    reading = readers_of(files)
+    recipe = recipe_of(opened.path, opened.translator, opened.config, settings, reading)
+    hashes = [fingerprint(file_hashes(scene)) for scene in files]
+    cache = PictureCache(output_dir, recipe, hashes, paths, [(n,) for n in range(len(files))])
+    with own_work_dir(output_dir, "translating", "choose another output folder"):
+        cache.claim(refuse=True)
+        remove_leftovers(*{path.parent for own in paths for path in own})
+        cache.fill(
+            lambda batch: default_collate([scenes.read(number) for number in batch]),
+            lambda data, sample: opened.inference.predict(data, encoded, sample),
+        )
+    return [path for own in paths for path in own]
+
+
+def _open_scenes(
+    opened: OpenedCheckpoint,
+    files: Sequence[SceneFiles],
+    folder: Path,
+    size: tuple[int, int] | None,
+) -> Scenes:
+    """The scenes of some files, each of which is checked, and their sizes tried.
+
+    Raises:
+        UserError: a file is unusable, or a size cannot be translated.
+    """
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
     scenes.formats = formats_in(opened.metainfo)
-    scenes.folders = [] if is_cityscapes(files) else [input_dir]
+    scenes.folders = [] if is_cityscapes(files) else [folder]
     with Progress("checking files", len(files)) as progress:
         notes = require_faultless(scenes, progress.advance)
     for note in notes:
         say(note)
     for columns, rows in {size or picture_size(scene.input)[::-1] for scene in files}:
         try_translation(opened.inference, rows, columns)
-    settings = {"size": list(size) if size else None, **chosen, "samples": samples}
-    if output_dir.resolve().is_relative_to(input_dir.resolve()):
-        raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
-    ending = ending_for(opened.translator.image_channels)
-    paths = [_picture_paths(output_dir, scene.name, samples, ending) for scene in files]
-    require_possible_names(path for own in paths for path in own)
-    recipe = recipe_of(opened.path, opened.translator, opened.config, settings)
-    hashes = [fingerprint(file_hashes(scene)) for scene in files]
-    cache = PictureCache(output_dir, recipe, hashes, paths, [(n,) for n in range(len(files))])
-
-    def read(batch: Sequence[int]) -> Any:
-        return default_collate([scenes.read(number) for number in batch])
-
-    def paint(data: Any, sample: int) -> list[Prediction]:
-        return opened.inference.predict(data, encoded, sample)
-
-    with own_work_dir(output_dir, "translating", "choose another output folder"):
-        cache.claim(refuse=True)
-        remove_leftovers(*{path.parent for own in paths for path in own})
-        cache.fill(read, paint)
-    return [path for own in paths for path in own]
+    return scenes
 
 
 STYLES = ("random", "encode", "bank:FILE")

@@ -57,8 +57,7 @@ class Evaluation:
     def facts(self, name: str) -> dict[str, Any]:
         """What the rows of a metric depend on besides the pictures."""
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
-        dataset = self.scenes.dataset
-        parts = [metric, *vars(metric).values(), dataset, *dataset.scenes.transforms]
+        parts = [metric, *vars(metric).values(), *self.scenes.reading]
         code = code_of(parts, [config, self.scenes.facts], PACKAGES)
         weights = [sha256(path) for path in metric.weight_files]
         return {"metric": config, "weights": weights, "code": code}

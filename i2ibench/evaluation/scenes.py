@@ -13,7 +13,7 @@ from i2ibench.datasets.scenes import Scenes
 from i2ibench.datasets.threads import in_threads
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.inference.picture_cache import file_hashes
+from i2ibench.inference.picture_cache import file_hashes, readers_of
 from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import Protocol, fingerprint
@@ -61,6 +61,12 @@ class ScoredScenes:
         changed.scenes.formats = scenes.formats
         facts = {**self.facts, "transforms": [dict(transform) for transform in transforms]}
         return replace(self, dataset=changed, facts=facts)
+
+    @property
+    def reading(self) -> list[Any]:
+        """What the scenes are read by, on whose code pictures and measurements depend."""
+        scenes = self.dataset.scenes
+        return [self.dataset, *scenes.transforms, *readers_of(scenes.files)]
 
     @property
     def has_photos(self) -> bool:

@@ -19,6 +19,7 @@ from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.files import remove_leftovers
 from i2ibench.folder_locks import own_folder
 from i2ibench.origins import is_core
+from i2ibench.part_sources import module_of
 from i2ibench.progress import say
 from i2ibench.provenance import code_hash, versions
 
@@ -62,7 +63,7 @@ class SharedRows:
         self.scenes = scenes
         name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
         facts = [versions(), name, code_hash("evaluation")]
-        data = [scenes.dataset, *scenes.dataset.scenes.transforms]
+        data = scenes.reading
         self._files = {
             (system.name, metric): (store, self.folder / f"{row_key(store.key, *facts)}.npz")
             for system in systems
@@ -136,5 +137,5 @@ def _make_way(folder: Path) -> None:
 def _is_own(parts: Sequence[object]) -> bool:
     """Whether all parts are of this project, or plain values and torch's."""
     plain = ("builtins", "pathlib", "torch", "numpy")
-    modules = [type(part).__module__ for part in parts]
+    modules = map(module_of, parts)
     return all(is_core(m) or m.partition(".")[0] in plain for m in modules)

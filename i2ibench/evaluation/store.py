@@ -14,7 +14,7 @@ from i2ibench.files import ending_for
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
 from i2ibench.preflight import one_scene_of_each_size, try_translation
 from i2ibench.protocols.protocol import fingerprint
-from i2ibench.structures import Prediction, size_of
+from i2ibench.structures import size_of
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,8 @@ def fill_store(
     encoded = chosen["encode_photo"]
     random = opened.inference.varies and not encoded
     cache = _cache_of(folder, opened, scenes, chosen, samples if random else 1, batch_size)
-
-    def paint(data: Any, sample: int) -> list[Prediction]:
-        return opened.inference.predict(data, encode_photo=encoded, sample=sample)
-
     cache.claim(refuse=False)
-    cache.fill(scenes.batch, paint)
+    cache.fill(scenes.batch, lambda data, sample: opened.inference.predict(data, encoded, sample))
     files = [
         dict(zip(scenes.names, paths, strict=True)) for paths in zip(*cache.paths, strict=True)
     ]
@@ -81,10 +77,8 @@ def _cache_of(
     samples: int,
     batch_size: int,
 ) -> PictureCache:
-    reading = [scenes.dataset, *scenes.dataset.scenes.transforms]
-    recipe = recipe_of(
-        opened.path, opened.translator, opened.config, {**chosen, "data": scenes.facts}, reading
-    )
+    chosen = {**chosen, "data": scenes.facts}
+    recipe = recipe_of(opened.path, opened.translator, opened.config, chosen, scenes.reading)
     files, ending = scenes.dataset.scenes.files, ending_for(format_in(opened.metainfo).channels)
     places = [[f"sample_{k}/{one.name}{ending}" for k in range(samples)] for one in files]
     return PictureCache(

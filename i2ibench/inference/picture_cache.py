@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from torch import nn
 
 from i2ibench.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.datasets.kinds import BUILT_IN, KINDS
+from i2ibench.datasets.readers import reader_of
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
@@ -63,10 +65,10 @@ class Recipe:
 
 def recipe_of(
     checkpoint: Path,
-    translator: Any,
+    translator: nn.Module,
     config: Mapping[str, Any],
     chosen: Mapping[str, Any],
-    reading: Sequence[Any] = (),
+    reading: Sequence[Any],
 ) -> Recipe:
     """Return the recipe of a checkpoint's pictures.
 
@@ -75,11 +77,10 @@ def recipe_of(
         translator: that was opened from it.
         config: of its run.
         chosen: see `Recipe`.
-        reading: data set and transforms that read the scenes, where they may be a plugin's.
+        reading: what reads the scenes, which may be a plugin's: data set, transforms, readers.
     """
     named = [config["model"], config["data_preprocessor"]]
-    readers = [KINDS[name].read for name in translator.data_preprocessor.needs if name in KINDS]
-    code = code_of([translator, *readers, *reading], named, PACKAGES)
+    code = code_of([translator, *reading], named, PACKAGES)
     return Recipe(sha256(checkpoint), chosen, code)
 
 
@@ -241,3 +242,11 @@ def file_hashes(scene: SceneFiles) -> list[str]:
     if scene.attributes is not None and scene.attributes.is_file():
         paths.append(scene.attributes)
     return [scene.name, *("" if path is None else scene_sha256(path) for path in paths)]
+
+
+def readers_of(scenes: Sequence[SceneFiles]) -> list[Any]:
+    """Return what reads the files of scenes: readers by their endings, functions by their kinds."""
+    by_ending = {path.suffix: path for scene in scenes for path in scene.paths.values()}
+    readers = [reader_of(path) for path in by_ending.values()]
+    kinds = {kind for scene in scenes for kind in scene.paths}
+    return [part for part in (*readers, *(KINDS[kind].read for kind in kinds)) if part is not None]
