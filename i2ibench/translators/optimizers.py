@@ -30,7 +30,7 @@ class NetworkOptimizer(OptimWrapper):
     does not, for a later stage that does.
 
     With `skips` set, an update whose gradient is not finite is left out and counted in `skipped`;
-    `longest_skipped` is the longest row of them.
+    `longest_skipped` is the longest run of consecutive skipped updates.
 
     Args:
         optimizer: holds the parameters.
@@ -62,13 +62,13 @@ class NetworkOptimizer(OptimWrapper):
         self.longest_skipped: Tensor | int = 0
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context in which the networks run at the chosen precision."""
+        """Return the context in which the networks run at the chosen precision."""
         enabled = self.dtype is not None
         return torch.autocast(self.device_type, dtype=self.dtype, enabled=enabled)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """What is trained."""
+        """Return the trained parameters."""
         return [p for g in self.param_groups for p in g["params"] if p.requires_grad]
 
     @cached_property
@@ -81,7 +81,7 @@ class NetworkOptimizer(OptimWrapper):
         return averaging(self.parameters)
 
     def update(self, loss: Tensor) -> None:
-        """One step down the gradient of `loss`, averaged over all processes."""
+        """Take one step down the gradient of `loss`, averaged over all processes."""
         self.zero_grad()
         self.add_gradient(loss)
         self.apply()
@@ -105,7 +105,7 @@ class NetworkOptimizer(OptimWrapper):
         self.scaler.scale(loss).backward(inputs=inputs, retain_graph=retain_graph)
 
     def apply(self) -> None:
-        """One step down the added gradients, averaged over all processes; none without any."""
+        """Take one step down the added gradients, averaged over all processes; none without any."""
         if all(p.grad is None for p in self.parameters):
             return
         if self.skips and not self.scaler.is_enabled():  # the scaler leaves them out itself
@@ -143,7 +143,7 @@ class NetworkOptimizer(OptimWrapper):
         self.longest_skipped = torch.maximum(self.longest_skipped, self.in_a_row)
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimiser's state and the scaler's."""
+        """Return the state of the optimiser and of the loss scaler."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -154,7 +154,7 @@ class NetworkOptimizer(OptimWrapper):
         }
 
     def kind(self) -> str:
-        """The optimizer's type with the options that decide what state it keeps."""
+        """Return the optimizer's type with the options that decide what state it keeps."""
         options = ("amsgrad", "centered", "momentum", "nesterov")
         kept = {k: v for k, v in self.optimizer.defaults.items() if k in options}
         return f"{type(self.optimizer).__name__} {kept}"
@@ -170,7 +170,7 @@ class NetworkOptimizer(OptimWrapper):
 
 
 def skipped(optimizers: OptimWrapperDict) -> dict[str, int]:
-    """The number of updates left out, by the name of the network; nothing where none may be."""
+    """Return by network how many updates were left out; {} where every update is taken."""
     return {name: int(optimizer.skipped) for name, optimizer in optimizers.items()
             if optimizer.skips}  # fmt: skip
 
@@ -199,7 +199,7 @@ def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, A
 
 
 def choose_precision(amp: str | None, device_type: str) -> str | None:
-    """The precision that the config's `amp` means on a device: None for float32, bf16 or fp16.
+    """Return the precision that `amp` means on a device: None for float32, "bf16" or "fp16".
 
     "auto" is bf16 on CUDA devices that compute in it, and float32 elsewhere.
 

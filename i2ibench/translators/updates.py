@@ -11,7 +11,7 @@ from i2ibench.structures import Batch, Losses
 
 
 class Trainable(Protocol):
-    """What is updated at once."""
+    """A method whose networks are updated at once."""
 
     data_preprocessor: Any
 
@@ -20,7 +20,7 @@ class Trainable(Protocol):
 
 
 class Alternating(Protocol):
-    """What is updated one network after the other, the second by what the new first one says."""
+    """A method whose second networks are updated by the answers of its updated first ones."""
 
     data_preprocessor: Any
 
@@ -82,9 +82,7 @@ def alternating_update(
         waiting.append((kept, _detached(losses.logs)))
         first = _owned(losses, optimizers)
         add_gradients(optimizers, first, share, number == len(batches), retain_graph=True)
-    for name in losses.totals:
-        if name in optimizers:
-            optimizers[name].apply()
+    _apply(losses, optimizers)
     del losses
     for number, (kept, earlier) in enumerate(waiting, start=1):
         with autocast(optimizers):
@@ -92,14 +90,12 @@ def alternating_update(
         second = _owned(losses, optimizers)
         add_gradients(optimizers, second, share, number == len(waiting))
         all_logs.append(_detached(losses.logs) | earlier)
-    for name in losses.totals:
-        if name in optimizers:
-            optimizers[name].apply()
+    _apply(losses, optimizers)
     return _means(all_logs)
 
 
 def autocast(optimizers: OptimWrapperDict) -> AbstractContextManager[Any]:
-    """The context in which all networks run."""
+    """Return the context in which all networks run, at the precision of the optimisers."""
     return next(iter(optimizers.values())).autocast()
 
 
@@ -119,7 +115,8 @@ def add_gradients(
         optimizers: of the networks.
         totals: scalars by optimiser, in the order of the backward passes; emptied.
         share: of the update that the losses stand for; 1 if they are all.
-        last: whether no more gradients follow before `apply`: these go to the other processes.
+        last: whether no more gradients follow before `apply`: the backward passes then average
+            the gradients over all processes.
         retain_graph: whether more is to be taken from the graph afterwards.
     """
     for name in list(totals):
@@ -129,8 +126,14 @@ def add_gradients(
 
 
 def _owned(losses: Losses, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
-    """The totals whose networks are not frozen."""
+    """Return the totals whose networks are not frozen."""
     return {name: total for name, total in losses.totals.items() if name in optimizers}
+
+
+def _apply(losses: Losses, optimizers: OptimWrapperDict) -> None:
+    """Step the optimisers of the networks that the losses are for."""
+    for name in _owned(losses, optimizers):
+        optimizers[name].apply()
 
 
 def _forget_gradients(optimizers: OptimWrapperDict) -> None:
