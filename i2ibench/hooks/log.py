@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from mmengine.dist import is_main_process
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -22,6 +22,9 @@ SHOWN = ("seg/pixel_acc", "seg/miou")
 @HOOKS.register_module()
 class TrainingLog(Hook):
     """Mean losses every few iterations, validation scores every time, and a progress display.
+
+    The losses in the log are means over all processes, as one process with all of their scenes
+    would log them. Every process and step must therefore give losses of the same names.
 
     Losses stay on the device in between: mmengine's own hooks read every one of them back in
     every iteration, which makes a GPU wait. The scores of averaged weights are `val_ema/...`; where
@@ -59,7 +62,7 @@ class TrainingLog(Hook):
     ) -> None:
         """Add the step's losses; at the interval, record their means."""
         for name, value in (outputs or {}).items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._sums[name] = self._sums.get(name, 0.0) + value.float()
         self._count += 1
         self._timed.steps += 1
         status = ""
@@ -93,13 +96,20 @@ class TrainingLog(Hook):
             self._progress.note(f"{epoch}  {_listing(shown)}")
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Add the losses since the last record."""
-        checkpoint["log"] = {"sums": dict(self._sums), "count": self._count}
+        """Add every process's losses since the last record."""
+        sums = all_gather(self._stacked()) if self._sums else []
+        checkpoint["log"] = {"names": list(self._sums), "sums": sums, "count": self._count}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Go on with the saved losses, so that the next record is the uninterrupted run's."""
-        log = checkpoint.get("log", {"sums": {}, "count": 0})
-        self._sums, self._count = dict(log["sums"]), log["count"]
+        """Go on with the saved losses, so that the next record is the uninterrupted run's.
+
+        With another number of processes than before, each goes on with the mean of the sums.
+        """
+        log = checkpoint.get("log", {"names": [], "sums": [], "count": 0})
+        sums, self._count = log["sums"], log["count"]
+        if sums:
+            own = sums[get_rank()] if len(sums) == get_world_size() else torch.stack(sums).mean(0)
+            self._sums = dict(zip(log["names"], own.unbind(), strict=True))
 
     def after_train(self, runner: Runner) -> None:
         """End the display."""
@@ -112,9 +122,9 @@ class TrainingLog(Hook):
             self._progress = None
 
     def _record(self, runner: Runner) -> str:
-        names = list(self._sums)
-        means = (torch.stack([self._sums[n].float() for n in names]) / self._count).tolist()
-        losses = dict(zip(names, means, strict=True))
+        means = self._stacked() / self._count
+        all_reduce(means, "mean")
+        losses = dict(zip(self._sums, means.tolist(), strict=True))
         seconds, waiting = self._timed.take()
         self._advise(waiting)
         rates = {name: values[0] for name, values in runner.optim_wrapper.get_lr().items()}
@@ -125,6 +135,9 @@ class TrainingLog(Hook):
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         self._sums, self._count = {}, 0
         return f"epoch {runner.epoch + 1}  {_listing(losses)}  waiting for data {waiting:.0%}"
+
+    def _stacked(self) -> Tensor:
+        return torch.stack(list(self._sums.values()))
 
     def _advise(self, waiting: float) -> None:
         """Say once that the data is waited for."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import open_checkpoint
+from i2ibench.plots import read_scalars
 
 pytestmark = pytest.mark.slow
 
@@ -39,13 +40,26 @@ def test_two_processes_equal_one_with_twice_the_batch(tiny_config, tmp_path):
     options = ["train_dataloader.dataset.transforms=[]", "optimizers.generator.type=SGD",
                "optimizers.discriminator.type=SGD", "optimizers.generator._delete_=True",
                "optimizers.discriminator._delete_=True", "optimizers.generator.lr=0.1",
-               "optimizers.discriminator.lr=0.1"]  # fmt: skip
+               "optimizers.discriminator.lr=0.1", "hooks.log.interval=1"]  # fmt: skip
     one = train(tiny_config, tmp_path / "one", 1, *options, "train_dataloader.batch_size=6")
     two = train(tiny_config, tmp_path / "two", 2, *options, "train_dataloader.batch_size=3")
     assert one["state_dict"].keys() == two["state_dict"].keys()
     for name, value in one["state_dict"].items():
         if "style_bank" not in name:
             torch.testing.assert_close(two["state_dict"][name], value, atol=1e-5, rtol=1e-4)
+    expected, logged = losses_of(tmp_path / "one"), losses_of(tmp_path / "two")
+    assert "train/feature_matching" in expected
+    assert logged == {name: pytest.approx(value, rel=1e-4) for name, value in expected.items()}
+
+
+def losses_of(work_dir):
+    """The losses in the log, one number a record."""
+    timed = ("train/step_s", "train/data_share")
+    return {
+        name: [value for _, value in records]
+        for name, records in read_scalars(work_dir).items()
+        if name.startswith("train/") and name not in timed
+    }
 
 
 def test_a_checkpoint_of_two_processes_goes_on_in_one_and_back(tiny_config, tmp_path):
@@ -135,10 +149,11 @@ def test_a_process_that_is_killed_ends_the_others(tiny_config, tmp_path):
 
 def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config, tmp_path):
     """Epochs of 3 steps, stopped after the second; every process has random numbers of its own."""
-    whole = train(tiny_config, tmp_path / "whole", 2, *INTERFERING[1:])
+    short = [*SHORT, "hooks.log.interval=3"]
+    whole = train(tiny_config, tmp_path / "whole", 2, *short)
     asking = script(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)")
     parts = tmp_path / "parts"
-    options = ["train_cfg.max_epochs=1", *SHORT]
+    options = ["train_cfg.max_epochs=1", *short]
     answer = launch(tiny_config, parts, 2, *options, "hooks.other.type=InProcessOne", script=asking)
     # When one has left, torchrun may end the other, which has saved and is about to leave.
     assert answer.returncode == 1 and "exitcode  : 75" in answer.stderr, answer.stderr
@@ -150,6 +165,7 @@ def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config
     assert resumed.returncode == 0, resumed.stderr
     end = torch.load(parts / "epoch_0001.pth", weights_only=True)
     assert all(torch.equal(end["state_dict"][k], v) for k, v in whole["state_dict"].items())
+    assert losses_of(parts) == losses_of(tmp_path / "whole") != {}
     alone = launch(tiny_config, tmp_path / "alone", 1, *options, "--resume")
     assert alone.returncode == 0, alone.stderr
     meta = torch.load(tmp_path / "alone" / "epoch_0001.pth", weights_only=True)["meta"]
