@@ -69,16 +69,24 @@ PLAIN = {**SYSTEM, "encoder": None}
 LABELS = {"type": "LabelPreprocessor"}
 
 
-def open_small(model: dict = SYSTEM, preprocessor: dict = LABELS) -> OpenedCheckpoint:
-    """A system with random weights, and five modes for every class but trees."""
+def open_small(
+    model: dict = SYSTEM, preprocessor: dict = LABELS, **made: object
+) -> OpenedCheckpoint:
+    """A system with random weights, and five modes for every class but trees.
+
+    Args:
+        model, preprocessor: of its config.
+        made: entries of the metainfo that say what pictures are made.
+    """
+    metainfo = {**METAINFO, **made}
     torch.manual_seed(1)
     config = ConfigDict(model=model, data_preprocessor=preprocessor)
-    translator = build_translator(config, METAINFO).eval().requires_grad_(False)
+    translator = build_translator(config, metainfo).eval().requires_grad_(False)
     if translator.style_bank is not None:
         translator.style_bank.centres.uniform_(-1, 1)
         translator.style_bank.counts.copy_(torch.tensor([5, 5, 5, 0]))
     return OpenedCheckpoint(
-        Path("small.pth"), config, METAINFO, 1, translator, Inference(translator)
+        Path("small.pth"), config, metainfo, 1, translator, Inference(translator)
     )
 
 

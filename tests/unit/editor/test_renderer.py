@@ -49,6 +49,20 @@ def test_the_first_picture_is_the_one_that_translate_makes(tmp_path, model, prep
         np.testing.assert_array_equal(picture, read_image(tmp_path / "out" / f"{name}.png"))
 
 
+def test_grey_pictures_are_shown_in_three_channels_and_take_styles_of_colour_photos(scene):
+    renderer = Renderer(open_small(image_channels=1))
+    picture = renderer.picture(scene)
+    assert picture.shape == (24, 40, 3) and (picture == picture[..., :1]).all()
+    photo = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    assert renderer.encode(scene, photo)
+
+
+@pytest.mark.parametrize("made", [{"image_channels": 1, "image_depth": 16}, {"image_channels": 5}])
+def test_pictures_that_a_page_cannot_show_are_refused(made):
+    with pytest.raises(UserError, match="makes pictures of .* and the editor shows RGB or grey"):
+        Renderer(open_small(PLAIN, **made))
+
+
 @pytest.mark.parametrize("model", [SYSTEM, DROPOUT])
 def test_the_nth_random_draw_is_translates_nth_sample(scene, model):
     opened = open_small(model)
