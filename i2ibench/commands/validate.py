@@ -11,6 +11,7 @@ from i2ibench.commands.arguments import add_config_arguments, config_of
 from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.kinds import KINDS
+from i2ibench.datasets.picture_samples import MixedPicturesError
 from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
 from i2ibench.datasets.survey import SceneFacts, survey
 from i2ibench.datasets.validate import notes_of
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
             prepare_dataset(config[f"{split}_dataloader"], config.get("data_root"))
             dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
         except UserError as error:
-            problems.append(Problem(split, "pairing", str(error), MEND_PAIRS, fatal=True))
+            problems.append(_not_opened(split, error))
             continue
         with Progress(f"checking {split}", len(dataset)) as progress:
             facts[split] = survey(dataset.scenes, progress.advance)
@@ -77,6 +78,17 @@ MEND_PAIRS = (
     "Add the files or folders that are named, remove what has no partner, or name other folders "
     "in the data set's config or with --cfg-options data_root=PATH"
 )
+
+MEND_MIX = (
+    "Save the pictures in one number of channels and one depth, or leave out those that differ; "
+    "image_channels= and image_depth= of the data set say which are right"
+)
+
+
+def _not_opened(split: str, error: UserError) -> Problem:
+    if isinstance(error, MixedPicturesError):
+        return Problem(split, "mixed pictures", str(error), MEND_MIX, fatal=True)
+    return Problem(split, "pairing", str(error), MEND_PAIRS, fatal=True)
 
 
 def _needs(config: Config, dataset: Dataset) -> list[str]:

@@ -28,6 +28,10 @@ class ColourError(UserError):
     """A photo is in colour where the data set's photos are grey."""
 
 
+class MixedPicturesError(UserError):
+    """The pictures of a data set differ in channels or depth."""
+
+
 @dataclass(frozen=True)
 class PictureFormat:
     """How many channels the pictures of a data set have, and how many bits each sample.
@@ -253,7 +257,7 @@ def _agreed(seen: Mapping[int, Path], what: str, default: int) -> int:
     if len(seen) < 2:
         return next(iter(seen), default)
     (one, first), (other, second) = list(seen.items())[:2]
-    raise UserError(
+    raise MixedPicturesError(
         f"{first} has {one} {what} and {second} has {other}: the pictures of a data set have the "
         "same channels and depth. Save them alike, or put them into two data sets."
     )

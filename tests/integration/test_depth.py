@@ -168,3 +168,19 @@ def test_training_makes_the_depth_better(tmp_path, monkeypatch):
     measured = np.concatenate([d[d > 0] for d in depths]) / 1000
     (name,) = set(results["systems"]) - set(results["controls"])
     assert results["systems"][name]["rmse"]["value"] < measured.std()
+
+
+@pytest.mark.parametrize("command", [["validate"], ["train", "--work-dir", "run"]])
+def test_a_mix_of_depths_ends_before_work_with_both_files_named(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_scenes(tmp_path / "data", *CASES["depth from a photo"])
+    write_picture(tmp_path / "data/train/image/3.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    (tmp_path / "deep.py").write_text(CONFIG)
+    with pytest.raises(SystemExit) as stopped:
+        main(command[0], ["deep.py", *command[1:]])
+    assert stopped.value.code == 2 and not (tmp_path / "run").exists()
+    told = capsys.readouterr()
+    assert "0.png has 16 bits and" in told.err and "3.png has 8" in told.err
+    assert command != ["validate"] or "Save the pictures in one number of channels" in told.out
