@@ -129,10 +129,10 @@ def test_names_as_the_released_pix2pixhd_writes_them_are_paired(trained, photos,
 
 def test_pictures_of_no_scene_are_counted(trained, photos, tmp_path, capsys):
     save(photos / "another.png", np.zeros((32, 64, 3), np.uint8))
-    (photos / "notes.npy").touch()
+    (photos / "notes.npz").touch()
     scores(trained, tmp_path / "e", folders=[photos])
     said = capsys.readouterr().err
-    assert "1 of 7 pictures in" in said and "another.png" in said and "1 .npy" in said
+    assert "1 of 7 pictures in" in said and "another.png" in said and "1 .npz" in said
 
 
 def test_shuffled_pictures_are_noticed(trained, photos, tmp_path):
