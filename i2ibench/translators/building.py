@@ -46,6 +46,17 @@ def training_only(config: ConfigDict) -> tuple[str, ...]:
     return found
 
 
+def drop_training_parts(translator: Translator) -> Translator:
+    """Return the translator without the submodules that only training needs.
+
+    Most methods leave them out if their options are not given; others build them all the same.
+    """
+    for name, _ in [*translator.named_children()]:
+        if name in translator.TRAINING_ONLY:
+            setattr(translator, name, None)
+    return translator
+
+
 def method_of(config: Mapping[str, Any]) -> type[Translator]:
     """Return the class of a config's translator.
 
