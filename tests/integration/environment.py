@@ -20,9 +20,10 @@ class Environment:
         # --system-site-packages would be those of the Python below a virtual environment.
         below = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
         (site / "below.pth").write_text("".join(f"{path}\n" for path in below))
-        for script in ("pip", "pytest"):
+        modules = {"pip": "pip", "pytest": "pytest", "torchrun": "torch.distributed.run"}
+        for script, module in modules.items():
             path = self.folder / "bin" / script
-            path.write_text(f'#!/bin/sh\nexec "{self.folder}/bin/python" -m {script} "$@"\n')
+            path.write_text(f'#!/bin/sh\nexec "{self.folder}/bin/python" -m {module} "$@"\n')
             path.chmod(0o755)
         self.home = folder / "elsewhere"
         self.home.mkdir()

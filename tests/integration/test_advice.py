@@ -161,12 +161,12 @@ NOT_EXECUTED = {
 }
 """Why a test cannot; commands of this project's are parsed all the same."""
 
-TUTORIAL = "add-a-generator.md"
-"""Its blocks are executed in their order by test_tutorial.py."""
+TUTORIALS = ("add-a-generator.md", "add-a-method.md")
+"""Their blocks are executed in their order by test_tutorials.py."""
 
 FOREIGN_OPTIONS = {
     "--pyargs", "--plugin",  # pytest's, the latter by this project
-    "--nproc-per-node",  # torchrun's
+    "--nproc-per-node", "--standalone",  # torchrun's
     # pix2pix's and pix2pixHD's:
     "--no_dropout", "--norm", "--label_feat", "--load_features", "--no_instance",
     "--all-extras", "--disable-pip", "--no-deps", "--resolution",  # uv and pip-audit
@@ -199,7 +199,7 @@ TYPED = {
 @cache
 def listed():
     """Every line that has to be in a table, with the file that has it."""
-    fenced = [(page, line) for page, line in advice_lines.fenced_lines() if page != TUTORIAL]
+    fenced = [(page, line) for page, line in advice_lines.fenced_lines() if page not in TUTORIALS]
     return dict(map(reversed, [*fenced, *advice_lines.advised_commands()]))
 
 
@@ -318,7 +318,7 @@ def test_extras_targets_and_files_that_are_named_exist():
             assert is_there or place.endswith("plugins/README.md.txt"), (place, line)
         if line.startswith("make "):
             assert re.search(rf"^{line.split()[1]}:", make, re.M), (place, line)
-        if line.startswith(("pytest ", "python ")) and place != TUTORIAL:
+        if line.startswith(("pytest ", "python ")) and place not in TUTORIALS:
             for word in line.split()[1:]:
                 assert not word.startswith(("tests/", "benchmarks/")) or (ROOT / word).exists(), (
                     line
