@@ -166,7 +166,7 @@ TUTORIALS = ("add-a-generator.md", "add-a-method.md")
 
 FOREIGN_OPTIONS = {
     "--pyargs", "--plugin",  # pytest's, the latter by this project
-    "--nproc-per-node", "--standalone",  # torchrun's
+    "--nproc-per-node", "--standalone", "--signals-to-handle",  # torchrun's
     # pix2pix's and pix2pixHD's:
     "--no_dropout", "--norm", "--label_feat", "--load_features", "--no_instance",
     "--all-extras", "--disable-pip", "--no-deps", "--resolution",  # uv and pip-audit
