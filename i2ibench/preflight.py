@@ -45,10 +45,9 @@ def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config
     One scene of every size that occurs is read, transformed and tried.
 
     Raises:
-        UserError: a size does not suit the networks or the batch, photos or instance maps are
-            missing, or the classes differ.
+        UserError: a size does not suit the networks or the batch, or photos or instance maps are
+            missing.
     """
-    check_alike(datasets["train"].metainfo, datasets["val"].metainfo)
     for name, dataset in datasets.items():
         sizes = set()
         for index in one_scene_of_each_size(dataset):

@@ -10,6 +10,7 @@ from i2ibench.hooks.selection import build_hooks
 from i2ibench.initial_weights import initial_weights
 from i2ibench.loaders import build_datasets, build_loader
 from i2ibench.mmengine_options import runner_options
+from i2ibench.preflight import check_alike
 from i2ibench.schedules import schedules_of
 from i2ibench.training.saved_state import SavedState
 from i2ibench.translators.base import Translator
@@ -54,6 +55,7 @@ class Stage:
         self.sync_batch_norm = synchronises_batch_norms(choice, best_device())
         seed_everything(self.seed)
         self.train_data, self.val_data = build_datasets(config)
+        check_alike(self.train_data.metainfo, self.val_data.metainfo)
         self.translator: Translator = build_translator(config, self.train_data.metainfo)
         self.optimizers = optimizers_of(config, self.translator)
         self.train_loader = build_loader(self.train_data, config.train_dataloader, True, self.seed)
