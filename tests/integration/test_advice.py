@@ -48,11 +48,14 @@ RUN_ON_STREETS = {
     "i2ibench shards CONFIG {shlex.quote(str(root))}": "small",
     "i2ibench validate": "small",
     "i2ibench parts KIND": "",
+    "i2ibench parts --promises": "",
     "i2ibench grid status configs/grids/loss_terms_toystreet.py": "",
 }
 """Executed here in this order, on streets; "small" ones with overrides that make them small."""
 
 ELSEWHERE = {
+    "pytest --pyargs i2ibench.testing --plugin PACKAGE":
+        "tests/integration/test_outside_plugin.py::test_it_keeps_the_contracts",
     "make demo": "tests/integration/test_advice.py::test_what_is_advised_on_streets_works",
     "i2ibench train configs/pix2pix_toystreet.py":
         "tests/integration/test_systems.py::test_",
