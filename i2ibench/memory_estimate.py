@@ -161,7 +161,7 @@ def _networks(translator: Translator, state_of: Mapping[int, list[Tensor]]) -> d
     networks = {}
     parts = translator.parts()
     for name in (*parts, "others"):
-        own = [x for full, x in tensors if _part(full, parts) == name]
+        own = [x for full, x in tensors if _part(full, parts) == name and x.numel()]
         if own:
             parameters = [x for x in own if isinstance(x, nn.Parameter)]
             trained = [p for p in parameters if p.requires_grad]
