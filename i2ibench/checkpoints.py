@@ -76,16 +76,16 @@ def open_checkpoint(
             )
         state = {**state, **saved["ema_state_dict"]}
     config = ConfigDict(read_config(saved, path))
+    meta = saved["meta"]
     with building_from(path):
+        tell_changed_plugins(path, meta, config)  # first: it explains what else may be wrong
         left_out = training_only(config)
         model = {key: value for key, value in config["model"].items() if key not in left_out}
         config["model"] = ConfigDict(model)
-        translator = drop_training_parts(build_translator(config, saved["meta"]["dataset_meta"]))
+        translator = drop_training_parts(build_translator(config, meta["dataset_meta"]))
         kept = {k: v for k, v in state.items() if k.split(".")[0] not in left_out}
         load_weights(translator, kept, path)
     translator.eval().requires_grad_(False).to(device)
-    meta = saved["meta"]
-    tell_changed_plugins(path, meta, config)
     inference = Inference(translator, options)
     return OpenedCheckpoint(
         path, config, meta["dataset_meta"], meta["epoch"], translator, inference

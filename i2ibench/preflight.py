@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from mmengine.config import Config
@@ -19,6 +19,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.inference import PHOTOS
 from i2ibench.ops.images import require_multiple
+from i2ibench.origins import blame
 from i2ibench.progress import Progress, say
 from i2ibench.structures import Batch, Losses, Sample
 from i2ibench.translators.base import Translator
@@ -143,14 +144,20 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
             f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # a method may be a plugin and raise anything
         _require_shapes_alone(translator, "losses", error)
         raise UserError(
-            f"The networks and losses do not go together at {width}x{height}: {error}"
+            f"The networks and losses do not go together at {width}x{height}: {_told(error)}"
         ) from error
+    if not isinstance(losses, Losses):
+        raise UserError(
+            f"{type(translator).__name__}.losses returns {type(losses).__name__}: it returns "
+            "i2ibench.structures.Losses(totals, logs)."
+        )
     if not any(total.requires_grad for total in losses.totals.values()):
         raise UserError("There is nothing to train: give the model losses, or unfreeze a network.")
     _require_totals(translator, losses)
+    _require_gradients(shadow, losses)
 
 
 def _require_totals(translator: Translator, losses: Losses) -> None:
@@ -170,18 +177,64 @@ def _require_totals(translator: Translator, losses: Losses) -> None:
         )
 
 
+def _require_gradients(shadow: Translator, losses: Losses) -> None:
+    """Refuse totals that train nothing of their network; name weights that none of them reaches.
+
+    Args:
+        shadow: whose losses they are.
+        losses: with their graphs.
+
+    Raises:
+        UserError: a total is no scalar, or no weight of its network has a part in it.
+    """
+    method, networks = type(shadow).__name__, shadow.networks()
+    for name, total in losses.totals.items():
+        if total.dim():
+            raise UserError(
+                f"{method}.losses gives a total of the shape {tuple(total.shape)} for {name!r}: a "
+                "total is a scalar; take its mean or sum."
+            )
+        weights = networks[name]
+        reached = _reached(total, list(weights.values())) if total.requires_grad else set()
+        if weights and not reached:
+            raise UserError(
+                f"{method}.losses gives a total for {name!r} in which none of its weights has a "
+                "part: nothing of it would be trained. Compute the total from the network's "
+                "output, without detach or no_grad on the way."
+            )
+        left = [n for n, weight in weights.items() if id(weight) not in reached]
+        if left:
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            say(f"{name}: no loss reaches {', '.join(left[:3])}{more}, so they stay as they are.")
+
+
+def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
+    """The ids of the weights that have a part in a total."""
+    gradients = torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True)
+    pairs = zip(weights, gradients, strict=True)
+    return {id(weight) for weight, gradient in pairs if gradient is not None}
+
+
+def _told(error: Exception) -> str:
+    """What an error says, and in which plugin's file and line it arose."""
+    kind = "" if isinstance(error, RuntimeError | ValueError) else f"{type(error).__name__}: "
+    source = blame(error)
+    reason = next(iter(str(error).splitlines()), "")
+    return f"{kind}{reason}{f' ({source})' if source else ''}"
+
+
 def _require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
     """Refuse a method that decides by the values of tensors, if that is what has failed.
 
     Raises:
         UserError: names the method and what it asked for.
     """
-    reason = next(iter(str(error).splitlines()), "")
-    if isinstance(error, NotImplementedError) or "meta tensor" in reason:
+    if isinstance(error, NotImplementedError) or "meta tensor" in str(error):
         raise UserError(
             f"{type(translator).__name__}.{what} does not run on tensors without contents (torch's "
-            f"meta device), on which a config is checked before it trains: {reason} Nothing in it "
-            "may depend on the values of a tensor."
+            "meta device), on which a config is checked before it trains. Nothing in it may depend "
+            "on the values of a tensor: numbers that are known before, such as the steps of a "
+            f"schedule, are Python's, not tensors. {_told(error)}"
         ) from error
 
 
@@ -212,17 +265,30 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
         images = shadow.images(batch, features)
     except UserError as error:
         raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
-    except RuntimeError as error:
-        _require_shapes_alone(shadow.translator, "synthesise", error)
-        raise
-    except KeyError as error:
-        if error.args[0] not in PHOTOS:
-            raise
-        raise UserError(
-            f"{type(shadow.translator).__name__}.synthesise reads {error} of the batch: what "
-            "translates is not shown the photo, which only `losses` may read."
-        ) from error
+    except Exception as error:  # a method may be a plugin and raise anything
+        _refuse_synthesis(shadow.translator, error, (height, width))
     _require_shape(shadow, images, (height, width))
+
+
+def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int]) -> NoReturn:
+    """Say what keeps a method from translating.
+
+    Raises:
+        UserError: always.
+    """
+    name = type(method).__name__
+    _require_shapes_alone(method, "synthesise", error)
+    if isinstance(error, KeyError) and error.args[0] in PHOTOS:
+        raise UserError(
+            f"{name}.synthesise reads {error} of the batch: what translates is not shown the "
+            "photo, which only `losses` may read."
+        ) from error
+    without = f", without {', '.join(method.TRAINING_ONLY)}" if method.TRAINING_ONLY else ""
+    raise UserError(
+        f"{name}.synthesise fails for a scene of {size[1]}x{size[0]}: {_told(error)}. It is given "
+        f"sides that are multiples of its stride, {method.stride}, and at least "
+        f"{method.smallest_side}{without}."
+    ) from error
 
 
 def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) -> None:

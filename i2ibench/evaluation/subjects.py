@@ -251,7 +251,7 @@ def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
 def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str, ...]:
     """Says so if the training run watched the scores of these scenes."""
     watched = opened.config.get("val_dataloader", {}).get("dataset", {})
-    split = watched.get("split")
+    split = watched.get("split") if opened.config.get("protocol") is not None else None
     if not split or (watched.get("type"), split) != (
         scenes.facts.get("type"),
         scenes.facts.get("split"),

@@ -16,7 +16,7 @@ from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.base import Translator
 from i2ibench.translators.compilation import compile_parts, require_compiler
 from i2ibench.translators.preprocess import without_condition
-from i2ibench.translators.randomness import drawing_for
+from i2ibench.translators.randomness import drawing_for, draws_nothing
 from i2ibench.translators.settings import settings_of
 from i2ibench.translators.tiles import reference
 
@@ -120,7 +120,8 @@ class Inference:
         device = reference(values).device
         with self._at_precision(device):
             if self.translator.batched and self.options.tile is None:
-                return self.translator.synthesise(values, self.settings)
+                with draws_nothing(type(self.translator).__name__, device):
+                    return self.translator.synthesise(values, self.settings)
             return self._one_by_one(values, device)
 
     def inputs(self, batch: Batch, features: Tensor | None) -> Batch:

@@ -75,7 +75,10 @@ class Translator(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor)
         self.image_channels = image_channels
         self.truncate_output = truncate_output
-        self.settings = settings_of(type(self), settings or {})
+        try:
+            self.settings = settings_of(type(self), settings or {})
+        except UserError as error:
+            raise UserError(f"model.settings of the config: {error}") from None
         self.compiled: Mapping[str, Any] = {}
         self.encoder = None
         self.style_bank = None

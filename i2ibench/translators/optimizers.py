@@ -193,8 +193,9 @@ def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, A
         more = f" and {len(forgotten) - 3} more" if len(forgotten) > 3 else ""
         raise UserError(
             f"No optimiser would train {', '.join(forgotten[:3])}{more}: the optimisers have the "
-            f"parameters of {', '.join(optimizers) or 'nothing'}. Freeze them (model.frozen, or "
-            "requires_grad_(False) in the part), or move them into a network that is trained."
+            f"parameters of {', '.join(optimizers) or 'nothing'}. Freeze them by "
+            "requires_grad_(False) in their part (PairedTranslator has model.frozen for it), or "
+            "move them into a network that is trained."
         )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from i2ibench.errors import UserError
 from i2ibench.structures import Batch
 
 
@@ -24,11 +25,39 @@ def drawing_for(name: str, device: torch.device) -> Iterator[None]:
                 torch.mps.set_rng_state(apples)
 
 
+@contextmanager
+def draws_nothing(method: str, device: torch.device) -> Iterator[None]:
+    """Refuse to draw torch's own random numbers in this block.
+
+    Args:
+        method: the name of the class that promises not to.
+        device: where it computes.
+
+    Raises:
+        UserError: numbers were drawn: images would depend on what else was made before.
+    """
+    before = _states(device)
+    yield
+    if not all(torch.equal(*pair) for pair in zip(before, _states(device), strict=True)):
+        raise UserError(
+            f"{method} draws from torch's own generator in synthesise although it has batched = "
+            "True: an image would depend on what was made before it. Draw by scene_noise, or leave "
+            "batched out."
+        )
+
+
+def _states(device: torch.device) -> list[Tensor]:
+    """The states of torch's random numbers on the CPU and on a GPU in use."""
+    own = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return [] if device.type == "meta" else [torch.get_rng_state(), *own]
+
+
 def scene_noise(batch: Batch, channels: int, size: Sequence[int], draw: str = "") -> Tensor:
     """Return normal noise B`channels`HW on the batch's device that the scenes' names decide.
 
     A method that makes several scenes at once (`Translator.batched`) draws with this alone: every
-    scene then gets the noise that it would get by itself.
+    scene then gets the noise that it would get by itself. Two calls give the same noise unless
+    their `draw` differs: a sampler that adds noise at each step names the step.
 
     Args:
         batch: preprocessed scenes; several samples of a scene have different names.

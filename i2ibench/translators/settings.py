@@ -71,7 +71,10 @@ def settings_of(method: type[Any], values: Mapping[str, Any]) -> Any:
                 f"The setting {name!r} of {method.__name__} is {_called(hints[name])}, "
                 f"not {value!r}."
             )
-    return method.Settings(**values)
+    try:
+        return method.Settings(**values)
+    except ValueError as error:  # a method's own bounds
+        raise UserError(f"{method.__name__} refuses its settings: {error}") from error
 
 
 def describe_settings(method: type[Any]) -> dict[str, str]:

@@ -155,3 +155,74 @@ def test_totals_and_networks_have_the_same_names():
 def test_images_of_another_size_are_refused():
     with pytest.raises(UserError, match=r"Small\.synthesise gives images of the shape \(1, 3, 8, "):
         try_translation(Inference(Small()), 16, 16)
+
+
+class Loose(Noisy):
+    """Returns what is said, and has a layer that nothing uses."""
+
+    def __init__(self, found=lambda total: Losses({"painter": total}, {})):
+        super().__init__()
+        self.painter = nn.ModuleDict({"used": self.painter, "idle": nn.Conv2d(1, 1, 1)})
+        self.found = found
+
+    def losses(self, batch):
+        return self.found(self.painter["used"](batch["condition"]).square().mean((1, 2, 3)))
+
+    def synthesise(self, batch, settings):
+        return self.painter["used"](batch["condition"]).tanh()
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (lambda total: {"painter": total}, r"Loose\.losses returns dict: it returns .*Losses"),
+        (lambda total: Losses({"painter": total}, {}), r"shape \(1,\) for 'painter'.*a scalar"),
+        (
+            lambda total: Losses({"painter": total.sum().detach().requires_grad_()}, {}),
+            "none of its weights has a part",
+        ),
+    ],
+)
+def test_losses_that_cannot_train_their_network_are_refused_before_training(found, said):
+    with pytest.raises(UserError, match=said):
+        dry_run(Loose(found), 16, 16)
+
+
+def test_weights_that_no_loss_reaches_are_named(capsys):
+    dry_run(Loose(lambda total: Losses({"painter": total.sum()}, {})), 16, 16)
+    assert "painter: no loss reaches painter.idle.weight, painter.idle.bias" in said(capsys)
+
+
+def said(capsys):
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+class BreaksPromise(Noisy):
+    """Promises to draw by the scenes' names alone, and does not."""
+
+    batched = True
+
+
+def test_a_method_that_draws_torchs_own_numbers_in_a_batch_is_refused():
+    with pytest.raises(UserError, match="BreaksPromise draws from torch's own generator"):
+        Inference(BreaksPromise().eval()).predict(scenes())
+
+
+class NeedsEven(Noisy):
+    """Works at even sides only, and does not say so."""
+
+    stride = 1
+
+    def synthesise(self, batch, settings):
+        halves = nn.functional.avg_pool2d(batch["condition"], 2)
+        whole = halves.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return self.painter(whole + batch["condition"])
+
+
+def test_a_size_that_a_method_does_not_take_is_told_with_its_stride():
+    try_translation(Inference(NeedsEven()), 16, 16)
+    with pytest.raises(
+        UserError, match=r"fails for a scene of 16x15: .*multiples of its stride, 1"
+    ):
+        try_translation(Inference(NeedsEven()), 15, 16)

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from i2ibench_plugins.diffaugment import AUGMENTATIONS, Augmentation
 
 from i2ibench.errors import UserError
 from i2ibench.registry import DISCRIMINATORS
-from i2ibench_plugins.diffaugment import AUGMENTATIONS, Augmentation
 
 INNER = {"type": "MultiScaleDiscriminator", "num_scales": 2, "base_channels": 4}
 

@@ -9,6 +9,7 @@ import math
 
 import pytest
 import torch
+from i2ibench_plugins.flow import COLOUR_GAIN, Sampling
 from torch import nn
 
 from i2ibench.errors import UserError
@@ -17,7 +18,6 @@ from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.preflight import dry_run, try_translation
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.translators.optimizers import build_optimizers, require_trained
-from i2ibench_plugins.flow import COLOUR_GAIN, Sampling
 from tests.unit.translators.test_paired import data, weights
 from tests.unit.translators.test_waiting import waits_of
 

@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from i2ibench_plugins.oasis import OASISLoss, class_mask, class_weights
 
 from i2ibench.errors import UserError
 from i2ibench.registry import DISCRIMINATORS, GENERATORS
 from i2ibench.structures import Step
-from i2ibench_plugins.oasis import OASISLoss, class_mask, class_weights
 
 CLASSES = 3
 

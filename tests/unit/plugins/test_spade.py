@@ -3,10 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from i2ibench_plugins.spade import SpatiallyAdaptiveNorm, resized
 
 from i2ibench.errors import UserError
 from i2ibench.registry import GENERATORS
-from i2ibench_plugins.spade import SpatiallyAdaptiveNorm, resized
 
 SMALL = {"type": "SPADEGenerator", "base_channels": 2, "hidden_channels": 4, "num_upsamplings": 2}
 

@@ -21,7 +21,7 @@ class Steps:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise UserError(f"steps is at least 1, not {self.steps}.")
+            raise ValueError(f"steps is at least 1, not {self.steps}.")
 
 
 class Iterative(Translator):
@@ -45,7 +45,7 @@ def test_values_replace_defaults_and_an_integer_is_a_number():
         ({"guidance": "2"}, "is a number, not '2'"),
         ({"solver": "rk4"}, "is one of 'euler', 'heun', not 'rk4'"),
         ({"seed": "x"}, "is an integer or None, not 'x'"),
-        ({"steps": 0}, "at least 1, not 0"),
+        ({"steps": 0}, "Iterative refuses its settings: steps is at least 1, not 0"),
     ],
 )
 def test_what_is_no_setting_or_of_another_kind_is_refused(values, said):
