@@ -144,7 +144,7 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
             f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
-    except Exception as error:  # a method may be a plugin and raise anything
+    except (RuntimeError, ValueError) as error:  # others keep their traceback, for their author
         _require_shapes_alone(translator, "losses", error)
         raise UserError(
             f"The networks and losses do not go together at {width}x{height}: {_told(error)}"
@@ -217,10 +217,9 @@ def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
 
 def _told(error: Exception) -> str:
     """What an error says, and in which plugin's file and line it arose."""
-    kind = "" if isinstance(error, RuntimeError | ValueError) else f"{type(error).__name__}: "
     source = blame(error)
     reason = next(iter(str(error).splitlines()), "")
-    return f"{kind}{reason}{f' ({source})' if source else ''}"
+    return f"{reason}{f' ({source})' if source else ''}"
 
 
 def _require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
@@ -265,7 +264,11 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
         images = shadow.images(batch, features)
     except UserError as error:
         raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
-    except Exception as error:  # a method may be a plugin and raise anything
+    except (RuntimeError, ValueError) as error:
+        _refuse_synthesis(shadow.translator, error, (height, width))
+    except KeyError as error:
+        if error.args[0] not in PHOTOS:
+            raise
         _refuse_synthesis(shadow.translator, error, (height, width))
     _require_shape(shadow, images, (height, width))
 
