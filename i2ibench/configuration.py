@@ -44,7 +44,7 @@ KEYS = {
 """Every top-level key a config may have, and what it holds."""
 
 STAGE_KEYS = KEYS.keys() - {"stages", "work_dir", "plugins", "custom_imports"}
-"""What a stage may change."""
+"""A stage may change these keys."""
 
 DICTS = (
     "model", "data_preprocessor", "train_dataloader", "val_dataloader", "optimizers",

@@ -81,7 +81,7 @@ def _modules(package: str) -> Iterator[str]:
 
 
 def _is_installed(folder: Path) -> bool:
-    """Whether a folder is that of a plugin package already, as `plugins/` is."""
+    """Return whether a folder is that of a plugin package already, as `plugins/` is."""
     files = (getattr(sys.modules[name], "__file__", None) for name in plugin_modules())
     return folder / "__init__.py" in (Path(file).resolve() for file in files if file)
 

@@ -22,8 +22,8 @@ from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments
 from i2ibench.inference import Inference
 from i2ibench.registry import PREPROCESSORS
-from i2ibench.structures import Batch
 from i2ibench.translators.base import Translator
+from i2ibench.translators.blank import blank_scene
 from i2ibench.translators.optimizers import NetworkOptimizer
 from i2ibench.translators.preprocess import facts_for
 
@@ -303,26 +303,12 @@ def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]
     try:
         translator.eval()
         with torch.no_grad():
-            translator.show(_blank(condition, translator.image_channels))
+            translator.show(blank_scene(translator, condition))
     finally:
         translator.train(training)
         for handle in handles:
             handle.remove()
     return found
-
-
-def _blank(condition: Tensor, image_channels: int) -> Batch:
-    """A scene with a condition, and zeros in all else."""
-    zeros = condition.new_zeros(1, image_channels, *condition.shape[-2:])
-    one = zeros[:, :1]
-    return {
-        "names": ["scene"],
-        "condition": condition,
-        "label": one.to(torch.uint8),
-        "instance": one.to(torch.int32),
-        "source": zeros.to(torch.uint8),
-        "real": zeros,
-    }
 
 
 class _Watcher:

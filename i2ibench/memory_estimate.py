@@ -198,11 +198,7 @@ def _translation(config: Config, val: Pictures) -> int:
 
     def translate() -> Tensor:
         batch = translator.data_preprocessor(_batch(val, translator))
-        condition, features = batch["condition"], None
-        if translator.encoder is not None:
-            size = (len(condition), translator.encoder.out_channels, *condition.shape[-2:])
-            features = condition.new_empty(size)
-        values: Any = inference.inputs(batch, features)
+        values: Any = inference.inputs(batch, translator.blank_features(batch["condition"]))
         if not translator.batched:  # one picture after the other
             values = {key: value[:1] for key, value in values.items()}
         return to_levels(translator.synthesise(values, inference.settings), translator.image_depth)

@@ -10,7 +10,7 @@ from pathlib import Path
 GROUP = "i2ibench.plugins"
 
 FOLDERS = "i2ibench.plugin_folders."
-"""What the names of modules from plugin folders begin with; see `plugin_folders`."""
+"""Names of modules from plugin folders begin with this; see `plugin_folders`."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def module_of(part: Any) -> str:
 
 
 def _files_of(modules: set[str]) -> dict[str, Path]:
-    """By name the files of the user's modules among some, and of those that they import."""
+    """Return by name the files of the user's modules among some, and of those that they import."""
     found: dict[str, Path] = {}
     plugins = set(plugin_modules())
     waiting = list(modules)

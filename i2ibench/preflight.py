@@ -23,6 +23,7 @@ from i2ibench.origins import blame
 from i2ibench.progress import Progress, say
 from i2ibench.structures import Batch, Losses, Sample
 from i2ibench.translators.base import Translator
+from i2ibench.translators.blank import blank_scene
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -138,7 +139,7 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
     if translator.encoder is not None:
         require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
     try:
-        losses = shadow.losses(_batch(shadow, height, width))
+        losses = shadow.losses(_scene(shadow, height, width))
     except UserError as error:
         raise UserError(
             f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
@@ -216,7 +217,7 @@ def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
 
 
 def _told(error: Exception) -> str:
-    """What an error says, and in which plugin's file and line it arose."""
+    """Return what an error says, and in which plugin's file and line it arose."""
     source = blame(error)
     reason = next(iter(str(error).splitlines()), "")
     return f"{reason}{f' ({source})' if source else ''}"
@@ -254,14 +255,9 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
         UserError: the method refuses the size, or gives images of another one.
     """
     shadow = Inference(_shadow(inference.translator).eval(), _whole(inference))
-    batch = _batch(shadow.translator, height, width)
-    features = None
-    if shadow.translator.encoder is not None:
-        condition = batch["condition"]
-        size = (1, shadow.translator.encoder.out_channels, *condition.shape[-2:])
-        features = condition.new_empty(size)
+    scene = _scene(shadow.translator, height, width)
     try:
-        images = shadow.images(batch, features)
+        images = shadow.images(scene, shadow.translator.blank_features(scene["condition"]))
     except UserError as error:
         raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
     except (RuntimeError, ValueError) as error:
@@ -269,7 +265,10 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
     except KeyError as error:
         if error.args[0] not in PHOTOS:
             raise
-        _refuse_synthesis(shadow.translator, error, (height, width))
+        raise UserError(
+            f"{type(shadow.translator).__name__}.synthesise reads {error} of the batch: what "
+            "translates is not shown the photo, which only `losses` may read."
+        ) from error
     _require_shape(shadow, images, (height, width))
 
 
@@ -279,18 +278,12 @@ def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int
     Raises:
         UserError: always.
     """
-    name = type(method).__name__
     _require_shapes_alone(method, "synthesise", error)
-    if isinstance(error, KeyError) and error.args[0] in PHOTOS:
-        raise UserError(
-            f"{name}.synthesise reads {error} of the batch: what translates is not shown the "
-            "photo, which only `losses` may read."
-        ) from error
     without = f", without {', '.join(method.TRAINING_ONLY)}" if method.TRAINING_ONLY else ""
     raise UserError(
-        f"{name}.synthesise fails for a scene of {size[1]}x{size[0]}: {_told(error)}. It is given "
-        f"sides that are multiples of its stride, {method.stride}, and at least "
-        f"{method.smallest_side}{without}."
+        f"{type(method).__name__}.synthesise fails for a scene of {size[1]}x{size[0]}: "
+        f"{_told(error)}. It is given sides that are multiples of its stride, {method.stride}, and "
+        f"at least {method.smallest_side}{without}."
     ) from error
 
 
@@ -316,20 +309,7 @@ def _whole(inference: Inference) -> InferenceOptions:
     return replace(inference.options, tile=None, compile_mode=None, precision=None)
 
 
-def _batch(translator: Translator, height: int, width: int) -> Batch:
-    """A preprocessed scene with a photo, on the meta device."""
-    preprocessor = translator.data_preprocessor
-    needs = {*preprocessor.needs, *(("instance",) if translator.encoder is not None else ())}
-
-    def planes(channels: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.empty(1, channels, height, width, dtype=dtype, device="meta")
-
-    batch: Batch = {"names": ["scene"], "condition": planes(preprocessor.condition_channels)}
-    batch["real"] = planes(translator.image_channels)
-    if "label" in needs:
-        batch["label"] = planes(1, torch.uint8)
-    if "instance" in needs:
-        batch["instance"] = planes(1, torch.int32)
-    if "source" in needs:
-        batch["source"] = planes(preprocessor.picture_channels.get("source", 3), torch.uint8)
-    return batch
+def _scene(translator: Translator, height: int, width: int) -> Batch:
+    """A preprocessed scene with a photo, as shapes without numbers."""
+    channels = translator.data_preprocessor.condition_channels
+    return blank_scene(translator, torch.empty(1, channels, height, width, device="meta"))

@@ -54,7 +54,7 @@ def changed_plugins(path: Path, meta: Mapping[str, Any], config: Mapping[str, An
 
 
 def _records(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By part ("loss HingeGAN") the record of its plugin; what is no record is left out."""
+    """Return by part ("loss HingeGAN") the record of its plugin; what is no record is left out."""
     records = meta.get("plugins")
     found = {}
     for record in records if isinstance(records, list) else []:

@@ -224,21 +224,19 @@ def check_names(part: Callable[..., Any], options: Iterable[str]) -> None:
             )
 
 
-def _core(name: str, package: str, *contracts: str) -> Registry:
-    dotted = [f"i2ibench.contracts.{contract}" for contract in contracts]
-    return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"])
+def _core(
+    name: str, package: str, *contracts: str, module: str = "i2ibench.contracts", **options: Any
+) -> Registry:
+    """Return the registry of a package's parts, whose base classes are found in a module."""
+    dotted = [f"{module}.{contract}" for contract in contracts]
+    return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"], **options)
 
 
 GENERATORS = _core("generator", "generators", "Generator")
 DISCRIMINATORS = _core("discriminator", "discriminators", "Discriminator")
 ENCODERS = _core("encoder", "encoders", "Encoder")
 LOSSES = _core("loss", "losses", "Loss", "AdversarialLoss")
-TRANSLATORS = Registry(
-    "translator",
-    ["i2ibench.translators.base.Translator"],
-    scope="i2ibench",
-    locations=["i2ibench.translators"],
-)
+TRANSLATORS = _core("translator", "translators", "Translator", module="i2ibench.translators.base")
 PREPROCESSORS = _core("preprocessor", "translators", "Preprocessor")
 DATASETS = _core("dataset", "datasets", "Dataset")
 TRANSFORMS = _core("transform", "datasets", "Transform")
@@ -246,20 +244,9 @@ READERS = _core("reader", "datasets", "Reader")
 SEGMENTERS = _core("segmenter", "segmenters", "Segmenter")
 METRICS = _core("metric", "metrics", "Metric")
 FEATURES = _core("feature", "metrics", "Feature")
-PROTOCOLS = Registry(
-    "protocol",
-    ["i2ibench.protocols.protocol.Protocol"],
-    scope="i2ibench",
-    locations=["i2ibench.protocols"],
-)
+PROTOCOLS = _core("protocol", "protocols", "Protocol", module="i2ibench.protocols.protocol")
 EXECUTORS = _core("executor", "grids", "Executor")
-HOOKS = Registry(
-    "hook",
-    ["mmengine.hooks.Hook"],
-    parent=MMENGINE_HOOKS,
-    scope="i2ibench",
-    locations=["i2ibench.hooks"],
-)
+HOOKS = _core("hook", "hooks", "Hook", module="mmengine.hooks", parent=MMENGINE_HOOKS)
 
 REGISTRIES: dict[str, Registry] = {
     registry.name: registry

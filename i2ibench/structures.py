@@ -125,7 +125,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Losses:
-    """What a training step computes before its backward passes.
+    """The scalars that a training step computes before its backward passes.
 
     Attributes:
         totals: by the name of an optimiser the scalar that it minimises, in the order of the

@@ -1,6 +1,7 @@
 """Validation in a training run: the protocol's metrics, and how the Runner computes them."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,17 @@ from i2ibench.protocols.protocol import build_protocol
 class ValidationLoop(ValLoop):
     """The Runner's validation, with the pictures that translate and eval would make."""
 
+    @cached_property
+    def inference(self) -> Inference:
+        """Return what makes pictures with the Runner's model, whose weights go on changing."""
+        return Inference(self.runner.model)
+
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Any) -> None:
         """Make the pictures of a batch and give them to the metrics."""
         runner = self.runner
         runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
-        outputs = Inference(runner.model).predict(data_batch)
+        outputs = self.inference.predict(data_batch)
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         runner.call_hook("after_val_iter", batch_idx=idx, data_batch=data_batch, outputs=outputs)
 

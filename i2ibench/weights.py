@@ -118,7 +118,7 @@ OBTAIN = {
     "drn_d_105_cityscapes.ts": "the paper's weights are not published in this form; export a "
     "DRN-D-105 of yours with torch.jit",
 }
-"""How to get the weights of segmenters that protocols name, by file."""
+"""Ways to get the weights of segmenters that protocols name, by file."""
 
 
 def find_weights(weights: str) -> Path:

@@ -30,7 +30,7 @@ COLOUR_GAIN = 20.0  # makes the colours learn faster than the network, whose inp
 
 @dataclass(frozen=True)
 class Sampling:
-    """How images are made.
+    """The choices by which images are made.
 
     Attributes:
         steps: of the solver, from t = 0 to 1.

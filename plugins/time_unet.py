@@ -15,7 +15,7 @@ EMBEDDED = 8
 """Channels to which the condition is reduced."""
 
 GROUPS = 8
-"""Of the group norms; all widths are multiples of it."""
+"""The number of groups of the norms; all widths are multiples of it."""
 
 WAVES = 64
 """Sines and cosines that describe the time."""

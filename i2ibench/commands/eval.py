@@ -39,6 +39,7 @@ from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
 from i2ibench.evaluation.scenes import prepare_scenes
+from i2ibench.inference import InferenceOptions
 from i2ibench.protocols.foreign import foreign_protocol
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
@@ -123,10 +124,8 @@ def _subjects(
         raise UserError("Nothing to evaluate: name a config, checkpoints or --images DIR.")
     if config is not None and len(subjects) == 1 and not subjects[0].is_folder:
         config = stage_of(config, subjects[0].path)
-    return [
-        replace(subject, amp=options.amp, compile_mode=options.compile, settings=options.set)
-        for subject in subjects
-    ], config
+    how = InferenceOptions(options.amp, options.compile, settings=options.set)
+    return [replace(subject, options=how) for subject in subjects], config
 
 
 def _protocol(

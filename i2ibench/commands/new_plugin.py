@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _is_checkout(folder: Path) -> bool:
-    """Whether the folder is the plugin package of the i2ibench that runs."""
+    """Return whether the folder is the plugin package of the i2ibench that runs."""
     package = find_spec("i2ibench_plugins")
     places = package.submodule_search_locations if package is not None else None
     return any(Path(place).resolve() == folder.resolve() for place in places or ())

@@ -40,7 +40,7 @@ class Kind:
 
     @property
     def is_map(self) -> bool:
-        """Whether files of the kind hold ids."""
+        """Return whether files of the kind hold ids."""
         return self.read is not None
 
 

@@ -217,7 +217,7 @@ _PNG_TEXTS = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
 """The chunks of a PNG that hold texts and EXIF."""
 
 _TURNING = (b"XML:com.adobe.xmp", b"Raw profile type ")
-"""How the texts begin that can tell an orientation; others are dates, programs, comments."""
+"""Texts that can tell an orientation begin so; others are dates, programs, comments."""
 
 
 def orientation(picture: Image.Image, data: Contents) -> int:

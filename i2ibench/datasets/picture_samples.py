@@ -34,7 +34,7 @@ class MixedPicturesError(UserError):
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """How many channels the pictures of a data set have, and how many bits each sample.
+    """The channels of a data set's pictures, and the bits of each sample.
 
     Attributes:
         channels: from 1 on.
@@ -51,12 +51,12 @@ class PictureFormat:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether any code that takes photos takes these."""
+        """Return whether any code that takes photos takes these."""
         return (self.channels, self.bits) == (3, 8)
 
     @property
     def shows_as_rgb(self) -> bool:
-        """Whether the pictures are RGB of 8 bits, or grey, which is RGB with equal channels."""
+        """Return whether 8-bit pictures are RGB, or grey, which is RGB with equal channels."""
         return self.bits == 8 and self.channels in (1, 3)
 
 
@@ -198,7 +198,7 @@ def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PictureFormat) -> NDArr
 
 @dataclass(frozen=True)
 class Stated:
-    """What a config states of a kind of picture, None for what is found from its files.
+    """The statements of a config on a kind of picture; None for what is found from its files.
 
     Attributes:
         channels: see `PictureFormat`.

@@ -142,7 +142,7 @@ class Scenes:
 
     @property
     def guesses_classes(self) -> bool:
-        """Whether instance ids are taken for Cityscapes' only because other maps look like it."""
+        """Return whether only other maps' looks make instance ids count as Cityscapes'."""
         return self.guessed_ids and not self.counts_objects
 
     @property

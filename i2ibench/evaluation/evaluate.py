@@ -30,9 +30,9 @@ from i2ibench.evaluation.subjects import (
     Subject,
     check_classes,
     given_system,
-    require_settings,
     slug,
     translated_systems,
+    with_own_settings,
 )
 from i2ibench.files import write_text
 from i2ibench.metrics.evaluator import build_metrics
@@ -72,7 +72,7 @@ def evaluate(
         UserError: data, checkpoints, pictures or options cannot be used.
     """
     begin = time.monotonic()
-    require_settings(subjects)
+    subjects = with_own_settings(subjects)
     torch.backends.cudnn.allow_tf32 = False  # features and distances in whole float32
     scenes = open_scenes(protocol, config, root)
     metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)

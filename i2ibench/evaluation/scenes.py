@@ -64,7 +64,7 @@ class ScoredScenes:
 
     @property
     def reading(self) -> list[Any]:
-        """What the scenes are read by, on whose code pictures and measurements depend."""
+        """Return what reads the scenes: pictures and measurements depend on its code."""
         scenes = self.dataset.scenes
         return [self.dataset, *scenes.transforms, *readers_of(scenes.files)]
 

@@ -26,7 +26,7 @@ def additive_scores(metric: Metric, rows: Rows, weights: Any) -> tuple[dict[str,
 
 
 def adding_rows(metric: Metric, rows: Rows) -> tuple[Summable, Any]:
-    """What has an additive metric's `scores`, and one row per scene whose sums it takes, [n,D]."""
+    """An additive metric's `scores`, with the rows [n,D], one per scene, whose sums it takes."""
     refined = metric.refine(rows)
     return refined, refined.rows
 

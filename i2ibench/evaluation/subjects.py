@@ -1,7 +1,7 @@
 """Subjects: the checkpoints and picture folders that are evaluated, by name."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lo
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
 from i2ibench.evaluation.styles import StyleProbe
-from i2ibench.inference import InferenceOptions
+from i2ibench.inference.options import PLAIN, InferenceOptions
 from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.provenance import sha256
 from i2ibench.run_folders import run_folder
@@ -38,17 +38,13 @@ class Subject:
         name: what reports call it.
         path: where it is.
         is_folder: pictures of any code instead of a checkpoint.
-        amp: the precision of a checkpoint's networks: bf16, or None for float32.
-        compile_mode: what a checkpoint's networks are compiled in; None for not at all.
-        settings: of inference, for the methods that have such.
+        options: how a checkpoint makes its pictures.
     """
 
     name: str
     path: Path
     is_folder: bool = False
-    amp: str | None = None
-    compile_mode: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    options: InferenceOptions = PLAIN
 
 
 def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Subject]:
@@ -132,7 +128,7 @@ def translated_systems(
     Raises:
         UserError: the checkpoint does not suit the data.
     """
-    opened = _opened(subject, device)
+    opened = open_checkpoint(subject.path, device, options=subject.options)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         with building_from(opened.path):
@@ -140,19 +136,10 @@ def translated_systems(
     origin = _origin(opened)
     systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size, root)
     if has_ema(subject.path):
-        opened = _opened(subject, device, ema=True)
+        opened = open_checkpoint(subject.path, device, ema=True, options=subject.options)
         name = f"{subject.name}, EMA"
         systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
     return systems, origin
-
-
-def _opened(subject: Subject, device: str, ema: bool = False) -> OpenedCheckpoint:
-    """The checkpoint of a subject, as it is to translate."""
-    method = method_of(read_config(read_checkpoint(subject.path), subject.path))
-    own = {field.name for field in fields(method.Settings)}
-    settings = {name: value for name, value in subject.settings.items() if name in own}
-    options = InferenceOptions(subject.amp, subject.compile_mode, settings=settings)
-    return open_checkpoint(subject.path, device, ema, options)
 
 
 def _translated(
@@ -203,26 +190,35 @@ def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
     return tuple(note for note, holds in notes.items() if holds)
 
 
-def require_settings(subjects: Iterable[Subject]) -> None:
-    """Refuse a setting that none of the evaluated methods has.
+def with_own_settings(subjects: Sequence[Subject]) -> list[Subject]:
+    """Return the subjects, each with those of the chosen settings that its method has.
 
     Raises:
-        UserError: names the near match and the settings that there are.
+        UserError: no method has a setting; names the near match and the settings that there are.
     """
-    subjects = list(subjects)
-    known: dict[str, str] = {}
-    for subject in subjects:
-        if not subject.is_folder:
-            with building_from(subject.path):
-                config = read_config(read_checkpoint(subject.path), subject.path)
-                known |= describe_settings(method_of(config))
-    for name in {name for subject in subjects for name in subject.settings}:
-        if name not in known:
-            listing = ", ".join(known.values()) or "none"
-            raise UserError(
-                f"No evaluated method has a setting {name!r}.{near_match(name, known)} "
-                f"Settings: {listing}."
-            )
+    chosen = {name for subject in subjects for name in subject.options.settings}
+    if not chosen:
+        return list(subjects)
+    own = {s: _settings_of(s.path) for s in subjects if not s.is_folder}
+    known = {name: told for settings in own.values() for name, told in settings.items()}
+    for name in chosen - known.keys():
+        listing = ", ".join(known.values()) or "none"
+        raise UserError(
+            f"No evaluated method has a setting {name!r}.{near_match(name, known)} "
+            f"Settings: {listing}."
+        )
+    return [_keeping(subject, own.get(subject, {})) for subject in subjects]
+
+
+def _settings_of(checkpoint: Path) -> dict[str, str]:
+    """The settings of a checkpoint's method by name; see `describe_settings`."""
+    with building_from(checkpoint):
+        return describe_settings(method_of(read_config(read_checkpoint(checkpoint), checkpoint)))
+
+
+def _keeping(subject: Subject, names: Collection[str]) -> Subject:
+    settings = {n: value for n, value in subject.options.settings.items() if n in names}
+    return replace(subject, options=replace(subject.options, settings=settings))
 
 
 def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:

@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def in_halves(work: Callable[[Sequence[Item]], Result], scenes: Sequence[Item]) -> list[Result]:
-    """What `work` gives for all scenes at once or, of each half that the memory holds, in order.
+    """Return what `work` gives for all scenes at once or, in order, for halves that memory holds.
 
     Args:
         work: what is done; begun again for the halves if the memory runs out.

@@ -21,7 +21,7 @@ from i2ibench.translators.settings import settings_of
 from i2ibench.translators.tiles import reference
 
 PHOTOS = ("real", "image")
-"""What a method is not shown of a scene that it translates."""
+"""A method is not shown these of a scene that it translates."""
 
 
 class Inference:
@@ -68,7 +68,7 @@ class Inference:
 
     @property
     def varies(self) -> bool:
-        """Whether translations of one scene differ: styles or noise are drawn, or dropout."""
+        """Return whether translations of one scene differ: styles, noise or dropout are drawn."""
         return self.bank is not None or self.translator.varies
 
     @torch.inference_mode()

@@ -12,7 +12,7 @@ SMALLEST = 64
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """How images are made.
+    """The choices by which images are made.
 
     Attributes:
         precision: "bf16", or None for float32.

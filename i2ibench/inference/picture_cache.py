@@ -49,7 +49,7 @@ Paint = Callable[[Any, int], Sequence[Prediction]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What pictures depend on besides the files of their scenes.
+    """All that pictures depend on besides the files of their scenes.
 
     Attributes:
         checkpoint: SHA-256 of the file.
@@ -164,7 +164,7 @@ class PictureCache:
                 path.unlink()
 
     def _kept(self, refuse: bool) -> dict[str, str]:
-        """By path the scenes that pictures of this recipe were made from; others are removed."""
+        """Return by path what pictures of this recipe were made from; others are removed."""
         before = _read_note(self.folder / NOTE, refuse)
         if before is None and refuse and holds_files(self.folder):
             raise UserError(
@@ -194,7 +194,7 @@ class PictureCache:
         return sorted(name for name in own | others if own.get(name) != others.get(name))
 
     def _made_from(self) -> dict[str, str]:
-        """By path of each picture the hash of the scenes of its batch."""
+        """Return by path of each picture the hash of the scenes of its batch."""
         return {
             path.relative_to(self.folder).as_posix(): self._source(batch)
             for batch in self.batches

@@ -1,4 +1,4 @@
-"""What an executor promises: to be called as the others are."""
+"""An executor promises to be called as the others are."""
 
 import inspect
 

@@ -28,6 +28,14 @@ def _predictions() -> list[Prediction]:
     return scenes
 
 
+def _metric(name: str, contract_part: Workshop, kind: str) -> Metric:
+    """Return a metric that can be tried here; others of its kind are not for this test."""
+    metric: Metric = contract_part("metric", name, **TABLE.metainfo("contract"))
+    if metric.unavailable or metric.kind != kind:
+        pytest.skip(metric.unavailable or f"it is {metric.kind}, not {kind}")
+    return metric
+
+
 def _measured(name: str, metric: Metric, scenes: list[Prediction]) -> list[Any]:
     """Return the rows of scenes that hold nothing but what the metric needs."""
     kept: Any = [{k: s[k] for k in ("name", "fake", *metric.needs)} for s in scenes]  # type: ignore[literal-required]
@@ -45,9 +53,7 @@ def _measured(name: str, metric: Metric, scenes: list[Prediction]) -> list[Any]:
 def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
     name: str, contract_part: Workshop
 ) -> None:
-    metric = contract_part("metric", name, **TABLE.metainfo("contract"))
-    if metric.unavailable or metric.kind != "additive":
-        pytest.skip(metric.unavailable or "it compares sets")
+    metric = _metric(name, contract_part, "additive")
     scenes = _predictions()
     lacking = [kind for kind in metric.needs if kind not in scenes[0]]
     if lacking:
@@ -82,9 +88,7 @@ def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
 def test_a_metric_that_compares_sets_scores_rows_against_rows(
     name: str, contract_part: Workshop
 ) -> None:
-    metric = contract_part("metric", name, **TABLE.metainfo("contract"))
-    if metric.unavailable or metric.kind != "set":
-        pytest.skip(metric.unavailable or "it adds rows")
+    metric = _metric(name, contract_part, "set")
     rows = np.concatenate(_measured(name, metric, _predictions()))
     unknown = sorted(metric.set_scores(rows, rows).keys() - metric.better.keys())
     assert not unknown, (

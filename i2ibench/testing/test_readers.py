@@ -1,4 +1,4 @@
-"""What a reader of picture files promises: endings of its own, and no traceback from any bytes."""
+"""A reader of picture files promises endings of its own, and no traceback from any bytes."""
 
 import pytest
 

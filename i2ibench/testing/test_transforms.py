@@ -1,4 +1,4 @@
-"""What a transform promises: to change all pictures of a scene alike."""
+"""A transform promises to change all pictures of a scene alike."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a translator promises: losses that train every network, and images that a scene decides."""
+"""A translator promises losses that train every network, and images that a scene decides."""
 
 import copy
 import json
@@ -22,10 +22,10 @@ from i2ibench.translators.building import drop_training_parts
 from i2ibench.translators.optimizers import require_trained
 
 ATTEMPTS = 8
-"""How many batches a parameter has to get a gradient: losses may draw what takes part."""
+"""A parameter gets a gradient in one of so many batches: losses may draw what takes part."""
 
 GREY_LEVELS = 1
-"""By which rounding may change a picture."""
+"""Rounding may change a picture by so much."""
 
 contract = pytest.mark.contract("translator")
 
@@ -61,10 +61,7 @@ def test_a_translator_is_a_class_with_frozen_settings_and_names_real_parts(
 def test_a_translators_losses_and_images_run_on_tensors_without_contents(
     name: str, contract_part: Workshop
 ) -> None:
-    translator = methods.built(name, contract_part)
-    size = methods.size_for(translator)
-    _refused_by_no_one(dry_run, translator, *size)
-    _refused_by_no_one(try_translation, Inference(translator.eval()), *size)
+    _require_shapes(methods.built(name, contract_part))
 
 
 @contract
@@ -75,6 +72,11 @@ def test_a_translator_makes_as_many_channels_as_the_photos_have_or_refuses(
         translator = methods.built(name, contract_part, image_channels=2)
     except UserError:
         return  # no photos but RGB are for it, and it says so
+    _require_shapes(translator)
+
+
+def _require_shapes(translator: Translator) -> None:
+    """Try a step and a translation as shapes without numbers."""
     size = methods.size_for(translator)
     _refused_by_no_one(dry_run, translator, *size)
     _refused_by_no_one(try_translation, Inference(translator.eval()), *size)

@@ -1,1 +1,1 @@
-"""What a training run is made of: its stages, the states they were saved in, and the Runner."""
+"""The pieces of a training run: its stages, the states they were saved in, and the Runner."""

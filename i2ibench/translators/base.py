@@ -15,6 +15,7 @@ from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Batch, Losses
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.settings import NoSettings, check_settings_class, settings_of
+from i2ibench.translators.tiles import no_tiles
 from i2ibench.translators.updates import batches_of, simultaneous_update
 
 
@@ -120,10 +121,7 @@ class Translator(BaseModel):
         Raises:
             UserError: it cannot.
         """
-        raise UserError(
-            f"{type(self).__name__} cannot work in tiles. --amp bf16 or a smaller --size take "
-            "less memory, too."
-        )
+        raise no_tiles(self)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update every network by the losses of the weights before the step.
@@ -166,6 +164,13 @@ class Translator(BaseModel):
     def evaluations(self, settings: Any) -> int:
         """Return how often a network is run for one image, by which costs are compared (NFE)."""
         return 1
+
+    def blank_features(self, condition: Tensor) -> Tensor | None:
+        """Return styles of zeros for a condition BCHW, BCHW; None without an encoder."""
+        if self.encoder is None:
+            return None
+        size = (len(condition), self.encoder.out_channels, *condition.shape[-2:])
+        return condition.new_zeros(size)
 
     def show(self, batch: Batch) -> None:
         """Run every network once on a batch, to see where its condition arrives (`start_from`)."""

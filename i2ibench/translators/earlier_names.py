@@ -13,7 +13,7 @@ def names_in_smaller_system(
 
 
 def _name_before(name: str, own: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
-    """What a weight was called in the stage before; None for one that starts fresh."""
+    """Return what a weight was called in the stage before; None for one that starts fresh."""
     if name.startswith("generator.head."):
         return name if _body(own) == _body(before) else None
     scale = re.match(r"(discriminator\.scales\.)(\d+)(\..*)", name)

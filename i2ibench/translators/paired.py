@@ -133,11 +133,8 @@ class PairedTranslator(Translator):
 
     def show(self, batch: Batch) -> None:
         """Run generator and discriminator once; see Translator.show."""
-        condition, features = batch["condition"], None
-        if self.encoder is not None:
-            size = (len(condition), self.encoder.out_channels, *condition.shape[-2:])
-            features = condition.new_zeros(size)
-        fake = self.forward(condition, features)
+        condition = batch["condition"]
+        fake = self.forward(condition, self.blank_features(condition))
         if self.discriminator is not None:  # plainly, not the condition's share apart
             self.discriminator(torch.cat([condition, fake], 1))
 
@@ -255,6 +252,6 @@ class PairedTranslator(Translator):
         return self.generator.in_tiles(view, size, tile)
 
     def _looked_up_channels(self) -> int:
-        """Of the condition: those that the generator looks up by the label map; 0 for none."""
+        """Return how many channels of the condition the generator looks up by the label map."""
         looks_up = self.batched and self.generator.looks_up
         return int(self.data_preprocessor.one_hot_channels) if looks_up else 0

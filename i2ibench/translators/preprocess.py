@@ -20,7 +20,7 @@ CONDITIONS = {
     "labels": "label", "colours": "label", "instances": "instance", "image": "source",
     "edges": "", "features": "",
 }  # fmt: skip
-"""What a condition is made of, and the kind of data that each takes; see `conditions`."""
+"""Words that a condition is made of, and the kind of data that each takes; see `conditions`."""
 
 EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
 

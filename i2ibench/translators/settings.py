@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from i2ibench.contracts.promises import fits
 from i2ibench.errors import UserError, near_match
 
 
@@ -89,15 +90,8 @@ def _is_plain(hint: Any) -> bool:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    if get_origin(hint) in (Union, UnionType):
-        return any(_fits(value, one) for one in get_args(hint))
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+    """Return whether a value is of an annotation; an integer is a number too."""
+    return fits(value, hint) or (float in (hint, *get_args(hint)) and fits(value, int))
 
 
 def _called(hint: Any) -> str:

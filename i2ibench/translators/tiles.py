@@ -13,6 +13,14 @@ from i2ibench.ops.lookup import OneHot
 from i2ibench.structures import Batch
 
 
+def no_tiles(part: object) -> UserError:
+    """Return the error that a network or a method cannot work in tiles."""
+    return UserError(
+        f"{type(part).__name__} cannot work in tiles. --amp bf16 or a smaller --size take less "
+        "memory, too."
+    )
+
+
 def require_tiles(generator: Generator) -> None:
     """Refuse a generator that cannot work in tiles.
 
@@ -20,10 +28,7 @@ def require_tiles(generator: Generator) -> None:
         UserError: says why it cannot.
     """
     if not generator.works_in_tiles:
-        raise UserError(
-            f"{type(generator).__name__} cannot work in tiles. --amp bf16 or a smaller --size take "
-            "less memory, too."
-        )
+        raise no_tiles(generator)
     if generator.stride == 1:
         raise UserError(
             "A generator with num_downsamplings=0 and no enhancers cannot work in tiles: all its "
@@ -32,7 +37,7 @@ def require_tiles(generator: Generator) -> None:
 
 
 class SceneView:
-    """What a generator sees of a scene in a tile: its inputs, and the labels that it looks up.
+    """A scene as a generator sees it in a tile: its inputs, and the labels that it looks up.
 
     Args:
         preprocessor: makes the condition.

@@ -1,11 +1,13 @@
 """Runs of a config in this process that are stopped, go on, and are compared bit by bit."""
 
+import pytest
 import torch
 
 from i2ibench.checkpoints import read_checkpoint
+from i2ibench.cli import main
 from i2ibench.configuration import load_config
 from i2ibench.experiment import train
-from i2ibench.hooks import Preemption
+from i2ibench.hooks import Preempted, Preemption
 from i2ibench.plots import read_scalars
 
 SHORT = {"protocol": None, "hooks.pictures": None}
@@ -28,6 +30,18 @@ class AskedAt(Preemption):
         if self.in_validation and runner.iter == self.step:
             self.asked = True
         super().after_val_iter(runner, *arguments, **keywords)
+
+
+def command(*arguments):
+    main(arguments=[str(a) for a in arguments])  # exits where it fails
+
+
+def goes_on_bit_for_bit(config, folder, overrides):
+    """A run that hears a signal in its fourth step ends as one that hears none."""
+    whole = run(config, folder / "whole", **overrides)
+    with pytest.raises(Preempted):
+        run(config, folder / "parts", AskedAt(4), **overrides)
+    goes_on_after_step_four(whole, config, folder / "parts", overrides)
 
 
 def run(config, work_dir, preemption=None, **overrides):

@@ -2,10 +2,8 @@
 
 import pytest
 
-from i2ibench.cli import main
 from i2ibench.datasets.picture_files import read_image
-from i2ibench.hooks import Preempted
-from tests.integration.runs import SHORT, AskedAt, goes_on_after_step_four, run
+from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.unit.plugins.test_systems import SYSTEMS
 
 every_system = pytest.mark.parametrize("name", SYSTEMS)
@@ -20,16 +18,9 @@ def config(name, tiny_config):
     return path
 
 
-def command(*arguments):
-    main(arguments=[str(a) for a in arguments])  # exits where it fails
-
-
 @every_system
 def test_a_run_goes_on_bit_for_bit(config, tmp_path):
-    whole = run(config, tmp_path / "whole", **SHORT)
-    with pytest.raises(Preempted):
-        run(config, tmp_path / "parts", AskedAt(4), **SHORT)
-    goes_on_after_step_four(whole, config, tmp_path / "parts", SHORT)
+    goes_on_bit_for_bit(config, tmp_path, SHORT)
 
 
 @every_system

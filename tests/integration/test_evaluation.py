@@ -22,7 +22,7 @@ from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation import rows as rows_module
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, pair_pictures
 from i2ibench.experiment import train
-from i2ibench.inference import Inference
+from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.loaders import build_dataset
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol
@@ -307,7 +307,7 @@ def test_a_picture_belongs_to_one_scene_only():
 def test_pictures_in_bf16_are_made_anew_and_say_so(trained, tmp_path):
     (subject,) = parse_subjects([str(trained / "run" / "epoch_0002.pth")], [])
     for amp in (None, "bf16"):
-        chosen = dataclasses.replace(subject, amp=amp)
+        chosen = dataclasses.replace(subject, options=InferenceOptions(amp))
         results = evaluate(protocol(), [chosen], tmp_path, config_of(trained))
         row = results["systems"]["run, styles sampled"]
         assert ("its pictures are computed in bf16" in str(results)) == (amp == "bf16"), row

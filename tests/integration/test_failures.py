@@ -12,7 +12,13 @@ from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.hooks import Preempted
 from i2ibench.plots import read_scalars
-from tests.integration.runs import SHORT, AskedAt, goes_on_after_step_four, run
+from tests.integration.runs import (
+    SHORT,
+    AskedAt,
+    goes_on_after_step_four,
+    goes_on_bit_for_bit,
+    run,
+)
 
 
 class FailingAt(AskedAt):
@@ -135,10 +141,7 @@ def test_fp16_is_refused_on_the_cpu(tiny_config, tmp_path):
 
 def test_accumulated_batches_train_and_resume(tiny_config, tmp_path):
     options = {"train_dataloader__accumulate": 2, "train_dataloader__batch_size": 1, **SHORT}
-    whole = run(tiny_config, tmp_path / "whole", **options)
-    with pytest.raises(Preempted):
-        run(tiny_config, tmp_path / "parts", AskedAt(4), **options)
-    goes_on_after_step_four(whole, tiny_config, tmp_path / "parts", options)
+    goes_on_bit_for_bit(tiny_config, tmp_path, options)
 
 
 def test_accumulation_is_refused_where_it_means_nothing(tiny_config, tmp_path):

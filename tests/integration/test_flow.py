@@ -7,12 +7,10 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
-from i2ibench.cli import main
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.editor.renderer import Renderer
 from i2ibench.editor.scene import Scene
-from i2ibench.hooks import Preempted
-from tests.integration.runs import SHORT, AskedAt, goes_on_after_step_four, run
+from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.integration.test_distributed import train as train_in_processes
 
 CONFIG = """
@@ -40,10 +38,6 @@ def config(source, tiny_config):
     return path
 
 
-def command(*arguments):
-    main(arguments=[str(a) for a in arguments])  # exits where it fails
-
-
 def refusal(capsys, *arguments):
     with pytest.raises(SystemExit) as end:
         command(*arguments)
@@ -54,10 +48,7 @@ def refusal(capsys, *arguments):
 @every_source
 def test_a_run_goes_on_bit_for_bit(config, tmp_path):
     """The colours and the average too, and what is drawn in every step."""
-    whole = run(config, tmp_path / "whole", **SHORT)
-    with pytest.raises(Preempted):
-        run(config, tmp_path / "parts", AskedAt(4), **SHORT)
-    goes_on_after_step_four(whole, config, tmp_path / "parts", SHORT)
+    goes_on_bit_for_bit(config, tmp_path, SHORT)
 
 
 @pytest.mark.slow
