@@ -12,8 +12,8 @@ from i2ibench.registry import REGISTRIES
 TEMPLATES = files("i2ibench") / "templates" / "plugins"
 
 KINDS = (
-    "translator", "generator", "discriminator", "encoder", "loss", "dataset", "segmenter", "metric",
-    "feature", "protocol", "hook",
+    "translator", "generator", "discriminator", "encoder", "loss", "dataset", "reader", "segmenter",
+    "metric", "feature", "protocol", "hook",
 )  # fmt: skip
 
 _GENERATOR = 'generator=dict(type="CoarseToFineGenerator", base_channels=8, num_blocks=2),'
@@ -48,6 +48,20 @@ IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
         ('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False'),
         ("drawn streets that uses NewPart", "the scenes of NewPart"),
         ("_size = dict(width=64, height=32)\n", ""),
+    ),
+    "reader": (
+        (
+            f"dict(\n    {_SCENES.format('train', 8)}, batch_size=2\n)",
+            'dict(dataset=dict(_scenes, split="train"), batch_size=2)',
+        ),
+        (_SCENES.format("val", 2), 'dataset=dict(_scenes, split="val")'),
+        ("data/toystreet", "data/new_part"),
+        ('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False'),
+        ("drawn streets that uses NewPart", "pictures that NewPart reads"),
+        (
+            "_size = dict(width=64, height=32)\n",
+            '_scenes = dict(type="PairedFolder", instance_dir=None, classes=["sky", "road"])\n',
+        ),
     ),
     "segmenter": (
         (

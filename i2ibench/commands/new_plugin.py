@@ -11,6 +11,8 @@ from i2ibench.plugin_files import KINDS, new_module, new_package, snake
 
 FIRST = {
     "dataset": "put scenes into data/{0}/train and data/{0}/val, as its docstring says",
+    "reader": "put NAME.{0} into data/{0}/train/image and data/{0}/val/image, label maps beside "
+    "them into data/{0}/train/label and data/{0}/val/label",
     "segmenter": "save its trained state_dict as weights/{0}.pth",
 }
 """What a package's config needs before it trains, by kind."""
@@ -59,7 +61,7 @@ def _print_commands(kind: str, config: Path, plugins: str) -> None:
         print(f"  first:     {FIRST[kind].format(config.stem)}")
     protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"
     checkpoint = f"work_dirs/{config.stem}/epoch_0002.pth"
-    labels = "LABELS" if kind == "dataset" else "data/toystreet/gtFine/val"
+    labels = "LABELS" if kind in ("dataset", "reader") else "data/toystreet/gtFine/val"
     pictures = f"translations/{config.stem}"
     print(f"  train:     i2ibench train {config}{plugins}")
     print(f"  eval:      i2ibench eval {config}{protocol}{plugins}")

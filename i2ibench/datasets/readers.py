@@ -84,7 +84,7 @@ def in_channels(samples: NDArray[Any], place: str) -> NDArray[Any]:
     """
     if samples.ndim not in (2, 3):
         raise UserError(f"{place} has the shape {samples.shape}; pictures are [H,W] or [H,W,C].")
-    if samples.dtype not in (np.uint8, np.uint16):
+    if samples.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise UserError(
             f"{place} holds {samples.dtype} values; pictures are integers of 8 or 16 bits without "
             "sign (uint8, uint16): scale and round the values, and note the unit."

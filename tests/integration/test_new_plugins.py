@@ -60,7 +60,8 @@ for kind in sys.argv[1:]:
     DATASETS.find(config.train_dataloader.dataset.type)
     if config.protocol and kind != "segmenter":
         assert build_metrics(build_protocol(config.protocol).metrics, info)
-    assert f"Fine{kind.capitalize()}" in config.pretty_text
+    used = "data/fine_reader" if kind == "reader" else f"Fine{kind.capitalize()}"  # by file ending
+    assert used in config.pretty_text
 """
 
 
@@ -123,6 +124,18 @@ for kind in sys.argv[2:]:
         for file in (folder / "val").glob("*_label.png"):
             shutil.copy(file, labels)
         told["translate"] = told["translate"].replace("LABELS", "labels")
+    if kind == "reader":
+        for split in ("train", "val"):
+            folder = Path("data", f"very_{kind}", split)
+            for below in ("image", "label"):
+                (folder / below).mkdir(parents=True)
+            for number in range(4):
+                label = np.zeros((32, 64), np.uint8)
+                label[10 + number:] = 1
+                Image.fromarray(label).save(folder / "label" / f"{number}.png")
+                levels = (label * 200 + 7).astype(np.uint8).tobytes()
+                (folder / "image" / f"{number}.very_{kind}").write_bytes(b"64 32\\n" + levels)
+        told["translate"] = told["translate"].replace("LABELS", f"data/very_{kind}/val/label")
     if kind == "segmenter":
         weights = Path(re.search("as ([^ ]+)$", told["first"])[1])
         weights.parent.mkdir()

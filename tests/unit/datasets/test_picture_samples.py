@@ -151,6 +151,14 @@ def hostile_arrays():
     }
 
 
+def test_an_array_of_either_byte_order_holds_the_same_numbers(tmp_path):
+    levels = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
+    for order in "<>":
+        np.save(tmp_path / "a.npy", levels.astype(f"{order}u2"))
+        read = read_samples(tmp_path / "a.npy")
+        assert read.dtype == np.uint16 and np.array_equal(read[..., 0], levels)
+
+
 @pytest.mark.parametrize("message", hostile_arrays())
 def test_an_array_that_is_none_is_refused_by_name(message, tmp_path):
     (tmp_path / "a.npy").write_bytes(hostile_arrays()[message])
