@@ -53,7 +53,8 @@ def rank(number, folder, quick, rounds):
     """One of the two: the first works alone, then both together, in turns."""
     torch.set_num_threads(1)
     plan = Plan(Path(folder) / f"rank{number}", quick)
-    by_itself = step(plan, plan.take(256, 128))  # built before the group: it exchanges nothing
+    by_itself = step(plan, plan.take(256, 128))
+    by_itself()  # the first update decides whether gradients are averaged: there is no group yet
     group = f"file://{folder}/group/meeting"
     dist.init_process_group("gloo", init_method=group, rank=number, world_size=2)
     together = step(plan, plan.take(256, 128))

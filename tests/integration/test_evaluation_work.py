@@ -28,12 +28,18 @@ def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):
     train(config)
     photos, made, segmented = Counter(), Counter(), Counter()
     read_photo, read_made, forward = (
-        scenes_module.read_image, pictures.read_image, CompactSegmenter.forward,
+        scenes_module.read_picture, pictures.read_picture, CompactSegmenter.forward,
     )  # fmt: skip
     monkeypatch.setattr(
-        scenes_module, "read_image", lambda path: photos.update([path]) or read_photo(path)
+        scenes_module,
+        "read_picture",
+        lambda path, wanted: photos.update([path]) or read_photo(path, wanted),
     )
-    monkeypatch.setattr(pictures, "read_image", lambda path: made.update([path]) or read_made(path))
+    monkeypatch.setattr(
+        pictures,
+        "read_picture",
+        lambda path, wanted: made.update([path]) or read_made(path, wanted),
+    )
 
     def seen(self, images):
         segmented["pictures"] += len(images)

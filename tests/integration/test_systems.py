@@ -34,6 +34,7 @@ def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path):
     overrides = {
         "data_root": str(streets),
         "train_dataloader.dataset.num_scenes": 2,
+        "train_dataloader.batch_size": 1,
         "val_dataloader.dataset.num_scenes": 1,
         "train_cfg": {"max_epochs": 1, "val_interval": 1},
         "hooks.log.interval": 1,
