@@ -28,6 +28,28 @@ _SYSTEM = f"""    type="PairedTranslator",
 """
 _SCENES = 'dataset=dict(type="ToyStreet", split="{}", num_scenes={}, **_size)'
 
+
+def _own_scenes(scenes: str, title: str, above: str = "") -> tuple[tuple[str, str], ...]:
+    """Return what a config of scenes in data/new_part has in place of drawn streets.
+
+    Args:
+        scenes: the beginning of the data set's options.
+        title: what the first line of the config says after "A short training on".
+        above: a line that the options need.
+    """
+    return (
+        (
+            f"dict(\n    {_SCENES.format('train', 8)}, batch_size=2\n)",
+            f'dict(dataset=dict({scenes}, split="train"), batch_size=2)',
+        ),
+        (_SCENES.format("val", 2), f'dataset=dict({scenes}, split="val")'),
+        ("data/toystreet", "data/new_part"),
+        ('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False'),
+        ("drawn streets that uses NewPart", title),
+        ("_size = dict(width=64, height=32)\n", above),
+    )
+
+
 IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
     "translator": (
         (_SYSTEM, '    type="NewPart",\n    base_channels=16,\n    settings=dict(rounds=2),\n'),
@@ -38,30 +60,11 @@ IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
     "discriminator": ((_DISCRIMINATOR, 'discriminator=dict(type="NewPart")'),),
     "encoder": ((_DISCRIMINATOR, f'{_DISCRIMINATOR},\n    encoder=dict(type="NewPart")'),),
     "loss": ((_LOSS, 'losses=dict(new_part=dict(type="NewPart", weight=10.0)),'),),
-    "dataset": (
-        (
-            f"dict(\n    {_SCENES.format('train', 8)}, batch_size=2\n)",
-            'dict(dataset=dict(type="NewPart", split="train"), batch_size=2)',
-        ),
-        (_SCENES.format("val", 2), 'dataset=dict(type="NewPart", split="val")'),
-        ("data/toystreet", "data/new_part"),
-        ('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False'),
-        ("drawn streets that uses NewPart", "the scenes of NewPart"),
-        ("_size = dict(width=64, height=32)\n", ""),
-    ),
-    "reader": (
-        (
-            f"dict(\n    {_SCENES.format('train', 8)}, batch_size=2\n)",
-            'dict(dataset=dict(_scenes, split="train"), batch_size=2)',
-        ),
-        (_SCENES.format("val", 2), 'dataset=dict(_scenes, split="val")'),
-        ("data/toystreet", "data/new_part"),
-        ('type="LabelPreprocessor"', 'type="LabelPreprocessor", boundaries=False'),
-        ("drawn streets that uses NewPart", "pictures that NewPart reads"),
-        (
-            "_size = dict(width=64, height=32)\n",
-            '_scenes = dict(type="PairedFolder", instance_dir=None, classes=["sky", "road"])\n',
-        ),
+    "dataset": _own_scenes('type="NewPart"', "the scenes of NewPart"),
+    "reader": _own_scenes(
+        "_scenes",
+        "pictures that NewPart reads",
+        '_scenes = dict(type="PairedFolder", instance_dir=None, classes=["sky", "road"])\n',
     ),
     "segmenter": (
         (

@@ -15,7 +15,10 @@ FIRST = {
     "them into data/{0}/train/label and data/{0}/val/label",
     "segmenter": "save its trained state_dict as weights/{0}.pth",
 }
-"""What a package's config needs before it trains, by kind."""
+"""A package's config needs this before it trains, by kind."""
+
+LABELS = {"dataset": "LABELS", "reader": "data/{0}/val/label"}
+"""The label maps to translate where a part brings scenes of its own, by kind."""
 
 NAMES_A_PROTOCOL = ("segmenter", "metric", "feature", "protocol")
 """Kinds whose package's config says what is scored."""
@@ -61,7 +64,7 @@ def _print_commands(kind: str, config: Path, plugins: str) -> None:
         print(f"  first:     {FIRST[kind].format(config.stem)}")
     protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"
     checkpoint = f"work_dirs/{config.stem}/epoch_0002.pth"
-    labels = "LABELS" if kind in ("dataset", "reader") else "data/toystreet/gtFine/val"
+    labels = LABELS.get(kind, "data/toystreet/gtFine/val").format(config.stem)
     pictures = f"translations/{config.stem}"
     print(f"  train:     i2ibench train {config}{plugins}")
     print(f"  eval:      i2ibench eval {config}{protocol}{plugins}")

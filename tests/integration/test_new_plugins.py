@@ -135,7 +135,6 @@ for kind in sys.argv[2:]:
                 Image.fromarray(label).save(folder / "label" / f"{number}.png")
                 levels = (label * 200 + 7).astype(np.uint8).tobytes()
                 (folder / "image" / f"{number}.very_{kind}").write_bytes(b"64 32\\n" + levels)
-        told["translate"] = told["translate"].replace("LABELS", f"data/very_{kind}/val/label")
     if kind == "segmenter":
         weights = Path(re.search("as ([^ ]+)$", told["first"])[1])
         weights.parent.mkdir()
