@@ -101,7 +101,7 @@ def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, 
 
 
 def has_ema(path: Path) -> bool:
-    """Whether a checkpoint has averaged weights too.
+    """Return whether a checkpoint has averaged weights too.
 
     Raises:
         UserError: see read_checkpoint.

@@ -74,7 +74,7 @@ def _print_any_letter() -> None:
 
 
 def _options(command: str | None, program: str | None, given: list[str]) -> argparse.Namespace:
-    """What the arguments say; the modules that are needed for it are loaded here."""
+    """Parse the arguments; loads the modules of the command that they name."""
     parser = _parser(command, program)
     # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.
     mixed = command is not None and not hasattr(_module(command), "ACTIONS")

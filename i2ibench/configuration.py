@@ -102,7 +102,7 @@ def _use_plugins(config: Config, path: Path) -> None:
 
 
 def read_assignments(path: Path, what: str) -> dict[str, Any]:
-    """What a Python file that is no config assigns, names that begin with _ left out.
+    """Return what a Python file that is no config assigns; names that begin with _ are left out.
 
     Args:
         path: the file; it may have mmengine's `_base_`.

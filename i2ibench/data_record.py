@@ -75,7 +75,7 @@ def _state(path: Path, read: bool) -> State:
 
 
 def _differ(before: State | None, now: State | None) -> bool:
-    """Whether a file is another one; its time alone says nothing."""
+    """Return whether a file is another one; its time alone says nothing."""
     if before is None or now is None or before[0] != now[0]:
         return True
     return now[2] is not None and now[2] != before[2]

@@ -32,7 +32,7 @@ _BEYOND = 2**30
 
 @dataclass(frozen=True)
 class Owner:
-    """Who owns a folder.
+    """The owner of a folder.
 
     Attributes:
         host: the name of the machine.

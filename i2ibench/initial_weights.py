@@ -28,7 +28,7 @@ from i2ibench.translators.optimizers import NetworkOptimizer
 from i2ibench.translators.preprocess import facts_for
 
 CLASS = "class "
-"""How the name of a condition's channel begins that shows where a class is."""
+"""The name of a condition's channel begins so if the channel shows where a class is."""
 
 SMALL_SIDE = 128
 """Pixels of a side at which networks are run to see where the condition arrives."""

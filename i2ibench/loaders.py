@@ -252,7 +252,7 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a loader will yield: a class table's metainfo, sizes in pixels, scenes in a batch."""
+    """Facts of a loader's output: a class table's metainfo, pixels, scenes in a batch."""
 
     metainfo: dict[str, Any]
     width: int

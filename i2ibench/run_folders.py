@@ -11,7 +11,7 @@ def stage_folders(work_dir: Path) -> list[Path]:
 
 
 def is_stage_folder(path: Path) -> bool:
-    """Whether a folder's name is that of a run's stage, such as 2_enhancer."""
+    """Return whether a folder's name is that of a run's stage, such as 2_enhancer."""
     return re.fullmatch(r"\d{1,3}_\w+", path.name) is not None
 
 

@@ -102,7 +102,7 @@ def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
 
 @dataclass(frozen=True)
 class Step:
-    """What a loss may read in one training step.
+    """All that a loss may read in one training step.
 
     Attributes:
         condition: BCHW.

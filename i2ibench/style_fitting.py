@@ -39,7 +39,7 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a bank is fitted.
+    """The options by which a bank is fitted.
 
     Attributes:
         num_styles: K; None for the checkpoint's.
@@ -128,7 +128,7 @@ def fit_bank(
 
 
 def facts_of_fit(opened: OpenedCheckpoint, dataset: Dataset, settings: Fitting) -> dict[str, Any]:
-    """Where a fitted bank comes from, for its note."""
+    """Return the origin of a fitted bank, for its note."""
     return {
         "dataset": opened.metainfo["dataset"],
         "checkpoint": sha256(opened.path),

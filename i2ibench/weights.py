@@ -50,7 +50,7 @@ class PretrainedWeights:
         return path
 
     def is_genuine(self, path: Path) -> bool:
-        """Whether `path` holds the published file, byte for byte; False where no hash is known."""
+        """Return whether the bytes of `path` have the published hash; False where none is known."""
         return self.sha256 is not None and sha256(path) == self.sha256
 
     def missing(self) -> str:

@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> None:
 def _subjects(
     options: argparse.Namespace, config: Config | None
 ) -> tuple[list[Subject], Config | None]:
-    """What is evaluated, and the config of the stage that it belongs to."""
+    """Return the subjects, and the config of the stage that they belong to."""
     checkpoints = list(options.checkpoints)
     if config is not None and not checkpoints and not options.images:
         work_dir = Path(config.work_dir)
@@ -157,7 +157,7 @@ def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -
 
 
 def _output(config: Config | None, protocol: Protocol, named: bool) -> Path:
-    """Where the report goes; a protocol named on the command line has a folder of its own."""
+    """Return the folder of the report; a protocol of the command line has a folder of its own."""
     if config is None:
         return Path("work_dirs") / "evaluation" / protocol.name
     name = f"evaluation_{protocol.name}" if named else "evaluation"

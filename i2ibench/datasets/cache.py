@@ -88,7 +88,7 @@ class SceneCache:
         return arrays
 
     def _is_due(self, number: int) -> bool:
-        """Whether the checksums of a scene are to be compared now."""
+        """Return whether the checksums of a scene are to be compared now."""
         changed = _time_of_change(self.path)
         if changed != self._changed:
             self._readings.clear()

@@ -95,7 +95,7 @@ class ClassTable:
     def metainfo(
         self, dataset: str, formats: Mapping[str, PictureFormat] | None = None
     ) -> dict[str, Any]:
-        """What other parts and the checkpoint know of the classes, in plain lists.
+        """Return what other parts and the checkpoint know of the classes, in plain lists.
 
         `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
         `thing_ids` maps the channel of each thing to the class's own id. `image_channels`,

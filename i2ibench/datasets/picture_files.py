@@ -52,7 +52,7 @@ class DeepPictureError(UserError):
 
 @dataclass(frozen=True)
 class MapPixels:
-    """What a map's file holds.
+    """The contents of a map's file.
 
     Attributes:
         values: the file's own integers [H,W]; colours [H,W,3] where its channels differ.

@@ -61,6 +61,6 @@ class EpochSampler(Sampler):
 
     @property
     def start(self) -> int:
-        """How many scenes of its share in this epoch this process leaves out."""
+        """Return how many scenes this process skips in this epoch: a resumed run had them."""
         epoch, scenes = self._started
         return scenes // self.world_size if epoch == self.epoch else 0

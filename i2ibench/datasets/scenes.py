@@ -147,7 +147,7 @@ class Scenes:
 
     @property
     def is_cached(self) -> bool:
-        """Whether scenes are read from a cache."""
+        """Return whether scenes are read from a cache."""
         return self._cache is not None
 
     def open_cache(self) -> None:

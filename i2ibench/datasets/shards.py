@@ -70,7 +70,7 @@ class Shards(Dataset):
 
 
 def index_path(root: Path, split: str) -> Path:
-    """Where the index of a split's shards is."""
+    """Return the path of the index of a split's shards."""
     return root / f"{split}.index.json"
 
 

@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass
 class SceneFacts:
-    """What one scene's files hold.
+    """The contents of one scene's files.
 
     Attributes:
         files: the scene.
@@ -154,7 +154,7 @@ def _digest(path: Path) -> str:
 
 @dataclass
 class ClassUse:
-    """How often the classes of a split occur.
+    """Counts of the classes in a split.
 
     Attributes:
         pixels: of each class, int64 [N].

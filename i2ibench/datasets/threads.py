@@ -22,7 +22,7 @@ def in_threads(
     items: Iterable[Item],
     on_item: Callable[[], None] | None = None,
 ) -> list[Result]:
-    """What `work` gives for each item, in the items' order.
+    """Run `work` on every item in threads, and return the results in the order of the items.
 
     Args:
         work: what is done, in several threads.

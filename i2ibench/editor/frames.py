@@ -33,7 +33,7 @@ LIMITS = {
 
 
 def welcome(session: Session) -> bytes:
-    """What the page shows and may do."""
+    """Return what the page shows, and what it allows."""
     studio, scene = session.studio, session.scene
     height, width = scene.size
     classes = studio.classes

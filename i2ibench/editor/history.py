@@ -24,7 +24,7 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Where it lies in an [H,W] array."""
+        """Return the row and column slices of the region in an [H,W] array."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
@@ -84,12 +84,12 @@ class History:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to undo."""
+        """Return whether there is a step to undo."""
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
+        """Return whether there is a step to do again."""
         return bool(self._undone)
 
     def record(self, before: Scene, after: Scene) -> bool:

@@ -1,4 +1,4 @@
-"""What instances a scene holds."""
+"""List the instances of a scene."""
 
 from dataclasses import dataclass
 

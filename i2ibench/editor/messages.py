@@ -95,7 +95,7 @@ def text(longest: int) -> Check:
 
 
 def _encodable(value: str) -> bool:
-    """Whether a text can be written: of surrogates, only those for bytes of file names can."""
+    """Return whether a text can be written; the only surrogates allowed are bytes of file names."""
     try:
         value.encode(errors="surrogateescape")
     except UnicodeEncodeError:

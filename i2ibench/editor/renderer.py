@@ -72,20 +72,20 @@ class Renderer:
 
     @property
     def has_styles(self) -> bool:
-        """Whether instances have styles."""
+        """Return whether instances have styles."""
         return self.bank is not None
 
     @property
     def reads_photos(self) -> bool:
-        """Whether styles can come from a photo."""
+        """Return whether styles can come from a photo."""
         return self.translator.encoder is not None
 
     def num_modes(self, label: int) -> int:
-        """How many modes the style bank has for a class."""
+        """Return the number of modes that the style bank has for a class."""
         return 0 if self.bank is None else int(self.bank.counts[label])
 
     def fits(self, label: int, style: Style) -> bool:
-        """Whether an instance of a class can have a style: the bank knows it."""
+        """Return whether an instance of a class can have a style: the bank knows it."""
         if self.bank is None:
             return False
         if isinstance(style, Mode):

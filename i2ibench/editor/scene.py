@@ -78,7 +78,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Paint:
-    """What is painted: a class's channel and an instance's id."""
+    """A brush's value: the channel of a class, and the id of an instance."""
 
     label: int
     instance: int

@@ -19,7 +19,7 @@ from i2ibench.errors import UserError
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a request did.
+    """The result of a request.
 
     Attributes:
         changed: the box of the maps that is different now; None for none.
@@ -86,7 +86,7 @@ class Session:
 
     @property
     def drawing(self) -> bool:
-        """Whether a stroke has begun and not ended."""
+        """Return whether a stroke has begun and not ended."""
         return self._stroke is not None
 
     def take_notes(self) -> list[str]:

@@ -26,13 +26,13 @@ class Region:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Where the mask lies in an [H,W] array."""
+        """Return the row and column slices of the mask in an [H,W] array."""
         height, width = self.mask.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
     @property
     def empty(self) -> bool:
-        """Whether no pixel is covered."""
+        """Return whether no pixel is covered."""
         return not self.mask.any()
 
 

@@ -76,7 +76,7 @@ class InstanceEncoder(Encoder):
 
     @property
     def _takes_one(self) -> bool:
-        """Whether photos must not see each other's statistics."""
+        """Return whether photos must not see each other's statistics."""
         return self.always_train and not self.training
 
     def compile(self, *arguments: Any, **options: Any) -> None:

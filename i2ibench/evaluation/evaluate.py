@@ -127,7 +127,7 @@ def _open_subjects(
 
 
 def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
-    """Where the rows of a system lie, for every metric that applies to it."""
+    """Return the files of a system's rows, for every metric that applies to it."""
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
         used = not is_reference(metric, system, evaluation.protocol) or system.name == ORACLE

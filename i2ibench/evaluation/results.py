@@ -55,7 +55,7 @@ class Evaluation:
     device: str
 
     def facts(self, name: str) -> dict[str, Any]:
-        """What the rows of a metric depend on besides the pictures."""
+        """Return all that a metric's rows depend on besides the pictures, in plain JSON."""
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
         parts = [metric, *vars(metric).values(), *self.scenes.reading]
         code = code_of(parts, [config, self.scenes.facts], PACKAGES)
@@ -83,13 +83,13 @@ def why_not(metric: Metric, system: System, scenes: ScoredScenes) -> Score | Non
 
 
 def is_reference(metric: Metric, system: System, protocol: Protocol) -> bool:
-    """Whether a system's pictures are what a metric compares with, in whatever order."""
+    """Return whether a system's pictures are what a metric compares with, in whatever order."""
     photos = system.name in (ORACLE, MISMATCH)
     return metric.kind == "set" and protocol.reference is None and photos
 
 
 def _lacking(metric: Metric, scenes: ScoredScenes) -> str | None:
-    """What a metric needs and the scored data does not have."""
+    """Return what a metric needs and the scored data does not have."""
     files = scenes.dataset.scenes.files[0]
     words = {"real" if k.name == "image" else k.name: k.called for k in KINDS.values()}
     there = {"real" if kind == "image" else kind for kind in files.paths}
@@ -203,7 +203,7 @@ def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _directions(metrics: Mapping[str, Metric]) -> dict[str, str]:
-    """By score whether higher or lower is better."""
+    """Return for each score whether higher or lower is better."""
     found: dict[str, str] = dict.fromkeys(RELATIVE, "higher")
     for metric in metrics.values():
         found |= metric.better

@@ -79,7 +79,7 @@ class RowStore:
         return self.folder / self.key / f"{start:06d}.npz"
 
     def has(self, start: int) -> bool:
-        """Whether a chunk has been measured."""
+        """Return whether a chunk has been measured."""
         return self.path(start).is_file()
 
     def write(self, start: int, rows: Rows) -> None:

@@ -48,7 +48,7 @@ class ScoredScenes:
         return self.dataset[index]
 
     def appearances(self, index: int) -> Mapping[int, Appearance] | None:
-        """How the instances of a scene truly look, by id; None where the data does not say."""
+        """Return by id how instances truly look; None where the data does not say."""
         known = self.dataset.records_appearances
         return self.dataset.appearances(index) if known else None
 
@@ -70,7 +70,7 @@ class ScoredScenes:
 
     @property
     def has_photos(self) -> bool:
-        """Whether the scenes have photos to compare with."""
+        """Return whether the scenes have photos to compare with."""
         return all(files.image is not None for files in self.dataset.scenes.files)
 
 

@@ -41,7 +41,7 @@ def _score(name: str, found: Estimate, metric: Metric) -> Score:
 
 
 def _has_interval(name: str) -> bool:
-    """Whether a score that nobody ranks has an interval: one class's own, and those of styles.
+    """Return whether an unranked score has an interval: scores of one class and of styles do.
 
     Counts have none, nor has purity, which rises by itself where scenes are drawn twice.
     """
@@ -143,7 +143,7 @@ def _findings(
     system: System,
     estimates: Mapping[str, Mapping[str, Estimate]],
 ) -> list[str]:
-    """What the controls say about a system's scores."""
+    """Return notes on what the controls say about a system's scores."""
     if system.control:
         return []
     found = []
@@ -173,7 +173,7 @@ def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:
 
 
 def _beats_mismatch(own: Mapping[str, Estimate], system: str) -> bool:
-    """Whether a system is more accurate than photos of other scenes, as far as that is known."""
+    """Return False only if a system is known to be no better than photos of other scenes."""
     if system not in own or MISMATCH not in own or "seg/pixel_acc" not in own[system].values:
         return True
     bounds = difference(own[system], own[MISMATCH], "seg/pixel_acc")

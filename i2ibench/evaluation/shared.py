@@ -135,7 +135,7 @@ def _make_way(folder: Path) -> None:
 
 
 def _is_own(parts: Sequence[object]) -> bool:
-    """Whether all parts are of this project, or plain values and torch's."""
+    """Return whether all parts are of this project, or plain values and torch's."""
     plain = ("builtins", "pathlib", "torch", "numpy")
     modules = map(module_of, parts)
     return all(is_core(m) or m.partition(".")[0] in plain for m in modules)

@@ -29,7 +29,7 @@ class Estimate:
 
 
 def resamplings(n: int, draws: int, seed: int) -> Values:
-    """How often each bootstrap draw takes each of n scenes, [draws, n].
+    """Return how often each bootstrap draw takes each of n scenes, [draws, n].
 
     Systems that are scored on the same scenes share the draws, which pairs their differences.
     """

@@ -32,7 +32,7 @@ ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is evaluated: a checkpoint file, or a folder of pictures.
+    """A checkpoint file, or a folder of pictures, that is evaluated.
 
     Attributes:
         name: what reports call it.

@@ -17,7 +17,7 @@ STATES = ("waiting", "running", "done", "failed")
 
 @dataclass
 class CellState:
-    """What is known of a cell.
+    """The state of a cell.
 
     Attributes:
         state: waiting, running, done or failed.

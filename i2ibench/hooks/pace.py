@@ -53,7 +53,7 @@ class Pace:
 
 
 def advice(loader: Loader, share: float) -> str:
-    """What makes the waiting less, for a share that is much; nothing where all of it is done."""
+    """Return advice for a large share of waiting for data; "" where there is none."""
     cores = os.cpu_count() or 1
     ways = []
     if not loader.dataset.scenes.is_cached:

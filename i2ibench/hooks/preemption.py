@@ -86,7 +86,7 @@ class Preemption(Hook):
             raise Preempted
 
     def _agreed(self, step: int) -> bool:
-        """Whether any process was asked to end; the same answer in all of them."""
+        """Return whether any process was asked to end; the same answer in all of them."""
         if get_world_size() == 1:
             return self.asked
         on_gpu = dist.get_backend() == "nccl"

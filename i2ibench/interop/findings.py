@@ -18,7 +18,7 @@ RELEASED = "assumed: the released code's default"
 
 @dataclass(frozen=True)
 class Answers:
-    """What the user says of official files; None where it is to be read from them.
+    """The user's answers about official files; an answer of None is read from the files.
 
     Attributes:
         num_labels: label classes; 0 for pictures.
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass
 class Findings:
-    """What is known of official files: the option files beside them, and the user's answers."""
+    """The facts known of official files: the option files beside them, and the user's answers."""
 
     folder: Path
     answers: Answers

@@ -32,7 +32,7 @@ def boundary_row(predicted: NDArray[np.int64], truth: NDArray[np.int64], void: i
 
 
 def borders(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where a pixel differs from one of its four neighbours, bool [H,W]."""
+    """Return bool [H,W]: True where a pixel differs from one of its four neighbours."""
     edge = np.zeros(ids.shape, bool)
     across, down = ids[:, 1:] != ids[:, :-1], ids[1:] != ids[:-1]
     edge[:, 1:] |= across

@@ -1,4 +1,4 @@
-"""How far the distribution of translated pictures is from that of photos: FID and KID."""
+"""FID and KID: distances between the distributions of translated pictures and of photos."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

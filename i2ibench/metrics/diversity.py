@@ -1,4 +1,4 @@
-"""How much the translations of one scene differ from each other."""
+"""Diversity: the mean distance between translations of one scene."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -40,7 +40,7 @@ class PerceptualDiversity(Metric):
         self.better: dict[str, str] = {}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Of each scene float64 [2]: 1 and its mean distance; 0 and 0 for fewer than two samples.
+        """Return for each scene float64 [2]: 1 and its mean distance; zeros below two samples.
 
         Raises:
             UserError: the weights file does not hold the trunk.

@@ -100,7 +100,7 @@ class PerceptualDistance(Metric):
         self.better = {self.network.name: "lower"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Of each scene float64 [2]: 1, and its distance from the photo.
+        """Return for each scene float64 [2]: 1, and its distance from the photo.
 
         Raises:
             UserError: the weights file does not hold the trunk.

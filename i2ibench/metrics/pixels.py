@@ -33,7 +33,7 @@ class PixelSimilarity(Metric):
     better = {"psnr": "higher", "ssim": "higher"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Of each scene float64 [4]: 1, its PSNR in dB if finite, 1 if it is not, its SSIM.
+        """Return for each scene float64 [4]: 1, its PSNR in dB if finite, 1 if it is not, its SSIM.
 
         Raises:
             UserError: a picture is smaller than the window.

@@ -66,7 +66,7 @@ class StyleFeatures(Metric):
         return [self._measure(prediction) for prediction in predictions]
 
     def refine(self, rows: Sequence[Floats]) -> FeatureScores:
-        """What is scored: one row per scene that adds, from the rows of all scenes."""
+        """Return one row per scene, of sums that add over scenes, from the rows of all scenes."""
         return FeatureScores(self._tables(rows), len(rows))
 
     def figures(self, rows: Sequence[Floats]) -> dict[str, Any]:

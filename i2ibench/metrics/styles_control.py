@@ -96,7 +96,7 @@ class StyleControl(Metric):
         ]
 
     def refine(self, rows: Sequence[Floats]) -> "ControlScores":
-        """What is scored: one row per scene that adds, from the rows of all scenes."""
+        """Return one row per scene, of sums that add over scenes, from the rows of all scenes."""
         sums = np.zeros((len(rows), len(self.labels), SUMS))
         for scene, own in enumerate(rows):
             for number, label in enumerate(self.labels):

@@ -27,7 +27,7 @@ class OneHot:
 
 
 def pays(condition: Tensor) -> bool:
-    """Whether looking up is faster than the convolution of a condition BCHW, and possible.
+    """Return whether looking up is faster than the convolution of a condition BCHW, and possible.
 
     It is on the CPU in float32; gradients, bf16 and tensors without contents are left to the
     convolution.

@@ -84,7 +84,7 @@ def _explained(partial: Path) -> Iterator[None]:
 
 
 def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
-    """Whether `target` holds the data already.
+    """Return whether `target` holds the data already.
 
     Raises:
         UserError: it holds something else.

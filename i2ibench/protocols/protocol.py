@@ -19,7 +19,7 @@ GENERAL = ("resize", "samples", "draws", "seed")
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is scored against what, how often and by which metrics.
+    """The rules of an evaluation: the scenes, the samples of each scene, and the metrics.
 
     Attributes:
         name: what reports call it.
@@ -59,7 +59,7 @@ class Protocol:
                 raise UserError(f"A protocol's {name} is an integer from {least} on: {value!r}.")
 
     def facts(self) -> dict[str, Any]:
-        """What the scores depend on, in plain JSON."""
+        """Return all that the scores depend on, in plain JSON."""
         hidden = ("name", "root", "validation")
         chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         chosen["pictures"] = "uint8 RGB"

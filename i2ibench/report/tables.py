@@ -87,7 +87,7 @@ def number(value: float) -> str:
 
 
 def rank(results: Results, system: str, score: str) -> str:
-    """Whether a system has the best value of a score among the systems under test, or is tied.
+    """Return "best" for the system with the best value of a score, "tied", or "" for the others.
 
     "tied": the interval of the paired difference from the best contains zero, or is unknown.
     """
@@ -113,7 +113,7 @@ def rank(results: Results, system: str, score: str) -> str:
 
 
 def missing_metrics(results: Results) -> dict[str, str]:
-    """What was not computed, and why; metrics that lack the same thing stand together."""
+    """Return what was not computed, and why; metrics that lack the same thing stand together."""
     by_reason: dict[str, dict[str, None]] = {}
     for scores in results["systems"].values():
         for name, score in scores.items():
@@ -192,7 +192,7 @@ def escaped(text: str) -> str:
 
 
 def caption(results: Results) -> str:
-    """How many scenes were scored, and by which protocol."""
+    """Return how many scenes were scored, and by which protocol."""
     hash_ = results["protocol"]["sha256"][:12]
     return f"{results['data']['scenes']} scenes, protocol {results['protocol']['name']} {hash_}"
 

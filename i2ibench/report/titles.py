@@ -1,4 +1,4 @@
-"""What scores and metrics are called in tables."""
+"""Titles of scores and metrics, as tables show them."""
 
 TITLES = {
     "seg/pixel_acc": "pixel accuracy",
@@ -57,5 +57,5 @@ TITLES = {
 
 
 def title(score: str) -> str:
-    """What a score is called in tables."""
+    """Return the title of a score in tables."""
     return TITLES.get(score, score)

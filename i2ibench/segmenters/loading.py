@@ -1,4 +1,4 @@
-"""What a segmenter needs from outside: its weights file, and a package that it alone needs."""
+"""Load what a segmenter needs from outside: its weights file, and a package of its own."""
 
 from collections.abc import Mapping
 from importlib import import_module

@@ -137,7 +137,7 @@ def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[Non
 
 
 def clear_log(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
-    """Whether what was deleted is gone: overwritten in the file, and the log of writes is empty.
+    """Empty the log of writes; return whether deleted rows are gone from the files.
 
     Not while another process reads an older state; it is waited for so long.
     """
@@ -169,7 +169,7 @@ def set_finished(db: sqlite3.Connection, token: str, finished: bool) -> None:
 
 
 def insert_answers(db: sqlite3.Connection, token: str, answers: Sequence[Answer]) -> int:
-    """How many of the answers were the first to their trial; the others change nothing."""
+    """Insert answers, and return how many were the first to their trial; others change nothing."""
     places = ", ".join("?" * (len(fields(Answer)) + 1))
     rows = [(token, *answer.as_dict().values()) for answer in answers]
     for row in rows:

@@ -46,7 +46,7 @@ class Method:
 
 @dataclass(frozen=True)
 class SceneChoice:
-    """Which scenes are shown.
+    """The choice of the scenes that a study shows.
 
     Attributes:
         folder: label maps and photos in a layout that `translate` takes; "" where all methods are

@@ -65,7 +65,7 @@ _ARRAYS = tuple(f.name for f in fields(Judgments) if f.name not in ("definition"
 
 @dataclass(frozen=True)
 class Conduct:
-    """What one participant's answers say about the participant.
+    """Counts that show how carefully one participant answered.
 
     Attributes:
         participant: who.

@@ -20,7 +20,7 @@ _WITH_KEY = (
 
 
 def may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
-    """Whether a request may read the results.
+    """Return whether a request may read the results.
 
     With the right key always. Without one, only if the connection comes from this machine and
     nothing says that it was made for somebody else: behind a proxy every visitor does.
@@ -32,7 +32,7 @@ def may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
 
 
 def refusal(behind_proxy: bool) -> str:
-    """What those read who may not read the results."""
+    """Return the message for readers who are not allowed to see the results."""
     here = "" if behind_proxy else "on the server's own machine, at its loopback address, or "
     return f"Results are read {here}{_WITH_KEY}"
 

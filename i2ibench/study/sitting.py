@@ -39,7 +39,7 @@ class Sitting:
 
     @property
     def consented(self) -> bool:
-        """Whether the consent was given."""
+        """Return whether the consent was given."""
         return self.slot is not None
 
 

@@ -132,7 +132,7 @@ class Store:
             return Receipt(bool(counted), answered, finished, code)
 
     def forget(self, token: str) -> bool:
-        """Whether there was such a participant; nobody reads their rows any more.
+        """Delete a participant and all their rows; return whether the participant existed.
 
         Their bytes leave the files at once if no other process is just reading the file. Else
         `erased` is False, and every later write, closing and opening tries it again.

@@ -105,7 +105,7 @@ class Study:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """What `study.json` holds."""
+        """Return the contents of `study.json`."""
         return {
             "definition": asdict(self.definition),
             "scenes": list(self.scenes),

@@ -15,7 +15,7 @@ def waited_ms(answer: Answer) -> float:
 
 
 def _is_off(answer: Answer, asked: float | None, rules: Exclusion) -> bool:
-    """Whether an exposure is off by more than the rules allow; one that was not measured is."""
+    """Return whether an exposure is off by more than the rules allow, or was not measured."""
     if asked is None:
         return False
     if answer.shown_ms is None:

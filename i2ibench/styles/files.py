@@ -126,7 +126,7 @@ def read_bank(path: Path) -> SavedBank:
 
 
 def note_path(path: Path) -> Path:
-    """Where the note of a bank lies."""
+    """Return the path of the note of a bank."""
     return path.with_suffix(".json")
 
 

@@ -1,4 +1,4 @@
-"""What a data set promises: samples in compact integers, and to say what its classes are."""
+"""A data set promises samples in compact integers, and to say what its classes are."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What a discriminator promises: per scale its layers, the last of them the scores."""
+"""A discriminator promises per scale its layers, the last of them the scores."""
 
 from typing import Any
 

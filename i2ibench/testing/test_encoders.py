@@ -1,4 +1,4 @@
-"""What an encoder promises: features in [-1, 1] that are constant on each instance."""
+"""An encoder promises features in [-1, 1] that are constant on each instance."""
 
 import pytest
 import torch

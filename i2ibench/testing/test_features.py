@@ -1,4 +1,4 @@
-"""What a feature network promises: to say what it is called, and that it is not available."""
+"""A feature network promises to say what it is called, and that it is not available."""
 
 from pathlib import Path
 

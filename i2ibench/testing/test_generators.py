@@ -1,4 +1,4 @@
-"""What a generator promises: an image in [-1, 1] of the condition's size, learnt by all of it."""
+"""A generator promises an image in [-1, 1] of the condition's size, learnt by all of it."""
 
 import pytest
 import torch

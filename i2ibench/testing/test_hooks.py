@@ -1,4 +1,4 @@
-"""What a hook promises: to be mmengine's, with methods that mmengine calls."""
+"""A hook promises to be mmengine's, with methods that mmengine calls."""
 
 import pytest
 from mmengine.hooks import Hook

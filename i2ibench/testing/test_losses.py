@@ -1,4 +1,4 @@
-"""What a loss promises: a scalar that falls as the generated image becomes better."""
+"""A loss promises a scalar that falls as the generated image becomes better."""
 
 from dataclasses import replace
 

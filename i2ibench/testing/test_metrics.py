@@ -1,4 +1,4 @@
-"""What a metric promises: one row of numbers per scene, and scores of their sum."""
+"""A metric promises one row of numbers per scene, and scores of their sum."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a preprocessor promises: the condition that it declares."""
+"""A preprocessor promises the condition that it declares."""
 
 import pytest
 import torch

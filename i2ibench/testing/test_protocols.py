@@ -1,4 +1,4 @@
-"""What a protocol promises: a plain config with a hash, made of parts that exist."""
+"""A protocol promises a plain config with a hash, made of parts that exist."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a segmenter promises: one class per pixel of a photo."""
+"""A segmenter promises one class per pixel of a photo."""
 
 import pytest
 import torch

@@ -67,7 +67,7 @@ def require_compiler(cfg: Mapping[str, Mapping[str, Any]], device_type: str) -> 
 
 
 def is_compiled(network: nn.Module) -> bool:
-    """Whether calls of a network go to compiled code."""
+    """Return whether calls of a network go to compiled code."""
     return network._compiled_call_impl is not None
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a browser can be led there."""
+    """Return whether a browser can be led there."""
     try:
         parts = urlsplit(text)
     except ValueError:  # such as http://[x

@@ -140,13 +140,13 @@ class GuardedProtocol(H11Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is gone, and its file descriptor with it."""
+        """Return whether the connection is gone, and its file descriptor with it."""
         connected = self.transport.get_extra_info("socket")
         return connected is None or connected.fileno() < 0
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the server can do nothing until the client sends or reads something."""
+        """Return whether the server can do nothing until the client sends or reads something."""
         if self.transport.is_closing():
             return True  # what was written last is still unread
         if self._upgraded:
@@ -155,7 +155,7 @@ class GuardedProtocol(H11Protocol):
         return reading or self.transport.get_write_buffer_size() > 0
 
     def overdue(self, now: float) -> bool:
-        """Whether the client's time is up; call it regularly, because it notes progress."""
+        """Return whether the client's time is up; call it regularly, because it notes progress."""
         unread = self.transport.get_write_buffer_size()
         if unread != self._unread:
             self._unread, self.since = unread, now

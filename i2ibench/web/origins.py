@@ -60,11 +60,11 @@ class SameOrigin:
             await answer(scope, receive, send)
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
-        """Whether the page that asks came from this server."""
+        """Return whether the page that asks came from this server."""
         return origin == f"http://{host}" or origin.lower() == self._public_origin
 
     def _is_own(self, host: str) -> bool:
-        """Whether a Host header names this server."""
+        """Return whether a Host header names this server."""
         name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
         if not name:
             name, port = host, ""

@@ -90,7 +90,7 @@ class ToyStreet(Dataset):
         return CITYSCAPES_CLASSES, (width, height)
 
     def appearances(self, index: int) -> dict[int, Appearance]:
-        """How the instances of a scene truly look, by id.
+        """Return by id how the instances of a scene truly look.
 
         Raises:
             UserError: the scene's attributes file is missing or damaged.
@@ -107,7 +107,7 @@ class ToyStreet(Dataset):
 
 
 def _attributes_of(files: SceneFiles) -> Path:
-    """Where a scene's attributes lie: beside its label map."""
+    """Return the path of a scene's attributes, which lie beside its label map."""
     assert files.label is not None
     return files.label.with_name(files.label.name.replace("_labelIds.png", "_attributes.json"))
 
@@ -186,7 +186,7 @@ def _draw(
 def is_drawn(
     root: Path, split: str, num_scenes: int, size: tuple[int, int], scene_seed: int = 0
 ) -> bool:
-    """Whether the whole split is there.
+    """Return whether the whole split is there.
 
     Raises:
         UserError: unknown split, no scenes asked for, or it is there with other settings.
@@ -207,7 +207,7 @@ def is_drawn(
 
 
 def _read_manifest(manifest: Path) -> dict[str, Any]:
-    """What the manifest holds; nothing if there is none.
+    """Return the contents of the manifest; nothing if there is none.
 
     Raises:
         UserError: it cannot be read.
