@@ -22,7 +22,7 @@ from mmengine.config import Config
 from mmengine.config import config as mmengines_config
 
 from i2ibench.errors import UserError
-from i2ibench.files import read_text
+from i2ibench.io.files import read_text
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 

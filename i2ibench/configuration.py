@@ -14,8 +14,8 @@ from mmengine.dist import barrier, is_main_process
 from i2ibench.assignments import names_a_path, resolve
 from i2ibench.compat import read_config
 from i2ibench.errors import UserError, near_match
-from i2ibench.files import remove_leftovers
-from i2ibench.folder_locks import own_folder
+from i2ibench.io.files import remove_leftovers
+from i2ibench.io.folder_locks import own_folder
 from i2ibench.plugin_folders import use_plugin_folders
 
 KEYS = {

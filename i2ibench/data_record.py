@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checksums import sealed, unsealed
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.datasets.tar_members import place_of
 from i2ibench.errors import UserError
-from i2ibench.files import write_text
-from i2ibench.progress import say, track
+from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.files import write_text
+from i2ibench.io.progress import say, track
 
 FILE = "data.json"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
+from i2ibench.io.provenance import sha256
 from i2ibench.origins import advertised, is_core, origin_of, plugin_modules, shown_name
 from i2ibench.plugin_folders import VARIABLE, folder_of, package_of, plugin_folders
-from i2ibench.provenance import sha256
 from i2ibench.registry import REGISTRIES, Registry
 
 

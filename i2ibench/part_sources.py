@@ -17,8 +17,8 @@ from typing import Any
 
 from torch import nn
 
+from i2ibench.io.provenance import code_hash, sha256
 from i2ibench.origins import is_core, plugin_modules, shown_name
-from i2ibench.provenance import code_hash, sha256
 from i2ibench.registry import REGISTRIES
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from i2ibench.run_folders import stage_folders
+from i2ibench.io.run_folders import stage_folders
 
 Series = dict[str, list[tuple[int, float]]]
 """Per scalar its (iteration, value) pairs."""

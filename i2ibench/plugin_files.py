@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
 from i2ibench.registry import REGISTRIES
 
 TEMPLATES = files("i2ibench") / "templates" / "plugins"

@@ -18,9 +18,9 @@ from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.inference import PHOTOS
+from i2ibench.io.progress import Progress, say
 from i2ibench.ops.images import require_multiple
 from i2ibench.origins import blame
-from i2ibench.progress import Progress, say
 from i2ibench.structures import Batch, Losses, Sample
 from i2ibench.translators.base import Translator
 from i2ibench.translators.blank import blank_scene

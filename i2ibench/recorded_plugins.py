@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UnknownPartError
+from i2ibench.io.provenance import sha256
 from i2ibench.origins import origin_of
 from i2ibench.part_sources import named_types
-from i2ibench.provenance import sha256
 from i2ibench.registry import REGISTRIES
 
 

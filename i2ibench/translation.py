@@ -16,12 +16,12 @@ from i2ibench.datasets.picture_samples import formats_in
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.files import ending_for, remove_leftovers, require_possible_names
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, readers_of, recipe_of
+from i2ibench.io.files import ending_for, remove_leftovers, require_possible_names
+from i2ibench.io.progress import Progress, say
+from i2ibench.io.provenance import sha256
 from i2ibench.preflight import try_translation
-from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import fingerprint
-from i2ibench.provenance import sha256
 from i2ibench.styles.files import load_bank
 
 

@@ -11,8 +11,8 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import ValLoop
 
 from i2ibench.inference import Inference
+from i2ibench.io.progress import say
 from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
-from i2ibench.progress import say
 from i2ibench.protocols.protocol import build_protocol
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from i2ibench.files import write_picture
+from i2ibench.io.files import write_picture
 from i2ibench.study.definition import DEGRADED
 from i2ibench.study.study import NOTE, Study, open_study
 from i2ibench.study.study_file import read_definition

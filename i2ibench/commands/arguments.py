@@ -10,8 +10,8 @@ from mmengine.config import Config
 
 from i2ibench.assignments import Written, resolve
 from i2ibench.configuration import load_config
-from i2ibench.devices import best_device
 from i2ibench.errors import UserError
+from i2ibench.io.devices import best_device
 from i2ibench.registry import TRANSLATORS
 from i2ibench.translators.base import method_named
 from i2ibench.translators.compilation import MODES

@@ -40,10 +40,10 @@ from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
 from i2ibench.evaluation.scenes import prepare_scenes
 from i2ibench.inference import InferenceOptions
+from i2ibench.io.run_folders import run_folder
 from i2ibench.protocols.foreign import foreign_protocol
 from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.report import score_lines, write_report
-from i2ibench.run_folders import run_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

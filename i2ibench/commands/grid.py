@@ -31,7 +31,7 @@ from i2ibench.grids.grid import Grid, load_grid
 from i2ibench.grids.report import report_grid
 from i2ibench.grids.state import read_state
 from i2ibench.hooks.preemption import EXIT_CODE, Preempted
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS, options_of
 
 WATCH_SECONDS = 2.0

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from i2ibench.commands.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
-from i2ibench.files import read_text, write_private, write_text
-from i2ibench.folder_locks import own_folder
+from i2ibench.io.files import read_text, write_private, write_text
+from i2ibench.io.folder_locks import own_folder
 from i2ibench.study.client import send_participants
 from i2ibench.study.collected import (
     answers_csv,

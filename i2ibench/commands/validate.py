@@ -16,10 +16,10 @@ from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
 from i2ibench.datasets.survey import SceneFacts, survey
 from i2ibench.datasets.validate import notes_of
 from i2ibench.errors import UserError
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
+from i2ibench.io.progress import Progress
 from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.preflight import check_alike, one_scene_of_each_size
-from i2ibench.progress import Progress
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.report.data_page import render_data
 from i2ibench.report.data_text import class_rows, problem_text, summary_rows, table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from i2ibench.weights import find_weights
+from i2ibench.io.weights import find_weights
 
 
 class Segmenter(nn.Module, metaclass=ABCMeta):

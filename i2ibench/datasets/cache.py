@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.tar_members import place_of
 from i2ibench.errors import UserError
-from i2ibench.files import write_file
-from i2ibench.folder_locks import own_target
-from i2ibench.progress import Progress, say
+from i2ibench.io.files import write_file
+from i2ibench.io.folder_locks import own_target
+from i2ibench.io.progress import Progress, say
 
 MAGIC = b"i2ibench scenes 2\n"
 CHECK_EVERY = 128

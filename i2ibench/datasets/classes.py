@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from i2ibench.datasets.picture_samples import PictureFormat, stated_by
 from i2ibench.errors import UserError, near_match
-from i2ibench.safe_names import safe_text
+from i2ibench.io.safe_names import safe_text
 
 VOID = 255
 """The scored id of a class that no score counts."""

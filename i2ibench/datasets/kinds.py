@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.errors import UserError, near_match
-from i2ibench.safe_names import safe_name
+from i2ibench.io.safe_names import safe_name
 
 Reading = Callable[[Path, ClassTable], NDArray[Any]]
 

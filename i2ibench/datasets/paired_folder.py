@@ -15,7 +15,7 @@ from i2ibench.datasets.maps import read_instance, read_label
 from i2ibench.datasets.picture_samples import PictureFormat, Stated, find_format
 from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.errors import UserError
-from i2ibench.files import read_json
+from i2ibench.io.files import read_json
 from i2ibench.registry import DATASETS
 
 PREPARATION = "preparation.json"

@@ -11,7 +11,7 @@ from i2ibench.datasets.file_search import files_by_name
 from i2ibench.datasets.paired_folder import counts_objects, find_formats, read_classes, scenes_of
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 from i2ibench.registry import DATASETS
 
 NUM_CITYSCAPES = len(CITYSCAPES_CLASSES)

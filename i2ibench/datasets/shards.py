@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checksums import sealed, unsealed
 from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
@@ -26,9 +25,10 @@ from i2ibench.datasets.picture_samples import PictureFormat, check_format
 from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.datasets.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
-from i2ibench.files import read_json, write_file, write_text
+from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.files import read_json, write_file, write_text
+from i2ibench.io.safe_names import safe_name
 from i2ibench.registry import DATASETS
-from i2ibench.safe_names import safe_name
 
 FORMAT = "i2ibench shards 4"
 

@@ -18,8 +18,8 @@ from i2ibench.datasets.maps import read_ids, read_label_map
 from i2ibench.datasets.picture_samples import RGB, PictureFormat, read_picture
 from i2ibench.datasets.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.datasets.tar_members import read_bytes
-from i2ibench.datasets.threads import in_threads
 from i2ibench.errors import UserError
+from i2ibench.io.threads import in_threads
 
 
 @dataclass(frozen=True)

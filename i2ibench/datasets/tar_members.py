@@ -9,7 +9,7 @@ import re
 import zlib
 from pathlib import Path
 
-from i2ibench.provenance import sha256
+from i2ibench.io.provenance import sha256
 
 _PLACE = re.compile(r"(\d+)\+(\d+)(?:\+(\d+))?")
 

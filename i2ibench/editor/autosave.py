@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from i2ibench.editor.session import Session, Snapshot
 from i2ibench.editor.sessions import Sessions
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 
 Told = Callable[[int, Exception | None], Awaitable[None]]
 """Is given a version, and why it could not be written (None: it is on disk)."""

@@ -12,7 +12,7 @@ from i2ibench.editor.messages import TOKEN
 from i2ibench.editor.session import Session, Snapshot
 from i2ibench.editor.studio import Studio
 from i2ibench.errors import UserError
-from i2ibench.files import is_disk_full, make_private_folder, write_private
+from i2ibench.io.files import is_disk_full, make_private_folder, write_private
 
 IDLE_SECONDS = 30 * 60
 MAX_SESSIONS = 64

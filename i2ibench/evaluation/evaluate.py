@@ -34,10 +34,10 @@ from i2ibench.evaluation.subjects import (
     translated_systems,
     with_own_settings,
 )
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
+from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import Protocol
-from i2ibench.provenance import commit, devices, versions
 
 WRITTEN = ("rows", "reference_rows", "pictures", "shown")
 """The subfolders of an output folder that an evaluation writes."""

@@ -20,9 +20,9 @@ from i2ibench.datasets.validate import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.styles import StyleProbe
+from i2ibench.io.progress import say
 from i2ibench.ops.images import tensor_of
 from i2ibench.preflight import one_scene_of_each_size
-from i2ibench.progress import say
 from i2ibench.structures import Sample, size_of
 
 ORACLE = "real photos (oracle)"

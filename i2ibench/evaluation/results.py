@@ -24,9 +24,9 @@ from i2ibench.evaluation.scores import (
     set_scores,
 )
 from i2ibench.evaluation.statistics import Estimate, Values, resamplings
+from i2ibench.io.provenance import sha256
 from i2ibench.part_sources import code_of
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import sha256
 
 SCHEMA = "i2ibench/results@2"
 

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from i2ibench.contracts import Metric
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import write_file
 from i2ibench.inference.halves import in_halves
+from i2ibench.io.files import write_file
+from i2ibench.io.progress import Progress, say
 from i2ibench.metrics.evaluator import rows_of
-from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.structures import Prediction, to_predictions
 

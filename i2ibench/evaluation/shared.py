@@ -16,12 +16,12 @@ from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.rows import CHUNK, DAMAGE, Rows, RowStore, load_rows, row_key, save_rows
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import remove_leftovers
-from i2ibench.folder_locks import own_folder
+from i2ibench.io.files import remove_leftovers
+from i2ibench.io.folder_locks import own_folder
+from i2ibench.io.progress import say
+from i2ibench.io.provenance import code_hash, versions
 from i2ibench.origins import is_core
 from i2ibench.part_sources import module_of
-from i2ibench.progress import say
-from i2ibench.provenance import code_hash, versions
 
 LARGEST = 2**30
 """Bytes of shared rows; those unused for the longest time make way for new ones."""

@@ -16,9 +16,9 @@ from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import RowStore
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
-from i2ibench.files import write_picture, write_text
+from i2ibench.io.files import write_picture, write_text
+from i2ibench.io.spreadsheets import csv_text
 from i2ibench.ops.images import as_rgb, colour_labels, pixels_of, to_shown
-from i2ibench.spreadsheets import csv_text
 from i2ibench.structures import Sample
 
 PER_KIND = 2

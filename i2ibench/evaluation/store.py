@@ -10,8 +10,8 @@ from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.picture_samples import format_in
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.files import ending_for
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
+from i2ibench.io.files import ending_for
 from i2ibench.preflight import one_scene_of_each_size, try_translation
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.structures import size_of

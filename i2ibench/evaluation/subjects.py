@@ -21,9 +21,9 @@ from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
 from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.inference.options import PLAIN, InferenceOptions
+from i2ibench.io.provenance import sha256
+from i2ibench.io.run_folders import run_folder
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.provenance import sha256
-from i2ibench.run_folders import run_folder
 from i2ibench.translators.building import method_of
 from i2ibench.translators.settings import describe_settings
 

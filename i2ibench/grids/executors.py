@@ -11,7 +11,7 @@ from i2ibench.contracts import Executor
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import run_cell
 from i2ibench.grids.grid import Cell, Grid
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS
 
 Watch = Callable[[], None]

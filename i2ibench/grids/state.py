@@ -6,10 +6,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checksums import sealed, unsealed
 from i2ibench.errors import UserError
-from i2ibench.files import read_json, write_text
-from i2ibench.folder_locks import is_owned
+from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.files import read_json, write_text
+from i2ibench.io.folder_locks import is_owned
 
 FILE = "cell.json"
 STATES = ("waiting", "running", "done", "failed")

@@ -12,13 +12,13 @@ from mmengine.runner import Runner
 from i2ibench import __version__
 from i2ibench.discovery import plugin_records
 from i2ibench.errors import UserError
-from i2ibench.files import write_file
 from i2ibench.hooks.randomness import (
     gather_random_states,
     random_state,
     restore_own,
     restore_random_state,
 )
+from i2ibench.io.files import write_file
 from i2ibench.registry import HOOKS
 
 INTERRUPTED = "interrupted.pth"

@@ -11,7 +11,7 @@ from torch import Tensor
 from i2ibench.errors import UserError
 from i2ibench.hooks.ema import shown_average
 from i2ibench.hooks.pace import Pace, advice
-from i2ibench.progress import Progress
+from i2ibench.io.progress import Progress
 from i2ibench.registry import HOOKS
 from i2ibench.translators.optimizers import skipped
 

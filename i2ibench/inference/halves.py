@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

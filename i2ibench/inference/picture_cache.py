@@ -15,21 +15,21 @@ from typing import Any
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch import nn
 
-from i2ibench.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.datasets.kinds import BUILT_IN, KINDS
 from i2ibench.datasets.readers import reader_of
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
-from i2ibench.files import read_json, write_picture, write_text
-from i2ibench.folder_locks import holds_files
 from i2ibench.inference.halves import in_halves
+from i2ibench.io.checksums import is_whole_picture, sealed, unsealed
+from i2ibench.io.files import read_json, write_picture, write_text
+from i2ibench.io.folder_locks import holds_files
+from i2ibench.io.progress import Progress, say
+from i2ibench.io.provenance import sha256
+from i2ibench.io.safe_names import safe_name
 from i2ibench.ops.images import pixels_of
 from i2ibench.part_sources import code_of
-from i2ibench.progress import Progress, say
 from i2ibench.protocols.protocol import fingerprint
-from i2ibench.provenance import sha256
-from i2ibench.safe_names import safe_name
 from i2ibench.structures import Prediction
 
 NOTE = "pictures.json"

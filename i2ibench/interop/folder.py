@@ -9,7 +9,6 @@ import torch
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.files import write_file, write_text
 from i2ibench.interop import pix2pix, pix2pixhd
 from i2ibench.interop.clusters import write_clusters
 from i2ibench.interop.findings import Answers
@@ -20,6 +19,7 @@ from i2ibench.interop.released import (
     released_options,
     require_released,
 )
+from i2ibench.io.files import write_file, write_text
 
 NAMES = {
     "CoarseToFineGenerator": pix2pix.generator_names,

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
-from i2ibench.files import write_file
 from i2ibench.interop.arrays import load_arrays
-from i2ibench.weights import ALEXNET, VGG16
+from i2ibench.io.files import write_file
+from i2ibench.io.weights import ALEXNET, VGG16
 
 State = dict[str, torch.Tensor]
 

@@ -13,7 +13,6 @@ from torch import nn
 from i2ibench import __version__
 from i2ibench.datasets.picture_samples import PictureFormat
 from i2ibench.errors import UserError
-from i2ibench.files import write_file
 from i2ibench.interop import pix2pix, pix2pixhd
 from i2ibench.interop.clusters import read_clusters
 from i2ibench.interop.conditions import (
@@ -26,9 +25,10 @@ from i2ibench.interop.conditions import (
 from i2ibench.interop.findings import WEIGHTS, Answers, Findings
 from i2ibench.interop.questions import PIX2PIX, PIX2PIXHD, check_options, settle_networks
 from i2ibench.interop.state_dict import cleaned
-from i2ibench.progress import say
+from i2ibench.io.files import write_file
+from i2ibench.io.progress import say
+from i2ibench.io.weights import load_state
 from i2ibench.styles.bank import StyleBank
-from i2ibench.weights import load_state
 
 CLUSTERS = "features_clustered_010.npy"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from i2ibench.devices import exact_type
+from i2ibench.io.devices import exact_type
 
 MARGIN = 4
 """Pixels that a tile takes with it on every side: 3 for a 7x7 convolution, 1 for a strided one."""

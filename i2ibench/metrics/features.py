@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from i2ibench.contracts import Feature
 from i2ibench.errors import UserError
+from i2ibench.io.weights import INCEPTION, require_whole
 from i2ibench.registry import FEATURES
-from i2ibench.weights import INCEPTION, require_whole
 
 Resize = Callable[[Any], Any]
 

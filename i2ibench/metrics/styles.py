@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.contracts import Metric
-from i2ibench.devices import exact_type
+from i2ibench.io.devices import exact_type
 from i2ibench.metrics.styles_tables import (
     FEATURES,
     FOLDS,

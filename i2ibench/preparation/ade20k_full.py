@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
-from i2ibench.files import read_text
+from i2ibench.io.files import read_text
 from i2ibench.preparation.ade20k import SPLITS, ade_classes
 from i2ibench.preparation.raw import (
     Content,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from i2ibench.datasets.cityscapes import find_scenes
 from i2ibench.errors import UserError
-from i2ibench.folder_locks import own_target
+from i2ibench.io.folder_locks import own_target
 
 FOLDERS = ("gtFine", "leftImg8bit")
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
-from i2ibench.files import read_json
+from i2ibench.io.files import read_json
+from i2ibench.io.safe_names import safe_name
 from i2ibench.preparation.raw import (
     Content,
     PublishedData,
@@ -23,7 +24,6 @@ from i2ibench.preparation.raw import (
     require_all,
     things_of,
 )
-from i2ibench.safe_names import safe_name
 
 PHOTOS = (
     "The photos are http://images.cocodataset.org/zips/train2017.zip (18 GB) and val2017.zip "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.files import read_json
+from i2ibench.io.files import read_json
 from i2ibench.preparation.annotation_classes import CLASSES_FILE
 from i2ibench.preparation.annotation_files import files_below
 from i2ibench.preparation.splits import split_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.errors import UserError
-from i2ibench.files import read_text
+from i2ibench.io.files import read_text
 from i2ibench.preparation.coco import PHOTOS, SPLITS, photo_folder
 from i2ibench.preparation.raw import (
     Content,

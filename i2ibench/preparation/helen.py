@@ -8,7 +8,8 @@ import numpy as np
 from i2ibench.datasets.classes import class_table
 from i2ibench.datasets.picture_files import read_map
 from i2ibench.errors import UserError
-from i2ibench.files import read_text
+from i2ibench.io.files import read_text
+from i2ibench.io.safe_names import safe_name
 from i2ibench.preparation.raw import (
     Content,
     PublishedData,
@@ -18,7 +19,6 @@ from i2ibench.preparation.raw import (
     require_all,
     unpacked,
 )
-from i2ibench.safe_names import safe_name
 
 OBTAIN = (
     "Helen's face parts are SmithCVPR2013_dataset_resized.zip of "

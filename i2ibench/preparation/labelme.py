@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from i2ibench.datasets.picture_files import decode_image, decode_map
 from i2ibench.errors import UserError
-from i2ibench.files import read_json
+from i2ibench.io.files import read_json
 from i2ibench.preparation.account import Account
 from i2ibench.preparation.annotated import AnnotatedPhoto, Choices, Photo, raw_data
 from i2ibench.preparation.annotation_classes import (

@@ -16,9 +16,8 @@ from i2ibench.datasets.paired_folder import PARTIAL, PREPARATION
 from i2ibench.datasets.picture_files import read_map
 from i2ibench.datasets.picture_samples import verify_alone
 from i2ibench.datasets.scenes import SceneFiles, check_sizes
-from i2ibench.datasets.threads import file_threads
 from i2ibench.errors import UserError
-from i2ibench.files import (
+from i2ibench.io.files import (
     ending_for,
     read_json,
     require_possible_names,
@@ -26,9 +25,10 @@ from i2ibench.files import (
     write_picture,
     write_text,
 )
-from i2ibench.folder_locks import own_target
+from i2ibench.io.folder_locks import own_target
+from i2ibench.io.progress import Progress, track
+from i2ibench.io.threads import file_threads
 from i2ibench.preparation.raw import LAST, Content, RawData, RawScene
-from i2ibench.progress import Progress, track
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from i2ibench.errors import UserError
+from i2ibench.io.safe_names import safe_name
 from i2ibench.registry import DATASETS, PROTOCOLS
-from i2ibench.safe_names import safe_name
 
 Config = Mapping[str, Any]
 

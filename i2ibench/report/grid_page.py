@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
+from i2ibench.io.spreadsheets import csv_text
 from i2ibench.report.page import picture_uri
 from i2ibench.report.seeds import mean_difference, summarise
 from i2ibench.report.tables import (
@@ -18,7 +19,6 @@ from i2ibench.report.tables import (
 )
 from i2ibench.report.templates import render
 from i2ibench.report.titles import title
-from i2ibench.spreadsheets import csv_text
 
 Results = Mapping[str, Any]
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.evaluation.pictures import ORACLE
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
+from i2ibench.io.run_folders import run_folder
 from i2ibench.plots import run_curves, stage_panels
 from i2ibench.report import charts, style_charts, tables, templates
 from i2ibench.report.published import published_rows
-from i2ibench.run_folders import run_folder
 
 Results = Mapping[str, Any]
 

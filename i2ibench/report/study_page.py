@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
 from i2ibench.report import study_tables
 from i2ibench.report.page import picture_uri, png_uri
 from i2ibench.report.published import published_preferences

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from i2ibench.io.spreadsheets import csv_text
 from i2ibench.report.tables import escaped, latex_table, markdown_table
-from i2ibench.spreadsheets import csv_text
 
 Analysis = Mapping[str, Any]
 

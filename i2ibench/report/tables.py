@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from i2ibench.io.spreadsheets import csv_text
 from i2ibench.report.titles import title
-from i2ibench.spreadsheets import csv_text
 
 Results = Mapping[str, Any]
 

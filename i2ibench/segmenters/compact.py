@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from i2ibench.contracts import Segmenter
 from i2ibench.errors import MissingWeightsError
+from i2ibench.io.weights import load_state
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.loading import fill
-from i2ibench.weights import load_state
 
 SHIPPED = files("i2ibench.segmenters") / "weights"
 

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
+from i2ibench.io.weights import find_weights, load_state
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.espnet_network import LEVEL1_CHANNELS, ESPNetwork
 from i2ibench.segmenters.framing import Frame, Framing, Pixels, Resizing, settled
 from i2ibench.segmenters.loading import fill
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import find_weights, load_state
 
 CITYSCAPES = Pixels(mean=(72.39, 82.91, 73.16), std=(45.32, 46.15, 44.91), bgr=True, divisor=255.0)
 CAMVID = Pixels(mean=(110.33, 108.41, 105.03), std=(72.13, 72.69, 69.90), bgr=True, divisor=255.0)

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
+from i2ibench.io.weights import find_weights, load_state
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.espnetv2_network import ESPNetv2Network
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
 from i2ibench.segmenters.loading import fill
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import find_weights, load_state
 
 SCORES = "bu_dec_l4.merge_layer.3.bias"
 AT_HALF, AT_QUARTER = "base_net.level1.act.weight", "base_net.level2_0.act.weight"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
+from i2ibench.io.weights import find_weights, require_whole
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.framing import (
     IMAGENET,
@@ -22,7 +23,6 @@ from i2ibench.segmenters.framing import (
 )
 from i2ibench.segmenters.loading import optional
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import find_weights, require_whole
 
 View = tuple[Frame, Pixels]
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError, near_match
+from i2ibench.io.weights import find_weights, load_state
 from i2ibench.registry import SEGMENTERS
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
 from i2ibench.segmenters.loading import fill
 from i2ibench.segmenters.outputs import rows_of
-from i2ibench.weights import find_weights, load_state
 
 HEADS = ("classifier.4.weight", "classifier.low_classifier.weight")
 """Where the number of outputs stands: fcn and deeplabv3, lraspp."""

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from i2ibench.files import write_text
-from i2ibench.provenance import commit, versions
+from i2ibench.io.files import write_text
+from i2ibench.io.provenance import commit, versions
 from i2ibench.study.agreement import agreement
 from i2ibench.study.answers import Collected
 from i2ibench.study.bootstrap import DRAWS, LEVEL, Resampled

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from i2ibench.errors import UserError
-from i2ibench.progress import Progress
+from i2ibench.io.progress import Progress
 from i2ibench.study.answers import Answer
 from i2ibench.study.page import public_study
 from i2ibench.study.simulation import Crowd

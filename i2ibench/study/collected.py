@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.files import read_text
-from i2ibench.progress import say
-from i2ibench.spreadsheets import csv_text
+from i2ibench.io.files import read_text
+from i2ibench.io.progress import say
+from i2ibench.io.spreadsheets import csv_text
 from i2ibench.study.answers import TIE, Answer, Collected, Participant
 from i2ibench.study.judgments import REAL, SIMULATED, preferred
 from i2ibench.study.sitting import TOKEN, answer_in

@@ -24,8 +24,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
 from i2ibench.errors import UserError
-from i2ibench.files import write_text
-from i2ibench.spreadsheets import csv_text
+from i2ibench.io.files import write_text
+from i2ibench.io.spreadsheets import csv_text
 from i2ibench.study.collected import MAX_SLOT
 from i2ibench.study.study import Study
 

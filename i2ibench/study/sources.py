@@ -17,8 +17,8 @@ from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import pair_pictures
 from i2ibench.inference import InferenceOptions
-from i2ibench.progress import say, track
-from i2ibench.provenance import sha256
+from i2ibench.io.progress import say, track
+from i2ibench.io.provenance import sha256
 from i2ibench.study.definition import Definition, Method
 from i2ibench.study.regions import Mask, class_channels, find_objects
 

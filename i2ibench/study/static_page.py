@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from i2ibench.errors import UserError
-from i2ibench.files import write_text
+from i2ibench.io.files import write_text
 from i2ibench.study.collected import MAX_SLOT
 from i2ibench.study.page import public_study
 from i2ibench.study.sitting import page_trials

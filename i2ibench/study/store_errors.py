@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from i2ibench.errors import UserError
-from i2ibench.files import is_disk_full
+from i2ibench.io.files import is_disk_full
 
 _DEFECTS = (
     sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InternalError,

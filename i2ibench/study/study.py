@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checksums import is_whole_png, unsealed
 from i2ibench.errors import UserError
-from i2ibench.files import read_json
-from i2ibench.safe_names import safe_name
+from i2ibench.io.checksums import is_whole_png, unsealed
+from i2ibench.io.files import read_json
+from i2ibench.io.safe_names import safe_name
 from i2ibench.study.answers import Collected
 from i2ibench.study.definition import DEGRADED, REFERENCE, Definition
 from i2ibench.study.design import Design, Trial

@@ -13,11 +13,11 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from i2ibench import __version__
-from i2ibench.checksums import sealed, unsealed
 from i2ibench.errors import UserError
-from i2ibench.files import read_json, write_file, write_text
-from i2ibench.provenance import sha256
-from i2ibench.safe_names import safe_text
+from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.files import read_json, write_file, write_text
+from i2ibench.io.provenance import sha256
+from i2ibench.io.safe_names import safe_text
 from i2ibench.styles.bank import StyleBank
 
 SUFFIX = ".safetensors"

@@ -12,7 +12,7 @@ from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import comparable, read_checkpoint, why_unusable
 from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import INTERRUPTED, list_checkpoints
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 
 
 class SavedState:

@@ -10,8 +10,8 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from i2ibench.devices import best_device
 from i2ibench.errors import UserError, near_match
+from i2ibench.io.devices import best_device
 from i2ibench.registry import check_options
 from i2ibench.translators.base import Translator
 from i2ibench.translators.clipping import Clipping, clipping_of

@@ -7,7 +7,7 @@ import sys
 HOLD = """
 import sys
 from pathlib import Path
-from i2ibench.folder_locks import own_folder
+from i2ibench.io.folder_locks import own_folder
 with own_folder(Path(sys.argv[1]), "holding"):
     print("held", flush=True)
     sys.stdin.read()

@@ -328,7 +328,7 @@ import numpy as np
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.files import read_scene_zip, scene_zip
 from i2ibench.editor.scene import Scene
-from i2ibench.files import write_file
+from i2ibench.io.files import write_file
 
 classes = Classes(("a", "b"), ((0, 0, 0), (9, 9, 9)), (0, 1), (False, False), 0)
 path = Path(sys.argv[1])

@@ -16,9 +16,9 @@ from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.datasets.toystreet.attributes import read_appearances
 from i2ibench.datasets.toystreet.render import render_scene
 from i2ibench.errors import UserError
-from i2ibench.files import read_json, write_picture, write_text
-from i2ibench.folder_locks import own_target
-from i2ibench.progress import Progress
+from i2ibench.io.files import read_json, write_picture, write_text
+from i2ibench.io.folder_locks import own_target
+from i2ibench.io.progress import Progress
 from i2ibench.registry import DATASETS, options_of
 from i2ibench.structures import Appearance
 

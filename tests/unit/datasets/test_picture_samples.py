@@ -23,7 +23,7 @@ from i2ibench.datasets.shards import Shards, write_shards
 from i2ibench.datasets.transforms import Resize
 from i2ibench.datasets.validate import check_every_file, require_faultless
 from i2ibench.errors import UserError
-from i2ibench.files import ending_for, write_picture
+from i2ibench.io.files import ending_for, write_picture
 from i2ibench.ops.images import pixels_of, tensor_of, to_levels, to_signed
 from i2ibench.registry import READERS
 

@@ -11,8 +11,8 @@ from mmengine.config import ConfigDict
 from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.scene import Scene
-from i2ibench.files import write_picture
 from i2ibench.inference import Inference
+from i2ibench.io.files import write_picture
 from i2ibench.translators.building import build_translator
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from i2ibench.checksums import sealed
 from i2ibench.errors import UserError
 from i2ibench.grids.state import FILE, CellState, read_state, write_state
+from i2ibench.io.checksums import sealed
 
 FAULTS = {
     "a key that there is not": {"state": "done", "command": "x"},

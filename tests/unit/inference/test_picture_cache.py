@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.checksums import sealed
 from i2ibench.errors import UserError
 from i2ibench.inference.picture_cache import NOTE, PictureCache, Recipe
+from i2ibench.io.checksums import sealed
 
 RECIPE = Recipe("weights", {"amp": None, "size": (2, 2)}, "code")
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import alexnet
 
-from i2ibench.weights import ALEXNET, INCEPTION
+from i2ibench.io.weights import ALEXNET, INCEPTION
 
 
 class StandIn(nn.Module):

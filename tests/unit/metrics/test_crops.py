@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from i2ibench.errors import UserError
+from i2ibench.io.weights import INCEPTION, PretrainedWeights
 from i2ibench.metrics import ObjectDistance
 from i2ibench.metrics.crops import find_objects
 from i2ibench.metrics.frechet import frechet_distance
 from i2ibench.metrics.kernel import kernel_distance
-from i2ibench.weights import INCEPTION, PretrainedWeights
 from tests.unit.metrics.conftest import save_script
 
 INFO = {

@@ -12,10 +12,10 @@ from torch import nn
 from torchvision.models import resnet18
 
 from i2ibench.errors import UserError
+from i2ibench.io.provenance import sha256
+from i2ibench.io.weights import ALEXNET, INCEPTION, PretrainedWeights
 from i2ibench.metrics import DistributionDistance
 from i2ibench.metrics.frechet import frechet_distance
-from i2ibench.provenance import sha256
-from i2ibench.weights import ALEXNET, INCEPTION, PretrainedWeights
 from tests.unit.metrics.conftest import save_script
 from tests.unit.metrics.test_frechet import SQRTM_HAS_DISP
 

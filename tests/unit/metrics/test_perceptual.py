@@ -14,9 +14,9 @@ from torch import nn
 from torchvision.models import vgg16
 
 from i2ibench.errors import UserError
+from i2ibench.io.weights import VGG16
 from i2ibench.metrics import PerceptualDistance, PerceptualDiversity
 from i2ibench.ops.images import to_signed
-from i2ibench.weights import VGG16
 from tests.unit.metrics.conftest import seeded_trunk
 
 

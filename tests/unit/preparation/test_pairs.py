@@ -5,7 +5,7 @@ import pytest
 
 from i2ibench.datasets.paired_folder import PairedFolder
 from i2ibench.datasets.picture_samples import format_in
-from i2ibench.files import write_picture
+from i2ibench.io.files import write_picture
 from i2ibench.preparation.known import prepare
 
 

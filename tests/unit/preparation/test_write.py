@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from i2ibench import files
 from i2ibench.cli import main
 from i2ibench.datasets import PairedFolder
 from i2ibench.datasets.classes import class_table
 from i2ibench.errors import UserError
+from i2ibench.io import files
 from i2ibench.preparation import write
 from i2ibench.preparation.known import prepare
 from i2ibench.preparation.raw import RawData, RawScene, distinct, number_instances

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from i2ibench.errors import UserError
-from i2ibench.files import write_picture
+from i2ibench.io.files import write_picture
 from i2ibench.study.creation import create_study
 from i2ibench.study.definition import DEGRADED, REFERENCE
 from i2ibench.study.study import open_study

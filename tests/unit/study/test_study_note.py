@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from i2ibench.checksums import sealed
 from i2ibench.errors import UserError
+from i2ibench.io.checksums import sealed
 from i2ibench.study.study import NOTE, open_study
 from i2ibench.testing.damage import flipped
 from tests.study_folder import write_study

@@ -96,7 +96,7 @@ def rewrite(path, **changes):
     tensors = {**load_file(path), **changes}
     save_file({k: v for k, v in tensors.items() if v is not None}, path)
     note = json.loads(note_path(path).read_text())
-    from i2ibench.provenance import sha256
+    from i2ibench.io.provenance import sha256
 
     note_path(path).write_text(json.dumps({**note, "tensors": sha256(path)}))
 

@@ -5,9 +5,9 @@ import argparse
 import pytest
 import torch
 
-from i2ibench import devices
 from i2ibench.commands.arguments import add_device_argument
-from i2ibench.devices import best_device, exact_type
+from i2ibench.io import devices
+from i2ibench.io.devices import best_device, exact_type
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench import folder_locks
 from i2ibench.errors import UserError
-from i2ibench.folder_locks import is_owned, move_contents_aside, own_folder, own_target
+from i2ibench.io import folder_locks
+from i2ibench.io.folder_locks import is_owned, move_contents_aside, own_folder, own_target
 
 COUNT = """
 import sys, time
 from pathlib import Path
-from i2ibench.folder_locks import own_folder
+from i2ibench.io.folder_locks import own_folder
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 time.sleep = lambda seconds: None  # ask again at once: the processes shall meet at the lock's end
 counter, inside = folder / "counter", folder / "inside"
@@ -32,7 +32,7 @@ for _ in range(rounds):
 HOLD = """
 import sys, time
 from pathlib import Path
-from i2ibench.folder_locks import own_folder
+from i2ibench.io.folder_locks import own_folder
 with own_folder(Path(sys.argv[1]), "holding"):
     print("held", flush=True)
     time.sleep(60)
@@ -43,7 +43,7 @@ import os, sys
 from pathlib import Path
 from i2ibench import folder_locks
 from i2ibench.errors import UserError
-from i2ibench.folder_locks import is_owned, own_folder
+from i2ibench.io.folder_locks import is_owned, own_folder
 folder, folder_locks.PATIENCE = Path(sys.argv[1]), 0.1
 (tried, say_tried), (ended, say_ended) = os.pipe(), os.pipe()
 with own_folder(folder, "testing"):

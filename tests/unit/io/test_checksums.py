@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.checksums import is_whole_png, sealed, unsealed, zip_damage
+from i2ibench.io.checksums import is_whole_png, sealed, unsealed, zip_damage
 from i2ibench.testing.damage import flipped
 
 

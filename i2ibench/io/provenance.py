@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """The git commit of the code, "+changes" if files differ from it, or "unknown"."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     if _git(folder, "rev-parse", "--show-toplevel") != str(folder.parent.resolve()):
         return "unknown"  # installed somewhere, perhaps inside a repository of the user's own
     head = _git(folder, "rev-parse", "HEAD")
@@ -67,7 +67,7 @@ def code_hash(*packages: str) -> str:
     """The hexadecimal SHA-256 of the source of some of this project's packages."""
     digest = hashlib.sha256()
     for package in packages:
-        for path in sorted((Path(__file__).parent / package).rglob("*.py")):
+        for path in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

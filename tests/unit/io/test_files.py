@@ -4,7 +4,7 @@ import os
 import pytest
 
 from i2ibench.errors import UserError
-from i2ibench.files import (
+from i2ibench.io.files import (
     read_json,
     read_text,
     require_possible_names,

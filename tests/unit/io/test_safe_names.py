@@ -3,7 +3,7 @@
 import pytest
 
 from i2ibench.errors import UserError
-from i2ibench.safe_names import safe_name, safe_text
+from i2ibench.io.safe_names import safe_name, safe_text
 
 GOOD = ["scene_1", "aachen/aachen_000000_000019", "a.b", "..a", "Straße 5", "12:30", "東京"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import i2ibench
-from i2ibench.spreadsheets import csv_text
+from i2ibench.io.spreadsheets import csv_text
 
 
 def read(text):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from i2ibench.checksums import zip_damage
 from i2ibench.errors import MissingWeightsError, UserError
-from i2ibench.provenance import sha256
-from i2ibench.unpickling import why_unreadable
+from i2ibench.io.checksums import zip_damage
+from i2ibench.io.provenance import sha256
+from i2ibench.io.unpickling import why_unreadable
 
 
 @dataclass(frozen=True)

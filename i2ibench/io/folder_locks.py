@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from i2ibench.errors import UserError
-from i2ibench.progress import say
+from i2ibench.io.progress import say
 
 NAME = ".i2ibench.lock"
 """The file in a folder that is owned."""

@@ -1,0 +1,1 @@
+"""Reading and writing: whole files, progress, provenance, checksums and pretrained weights."""
