@@ -14,12 +14,12 @@ import torch
 from plain import ops as plain
 from side_by_side import in_turns, note
 
-from i2ibench.configuration import load_config
 from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.ops.images import colour_labels
 from i2ibench.ops.labels import instance_average
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage

@@ -21,9 +21,9 @@ from growing import data, evaluation, ranks, synthesis, training
 from growing.curves import Plan
 from growing.plots import drawn
 
-from i2ibench.compat import silence_third_parties
 from i2ibench.io.files import write_file, write_text
 from i2ibench.io.provenance import commit, devices, versions
+from i2ibench.registry.compat import silence_third_parties
 
 PARTS = {
     "training": training.curves, "synthesis": synthesis.curves, "data": data.curves,

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from i2ibench.configuration import list_stages, load_config
 from i2ibench.loaders import build_dataset
+from i2ibench.registry.configuration import list_stages, load_config
 from i2ibench.translators.building import build_translator
 
 PER_NODE = 8

@@ -4,11 +4,11 @@ import torch
 from torch.utils.data import default_collate
 from torchvision.models.vgg import cfgs, make_layers
 
-from i2ibench.contracts import Preprocessor
 from i2ibench.datasets.toystreet import drawn_streets
 from i2ibench.layers.vgg import FeatureTaps
 from i2ibench.losses import perceptual
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.registry.contracts import Preprocessor
 
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
 FUSED = {"type": "Adam", "fused": True, **ADAM}

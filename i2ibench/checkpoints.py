@@ -12,7 +12,6 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
 from i2ibench.checkpoint_contents import check_contents, read_config
-from i2ibench.configuration import list_stages
 from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.inference import Inference, InferenceOptions
@@ -21,8 +20,9 @@ from i2ibench.io.checksums import zip_damage
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import stage_folders
 from i2ibench.io.unpickling import why_unreadable
-from i2ibench.origins import blame
-from i2ibench.recorded_plugins import changed_plugins, missing_plugin
+from i2ibench.registry.configuration import list_stages
+from i2ibench.registry.recorded_plugins import changed_plugins, missing_plugin
+from i2ibench.registry.sources import blame
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator, drop_training_parts, training_only
 

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from i2ibench import __version__
 from i2ibench.commands.plugin_option import PLUGIN_OPTION, take_plugins
 from i2ibench.errors import UserError
-from i2ibench.origins import blame
+from i2ibench.registry.sources import blame
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",

@@ -7,7 +7,6 @@ from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 
-from i2ibench.configuration import list_stages, own_work_dir
 from i2ibench.data_record import check_data, record_data
 from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
@@ -16,6 +15,7 @@ from i2ibench.hooks.log import TrainingLog
 from i2ibench.hooks.preemption import Preemption
 from i2ibench.io.folder_locks import move_contents_aside
 from i2ibench.io.progress import say
+from i2ibench.registry.configuration import list_stages, own_work_dir
 from i2ibench.training.checks import check
 from i2ibench.training.lineage import check_lineage
 from i2ibench.training.runner import build_runner

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import building_from, read_checkpoint
-from i2ibench.contracts import Dataset, Preprocessor
 from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments
 from i2ibench.inference import Inference
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.registry.contracts import Dataset, Preprocessor
 from i2ibench.translators.base import Translator
 from i2ibench.translators.blank import blank_scene
 from i2ibench.translators.optimizers import NetworkOptimizer

@@ -15,12 +15,12 @@ from mmengine.config import Config
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch.utils.data import DataLoader, default_collate
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.promise import check_class, check_scenes
 from i2ibench.datasets.sampler import EpochSampler
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options
+from i2ibench.registry.contracts import Dataset
 
 OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefetch")
 

@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmengine.registry import VISBACKENDS, Registry
 from mmengine.runner import EpochBasedTrainLoop
 
-from i2ibench.compat import start_method
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_names, check_options
+from i2ibench.registry.compat import start_method
 
 
 def runner_options(config: Config) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.picture_files import picture_size
 from i2ibench.datasets.picture_samples import RGB, PictureFormat, format_in
@@ -20,7 +19,8 @@ from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.inference import PHOTOS
 from i2ibench.io.progress import Progress, say
 from i2ibench.ops.images import require_multiple
-from i2ibench.origins import blame
+from i2ibench.registry.contracts import Dataset
+from i2ibench.registry.sources import blame
 from i2ibench.structures import Batch, Losses, Sample
 from i2ibench.translators.base import Translator
 from i2ibench.translators.blank import blank_scene

@@ -7,7 +7,6 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.inputs import find_inputs, is_cityscapes
 from i2ibench.datasets.kinds import KINDS, in_order
@@ -22,6 +21,7 @@ from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import sha256
 from i2ibench.preflight import try_translation
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.registry.configuration import own_work_dir
 from i2ibench.styles.files import load_bank
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import Discriminator
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DISCRIMINATORS
+from i2ibench.registry.contracts import Discriminator
 from i2ibench.structures import Scales
 
 AUGMENTATIONS = ("colour", "translation", "cutout")

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import AdversarialLoss
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import AdversarialLoss
 from i2ibench.structures import Scales
 
 

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from i2ibench.contracts import AdversarialLoss, Discriminator, Generator
 from i2ibench.errors import UserError
 from i2ibench.ops.images import require_multiple
 from i2ibench.registry import DISCRIMINATORS, GENERATORS, LOSSES
+from i2ibench.registry.contracts import AdversarialLoss, Discriminator, Generator
 from i2ibench.structures import Scales, Step
 
 from .spade import SPADETrunk, check_upsamplings, glorot, resized

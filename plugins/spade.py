@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from i2ibench.contracts import Generator
 from i2ibench.errors import UserError
 from i2ibench.layers.norms import norm
 from i2ibench.ops.images import require_multiple
 from i2ibench.registry import GENERATORS
+from i2ibench.registry.contracts import Generator
 
 WIDTHS = (16, 16, 16, 16, 8, 4, 2, 1)
 """What goes into the seven blocks, and comes out of the last, in units of `base_channels`."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-from i2ibench.contracts import Discriminator
 from i2ibench.registry import DISCRIMINATORS
+from i2ibench.registry.contracts import Discriminator
 from i2ibench.structures import Scales
 
 

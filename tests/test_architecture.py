@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench import contracts
+from i2ibench.registry import contracts
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("i2ibench", "plugins", "tools") for p in (ROOT / d).rglob("*.py"))

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from i2ibench import discovery
 from i2ibench.errors import UserError
-from i2ibench.origins import blame
-from i2ibench.registry import GENERATORS, HOOKS, LOSSES, REGISTRIES, Registry
+from i2ibench.registry import GENERATORS, HOOKS, LOSSES, REGISTRIES, Registry, discovery
+from i2ibench.registry.sources import blame
 
 
 def test_a_misspelt_type_names_the_near_match_and_everything_known():

@@ -20,11 +20,11 @@ from i2ibench.commands.arguments import (
     positive,
     require_web,
 )
-from i2ibench.compat import silence_third_parties
-from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
 from i2ibench.io.files import make_private_folder
+from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.configuration import own_work_dir
 from i2ibench.translation import use_bank
 
 

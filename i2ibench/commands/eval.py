@@ -14,7 +14,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
-from i2ibench.assignments import resolve
 from i2ibench.checkpoint_contents import read_config
 from i2ibench.checkpoints import (
     latest_checkpoint,
@@ -33,8 +32,6 @@ from i2ibench.commands.arguments import (
     config_of,
     positive,
 )
-from i2ibench.compat import LAUNCHERS, process_group, silence_third_parties
-from i2ibench.configuration import own_work_dir
 from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
@@ -43,6 +40,9 @@ from i2ibench.inference import InferenceOptions
 from i2ibench.io.run_folders import run_folder
 from i2ibench.protocols.foreign import foreign_protocol
 from i2ibench.protocols.protocol import Protocol, build_protocol
+from i2ibench.registry.assignments import resolve
+from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
+from i2ibench.registry.configuration import own_work_dir
 from i2ibench.report import score_lines, write_report
 
 

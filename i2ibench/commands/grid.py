@@ -16,14 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from i2ibench.assignments import resolve_options
 from i2ibench.commands.arguments import (
     Overrides,
     add_device_argument,
     add_options_argument,
     checked_device,
 )
-from i2ibench.compat import silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import run_cell
 from i2ibench.grids.costs import cost_lines
@@ -33,6 +31,8 @@ from i2ibench.grids.state import read_state
 from i2ibench.hooks.preemption import EXIT_CODE, Preempted
 from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS, options_of
+from i2ibench.registry.assignments import resolve_options
+from i2ibench.registry.compat import silence_third_parties
 
 WATCH_SECONDS = 2.0
 

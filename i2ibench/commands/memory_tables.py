@@ -4,9 +4,9 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
-from i2ibench.configuration import list_stages
 from i2ibench.loaders import Pictures
 from i2ibench.memory_estimate import Estimate, estimate_memory
+from i2ibench.registry.configuration import list_stages
 from i2ibench.translators.optimizers import choose_precision
 
 CARDS = (8, 12, 16, 24, 32, 48, 80, 141)

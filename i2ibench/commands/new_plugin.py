@@ -7,7 +7,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from i2ibench.plugin_files import KINDS, new_module, new_package, snake
+from i2ibench.registry.scaffold import KINDS, new_module, new_package, snake
 
 FIRST = {
     "dataset": "put scenes into data/{0}/train and data/{0}/val, as its docstring says",

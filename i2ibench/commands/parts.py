@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from i2ibench.contracts.reference import reference
-from i2ibench.origins import origin_of
 from i2ibench.registry import REGISTRIES, Registry, options_of
+from i2ibench.registry.contracts.reference import reference
+from i2ibench.registry.sources import origin_of
 
 WIDTH = 120
 """Columns of the table where the output is no terminal."""

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from i2ibench.plugin_folders import use_plugin_folders
+from i2ibench.registry.plugin_folders import use_plugin_folders
 
 PLUGIN_OPTION = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
 """A parent of every command's parser, and of the parser of each action that has its own."""

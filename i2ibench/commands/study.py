@@ -21,7 +21,7 @@ from i2ibench.commands.arguments import (
     positive,
 )
 from i2ibench.commands.plugin_option import PLUGIN_OPTION
-from i2ibench.compat import silence_third_parties
+from i2ibench.registry.compat import silence_third_parties
 
 ACTIONS = True
 """Each action has a parser of its own; their arguments do not mix with the command's."""

@@ -22,10 +22,10 @@ from i2ibench.commands.arguments import (
     checked_device,
     positive,
 )
-from i2ibench.compat import silence_third_parties
 from i2ibench.errors import UserError
 from i2ibench.io.files import require_possible_names, write_picture
 from i2ibench.io.folder_locks import own_target
+from i2ibench.registry.compat import silence_third_parties
 from i2ibench.style_fitting import (
     Fitting,
     bank_of,

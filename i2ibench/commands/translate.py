@@ -18,8 +18,8 @@ from i2ibench.commands.arguments import (
     positive,
     size,
 )
-from i2ibench.compat import silence_third_parties
 from i2ibench.inference import InferenceOptions
+from i2ibench.registry.compat import silence_third_parties
 from i2ibench.translation import STYLES, translate
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.commands.arguments import add_config_arguments, config_of
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.picture_samples import MixedPicturesError
@@ -21,6 +20,7 @@ from i2ibench.io.progress import Progress
 from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.preflight import check_alike, one_scene_of_each_size
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.registry.contracts import Dataset
 from i2ibench.report.data_page import render_data
 from i2ibench.report.data_text import class_rows, problem_text, summary_rows, table
 from i2ibench.structures import size_of

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.paired_folder import pair_by_name
 from i2ibench.datasets.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
+from i2ibench.registry.contracts import Dataset
 
 _CLASSES = (
     ("sky", (128, 128, 128)), ("building", (128, 0, 0)), ("pole", (192, 192, 128)),

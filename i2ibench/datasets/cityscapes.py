@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, SemanticClass
 from i2ibench.datasets.file_search import short_names, walk_files
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
+from i2ibench.registry.contracts import Dataset
 
 _THINGS = {24, 25, 26, 27, 28, 29, 30, 31, 32, 33}
 _SCORED = {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import numbers_objects
 from i2ibench.datasets.file_search import files_by_name, find_pictures, ignored_note
@@ -17,6 +16,7 @@ from i2ibench.datasets.scenes import SceneFiles, Scenes, is_input
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json
 from i2ibench.registry import DATASETS
+from i2ibench.registry.contracts import Dataset
 
 PREPARATION = "preparation.json"
 """In data that `prepare_data` wrote: which data set it is, and what it was made from."""

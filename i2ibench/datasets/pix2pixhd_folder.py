@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.file_search import files_by_name
@@ -13,6 +12,7 @@ from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.io.progress import say
 from i2ibench.registry import DATASETS
+from i2ibench.registry.contracts import Dataset
 
 NUM_CITYSCAPES = len(CITYSCAPES_CLASSES)
 

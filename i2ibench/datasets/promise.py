@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import options_of
+from i2ibench.registry.contracts import Dataset
 
 PROMISE = (
     "A data set takes the option seed, for random transforms, inherits from "
-    "i2ibench.contracts.Dataset and sets self.metainfo (ClassTable.metainfo) and self.scenes (a "
+    "i2ibench.registry.contracts.Dataset and sets self.metainfo (ClassTable.metainfo) and self.scenes (a "
     "Scenes, with the files of every scene) in its constructor. `i2ibench new-plugin dataset NAME` "
     "writes an example."
 )

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Reader, Shape
 from i2ibench.datasets.picture_formats import EXTENSIONS, MAX_PIXELS, Contents, explained
 from i2ibench.errors import UserError
 from i2ibench.registry import READERS
+from i2ibench.registry.contracts import Reader, Shape
 
 MOST_CHANNELS = 64
 """The most channels that a picture may have."""

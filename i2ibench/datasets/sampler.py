@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from i2ibench.contracts import Dataset
+from i2ibench.registry.contracts import Dataset
 
 
 class EpochSampler(Sampler):

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.classes import ClassTable, class_table
 from i2ibench.datasets.codings import coding_mark, stated_coding
 from i2ibench.datasets.kinds import KINDS
@@ -29,6 +28,7 @@ from i2ibench.io.checksums import sealed, unsealed
 from i2ibench.io.files import read_json, write_file, write_text
 from i2ibench.io.safe_names import safe_name
 from i2ibench.registry import DATASETS
+from i2ibench.registry.contracts import Dataset
 
 FORMAT = "i2ibench shards 4"
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.contracts import Transform
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
+from i2ibench.registry.contracts import Transform
 
 Arrays = dict[str, Any]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from i2ibench.contracts import Discriminator
 from i2ibench.discriminators.patch import PatchDiscriminator
 from i2ibench.ops.pyramid import pyramid
 from i2ibench.registry import DISCRIMINATORS
+from i2ibench.registry.contracts import Discriminator
 from i2ibench.structures import Scales
 
 

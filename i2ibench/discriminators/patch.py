@@ -7,10 +7,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.contracts import Discriminator
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.norms import norm
 from i2ibench.registry import DISCRIMINATORS
+from i2ibench.registry.contracts import Discriminator
 from i2ibench.structures import Scales
 
 

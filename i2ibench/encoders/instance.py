@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from i2ibench.contracts import Encoder
 from i2ibench.layers.blocks import Blocks, head
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.tiles import (
@@ -20,6 +19,7 @@ from i2ibench.layers.tiles import (
 )
 from i2ibench.ops.labels import instance_average
 from i2ibench.registry import ENCODERS
+from i2ibench.registry.contracts import Encoder
 
 
 @ENCODERS.register_module()

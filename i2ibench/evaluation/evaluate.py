@@ -11,8 +11,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from i2ibench.contracts import Metric
-from i2ibench.discovery import plugin_records
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import ORACLE, System, list_controls, real_photos
 from i2ibench.evaluation.results import (
@@ -38,6 +36,8 @@ from i2ibench.io.files import write_text
 from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import Protocol
+from i2ibench.registry.contracts import Metric
+from i2ibench.registry.discovery import plugin_records
 
 WRITTEN = ("rows", "reference_rows", "pictures", "shown")
 """The subfolders of an output folder that an evaluation writes."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Metric
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.datasets.picture_samples import format_in
 from i2ibench.errors import UserError, near_match
@@ -25,8 +24,9 @@ from i2ibench.evaluation.scores import (
 )
 from i2ibench.evaluation.statistics import Estimate, Values, resamplings
 from i2ibench.io.provenance import sha256
-from i2ibench.part_sources import code_of
 from i2ibench.protocols.protocol import Protocol, fingerprint
+from i2ibench.registry.code_hashes import code_of
+from i2ibench.registry.contracts import Metric
 
 SCHEMA = "i2ibench/results@2"
 

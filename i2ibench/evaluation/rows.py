@@ -20,7 +20,6 @@ import numpy as np
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Metric
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.inference.halves import in_halves
@@ -28,6 +27,7 @@ from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress, say
 from i2ibench.metrics.evaluator import rows_of
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction, to_predictions
 
 CHUNK = 8

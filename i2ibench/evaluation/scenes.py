@@ -8,7 +8,6 @@ from typing import Any
 from mmengine.config import Config
 from torch.utils.data import default_collate
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.scenes import Scenes
 from i2ibench.datasets.validate import require_faultless
 from i2ibench.errors import UserError
@@ -17,6 +16,7 @@ from i2ibench.io.progress import Progress, say
 from i2ibench.io.threads import in_threads
 from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.protocols.protocol import Protocol, fingerprint
+from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Appearance, Sample
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from i2ibench.contracts import Metric
-from i2ibench.contracts.metrics import Summable
 from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import Rows
 from i2ibench.evaluation.statistics import Estimate, difference, estimate, interval, ratio
+from i2ibench.registry.contracts import Metric
+from i2ibench.registry.contracts.metrics import Summable
 
 Score = dict[str, Any]
 

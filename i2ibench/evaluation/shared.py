@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.rows import CHUNK, DAMAGE, Rows, RowStore, load_rows, row_key, save_rows
@@ -20,8 +19,9 @@ from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import own_folder
 from i2ibench.io.progress import say
 from i2ibench.io.provenance import code_hash, versions
-from i2ibench.origins import is_core
-from i2ibench.part_sources import module_of
+from i2ibench.registry.code_hashes import module_of
+from i2ibench.registry.contracts import Metric
+from i2ibench.registry.sources import is_core
 
 LARGEST = 2**30
 """Bytes of shared rows; those unused for the longest time make way for new ones."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.contracts.metrics import Summable
+from i2ibench.registry.contracts.metrics import Summable
 
 Values = NDArray[np.float64]
 

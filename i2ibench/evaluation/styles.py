@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint, building_from
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.scenes import SceneFiles
 from i2ibench.datasets.tar_members import scene_sha256
 from i2ibench.errors import UserError
@@ -19,6 +18,7 @@ from i2ibench.loaders import build_dataset
 from i2ibench.metrics.styles_spread import mean_colours
 from i2ibench.ops.images import as_rgb
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample
 from i2ibench.styles.instances import Instances, instances_of, paint
 from i2ibench.styles.rows import evenly_spread, without_random

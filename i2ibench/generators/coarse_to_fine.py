@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from i2ibench.contracts import Generator
 from i2ibench.errors import UserError, near_match
 from i2ibench.layers.blocks import Blocks, PaddingMode, head, recomputed
 from i2ibench.layers.initialise import normal_
@@ -25,6 +24,7 @@ from i2ibench.ops.images import require_multiple
 from i2ibench.ops.lookup import OneHot, looked_up, pays
 from i2ibench.ops.pyramid import halve, halve_nearest, pyramid
 from i2ibench.registry import GENERATORS
+from i2ibench.registry.contracts import Generator
 
 PARTS = ("coarse", "enhancers", "head")
 

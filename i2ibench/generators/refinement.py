@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.contracts import Generator
 from i2ibench.errors import UserError
 from i2ibench.registry import GENERATORS
+from i2ibench.registry.contracts import Generator
 
 FIRST_HEIGHT = 4
 

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from i2ibench.contracts import Generator
 from i2ibench.errors import UserError
 from i2ibench.layers.initialise import normal_
 from i2ibench.layers.norms import norm
 from i2ibench.ops.images import require_multiple
 from i2ibench.registry import GENERATORS
+from i2ibench.registry.contracts import Generator
 
 NUM_PLAIN_LEVELS = 5
 """The outermost four levels that double the width, and the innermost: they never drop out."""

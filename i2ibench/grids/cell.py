@@ -13,7 +13,6 @@ import torch
 from mmengine.config import Config
 
 from i2ibench.checkpoints import newest_of_config, open_checkpoint
-from i2ibench.configuration import list_stages
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
 from i2ibench.grids.grid import Cell, Grid, config_hash
@@ -26,6 +25,7 @@ from i2ibench.loaders import build_dataset
 from i2ibench.mmengine_options import train_loop
 from i2ibench.plots import read_scalars
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.registry.configuration import list_stages
 
 SHARED = "shared"
 

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from i2ibench.contracts import Executor
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import run_cell
 from i2ibench.grids.grid import Cell, Grid
 from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS
+from i2ibench.registry.contracts import Executor
 
 Watch = Callable[[], None]
 

@@ -4,7 +4,7 @@ import os
 import time
 from typing import Protocol
 
-from i2ibench.contracts import Dataset
+from i2ibench.registry.contracts import Dataset
 
 MUCH = 0.2
 """The share of waiting from which something can be won by reading sooner."""

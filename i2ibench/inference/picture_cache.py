@@ -28,8 +28,8 @@ from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import sha256
 from i2ibench.io.safe_names import safe_name
 from i2ibench.ops.images import pixels_of
-from i2ibench.part_sources import code_of
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.registry.code_hashes import code_of
 from i2ibench.structures import Prediction
 
 NOTE = "pictures.json"

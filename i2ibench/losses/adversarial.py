@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2ibench.contracts import AdversarialLoss
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import AdversarialLoss
 from i2ibench.structures import Scales
 
 

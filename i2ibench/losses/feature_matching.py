@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import Loss
 from i2ibench.ops.distance import mean_distance
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step
 
 

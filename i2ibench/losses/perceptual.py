@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, normalise_for_imagenet, pretrained_vgg19
 from i2ibench.ops.distance import mean_distance
 from i2ibench.ops.images import as_rgb
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step
 
 

@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2ibench.contracts import Loss
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step
 
 

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.layers.vgg import (
     IMAGENET_STD,
@@ -16,6 +15,7 @@ from i2ibench.layers.vgg import (
 )
 from i2ibench.ops.images import as_rgb
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step
 
 FEATURE_SCALE = 255 * sum(IMAGENET_STD) / 3

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Metric
 from i2ibench.errors import UserError, near_match
 from i2ibench.metrics.features import FEATURES, SetScore
 from i2ibench.metrics.frechet import frechet_score
 from i2ibench.metrics.kernel import kernel_score
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 Rows = NDArray[np.float32]

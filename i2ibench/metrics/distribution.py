@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Metric
 from i2ibench.metrics.features import FEATURES, SetScore
 from i2ibench.metrics.frechet import frechet_score
 from i2ibench.metrics.kernel import kernel_score
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 Rows = NDArray[np.float32]

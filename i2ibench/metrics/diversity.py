@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.contracts import Metric
 from i2ibench.metrics.perceptual import PerceptualNetwork, mean
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 Floats = NDArray[np.float64]

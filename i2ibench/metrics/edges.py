@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Metric
 from i2ibench.metrics.boundaries import borders
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 BINS = 256

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from i2ibench.contracts import Metric
 from i2ibench.datasets.picture_samples import format_in
 from i2ibench.errors import UserError
 from i2ibench.ops.images import as_rgb
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 

@@ -18,10 +18,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from i2ibench.contracts import Feature
 from i2ibench.errors import UserError
 from i2ibench.io.weights import INCEPTION, require_whole
 from i2ibench.registry import FEATURES
+from i2ibench.registry.contracts import Feature
 
 Resize = Callable[[Any], Any]
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.metrics.perceptual import mean
 from i2ibench.ops.images import pixels_of
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 Floats = NDArray[np.float64]

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from i2ibench.contracts import Metric
 from i2ibench.errors import UserError
 from i2ibench.io.weights import ALEXNET, VGG16, load_state
 from i2ibench.ops.images import to_signed
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 Floats = NDArray[np.float64]

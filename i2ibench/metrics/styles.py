@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.contracts import Metric
 from i2ibench.io.devices import exact_type
 from i2ibench.metrics.styles_tables import (
     FEATURES,
@@ -18,6 +17,7 @@ from i2ibench.metrics.styles_tables import (
     tabulate,
 )
 from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 from i2ibench.styles.instances import instances_of
 

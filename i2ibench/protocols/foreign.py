@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from i2ibench.contracts import Feature, Segmenter
 from i2ibench.errors import UserError
 from i2ibench.protocols.protocol import Config, Protocol, build_protocol
 from i2ibench.registry import FEATURES, SEGMENTERS
+from i2ibench.registry.contracts import Feature, Segmenter
 
 
 def foreign_protocol(cfg: str | Config, path: Path) -> Protocol:

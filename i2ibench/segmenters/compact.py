@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.contracts import Segmenter
 from i2ibench.errors import MissingWeightsError
 from i2ibench.io.weights import load_state
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.contracts import Segmenter
 from i2ibench.segmenters.loading import fill
 
 SHIPPED = files("i2ibench.segmenters") / "weights"

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
 from i2ibench.io.weights import find_weights, require_whole
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.contracts import Segmenter
 from i2ibench.segmenters.framing import (
     IMAGENET,
     Frame,

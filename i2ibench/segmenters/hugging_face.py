@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from i2ibench.contracts import Segmenter
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.contracts import Segmenter
 from i2ibench.segmenters.framing import Frame, Framing, Pixels, Resizing, settled
 from i2ibench.segmenters.loading import optional
 from i2ibench.segmenters.outputs import rows_of

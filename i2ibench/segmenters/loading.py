@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
+from i2ibench.registry.contracts import Segmenter
 
 TRAIN = "train one with `i2ibench train_segmenter CONFIG FILE.pth`"
 """How to get any others."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError
 from i2ibench.io.weights import find_weights, load_state
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.contracts import Segmenter
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
 from i2ibench.segmenters.loading import fill, optional
 from i2ibench.segmenters.outputs import rows_of

@@ -7,10 +7,10 @@ from typing import Any
 import torchvision
 from torch import Tensor, nn
 
-from i2ibench.contracts import Segmenter
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.weights import find_weights, load_state
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.contracts import Segmenter
 from i2ibench.segmenters.framing import IMAGENET, Frame, Framing, Resizing, settled
 from i2ibench.segmenters.loading import fill
 from i2ibench.segmenters.outputs import rows_of

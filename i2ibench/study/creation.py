@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
-from i2ibench.configuration import own_work_dir
 from i2ibench.datasets.picture_files import picture_size, read_image
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
@@ -21,6 +20,7 @@ from i2ibench.io.files import read_text, write_picture, write_private
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import sha256
 from i2ibench.protocols.protocol import fingerprint
+from i2ibench.registry.configuration import own_work_dir
 from i2ibench.study.definition import DEGRADED, REFERENCE, Definition, Method
 from i2ibench.study.degraded import degrade
 from i2ibench.study.design import Design

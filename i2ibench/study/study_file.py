@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from i2ibench.configuration import read_assignments
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.safe_names import safe_text
+from i2ibench.registry.configuration import read_assignments
 from i2ibench.study.definition import (
     Completion,
     Definition,

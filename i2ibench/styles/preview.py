@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from i2ibench.contracts import Dataset
 from i2ibench.inference.inference import Inference
 from i2ibench.ops.images import to_shown
+from i2ibench.registry.contracts import Dataset
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.instances import instances_of, paint
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset, default_collate
 
-from i2ibench.contracts import Dataset
 from i2ibench.inference.inference import Inference
+from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample, size_of
 from i2ibench.styles.bank import Rows
 from i2ibench.styles.instances import read_runs

@@ -12,8 +12,8 @@ import torch
 
 from i2ibench.errors import UserError
 from i2ibench.loaders import prepare_dataset
-from i2ibench.plugin_folders import package_of
 from i2ibench.registry import REGISTRIES, Registry
+from i2ibench.registry.plugin_folders import package_of
 from i2ibench.testing.core_parts import CORE
 
 IN_CHANNELS = 6

@@ -48,7 +48,7 @@ def test_a_data_set_is_constructed_without_writing(
         DATASETS.build({"type": name, **options, "root": str(tmp_path)})
     assert not list(tmp_path.iterdir()), (
         f"a constructor must only look for files, because checkpoints name data sets; {name}'s "
-        "writes. Write in `prepare` instead (i2ibench.contracts.Dataset)"
+        "writes. Write in `prepare` instead (i2ibench.registry.contracts.Dataset)"
     )
 
 

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from i2ibench.contracts import Executor
+from i2ibench.registry.contracts import Executor
 from i2ibench.testing.parts import Workshop
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2ibench.contracts import AdversarialLoss, Loss
+from i2ibench.registry.contracts import AdversarialLoss, Loss
 from i2ibench.structures import Scales, Step
 from i2ibench.testing.parts import NUM_CLASSES, Workshop
 

@@ -9,8 +9,6 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from i2ibench.checkpoints import load_weights, tell_changed_plugins
-from i2ibench.compat import dump_odd_keys, log_in_utf_8
-from i2ibench.configuration import prepare_work_dir
 from i2ibench.growth import grow
 from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.initial_weights import begin
@@ -18,6 +16,8 @@ from i2ibench.io.devices import best_device
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import new_folder
 from i2ibench.io.provenance import sha256
+from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
+from i2ibench.registry.configuration import prepare_work_dir
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.stage import Stage
 from i2ibench.translators.distributed import broadcast_weights, synchronise_batch_norms

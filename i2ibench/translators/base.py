@@ -8,10 +8,10 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from i2ibench.contracts import Preprocessor
-from i2ibench.contracts.promises import Positive, check_class
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSLATORS
+from i2ibench.registry.contracts import Preprocessor
+from i2ibench.registry.contracts.promises import Positive, check_class
 from i2ibench.structures import Batch, Losses
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators.settings import NoSettings, check_settings_class, settings_of

@@ -5,10 +5,10 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
-from i2ibench.contracts import Preprocessor
 from i2ibench.datasets.picture_samples import format_in
 from i2ibench.errors import UserError
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.registry.contracts import Preprocessor
 from i2ibench.translators.base import Translator, method_named
 from i2ibench.translators.preprocess import facts_for
 

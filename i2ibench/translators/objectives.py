@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from i2ibench.contracts import AdversarialLoss, Discriminator
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import AdversarialLoss, Discriminator
 from i2ibench.structures import Scales, Step
 
 

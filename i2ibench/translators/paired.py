@@ -9,10 +9,10 @@ from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from i2ibench.contracts import Preprocessor
 from i2ibench.errors import UserError
 from i2ibench.ops.lookup import OneHot
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
+from i2ibench.registry.contracts import Preprocessor
 from i2ibench.structures import Batch, Losses, Step
 from i2ibench.styles.bank import StyleBank
 from i2ibench.translators import objectives

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import Preprocessor
 from i2ibench.datasets.kinds import BUILT_IN, KINDS, pictures_among
 from i2ibench.errors import UserError, near_match
 from i2ibench.ops.edges import sobel_edges
 from i2ibench.ops.images import colour_labels, to_signed
 from i2ibench.ops.labels import instance_boundaries, one_hot_into
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.registry.contracts import Preprocessor
 from i2ibench.structures import Batch
 
 CONDITIONS = {

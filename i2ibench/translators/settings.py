@@ -5,8 +5,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from i2ibench.contracts.promises import fits
 from i2ibench.errors import UserError, near_match
+from i2ibench.registry.contracts.promises import fits
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.contracts import Generator, Preprocessor
 from i2ibench.datasets.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.layers.tiles import Tile
 from i2ibench.ops.lookup import OneHot
+from i2ibench.registry.contracts import Generator, Preprocessor
 from i2ibench.structures import Batch
 
 

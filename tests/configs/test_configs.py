@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.configuration import list_stages, load_config
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.datasets.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.growth import carried_weights
 from i2ibench.hooks.selection import build_hooks
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
+from i2ibench.registry.configuration import list_stages, load_config
 from i2ibench.study.design import Design
 from i2ibench.study.study_file import load_definition
 from i2ibench.translators.building import build_translator

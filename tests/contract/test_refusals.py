@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.contracts import (
+from i2ibench.errors import UserError
+from i2ibench.registry import REGISTRIES
+from i2ibench.registry.contracts import (
     AdversarialLoss,
     Dataset,
     Encoder,
@@ -18,8 +20,6 @@ from i2ibench.contracts import (
     Preprocessor,
     Transform,
 )
-from i2ibench.errors import UserError
-from i2ibench.registry import REGISTRIES
 from i2ibench.testing import (
     test_datasets,
     test_encoders,

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from i2ibench.configuration import load_config
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.registry.configuration import load_config
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
 from i2ibench.translators.compilation import MODES

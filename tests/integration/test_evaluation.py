@@ -14,8 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.configuration import load_config
-from i2ibench.contracts import Segmenter
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
@@ -27,6 +25,8 @@ from i2ibench.loaders import build_dataset
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.configuration import load_config
+from i2ibench.registry.contracts import Segmenter
 from i2ibench.testing.scenes import save, write_paired_scenes
 from tests.conftest import write_tiny_config
 

@@ -5,12 +5,12 @@ from collections import Counter
 import torch
 from torchvision.models import alexnet
 
-from i2ibench.configuration import load_config
 from i2ibench.datasets import scenes as scenes_module
 from i2ibench.evaluation import evaluate, parse_subjects, pictures
 from i2ibench.experiment import train
 from i2ibench.metrics import PerceptualDiversity, perceptual
 from i2ibench.protocols.protocol import build_protocol
+from i2ibench.registry.configuration import load_config
 from i2ibench.segmenters import CompactSegmenter
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config

@@ -28,7 +28,7 @@ import gc, json, sys
 from pathlib import Path
 import torch
 from mmengine.hooks import Hook
-from i2ibench.configuration import load_config
+from i2ibench.registry.configuration import load_config
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
 
@@ -115,7 +115,7 @@ EVALUATED = """
 import json, sys
 from pathlib import Path
 import torch
-from i2ibench.configuration import load_config
+from i2ibench.registry.configuration import load_config
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.protocols.protocol import build_protocol
 from tests.conftest import write_paired_scenes, write_tiny_config

@@ -10,7 +10,6 @@ from PIL import Image
 
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.cli import main
-from i2ibench.configuration import load_config
 from i2ibench.datasets.paired_folder import PairedFolder
 from i2ibench.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
@@ -18,6 +17,7 @@ from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.experiment import train
 from i2ibench.inference import InferenceOptions
 from i2ibench.protocols.protocol import build_protocol
+from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.translation import translate
 from tests.conftest import write_tiny_config

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.plugin_files import KINDS, new_module, new_package
+from i2ibench.registry.scaffold import KINDS, new_module, new_package
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ BUILD = """
 import importlib, sys
 from pathlib import Path
 from mmengine.config import Config
-from i2ibench.configuration import load_config
+from i2ibench.registry.configuration import load_config
 from i2ibench.datasets.classes import class_table
 from i2ibench.hooks.selection import build_hooks
 from i2ibench.metrics.evaluator import build_metrics
@@ -82,7 +82,7 @@ import numpy as np, torch
 from PIL import Image
 from i2ibench.cli import main
 from i2ibench.commands.plugin_option import take_plugins
-from i2ibench.discovery import _load_all
+from i2ibench.registry.discovery import _load_all
 from i2ibench.registry import SEGMENTERS
 from i2ibench.web import serving
 

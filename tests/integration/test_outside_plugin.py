@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.plugin_files import new_module, new_package
+from i2ibench.registry.scaffold import new_module, new_package
 from tests.integration.environment import Environment
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.plugin_files import new_module
+from i2ibench.registry.scaffold import new_module
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config
 
@@ -32,7 +32,7 @@ train_cfg = dict(max_epochs=1)
 """
 
 TRANSFORM = """
-from i2ibench.contracts import Transform
+from i2ibench.registry.contracts import Transform
 from i2ibench.registry import TRANSFORMS
 from ._sides import UPSIDE_DOWN
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from i2ibench.configuration import load_config
 from i2ibench.datasets.toystreet.dataset import drawn_streets
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
@@ -17,6 +16,7 @@ from i2ibench.experiment import train
 from i2ibench.inference import Inference
 from i2ibench.metrics.styles_control import StyleControl
 from i2ibench.protocols.protocol import build_protocol
+from i2ibench.registry.configuration import load_config
 from i2ibench.report.page import render
 from tests.conftest import TINY_CONFIG
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
-from i2ibench.configuration import load_config
 from i2ibench.datasets.picture_files import read_image
 from i2ibench.datasets.toystreet.dataset import draw_split
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
+from i2ibench.registry.configuration import load_config
 from i2ibench.translation import translate
 
 ROOT = Path(__file__).parents[2]

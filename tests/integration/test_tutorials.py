@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.contracts.promises import promises_of
+from i2ibench.registry.contracts.promises import promises_of
 from i2ibench.translators.base import Translator
 from tests.integration.environment import Environment
 

@@ -6,13 +6,13 @@ from typing import ClassVar
 import pytest
 import torch
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets import PairedFolder
 from i2ibench.datasets.classes import class_table
 from i2ibench.datasets.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
 from i2ibench.loaders import build_dataset, build_loader, check_loader, prepare_dataset
 from i2ibench.registry import DATASETS
+from i2ibench.registry.contracts import Dataset
 
 
 def options(**changes):
@@ -83,7 +83,10 @@ class WithoutMetainfo(Dataset):
     ("unfit", "missing"),
     [
         (WithoutSeed, "does not take 'seed'.*A data set takes the option seed"),
-        (WithoutBase, "is no Dataset: let its class inherit from i2ibench.contracts.Dataset"),
+        (
+            WithoutBase,
+            "is no Dataset: let its class inherit from i2ibench.registry.contracts.Dataset",
+        ),
         (
             WithoutScenes,
             r"not say its scenes \(Scenes\): .*Set self.scenes in its constructor",

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from i2ibench.contracts import Dataset
 from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
 from i2ibench.datasets.classes import ClassTable
 from i2ibench.datasets.scenes import SceneFiles, Scenes
@@ -20,6 +19,7 @@ from i2ibench.io.files import read_json, write_picture, write_text
 from i2ibench.io.folder_locks import own_target
 from i2ibench.io.progress import Progress
 from i2ibench.registry import DATASETS, options_of
+from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Appearance
 
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}

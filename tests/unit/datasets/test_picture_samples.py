@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.contracts import Reader
 from i2ibench.datasets.paired_folder import PairedFolder
 from i2ibench.datasets.picture_files import picture_size, read_samples
 from i2ibench.datasets.picture_samples import (
@@ -26,6 +25,7 @@ from i2ibench.errors import UserError
 from i2ibench.io.files import ending_for, write_picture
 from i2ibench.ops.images import pixels_of, tensor_of, to_levels, to_signed
 from i2ibench.registry import READERS
+from i2ibench.registry.contracts import Reader
 
 SHAPES = [(1, 8), (1, 16), (3, 8), (3, 16), (2, 8), (5, 16)]
 

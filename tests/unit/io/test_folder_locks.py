@@ -41,7 +41,7 @@ with own_folder(Path(sys.argv[1]), "holding"):
 FORK = """
 import os, sys
 from pathlib import Path
-from i2ibench import folder_locks
+from i2ibench.io import folder_locks
 from i2ibench.errors import UserError
 from i2ibench.io.folder_locks import is_owned, own_folder
 folder, folder_locks.PATIENCE = Path(sys.argv[1]), 0.1

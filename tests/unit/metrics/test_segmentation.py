@@ -5,7 +5,6 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix, jaccard_score, roc_auc_score
 
-from i2ibench.contracts import Segmenter
 from i2ibench.metrics import InstanceEdges, SegmentationScores
 from i2ibench.metrics.boundaries import borders, boundary_row, boundary_scores
 from i2ibench.metrics.confusion import confusion_scores
@@ -13,6 +12,7 @@ from i2ibench.metrics.edges import gradient
 from i2ibench.metrics.instances import instance_row, instance_scores
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.registry import SEGMENTERS
+from i2ibench.registry.contracts import Segmenter
 
 INFO = {"scored_classes": ["sky", "road"], "scored_ids": [0, 1, 255], "thing_ids": {}}
 

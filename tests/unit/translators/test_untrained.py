@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.contracts import Loss
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES, PREPROCESSORS, TRANSLATORS
+from i2ibench.registry.contracts import Loss
 from i2ibench.translators.optimizers import require_trained
 from i2ibench.translators.paired import PairedTranslator
 

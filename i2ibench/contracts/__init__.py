@@ -1,8 +1,0 @@
-"""Contracts: one base class for each kind of part, with every promise a typed attribute."""
-
-from i2ibench.contracts.data import Dataset, Preprocessor, Reader, Shape, Transform
-from i2ibench.contracts.executors import Executor
-from i2ibench.contracts.losses import AdversarialLoss, Loss
-from i2ibench.contracts.metrics import Feature, Metric, SegmentationMetric
-from i2ibench.contracts.networks import Discriminator, Encoder, Generator
-from i2ibench.contracts.segmenters import Segmenter

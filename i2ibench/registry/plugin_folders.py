@@ -1,0 +1,100 @@
+"""Plugin folders: the folders whose files are plugins because the user names them.
+
+`--plugins DIR`, the key `plugins` of the user's own config and $I2IBENCH_PLUGINS name them. The
+first two are added to the environment variable, so that every process that is started later (data
+loader workers, cells of a grid) has the same plugins.
+
+The file `own.py` of a folder is the module `i2ibench.registry.plugin_folders.FOLDER_HASH.own`. Files of one
+folder import each other by relative imports. Nothing is added to sys.path, and another process
+finds the module by its name alone, as unpickling does.
+"""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from i2ibench.errors import UserError
+from i2ibench.registry.sources import FOLDERS
+
+VARIABLE = "I2IBENCH_PLUGINS"
+
+__path__: list[str] = []  # only what has one is asked for modules below it
+
+_folders: dict[str, Path] = {}
+
+
+def plugin_folders() -> list[Path]:
+    """Return the folders in $I2IBENCH_PLUGINS, absolute and each once; some may not exist."""
+    named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    return list(dict.fromkeys(Path(text).expanduser().resolve() for text in named))
+
+
+def use_plugin_folders(texts: Sequence[str], base: Path, source: str) -> None:
+    """Add folders to $I2IBENCH_PLUGINS, from where this process and its children load them.
+
+    Args:
+        texts: folders, or several in one text with `os.pathsep` between them.
+        base: folder to which relative ones are relative.
+        source: who names them, for the message.
+
+    Raises:
+        UserError: one of them is no folder.
+    """
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{source}: folders are texts, not {texts!r}.")
+    folders = [base / Path(one).expanduser() for text in texts for one in text.split(os.pathsep)]
+    for folder in folders:
+        if folder.is_file():
+            raise UserError(f"{source}: {folder} is a file; name its folder, {folder.parent}.")
+        if not folder.is_dir():
+            raise UserError(f"{source}: there is no folder {folder}.")
+    added = [*(folder.resolve() for folder in folders), *plugin_folders()]
+    if added:
+        os.environ[VARIABLE] = os.pathsep.join(map(str, dict.fromkeys(added)))
+
+
+def package_of(folder: Path) -> str:
+    """Return the name of the package that a folder is imported as, which Python finds from now."""
+    place = folder.resolve()
+    digest = hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    name = f"{FOLDERS}{re.sub(r'[^0-9A-Za-z_]', '_', place.name)}_{digest}"
+    _folders[name] = place
+    return name
+
+
+def folder_of(module: str) -> Path | None:
+    """Return the plugin folder that a module belongs to; None for other modules."""
+    return _folders.get(".".join(module.split(".")[:4]))
+
+
+class _Finder:
+    """Tells Python where the package of a plugin folder is; its modules are then found as usual."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a folder's package, with or without `__init__.py`."""
+        if not name.startswith(FOLDERS):
+            return None
+        for known in plugin_folders():
+            package_of(known)
+        folder = _folders.get(name)
+        if folder is None:
+            return None
+        inside = [str(folder)]
+        if (folder / "__init__.py").is_file():
+            first = folder / "__init__.py"
+            return spec_from_file_location(name, first, submodule_search_locations=inside)
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = inside
+        return spec
+
+
+sys.meta_path.append(_Finder)

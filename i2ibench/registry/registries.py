@@ -1,0 +1,262 @@
+"""The registries: one per kind of part, with errors that say what exists."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from pkgutil import resolve_name
+from typing import Any
+
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import Registry as MMEngineRegistry
+
+from i2ibench.errors import UnknownPartError, UserError, near_match
+from i2ibench.registry.sources import blame, origin_of
+
+__all__ = [
+    "DATASETS", "DISCRIMINATORS", "ENCODERS", "EXECUTORS", "FEATURES", "GENERATORS", "HOOKS",
+    "LOSSES", "METRICS", "PREPROCESSORS", "PROTOCOLS", "READERS", "REGISTRIES", "SEGMENTERS",
+    "TRANSFORMS", "TRANSLATORS",
+    "Registry",
+]  # fmt: skip
+
+
+class Registry(MMEngineRegistry):
+    """mmengine's registry, whose `build` checks names and options before it constructs.
+
+    Only registered names are known: mmengine imports whatever dotted name it is asked for, and
+    names come from checkpoints too, whoever wrote them.
+
+    `skipped` tells, for every registry at once, which plugins were left out and why. A name that
+    two modules claim stands in `claims`, and belongs to neither.
+
+    Args:
+        name: of the kind of part.
+        contracts: the base classes of the kind by their dotted names, imported when a part is
+            built; a part is of one of them. None for a kind without a contract.
+        options: of mmengine's registry.
+    """
+
+    skipped: dict[str, str] = {}
+
+    def __init__(self, name: str, contracts: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(name, **options)
+        self.contracts = contracts
+        self.claims: dict[str, str] = {}
+
+    def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
+        """The part that `cfg` describes: a dict with `type` and the constructor's options.
+
+        The part is held to the contract of its kind (`i2ibench.registry.contracts`). `derived` values come
+        from the object that owns them (channel counts, class counts); a config that states one of
+        them as well is refused.
+
+        Raises:
+            UserError: unknown type, unknown or missing option, a value the part refuses, or a
+                part that does not keep its contract.
+        """
+        if not isinstance(cfg, Mapping):
+            raise UserError(f"A {self.name} is a dict with a 'type', not {cfg!r}.")
+        options = dict(cfg)
+        if "type" not in options:
+            raise UserError(f"A {self.name} needs a 'type'; known: {self._listing()}.")
+        kind = options.pop("type")
+        part = self.part(kind)
+        for name in derived.keys() & options.keys():
+            raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
+        check_options(part, {**derived, **options})
+        built = self._construct(part, kind, {**derived, **options})
+        if self.contracts:
+            promises = import_module("i2ibench.registry.contracts.promises")  # torch comes with it
+            promises.check_part(self.name, part, built, self.base_classes())
+        return built
+
+    def base_classes(self) -> dict[str, type]:
+        """Return by its dotted name each base class of this kind; every part is of one of them."""
+        return {name: resolve_name(name) for name in self.contracts}
+
+    def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
+        """Return what the part's constructor makes, its errors in the user's words."""
+        if self.contracts:
+            promises = import_module("i2ibench.registry.contracts.promises")
+            promises.check_class(self.name, part, self.base_classes())
+        try:
+            return part(**options)
+        except UserError:
+            raise
+        except (TypeError, ValueError) as error:
+            source = blame(error)
+            raise UserError(
+                f"The {self.name} {kind} refuses its options: {error}"
+                + (f" ({source})" if source else "")
+            ) from error
+
+    def find(self, name: str) -> Callable[..., Any]:
+        """The part registered as `name`.
+
+        Raises:
+            UnknownPartError: nothing has that name; the message lists what exists and the near
+                match.
+            UserError: `name` is no text, or two plugins claim it; the message names both.
+        """
+        if not isinstance(name, str):
+            raise UserError(f"The type of a {self.name} is a name, not {name!r}.")
+        part = self.get(name)
+        if name in self.claims:
+            raise UserError(f"{self.claims[name]}. Rename one of them or uninstall its plugin.")
+        if part is not None:
+            return part
+        left_out = "".join(f" Plugin {p!r} was skipped: {why}." for p, why in self.skipped.items())
+        known = self.module_dict
+        message = (
+            f"No {self.name} named {name!r}.{near_match(name, known)} "
+            f"Known: {self._listing()}.{left_out} If a plugin has it, name the plugin's folder: "
+            "--plugins DIR."
+        )
+        raise UnknownPartError(message, self.name, name)
+
+    def get(self, key: str) -> Any:
+        """Return the part registered as `key`, here or in the parent registry; None for no part.
+
+        Nothing is imported but the core parts and the plugins.
+        """
+        self.import_from_location()
+        if key in self.module_dict or self.parent is None:
+            return self.module_dict.get(key)
+        self.parent.import_from_location()
+        return self.parent.module_dict.get(key)
+
+    def part(self, kind: Any) -> Callable[..., Any]:
+        """Return the part of a name, or of a class or function that Python code passes itself."""
+        return kind if callable(kind) else self.find(kind)
+
+    def build_for(self, cfg: Mapping[str, Any], facts: Mapping[str, Any]) -> Any:
+        """The part of a config, given those of the facts (such as the class count) it asks for.
+
+        Raises:
+            UserError: see `build`.
+        """
+        if not isinstance(cfg, Mapping) or "type" not in cfg:
+            return self.build(cfg)
+        asked = self.parameters(cfg["type"])
+        return self.build(cfg, **{key: facts[key] for key in asked if key in facts})
+
+    def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
+        """The names of the options of the part registered as `kind`."""
+        return list(options_of(self.part(kind)))
+
+    def names(self) -> list[str]:
+        """The names of every registered part, plugins included, sorted."""
+        self.import_from_location()
+        return sorted(self.module_dict)
+
+    def import_from_location(self) -> None:
+        """Import the core parts of this kind and every plugin, as far as they are not imported."""
+        super().import_from_location()
+        import_module("i2ibench.registry.discovery").load_plugins()
+
+    def _register_module(
+        self,
+        module: Callable[..., Any],
+        module_name: str | list[str] | None = None,
+        force: bool = False,
+    ) -> None:
+        names = [module_name] if isinstance(module_name, str) else module_name
+        for name in names or [module.__name__]:
+            first = self.module_dict.get(name)
+            if force or first is None:
+                continue
+            if _place(first) == _place(module):  # reloaded, or a notebook's cell run again
+                del self._module_dict[name]
+                continue
+            both = " and ".join(origin_of(p.__module__).described() for p in (first, module))
+            self.claims[name] = f"Two parts are the {self.name} {name!r}: {both}"
+            raise UserError(f"{self.claims[name]}.")
+        super()._register_module(module, module_name, force)
+
+    def _listing(self) -> str:
+        return ", ".join(self.names()) or "none"
+
+
+def _place(part: Callable[..., Any]) -> tuple[str, str]:
+    return part.__module__, part.__qualname__
+
+
+def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The options of a part's constructor by name.
+
+    A constructor that passes `**kwargs` on has its base classes' options too.
+    """
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = dict(inspect.signature(part).parameters)
+    if isinstance(part, type) and any(p.kind in open_ended for p in parameters.values()):
+        for base in part.__mro__[1:]:
+            own = vars(base).get("__init__")
+            if inspect.isfunction(own):
+                parameters = {**inspect.signature(own).parameters, **parameters}
+        parameters.pop("self", None)
+    return {name: p for name, p in parameters.items() if p.kind not in open_ended}
+
+
+def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that the constructor of `part` does not have, and missing ones.
+
+    Raises:
+        UserError: names the part, the option and the near match.
+    """
+    check_names(part, options)
+    for option, parameter in options_of(part).items():
+        if parameter.default is parameter.empty and option not in options:
+            raise UserError(f"{getattr(part, '__name__', part)} needs the option {option!r}.")
+
+
+def check_names(part: Callable[..., Any], options: Iterable[str]) -> None:
+    """Refuse options that the constructor of `part` does not have.
+
+    Raises:
+        UserError: names the part, the option and the near match.
+    """
+    known = options_of(part)
+    for option in options:
+        if option not in known:
+            raise UserError(
+                f"{getattr(part, '__name__', part)} has no option {option!r}."
+                f"{near_match(option, known)} Options: {', '.join(known) or 'none'}."
+            )
+
+
+def _core(
+    name: str,
+    package: str,
+    *contracts: str,
+    module: str = "i2ibench.registry.contracts",
+    **options: Any,
+) -> Registry:
+    """Return the registry of a package's parts, whose base classes are found in a module."""
+    dotted = [f"{module}.{contract}" for contract in contracts]
+    return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"], **options)
+
+
+GENERATORS = _core("generator", "generators", "Generator")
+DISCRIMINATORS = _core("discriminator", "discriminators", "Discriminator")
+ENCODERS = _core("encoder", "encoders", "Encoder")
+LOSSES = _core("loss", "losses", "Loss", "AdversarialLoss")
+TRANSLATORS = _core("translator", "translators", "Translator", module="i2ibench.translators.base")
+PREPROCESSORS = _core("preprocessor", "translators", "Preprocessor")
+DATASETS = _core("dataset", "datasets", "Dataset")
+TRANSFORMS = _core("transform", "datasets", "Transform")
+READERS = _core("reader", "datasets", "Reader")
+SEGMENTERS = _core("segmenter", "segmenters", "Segmenter")
+METRICS = _core("metric", "metrics", "Metric")
+FEATURES = _core("feature", "metrics", "Feature")
+PROTOCOLS = _core("protocol", "protocols", "Protocol", module="i2ibench.protocols.protocol")
+EXECUTORS = _core("executor", "grids", "Executor")
+HOOKS = _core("hook", "hooks", "Hook", module="mmengine.hooks", parent=MMENGINE_HOOKS)
+
+REGISTRIES: dict[str, Registry] = {
+    registry.name: registry
+    for registry in (
+        GENERATORS, DISCRIMINATORS, ENCODERS, LOSSES, TRANSLATORS, PREPROCESSORS,
+        DATASETS, TRANSFORMS, READERS, SEGMENTERS, METRICS, FEATURES, PROTOCOLS, EXECUTORS,
+        HOOKS,
+    )
+}  # fmt: skip
