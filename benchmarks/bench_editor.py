@@ -19,8 +19,8 @@ from mmengine.config import Config, ConfigDict
 from websockets.sync.client import connect
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
-from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.data.toystreet import drawn_streets
 from i2ibench.editor.server import create_app
 from i2ibench.editor.studio import open_studio
 from i2ibench.translators.building import build_translator

@@ -14,7 +14,7 @@ import torch
 from plain import ops as plain
 from side_by_side import in_turns, note
 
-from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.data.toystreet import drawn_streets
 from i2ibench.ops.confusion import full_confusion
 from i2ibench.ops.images import colour_labels
 from i2ibench.ops.labels import instance_average

@@ -12,7 +12,7 @@ import torch
 from side_by_side import in_turns
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.data.toystreet import drawn_streets
 from i2ibench.ops.labels import instance_average
 from i2ibench.styles.bank import StyleBank
 from i2ibench.styles.rows import batch_rows

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from i2ibench.data.loaders import pictures_of
 from i2ibench.live_bytes import LiveBytes
-from i2ibench.loaders import pictures_of
 from i2ibench.memory_estimate import estimate_memory
 from i2ibench.translators.building import build_translator
 from i2ibench.translators.optimizers import build_optimizers

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from i2ibench.loaders import build_dataset
+from i2ibench.data.loaders import build_dataset
 from i2ibench.registry.configuration import list_stages, load_config
 from i2ibench.translators.building import build_translator
 
@@ -68,8 +68,8 @@ def gradient_counts(path: Path) -> dict[str, int]:
 
 
 def _metainfo(kind: str, config):
-    from i2ibench.datasets.camvid import CAMVID_CLASSES
-    from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
+    from i2ibench.data.datasets.camvid import CAMVID_CLASSES
+    from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 
     known = {"CamVid": CAMVID_CLASSES, "Cityscapes": CITYSCAPES_CLASSES,
              "ToyStreet": CITYSCAPES_CLASSES}  # fmt: skip

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 
-from i2ibench.data_record import check_data, record_data
+from i2ibench.data.file_record import check_data, record_data
 from i2ibench.errors import UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.hooks.failures import machine_failures

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
-from i2ibench.datasets.kinds import in_order
-from i2ibench.datasets.picture_samples import PictureFormat, format_in
+from i2ibench.data.kinds import in_order
+from i2ibench.data.loaders import Pictures, pictures_of
+from i2ibench.data.pixel_formats import PictureFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
-from i2ibench.loaders import Pictures, pictures_of
 from i2ibench.ops.images import to_levels
 from i2ibench.translators.base import Translator
 from i2ibench.translators.building import build_translator, drop_training_parts, training_only

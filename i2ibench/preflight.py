@@ -10,10 +10,10 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.kinds import KINDS
-from i2ibench.datasets.picture_files import picture_size
-from i2ibench.datasets.picture_samples import RGB, PictureFormat, format_in
-from i2ibench.datasets.validate import require_faultless
+from i2ibench.data.image_files import picture_size
+from i2ibench.data.kinds import KINDS
+from i2ibench.data.pixel_formats import RGB, PictureFormat, format_in
+from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.inference import PHOTOS

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2ibench.datasets.classes import VOID
+from i2ibench.data.classes import VOID
+from i2ibench.data.loaders import SceneLoader
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress
-from i2ibench.loaders import SceneLoader
 from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
 from i2ibench.ops.images import as_rgb
 from i2ibench.segmenters.compact import CompactSegmenter

@@ -20,7 +20,7 @@ class Sample(TypedDict):
     """One scene as a data set yields it, in compact integers; a label map or a source at least.
 
     Pictures are uint8 or, of 16 bits, int32 in 0..65535; three channels are RGB. A kind of data
-    that a plugin adds has a key of its own (see `i2ibench.datasets.kinds`).
+    that a plugin adds has a key of its own (see `i2ibench.data.kinds`).
     """
 
     name: str

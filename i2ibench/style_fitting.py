@@ -12,11 +12,11 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 
 from i2ibench.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
+from i2ibench.data.loaders import build_dataset, outlive_signals
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress
 from i2ibench.io.provenance import sha256
-from i2ibench.loaders import build_dataset, outlive_signals
 from i2ibench.registry.assignments import resolve
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for d in ("i2ibench", "plugins", "tools") for p in (ROOT / d).rglob("*.py"))
 CORE_FOR_PLUGINS = {"contracts", "registry", "structures", "ops", "layers", "errors", "weights"}
 FORMS_FOR_PLUGINS = {
-    "i2ibench.datasets.classes",
-    "i2ibench.datasets.scenes",
+    "i2ibench.data.classes",
+    "i2ibench.data.scenes",
     "i2ibench.protocols.protocol",
     "i2ibench.translators.base",
     "i2ibench.translators.randomness",

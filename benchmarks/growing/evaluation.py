@@ -14,7 +14,7 @@ from bench_memory import peak_of
 from mmengine.visualization import LocalVisBackend
 
 from growing.curves import LINEAR, Bar, Curve, named, timed
-from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.data.toystreet import drawn_streets
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.plots import run_curves
 from i2ibench.protocols.protocol import build_protocol

@@ -4,7 +4,7 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
-from i2ibench.loaders import Pictures
+from i2ibench.data.loaders import Pictures
 from i2ibench.memory_estimate import Estimate, estimate_memory
 from i2ibench.registry.configuration import list_stages
 from i2ibench.translators.optimizers import choose_precision

@@ -12,12 +12,12 @@ import shlex
 from pathlib import Path
 
 from i2ibench.commands.arguments import Overrides, add_options_argument, config_of
-from i2ibench.datasets.cityscapes import OBTAIN
+from i2ibench.data.datasets.cityscapes import OBTAIN
+from i2ibench.data.loaders import prepare_dataset, prepare_datasets
+from i2ibench.data.prepare.catalogue import KNOWN, prepare, reader_options
+from i2ibench.data.prepare.cityscapes import link_cityscapes
+from i2ibench.data.prepare.write import count_photos
 from i2ibench.errors import UserError, near_match
-from i2ibench.loaders import prepare_dataset, prepare_datasets
-from i2ibench.preparation.cityscapes import link_cityscapes
-from i2ibench.preparation.known import KNOWN, prepare, reader_options
-from i2ibench.preparation.write import count_photos
 from i2ibench.registry import DATASETS, options_of
 from i2ibench.registry.assignments import resolve_options
 from i2ibench.registry.configuration import list_stages

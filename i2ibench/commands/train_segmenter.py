@@ -9,9 +9,9 @@ from i2ibench.commands.arguments import (
     checked_device,
     config_of,
 )
+from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.io.folder_locks import own_target
-from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import prepare_work_dir

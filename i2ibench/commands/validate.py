@@ -8,16 +8,16 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.commands.arguments import add_config_arguments, config_of
-from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.kinds import KINDS
-from i2ibench.datasets.picture_samples import MixedPicturesError
-from i2ibench.datasets.problems import Problem, problems_of, shared_scenes
-from i2ibench.datasets.survey import SceneFacts, survey
-from i2ibench.datasets.validate import notes_of
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.kinds import KINDS
+from i2ibench.data.loaders import build_dataset, prepare_dataset
+from i2ibench.data.pixel_formats import MixedPicturesError
+from i2ibench.data.problems import Problem, problems_of, shared_scenes
+from i2ibench.data.survey import SceneFacts, survey
+from i2ibench.data.validation import notes_of
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 from i2ibench.io.progress import Progress
-from i2ibench.loaders import build_dataset, prepare_dataset
 from i2ibench.preflight import check_alike, one_scene_of_each_size
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset

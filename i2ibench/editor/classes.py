@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.classes import VOID, ClassTable, SemanticClass
+from i2ibench.data.classes import VOID, ClassTable, SemanticClass
 
 
 @dataclass(frozen=True)

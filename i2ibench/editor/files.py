@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.datasets.maps import label_map_of
-from i2ibench.datasets.picture_files import MapPixels
+from i2ibench.data.image_files import MapPixels
+from i2ibench.data.maps import label_map_of
 from i2ibench.editor.archive import read_entries
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import derived_instances, one_class_each

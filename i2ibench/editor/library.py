@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.checkpoints import OpenedCheckpoint, building_from
-from i2ibench.datasets.inputs import find_inputs
-from i2ibench.datasets.scenes import Scenes
+from i2ibench.data.inputs import find_inputs
+from i2ibench.data.loaders import build_dataset
+from i2ibench.data.scenes import Scenes
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.files import new_scene
 from i2ibench.editor.scene import Scene
 from i2ibench.errors import UserError
-from i2ibench.loaders import build_dataset
 from i2ibench.ops.images import pixels_of, to_shown
 
 EMPTY = "empty canvas"

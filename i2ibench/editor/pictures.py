@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from i2ibench.datasets.map_errors import UnknownIdError
-from i2ibench.datasets.maps import label_map_of
-from i2ibench.datasets.picture_files import decode_image, decode_map
+from i2ibench.data.image_files import decode_image, decode_map
+from i2ibench.data.map_errors import UnknownIdError
+from i2ibench.data.maps import label_map_of
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.ids import LARGEST_ID
 from i2ibench.errors import UserError

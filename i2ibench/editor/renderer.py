@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.datasets.picture_samples import PictureFormat
+from i2ibench.data.pixel_formats import PictureFormat
 from i2ibench.editor.history import Box
 from i2ibench.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.errors import UserError

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from i2ibench.datasets.file_search import files_by_name, ignored_notes
-from i2ibench.datasets.picture_files import is_lossy_file, picture_size
-from i2ibench.datasets.picture_samples import RGB, PictureFormat, format_in, read_picture
-from i2ibench.datasets.transforms import resize_picture
-from i2ibench.datasets.validate import refuse
+from i2ibench.data.file_search import files_by_name, ignored_notes
+from i2ibench.data.image_files import is_lossy_file, picture_size
+from i2ibench.data.pixel_formats import RGB, PictureFormat, format_in, read_picture
+from i2ibench.data.transforms import resize_picture
+from i2ibench.data.validation import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.styles import StyleProbe

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.datasets.kinds import KINDS
-from i2ibench.datasets.picture_samples import format_in
+from i2ibench.data.kinds import KINDS
+from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import Rows, RowStore
@@ -30,7 +30,7 @@ from i2ibench.registry.contracts import Metric
 
 SCHEMA = "i2ibench/results@2"
 
-PACKAGES = ("contracts", "metrics", "segmenters", "ops", "layers", "styles", "datasets")
+PACKAGES = ("registry/contracts", "metrics", "segmenters", "ops", "layers", "styles", "data")
 """The packages of the core whose code decides what is measured."""
 
 Stores = Mapping[str, Mapping[str, RowStore]]

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.datasets.shown import shown_input
 from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.rows import RowStore
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
+from i2ibench.inference.input_images import shown_input
 from i2ibench.io.files import write_picture, write_text
 from i2ibench.io.spreadsheets import csv_text
 from i2ibench.ops.images import as_rgb, colour_labels, pixels_of, to_shown

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.checkpoints import OpenedCheckpoint
-from i2ibench.datasets.picture_files import picture_size
-from i2ibench.datasets.picture_samples import format_in
+from i2ibench.data.image_files import picture_size
+from i2ibench.data.pixel_formats import format_in
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from i2ibench.checkpoints import OpenedCheckpoint, building_from
-from i2ibench.datasets.scenes import SceneFiles
-from i2ibench.datasets.tar_members import scene_sha256
+from i2ibench.data.loaders import build_dataset
+from i2ibench.data.scenes import SceneFiles
+from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.io.provenance import code_hash
-from i2ibench.loaders import build_dataset
 from i2ibench.metrics.styles_spread import mean_colours
 from i2ibench.ops.images import as_rgb
 from i2ibench.protocols.protocol import fingerprint

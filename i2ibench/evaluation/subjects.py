@@ -14,7 +14,7 @@ from i2ibench.checkpoints import (
     open_checkpoint,
     read_checkpoint,
 )
-from i2ibench.datasets.picture_samples import format_in
+from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes

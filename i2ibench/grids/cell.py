@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 
 from i2ibench.checkpoints import newest_of_config, open_checkpoint
+from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
 from i2ibench.grids.grid import Cell, Grid, config_hash
@@ -21,7 +22,6 @@ from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.hooks.preemption import Preemption
 from i2ibench.io.folder_locks import move_contents_aside, own_folder, own_target
 from i2ibench.io.progress import say
-from i2ibench.loaders import build_dataset
 from i2ibench.mmengine_options import train_loop
 from i2ibench.plots import read_scalars
 from i2ibench.protocols.protocol import fingerprint

@@ -9,6 +9,7 @@ from statistics import mean, median
 import torch
 from mmengine.config import Config
 
+from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import count_steps, shared_folder
 from i2ibench.grids.grid import Cell, Grid, config_hash
@@ -16,7 +17,6 @@ from i2ibench.grids.state import CellState, read_state
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
-from i2ibench.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.registry.configuration import list_stages
 from i2ibench.translators.building import build_translator
 from i2ibench.translators.optimizers import optimizers_of

@@ -15,10 +15,10 @@ from typing import Any
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch import nn
 
-from i2ibench.datasets.kinds import BUILT_IN, KINDS
-from i2ibench.datasets.readers import reader_of
-from i2ibench.datasets.scenes import SceneFiles
-from i2ibench.datasets.tar_members import scene_sha256
+from i2ibench.data.kinds import BUILT_IN, KINDS
+from i2ibench.data.readers import reader_of
+from i2ibench.data.scenes import SceneFiles
+from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.inference.halves import in_halves
 from i2ibench.io.checksums import is_whole_picture, sealed, unsealed
@@ -35,8 +35,8 @@ from i2ibench.structures import Prediction
 NOTE = "pictures.json"
 
 PACKAGES = (
-    "contracts", "generators", "encoders", "layers", "ops", "styles", "translators", "inference",
-    "datasets",
+    "registry/contracts", "generators", "encoders", "layers", "ops", "styles", "translators", "inference",
+    "data",
 )  # fmt: skip
 """The packages of the core whose code decides pictures."""
 

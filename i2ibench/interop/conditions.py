@@ -5,8 +5,8 @@ They are read from option files and the command; what the released code assumes 
 
 from typing import Any
 
-from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.pix2pixhd_folder import NUM_CITYSCAPES, numbered_classes, read_numbered
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.datasets.pix2pixhd_folder import NUM_CITYSCAPES, numbered_classes, read_numbered
 from i2ibench.errors import UserError
 from i2ibench.interop.findings import RELEASED, WEIGHTS, Findings
 from i2ibench.interop.option_files import TEST

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from i2ibench import __version__
-from i2ibench.datasets.picture_samples import PictureFormat
+from i2ibench.data.pixel_formats import PictureFormat
 from i2ibench.errors import UserError
 from i2ibench.interop import pix2pix, pix2pixhd
 from i2ibench.interop.clusters import read_clusters

@@ -67,7 +67,9 @@ def code_hash(*packages: str) -> str:
     """The hexadecimal SHA-256 of the source of some of this project's packages."""
     digest = hashlib.sha256()
     for package in packages:
-        for path in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
+        folder = Path(__file__).parents[1] / package
+        assert folder.is_dir(), f"there is no package {package}"
+        for path in sorted(folder.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

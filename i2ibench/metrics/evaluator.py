@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from i2ibench.datasets.picture_samples import format_in
+from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError
 from i2ibench.ops.images import as_rgb
 from i2ibench.registry import METRICS

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.kinds import pictures_among
-from i2ibench.datasets.picture_samples import as_shown
-from i2ibench.datasets.problems import Problem
-from i2ibench.datasets.scenes import read_arrays
-from i2ibench.datasets.survey import SceneFacts, class_use
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.kinds import pictures_among
+from i2ibench.data.pixel_formats import as_shown
+from i2ibench.data.problems import Problem
+from i2ibench.data.scenes import read_arrays
+from i2ibench.data.survey import SceneFacts, class_use
 from i2ibench.report.data_text import class_rows, summary_rows
 from i2ibench.report.templates import render
 

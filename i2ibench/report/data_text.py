@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.problems import Problem
-from i2ibench.datasets.survey import SceneFacts, class_use
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.problems import Problem
+from i2ibench.data.survey import SceneFacts, class_use
 
 Facts = Mapping[str, Sequence[SceneFacts]]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
-from i2ibench.datasets.picture_files import picture_size, read_image
+from i2ibench.data.image_files import picture_size, read_image
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
 from i2ibench.io.checksums import sealed

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.maps import read_ids, read_label
-from i2ibench.datasets.scenes import SceneFiles
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.maps import read_ids, read_label
+from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError, near_match
 from i2ibench.study.definition import Regions
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint
-from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
-from i2ibench.datasets.classes import ClassTable
-from i2ibench.datasets.file_search import files_by_name
-from i2ibench.datasets.inputs import find_inputs
-from i2ibench.datasets.paired_folder import read_classes
-from i2ibench.datasets.scenes import SceneFiles
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.data.datasets.paired_folder import read_classes
+from i2ibench.data.file_search import files_by_name
+from i2ibench.data.inputs import find_inputs
+from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import pair_pictures
 from i2ibench.inference import InferenceOptions

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from i2ibench.data.loaders import prepare_dataset
 from i2ibench.errors import UserError
-from i2ibench.loaders import prepare_dataset
 from i2ibench.registry import REGISTRIES, Registry
 from i2ibench.registry.plugin_folders import package_of
 from i2ibench.testing.core_parts import CORE

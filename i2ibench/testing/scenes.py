@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from i2ibench.datasets.paired_folder import PairedFolder
-from i2ibench.datasets.shards import write_shards
+from i2ibench.data.datasets.paired_folder import PairedFolder
+from i2ibench.data.datasets.shards import write_shards
 
 CLASSES = ["sky", "road", "car", "void"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.datasets.classes import class_table
+from i2ibench.data.classes import class_table
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 from i2ibench.testing.parts import Workshop

@@ -2,8 +2,8 @@
 
 import pytest
 
-from i2ibench.datasets.picture_formats import EXTENSIONS
-from i2ibench.datasets.readers import read_by
+from i2ibench.data.file_formats import EXTENSIONS
+from i2ibench.data.readers import read_by
 from i2ibench.errors import UserError
 from i2ibench.registry import READERS
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from i2ibench.data.loaders import build_datasets, build_loader
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.hooks.selection import build_hooks
 from i2ibench.initial_weights import initial_weights
 from i2ibench.io.devices import best_device
-from i2ibench.loaders import build_datasets, build_loader
 from i2ibench.mmengine_options import runner_options
 from i2ibench.preflight import check_alike
 from i2ibench.schedules import schedules_of

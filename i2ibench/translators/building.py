@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
-from i2ibench.datasets.picture_samples import format_in
+from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor

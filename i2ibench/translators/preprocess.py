@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.datasets.kinds import BUILT_IN, KINDS, pictures_among
+from i2ibench.data.kinds import BUILT_IN, KINDS, pictures_among
 from i2ibench.errors import UserError, near_match
 from i2ibench.ops.edges import sobel_edges
 from i2ibench.ops.images import colour_labels, to_signed
@@ -28,7 +28,7 @@ EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
 def conditions() -> dict[str, str]:
     """Return what a condition may be made of, and the kind of data that each takes.
 
-    A kind of data that a plugin adds (see `i2ibench.datasets.kinds.register_kind`) is named as it
+    A kind of data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is named as it
     is: a picture's becomes planes in [-1, 1], a map's the boundaries between its ids.
     """
     return {**CONDITIONS, **{kind: kind for kind in KINDS if kind not in BUILT_IN}}

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.datasets.kinds import KINDS
+from i2ibench.data.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.layers.tiles import Tile
 from i2ibench.ops.lookup import OneHot

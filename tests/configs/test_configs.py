@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
-from i2ibench.datasets.classes import class_table
+from i2ibench.data.classes import class_table
+from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
 from i2ibench.growth import carried_weights
 from i2ibench.hooks.selection import build_hooks

@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 
+from i2ibench.data.loaders import check_loader
 from i2ibench.hooks.selection import build_hooks
-from i2ibench.loaders import check_loader
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry.configuration import load_config
 from i2ibench.translators.building import build_translator

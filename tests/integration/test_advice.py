@@ -66,20 +66,20 @@ ELSEWHERE = {
         "tests/integration/test_commands.py::"
         "test_the_full_size_config_without_data_says_what_to_download",
     "i2ibench prepare_data nyuv2 downloads/nyuv2 data/nyuv2":
-        "tests/unit/preparation/test_readers.py::test_",
+        "tests/unit/data/prepare/test_readers.py::test_",
     "i2ibench prepare_data folder SOURCE TARGET":
-        "tests/unit/datasets/test_advice_of_problems.py::"
+        "tests/unit/data/test_advice_of_problems.py::"
         "test_colour_maps_become_ids_by_the_advised_command",
     "i2ibench prepare_data coco_panoptic SOURCE TARGET":
-        "tests/unit/datasets/test_foreign_annotations.py::"
+        "tests/unit/data/test_foreign_annotations.py::"
         "test_the_command_that_a_message_names_makes_data_that_is_read",
     "i2ibench prepare_data {name} {shlex.quote(str(folder))} TARGET":
-        "tests/unit/datasets/test_foreign_annotations.py::"
+        "tests/unit/data/test_foreign_annotations.py::"
         "test_the_command_that_a_message_names_makes_data_that_is_read",
     "i2ibench prepare_data {options.what} SOURCE TARGET":
-        "tests/unit/preparation/test_readers.py::test_",
+        "tests/unit/data/prepare/test_readers.py::test_",
     "i2ibench prepare_data NAME SOURCE {shlex.quote(str(root))}":
-        "tests/unit/preparation/test_readers.py::test_",
+        "tests/unit/data/prepare/test_readers.py::test_",
     "i2ibench prepare_data toystreet {shlex.quote(str(root))} --options split={split} "
     "num_scenes={num_scenes} width={width} height={height} scene_seed={scene_seed}":
         "tests/integration/test_hostile_files.py::"
@@ -132,7 +132,7 @@ ELSEWHERE = {
     "i2ibench grid run {shlex.quote(str(grid.path))}":
         "tests/integration/test_grids.py::test_a_failed_cell_says_why_and_the_others_go_on",
     "rm -- {named}{' ...' if len(paths) > MOST_NAMED else ''}":
-        "tests/unit/datasets/test_advice_of_problems.py::test_",
+        "tests/unit/data/test_advice_of_problems.py::test_",
     **dict.fromkeys(
         [
             "i2ibench new-plugin dataset NAME",

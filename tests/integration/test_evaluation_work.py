@@ -5,7 +5,7 @@ from collections import Counter
 import torch
 from torchvision.models import alexnet
 
-from i2ibench.datasets import scenes as scenes_module
+from i2ibench.data import scenes as scenes_module
 from i2ibench.evaluation import evaluate, parse_subjects, pictures
 from i2ibench.experiment import train
 from i2ibench.metrics import PerceptualDiversity, perceptual

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.data.image_files import read_image
 from i2ibench.editor.renderer import Renderer
 from i2ibench.editor.scene import Scene
 from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run

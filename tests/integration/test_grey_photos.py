@@ -10,8 +10,8 @@ from PIL import Image
 
 from i2ibench.checkpoints import open_checkpoint
 from i2ibench.cli import main
-from i2ibench.datasets.paired_folder import PairedFolder
-from i2ibench.datasets.shards import Shards, write_shards
+from i2ibench.data.datasets.paired_folder import PairedFolder
+from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.experiment import train

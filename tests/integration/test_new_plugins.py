@@ -43,7 +43,7 @@ import importlib, sys
 from pathlib import Path
 from mmengine.config import Config
 from i2ibench.registry.configuration import load_config
-from i2ibench.datasets.classes import class_table
+from i2ibench.data.classes import class_table
 from i2ibench.hooks.selection import build_hooks
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol

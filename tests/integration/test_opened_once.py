@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from i2ibench.cli import main
-from i2ibench.datasets.paired_folder import PairedFolder
+from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.discriminators.multi_scale import MultiScaleDiscriminator
 from i2ibench.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.hooks import Checkpoints, Preempted

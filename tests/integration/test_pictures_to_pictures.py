@@ -5,7 +5,7 @@ import json
 import pytest
 
 from i2ibench.cli import main
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.data.image_files import read_image
 from i2ibench.registry import GENERATORS
 from i2ibench.testing.parts import Workshop
 from i2ibench.testing.scenes import write_paired_scenes

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from i2ibench.cli import main
+from i2ibench.data.prepare.catalogue import KNOWN, prepare
 from i2ibench.experiment import train
-from i2ibench.preparation.known import KNOWN, prepare
 from i2ibench.registry.configuration import load_config
 from tests.conftest import TINY_CONFIG
 from tests.unit.preparation import annotators, publishers

@@ -8,7 +8,7 @@ from mmengine.config import ConfigDict
 
 from i2ibench.checkpoints import read_checkpoint
 from i2ibench.cli import main
-from i2ibench.datasets.classes import class_table
+from i2ibench.data.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
 from i2ibench.hooks.checkpoints import Checkpoints

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
-from i2ibench.datasets.picture_files import read_image
-from i2ibench.datasets.toystreet.dataset import draw_split
+from i2ibench.data.image_files import read_image
+from i2ibench.data.toystreet.dataset import draw_split
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
 from i2ibench.registry.configuration import load_config

@@ -5,7 +5,7 @@ import PIL
 import pytest
 import torch
 
-from i2ibench.datasets.transforms import RandomCrop, Resize, RoundToMultiple, ScaleWidth
+from i2ibench.data.transforms import RandomCrop, Resize, RoundToMultiple, ScaleWidth
 from i2ibench.ops.images import to_signed
 from i2ibench.ops.labels import instance_boundaries
 from i2ibench.registry import PREPROCESSORS

@@ -15,8 +15,8 @@ from i2ibench.registry.contracts.promises import Positive
 from i2ibench.structures import Appearance, Batch, Sample
 
 if TYPE_CHECKING:
-    from i2ibench.datasets.classes import ClassTable
-    from i2ibench.datasets.scenes import Scenes
+    from i2ibench.data.classes import ClassTable
+    from i2ibench.data.scenes import Scenes
 
 Arrays = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
     only look for files. A data set that makes its own files makes them in `prepare`.
 
     Attributes:
-        scenes: an `i2ibench.datasets.scenes.Scenes`, set by the constructor: the files of each
+        scenes: an `i2ibench.data.scenes.Scenes`, set by the constructor: the files of each
             scene (`scenes.files`), and their reading.
         metainfo: the class table in plain JSON, `ClassTable.metainfo(name)`, set by the
             constructor.

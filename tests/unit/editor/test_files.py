@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from i2ibench.datasets.cityscapes import CITYSCAPES_CLASSES
+from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.editor.classes import read_classes
 from i2ibench.editor.files import new_scene, read_scene_zip, scene_zip
 from i2ibench.editor.pictures import (

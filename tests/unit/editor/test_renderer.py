@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.picture_files import read_image
+from i2ibench.data.image_files import read_image
 from i2ibench.editor.classes import read_classes
 from i2ibench.editor.instances import take_stock
 from i2ibench.editor.library import EMPTY, open_library

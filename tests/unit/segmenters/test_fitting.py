@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from i2ibench.cli import main
-from i2ibench.loaders import build_dataset, build_loader
+from i2ibench.data.loaders import build_dataset, build_loader
 from i2ibench.segmenter_fitting import fit_segmenter, save_segmenter, score_segmenter
 from i2ibench.segmenters import CompactSegmenter, SMPSegmenter
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.datasets.camvid import CamVid
-from i2ibench.datasets.cityscapes import Cityscapes
+from i2ibench.data.datasets.camvid import CamVid
+from i2ibench.data.datasets.cityscapes import Cityscapes
 from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
 from i2ibench.registry import SEGMENTERS
 

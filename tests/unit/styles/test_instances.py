@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from i2ibench.datasets.picture_files import read_map
+from i2ibench.data.image_files import read_map
 from i2ibench.styles.instances import instances_of, paint, read_runs
 
 

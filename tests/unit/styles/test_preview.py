@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.data.toystreet import drawn_streets
 from i2ibench.inference import Inference
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.styles.bank import instances_of

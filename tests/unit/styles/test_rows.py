@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.datasets.toystreet import drawn_streets
+from i2ibench.data.toystreet import drawn_streets
 from i2ibench.ops.labels import instance_average
 from i2ibench.styles.bank import StyleBank, instances_of, paint
 from i2ibench.styles.rows import batch_rows, by_class, collect_rows, evenly_spread, read_batches

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from i2ibench.datasets.inputs import find_inputs
+from i2ibench.data.inputs import find_inputs
 from i2ibench.errors import UserError
 from i2ibench.ops.edges import sobel_edges
 from i2ibench.ops.images import colour_labels, to_signed

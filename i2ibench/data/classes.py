@@ -1,0 +1,167 @@
+"""The class table of a data set: names, colours, file values, and which classes are scored."""
+
+import colorsys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.data.pixel_formats import PictureFormat, stated_by
+from i2ibench.errors import UserError, near_match
+from i2ibench.io.safe_names import safe_text
+
+VOID = 255
+"""The scored id of a class that no score counts."""
+
+MAX_CLASSES = 256
+
+MAX_ID = 2**16 - 1
+"""The largest value that label files of 16 bits hold."""
+
+FIELDS = ("name", "id", "colour", "scored", "thing")
+
+
+@dataclass(frozen=True)
+class SemanticClass:
+    """One class.
+
+    Attributes:
+        name: what it is called.
+        id: the value that stands for it in label files, 0..65535; above 255 in files of 16 bits.
+        colour: (red, green, blue), 0..255.
+        scored: whether segmentation scores count it.
+        thing: whether it has instances, such as cars; one instance's id is never the class's own.
+    """
+
+    name: str
+    id: int
+    colour: tuple[int, int, int]
+    scored: bool = True
+    thing: bool = False
+
+    def entry(self) -> dict[str, Any]:
+        """All FIELDS in plain values, as `classes.json` has them and `class_table` takes them."""
+        return {**vars(self), "colour": list(self.colour)}
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """All classes of a data set; a class's position is its channel in the condition.
+
+    Data without label maps has an empty table.
+    """
+
+    classes: tuple[SemanticClass, ...]
+
+    def __post_init__(self) -> None:
+        for c in self.classes:
+            safe_text(c.name, "The classes")
+        ids = [c.id for c in self.classes]
+        if len(ids) > MAX_CLASSES:
+            raise UserError(
+                f"A data set has at most {MAX_CLASSES} classes, got {len(ids)}. Merge some: give "
+                "them one id in the label files and one entry in the class list."
+            )
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise UserError(f"Classes need distinct ids; {twice[0]} stands for several of them.")
+        wrong = [i for i in ids if not 0 <= i <= MAX_ID]
+        if wrong:
+            raise UserError(f"Class ids lie in 0..{MAX_ID}, got {wrong[0]}.")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def num_values(self) -> int:
+        """The length of a table by file value: 256, or more where an id is larger."""
+        return max(256, *(c.id + 1 for c in self.classes)) if self.classes else 256
+
+    def values(self) -> NDArray[np.integer]:
+        """Return by channel the value in label files, in the smallest unsigned type for all."""
+        ids = [c.id for c in self.classes]
+        return np.array(ids, np.uint8 if max(ids, default=0) < 256 else np.uint16)
+
+    def channel_of_value(self) -> NDArray[np.int16]:
+        """Return a table by file value of the channel; -1 where no class has that value."""
+        table = np.full(self.num_values, -1, np.int16)
+        for channel, semantic_class in enumerate(self.classes):
+            table[semantic_class.id] = channel
+        return table
+
+    def metainfo(
+        self, dataset: str, formats: Mapping[str, PictureFormat] | None = None
+    ) -> dict[str, Any]:
+        """Return what other parts and the checkpoint know of the classes, in plain lists.
+
+        `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
+        `thing_ids` maps the channel of each thing to the class's own id. `image_channels`,
+        `image_depth` and `formats` say what pictures the data has, see `format_in`.
+        """
+        scored = [c for c in self.classes if c.scored]
+        rows = {c.name: row for row, c in enumerate(scored)}
+        safe_text(dataset, "The name of the data set")
+        return {
+            "dataset": dataset,
+            "classes": [c.name for c in self.classes],
+            "palette": [list(c.colour) for c in self.classes],
+            "ids": [c.id for c in self.classes],
+            "scored_classes": [c.name for c in scored],
+            "scored_ids": [rows.get(c.name, VOID) for c in self.classes],
+            **stated_by(formats or {}),
+            "thing_ids": {str(i): c.id for i, c in enumerate(self.classes) if c.thing},
+        }
+
+
+def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
+    """The table for a list of names, or of dicts with name and optional other FIELDS.
+
+    A class without an id has its position as id; one without a colour gets a distinct hue.
+
+    Raises:
+        UserError: an entry is malformed, or two classes share a name or id.
+    """
+    classes = [_read_class(entry, i, len(entries)) for i, entry in enumerate(entries)]
+    names = [unicodedata.normalize("NFC", c.name) for c in classes]
+    if not all(name.strip() for name in names):
+        raise UserError(f"A class has an empty name: {names}.")
+    if len(set(names)) < len(names):
+        raise UserError(f"Class names must be distinct: {names}.")
+    return ClassTable(tuple(classes))
+
+
+def _read_class(entry: str | Mapping[str, Any], position: int, count: int) -> SemanticClass:
+    fields: Any = {"name": entry} if isinstance(entry, str) else entry
+    if not isinstance(fields, Mapping) or not isinstance(fields.get("name"), str):
+        raise UserError(f"A class is a name or a dict with a 'name', got {entry!r}.")
+    for field in fields:
+        if field not in FIELDS:
+            raise UserError(
+                f"Class {fields['name']!r} has an unknown field {field!r}."
+                f"{near_match(field, FIELDS)} Fields: {', '.join(FIELDS)}."
+            )
+    number = fields.get("id", position)
+    flags = {flag: fields[flag] for flag in ("scored", "thing") if flag in fields}
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    if not whole or not all(isinstance(f, bool) for f in flags.values()):
+        raise UserError(
+            f"Class {fields['name']!r}: id is an integer, scored and thing are true or false."
+        )
+    return SemanticClass(
+        fields["name"], number, _colour(fields.get("colour"), position, count), **flags
+    )
+
+
+def _colour(value: Sequence[int] | None, position: int, count: int) -> tuple[int, int, int]:
+    if value is not None:
+        listed = value if isinstance(value, Sequence) else ()
+        levels = [v for v in listed if type(v) is int and 0 <= v <= 255]
+        if len(levels) != 3 or len(listed) != 3:
+            raise UserError(f"A colour is three integers in 0..255, got {value!r}.")
+        return levels[0], levels[1], levels[2]
+    # Neighbouring classes alternate in brightness, so that they stay apart without full hue range.
+    rgb = colorsys.hsv_to_rgb(position / count, 0.65, 0.9 if position % 2 else 0.6)
+    return round(rgb[0] * 255), round(rgb[1] * 255), round(rgb[2] * 255)

@@ -1,0 +1,161 @@
+"""File search: every picture below a folder, by its place there, and what else lies beside them."""
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from i2ibench.data.file_formats import EXTENSIONS
+from i2ibench.data.readers import suffixes
+from i2ibench.errors import UserError
+
+_LEFT_OUT = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information")
+"""Folders in which systems keep copies and thumbnails without hiding them."""
+
+_SYSTEM_FILES = ("thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The pictures below a folder.
+
+    Attributes:
+        pictures: by name, which is the path below the folder without its ending, with "/" between
+            its parts and its letters in Unicode's composed form (NFC).
+        ignored: how many other files there are, by ending; hidden ones do not count.
+    """
+
+    pictures: dict[str, Path]
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+def find_pictures(folder: Path) -> FoundFiles:
+    """Return the pictures below a folder.
+
+    Links are followed. Files and folders whose names begin with "." are left out.
+
+    Raises:
+        UserError: the folder is missing, a link leads nowhere, a folder cannot be read, or two
+            files would have the same name.
+    """
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist.")
+    found, read = FoundFiles({}), {*EXTENSIONS, *suffixes()}
+    for path in walk_files(folder):
+        if path.suffix.lower() not in read:
+            if path.name.lower() not in _SYSTEM_FILES:
+                found.ignored[path.suffix.lower() or "without an ending"] += 1
+            continue
+        name = composed(path.relative_to(folder).with_suffix("").as_posix())
+        if name in found.pictures:
+            raise UserError(
+                f"{found.pictures[name]} and {path} would be the same scene {name!r}; remove one."
+            )
+        found.pictures[name] = path
+    return found
+
+
+def files_by_name(folder: Path) -> dict[str, Path]:
+    """Return the pictures below a folder by name, see `FoundFiles`.
+
+    Raises:
+        UserError: see `find_pictures`; or there is no picture.
+    """
+    found = find_pictures(folder)
+    if not found.pictures:
+        raise UserError(
+            f"The folder {folder} holds no picture ({', '.join((*EXTENSIONS, *suffixes()))})."
+            f"{ignored_note(folder, found.ignored)}"
+        )
+    return found.pictures
+
+
+def ignored_notes(folders: Iterable[Path]) -> list[str]:
+    """Return a sentence for each folder that has files beside its pictures.
+
+    Raises:
+        UserError: see `find_pictures`.
+    """
+    notes = (ignored_note(folder, find_pictures(folder).ignored) for folder in folders)
+    return [note.strip() for note in notes if note]
+
+
+def ignored_note(folder: Path, ignored: Mapping[str, int]) -> str:
+    """Return a sentence with a leading space that counts the files that are not read; "" for none.
+
+    Args:
+        folder: where they are.
+        ignored: see `FoundFiles`.
+    """
+    if not ignored:
+        return ""
+    listed = ", ".join(f"{n} {ending}" for ending, n in sorted(ignored.items()))
+    count = sum(ignored.values())
+    return (
+        f" {count} other {'file is' if count == 1 else 'files are'} not read in {folder}: {listed}."
+    )
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode's composed form (NFC): macOS stores names decomposed."""
+    return unicodedata.normalize("NFC", name)
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Yield every file below a folder, sorted within each folder, through links.
+
+    Raises:
+        UserError: a link leads nowhere, or a folder cannot be read.
+    """
+    yield from _walk(folder, (os.path.realpath(folder),))
+
+
+def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
+        path = folder / entry.name
+        is_folder, is_file = _kind_of(entry)
+        if is_folder:
+            real = os.path.realpath(path)
+            if real not in above:  # a link back to a folder that is being read adds nothing
+                yield from _walk(path, (*above, real))
+        elif is_file:
+            yield path
+        elif entry.is_symlink():
+            raise UserError(
+                f"The link {path} leads to {os.path.realpath(path)}, which does not exist; "
+                "restore it or remove the link."
+            )
+
+
+def _kind_of(entry: os.DirEntry[str]) -> tuple[bool, bool]:
+    """Return whether an entry of a folder is a folder, and whether it is a file."""
+    try:
+        return entry.is_dir(), entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False, False
+
+
+def short_names(labels: Sequence[Path], folder: Path, ending: str) -> list[str]:
+    """Return the name of each scene of a layout whose files end alike, such as Cityscapes'.
+
+    It is the file's own name where these differ, as the official ones do, and otherwise the path
+    below the folder: two towns may have files of equal names.
+
+    Args:
+        labels: the scenes' label maps.
+        folder: that they lie below.
+        ending: of their names, left out.
+    """
+    short = [composed(path.name.removesuffix(ending)) for path in labels]
+    if len(set(short)) == len(short):
+        return short
+    parents = (composed(path.parent.relative_to(folder).as_posix()) for path in labels)
+    return [f"{parent}/{name}" for parent, name in zip(parents, short, strict=True)]

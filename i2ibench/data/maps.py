@@ -1,0 +1,142 @@
+"""Label and instance maps: their files, and what is wrong with them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.data.classes import MAX_CLASSES, ClassTable
+from i2ibench.data.codings import coding_of, looks_like_train_ids, stated_coding
+from i2ibench.data.image_files import MapPixels, read_map, read_map_pixels
+from i2ibench.data.map_errors import ColouredMapError, InexactMapError, UnknownIdError
+
+LARGEST_ID = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """A label map.
+
+    Attributes:
+        channels: of the classes, uint8 [H,W].
+        coding: how the file's values stand for classes; "" for plain class ids.
+    """
+
+    channels: NDArray[np.uint8]
+    coding: str = ""
+
+
+def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
+    """Read a label map as channels, uint8 [H,W].
+
+    Raises:
+        UserError: see `read_label_map`.
+    """
+    return read_label_map(path, classes).channels
+
+
+def read_label_map(path: Path, classes: ClassTable) -> LabelMap:
+    """Read a label map, and tell how its values stand for the classes.
+
+    Raises:
+        UserError: the file is broken, in colour, ambiguous, or has a value that is no class's id.
+    """
+    return label_map_of(read_map_pixels(path), path, classes)
+
+
+def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap:
+    """Return the label map that a file's pixels are; see `read_label_map`.
+
+    Args:
+        pixels: what the file holds.
+        path: the file's name, which may state a coding.
+        classes: the class table.
+
+    Raises:
+        UserError: see `read_label_map`.
+    """
+    values = pixels.values
+    if values.ndim != 2:
+        raise ColouredMapError(
+            f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
+            "class ids, which `i2ibench prepare_data folder SOURCE TARGET` makes of the colours in "
+            "classes.json."
+        )
+    coding = coding_of(path, pixels, classes)
+    table = coding.channels
+    if values.dtype == np.uint8 and len(classes) < MAX_CLASSES:
+        looked_up = cv2.LUT(values, table[:256].astype(np.uint8))  # -1 becomes 255, no channel
+        if looked_up.max(initial=0) < len(classes):
+            return LabelMap(looked_up, coding.name)
+    known = (values >= 0) & (values < len(table))
+    channels = np.where(known, table[np.where(known, values, 0)], -1)
+    if channels.min(initial=0) < 0:
+        _reject_values(path, values, channels < 0, classes)
+    return LabelMap(channels.astype(np.uint8), coding.name)
+
+
+def _reject_values(
+    path: Path, values: NDArray[Any], wrong: NDArray[np.bool_], classes: ClassTable
+) -> None:
+    found, counts = np.unique(values[wrong], return_counts=True)
+    value, count = int(found[0]), int(counts[0])
+    stated = stated_coding(path, classes)
+    if stated is not None:
+        raise InexactMapError(
+            f"{path} has the value {value} at {count} of {values.size} pixels, which none of "
+            f"{stated.name.split(',')[0]} has; its name says that it holds such. Name the file "
+            "after what it holds, or repaint it."
+        )
+    ids = [c.id for c in classes.classes]
+    allowed = f"0..{len(ids) - 1}" if ids == list(range(len(ids))) else str(ids)
+    advice = (
+        "These look like Cityscapes' train ids: give the *_labelIds.png files, or files whose "
+        "names end in _labelTrainIds.png, which are converted."
+        if looks_like_train_ids(values, classes)
+        else "Add a class with that id to the data set's class list (scored=False if it is void), "
+        "or repaint the file."
+    )
+    raise UnknownIdError(
+        f"{path} has the value {value} at {count} of {values.size} pixels, but the {len(ids)} "
+        f"classes have the ids {allowed}. {advice}",
+        value,
+    )
+
+
+def read_instance(path: Path) -> NDArray[np.int32]:
+    """Read an instance map, int32 [H,W], with the ids that the file has.
+
+    Raises:
+        UserError: see `read_ids`.
+    """
+    return read_ids(path).astype(np.int32)
+
+
+def read_ids(path: Path) -> NDArray[Any]:
+    """Read an instance map in the integers of its file, [H,W].
+
+    Raises:
+        UserError: the file is broken, in colour, has negative ids or ids above 2^31 - 1, or is an
+            8-bit file that ran out of ids.
+    """
+    ids = read_map(path)
+    if ids.ndim != 2:
+        raise ColouredMapError(
+            f"{path} is a colour picture; an instance map has one channel of ids."
+        )
+    if ids.dtype == np.uint8 and np.bincount(ids.ravel(), minlength=256).all():
+        raise InexactMapError(
+            f"{path} uses all 256 ids that 8 bits hold, so instances are probably merged. "
+            "Save instance maps as 16-bit PNG."
+        )
+    lowest, highest = int(ids.min(initial=0)), int(ids.max(initial=0))
+    if lowest < 0 or highest > LARGEST_ID:
+        wrong = lowest if lowest < 0 else highest
+        raise InexactMapError(
+            f"{path} has the instance id {wrong}; ids lie in 0..{LARGEST_ID}. Number the objects "
+            "anew and save a 16-bit PNG."
+        )
+    return ids

@@ -1,0 +1,113 @@
+"""Edges computed from photos, dark on white as pix2pix's: an edge condition for any photos."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.data.file_search import files_by_name
+from i2ibench.data.pixel_formats import as_shown, read_alone
+from i2ibench.data.prepare.hed import HED_OBTAIN, load_hed
+from i2ibench.data.prepare.raw import Content, PublishedData, RawData, RawScene, require
+from i2ibench.data.prepare.splits import chosen_for_validation
+from i2ibench.errors import UserError
+
+OBTAIN = (
+    "Edges are drawn from any photos: a folder with train/ and val/, or one folder of photos, of "
+    "which val_share are set apart."
+)
+METHODS = ("canny", "sobel", "hed")
+
+Detector = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Photo uint8 [H,W,3] to edges uint8 [H,W], 255 where there is one."""
+
+
+def read_edges(
+    source: Path,
+    method: str = "canny",
+    low: int = 50,
+    high: int = 100,
+    blur: float = 1.0,
+    weights: str | None = None,
+    val_share: float = 0.1,
+) -> RawData:
+    """Edge maps as sources, uint8, and the photos that they were found in.
+
+    Args:
+        source: the folder of photos.
+        method: canny; sobel, the gradient's strength; or hed (Xie & Tu 2015), which pix2pix used
+            and which needs weights.
+        low, high: Canny's thresholds, of the gradient's length as `sobel` has it.
+        blur: standard deviation in pixels of the Gaussian before Canny and Sobel; 0 for none.
+        weights: HED's published file, hed_pretrained_bsds.caffemodel.
+        val_share: of the photos that are validated on, chosen by a hash of their names, where the
+            folder has no train/ and val/.
+
+    Raises:
+        UserError: there are no photos, or an option is wrong.
+    """
+    require(source, OBTAIN)
+    detect = _detector(method, (low, high), blur, weights)
+    splits = {
+        split: [
+            RawScene(name.replace("/", "_"), partial(_read, path, detect))
+            for name, path in files.items()
+        ]
+        for split, files in _photos(source, val_share).items()
+    }
+    return RawData(splits)
+
+
+def _photos(source: Path, val_share: float) -> dict[str, dict[str, Path]]:
+    if (source / "train").is_dir():
+        require(source / "val", OBTAIN)
+        return {split: files_by_name(source / split) for split in ("train", "val")}
+    files = files_by_name(source)
+    chosen = chosen_for_validation(files, val_share)
+    parts = {"train": sorted(files.keys() - chosen), "val": sorted(chosen)}
+    return {split: {name: files[name] for name in names} for split, names in parts.items()}
+
+
+def _detector(
+    method: str, thresholds: tuple[int, int], blur: float, weights: str | None
+) -> Detector:
+    if method not in METHODS:
+        raise UserError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
+    if method == "hed":
+        if weights is None:
+            raise UserError(f"method=hed needs weights=PATH. {HED_OBTAIN}")
+        return load_hed(Path(weights))
+    if weights is not None:
+        raise UserError(f"weights are for method=hed, not {method}.")
+    return (
+        partial(canny, thresholds=thresholds, blur=blur)
+        if method == "canny"
+        else partial(sobel, blur=blur)
+    )
+
+
+def canny(photo: NDArray[np.uint8], thresholds: tuple[int, int], blur: float) -> NDArray[np.uint8]:
+    """Thin edges, 0 or 255 [H,W] (Canny 1986, OpenCV's)."""
+    return cv2.Canny(_grey(photo, blur), *thresholds, L2gradient=True)
+
+
+def sobel(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
+    """The gradient's length, uint8 [H,W]; 255 for a step of 64 levels and more, unblurred."""
+    grey = _grey(photo, blur).astype(np.float32)
+    across, down = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    return np.clip(np.hypot(across, down), 0, 255).astype(np.uint8)
+
+
+def _grey(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    return cv2.GaussianBlur(grey, (0, 0), blur) if blur else grey
+
+
+def _read(path: Path, detect: Detector) -> dict[str, Content]:
+    return {"source": 255 - detect(as_shown(read_alone(path))), "image": path}
+
+
+EDGES = PublishedData(read_edges, OBTAIN, "configs/pix2pixhd_edges2photo.py")

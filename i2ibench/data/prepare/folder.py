@@ -1,0 +1,138 @@
+"""Anyone's own folders with a class list: colours become ids, connected regions instances."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.datasets.paired_folder import pair_by_name, read_classes
+from i2ibench.data.foreign_annotations import advising
+from i2ibench.data.image_files import MapPixels, read_image, read_map_pixels
+from i2ibench.data.maps import read_label
+from i2ibench.data.prepare.raw import (
+    Content,
+    PublishedData,
+    RawData,
+    RawScene,
+    number_instances,
+    require,
+    things_of,
+)
+from i2ibench.data.scenes import SceneFiles
+from i2ibench.errors import UserError
+
+OBTAIN = (
+    "Your own data is a folder with classes.json, train/label, train/image, val/label and "
+    "val/image, and by choice train/instance and so on, with files of equal names. classes.json "
+    'lists the classes: [{"name": "sky", "id": 23, "colour": [70, 130, 180]}, ...]; "thing": true '
+    "marks what has instances."
+)
+SPLITS = ("train", "val", "test")
+
+
+def read_folder(source: Path, components: bool = False) -> RawData:
+    """Label maps of ids (8 bits, palettes too) as they are, and colour maps as ids.
+
+    Data whose label maps are ids already need not be prepared: `PairedFolder` reads it.
+
+    Args:
+        source: the folder with classes.json.
+        components: make instance maps, in which every connected region of a thing is an object.
+            Objects that touch become one.
+
+    Raises:
+        UserError: files are missing, or there are instance maps already.
+    """
+    with advising(source):
+        return _read_folder(source, components)
+
+
+def _read_folder(source: Path, components: bool) -> RawData:
+    require(source / "classes.json", OBTAIN)
+    classes = read_classes(source)
+    if components and not things_of(classes).any():
+        raise UserError(f'{source / "classes.json"} marks no class with "thing": true. {OBTAIN}')
+    splits = {}
+    for split in SPLITS:
+        if (source / split).is_dir():
+            folders = {kind: source / split / kind for kind in ("label", "instance", "image")}
+            if not folders["instance"].is_dir():
+                del folders["instance"]
+            elif components:
+                raise UserError(
+                    f"{folders['instance']} has instance maps; leave components=true out."
+                )
+            scenes = pair_by_name(folders)
+            splits[split] = [
+                RawScene(s.name.replace("/", "_"), partial(_read, s, classes, components))
+                for s in scenes
+            ]
+    if not {"train", "val"} <= splits.keys():
+        raise UserError(f"{source} lacks train/ or val/. {OBTAIN}")
+    return RawData(splits, classes)
+
+
+def _read(files: SceneFiles, classes: ClassTable, components: bool) -> dict[str, Content]:
+    assert files.label is not None and files.image is not None
+    contents: dict[str, Content] = {"label": files.label, "image": files.image}
+    pixels = read_map_pixels(files.label)
+    if pixels.values.ndim == 3 or (pixels.from_colour and _in_class_colours(pixels, classes)):
+        contents["label"] = ids_of_colours(files.label, classes)
+    if components:
+        content = contents["label"]
+        label = _ids(content, classes) if isinstance(content, Path) else content
+        contents["instance"] = number_instances(label, regions(label), things_of(classes))
+    elif files.instance is not None:
+        contents["instance"] = files.instance
+    return contents
+
+
+def _in_class_colours(pixels: MapPixels, classes: ClassTable) -> bool:
+    """Return whether every grey of a map in three channels is the colour of a class."""
+    greys = {c.colour[0] for c in classes.classes if len(set(c.colour)) == 1}
+    return set(np.unique(pixels.values).tolist()) <= greys
+
+
+def _ids(path: Path, classes: ClassTable) -> NDArray[np.integer]:
+    return classes.values()[read_label(path, classes)]
+
+
+def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
+    """The class ids [H,W] of a map in the classes' colours.
+
+    Raises:
+        UserError: two classes share a colour, or a pixel has another one.
+    """
+    colours = np.array([c.colour for c in classes.classes], np.int64) @ (1, 2**8, 2**16)
+    if len(set(colours.tolist())) < len(colours):
+        raise UserError(f"Classes share a colour, so {path} cannot be told into ids.")
+    picture = read_image(path).astype(np.int64) @ (1, 2**8, 2**16)
+    order = np.argsort(colours)
+    position = np.searchsorted(colours[order], picture).clip(max=len(colours) - 1)
+    wrong = colours[order][position] != picture
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        value = int(picture[row, column])
+        colour = [value & 255, value >> 8 & 255, value >> 16]
+        raise UserError(
+            f"{path} has the colour {colour} at row {row}, column {column} and {wrong.sum()} of "
+            f"{wrong.size} pixels have no class's colour. Add it to classes.json (scored: false if "
+            "it is void); blurred borders come from resizing or JPEG."
+        )
+    return classes.values()[order][position]
+
+
+def regions(label: NDArray[np.integer]) -> NDArray[Any]:
+    """A number from 1 on for every 8-connected region, its own within its label, int32 [H,W]."""
+    numbers = np.zeros(label.shape, np.int32)
+    for value in np.unique(label):
+        here = (label == value).astype(np.uint8)
+        numbers += cv2.connectedComponents(here, connectivity=8)[1]
+    return numbers
+
+
+FOLDER = PublishedData(read_folder, OBTAIN)

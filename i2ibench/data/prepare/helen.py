@@ -1,0 +1,90 @@
+"""Helen's face parts (Le et al. 2012; masks of Smith et al. 2013)."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from i2ibench.data.classes import class_table
+from i2ibench.data.image_files import read_map
+from i2ibench.data.prepare.raw import (
+    Content,
+    PublishedData,
+    RawData,
+    RawScene,
+    require,
+    require_all,
+    unpacked,
+)
+from i2ibench.errors import UserError
+from i2ibench.io.files import read_text
+from i2ibench.io.safe_names import safe_name
+
+OBTAIN = (
+    "Helen's face parts are SmithCVPR2013_dataset_resized.zip of "
+    "https://pages.cs.wisc.edu/~lizhang/projects/face-parsing/; unpacked, it holds images/, "
+    "labels/, exemplars.txt, tuning.txt and testing.txt."
+)
+SPLITS = {"train": "exemplars.txt", "val": "tuning.txt", "test": "testing.txt"}
+CLASSES = class_table(
+    [
+        "background", "skin", "left eyebrow", "right eyebrow", "left eye", "right eye", "nose",
+        "upper lip", "inner mouth", "lower lip", "hair",
+    ]
+)  # fmt: skip
+"""In the order of the mask files; skin is without ears and neck."""
+
+
+def read_helen(source: Path) -> RawData:
+    """2,000 faces to train on (exemplars), 230 to validate (tuning) and 100 to test.
+
+    Each part is a probability in an 8-bit PNG, `labels/NAME/NAME_lblNN.png`; a pixel's class is
+    the most probable part.
+
+    Args:
+        source: the unpacked archive, or the folder that holds it.
+
+    Raises:
+        UserError: files are missing, or a list is another file.
+    """
+    root = unpacked(source, "SmithCVPR2013_dataset_resized")
+    splits = {}
+    for split, listing in SPLITS.items():
+        names = read_names(require(root / listing, OBTAIN))
+        photos = [root / "images" / f"{name}.jpg" for name in names]
+        masks = [_masks(root, name) for name in names]
+        require_all([*photos, *(path for paths in masks for path in paths)], OBTAIN)
+        splits[split] = [
+            RawScene(photo.stem, partial(_read, paths, photo))
+            for paths, photo in zip(masks, photos, strict=True)
+        ]
+    return RawData(splits, CLASSES)
+
+
+def read_names(path: Path) -> list[str]:
+    """The names in a list, whose lines are "number , name".
+
+    Raises:
+        UserError: a line is something else.
+    """
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    rows = [[part.strip() for part in line.split(",")] for line in lines]
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != 2 or not row[1]:
+            raise UserError(f"{path} has the line {line!r}; expected a number and a name. {OBTAIN}")
+    return [safe_name(row[1], str(path), folders=False) for row in rows]
+
+
+def _masks(root: Path, name: str) -> list[Path]:
+    return [root / "labels" / name / f"{name}_lbl{part:02d}.png" for part in range(len(CLASSES))]
+
+
+def _read(masks: list[Path], photo: Path) -> dict[str, Content]:
+    parts = [read_map(path) for path in masks]
+    shapes = {part.shape for part in parts}
+    if len(shapes) > 1 or len(parts[0].shape) != 2:
+        raise UserError(f"The masks in {masks[0].parent} differ in size or have colours: {shapes}.")
+    return {"label": np.stack(parts).argmax(0).astype(np.uint8), "image": photo}
+
+
+HELEN = PublishedData(read_helen, OBTAIN, "configs/pix2pixhd_helen.py")

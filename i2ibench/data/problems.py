@@ -1,0 +1,211 @@
+"""What is wrong with a data set, and exactly what mends it."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2ibench.data.classes import ClassTable
+from i2ibench.data.map_errors import ColouredMapError, InexactMapError
+from i2ibench.data.pixel_formats import ColourError
+from i2ibench.data.scenes import SceneFiles
+from i2ibench.data.survey import Fault, SceneFacts, class_use
+
+MOST_NAMED = 20
+"""Scenes and files that one problem names; the others are counted."""
+
+ABOVE_CLASSES = "np.where(instance == 0, label, instance.astype('uint16') + 256)"
+"""Instance ids where 0 is no object: the class's id there, and objects above all class ids."""
+
+ONE_PER_PAIR = (
+    "(256 + np.unique(label.astype('int64') * 65536 + instance, return_inverse=True)[1])"
+    ".reshape(label.shape).astype('uint16')"
+)
+"""Instance ids, another one for every pair of class and old id."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        split: where.
+        kind: of problem, in a word or two.
+        message: what, naming files.
+        fix: what to type or to edit.
+        fatal: whether training cannot begin; others are worth a look.
+    """
+
+    split: str
+    kind: str
+    message: str
+    fix: str
+    fatal: bool = False
+
+
+def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+    """The problems of one split, fatal ones first."""
+    found = [
+        Problem(split, _kind(kind, f), f.message, _mend(scene.files, kind, f), True)
+        for scene in facts
+        for kind, f in scene.faults.items()
+    ]
+    return [
+        *found,
+        *_sizes(split, facts),
+        *_straddling(split, facts, classes),
+        *_no_instances(split, facts, classes),
+        *_never_seen(split, facts, classes),
+        *_equal(split, facts),
+    ]
+
+
+def _kind(kind: str, fault: Fault) -> str:
+    if issubclass(fault.error, ColourError):
+        return "in colour"
+    return "sizes differ" if kind == "sizes" else "unreadable"
+
+
+def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
+    leave_out = f"or leave the scene out: {remove(paths_of(files))}"
+    if kind == "sizes":
+        return f"Save the files of {files.name} in one size, label and instance maps with nearest-"\
+               f"neighbour resampling; {leave_out}"  # fmt: skip
+    if issubclass(fault.error, ColourError):
+        option = "image_channels=3 in the data set's config"
+        return f"Set {option}, or save the photo as grey; {leave_out}"
+    if fault.unknown_id is not None:
+        value = fault.unknown_id
+        return (
+            f'Add {{"name": "class {value}", "id": {value}, "scored": false}} to the classes '
+            f"(classes.json in the data's root, or the data set's classes=), {leave_out}"
+        )
+    if issubclass(fault.error, ColouredMapError):
+        return (
+            "Save one channel of integers, one value per class or instance; colours become ids by "
+            f"`i2ibench prepare_data folder SOURCE TARGET`; {leave_out}"
+        )
+    if issubclass(fault.error, InexactMapError):
+        return f"Save the map anew as a PNG, instance ids with 16 bits; {leave_out}"
+    return f"Copy or download the file anew; {leave_out}"
+
+
+def paths_of(files: SceneFiles) -> list[Path]:
+    """The files of a scene."""
+    extra = [] if files.attributes is None else [files.attributes]
+    return list(dict.fromkeys([*files.paths.values(), *extra]))
+
+
+def remove(paths: Sequence[Path]) -> str:
+    """The shell command that removes files."""
+    named = " ".join(shlex.quote(str(path)) for path in paths[:MOST_NAMED])
+    return f"rm -- {named}{' ...' if len(paths) > MOST_NAMED else ''}"
+
+
+def _sizes(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
+    sizes = Counter(scene.size for scene in facts if scene.size)
+    if len(sizes) < 2:
+        return []
+    (width, height), _ = sizes.most_common(1)[0]
+    listing = ", ".join(f"{w}x{h} ({n} scenes)" for (w, h), n in sizes.most_common(5))
+    return [Problem(
+        split, "several sizes", f"The scenes have {len(sizes)} sizes: {listing}.",
+        f"Set {split}_dataloader.batch_size=1, or add dict(type='Resize', width={width}, "
+        f"height={height}) to {split}_dataloader.dataset.transforms",
+    )]  # fmt: skip
+
+
+def _straddling(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+    """One problem per id that covers several classes: they become one object."""
+    scenes: dict[int, list[str]] = {}
+    examples: dict[int, str] = {}
+    for scene in facts:
+        by_id: dict[int, list[tuple[int, int]]] = {}
+        for number, label, pixels in [] if scene.regions is None else scene.regions.tolist():
+            by_id.setdefault(number, []).append((pixels, label))
+        for number, parts in by_id.items():
+            if len(parts) > 1:
+                scenes.setdefault(number, []).append(scene.files.name)
+                listing = (f"{classes.classes[c].name} ({n} px)" for n, c in sorted(parts)[::-1])
+                examples.setdefault(number, ", ".join(listing))
+    ordered = sorted(scenes, key=lambda number: (-len(scenes[number]), number))
+    found = [_one_id(split, number, scenes[number], examples[number]) for number in ordered[:5]]
+    if len(ordered) > 5:
+        message = f"{len(ordered) - 5} more instance ids cover several classes."
+        found.append(Problem(split, "instance straddles classes", message, found[0].fix))
+    return found
+
+
+def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Problem:
+    fix = (
+        "Give every pixel without an object its class's id, and objects ids above these; save "
+        f"16-bit PNGs: instance = {ABOVE_CLASSES}"
+        if number == 0
+        else f"Give each class its part; save 16-bit PNGs: instance = {ONE_PER_PAIR}"
+    )
+    place = f"in {len(scenes)} scenes, in {scenes[0]}" if len(scenes) > 1 else f"in {scenes[0]}"
+    message = (
+        f"The instance id {number} covers several classes, {place}: {example}. It has no "
+        "boundary between them, and one style for all."
+    )
+    return Problem(split, "instance straddles classes", message, fix)
+
+
+def _no_instances(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+    """Return a problem if every instance id is its class's own, by file value or position."""
+    maps = [scene.regions for scene in facts if scene.regions is not None]
+    pairs = {(number, label) for rows in maps for number, label, _ in rows.tolist()}
+    own = [{i, c.id} for i, c in enumerate(classes.classes)]
+    if not maps or any(number not in own[label] for number, label in pairs):
+        return []
+    message = "Every instance id is its class's own: the maps are label maps again."
+    fix = "Save one id per object, or set data_preprocessor.boundaries=False"
+    return [Problem(split, "no instances", message, fix)]
+
+
+def _never_seen(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+    if not any(scene.pixels is not None for scene in facts):
+        return []
+    use = class_use(facts, len(classes))
+    unseen = [c.name for c, n in zip(classes.classes, use.scenes, strict=True) if not n]
+    scored = [c.name for c in classes.classes if c.scored and c.name in unseen]
+    if not scored:
+        return []
+    message = f"{len(scored)} scored classes are in no scene: {', '.join(scored)}."
+    fix = (
+        'Add scenes that have them; or set "scored": false for them in the classes; or remove '
+        "them there"
+    )
+    return [Problem(split, "classes never seen", message, fix)]
+
+
+def _equal(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
+    groups: dict[str, list[SceneFacts]] = {}
+    for scene in facts:
+        if scene.digest:
+            groups.setdefault(scene.digest, []).append(scene)
+    twice = [group for group in groups.values() if len(group) > 1]
+    if not twice:
+        return []
+    spare = [path for group in twice for scene in group[1:] for path in paths_of(scene.files)]
+    pairs = ", ".join(" = ".join(s.files.name for s in group) for group in twice[:5])
+    message = f"{len(twice)} pictures are there more than once: {pairs}."
+    return [Problem(split, "duplicates", message, remove(spare))]
+
+
+def shared_scenes(facts: Mapping[str, Sequence[SceneFacts]]) -> list[Problem]:
+    """Pictures that are in the training and in the validation data, byte by byte."""
+    trained = {scene.digest: scene for scene in facts.get("train", ()) if scene.digest}
+    both = [(trained[s.digest], s) for s in facts.get("val", ()) if s.digest in trained]
+    if not both:
+        return []
+    pairs = ", ".join(f"{a.files.name} = {b.files.name}" for a, b in both[:5])
+    message = (
+        f"{len(both)} pictures are in train and in val: {pairs}. Scores on them say how well the "
+        "system remembers."
+    )
+    same = all(a.files.input == b.files.input for a, b in both)
+    spare = [path for a, _ in both for path in paths_of(a.files)]
+    fix = "Name another split or folder in val_dataloader.dataset" if same else remove(spare)
+    return [Problem("train, val", "shared scenes", message, fix)]

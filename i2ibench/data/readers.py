@@ -1,0 +1,139 @@
+"""Readers of picture files that are no pictures to a viewer, such as arrays of NumPy."""
+
+import ast
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, Contents, explained
+from i2ibench.errors import UserError
+from i2ibench.registry import READERS
+from i2ibench.registry.contracts import Reader, Shape
+
+MOST_CHANNELS = 64
+"""The most channels that a picture may have."""
+
+MOST_SAMPLES = 4 * MAX_PIXELS
+"""The most pixels times channels that a picture may have."""
+
+_PILLOWS = frozenset(EXTENSIONS)
+
+
+def reader_of(path: Path) -> Reader | None:
+    """Return the reader for a file's ending; None for the pictures that Pillow reads."""
+    suffix = path.suffix.lower()
+    if suffix in _PILLOWS:  # nearly every file
+        return None
+    return next((reader for reader in _readers() if suffix in reader.suffixes), None)
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return the endings of the files that the registered readers read."""
+    return tuple(suffix for reader in _readers() for suffix in reader.suffixes)
+
+
+def _readers() -> list[Reader]:
+    return [READERS.build({"type": name}) for name in READERS.names()]
+
+
+def read_by(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
+    """Return what a reader reads, uint8 or uint16 [H,W,C].
+
+    Raises:
+        UserError: the file is broken or too large, or its samples are of another type.
+    """
+    check_shape(shape_by(reader, data, place), place)
+    with explained(place):
+        samples = reader.read(data, place)
+    return in_channels(samples, place)
+
+
+def shape_by(reader: Reader, data: Contents, place: str) -> Shape:
+    """Return the shape that a reader finds.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    with explained(place):
+        return reader.describe(data, place)
+
+
+def check_shape(shape: Shape, place: str) -> None:
+    """Refuse a picture that is empty or larger than any that is read.
+
+    Raises:
+        UserError: names the file, its shape and the limits.
+    """
+    height, width, channels, _ = shape
+    allowed = height * width <= MAX_PIXELS and height * width * channels <= MOST_SAMPLES
+    if min(height, width, channels) < 1 or channels > MOST_CHANNELS or not allowed:
+        raise UserError(
+            f"{place} has {width}x{height} pixels of {channels} channels; at most {MAX_PIXELS} "
+            f"pixels, {MOST_CHANNELS} channels and {MOST_SAMPLES} samples are read."
+        )
+
+
+def in_channels(samples: NDArray[Any], place: str) -> NDArray[Any]:
+    """Return samples as uint8 or uint16 [H,W,C].
+
+    Raises:
+        UserError: they have another number of axes, another type, or values beyond 16 bits.
+    """
+    if samples.ndim not in (2, 3):
+        raise UserError(f"{place} has the shape {samples.shape}; pictures are [H,W] or [H,W,C].")
+    if samples.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
+        raise UserError(
+            f"{place} holds {samples.dtype} values; pictures are integers of 8 or 16 bits without "
+            "sign (uint8, uint16): scale and round the values, and note the unit."
+        )
+    whole = samples if samples.ndim == 3 else samples[..., None]
+    return np.ascontiguousarray(whole, whole.dtype.newbyteorder("="))
+
+
+@READERS.register_module()
+class NumPyReader(Reader):
+    """Arrays that `numpy.save` wrote: uint8 or uint16, [H,W] or [H,W,C]; nothing is unpickled."""
+
+    suffixes = (".npy",)
+
+    def read(self, data: Contents, place: str) -> NDArray[Any]:
+        """Return the array.
+
+        Raises:
+            UserError: see `_parse`.
+        """
+        dtype, shape, fortran, begin = self._parse(data, place)
+        flat = np.frombuffer(data, dtype, math.prod(shape), begin).copy()
+        return flat.reshape(shape, order="F" if fortran else "C")
+
+    def describe(self, data: Contents, place: str) -> Shape:
+        """Return the array's shape from the header."""
+        dtype, shape, _, _ = self._parse(data, place)
+        channels = shape[2] if len(shape) == 3 else 1
+        return Shape(shape[0], shape[1], channels, 8 * dtype.itemsize)
+
+    @staticmethod
+    def _parse(data: Contents, place: str) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+        """Return what a header says: type, shape, Fortran order, and where the values begin.
+
+        Raises:
+            UserError: the file is no array of numbers with two or three axes, or is cut off.
+        """
+        if data[:6] != b"\x93NUMPY" or data[6] not in (1, 2, 3):
+            raise UserError(f"{place} is no array of NumPy (.npy).")
+        size = 2 if data[6] == 1 else 4
+        begin = 8 + size + int.from_bytes(data[8 : 8 + size], "little")
+        if begin > min(len(data), 10_000):
+            raise UserError(f"{place} is cut off: its header is not whole.")
+        header = ast.literal_eval(data[8 + size : begin].decode("latin1"))
+        dtype, shape = np.dtype(header["descr"]), header["shape"]
+        if dtype.kind not in "biuf" or len(shape) not in (2, 3):
+            raise UserError(
+                f"{place} holds {dtype} of shape {shape}; pictures are integers [H,W] or [H,W,C]."
+            )
+        if len(data) - begin != math.prod(shape) * dtype.itemsize:
+            raise UserError(f"{place} is cut off: its values are not as many as its header says.")
+        return dtype, shape, bool(header["fortran_order"]), begin

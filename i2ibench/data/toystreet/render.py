@@ -1,0 +1,112 @@
+"""Render: one street scene as photo, label map, instance map and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import cv2
+import numpy as np
+
+from i2ibench.data.toystreet.attributes import describe_instances, describe_stuff
+from i2ibench.data.toystreet.buildings import paint_closing, paint_house
+from i2ibench.data.toystreet.canvas import Bytes, Canvas
+from i2ibench.data.toystreet.layout import sample_layout
+from i2ibench.data.toystreet.light import apply_light
+from i2ibench.data.toystreet.people import paint_person
+from i2ibench.data.toystreet.poles import paint_post
+from i2ibench.data.toystreet.road import paint_ground
+from i2ibench.data.toystreet.scene import Layout, Scene
+from i2ibench.data.toystreet.sky import paint_sky
+from i2ibench.data.toystreet.texture import Tiles, make_tiles
+from i2ibench.data.toystreet.vegetation import paint_tree, paint_woods
+from i2ibench.data.toystreet.vehicles import paint_vehicle
+
+SMALLEST_WIDTH, SMALLEST_HEIGHT = 64, 32
+NOISE = 1.6
+VIGNETTE = 0.1
+EDGE_BLUR = 0.55
+
+Stroke = tuple[float, Callable[[], None]]
+
+
+def render_scene(seed: int, index: int, width: int, height: int) -> Scene:
+    """Return scene number index of the endless series that seed names, at the given size.
+
+    image is uint8 [height, width, 3] RGB; label is uint8 [height, width] with Cityscapes label
+    ids; instance is int32 [height, width]: the label id for stuff, label * 1000 + k for things.
+    attributes is JSON-able. The street depends on (seed, index) alone, not on the size.
+
+    Raises:
+        ValueError: a size is too small, or seed or index is negative.
+    """
+    _check(seed, index, width, height)
+    rng = np.random.default_rng([seed, index])
+    layout = sample_layout(rng)
+    tiles = make_tiles(rng)
+    canvas = Canvas(width, height)
+    _paint(canvas, layout, tiles)
+    image = apply_light(canvas.image, canvas.label, layout.light)
+    return Scene(
+        image=_photograph(image, rng),
+        label=canvas.label,
+        instance=canvas.instance,
+        attributes={
+            "index": int(index),
+            "seed": int(seed),
+            "width": int(width),
+            "height": int(height),
+            "time_of_day": layout.light.name,
+            "stuff": describe_stuff(layout),
+            "instances": describe_instances(layout, canvas.instance),
+        },
+    )
+
+
+def _check(seed: int, index: int, width: int, height: int) -> None:
+    for name, value, least in (
+        ("seed", seed, 0),
+        ("index", index, 0),
+        ("width", width, SMALLEST_WIDTH),
+        ("height", height, SMALLEST_HEIGHT),
+    ):
+        if value < least:
+            raise ValueError(f"{name} is {value}; choose {least} or more")
+
+
+def _paint(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
+    paint_sky(canvas, layout.camera, layout.light, layout.looks.cloudiness, tiles)
+    paint_woods(canvas, layout, tiles)
+    if layout.closing == "houses":
+        paint_closing(canvas, layout)
+    paint_ground(canvas, layout, tiles)
+    frontage = layout.street.frontage
+    behind: list[Stroke] = [
+        (facade.start, partial(paint_house, canvas, layout, facade)) for facade in layout.facades
+    ]
+    ahead: list[Stroke] = []
+    for tree in layout.trees:
+        row = behind if abs(tree.x) > frontage else ahead
+        row.append((tree.z, partial(paint_tree, canvas, layout, tiles, tree)))
+    ahead += [(post.z, partial(paint_post, canvas, layout, post)) for post in layout.posts]
+    ahead += [(car.z, partial(paint_vehicle, canvas, layout, car)) for car in layout.vehicles]
+    ahead += [(one.z, partial(paint_person, canvas, layout, one)) for one in layout.people]
+    for strokes in (behind, ahead):
+        for _, paint in sorted(strokes, key=_distance, reverse=True):
+            paint()
+
+
+def _distance(stroke: Stroke) -> float:
+    return stroke[0]
+
+
+def _photograph(image: Bytes, rng: np.random.Generator) -> Bytes:
+    height, width = image.shape[:2]
+    soft = cv2.GaussianBlur(image, (3, 3), EDGE_BLUR)
+    u = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
+    v = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
+    falloff = 1.0 - VIGNETTE * 0.5 * (u * u + v * v)
+    noise = NOISE * rng.standard_normal((height, width), dtype=np.float32)
+    exposed = cv2.multiply(soft, cv2.merge([falloff] * 3), dtype=cv2.CV_8U)
+    noisy = cv2.add(exposed, cv2.merge([noise] * 3), dtype=cv2.CV_8U)
+    return np.asarray(noisy, np.uint8)

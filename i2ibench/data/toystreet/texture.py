@@ -1,0 +1,71 @@
+"""Texture: repeating grey tiles, and how a shader reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from i2ibench.data.toystreet.camera import Floats
+
+TILE = 256
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Two [256, 256] tiles that repeat without a seam, mean 0 and spread 1: soft and grainy."""
+
+    soft: Floats
+    grain: Floats
+
+
+def make_tiles(rng: np.random.Generator) -> Tiles:
+    """Return the two tiles of one scene; they do not depend on the picture's size."""
+    soft = np.zeros((TILE, TILE), np.float32)
+    for cells, weight in ((4, 1.0), (8, 0.6), (16, 0.35), (32, 0.2)):
+        soft += weight * _octave(rng, cells)
+    grain = _octave(rng, 128) + 0.5 * _octave(rng, 64)
+    return Tiles(_standard(soft), _standard(grain))
+
+
+def read_tile(tile: Floats, x: Floats, y: Floats) -> Floats:
+    """Return tile values [h, w] at x and y (both [h, w]); one tile spans 1.0, then repeats."""
+    column = ((x - np.floor(x)) * TILE).astype(np.float32)
+    row = ((y - np.floor(y)) * TILE).astype(np.float32)
+    return np.asarray(
+        cv2.remap(tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32
+    )
+
+
+def cover(distance: Floats, half_width: float | Floats, pixel: float | Floats) -> Floats:
+    """Return 0..1: how much of a pixel a band of that half width covers, at that distance."""
+    share = (half_width - np.abs(distance)) / pixel + 0.5
+    return np.asarray(np.minimum(np.maximum(share, 0.0), 1.0), np.float32)
+
+
+def centred_fraction(position: Floats) -> Floats:
+    """Return -0.5..0.5: the place inside the unit cell around position."""
+    return np.asarray(position - np.floor(position) - 0.5, np.float32)
+
+
+def tint(rgb: tuple[float, float, float]) -> Floats:
+    """Return the colour as [3, 1, 1], the shape that shaders broadcast over [h, w]."""
+    return np.array(rgb, np.float32)[:, None, None]
+
+
+def mix(base: Floats, other: Floats | float, weight: Floats) -> Floats:
+    """Return base moved towards other by weight 0..1, all broadcast together."""
+    return np.asarray(base + (other - base) * weight, np.float32)
+
+
+def _octave(rng: np.random.Generator, cells: int) -> Floats:
+    grid = np.pad(rng.standard_normal((cells, cells)).astype(np.float32), 2, mode="wrap")
+    step = TILE // cells
+    size = (cells + 4) * step
+    large = cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large[2 * step : -2 * step, 2 * step : -2 * step], np.float32)
+
+
+def _standard(tile: Floats) -> Floats:
+    return np.asarray((tile - tile.mean()) / tile.std(), np.float32)

@@ -1,0 +1,181 @@
+"""Transforms: resizing, cropping and flipping all of a scene's maps and pictures alike.
+
+Each takes and gives a dict of arrays by kind of data (see `KINDS`): maps as integers [H,W], such as
+label uint8 and instance int32, pictures such as image and source uint8 [H,W,3], any of which may be
+absent, and `rng`, the generator that random ones draw from. Pictures are resized by PIL's bicubic
+filter, maps by its nearest-neighbour rule. What a transform that says `deterministic = True` gives
+may be kept in a cache.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import mmcv
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from i2ibench.data.kinds import KINDS
+from i2ibench.errors import UserError
+from i2ibench.registry import TRANSFORMS
+from i2ibench.registry.contracts import Transform
+
+Arrays = dict[str, Any]
+
+
+@TRANSFORMS.register_module()
+class Resize(Transform):
+    """Every picture at `width` x `height` pixels."""
+
+    deterministic = True
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, resized."""
+        return _resize(arrays, self.width, self.height)
+
+
+@TRANSFORMS.register_module()
+class ScaleWidth(Transform):
+    """Every picture at `width` pixels, its aspect kept (height rounded down)."""
+
+    deterministic = True
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, resized; untouched if they have that width."""
+        height, width = _size(arrays)
+        return _resize(arrays, self.width, int(self.width * height / width))
+
+
+@TRANSFORMS.register_module()
+class RoundToMultiple(Transform):
+    """Every picture with its sides rounded to the nearest multiple of `base`."""
+
+    deterministic = True
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, resized; untouched if `base` divides both sides."""
+        height, width = (round(side / self.base) * self.base for side in _size(arrays))
+        return _resize(arrays, width, height)
+
+
+@TRANSFORMS.register_module()
+class RandomCrop(Transform):
+    """A window of `width` x `height` at a random place, the same in all pictures.
+
+    Args:
+        width, height: of the window, in pixels.
+        fill: what the window shows where it reaches outside; None refuses such pictures. The
+            released code fills with 0, and leaves a picture that lies in the window as it is.
+    """
+
+    def __init__(self, width: int, height: int, fill: int | None = None) -> None:
+        self.width, self.height, self.fill = width, height, fill
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, cropped.
+
+        Raises:
+            UserError: the picture is smaller than the window.
+        """
+        height, width = _size(arrays)
+        if self.fill is None and (width < self.width or height < self.height):
+            raise UserError(
+                f"RandomCrop of {self.width}x{self.height} from a picture of {width}x{height}: "
+                "choose a smaller window, resize first, or set fill=0."
+            )
+        if width <= self.width and height <= self.height:
+            return arrays
+        left = int(arrays["rng"].integers(max(width - self.width, 0) + 1))
+        top = int(arrays["rng"].integers(max(height - self.height, 0) + 1))
+        arrays = _apply(arrays, self._extended)
+        box = np.array([left, top, left + self.width - 1, top + self.height - 1])
+        return _apply(arrays, lambda picture: mmcv.imcrop(picture, box))
+
+    def _extended(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """The picture, filled at the right and bottom to at least the window's size."""
+        bottom, right = (
+            max(window - side, 0)
+            for window, side in zip((self.height, self.width), picture.shape[:2], strict=True)
+        )
+        around = [(0, bottom), (0, right), (0, 0)][: picture.ndim]
+        return np.pad(picture, around, constant_values=self.fill or 0)
+
+
+@TRANSFORMS.register_module()
+class RandomFlip(Transform):
+    """All pictures mirrored left to right with a probability."""
+
+    def __init__(self, probability: float = 0.5) -> None:
+        self.probability = probability
+
+    def transform(self, arrays: Arrays) -> Arrays:
+        """The arrays, mirrored or not."""
+        if arrays["rng"].random() < self.probability:
+            return _apply(arrays, mmcv.imflip)
+        return arrays
+
+
+def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """`array` [H,W,...] at another size by PIL's nearest-neighbour rule, any dtype."""
+    rows = _nearest(array.shape[0], height)
+    columns = _nearest(array.shape[1], width)
+    return array[rows].take(columns, axis=1)
+
+
+def _nearest(source: int, target: int) -> NDArray[np.int32]:
+    """Which of `source` positions each of `target` ones takes, as PIL itself rounds it."""
+    positions = Image.fromarray(np.arange(source, dtype=np.int32)[None])
+    return np.array(positions.resize((target, 1), Image.Resampling.NEAREST))[0]
+
+
+def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
+    if _size(arrays) == (height, width):
+        return arrays
+    if width < 1 or height < 1:
+        raise UserError(f"A picture cannot be resized to {width}x{height} pixels.")
+    resized = dict(arrays)
+    for kind in arrays.keys() & KINDS.keys():
+        resize = resize_nearest if KINDS[kind].is_map else _resize_bicubic
+        resized[kind] = resize(arrays[kind], width, height)
+    return resized
+
+
+def _resize_bicubic(picture: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    return resize_picture(picture, width, height, Image.Resampling.BICUBIC)
+
+
+def resize_picture(
+    picture: NDArray[Any], width: int, height: int, how: Image.Resampling
+) -> NDArray[Any]:
+    """Return a picture uint8 or uint16 [H,W,C] at another size by one of PIL's filters."""
+    if picture.dtype == np.uint8 and picture.shape[2] == 3:
+        shown = Image.fromarray(np.ascontiguousarray(picture))
+        return np.array(shown.resize((width, height), how))
+    planes = [_resized(picture[..., c], width, height, how) for c in range(picture.shape[2])]
+    return np.stack(planes, -1)
+
+
+def _resized(plane: NDArray[Any], width: int, height: int, how: Image.Resampling) -> NDArray[Any]:
+    if plane.dtype == np.uint8:
+        return np.array(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), how))
+    exact = Image.fromarray(plane.astype(np.float32)).resize((width, height), how)
+    return np.array(exact).round().clip(0, 65535).astype(np.uint16)
+
+
+def _size(arrays: Arrays) -> tuple[int, int]:
+    """(height, width)."""
+    first = next(arrays[kind] for kind in KINDS if kind in arrays)
+    return first.shape[:2]
+
+
+def _apply(arrays: Arrays, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Arrays:
+    return {key: change(value) if key in KINDS else value for key, value in arrays.items()}

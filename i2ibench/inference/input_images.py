@@ -1,0 +1,23 @@
+"""The input of a scene as a picture for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from i2ibench.data.kinds import KINDS
+from i2ibench.data.scenes import is_input
+from i2ibench.ops.images import colour_labels, to_shown
+
+
+def shown_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> Tensor:
+    """Return what is translated as a picture, uint8 [3,H,W]: label maps in colour.
+
+    Args:
+        scene: a sample or a prediction.
+        palette: (red, green, blue) of each class, 0..255.
+    """
+    kind = next(kind for kind in KINDS if kind in scene and is_input(kind))
+    if kind == "label":
+        return colour_labels(scene[kind], palette)
+    return to_shown(scene[kind] % 256 if KINDS[kind].is_map else scene[kind])

@@ -1,0 +1,68 @@
+"""Masks of shapes: a pixel belongs to a shape if its centre lies inside."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.path import Path
+from skimage.draw import polygon2mask
+
+from i2ibench.data.prepare.raster import box_corners, fill_ellipse, fill_polygon
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_polygon_holds_the_pixels_that_two_other_rasterisers_find(seed):
+    """Corners at random, also outside of the picture, in any order, so that outlines cross."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 60, 2)
+    points = rng.uniform(-20, 80, (rng.integers(3, 9), 2))
+    mask = fill_polygon(points, height, width)
+    assert np.array_equal(mask, polygon2mask((height, width), points[:, ::-1] - 0.5))
+    y, x = np.mgrid[:height, :width] + 0.5
+    found = Path(points).contains_points(np.stack([x.ravel(), y.ravel()], 1))
+    assert np.array_equal(mask, found.reshape(height, width))
+
+
+def test_a_box_of_12x6_has_72_pixels_and_no_more():
+    mask = fill_polygon(box_corners(40, 18, 52, 24), 32, 64)
+    expected = np.zeros((32, 64), bool)
+    expected[18:24, 40:52] = True
+    assert np.array_equal(mask, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=3, max_size=7))
+def test_the_parts_of_a_polygon_cut_along_a_line_neither_overlap_nor_leave_a_gap(corners):
+    """Half-pixel coordinates lie on centres, where the rule for edges decides."""
+    points = np.array(corners, float) / 2
+    whole = fill_polygon(points, 20, 20)
+    fan = [fill_polygon(points[[0, i, i + 1]], 20, 20) for i in range(1, len(points) - 1)]
+    assert np.array_equal(np.logical_xor.reduce(fan), whole)
+
+
+def test_what_has_no_pixel_centre_inside_is_empty():
+    assert not fill_polygon(np.array([[2.1, 2.1], [2.4, 2.1], [2.2, 2.4]]), 8, 8).any()
+    assert not fill_polygon(np.array([[1.0, 1.0], [5.0, 5.0]]), 8, 8).any()
+    assert not fill_polygon(np.zeros((0, 2)), 8, 8).any()
+    assert not fill_polygon(np.array([[20.0, 1], [30, 1], [30, 9]]), 8, 8).any()
+    assert not fill_ellipse((4, 4), (0, 3), (8, 8)).any()
+
+
+def test_an_ellipse_holds_the_centres_that_its_equation_holds():
+    mask = fill_ellipse((7.3, 5.1), (6.2, 2.4), (12, 16), degrees=30)
+    turn = np.radians(30)
+    for row in range(12):
+        for column in range(16):
+            x, y = column + 0.5 - 7.3, row + 0.5 - 5.1
+            along, across = (
+                x * np.cos(turn) + y * np.sin(turn),
+                y * np.cos(turn) - x * np.sin(turn),
+            )
+            assert mask[row, column] == ((along / 6.2) ** 2 + (across / 2.4) ** 2 <= 1)
+
+
+def test_a_box_turns_clockwise_as_one_sees_it():
+    corners = box_corners(2, 4, 8, 6, degrees=90)
+    assert np.allclose(sorted(map(tuple, corners)), [(4, 2), (4, 8), (6, 2), (6, 8)])
+    right = box_corners(2, 4, 8, 6, degrees=10)[1]  # the corner that was at the upper right
+    assert right[1] > 4, "and goes down"
