@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from i2ibench.data.loaders import build_dataset, build_loader
 from i2ibench.data.toystreet import drawn_streets
-from i2ibench.ops.images import to_signed
+from i2ibench.models.ops.images import to_signed
 
 SCENES = 3
 FLIP = {"type": "RandomFlip"}

@@ -16,8 +16,8 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.translators.optimizers import build_optimizers
-from tests.unit.translators.processes import TwoProcesses
+from i2ibench.training.optimizers import build_optimizers
+from tests.unit.models.translators.processes import TwoProcesses
 
 ADAM = {"type": "Adam", "lr": 2e-4, "betas": (0.5, 0.999)}
 ROUNDS = 15

@@ -11,7 +11,7 @@ import torch
 from i2ibench.data.toystreet import drawn_streets
 from i2ibench.data.toystreet.render import render_scene
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.training.optimizers import build_optimizers
 
 ADAM = {"type": "Adam", "lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
 

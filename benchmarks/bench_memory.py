@@ -14,9 +14,9 @@ from side_by_side import note
 from systems import BOTH_FUSED, empty_batch, translator
 from torch._subclasses import FakeTensorMode
 
-from i2ibench.live_bytes import peak_of
-from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.updates import simultaneous_update
+from i2ibench.models.ops.tensor_memory import peak_of
+from i2ibench.models.translators.updates import simultaneous_update
+from i2ibench.training.optimizers import build_optimizers
 
 LOCAL = {"base_channels": 32, "num_enhancers": 1}
 SIZE = (2048, 1024)

@@ -15,15 +15,15 @@ from plain import ops as plain
 from side_by_side import in_turns, note
 
 from i2ibench.data.toystreet import drawn_streets
-from i2ibench.ops.confusion import full_confusion
-from i2ibench.ops.images import colour_labels
-from i2ibench.ops.labels import instance_average
+from i2ibench.models.ops.confusion import full_confusion
+from i2ibench.models.ops.images import colour_labels
+from i2ibench.models.ops.labels import instance_average
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.training.optimizers import build_optimizers
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
-from i2ibench.translators.optimizers import build_optimizers
 from tests.conftest import write_tiny_config
 
 

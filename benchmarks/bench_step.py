@@ -12,8 +12,8 @@ from side_by_side import in_turns, note
 from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 from torch.utils.flop_counter import FlopCounterMode
 
-from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.updates import simultaneous_update
+from i2ibench.models.translators.updates import simultaneous_update
+from i2ibench.training.optimizers import build_optimizers
 
 SMALL = {"base_channels": 16}
 LOCAL = {"base_channels": 16, "num_enhancers": 1}

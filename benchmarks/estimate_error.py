@@ -17,10 +17,10 @@ import torch
 from mmengine.config import Config
 
 from i2ibench.data.loaders import pictures_of
-from i2ibench.live_bytes import LiveBytes
 from i2ibench.memory_estimate import estimate_memory
-from i2ibench.translators.building import build_translator
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.models.ops.tensor_memory import LiveBytes
+from i2ibench.models.translators.build import build_translator
+from i2ibench.training.optimizers import build_optimizers
 
 WIDE = {"type": "CoarseToFineGenerator", "base_channels": 64}
 LOCAL = {"type": "CoarseToFineGenerator", "base_channels": 32, "num_enhancers": 1}

@@ -13,9 +13,9 @@ from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 from i2ibench.data.loaders import build_dataset, build_loader
 from i2ibench.data.toystreet import drawn_streets
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.models.translators.compilation import compile_parts
 from i2ibench.registry import PREPROCESSORS
-from i2ibench.translators.compilation import compile_parts
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.training.optimizers import build_optimizers
 
 PARTS = ("generator", "discriminator", "losses.feature_matching", "losses.perceptual")
 CHECKPOINTED = {"checkpointed": ["coarse", "enhancers", "head"]}

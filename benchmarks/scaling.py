@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 
 from i2ibench.data.loaders import build_dataset
+from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import list_stages, load_config
-from i2ibench.translators.building import build_translator
 
 PER_NODE = 8
 COUNTS = (1, 2, 4, 8, 16, 32, 64)

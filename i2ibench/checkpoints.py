@@ -20,11 +20,11 @@ from i2ibench.io.checksums import zip_damage
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import stage_folders
 from i2ibench.io.unpickling import why_unreadable
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
 from i2ibench.registry.configuration import list_stages
 from i2ibench.registry.recorded_plugins import changed_plugins, missing_plugin
 from i2ibench.registry.sources import blame
-from i2ibench.translators.base import Translator
-from i2ibench.translators.building import build_translator, drop_training_parts, training_only
 
 
 @dataclass(frozen=True)

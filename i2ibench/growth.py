@@ -8,8 +8,8 @@ from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.translators.base import Translator
-from i2ibench.translators.optimizers import NetworkOptimizer
+from i2ibench.models.translators.base import Translator
+from i2ibench.training.optimizers import NetworkOptimizer
 
 
 def grow(translator: Translator, optimizers: OptimWrapperDict, saved: Mapping[str, Any]) -> None:

@@ -20,12 +20,12 @@ from i2ibench.checkpoints import building_from, read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments
 from i2ibench.inference import Inference
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.blank_scenes import blank_scene
+from i2ibench.models.translators.conditions import facts_for
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset, Preprocessor
-from i2ibench.translators.base import Translator
-from i2ibench.translators.blank import blank_scene
-from i2ibench.translators.optimizers import NetworkOptimizer
-from i2ibench.translators.preprocess import facts_for
+from i2ibench.training.optimizers import NetworkOptimizer
 
 CLASS = "class "
 """The name of a condition's channel begins so if the channel shows where a class is."""

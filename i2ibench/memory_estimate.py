@@ -15,11 +15,11 @@ from i2ibench.data.loaders import Pictures, pictures_of
 from i2ibench.data.pixel_formats import PictureFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.live_bytes import LiveBytes, bytes_of, peak_of
-from i2ibench.ops.images import to_levels
-from i2ibench.translators.base import Translator
-from i2ibench.translators.building import build_translator, drop_training_parts, training_only
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.models.ops.images import to_levels
+from i2ibench.models.ops.tensor_memory import LiveBytes, bytes_of, peak_of
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
+from i2ibench.training.optimizers import build_optimizers
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.inference import PHOTOS
 from i2ibench.io.progress import Progress, say
-from i2ibench.ops.images import require_multiple
+from i2ibench.models.ops.images import require_multiple
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.registry.contracts import Dataset
 from i2ibench.registry.sources import blame
 from i2ibench.structures import Batch, Losses, Sample
-from i2ibench.translators.base import Translator
-from i2ibench.translators.blank import blank_scene
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -13,8 +13,8 @@ from i2ibench.data.loaders import SceneLoader
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress
-from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
-from i2ibench.ops.images import as_rgb
+from i2ibench.models.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.models.ops.images import as_rgb
 from i2ibench.segmenters.compact import CompactSegmenter
 from i2ibench.segmenters.smp import SMPSegmenter
 

@@ -14,18 +14,23 @@ from numpy.typing import NDArray
 from i2ibench.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
 from i2ibench.data.loaders import build_dataset, outlive_signals
 from i2ibench.errors import UserError
+from i2ibench.inference.styles.bank_text import facts_of, headings_of
+from i2ibench.inference.styles.contact_sheet import Block, draw_sheet, tile
+from i2ibench.inference.styles.instance_features import (
+    collect_rows,
+    evenly_spread,
+    read_batches,
+    without_random,
+)
+from i2ibench.inference.styles.previews import largest_scenes, render_modes
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress
 from i2ibench.io.provenance import sha256
+from i2ibench.models.styles.bank import StyleBank
+from i2ibench.models.styles.bank_files import describe
 from i2ibench.registry.assignments import resolve
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch
-from i2ibench.styles.bank import StyleBank
-from i2ibench.styles.files import describe
-from i2ibench.styles.preview import largest_scenes, render_modes
-from i2ibench.styles.rows import collect_rows, evenly_spread, read_batches, without_random
-from i2ibench.styles.sheet import Block, draw_sheet, tile
-from i2ibench.styles.tables import facts_of, headings_of
 
 LOOKED_AT = 60
 """Scenes among which a preview chooses, evenly spread."""

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.scene_noise import new_draw, scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Batch, Losses
-from i2ibench.translators.base import Translator
-from i2ibench.translators.randomness import new_draw, scene_noise
 
 from .time_unet import TimeUNet, zeroed
 

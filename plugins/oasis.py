@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from i2ibench.errors import UserError
-from i2ibench.ops.images import require_multiple
+from i2ibench.models.ops.images import require_multiple
 from i2ibench.registry import DISCRIMINATORS, GENERATORS, LOSSES
 from i2ibench.registry.contracts import AdversarialLoss, Discriminator, Generator
 from i2ibench.structures import Scales, Step

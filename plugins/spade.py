@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from i2ibench.errors import UserError
-from i2ibench.layers.norms import norm
-from i2ibench.ops.images import require_multiple
+from i2ibench.models.layers.norms import norm
+from i2ibench.models.ops.images import require_multiple
 from i2ibench.registry import GENERATORS
 from i2ibench.registry.contracts import Generator
 

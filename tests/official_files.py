@@ -5,12 +5,12 @@ import json
 import numpy as np
 import torch
 
-from i2ibench.discriminators import MultiScaleDiscriminator
-from i2ibench.discriminators.patch import PatchDiscriminator
-from i2ibench.encoders import InstanceEncoder
-from i2ibench.generators import CoarseToFineGenerator, UNetGenerator
 from i2ibench.interop import pix2pix, pix2pixhd
 from i2ibench.interop.folder import CLUSTERS
+from i2ibench.models.discriminators import MultiScaleDiscriminator
+from i2ibench.models.discriminators.patch import PatchDiscriminator
+from i2ibench.models.encoders import InstanceEncoder
+from i2ibench.models.generators import CoarseToFineGenerator, UNetGenerator
 from i2ibench.testing.scenes import save
 
 CENTRES = {7: np.array([[0.5, -0.25, 0.125]], np.float32), 26: np.eye(3, dtype=np.float32)}

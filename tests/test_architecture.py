@@ -15,8 +15,8 @@ FORMS_FOR_PLUGINS = {
     "i2ibench.data.classes",
     "i2ibench.data.scenes",
     "i2ibench.protocols.protocol",
-    "i2ibench.translators.base",
-    "i2ibench.translators.randomness",
+    "i2ibench.models.translators.base",
+    "i2ibench.models.translators.scene_noise",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from i2ibench.losses import feature_matching, perceptual
+from i2ibench.models.losses import feature_matching, perceptual
 from i2ibench.structures import Step
 from plain.ops import instance_average
 

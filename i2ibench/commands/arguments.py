@@ -10,12 +10,12 @@ from mmengine.config import Config
 
 from i2ibench.errors import UserError
 from i2ibench.io.devices import best_device
+from i2ibench.models.translators.base import method_named
+from i2ibench.models.translators.compilation import MODES
+from i2ibench.models.translators.settings import describe_settings
 from i2ibench.registry import TRANSLATORS
 from i2ibench.registry.assignments import Written, resolve
 from i2ibench.registry.configuration import load_config
-from i2ibench.translators.base import method_named
-from i2ibench.translators.compilation import MODES
-from i2ibench.translators.settings import describe_settings
 
 
 class Overrides(argparse.Action):

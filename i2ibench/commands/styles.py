@@ -23,8 +23,10 @@ from i2ibench.commands.arguments import (
     positive,
 )
 from i2ibench.errors import UserError
+from i2ibench.inference.styles.bank_text import bank_table
 from i2ibench.io.files import require_possible_names, write_picture
 from i2ibench.io.folder_locks import own_target
+from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.style_fitting import (
     Fitting,
@@ -36,8 +38,6 @@ from i2ibench.style_fitting import (
     scenes_of,
     write_copy,
 )
-from i2ibench.styles.files import SUFFIX, read_bank, require_suffix, save_bank
-from i2ibench.styles.tables import bank_table
 from i2ibench.translation import use_bank
 
 

@@ -16,7 +16,7 @@ from i2ibench.editor.classes import Classes
 from i2ibench.editor.files import new_scene
 from i2ibench.editor.scene import Scene
 from i2ibench.errors import UserError
-from i2ibench.ops.images import pixels_of, to_shown
+from i2ibench.models.ops.images import pixels_of, to_shown
 
 EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)

@@ -17,10 +17,10 @@ from i2ibench.editor.history import Box
 from i2ibench.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.ops.images import tensor_of, to_shown
+from i2ibench.models.ops.images import tensor_of, to_shown
+from i2ibench.models.styles.bank import Instances, instances_of, paint
+from i2ibench.models.translators.compilation import is_compiled
 from i2ibench.structures import Batch
-from i2ibench.styles.bank import Instances, instances_of, paint
-from i2ibench.translators.compilation import is_compiled
 
 TILE_SIDE = 160
 """The largest side of a mode's thumbnail."""

@@ -21,7 +21,7 @@ from i2ibench.errors import UserError
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.io.progress import say
-from i2ibench.ops.images import tensor_of
+from i2ibench.models.ops.images import tensor_of
 from i2ibench.preflight import one_scene_of_each_size
 from i2ibench.structures import Sample, size_of
 

@@ -30,7 +30,15 @@ from i2ibench.registry.contracts import Metric
 
 SCHEMA = "i2ibench/results@2"
 
-PACKAGES = ("registry/contracts", "metrics", "segmenters", "ops", "layers", "styles", "data")
+PACKAGES = (
+    "registry/contracts",
+    "metrics",
+    "segmenters",
+    "models/ops",
+    "models/layers",
+    "models/styles",
+    "data",
+)
 """The packages of the core whose code decides what is measured."""
 
 Stores = Mapping[str, Mapping[str, RowStore]]

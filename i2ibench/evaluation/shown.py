@@ -17,7 +17,7 @@ from i2ibench.evaluation.scores import adding_rows
 from i2ibench.inference.input_images import shown_input
 from i2ibench.io.files import write_picture, write_text
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.ops.images import as_rgb, colour_labels, pixels_of, to_shown
+from i2ibench.models.ops.images import as_rgb, colour_labels, pixels_of, to_shown
 from i2ibench.registry.contracts import Metric, SegmentationMetric
 from i2ibench.structures import Sample
 

@@ -14,14 +14,14 @@ from i2ibench.data.loaders import build_dataset
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
+from i2ibench.inference.styles.instance_features import evenly_spread, without_random
 from i2ibench.io.provenance import code_hash
 from i2ibench.metrics.styles_spread import mean_colours
-from i2ibench.ops.images import as_rgb
+from i2ibench.models.ops.images import as_rgb
+from i2ibench.models.styles.instances import Instances, instances_of, paint
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample
-from i2ibench.styles.instances import Instances, instances_of, paint
-from i2ibench.styles.rows import evenly_spread, without_random
 
 TRAINING_SCENES = 100
 """Training scenes, evenly spread, that decide the colours of the modes."""

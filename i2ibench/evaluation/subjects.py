@@ -23,9 +23,9 @@ from i2ibench.evaluation.styles import StyleProbe
 from i2ibench.inference.options import PLAIN, InferenceOptions
 from i2ibench.io.provenance import sha256
 from i2ibench.io.run_folders import run_folder
+from i2ibench.models.translators.build import method_of
+from i2ibench.models.translators.settings import describe_settings
 from i2ibench.protocols.protocol import Protocol, fingerprint
-from i2ibench.translators.building import method_of
-from i2ibench.translators.settings import describe_settings
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 

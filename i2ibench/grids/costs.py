@@ -17,9 +17,9 @@ from i2ibench.grids.state import CellState, read_state
 from i2ibench.hooks.randomness import seed_everything
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
+from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import list_stages
-from i2ibench.translators.building import build_translator
-from i2ibench.translators.optimizers import optimizers_of
+from i2ibench.training.optimizers import optimizers_of
 
 
 def cost_lines(grid: Grid, time_steps: int | None = None) -> list[str]:

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
+from i2ibench.models.translators.base import Translator
 from i2ibench.registry import HOOKS
-from i2ibench.translators.base import Translator
 
 
 @HOOKS.register_module()

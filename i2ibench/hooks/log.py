@@ -13,7 +13,7 @@ from i2ibench.hooks.ema import shown_average
 from i2ibench.hooks.pace import Pace, advice
 from i2ibench.io.progress import Progress
 from i2ibench.registry import HOOKS
-from i2ibench.translators.optimizers import skipped
+from i2ibench.training.optimizers import skipped
 
 SHOWN = ("seg/pixel_acc", "seg/miou")
 """The validation scores that the terminal shows; the logs have all of them."""

@@ -5,8 +5,13 @@ from mmengine.runner import Runner
 
 from i2ibench.hooks.ema import averages
 from i2ibench.inference.inference import Inference
+from i2ibench.inference.styles.instance_features import (
+    collect_rows,
+    evenly_spread,
+    read_batches,
+    without_random,
+)
 from i2ibench.registry import HOOKS
-from i2ibench.styles.rows import collect_rows, evenly_spread, read_batches, without_random
 
 
 @HOOKS.register_module()

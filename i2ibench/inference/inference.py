@@ -10,15 +10,15 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.inference.options import PLAIN, InferenceOptions
-from i2ibench.ops.images import pad_to_multiple, to_levels
+from i2ibench.models.ops.images import pad_to_multiple, to_levels
+from i2ibench.models.styles.bank import StyleBank
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.compilation import compile_parts, require_compiler
+from i2ibench.models.translators.conditions import without_condition
+from i2ibench.models.translators.scene_noise import drawing_for, draws_nothing
+from i2ibench.models.translators.settings import settings_of
+from i2ibench.models.translators.tiles import reference
 from i2ibench.structures import Batch, Prediction, to_predictions
-from i2ibench.styles.bank import StyleBank
-from i2ibench.translators.base import Translator
-from i2ibench.translators.compilation import compile_parts, require_compiler
-from i2ibench.translators.preprocess import without_condition
-from i2ibench.translators.randomness import drawing_for, draws_nothing
-from i2ibench.translators.settings import settings_of
-from i2ibench.translators.tiles import reference
 
 PHOTOS = ("real", "image")
 """A method is not shown these of a scene that it translates."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.scenes import is_input
-from i2ibench.ops.images import colour_labels, to_shown
+from i2ibench.models.ops.images import colour_labels, to_shown
 
 
 def shown_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> Tensor:

@@ -27,7 +27,7 @@ from i2ibench.io.folder_locks import holds_files
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import sha256
 from i2ibench.io.safe_names import safe_name
-from i2ibench.ops.images import pixels_of
+from i2ibench.models.ops.images import pixels_of
 from i2ibench.protocols.protocol import fingerprint
 from i2ibench.registry.code_hashes import code_of
 from i2ibench.structures import Prediction
@@ -35,8 +35,7 @@ from i2ibench.structures import Prediction
 NOTE = "pictures.json"
 
 PACKAGES = (
-    "registry/contracts", "generators", "encoders", "layers", "ops", "styles", "translators", "inference",
-    "data",
+    "registry/contracts", "models", "inference", "data",
 )  # fmt: skip
 """The packages of the core whose code decides pictures."""
 

@@ -28,7 +28,7 @@ from i2ibench.interop.state_dict import cleaned
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import say
 from i2ibench.io.weights import load_state
-from i2ibench.styles.bank import StyleBank
+from i2ibench.models.styles.bank import StyleBank
 
 CLUSTERS = "features_clustered_010.npy"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
-from i2ibench.discriminators.multi_scale import MultiScaleDiscriminator
-from i2ibench.encoders.instance import InstanceEncoder
-from i2ibench.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
+from i2ibench.models.discriminators.multi_scale import MultiScaleDiscriminator
+from i2ibench.models.encoders.instance import InstanceEncoder
+from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator
 
 
 def generator_options(state: State) -> dict[str, Any]:

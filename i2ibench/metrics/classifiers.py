@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.io.weights import ALEXNET, VGG16, VGG19, load_state
-from i2ibench.layers.vgg import IMAGENET_MEAN, IMAGENET_STD
 from i2ibench.metrics.features import FEATURES, absence, bicubic, describe, own_name, score_names
+from i2ibench.models.layers.vgg import IMAGENET_MEAN, IMAGENET_STD
 from i2ibench.registry.contracts import Feature
 
 TORCHVISION = {

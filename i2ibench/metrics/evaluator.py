@@ -8,7 +8,7 @@ from mmengine.evaluator import BaseMetric
 
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError
-from i2ibench.ops.images import as_rgb
+from i2ibench.models.ops.images import as_rgb
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
 from i2ibench.metrics.perceptual import mean
-from i2ibench.ops.images import pixels_of
+from i2ibench.models.ops.images import pixels_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.io.weights import ALEXNET, VGG16, load_state
-from i2ibench.ops.images import to_signed
+from i2ibench.models.ops.images import to_signed
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

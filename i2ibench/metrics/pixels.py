@@ -9,7 +9,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.metrics.perceptual import mean
-from i2ibench.ops.images import largest_level
+from i2ibench.models.ops.images import largest_level
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.metrics import boundaries, confusion, instances
-from i2ibench.ops.confusion import full_confusion
+from i2ibench.models.ops.confusion import full_confusion
 from i2ibench.registry import METRICS, SEGMENTERS
 from i2ibench.registry.contracts import SegmentationMetric, Segmenter
 from i2ibench.structures import Prediction

@@ -16,10 +16,10 @@ from i2ibench.metrics.styles_tables import (
     FeatureScores,
     tabulate,
 )
+from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
-from i2ibench.styles.instances import instances_of
 
 Floats = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.io.devices import exact_type
+from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
-from i2ibench.styles.instances import instances_of
 
 Floats = NDArray[np.float64]
 

@@ -236,12 +236,14 @@ def _core(
     return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"], **options)
 
 
-GENERATORS = _core("generator", "generators", "Generator")
-DISCRIMINATORS = _core("discriminator", "discriminators", "Discriminator")
-ENCODERS = _core("encoder", "encoders", "Encoder")
-LOSSES = _core("loss", "losses", "Loss", "AdversarialLoss")
-TRANSLATORS = _core("translator", "translators", "Translator", module="i2ibench.translators.base")
-PREPROCESSORS = _core("preprocessor", "translators", "Preprocessor")
+GENERATORS = _core("generator", "models.generators", "Generator")
+DISCRIMINATORS = _core("discriminator", "models.discriminators", "Discriminator")
+ENCODERS = _core("encoder", "models.encoders", "Encoder")
+LOSSES = _core("loss", "models.losses", "Loss", "AdversarialLoss")
+TRANSLATORS = _core(
+    "translator", "models.translators", "Translator", module="i2ibench.models.translators.base"
+)
+PREPROCESSORS = _core("preprocessor", "models.translators", "Preprocessor")
 DATASETS = _core("dataset", "data.datasets", "Dataset")
 TRANSFORMS = _core("transform", "data.transforms", "Transform")
 READERS = _core("reader", "data.readers", "Reader")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.devices import exact_type
-from i2ibench.ops.images import pad_to_multiple
+from i2ibench.models.ops.images import pad_to_multiple
 from i2ibench.segmenters.outputs import check_count
 
 Network = Callable[[Tensor], Tensor]

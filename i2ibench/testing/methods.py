@@ -11,12 +11,12 @@ from torch import Tensor
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.options import PLAIN
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.settings import settings_of
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.structures import Batch
 from i2ibench.testing.parts import NUM_CLASSES, Workshop
-from i2ibench.translators.base import Translator
-from i2ibench.translators.optimizers import build_optimizers
-from i2ibench.translators.settings import settings_of
+from i2ibench.training.optimizers import build_optimizers
 
 SHAKE = 0.02
 """Deviation of what is added to every weight: layers that begin with zeros make no image."""

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.ops.labels import one_hot_into
-from i2ibench.ops.lookup import OneHot
+from i2ibench.models.ops.labels import one_hot_into
+from i2ibench.models.ops.one_hot_convolution import OneHot
 from i2ibench.testing.laws import assert_every_parameter_learns, assert_same_after_loading
 from i2ibench.testing.parts import IN_CHANNELS, Workshop
 

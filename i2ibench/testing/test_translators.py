@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.models.translators.base import Translator, method_named
+from i2ibench.models.translators.build import drop_training_parts
 from i2ibench.preflight import dry_run, try_translation
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
 from i2ibench.testing import methods
 from i2ibench.testing.parts import Workshop
-from i2ibench.translators.base import Translator, method_named
-from i2ibench.translators.building import drop_training_parts
-from i2ibench.translators.optimizers import require_trained
+from i2ibench.training.optimizers import require_trained
 
 ATTEMPTS = 8
 """A parameter gets a gradient in one of so many batches: losses may draw what takes part."""
@@ -224,7 +224,7 @@ def test_a_picture_does_not_depend_on_its_neighbours_nor_on_what_was_drawn_befor
     together = methods.pictures(translator, methods.scenes("abc", size))
     assert torch.equal(before, torch.get_rng_state()), (
         f"a translator with batched = True must draw by scene_noise alone; {name} draws from "
-        "torch's own generator (use i2ibench.translators.randomness.scene_noise, or say "
+        "torch's own generator (use i2ibench.models.translators.scene_noise.scene_noise, or say "
         "batched = False)"
     )
     torch.manual_seed(5)

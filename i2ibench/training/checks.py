@@ -11,9 +11,9 @@ from i2ibench.growth import carried_weights
 from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
+from i2ibench.models.translators.compilation import require_compiler
 from i2ibench.preflight import check_files, check_scenes
 from i2ibench.training.stage import Stage
-from i2ibench.translators.compilation import require_compiler
 
 
 def check(stages: Sequence[Stage], begins: bool) -> None:

@@ -18,9 +18,9 @@ from i2ibench.io.folder_locks import new_folder
 from i2ibench.io.provenance import sha256
 from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.registry.configuration import prepare_work_dir
+from i2ibench.training.distributed import broadcast_weights, synchronise_batch_norms
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.stage import Stage
-from i2ibench.translators.distributed import broadcast_weights, synchronise_batch_norms
 from i2ibench.validation import ValidationLoop, evaluator_of
 
 

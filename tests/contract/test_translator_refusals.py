@@ -12,13 +12,13 @@ from torch import nn
 from i2ibench.commands.arguments import add_settings_argument
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
+from i2ibench.models.translators.base import Translator, method_named
+from i2ibench.models.translators.scene_noise import scene_noise
 from i2ibench.preflight import try_translation
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
 from i2ibench.testing import methods, test_translators
 from i2ibench.testing.parts import Workshop
-from i2ibench.translators.base import Translator, method_named
-from i2ibench.translators.randomness import scene_noise
 
 
 @dataclass(frozen=True)
@@ -369,7 +369,10 @@ class WrongDefault(Sound):
     ("part", "told"),
     [
         (NoTranslator, "'NoTranslator' is no translator: let its class inherit from"),
-        (WithoutLosses, "WithoutLosses has no losses: define what i2ibench.translators.base"),
+        (
+            WithoutLosses,
+            "WithoutLosses has no losses: define what i2ibench.models.translators.base",
+        ),
         (Listed, r"Listed.TRAINING_ONLY is 'critic': write a tuple"),
         (ThawedSettings, r"ThawedSettings.Settings is no frozen dataclass.*frozen=True"),
         (UndefinedSettings, "UndefinedSettings.Settings.steps has no default"),

@@ -5,12 +5,12 @@ import torch
 from mmengine.hooks import Hook
 
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.models.translators.compilation import MODES
 from i2ibench.registry.configuration import load_config
+from i2ibench.training.optimizers import build_optimizers
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
-from i2ibench.translators.compilation import MODES
-from i2ibench.translators.optimizers import build_optimizers
-from tests.unit.translators.test_paired import ADAM, data, translator
+from tests.unit.models.translators.test_paired import ADAM, data, translator
 
 pytestmark = [
     pytest.mark.gpu,
@@ -77,7 +77,7 @@ def test_compiled_pictures_of_several_sizes_are_those_of_plain_networks(mode):
 
 
 def test_the_instance_norms_gradient_is_right_in_every_memory_format():
-    from tests.unit.layers.test_norms import FORMATS, assert_gradient_is_right
+    from tests.unit.models.layers.test_norms import FORMATS, assert_gradient_is_right
 
     for batch in (1, 2):
         for one in FORMATS:

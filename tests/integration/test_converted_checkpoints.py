@@ -16,7 +16,7 @@ from i2ibench.data.classes import class_table
 from i2ibench.data.loaders import build_dataset
 from i2ibench.editor.studio import open_studio
 from i2ibench.initial_weights import read_initial_weights
-from i2ibench.translators.building import build_translator
+from i2ibench.models.translators.build import build_translator
 from tests.conftest import write_tiny_config
 from tests.official_files import (
     HD,

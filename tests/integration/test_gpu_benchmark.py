@@ -47,7 +47,7 @@ def test_every_row_is_measured_and_told(modules, tmp_path, monkeypatch):
 
 
 def tiny_features(taps, weights=None):
-    from i2ibench.layers.vgg import FeatureTaps
+    from i2ibench.models.layers.vgg import FeatureTaps
 
     layers = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 1) for _ in range(max(taps) + 1)))
     return FeatureTaps(layers, taps)

@@ -48,7 +48,7 @@ from i2ibench.hooks.selection import build_hooks
 from i2ibench.metrics.evaluator import build_metrics
 from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry import DATASETS
-from i2ibench.translators.building import build_translator
+from i2ibench.models.translators.build import build_translator
 for kind in sys.argv[1:]:
     name, root = f"fine_{kind}", f"i2ibench-fine-{kind}"
     sys.path.insert(0, root)

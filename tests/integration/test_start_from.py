@@ -13,10 +13,10 @@ from i2ibench.errors import UserError
 from i2ibench.experiment import train
 from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.initial_weights import begin, channel_names, read_initial_weights, start_of
+from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import load_config
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
-from i2ibench.translators.building import build_translator
 
 OLD = ["sky", "road", "car"]
 NEW = ["car", "person", "sky", "road", "void"]

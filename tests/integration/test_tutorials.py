@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from i2ibench.models.translators.base import Translator
 from i2ibench.registry.contracts.promises import promises_of
-from i2ibench.translators.base import Translator
 from tests.integration.environment import Environment
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from i2ibench.data.transforms import RandomCrop, Resize, RoundToMultiple, ScaleWidth
-from i2ibench.ops.images import to_signed
-from i2ibench.ops.labels import instance_boundaries
+from i2ibench.models.ops.images import to_signed
+from i2ibench.models.ops.labels import instance_boundaries
 from i2ibench.registry import PREPROCESSORS
 from tests.parity.recordings import recording
 

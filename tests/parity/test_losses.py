@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, FeatureTaps
-from i2ibench.losses import FeatureMatching, LeastSquaresGAN, PerceptualLoss, VanillaGAN
+from i2ibench.models.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, FeatureTaps
+from i2ibench.models.losses import FeatureMatching, LeastSquaresGAN, PerceptualLoss, VanillaGAN
 from i2ibench.structures import Step
 from tests.parity.recordings import GRADIENT, OUTPUT, recording
 

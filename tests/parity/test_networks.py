@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from i2ibench.inference.styles.instance_features import batch_rows, by_class
 from i2ibench.interop.pix2pixhd import (
     discriminator_from_official,
     discriminator_to_official,
@@ -11,8 +12,7 @@ from i2ibench.interop.pix2pixhd import (
     generator_from_official,
     generator_to_official,
 )
-from i2ibench.ops.pyramid import pyramid
-from i2ibench.styles.rows import batch_rows, by_class
+from i2ibench.models.ops.pyramid import pyramid
 from tests.parity.recordings import GRADIENT, OUTPUT, recording
 
 GENERATORS = ["global_generator", "local_enhancer_1", "local_enhancer_2"]

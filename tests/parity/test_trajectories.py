@@ -12,9 +12,9 @@ from i2ibench.interop.pix2pixhd import (
     generator_from_official,
     generator_to_official,
 )
-from i2ibench.ops.labels import instance_boundaries, one_hot
+from i2ibench.models.ops.labels import instance_boundaries, one_hot
 from i2ibench.registry import TRANSLATORS
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.training.optimizers import build_optimizers
 from tests.parity.recordings import recording
 
 NAMES = [f"trajectory_{kind}" for kind in ("global", "feat", "local", "fix", "vanilla")]

@@ -6,7 +6,7 @@ from torch import nn
 
 from i2ibench.errors import UserError
 from i2ibench.schedules import schedules_of
-from i2ibench.translators.optimizers import build_optimizers
+from i2ibench.training.optimizers import build_optimizers
 
 NETWORKS = {"generator": {"g": nn.Parameter(torch.zeros(1))},
             "discriminator": {"d": nn.Parameter(torch.zeros(1))}, "judge": {}}  # fmt: skip

@@ -6,10 +6,10 @@ from typing import Literal
 import torch
 from torch import nn
 
+from i2ibench.models.translators.base import Translator
+from i2ibench.models.translators.scene_noise import scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
-from i2ibench.translators.base import Translator
-from i2ibench.translators.randomness import scene_noise
 
 
 def network(in_channels, out_channels, width, stride=1):

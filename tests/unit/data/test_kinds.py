@@ -15,8 +15,8 @@ from i2ibench.data.maps import read_instance
 from i2ibench.data.survey import survey
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
+from i2ibench.models.translators.conditions import ConditionPreprocessor, without_condition
 from i2ibench.testing.scenes import save, write_paired_scenes
-from i2ibench.translators.preprocess import ConditionPreprocessor, without_condition
 
 THERMAL = Kind("thermal", "thermal pictures", "a thermal picture", "Add thermal_dir")
 ROOMS = Kind(

@@ -23,7 +23,7 @@ from i2ibench.data.transforms import Resize
 from i2ibench.data.validation import check_every_file, require_faultless
 from i2ibench.errors import UserError
 from i2ibench.io.files import ending_for, write_picture
-from i2ibench.ops.images import pixels_of, tensor_of, to_levels, to_signed
+from i2ibench.models.ops.images import pixels_of, tensor_of, to_levels, to_signed
 from i2ibench.registry import READERS
 from i2ibench.registry.contracts import Reader
 

@@ -13,7 +13,7 @@ from i2ibench.editor.classes import Classes
 from i2ibench.editor.scene import Scene
 from i2ibench.inference import Inference
 from i2ibench.io.files import write_picture
-from i2ibench.translators.building import build_translator
+from i2ibench.models.translators.build import build_translator
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")

@@ -8,7 +8,7 @@ from torch import nn
 
 from i2ibench.errors import UserError
 from i2ibench.hooks import ExponentialMovingAverage
-from i2ibench.translators.base import Translator
+from i2ibench.models.translators.base import Translator
 
 
 class Model(Translator):

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from i2ibench.checkpoints import open_checkpoint
-from i2ibench.discriminators import MultiScaleDiscriminator
-from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
-from i2ibench.generators import CoarseToFineGenerator
 from i2ibench.inference import Inference
 from i2ibench.interop import pix2pixhd
 from i2ibench.interop.clusters import read_clusters
 from i2ibench.interop.folder import CLUSTERS, export_folder, import_folder
+from i2ibench.models.discriminators import MultiScaleDiscriminator
+from i2ibench.models.encoders import InstanceEncoder
+from i2ibench.models.generators import CoarseToFineGenerator
 
 CENTRES = {7: np.array([[0.5, -0.25, 0.125]], np.float32), 26: np.eye(3, dtype=np.float32)}
 

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 
 from i2ibench.checkpoints import open_checkpoint
-from i2ibench.discriminators import PatchDiscriminator
-from i2ibench.encoders import InstanceEncoder
 from i2ibench.errors import UserError
-from i2ibench.generators import UNetGenerator
 from i2ibench.inference import Inference
 from i2ibench.interop import pix2pix
 from i2ibench.interop.findings import Answers
 from i2ibench.interop.official import read_folder, write_official
+from i2ibench.models.discriminators import PatchDiscriminator
+from i2ibench.models.encoders import InstanceEncoder
+from i2ibench.models.generators import UNetGenerator
 from tests.official_files import CENTRES, HD, name_classes, write_hd, write_options, write_pix2pix
 from tests.unit.interop.test_pix2pix import Nested, ResNet
 

@@ -16,7 +16,7 @@ from torchvision.models import vgg16
 from i2ibench.errors import UserError
 from i2ibench.io.weights import VGG16
 from i2ibench.metrics import PerceptualDistance, PerceptualDiversity
-from i2ibench.ops.images import to_signed
+from i2ibench.models.ops.images import to_signed
 from tests.unit.metrics.conftest import seeded_trunk
 
 

@@ -10,7 +10,7 @@ from i2ibench.metrics.boundaries import borders, boundary_row, boundary_scores
 from i2ibench.metrics.confusion import confusion_scores
 from i2ibench.metrics.edges import gradient
 from i2ibench.metrics.instances import instance_row, instance_scores
-from i2ibench.ops.confusion import full_confusion
+from i2ibench.models.ops.confusion import full_confusion
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.contracts import Segmenter
 

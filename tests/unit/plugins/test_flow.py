@@ -17,9 +17,9 @@ from i2ibench.hooks.randomness import random_state, restore_random_state
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.preflight import dry_run, try_translation
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.translators.optimizers import build_optimizers, require_trained
-from tests.unit.translators.test_paired import data, weights
-from tests.unit.translators.test_waiting import waits_of
+from i2ibench.training.optimizers import build_optimizers, require_trained
+from tests.unit.models.translators.test_paired import data, weights
+from tests.unit.models.translators.test_waiting import waits_of
 
 SOURCES = ("noise", "paint", "bridge")
 every_source = pytest.mark.parametrize("source", SOURCES)

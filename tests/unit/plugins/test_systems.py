@@ -7,9 +7,9 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.preflight import dry_run
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.translators.optimizers import build_optimizers
-from tests.unit.translators.test_paired import ADAM, data, gradients, weights
-from tests.unit.translators.test_waiting import waits_of
+from i2ibench.training.optimizers import build_optimizers
+from tests.unit.models.translators.test_paired import ADAM, data, gradients, weights
+from tests.unit.models.translators.test_waiting import waits_of
 
 GENERATOR = {"base_channels": 2, "hidden_channels": 4, "num_upsamplings": 2}
 SYSTEMS = {

@@ -26,24 +26,28 @@ def own(tmp_path):
 @pytest.mark.parametrize(("file", "changes"), [("own", True), ("scale", True), ("other", False)])
 def test_a_change_of_a_file_counts_where_the_part_comes_from_it(own, tmp_path, file, changes):
     parts = [nn.Sequential(nn.ReLU(), own.Own())]
-    before = code_of(parts, {}, ("generators",))
-    assert code_of(parts, {}, ("generators",)) == before
+    before = code_of(parts, {}, ("models/generators",))
+    assert code_of(parts, {}, ("models/generators",)) == before
     path = tmp_path / f"{file}.py"
     path.write_text(path.read_text() + "# edited\n")
-    assert (code_of(parts, {}, ("generators",)) != before) == changes
+    assert (code_of(parts, {}, ("models/generators",)) != before) == changes
 
 
 def test_a_part_counts_that_a_config_names_and_no_object_is_of():
     built_by_a_function = [{"type": "ResNet9Generator"}, {"losses": [{"type": "HingeGAN"}]}]
     assert set(named_types(built_by_a_function)) == {"ResNet9Generator", "HingeGAN"}
     assert GENERATORS.find("ResNet9Generator")
-    alone = code_of([], {}, ("generators",))
-    assert code_of([], built_by_a_function, ("generators",)) != alone
-    assert code_of([], {"type": "UNetGenerator"}, ("generators",)) == alone, "of the core already"
-    assert code_of([], {"type": "NoSuchPart"}, ("generators",)) == alone
+    alone = code_of([], {}, ("models/generators",))
+    assert code_of([], built_by_a_function, ("models/generators",)) != alone
+    assert code_of([], {"type": "UNetGenerator"}, ("models/generators",)) == alone, (
+        "of the core already"
+    )
+    assert code_of([], {"type": "NoSuchPart"}, ("models/generators",)) == alone
 
 
 def test_packages_of_the_core_count_whole_and_libraries_do_not():
-    assert code_of([], {}, ("generators",)) != code_of([], {}, ("generators", "ops"))
+    assert code_of([], {}, ("models/generators",)) != code_of(
+        [], {}, ("models/generators", "models/ops")
+    )
     library = [nn.Conv2d(1, 1, 1), torch.optim.Adam, sys, "text", 3]
-    assert code_of(library, {}, ("ops",)) == code_of([], {}, ("ops",))
+    assert code_of(library, {}, ("models/ops",)) == code_of([], {}, ("models/ops",))

@@ -12,7 +12,7 @@ import torch
 
 from i2ibench.data.datasets.camvid import CamVid
 from i2ibench.data.datasets.cityscapes import Cityscapes
-from i2ibench.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.models.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
 from i2ibench.registry import SEGMENTERS
 
 

@@ -1,3 +1,0 @@
-"""Networks that describe a photo's appearance, instance by instance."""
-
-from i2ibench.encoders.instance import InstanceEncoder

@@ -1,0 +1,1 @@
+"""Style banks of checkpoints: collected features, fitting, previews and contact sheets."""

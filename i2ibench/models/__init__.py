@@ -1,0 +1,1 @@
+"""Models: networks, losses and the translators that put them together."""

@@ -1,0 +1,62 @@
+"""The multi-scale discriminator of pix2pixHD (Sec. 3.2)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from i2ibench.models.discriminators.patch import PatchDiscriminator
+from i2ibench.models.ops.pyramid import pyramid
+from i2ibench.registry import DISCRIMINATORS
+from i2ibench.registry.contracts import Discriminator
+from i2ibench.structures import Scales
+
+
+@DISCRIMINATORS.register_module()
+class MultiScaleDiscriminator(Discriminator):
+    """Patch discriminators of one shape, each on its own level of an image pyramid.
+
+    Args:
+        in_channels: channels of the condition and the image together.
+        num_scales: how many, each at half the size of the one before: 3 in the paper, 2 in the
+            released code's default.
+        base_channels: width of each one's first layer.
+        num_layers: strided layers of each.
+        max_channels: where the doubling of the width stops.
+        norm_type: "instance" as in the paper, or "batch".
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_scales: int = 3,
+        base_channels: int = 64,
+        num_layers: int = 3,
+        max_channels: int = 512,
+        norm_type: str = "instance",
+    ) -> None:
+        super().__init__()
+        self.scales: Any = nn.ModuleList(
+            PatchDiscriminator(
+                in_channels, base_channels, num_layers, max_channels, norm_type=norm_type
+            )
+            for _ in range(num_scales)
+        )
+
+    def forward(self, x: Tensor) -> Scales:
+        """Per scale, finest first, the activations of all layers, the scores last, for BCHW."""
+        levels = pyramid(x, len(self.scales))
+        return [scale(level)[0] for scale, level in zip(self.scales, levels, strict=True)]
+
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+        """The answer to each of several images BCHW of one condition; see PatchDiscriminator."""
+        count = len(self.scales)
+        levels = zip(*(pyramid(image, count) for image in images), strict=True)
+        parts = zip(self.scales, pyramid(condition, count), levels, strict=True)
+        by_scale = [scale.of_several(level, own) for scale, level, own in parts]
+        return [[answer[0] for answer in answers] for answers in zip(*by_scale, strict=True)]
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the discriminators in place; see PatchDiscriminator."""
+        for scale in self.scales:
+            scale.compile(*arguments, **options)

@@ -1,0 +1,106 @@
+"""The patch discriminator (pix2pix Sec. 3.2.2, in pix2pixHD's form)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2ibench.models.layers.initialise import normal_
+from i2ibench.models.layers.norms import norm
+from i2ibench.registry import DISCRIMINATORS
+from i2ibench.registry.contracts import Discriminator
+from i2ibench.structures import Scales
+
+
+@DISCRIMINATORS.register_module()
+class PatchDiscriminator(Discriminator):
+    """A map of scores, one per overlapping patch, and every layer's activations on the way.
+
+    Args:
+        in_channels: channels of the condition and the image together.
+        base_channels: width of the first layer; it doubles from layer to layer.
+        num_layers: strided layers; 3 gives patches of 70x70 pixels.
+        max_channels: where the doubling stops.
+        padding: zero padding of every convolution: 2 in pix2pixHD, 1 in pix2pix.
+        norm_type: "instance" as in pix2pixHD, or "batch" as in pix2pix.
+        bias_before_norm: a bias in the convolutions that a norm follows; pix2pix has none.
+        zero_bias: biases begin at 0 as in pix2pix, or at torch's default as in pix2pixHD.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        base_channels: int = 64,
+        num_layers: int = 3,
+        max_channels: int = 512,
+        padding: int = 2,
+        norm_type: str = "instance",
+        bias_before_norm: bool = True,
+        zero_bias: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = [min(base_channels * 2**j, max_channels) for j in range(num_layers + 1)]
+        leak = nn.LeakyReLU(0.2, inplace=True)
+        first = nn.Conv2d(in_channels, widths[0], kernel_size=4, stride=2, padding=padding)
+        self.layers = nn.ModuleList([nn.Sequential(first, leak)])
+        for j, (narrow, wide) in enumerate(pairwise(widths), start=1):
+            stride = 1 if j == num_layers else 2
+            conv = nn.Conv2d(narrow, wide, 4, stride, padding=padding, bias=bias_before_norm)
+            self.layers.append(_Layer(conv, norm(norm_type, wide), leak))
+        scores = nn.Conv2d(widths[-1], 1, kernel_size=4, stride=1, padding=padding)
+        self.layers.append(nn.Sequential(scores))
+        normal_(self, zero_bias=zero_bias)
+
+    def forward(self, x: Tensor) -> Scales:
+        """One scale: the activations of all layers, the scores B1HW last, for BCHW."""
+        return [self._activations(self.layers[0](x))]
+
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+        """The answer to each of several images BCHW of one condition BCHW.
+
+        As `forward` gives it for condition and image together, up to rounding. What the first
+        convolution makes of the condition is computed once, and no gradient for the condition.
+        """
+        first, leak = self.layers[0].children()
+        assert isinstance(first, nn.Conv2d)
+        split = condition.shape[1]
+        condition_weight, image_weight = first.weight[:, :split], first.weight[:, split:]
+        places: Any = first.stride, first.padding
+        shared = F.conv2d(condition, condition_weight, first.bias, *places)
+        own = (F.conv2d(image, image_weight, None, *places) for image in images)
+        return [[self._activations(leak(shared + x))] for x in own]
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile what follows the convolutions, in place, wherever it is called from.
+
+        A compiled backward pass computes every gradient of what was compiled. The convolutions
+        stay as they are, so that the generator's update takes none for their weights.
+        """
+        for layer in self.layers[1:-1]:
+            assert isinstance(layer, _Layer)
+            layer.rest.compile(*arguments, **options)
+
+    def _activations(self, x: Tensor) -> list[Tensor]:
+        """Those of all layers, given the first one's."""
+        activations = [x]
+        for layer in self.layers[1:]:
+            activations.append(layer(activations[-1]))
+        return activations
+
+
+class _Layer(nn.Sequential):
+    """A convolution, and what is compiled as one: its norm and activation."""
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.Module, activation: nn.Module) -> None:
+        super().__init__(conv, norm, activation)
+        self._rest = (nn.Sequential(norm, activation),)  # in a tuple it has no names of its own
+
+    @property
+    def rest(self) -> nn.Sequential:
+        """Norm and activation."""
+        return self._rest[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rest(self[0](x))

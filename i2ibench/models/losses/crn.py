@@ -1,0 +1,119 @@
+"""The losses of the cascaded refinement network (Chen & Koltun 2017, Sec. 3 and 4)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2ibench.errors import UserError
+from i2ibench.models.layers.vgg import (
+    IMAGENET_STD,
+    SECOND_RELU_OF_EACH_BLOCK,
+    normalise_for_imagenet,
+    pretrained_vgg19,
+)
+from i2ibench.models.ops.images import as_rgb
+from i2ibench.registry import LOSSES
+from i2ibench.registry.contracts import Loss
+from i2ibench.structures import Step
+
+FEATURE_SCALE = 255 * sum(IMAGENET_STD) / 3
+"""MatConvNet's VGG19 sees deviations in grey levels, torchvision's in units of ImageNet's standard
+deviation; this factor brings the activations back to the size that the released weights are for."""
+
+WEIGHTS_512P = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)
+"""The released weights of the 512p and 1024p models: input, conv1_2 ... conv5_2."""
+
+WEIGHTS_256P = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
+"""The released weights of the 256p model."""
+
+
+@LOSSES.register_module()
+class RefinementLoss(Loss):
+    """Weighted mean absolute differences of the pixels and of five VGG19 layers (Eq. 1).
+
+    VGG19 averages where it would take the maximum. The weights are torchvision's, fed with
+    ImageNet's statistics; the released code has MatConvNet's, fed with 0..255 minus the mean. The
+    pixel term is in grey levels of 0..255 in both.
+
+    Args:
+        layer_weights: of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
+        weights: path of a VGG19 state dict; None takes torchvision's cached one.
+    """
+
+    def __init__(
+        self, layer_weights: Sequence[float] = WEIGHTS_512P, weights: str | None = None
+    ) -> None:
+        super().__init__()
+        self.layer_weights = tuple(layer_weights)
+        self.levels = _Levels(weights)
+
+    def forward(self, step: Step) -> Tensor:
+        """Scalar; the gradient flows through the fake alone."""
+        levels = zip(self.levels(step.fake), self.levels(step.real), strict=True)
+        terms = [F.l1_loss(fake, real) for fake, real in levels]
+        weighted = zip(self.layer_weights, terms, strict=True)
+        return torch.stack([weight * term for weight, term in weighted]).sum()
+
+
+@LOSSES.register_module()
+class DiversityLoss(Loss):
+    """For every class the best of K pictures counts, plus a little of their mean (Eq. 2).
+
+    The fake holds K pictures, B(CK)HW; the condition's channels are the classes, so that it should
+    have no boundary map (`data_preprocessor.boundaries=False`).
+
+    Args:
+        layer_weights: of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
+        weights: path of a VGG19 state dict; None takes torchvision's cached one.
+        mean_share: the share of the mean; the rest is the best's.
+    """
+
+    def __init__(
+        self,
+        layer_weights: Sequence[float] = WEIGHTS_256P,
+        weights: str | None = None,
+        mean_share: float = 0.001,
+    ) -> None:
+        super().__init__()
+        self.layer_weights = tuple(layer_weights)
+        self.levels = _Levels(weights)
+        self.mean_share = mean_share
+
+    def forward(self, step: Step) -> Tensor:
+        """Scalar; the gradient flows through the fake alone."""
+        channels = step.real.shape[1]
+        if step.fake.shape[1] % channels:
+            raise UserError(
+                f"DiversityLoss needs K pictures of {channels} channels, got "
+                f"{step.fake.shape[1]} channels."
+            )
+        with torch.no_grad():
+            real = self.levels(step.real)
+        pictures = step.fake.split(channels, dim=1)
+        losses = torch.stack([self._by_class(p, real, step.condition) for p in pictures])
+        best, mean = losses.min(0).values, losses.mean(0)
+        return ((1 - self.mean_share) * best + self.mean_share * mean).sum(1).mean()
+
+    def _by_class(self, picture: Tensor, real: list[Tensor], masks: Tensor) -> Tensor:
+        """Losses BN: the differences averaged over all pixels, counted on each class's."""
+        total = masks.new_zeros(masks.shape[:2])
+        for weight, a, b in zip(self.layer_weights, self.levels(picture), real, strict=True):
+            difference = (a - b).abs().mean(1, keepdim=True)
+            small = F.interpolate(masks, size=a.shape[-2:], mode="area")
+            total = total + weight * (small * difference).mean((2, 3))
+        return total
+
+
+class _Levels(nn.Module):
+    """The image in grey levels and its five VGG19 activations, for RGB or grey in [-1, 1]."""
+
+    def __init__(self, weights: str | None) -> None:
+        super().__init__()
+        self.network = pretrained_vgg19(SECOND_RELU_OF_EACH_BLOCK, weights, average_pooling=True)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        image = as_rgb(image, "VGG19, which the loss compares by,")
+        layers = self.network(normalise_for_imagenet(image))
+        return [image * 127.5, *(FEATURE_SCALE * layer for layer in layers)]

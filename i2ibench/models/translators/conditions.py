@@ -1,0 +1,233 @@
+"""Preprocessing on the device: compact integers in, condition and image tensors out."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2ibench.data.kinds import BUILT_IN, KINDS, pictures_among
+from i2ibench.errors import UserError, near_match
+from i2ibench.models.ops.edges import sobel_edges
+from i2ibench.models.ops.images import colour_labels, to_signed
+from i2ibench.models.ops.labels import instance_boundaries, one_hot_into
+from i2ibench.registry import PREPROCESSORS
+from i2ibench.registry.contracts import Preprocessor
+from i2ibench.structures import Batch
+
+CONDITIONS = {
+    "labels": "label", "colours": "label", "instances": "instance", "image": "source",
+    "edges": "", "features": "",
+}  # fmt: skip
+"""Words that a condition is made of, and the kind of data that each takes; see `conditions`."""
+
+EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
+
+
+def conditions() -> dict[str, str]:
+    """Return what a condition may be made of, and the kind of data that each takes.
+
+    A kind of data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is named as it
+    is: a picture's becomes planes in [-1, 1], a map's the boundaries between its ids.
+    """
+    return {**CONDITIONS, **{kind: kind for kind in KINDS if kind not in BUILT_IN}}
+
+
+@PREPROCESSORS.register_module()
+class ConditionPreprocessor(Preprocessor):
+    """The condition as a list of what it is made of, joined in that order.
+
+    `labels`, one channel per class; `colours`, the label map as a picture in [-1, 1]; `instances`,
+    their boundary map (Sec. 3.3); `image`, the source, a picture in [-1, 1]; `edges`, computed on
+    the device, in [0, 1]; `features`, which the model's encoder adds behind all others (Sec. 3.4).
+
+    Args:
+        condition: of `conditions`, each at most once.
+        num_classes: comes from the data set.
+        palette: (red, green, blue) of each class, 0..255; comes from the data set.
+        edges_of: whose edges: the `source`'s or the `photo`'s by Sobel's gradient, or the borders
+            between `labels`. A system that sees edges of the photo is shown a part of the answer.
+        picture_channels: of each kind of picture but RGB; comes from the data set.
+
+    Attributes:
+        condition_channels: of the condition without the encoder's features.
+        needs: what it takes of a sample.
+        one_hot_channels: the first channels that are one-hot labels.
+        takes_features: whether `features` are declared.
+
+    Raises:
+        UserError: the condition is not of `conditions`, or the data has no classes for it.
+    """
+
+    palette: Tensor
+
+    def __init__(
+        self,
+        condition: Sequence[str],
+        num_classes: int = 0,
+        palette: Sequence[Sequence[int]] = (),
+        edges_of: str = "source",
+        picture_channels: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(non_blocking=True)
+        self.num_classes, self.picture_channels = num_classes, dict(picture_channels)
+        self.kinds = _checked(condition, num_classes, edges_of)
+        self.takes_features = "features" in condition
+        self.edges_of = EDGES_OF[edges_of]
+        takes = {**conditions(), "edges": self.edges_of}
+        self.needs = tuple(dict.fromkeys(takes[kind] for kind in self.kinds))
+        many = {"labels": num_classes, "colours": 3, "image": picture_channels.get("source", 3)}
+        for kind in pictures_among(self.kinds_of_plugins):
+            many[kind] = picture_channels.get(kind, 3)
+        self.channels = [many.get(kind, 1) for kind in self.kinds]
+        self.condition_channels = sum(self.channels)
+        self.one_hot_channels = num_classes if self.kinds[0] == "labels" else 0
+        colours = torch.tensor(palette if "colours" in condition else (), dtype=torch.uint8)
+        self.register_buffer("palette", colours, persistent=False)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
+        """The batch on this module's device for collated samples.
+
+        Raises:
+            UserError: the data lacks what the condition is made of.
+        """
+        data = self.cast_data(data)
+        for need in self.needs:
+            if need not in data:
+                raise UserError(
+                    f"The data has no {KINDS[need].called}, and the condition is {self}. "
+                    f"{KINDS[need].way_out}."
+                )
+        return {**_maps(data), "condition": self._condition(data)}
+
+    @property
+    def kinds_of_plugins(self) -> list[str]:
+        """The condition's kinds of data that are named as they are."""
+        return [kind for kind in self.kinds if kind not in CONDITIONS]
+
+    def __str__(self) -> str:
+        return " + ".join(self.kinds)
+
+    def _condition(self, data: dict[str, Any]) -> Tensor:
+        """Float BCHW; several kinds are written where they stay, since joining would copy them."""
+        if self.kinds in (("image",), ("colours",)):
+            return self._part(self.kinds[0], data)
+        first = data[self.needs[0]]
+        size = (len(first), self.condition_channels, *first.shape[-2:])
+        planes = torch.zeros(size, device=first.device)
+        for kind, part in zip(self.kinds, planes.split(self.channels, 1), strict=True):
+            if kind == "labels":
+                one_hot_into(part, data["label"])
+            else:
+                part.copy_(self._part(kind, data))
+        return planes
+
+    def _part(self, kind: str, data: dict[str, Any]) -> Tensor:
+        if kind == "image":
+            return to_signed(data["source"])
+        if kind == "colours":
+            return to_signed(colour_labels(data["label"], self.palette))
+        if kind in self.kinds_of_plugins:
+            return instance_boundaries(data[kind]) if KINDS[kind].is_map else to_signed(data[kind])
+        if kind == "instances" or self.edges_of == "label":
+            return instance_boundaries(data["instance" if kind == "instances" else "label"])
+        return sobel_edges(data[self.edges_of])
+
+
+def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple[str, ...]:
+    """The kinds without the features.
+
+    Raises:
+        UserError: see ConditionPreprocessor.
+    """
+    if isinstance(condition, str):
+        raise UserError(f"A condition is a list, such as ['labels', 'edges'], not {condition!r}.")
+    known = conditions()
+    for kind in condition:
+        if kind not in known:
+            raise UserError(
+                f"No condition {kind!r}.{near_match(kind, known)} Known: {', '.join(known)}."
+            )
+        if kind in ("labels", "colours") and not num_classes:
+            raise UserError(
+                f"The condition has {kind!r}, but the data has no classes: give the data set "
+                "classes and label maps, or take 'image', the source picture."
+            )
+    kinds = tuple(kind for kind in condition if kind != "features")
+    if not kinds or len(set(condition)) < len(condition) or "features" in condition[:-1]:
+        raise UserError(
+            "A condition has one of "
+            f"{', '.join(k for k in known if k != 'features')} at least, each once, and "
+            f"'features' last, not {list(condition)}."
+        )
+    if edges_of not in EDGES_OF:
+        raise UserError(f"edges_of is one of {', '.join(EDGES_OF)}, not {edges_of!r}.")
+    return kinds
+
+
+@PREPROCESSORS.register_module()
+class LabelPreprocessor(ConditionPreprocessor):
+    """The condition of Sec. 3.3: one-hot labels and, by choice, the instance boundary map.
+
+    Args:
+        num_classes: one-hot channels; comes from the data set.
+        boundaries: append the boundary map; needs instance maps.
+    """
+
+    def __init__(self, num_classes: int, boundaries: bool = True) -> None:
+        super().__init__(["labels", "instances"] if boundaries else ["labels"], num_classes)
+        self.boundaries = boundaries
+
+
+@PREPROCESSORS.register_module()
+class ColourPreprocessor(ConditionPreprocessor):
+    """The condition as pix2pix's data sets have it: the label map as a picture in [-1, 1].
+
+    Args:
+        palette: (red, green, blue) of each class, 0..255; comes from the data set.
+    """
+
+    def __init__(self, palette: Sequence[Sequence[int]]) -> None:
+        super().__init__(["colours"], len(palette), palette)
+
+
+@PREPROCESSORS.register_module()
+class ImagePreprocessor(ConditionPreprocessor):
+    """The condition as a picture in [-1, 1]: edges, or any other source.
+
+    Args:
+        num_classes: of the label maps that instances belong to; comes from the data set.
+        picture_channels: see `ConditionPreprocessor`; comes from the data set.
+    """
+
+    def __init__(
+        self, num_classes: int = 0, picture_channels: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        super().__init__(["image"], num_classes, picture_channels=picture_channels)
+
+
+def facts_for(metainfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a preprocessor may ask for of a data set with this metainfo."""
+    formats = metainfo.get("formats", {})
+    return {
+        "num_classes": len(metainfo["classes"]),
+        "palette": metainfo["palette"],
+        "picture_channels": {kind: channels for kind, (channels, _) in formats.items()},
+    }
+
+
+def without_condition(preprocessor: Preprocessor, data: dict[str, Any]) -> Batch:
+    """The batch of collated samples on the preprocessor's device, with all but the condition."""
+    data = preprocessor.cast_data(data)
+    kept = {kind: data[kind] for kind in preprocessor.needs if kind in data}
+    return {**_maps(data), **kept}  # type: ignore[typeddict-item]
+
+
+def _maps(data: dict[str, Any]) -> Batch:
+    """Return the batch's maps of ids, and its photos in [-1, 1]."""
+    batch: Any = {"names": data["name"]}
+    batch |= {kind: data[kind] for kind in data.keys() & KINDS.keys() if KINDS[kind].is_map}
+    if "image" in data:
+        batch["real"] = to_signed(data["image"])
+    return batch
