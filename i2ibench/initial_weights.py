@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from i2ibench.checkpoint_contents import read_config
-from i2ibench.checkpoints import building_from, read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.growth import carry_moments
 from i2ibench.inference import Inference
+from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoints import building_from, read_checkpoint
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.models.translators.conditions import facts_for

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import torch
 
-from i2ibench.interop import pix2pix, pix2pixhd
-from i2ibench.interop.folder import CLUSTERS
+from i2ibench.inference.interop import pix2pix, pix2pixhd
+from i2ibench.inference.interop.folder import CLUSTERS
 from i2ibench.models.discriminators import MultiScaleDiscriminator
 from i2ibench.models.discriminators.patch import PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder

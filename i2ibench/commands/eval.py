@@ -14,13 +14,6 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
-from i2ibench.checkpoint_contents import read_config
-from i2ibench.checkpoints import (
-    latest_checkpoint,
-    newest_of_config,
-    read_checkpoint,
-    stage_of,
-)
 from i2ibench.commands.arguments import (
     Overrides,
     add_compile_argument,
@@ -37,6 +30,13 @@ from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
 from i2ibench.evaluation.results import check_computed
 from i2ibench.evaluation.scenes import prepare_scenes
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoints import (
+    latest_checkpoint,
+    newest_of_config,
+    read_checkpoint,
+    stage_of,
+)
 from i2ibench.io.run_folders import run_folder
 from i2ibench.protocols.foreign import foreign_protocol
 from i2ibench.protocols.protocol import Protocol, build_protocol

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.commands.arguments import (
     add_device_argument,
     add_options_argument,
@@ -23,12 +22,9 @@ from i2ibench.commands.arguments import (
     positive,
 )
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.inference.styles.bank_text import bank_table
-from i2ibench.io.files import require_possible_names, write_picture
-from i2ibench.io.folder_locks import own_target
-from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank
-from i2ibench.registry.compat import silence_third_parties
-from i2ibench.style_fitting import (
+from i2ibench.inference.styles.fitting import (
     Fitting,
     bank_of,
     check_copy,
@@ -38,7 +34,11 @@ from i2ibench.style_fitting import (
     scenes_of,
     write_copy,
 )
-from i2ibench.translation import use_bank
+from i2ibench.inference.translation import use_bank
+from i2ibench.io.files import require_possible_names, write_picture
+from i2ibench.io.folder_locks import own_target
+from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank
+from i2ibench.registry.compat import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ them), or label maps alone. Any size is translated at its own size.
 import argparse
 from pathlib import Path
 
-from i2ibench.checkpoints import open_checkpoint
 from i2ibench.commands.arguments import (
     add_compile_argument,
     add_device_argument,
@@ -19,8 +18,9 @@ from i2ibench.commands.arguments import (
     size,
 )
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoints import open_checkpoint
+from i2ibench.inference.translation import STYLES, translate
 from i2ibench.registry.compat import silence_third_parties
-from i2ibench.translation import STYLES, translate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

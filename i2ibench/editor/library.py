@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.data.inputs import find_inputs
 from i2ibench.data.loaders import build_dataset
 from i2ibench.data.scenes import Scenes
@@ -16,6 +15,7 @@ from i2ibench.editor.classes import Classes
 from i2ibench.editor.files import new_scene
 from i2ibench.editor.scene import Scene
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.models.ops.images import pixels_of, to_shown
 
 EMPTY = "empty canvas"

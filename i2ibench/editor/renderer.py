@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.data.pixel_formats import PictureFormat
 from i2ibench.editor.history import Box
 from i2ibench.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
+from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.models.ops.images import tensor_of, to_shown
 from i2ibench.models.styles.bank import Instances, instances_of, paint
 from i2ibench.models.translators.compilation import is_compiled

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.editor.classes import Classes, read_classes
 from i2ibench.editor.library import Library, open_library
 from i2ibench.editor.pictures import MAX_UPLOAD_PIXELS
 from i2ibench.editor.renderer import Renderer
 from i2ibench.editor.stamps import Stamps
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint
 
 
 @dataclass(frozen=True)

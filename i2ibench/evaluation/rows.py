@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from i2ibench.evaluation.pictures import System
 from i2ibench.evaluation.scenes import ScoredScenes
-from i2ibench.inference.halves import in_halves
+from i2ibench.inference.out_of_memory import in_halves
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress, say
 from i2ibench.metrics.evaluator import rows_of

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.data.image_files import picture_size
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.evaluation.pictures import FolderPictures
 from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
 from i2ibench.io.files import ending_for
 from i2ibench.preflight import one_scene_of_each_size, try_translation

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from i2ibench.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.data.loaders import build_dataset
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.inference.styles.instance_features import evenly_spread, without_random
 from i2ibench.io.provenance import code_hash
 from i2ibench.metrics.styles_spread import mean_colours

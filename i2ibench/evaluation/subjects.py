@@ -6,20 +6,20 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from i2ibench.checkpoint_contents import read_config
-from i2ibench.checkpoints import (
-    OpenedCheckpoint,
-    building_from,
-    has_ema,
-    open_checkpoint,
-    read_checkpoint,
-)
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.pictures import CONTROLS, System, given_pictures, is_lossy
 from i2ibench.evaluation.scenes import ScoredScenes
 from i2ibench.evaluation.store import fill_store
 from i2ibench.evaluation.styles import StyleProbe
+from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoints import (
+    OpenedCheckpoint,
+    building_from,
+    has_ema,
+    open_checkpoint,
+    read_checkpoint,
+)
 from i2ibench.inference.options import PLAIN, InferenceOptions
 from i2ibench.io.provenance import sha256
 from i2ibench.io.run_folders import run_folder

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from i2ibench.checkpoints import newest_of_config, open_checkpoint
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
 from i2ibench.experiment import train
@@ -20,6 +19,7 @@ from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import FILE, CellState, last_state, write_state
 from i2ibench.hooks.checkpoints import list_checkpoints
 from i2ibench.hooks.preemption import Preemption
+from i2ibench.inference.checkpoints import newest_of_config, open_checkpoint
 from i2ibench.io.folder_locks import move_contents_aside, own_folder, own_target
 from i2ibench.io.progress import say
 from i2ibench.mmengine_options import train_loop

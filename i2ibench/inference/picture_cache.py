@@ -20,7 +20,7 @@ from i2ibench.data.readers import reader_of
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
-from i2ibench.inference.halves import in_halves
+from i2ibench.inference.out_of_memory import in_halves
 from i2ibench.io.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.io.files import read_json, write_picture, write_text
 from i2ibench.io.folder_locks import holds_files

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.data.image_files import picture_size, read_image
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
+from i2ibench.inference.translation import translate
 from i2ibench.io.checksums import sealed
 from i2ibench.io.files import read_text, write_picture, write_private
 from i2ibench.io.progress import say, track
@@ -27,7 +28,6 @@ from i2ibench.study.design import Design
 from i2ibench.study.regions import Mask, highlight, resize_mask
 from i2ibench.study.sources import Pictures, Sources, checkpoint_of, find_sources, photos_of
 from i2ibench.study.study import NOTE, PICTURES, Study
-from i2ibench.translation import translate
 
 SECRET = "secret"
 """The study's, until `study.json` has it."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from i2ibench.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.paired_folder import read_classes
@@ -17,6 +16,7 @@ from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.pictures import pair_pictures
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import sha256
 from i2ibench.study.definition import Definition, Method

@@ -8,9 +8,9 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.checkpoints import load_weights, tell_changed_plugins
 from i2ibench.growth import grow
 from i2ibench.hooks.checkpoints import Checkpoints
+from i2ibench.inference.checkpoints import load_weights, tell_changed_plugins
 from i2ibench.initial_weights import begin
 from i2ibench.io.devices import best_device
 from i2ibench.io.files import remove_leftovers

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.cli import main
 from i2ibench.experiment import train
 from i2ibench.hooks import Preempted, Preemption
+from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.plots import read_scalars
 from i2ibench.registry.configuration import load_config
 

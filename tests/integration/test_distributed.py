@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from i2ibench.checkpoints import open_checkpoint
+from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.plots import read_scalars
 
 pytestmark = pytest.mark.slow

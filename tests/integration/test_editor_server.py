@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
-from i2ibench.checkpoints import open_checkpoint
 from i2ibench.cli import main
 from i2ibench.editor.files import read_scene_zip
 from i2ibench.editor.messages import FIELDS
@@ -29,11 +28,12 @@ from i2ibench.editor.server import create_app
 from i2ibench.editor.sessions import Sessions
 from i2ibench.editor.studio import open_studio
 from i2ibench.errors import UserError
-from i2ibench.interop.folder import import_folder
+from i2ibench.inference.checkpoints import open_checkpoint
+from i2ibench.inference.interop.folder import import_folder
 from tests.unit.editor.conftest import CLASSES, PLAIN, open_small, write_data
 from tests.unit.editor.tab import ORIGIN, URL, Tab
 from tests.unit.editor.test_files import png
-from tests.unit.interop.test_folder import official
+from tests.unit.inference.interop.test_folder import official
 
 __all__ = ["official"]  # a fixture
 

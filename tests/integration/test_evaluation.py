@@ -97,7 +97,7 @@ def test_a_checkpoint_stands_between_its_controls_in_one_table(trained, tmp_path
 
 def test_scores_of_the_store_equal_scores_of_the_network(trained, tmp_path):
     """Translate in memory, score without any file, and compare with the results."""
-    from i2ibench.checkpoints import open_checkpoint
+    from i2ibench.inference.checkpoints import open_checkpoint
 
     results = scores(trained, tmp_path, [trained / "run" / "epoch_0002.pth"])
     config = config_of(trained)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.hooks import Preempted
+from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.plots import read_scalars
 from tests.integration.runs import (
     SHORT,

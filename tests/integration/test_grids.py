@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.cli import main
 from i2ibench.errors import UserError
 from i2ibench.grids import costs
@@ -21,6 +20,7 @@ from i2ibench.grids.executors import DebugExecutor
 from i2ibench.grids.grid import config_hash, load_grid
 from i2ibench.grids.report import grid_rows, report_grid
 from i2ibench.grids.state import CellState, read_state, write_state
+from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.io import folder_locks
 from i2ibench.registry.configuration import list_stages
 from tests.integration.owners import owner_of, snapshot

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.cli import main
+from i2ibench.inference.checkpoints import read_checkpoint
 from tests.integration.runs import differences
 
 WITHOUT_POSIX = Path(__file__).with_name("without_posix.py")

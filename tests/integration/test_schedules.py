@@ -2,8 +2,8 @@
 
 import pytest
 
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.hooks.preemption import Preempted
+from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.plots import read_scalars
 from tests.integration.runs import SHORT, AskedAt, assert_same_end, run
 

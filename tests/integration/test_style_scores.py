@@ -107,7 +107,7 @@ def test_data_that_records_no_appearance_has_no_feature_scores(tiny_config, tmp_
 
 
 def test_the_probe_sees_what_encoder_and_bank_say(trained):
-    from i2ibench.checkpoints import open_checkpoint
+    from i2ibench.inference.checkpoints import open_checkpoint
 
     opened = open_checkpoint(trained / "run" / "epoch_0001.pth")
     translator, bank = opened.translator, opened.translator.style_bank

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.checkpoints import has_ema, open_checkpoint, read_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.hooks import Preempted
+from i2ibench.inference.checkpoints import has_ema, open_checkpoint, read_checkpoint
 from tests.integration.runs import (
     SHORT,
     AskedAt,

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from i2ibench.inference.styles.instance_features import batch_rows, by_class
-from i2ibench.interop.pix2pixhd import (
+from i2ibench.inference.interop.pix2pixhd import (
     discriminator_from_official,
     discriminator_to_official,
     encoder_from_official,
@@ -12,6 +11,7 @@ from i2ibench.interop.pix2pixhd import (
     generator_from_official,
     generator_to_official,
 )
+from i2ibench.inference.styles.instance_features import batch_rows, by_class
 from i2ibench.models.ops.pyramid import pyramid
 from tests.parity.recordings import GRADIENT, OUTPUT, recording
 

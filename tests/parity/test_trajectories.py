@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.interop.pix2pixhd import (
+from i2ibench.inference.interop.pix2pixhd import (
     discriminator_from_official,
     discriminator_to_official,
     encoder_from_official,

@@ -8,10 +8,10 @@ import torch
 from hypothesis import settings
 from mmengine.config import ConfigDict
 
-from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.editor.classes import Classes
 from i2ibench.editor.scene import Scene
 from i2ibench.inference import Inference
+from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.io.files import write_picture
 from i2ibench.models.translators.build import build_translator
 

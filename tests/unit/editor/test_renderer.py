@@ -13,7 +13,7 @@ from i2ibench.editor.renderer import Renderer
 from i2ibench.editor.scene import Mode, Vector, draw_styles, set_style
 from i2ibench.editor.studio import open_studio
 from i2ibench.errors import UserError
-from i2ibench.translation import translate
+from i2ibench.inference.translation import translate
 from tests.unit.editor.conftest import LABELS, PLAIN, SYSTEM, open_small, write_data
 
 DROPOUT = {

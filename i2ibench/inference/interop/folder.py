@@ -6,19 +6,19 @@ from typing import Any
 
 import torch
 
-from i2ibench.checkpoint_contents import read_config
-from i2ibench.checkpoints import read_checkpoint
 from i2ibench.errors import UserError
-from i2ibench.interop import pix2pix, pix2pixhd
-from i2ibench.interop.clusters import write_clusters
-from i2ibench.interop.findings import Answers
-from i2ibench.interop.official import CLUSTERS, FILES, read_folder, write_official
-from i2ibench.interop.released import (
+from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoints import read_checkpoint
+from i2ibench.inference.interop import pix2pix, pix2pixhd
+from i2ibench.inference.interop.findings import Answers
+from i2ibench.inference.interop.official import CLUSTERS, FILES, read_folder, write_official
+from i2ibench.inference.interop.released_options import (
     OPTIONS_FILE,
     option_text,
     released_options,
     require_released,
 )
+from i2ibench.inference.interop.style_clusters import write_clusters
 from i2ibench.io.files import write_file, write_text
 
 NAMES = {

@@ -8,7 +8,7 @@ from mmengine.config import ConfigDict
 
 from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
-from i2ibench.interop.folder import export_folder
+from i2ibench.inference.interop.folder import export_folder
 from i2ibench.models.translators.build import build_translator
 
 SIZES = {"base_channels": 2, "num_downsamplings": 2, "num_blocks": 1}

@@ -5,17 +5,17 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.checkpoints import open_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.interop import pix2pix
-from i2ibench.interop.findings import Answers
-from i2ibench.interop.official import read_folder, write_official
+from i2ibench.inference.checkpoints import open_checkpoint
+from i2ibench.inference.interop import pix2pix
+from i2ibench.inference.interop.findings import Answers
+from i2ibench.inference.interop.official import read_folder, write_official
 from i2ibench.models.discriminators import PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
 from i2ibench.models.generators import UNetGenerator
 from tests.official_files import CENTRES, HD, name_classes, write_hd, write_options, write_pix2pix
-from tests.unit.interop.test_pix2pix import Nested, ResNet
+from tests.unit.inference.interop.test_pix2pix import Nested, ResNet
 
 
 def convert(folder, **answers):

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from i2ibench.interop.arrays import load_arrays
+from i2ibench.inference.interop.pickled_arrays import load_arrays
 
 
 @pytest.mark.parametrize("module", [b"numpy._core.multiarray", b"numpy.core.multiarray"])

@@ -11,9 +11,9 @@ import torch
 from mmengine.config import Config
 from numpy.typing import NDArray
 
-from i2ibench.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
 from i2ibench.data.loaders import build_dataset, outlive_signals
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
 from i2ibench.inference.styles.bank_text import facts_of, headings_of
 from i2ibench.inference.styles.contact_sheet import Block, draw_sheet, tile
 from i2ibench.inference.styles.instance_features import (

@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 
-from i2ibench.inference.halves import in_halves
+from i2ibench.inference.out_of_memory import in_halves
 
 
 def room_for(most, held=None):

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.checkpoints import open_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.interop import pix2pix
-from i2ibench.interop.folder import export_folder, import_folder
+from i2ibench.inference.checkpoints import open_checkpoint
+from i2ibench.inference.interop import pix2pix
+from i2ibench.inference.interop.folder import export_folder, import_folder
 from i2ibench.models.generators import UNetGenerator
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.pix2pixhd_folder import NUM_CITYSCAPES, numbered_classes, read_numbered
 from i2ibench.errors import UserError
-from i2ibench.interop.findings import RELEASED, WEIGHTS, Findings
-from i2ibench.interop.option_files import TEST
-from i2ibench.interop.questions import PIX2PIX
+from i2ibench.inference.interop.findings import RELEASED, WEIGHTS, Findings
+from i2ibench.inference.interop.option_files import TEST
+from i2ibench.inference.interop.questions import PIX2PIX
 
 Options = dict[str, Any]
 

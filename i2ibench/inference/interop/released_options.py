@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.interop.official import network_options, program_of
-from i2ibench.interop.questions import PIX2PIX, sizes_of
+from i2ibench.inference.interop.official import network_options, program_of
+from i2ibench.inference.interop.questions import PIX2PIX, sizes_of
 from i2ibench.io.progress import say
 from i2ibench.models.generators.unet import NUM_PLAIN_LEVELS
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
-from i2ibench.interop.arrays import load_arrays
+from i2ibench.inference.interop.pickled_arrays import load_arrays
 from i2ibench.io.files import write_file
 
 Centres = dict[int, NDArray[np.float32]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from i2ibench.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
+from i2ibench.inference.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
 from i2ibench.models.discriminators.multi_scale import MultiScaleDiscriminator
 from i2ibench.models.encoders.instance import InstanceEncoder
 from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator

@@ -11,10 +11,10 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
-from i2ibench.checkpoint_contents import check_contents, read_config
 from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.checkpoint_contents import check_contents, read_config
 from i2ibench.inference.options import PLAIN
 from i2ibench.io.checksums import zip_damage
 from i2ibench.io.progress import say

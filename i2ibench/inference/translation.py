@@ -6,7 +6,6 @@ from typing import Any
 
 from torch.utils.data import default_collate
 
-from i2ibench.checkpoints import OpenedCheckpoint
 from i2ibench.data.classes import ClassTable, SemanticClass
 from i2ibench.data.image_files import picture_size
 from i2ibench.data.inputs import find_inputs, is_cityscapes
@@ -15,6 +14,7 @@ from i2ibench.data.pixel_formats import formats_in
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, readers_of, recipe_of
 from i2ibench.io.files import ending_for, remove_leftovers, require_possible_names
 from i2ibench.io.progress import Progress, say

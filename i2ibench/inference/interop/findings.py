@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from i2ibench.errors import UserError
-from i2ibench.interop.option_files import OptionFiles
+from i2ibench.inference.interop.option_files import OptionFiles
 
 WEIGHTS = "the weights"
 COMMAND = "the command"

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.interop import pix2pixhd
-from i2ibench.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
+from i2ibench.inference.interop import pix2pixhd
+from i2ibench.inference.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
 from i2ibench.models.discriminators.patch import PatchDiscriminator
 from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.models.generators.unet import UNetGenerator

@@ -13,18 +13,18 @@ from torch import nn
 from i2ibench import __version__
 from i2ibench.data.pixel_formats import PictureFormat
 from i2ibench.errors import UserError
-from i2ibench.interop import pix2pix, pix2pixhd
-from i2ibench.interop.clusters import read_clusters
-from i2ibench.interop.conditions import (
+from i2ibench.inference.interop import pix2pix, pix2pixhd
+from i2ibench.inference.interop.conditions import (
     note_assumptions,
     settle_classes,
     settle_condition,
     settle_encoder,
     settle_size,
 )
-from i2ibench.interop.findings import WEIGHTS, Answers, Findings
-from i2ibench.interop.questions import PIX2PIX, PIX2PIXHD, check_options, settle_networks
-from i2ibench.interop.state_dict import cleaned
+from i2ibench.inference.interop.findings import WEIGHTS, Answers, Findings
+from i2ibench.inference.interop.questions import PIX2PIX, PIX2PIXHD, check_options, settle_networks
+from i2ibench.inference.interop.state_dict import cleaned
+from i2ibench.inference.interop.style_clusters import read_clusters
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import say
 from i2ibench.io.weights import load_state

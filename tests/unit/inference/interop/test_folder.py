@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.checkpoints import open_checkpoint
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.interop import pix2pixhd
-from i2ibench.interop.clusters import read_clusters
-from i2ibench.interop.folder import CLUSTERS, export_folder, import_folder
+from i2ibench.inference.checkpoints import open_checkpoint
+from i2ibench.inference.interop import pix2pixhd
+from i2ibench.inference.interop.folder import CLUSTERS, export_folder, import_folder
+from i2ibench.inference.interop.style_clusters import read_clusters
 from i2ibench.models.discriminators import MultiScaleDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
 from i2ibench.models.generators import CoarseToFineGenerator

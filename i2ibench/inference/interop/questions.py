@@ -7,8 +7,8 @@ weights. What decides pictures and is answered by none of them is asked for.
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.interop.findings import RELEASED, WEIGHTS, Findings
-from i2ibench.interop.option_files import TEST
+from i2ibench.inference.interop.findings import RELEASED, WEIGHTS, Findings
+from i2ibench.inference.interop.option_files import TEST
 from i2ibench.models.generators.unet import NUM_PLAIN_LEVELS
 
 Options = dict[str, Any]
