@@ -15,11 +15,11 @@ from mmengine.config import Config, DictAction
 from numpy.typing import NDArray
 
 from i2ibench.evaluation import evaluate, parse_subjects
-from i2ibench.evaluation.pictures import ClassColours
-from i2ibench.evaluation.scenes import ScoredScenes, open_scenes, prepare_scenes
+from i2ibench.evaluation.image_sources import ClassColours
+from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.scored_scenes import ScoredScenes, open_scenes, prepare_scenes
 from i2ibench.io.files import write_picture
 from i2ibench.io.progress import track
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.report import score_lines, write_report
 

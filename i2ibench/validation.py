@@ -10,10 +10,10 @@ from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import ValLoop
 
+from i2ibench.evaluation.metrics.evaluator import ValidationMetric, build_metrics
+from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.inference import Inference
 from i2ibench.io.progress import say
-from i2ibench.metrics.evaluator import ValidationMetric, build_metrics
-from i2ibench.protocols.protocol import build_protocol
 
 
 class ValidationLoop(ValLoop):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.segmenters.compact import CompactSegmenter
+from i2ibench.evaluation.segmenters.compact import CompactSegmenter
 from i2ibench.testing.scenes import write_paired_scenes
 
 # For working trees that were installed before the package named it among its entry points.

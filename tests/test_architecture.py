@@ -14,7 +14,7 @@ CORE_FOR_PLUGINS = {"contracts", "registry", "structures", "ops", "layers", "err
 FORMS_FOR_PLUGINS = {
     "i2ibench.data.classes",
     "i2ibench.data.scenes",
-    "i2ibench.protocols.protocol",
+    "i2ibench.evaluation.protocols.protocol",
     "i2ibench.models.translators.base",
     "i2ibench.models.translators.scene_noise",
 }

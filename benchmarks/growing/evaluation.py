@@ -16,9 +16,9 @@ from mmengine.visualization import LocalVisBackend
 from growing.curves import LINEAR, Bar, Curve, named, timed
 from i2ibench.data.toystreet import drawn_streets
 from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.plots import run_curves
-from i2ibench.protocols.protocol import build_protocol
 
 TIME = "CPU seconds"
 RECORDS = 149

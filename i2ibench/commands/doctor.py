@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 
 from i2ibench.errors import MissingWeightsError, UserError
+from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.segmenters.loading import TRAIN, locate_weights
 from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.io.weights import ALL, OBTAIN, search_folders
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry import PROTOCOLS, SEGMENTERS, Registry
 from i2ibench.registry.discovery import load_plugins
 from i2ibench.registry.sources import origin_of, shown_name
-from i2ibench.segmenters.loading import TRAIN, locate_weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,8 +27,10 @@ from i2ibench.commands.arguments import (
 )
 from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
+from i2ibench.evaluation.protocols.of_checkpoints import foreign_protocol
+from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol
 from i2ibench.evaluation.results import check_computed
-from i2ibench.evaluation.scenes import prepare_scenes
+from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoint_contents import read_config
 from i2ibench.inference.checkpoints import (
@@ -38,8 +40,6 @@ from i2ibench.inference.checkpoints import (
     stage_of,
 )
 from i2ibench.io.run_folders import run_folder
-from i2ibench.protocols.foreign import foreign_protocol
-from i2ibench.protocols.protocol import Protocol, build_protocol
 from i2ibench.registry.assignments import resolve
 from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.registry.configuration import own_work_dir

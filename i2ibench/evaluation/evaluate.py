@@ -12,7 +12,12 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation.pictures import ORACLE, System, list_controls, real_photos
+from i2ibench.evaluation.example_scenes import show_scenes, write_scene_scores
+from i2ibench.evaluation.image_sources import ORACLE, System, list_controls, real_photos
+from i2ibench.evaluation.measurement_cache import SharedRows
+from i2ibench.evaluation.measurements import Rows, RowStore, measure, row_key
+from i2ibench.evaluation.metrics.evaluator import build_metrics
+from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.results import (
     Evaluation,
     build_results,
@@ -20,11 +25,8 @@ from i2ibench.evaluation.results import (
     is_reference,
     why_not,
 )
-from i2ibench.evaluation.rows import Rows, RowStore, measure, row_key
-from i2ibench.evaluation.scenes import open_reference, open_scenes
-from i2ibench.evaluation.shared import SharedRows
-from i2ibench.evaluation.shown import show_scenes, write_scene_scores
-from i2ibench.evaluation.subjects import (
+from i2ibench.evaluation.scored_scenes import open_reference, open_scenes
+from i2ibench.evaluation.systems import (
     Subject,
     check_classes,
     given_system,
@@ -34,8 +36,6 @@ from i2ibench.evaluation.subjects import (
 )
 from i2ibench.io.files import write_text
 from i2ibench.io.provenance import commit, devices, versions
-from i2ibench.metrics.evaluator import build_metrics
-from i2ibench.protocols.protocol import Protocol
 from i2ibench.registry.contracts import Metric
 from i2ibench.registry.discovery import plugin_records
 

@@ -8,9 +8,10 @@ from typing import Any
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
-from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
-from i2ibench.evaluation.rows import Rows, RowStore
-from i2ibench.evaluation.scenes import ScoredScenes
+from i2ibench.evaluation.image_sources import MISMATCH, ORACLE, System
+from i2ibench.evaluation.measurements import Rows, RowStore
+from i2ibench.evaluation.protocols.protocol import Protocol, fingerprint
+from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import (
     RELATIVE,
     Score,
@@ -24,21 +25,15 @@ from i2ibench.evaluation.scores import (
 )
 from i2ibench.evaluation.statistics import Estimate, Values, resamplings
 from i2ibench.io.provenance import sha256
-from i2ibench.protocols.protocol import Protocol, fingerprint
 from i2ibench.registry.code_hashes import code_of
 from i2ibench.registry.contracts import Metric
 
 SCHEMA = "i2ibench/results@2"
 
 PACKAGES = (
-    "registry/contracts",
-    "metrics",
-    "segmenters",
-    "models/ops",
-    "models/layers",
-    "models/styles",
-    "data",
-)
+    "registry/contracts", "evaluation/features", "evaluation/metrics", "evaluation/segmenters",
+    "models/ops", "models/layers", "models/styles", "data",
+)  # fmt: skip
 """The packages of the core whose code decides what is measured."""
 
 Stores = Mapping[str, Mapping[str, RowStore]]

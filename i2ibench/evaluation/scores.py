@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from i2ibench.evaluation.pictures import MISMATCH, ORACLE, System
-from i2ibench.evaluation.rows import Rows
+from i2ibench.evaluation.image_sources import MISMATCH, ORACLE, System
+from i2ibench.evaluation.measurements import Rows
 from i2ibench.evaluation.statistics import Estimate, difference, estimate, interval, ratio
 from i2ibench.registry.contracts import Metric
 from i2ibench.registry.contracts.metrics import Summable

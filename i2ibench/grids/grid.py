@@ -11,9 +11,9 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.errors import UserError, near_match
+from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.inference.checkpoints import comparable
 from i2ibench.io.safe_names import safe_name
-from i2ibench.protocols.protocol import fingerprint
 from i2ibench.registry.configuration import load_config, read_assignments
 
 KEYS = {

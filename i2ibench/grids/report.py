@@ -7,11 +7,11 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation import WRITTEN, Subject, evaluate
-from i2ibench.evaluation.scenes import prepare_scenes
+from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.grids.cell import checkpoint_of
 from i2ibench.grids.grid import Cell, Grid
 from i2ibench.grids.state import read_state
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry.configuration import own_work_dir
 from i2ibench.report.grid_page import GridRow, write_grid_report
 from i2ibench.report.page import write_report

@@ -247,10 +247,12 @@ PREPROCESSORS = _core("preprocessor", "models.translators", "Preprocessor")
 DATASETS = _core("dataset", "data.datasets", "Dataset")
 TRANSFORMS = _core("transform", "data.transforms", "Transform")
 READERS = _core("reader", "data.readers", "Reader")
-SEGMENTERS = _core("segmenter", "segmenters", "Segmenter")
-METRICS = _core("metric", "metrics", "Metric")
-FEATURES = _core("feature", "metrics", "Feature")
-PROTOCOLS = _core("protocol", "protocols", "Protocol", module="i2ibench.protocols.protocol")
+SEGMENTERS = _core("segmenter", "evaluation.segmenters", "Segmenter")
+METRICS = _core("metric", "evaluation.metrics", "Metric")
+FEATURES = _core("feature", "evaluation.features", "Feature")
+PROTOCOLS = _core(
+    "protocol", "evaluation.protocols", "Protocol", module="i2ibench.evaluation.protocols.protocol"
+)
 EXECUTORS = _core("executor", "grids", "Executor")
 HOOKS = _core("hook", "hooks", "Hook", module="mmengine.hooks", parent=MMENGINE_HOOKS)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE
+from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE
 from i2ibench.plots import as_png
 
 Results = Mapping[str, Any]

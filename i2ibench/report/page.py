@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from i2ibench.data.image_files import read_image
-from i2ibench.evaluation.pictures import ORACLE
+from i2ibench.evaluation.image_sources import ORACLE
 from i2ibench.io.files import write_text
 from i2ibench.io.run_folders import run_folder
 from i2ibench.plots import run_curves, stage_panels

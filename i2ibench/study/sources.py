@@ -14,7 +14,7 @@ from i2ibench.data.file_search import files_by_name
 from i2ibench.data.inputs import find_inputs
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError
-from i2ibench.evaluation.pictures import pair_pictures
+from i2ibench.evaluation.image_sources import pair_pictures
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.io.progress import say, track

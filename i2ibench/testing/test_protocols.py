@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from i2ibench.protocols.protocol import build_protocol, fingerprint
+from i2ibench.evaluation.protocols.protocol import build_protocol, fingerprint
 from i2ibench.registry import DATASETS, METRICS, SEGMENTERS, check_names
 
 

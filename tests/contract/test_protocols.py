@@ -3,7 +3,7 @@
 import pytest
 
 from i2ibench.errors import UserError
-from i2ibench.protocols.protocol import build_protocol
+from i2ibench.evaluation.protocols.protocol import build_protocol
 
 
 def test_an_unknown_protocol_or_option_is_refused():

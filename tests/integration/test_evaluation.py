@@ -18,12 +18,12 @@ from i2ibench.data.image_files import read_image
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
-from i2ibench.evaluation import rows as rows_module
-from i2ibench.evaluation.pictures import FLOOR, MISMATCH, ORACLE, pair_pictures
+from i2ibench.evaluation import measurements as rows_module
+from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, pair_pictures
+from i2ibench.evaluation.metrics.evaluator import build_metrics
+from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.experiment import train
 from i2ibench.inference import Inference, InferenceOptions
-from i2ibench.metrics.evaluator import build_metrics
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.configuration import load_config
 from i2ibench.registry.contracts import Segmenter

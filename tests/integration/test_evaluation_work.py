@@ -6,12 +6,13 @@ import torch
 from torchvision.models import alexnet
 
 from i2ibench.data import scenes as scenes_module
-from i2ibench.evaluation import evaluate, parse_subjects, pictures
+from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import image_sources as pictures
+from i2ibench.evaluation.metrics import PerceptualDiversity, perceptual
+from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.segmenters import CompactSegmenter
 from i2ibench.experiment import train
-from i2ibench.metrics import PerceptualDiversity, perceptual
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry.configuration import load_config
-from i2ibench.segmenters import CompactSegmenter
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config
 
@@ -81,5 +82,5 @@ def test_samples_go_through_the_network_once_for_all_pairs(tmp_path, monkeypatch
     monkeypatch.setattr(perceptual.PerceptualNetwork, "features", counted)
     row = metric.measure([{"samples": samples}])[0]
     assert row.tolist() == [1, sum(plainly) / 6] and len(calls) == 4
-    monkeypatch.setattr("i2ibench.metrics.diversity.ROOM", 0)
+    monkeypatch.setattr("i2ibench.evaluation.metrics.diversity.ROOM", 0)
     assert metric.measure([{"samples": samples}])[0].tolist() == row.tolist()

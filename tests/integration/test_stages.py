@@ -6,6 +6,7 @@ from PIL import Image
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.experiment import train
 from i2ibench.inference.checkpoints import (
     latest_checkpoint,
@@ -13,7 +14,6 @@ from i2ibench.inference.checkpoints import (
     read_checkpoint,
     stage_of,
 )
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry.configuration import load_config
 from i2ibench.report import write_report
 

@@ -10,12 +10,12 @@ from torch.utils.data import default_collate
 from i2ibench.data.toystreet.dataset import drawn_streets
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
-from i2ibench.evaluation.scenes import prepare_scenes
-from i2ibench.evaluation.styles import StyleProbe
+from i2ibench.evaluation.metrics.style_control import StyleControl
+from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.scored_scenes import prepare_scenes
+from i2ibench.evaluation.style_samples import StyleProbe
 from i2ibench.experiment import train
 from i2ibench.inference import Inference
-from i2ibench.metrics.styles_control import StyleControl
-from i2ibench.protocols.protocol import build_protocol
 from i2ibench.registry.configuration import load_config
 from i2ibench.report.page import render
 from tests.conftest import TINY_CONFIG
@@ -86,7 +86,7 @@ def test_without_its_training_photos_control_is_not_computed(trained, tmp_path, 
     def gone(*_):
         raise UserError("there is no folder")
 
-    monkeypatch.setattr("i2ibench.evaluation.styles.build_dataset", gone)
+    monkeypatch.setattr("i2ibench.evaluation.style_samples.build_dataset", gone)
     own = scores(trained, tmp_path / "e")["systems"][SAMPLED]
     assert own["style_control"]["status"] == "not computed"
     assert "there is no folder" in own["style_control"]["reason"]

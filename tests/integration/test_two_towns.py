@@ -13,7 +13,7 @@ from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES, Cityscapes
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.data.inputs import find_inputs
-from i2ibench.evaluation.pictures import pair_pictures
+from i2ibench.evaluation.image_sources import pair_pictures
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.models.translators.build import build_translator

@@ -77,7 +77,7 @@ REFUSED = [
     (LOSSES, Foreign, "The loss Foreign is no Loss or AdversarialLoss: let its class inherit from "
      "i2ibench.registry.contracts.Loss or i2ibench.registry.contracts.AdversarialLoss."),
     (PROTOCOLS, own_protocol, "The protocol own_protocol is no Protocol: let it return an "
-     "i2ibench.protocols.protocol.Protocol."),
+     "i2ibench.evaluation.protocols.protocol.Protocol."),
     (GENERATORS, Empty, "The generator Empty has no forward: define what "
      "i2ibench.registry.contracts.Generator asks for."),
     (GENERATORS, Halved, "The generator Halved says stride = 0, which is no int from 1 on: both "

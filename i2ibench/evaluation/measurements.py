@@ -1,0 +1,194 @@
+"""Rows: what each metric measured on each scene, on disk, so that nothing is measured twice.
+
+A chunk of scenes is one file. Processes take turns at the chunks, so every scene is measured once
+whatever their number, and a run that was killed goes on with the chunks that are missing.
+"""
+
+import io
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from numpy.typing import NDArray
+
+from i2ibench.evaluation.image_sources import System
+from i2ibench.evaluation.metrics.evaluator import rows_of
+from i2ibench.evaluation.protocols.protocol import fingerprint
+from i2ibench.evaluation.scored_scenes import ScoredScenes
+from i2ibench.inference.out_of_memory import in_halves
+from i2ibench.io.files import write_file
+from i2ibench.io.progress import Progress, say
+from i2ibench.registry.contracts import Metric
+from i2ibench.structures import Prediction, to_predictions
+
+CHUNK = 8
+"""Scenes per file."""
+
+Rows = list[NDArray[Any]]
+
+DAMAGE = (
+    OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError,
+    NotImplementedError, RuntimeError, OverflowError, MemoryError, struct.error,
+)  # fmt: skip
+"""What numpy and zipfile raise on files of which bytes have changed."""
+
+
+def save_rows(path: Path, rows: Rows) -> None:
+    """Make `path` a file of the rows, whole or not at all."""
+    buffer = io.BytesIO()
+    named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
+    np.savez(buffer, **named)
+    write_file(path, lambda aside: aside.write_bytes(buffer.getvalue()))
+
+
+def load_rows(path: Path) -> Rows:
+    """The rows in a file that `save_rows` wrote, in their order.
+
+    Raises:
+        DAMAGE: it is missing or damaged.
+    """
+    with path.open("rb") as opened, np.load(opened) as file:
+        return [file[str(i)] for i in range(len(file.files))]
+
+
+@dataclass(frozen=True)
+class RowStore:
+    """The rows of one metric for one system.
+
+    Attributes:
+        folder: of the metric; what other facts have left beside `key` is removed.
+        key: of everything that the rows depend on.
+        count: scenes.
+    """
+
+    folder: Path
+    key: str
+    count: int
+
+    def path(self, start: int) -> Path:
+        """The file of the chunk that begins with scene `start`."""
+        return self.folder / self.key / f"{start:06d}.npz"
+
+    def has(self, start: int) -> bool:
+        """Return whether a chunk has been measured."""
+        return self.path(start).is_file()
+
+    def write(self, start: int, rows: Rows) -> None:
+        """Keep a chunk's rows, whole or not at all."""
+        save_rows(self.path(start), rows)
+
+    def read(self) -> Rows:
+        """The rows of all scenes in order."""
+        rows: Rows = []
+        for start in range(0, self.count, CHUNK):
+            rows += load_rows(self.path(start))
+        assert len(rows) == self.count, "every scene is measured once"
+        return rows
+
+    def forget_others(self) -> None:
+        """Remove rows that other pictures, data or settings have left, and damaged files."""
+        for left in self.folder.glob("*") if self.folder.is_dir() else ():
+            if left.name != self.key:
+                shutil.rmtree(left)
+        for start in range(0, self.count, CHUNK):
+            if self.has(start) and not self._is_whole(start):
+                say(f"{self.path(start)} is damaged and is measured anew.")
+                self.path(start).unlink()
+
+    def _is_whole(self, start: int) -> bool:
+        try:
+            return len(load_rows(self.path(start))) == min(CHUNK, self.count - start)
+        except DAMAGE:
+            return False
+
+
+def measure(
+    systems: Sequence[System],
+    stores: Mapping[str, Mapping[str, RowStore]],
+    metrics: Mapping[str, Metric],
+    scenes: ScoredScenes,
+    device: str,
+) -> None:
+    """Measure what is missing.
+
+    Args:
+        systems: whose pictures.
+        stores: by system and metric; pairs that are not there are not measured.
+        metrics: by name.
+        scenes: what they are measured on.
+        device: where metrics compute.
+    """
+    if is_main_process():
+        for own in stores.values():
+            for store in own.values():
+                store.forget_others()
+    barrier()
+    starts = [s for s in range(0, len(scenes), CHUNK) if _is_missing(s, stores)]
+    barrier()  # nobody writes before everybody has seen what is missing
+    share = starts[get_rank() :: get_world_size()]
+    if share:
+        with Progress("measuring", len(share), visible=is_main_process()) as progress:
+            for start in share:
+                _measure_chunk(start, systems, stores, metrics, scenes, device)
+                progress.advance()
+    barrier()
+
+
+def _is_missing(start: int, stores: Mapping[str, Mapping[str, RowStore]]) -> bool:
+    return any(not store.has(start) for own in stores.values() for store in own.values())
+
+
+def _measure_chunk(
+    start: int,
+    systems: Sequence[System],
+    stores: Mapping[str, Mapping[str, RowStore]],
+    metrics: Mapping[str, Metric],
+    scenes: ScoredScenes,
+    device: str,
+) -> None:
+    indices = range(start, min(start + CHUNK, len(scenes)))
+    samples = [scenes.sample(index) for index in indices]
+    for system in systems:
+        missing = {n: s for n, s in stores[system.name].items() if not s.has(start)}
+        if not missing:
+            continue
+        needs = {need for name in missing for need in metrics[name].needs}
+        predictions = list(_predictions(system, indices, samples, device))
+        for index, sample, prediction in zip(indices, samples, predictions, strict=True):
+            if "appearances" in needs:
+                prediction["appearances"] = scenes.appearances(index) or {}
+            if "styles" in needs and system.styles is not None:
+                prediction["styles"] = system.styles.on(sample)
+        for name, store in missing.items():
+            store.write(start, measured(metrics[name], predictions))
+
+
+def _predictions(
+    system: System, indices: Sequence[int], samples: Sequence[Any], device: str
+) -> Iterator[Prediction]:
+    for index, sample in zip(indices, samples, strict=True):
+        pictures = system.pictures.read(index, sample).to(device)
+        data = {k: v.to(device) for k, v in sample.items() if k != "name"}
+        data = {key: value[None] for key, value in data.items()} | {"name": [sample["name"]]}
+        prediction = to_predictions(pictures[:1], data)[0]
+        prediction["samples"] = pictures
+        yield prediction
+
+
+def measured(metric: Metric, predictions: Sequence[Prediction]) -> Rows:
+    """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
+    return list(chain.from_iterable(in_halves(partial(rows_of, metric), predictions)))
+
+
+def row_key(*facts: Any) -> str:
+    """A short name for rows that depend on the facts."""
+    return fingerprint(facts)[:16]

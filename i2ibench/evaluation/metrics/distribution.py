@@ -1,0 +1,54 @@
+"""FID and KID: distances between the distributions of translated pictures and of photos."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.evaluation.features.networks import FEATURES, SetScore
+from i2ibench.evaluation.metrics.frechet import frechet_score
+from i2ibench.evaluation.metrics.kernel import kernel_score
+from i2ibench.registry import METRICS
+from i2ibench.registry.contracts import Metric
+from i2ibench.structures import Prediction
+
+Rows = NDArray[np.float32]
+
+
+@METRICS.register_module()
+class DistributionDistance(Metric):
+    """Fréchet distance (Heusel et al. 2017) and kernel distance (Binkowski et al. 2018).
+
+    Both over one set of features: `fid` and `kid` for the Inception network of 2015-12-05, else
+    `fd_<network>` and `kid_<network>`. They are blind to the condition: photos shuffled among
+    their labels score the same.
+
+    Args:
+        features: config of the feature network; None is clean-fid's Inception.
+    """
+
+    kind = "set"
+
+    def __init__(self, features: Mapping[str, Any] | None = None) -> None:
+        self.features = FEATURES.build(features or {"type": "InceptionFeatures"})
+        self.unavailable: str | None = self.features.unavailable
+        self.weight_files: list[Path] = self.features.weight_files
+        names = (self.features.frechet_name, self.features.kernel_name)
+        self.better = dict.fromkeys(names, "lower")
+
+    def measure(self, predictions: Sequence[Prediction]) -> list[Rows]:
+        """The features of each translated picture, float32 [1,D].
+
+        Raises:
+            UserError: the weights file cannot be used.
+        """
+        return [self.features.extract(p["fake"][None]).cpu().numpy() for p in predictions]
+
+    def set_scores(self, rows: Rows, reference: Rows) -> dict[str, SetScore]:
+        """The Fréchet and the kernel distance of features [n,D] from those of photos [m,D]."""
+        return {
+            self.features.frechet_name: frechet_score(rows, reference),
+            self.features.kernel_name: kernel_score(rows, reference),
+        }

@@ -1,0 +1,5 @@
+"""Protocols: what is scored against what, by name."""
+
+from i2ibench.evaluation.protocols import camvid, cityscapes, toystreet
+from i2ibench.evaluation.protocols import custom as own
+from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol

@@ -1,0 +1,103 @@
+"""Fitting a segmenter to the photos of a data set."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from i2ibench.data.classes import VOID
+from i2ibench.data.loaders import SceneLoader
+from i2ibench.errors import UserError
+from i2ibench.evaluation.segmenters.compact import CompactSegmenter
+from i2ibench.evaluation.segmenters.smp import SMPSegmenter
+from i2ibench.io.files import write_file
+from i2ibench.io.progress import Progress
+from i2ibench.models.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
+from i2ibench.models.ops.images import as_rgb
+
+TrainableSegmenter = CompactSegmenter | SMPSegmenter
+
+
+def fit_segmenter(
+    segmenter: TrainableSegmenter,
+    loader: SceneLoader,
+    num_epochs: int,
+    rate: float = 2e-3,
+    device: str = "cpu",
+) -> None:
+    """Train the segmenter on the loader's photos with cross entropy, the last step at rate 0.
+
+    Photos are mirrored by the loader's transforms if at all; brightness, contrast and noise are
+    varied here, so that a translator's slightly different pictures do not throw the segmenter.
+    """
+    rows = torch.tensor(loader.dataset.metainfo["scored_ids"], device=device)
+    segmenter.to(device).train()
+    optimizer = torch.optim.AdamW(segmenter.parameters(), lr=rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_epochs * len(loader))
+    with Progress("fitting the segmenter", num_epochs * len(loader)) as progress:
+        for epoch in range(num_epochs):
+            loader.sampler.set_epoch(epoch)
+            for data in loader:
+                target = rows[data["label"][:, 0].to(device).long()]
+                logits = segmenter.logits(_disturb(_photos(data).to(device)))
+                loss = F.cross_entropy(logits, target, ignore_index=VOID)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                progress.advance(1, f"loss {loss.item():.3f}")
+    segmenter.eval()
+
+
+def _photos(data: Mapping[str, Any]) -> Tensor:
+    """Return the photos of collated samples as RGB.
+
+    Raises:
+        UserError: they are neither RGB nor grey of 8 bits.
+    """
+    photos: Tensor = data["image"]
+    if photos.dtype != torch.uint8:
+        raise UserError("A segmenter is trained on photos of 8 bits, and these have 16.")
+    return as_rgb(photos, "A segmenter")
+
+
+@torch.inference_mode()
+def score_segmenter(
+    segmenter: TrainableSegmenter, loader: SceneLoader, device: str = "cpu"
+) -> Mapping[str, float]:
+    """Pixel accuracy and mean IoU on the loader's photos."""
+    metainfo = loader.dataset.metainfo
+    rows = torch.tensor(metainfo["scored_ids"], device=device)
+    count = len(metainfo["scored_classes"])
+    confusion = torch.zeros(count, count + 1, dtype=torch.int64)
+    for data in loader:
+        target = rows[data["label"][:, 0].to(device).long()]
+        confusion += confusion_matrix(segmenter(_photos(data).to(device)), target, count).cpu()
+    return {
+        "pixel_acc": pixel_accuracy(confusion),
+        "miou": class_iou(confusion).nanmean().item(),
+    }
+
+
+def save_segmenter(segmenter: TrainableSegmenter, path: Path) -> None:
+    """Write what the segmenter's `weights` reads: a state dict, halved to half precision."""
+    network = segmenter.network if isinstance(segmenter, SMPSegmenter) else segmenter
+    state: dict[str, Any] = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    write_file(path, lambda aside: torch.save(state, aside))
+
+
+def _disturb(images: Tensor) -> Tensor:
+    """The uint8 images B3HW with random brightness, contrast and noise."""
+    shape = (len(images), 1, 1, 1)
+    contrast = torch.empty(shape, device=images.device).uniform_(0.8, 1.25)
+    brightness = torch.empty(shape, device=images.device).uniform_(-20, 20)
+    noise = torch.randn(images.shape, device=images.device)
+    strength = torch.empty(shape, device=images.device).uniform_(0, 10)
+    varied = (images.float() - 127.5) * contrast + 127.5 + brightness + noise * strength
+    return varied.clamp_(0, 255).round_().to(torch.uint8)

@@ -1,0 +1,187 @@
+"""Styles of a checkpoint on a scene: what its encoder sees, and the scene in other modes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from i2ibench.data.loaders import build_dataset
+from i2ibench.data.scenes import SceneFiles
+from i2ibench.data.tar_members import scene_sha256
+from i2ibench.errors import UserError
+from i2ibench.evaluation.metrics.colour_diversity import mean_colours
+from i2ibench.evaluation.protocols.protocol import fingerprint
+from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
+from i2ibench.inference.styles.instance_features import evenly_spread, without_random
+from i2ibench.io.provenance import code_hash
+from i2ibench.models.ops.images import as_rgb
+from i2ibench.models.styles.instances import Instances, instances_of, paint
+from i2ibench.registry.contracts import Dataset
+from i2ibench.structures import Batch, Sample
+
+TRAINING_SCENES = 100
+"""Training scenes, evenly spread, that decide the colours of the modes."""
+
+LEAST_AREA = 1 / 512
+"""Share of the picture that an instance of theirs covers."""
+
+
+class StyleProbe:
+    """The styles of one translator with an encoder.
+
+    Args:
+        opened: the checkpoint.
+        root: the data's folder; None for the one that the checkpoint's config names.
+    """
+
+    def __init__(self, opened: OpenedCheckpoint, root: str | None = None) -> None:
+        self.inference = opened.inference
+        self.missing: str | None = None
+        self._training: Dataset | None = None
+        try:
+            with building_from(opened.path):
+                self._training = _training_scenes(opened.config, root)
+        except UserError as error:
+            self.missing = (
+                "The intended colours are those of the training photos, which cannot be opened: "
+                f"{error}"
+            )
+
+    @property
+    def facts(self) -> list[str]:
+        """Hashes of the code and of the training photos that decide the intended colours."""
+        if self._training is None:
+            return [code_hash("evaluation")]
+        files = [self._training.scenes.files[i] for i in self._chosen(self._training)]
+        photos = fingerprint([[scene_sha256(path) for path in _paths(f)] for f in files])
+        return [code_hash("evaluation"), photos]
+
+    @cached_property
+    def colours(self) -> Tensor:
+        """The intended colour of every mode, float64 [N,K,3] in 0..255; nan where unknown.
+
+        The mean colour, in TRAINING_SCENES of the training photos, of the instances of at least
+        LEAST_AREA whose features are nearest to the mode's centre.
+        """
+        assert self._training is not None
+        bank = self.inference.bank
+        assert bank is not None
+        sums = torch.zeros(*bank.centres.shape[:2], 4, dtype=torch.float64)
+        for index in self._chosen(self._training):
+            scene = SceneProbe(self, self._training[index])
+            large = scene.found.sizes >= LEAST_AREA * scene.found.members.numel()
+            keep = large & (scene.modes >= 0)
+            seen = scene.photo_colours[keep]
+            numbers = torch.cat([seen, torch.ones_like(seen[:, :1])], 1).cpu().double()
+            places = (scene.found.labels[keep].cpu(), scene.modes[keep].cpu())
+            sums.index_put_(places, numbers, accumulate=True)
+        return sums[..., :3] / sums[..., 3:]
+
+    def on(self, sample: Sample) -> "SceneProbe":
+        """The styles of one scene."""
+        return SceneProbe(self, sample)
+
+    def _chosen(self, dataset: Dataset) -> range:
+        return evenly_spread(len(dataset), TRAINING_SCENES)
+
+
+@dataclass(frozen=True)
+class SceneProbe:
+    """The styles of one scene; see SceneStyles.
+
+    Attributes:
+        probe: of the translator.
+        sample: the scene, with a label and an instance map.
+    """
+
+    probe: StyleProbe
+    sample: Sample
+
+    def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
+        """By instance id its features in the photo, and the nearest mode of its class or -1."""
+        facts = zip(self.features.tolist(), self.modes.tolist(), strict=True)
+        return dict(zip(self.found.ids.tolist(), facts, strict=True))
+
+    def intended(self, label: int) -> Tensor:
+        """The colours that the modes of a class stand for, float64 [K,3]; nan where unknown."""
+        return self.probe.colours[label]
+
+    @torch.inference_mode()
+    def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
+        """The scene as sampled, then with one instance in each of the modes, uint8 [1+n,3,H,W]."""
+        inference, found = self.probe.inference, self.found
+        bank = inference.bank
+        assert bank is not None
+        chosen = bank.choose(self.sample["name"], found.ids, found.labels)
+        pictures = []
+        for mode in (None, *modes):
+            own = chosen if mode is None else torch.where(found.ids == instance, mode, chosen)
+            features = paint(bank.vectors(found.labels, own), found.members)
+            pictures.append(inference.paint(self.batch, features[None]))
+        return as_rgb(torch.cat(pictures), "Scores of styles")
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The scene as a batch of one, on the translator's device."""
+        batch: Batch = self.probe.inference.translator.data_preprocessor(
+            default_collate([self.sample])
+        )
+        return batch
+
+    @cached_property
+    def found(self) -> Instances:
+        """Its instances."""
+        return instances_of(self.batch["label"][0], self.batch["instance"][0])
+
+    @cached_property
+    def features(self) -> Tensor:
+        """The encoder's features of each instance's photo, float [n,C]."""
+        with torch.inference_mode():
+            features = self.probe.inference.encode(self.batch)[0]
+        # All pixels of an instance have its features: the last one written will do.
+        rows = features.new_zeros(len(self.found.ids), len(features))
+        rows[self.found.members.flatten()] = features.flatten(1).T
+        return rows
+
+    @cached_property
+    def modes(self) -> Tensor:
+        """The nearest mode of each instance's class, int64 [n]; -1 where it has none."""
+        bank = self.probe.inference.bank
+        assert bank is not None
+        centres, counts = bank.centres[self.found.labels], bank.counts[self.found.labels]
+        far = (centres - self.features[:, None]).square().sum(2)
+        numbers = torch.arange(far.shape[1], device=far.device)
+        far = far.masked_fill(numbers >= counts[:, None], torch.inf)
+        return torch.where(counts > 0, far.argmin(1), -1)
+
+    @property
+    def photo_colours(self) -> Tensor:
+        """The mean colour of each instance in the photo, float64 [n,3] in 0..255."""
+        photo = as_rgb(self.sample["image"][None], "The mean colour of an instance")
+        photo = photo.to(self.found.members.device)
+        return mean_colours(photo, self.found.members, self.found.sizes)[0]
+
+
+def _training_scenes(config: Mapping[str, Any], root: str | None) -> Dataset:
+    """The training set of a config without its random transforms.
+
+    Raises:
+        UserError: none is named, it cannot be opened, or it has no photos or instance maps.
+    """
+    if not config.get("train_dataloader"):
+        raise UserError("the checkpoint does not name them, as official files do not.")
+    options = {"dataset": config["train_dataloader"]["dataset"]}
+    dataset = build_dataset(options, root or config.get("data_root"), config.get("seed", 0))
+    dataset = without_random(dataset)
+    first = dataset.scenes.files[0]
+    if not {"label", "instance", "image"} <= first.paths.keys():
+        raise UserError("it has no photos, label maps or instance maps.")
+    return dataset
+
+
+def _paths(files: SceneFiles) -> list[Any]:
+    return list(files.paths.values())
