@@ -17,9 +17,9 @@ import torch
 from mmengine.config import Config
 
 from i2ibench.data.loaders import pictures_of
-from i2ibench.memory_estimate import estimate_memory
 from i2ibench.models.ops.tensor_memory import LiveBytes
 from i2ibench.models.translators.build import build_translator
+from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.optimizers import build_optimizers
 
 WIDE = {"type": "CoarseToFineGenerator", "base_channels": 64}

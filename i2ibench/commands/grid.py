@@ -28,11 +28,11 @@ from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.grid import Grid, load_grid
 from i2ibench.grids.report import report_grid
 from i2ibench.grids.state import read_state
-from i2ibench.hooks.preemption import EXIT_CODE, Preempted
 from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS, options_of
 from i2ibench.registry.assignments import resolve_options
 from i2ibench.registry.compat import silence_third_parties
+from i2ibench.training.hooks.preemption import EXIT_CODE, Preempted
 
 WATCH_SECONDS = 2.0
 

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.table import Table
 
 from i2ibench.data.loaders import Pictures
-from i2ibench.memory_estimate import Estimate, estimate_memory
 from i2ibench.registry.configuration import list_stages
+from i2ibench.training.memory_estimate import Estimate, estimate_memory
 from i2ibench.training.optimizers import choose_precision
 
 CARDS = (8, 12, 16, 24, 32, 48, 80, 141)

@@ -14,11 +14,11 @@ from mmengine.dist import is_main_process
 from i2ibench.commands.arguments import add_run_arguments, config_of
 from i2ibench.commands.memory_tables import print_estimates
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
-from i2ibench.hooks.checkpoints import list_epochs
-from i2ibench.hooks.preemption import EXIT_CODE, Preempted, Preemption
 from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.registry.configuration import list_stages
+from i2ibench.training.hooks.checkpoints import list_epochs
+from i2ibench.training.hooks.preemption import EXIT_CODE, Preempted, Preemption
+from i2ibench.training.run import train
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,8 @@ from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
 from i2ibench.io.files import ending_for
-from i2ibench.preflight import one_scene_of_each_size, try_translation
 from i2ibench.structures import size_of
+from i2ibench.training.preflight import one_scene_of_each_size, try_translation
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.style_samples import StyleProbe
 from i2ibench.io.progress import say
 from i2ibench.models.ops.images import tensor_of
-from i2ibench.preflight import one_scene_of_each_size
 from i2ibench.structures import Sample, size_of
+from i2ibench.training.preflight import one_scene_of_each_size
 
 ORACLE = "real photos (oracle)"
 FLOOR = "class colours (floor)"

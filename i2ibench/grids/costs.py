@@ -14,11 +14,11 @@ from i2ibench.errors import UserError
 from i2ibench.grids.cell import count_steps, shared_folder
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import CellState, read_state
-from i2ibench.hooks.randomness import seed_everything
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import list_stages
+from i2ibench.training.hooks.random_states import seed_everything
 from i2ibench.training.optimizers import optimizers_of
 
 

@@ -12,7 +12,6 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
 from i2ibench.errors import UnknownPartError, UserError
-from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.checkpoint_contents import check_contents, read_config
 from i2ibench.inference.options import PLAIN
@@ -25,6 +24,7 @@ from i2ibench.models.translators.build import build_translator, drop_training_pa
 from i2ibench.registry.configuration import list_stages
 from i2ibench.registry.recorded_plugins import changed_plugins, missing_plugin
 from i2ibench.registry.sources import blame
+from i2ibench.training.hooks.checkpoints import list_checkpoints, list_epochs
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from i2ibench.io.files import ending_for, remove_leftovers, require_possible_nam
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import sha256
 from i2ibench.models.styles.bank_files import load_bank
-from i2ibench.preflight import try_translation
 from i2ibench.registry.configuration import own_work_dir
+from i2ibench.training.preflight import try_translation
 
 
 def translate(

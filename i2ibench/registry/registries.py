@@ -254,7 +254,7 @@ PROTOCOLS = _core(
     "protocol", "evaluation.protocols", "Protocol", module="i2ibench.evaluation.protocols.protocol"
 )
 EXECUTORS = _core("executor", "grids", "Executor")
-HOOKS = _core("hook", "hooks", "Hook", module="mmengine.hooks", parent=MMENGINE_HOOKS)
+HOOKS = _core("hook", "training.hooks", "Hook", module="mmengine.hooks", parent=MMENGINE_HOOKS)
 
 REGISTRIES: dict[str, Registry] = {
     registry.name: registry

@@ -8,10 +8,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.growth import grow
-from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.inference.checkpoints import load_weights, tell_changed_plugins
-from i2ibench.initial_weights import begin
 from i2ibench.io.devices import best_device
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import new_folder
@@ -19,9 +16,12 @@ from i2ibench.io.provenance import sha256
 from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.registry.configuration import prepare_work_dir
 from i2ibench.training.distributed import broadcast_weights, synchronise_batch_norms
+from i2ibench.training.growth import grow
+from i2ibench.training.hooks.checkpoints import Checkpoints
+from i2ibench.training.initial_weights import begin
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.stage import Stage
-from i2ibench.validation import ValidationLoop, evaluator_of
+from i2ibench.training.validation import ValidationLoop, evaluator_of
 
 
 class StageRunner(Runner):

@@ -5,19 +5,19 @@ from pathlib import Path
 from mmengine.config import Config
 
 from i2ibench.data.loaders import build_datasets, build_loader
-from i2ibench.hooks.randomness import seed_everything
-from i2ibench.hooks.selection import build_hooks
-from i2ibench.initial_weights import initial_weights
 from i2ibench.io.devices import best_device
-from i2ibench.mmengine_options import runner_options
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator
-from i2ibench.preflight import check_alike
-from i2ibench.schedules import schedules_of
 from i2ibench.training.distributed import synchronises_batch_norms
+from i2ibench.training.hooks.build import build_hooks
+from i2ibench.training.hooks.random_states import seed_everything
+from i2ibench.training.initial_weights import initial_weights
+from i2ibench.training.mmengine_options import runner_options
 from i2ibench.training.optimizers import optimizers_of
+from i2ibench.training.preflight import check_alike
 from i2ibench.training.saved_state import SavedState
-from i2ibench.validation import build_validation
+from i2ibench.training.schedules import schedules_of
+from i2ibench.training.validation import build_validation
 
 
 class Stage:

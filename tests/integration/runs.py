@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from i2ibench.cli import main
-from i2ibench.experiment import train
-from i2ibench.hooks import Preempted, Preemption
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.plots import read_scalars
 from i2ibench.registry.configuration import load_config
+from i2ibench.training.hooks import Preempted, Preemption
+from i2ibench.training.run import train
 
 SHORT = {"protocol": None, "hooks.pictures": None}
 """Without what only takes time."""

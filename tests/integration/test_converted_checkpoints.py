@@ -15,8 +15,8 @@ from i2ibench.data.classes import class_table
 from i2ibench.data.loaders import build_dataset
 from i2ibench.editor.studio import open_studio
 from i2ibench.inference.checkpoints import open_checkpoint, read_checkpoint
-from i2ibench.initial_weights import read_initial_weights
 from i2ibench.models.translators.build import build_translator
+from i2ibench.training.initial_weights import read_initial_weights
 from tests.conftest import write_tiny_config
 from tests.official_files import (
     HD,

@@ -12,15 +12,15 @@ import torch
 
 from i2ibench.cli import main
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
 from i2ibench.grids.state import CellState, read_state, write_state
-from i2ibench.hooks.preemption import Preempted
 from i2ibench.inference import checkpoints
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.registry.configuration import load_config
 from i2ibench.testing.damage import flipped
 from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.training.hooks.preemption import Preempted
+from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 from tests.integration.runs import SHORT, AskedAt, assert_same_end, run
 

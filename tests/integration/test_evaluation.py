@@ -22,12 +22,12 @@ from i2ibench.evaluation import measurements as rows_module
 from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, pair_pictures
 from i2ibench.evaluation.metrics.evaluator import build_metrics
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.experiment import train
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.configuration import load_config
 from i2ibench.registry.contracts import Segmenter
 from i2ibench.testing.scenes import save, write_paired_scenes
+from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from i2ibench.errors import UserError
-from i2ibench.hooks import Preempted
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.plots import read_scalars
+from i2ibench.training.hooks import Preempted
 from tests.integration.runs import (
     SHORT,
     AskedAt,
@@ -82,7 +82,7 @@ def test_a_full_disk_stops_the_run(tiny_config, tmp_path, monkeypatch):
     """A write fails in the middle of the second checkpoint, as /dev/full lets it."""
 
     def fill(runner):
-        from i2ibench.hooks import checkpoints
+        from i2ibench.training.hooks import checkpoints
 
         def full(path, write):
             with pytest.MonkeyPatch.context() as patch:

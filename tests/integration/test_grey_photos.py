@@ -14,12 +14,12 @@ from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.experiment import train
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 
 

@@ -6,14 +6,14 @@ import os
 import pytest
 import torch
 
-from i2ibench import experiment
 from i2ibench.cli import main
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.io import folder_locks
 from i2ibench.registry.configuration import load_config
+from i2ibench.training import run as experiment
+from i2ibench.training.run import train
 from tests.integration.owners import owner_of, snapshot
 from tests.integration.runs import SHORT, run
 from tests.study_folder import write_study

@@ -6,8 +6,8 @@ import pytest
 
 from i2ibench.cli import main
 from i2ibench.data.prepare.catalogue import KNOWN, prepare
-from i2ibench.experiment import train
 from i2ibench.registry.configuration import load_config
+from i2ibench.training.run import train
 from tests.conftest import TINY_CONFIG
 from tests.unit.preparation import annotators, publishers
 

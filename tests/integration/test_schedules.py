@@ -2,9 +2,9 @@
 
 import pytest
 
-from i2ibench.hooks.preemption import Preempted
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.plots import read_scalars
+from i2ibench.training.hooks.preemption import Preempted
 from tests.integration.runs import SHORT, AskedAt, assert_same_end, run
 
 WARM_UP = dict(type="LinearLR", start_factor=0.2, begin=0, end=4, by_epoch=False)

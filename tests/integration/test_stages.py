@@ -7,7 +7,6 @@ from PIL import Image
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.experiment import train
 from i2ibench.inference.checkpoints import (
     latest_checkpoint,
     open_checkpoint,
@@ -16,6 +15,7 @@ from i2ibench.inference.checkpoints import (
 )
 from i2ibench.registry.configuration import load_config
 from i2ibench.report import write_report
+from i2ibench.training.run import train
 
 STAGES = """
 _half = dict(type="Resize", width=32, height=16)

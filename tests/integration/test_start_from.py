@@ -9,12 +9,12 @@ from mmengine.config import ConfigDict
 from i2ibench.cli import main
 from i2ibench.data.classes import class_table
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
-from i2ibench.hooks.checkpoints import Checkpoints
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.initial_weights import begin, channel_names, read_initial_weights, start_of
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import load_config
+from i2ibench.training.hooks.checkpoints import Checkpoints
+from i2ibench.training.initial_weights import begin, channel_names, read_initial_weights, start_of
+from i2ibench.training.run import train
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
 

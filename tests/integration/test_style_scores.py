@@ -14,10 +14,10 @@ from i2ibench.evaluation.metrics.style_control import StyleControl
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.evaluation.style_samples import StyleProbe
-from i2ibench.experiment import train
 from i2ibench.inference import Inference
 from i2ibench.registry.configuration import load_config
 from i2ibench.report.page import render
+from i2ibench.training.run import train
 from tests.conftest import TINY_CONFIG
 
 SIZE = "width=64, height=32"

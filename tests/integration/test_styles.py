@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from i2ibench.cli import main
-from i2ibench.experiment import train
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.styles.fitting import Fitting, bank_of, fit_bank, scenes_of
 from i2ibench.inference.styles.instance_features import read_batches, without_random
@@ -21,6 +20,7 @@ from i2ibench.models.styles.bank_files import read_bank
 from i2ibench.registry import DATASETS
 from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import save, write_paired_scenes
+from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 from tests.integration.test_commands import assert_user_error
 from tests.integration.test_commands import tool as as_process

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from i2ibench.errors import UserError
-from i2ibench.hooks import Preempted
 from i2ibench.inference.checkpoints import has_ema, open_checkpoint, read_checkpoint
+from i2ibench.training.hooks import Preempted
 from tests.integration.runs import (
     SHORT,
     AskedAt,
@@ -150,7 +150,7 @@ KILLS = int(os.environ.get("I2IBENCH_KILLS", "6"))
 FORKS = multiprocessing.get_context("forkserver")
 """Children of a process that has imported everything but has no threads yet: to fork a process
 whose threads have computed would leave the child waiting for them for ever."""
-FORKS.set_forkserver_preload(["i2ibench.experiment", __name__])
+FORKS.set_forkserver_preload(["i2ibench.training.run", __name__])
 
 
 def in_child(config, work_dir, options):

@@ -12,10 +12,10 @@ import torch
 from i2ibench.data.image_files import read_image
 from i2ibench.data.toystreet.dataset import draw_split
 from i2ibench.errors import UserError
-from i2ibench.experiment import train
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.registry.configuration import load_config
+from i2ibench.training.run import train
 
 ROOT = Path(__file__).parents[2]
 TOYSTREET = sorted((ROOT / "configs").glob("*_toystreet.py"))

@@ -13,7 +13,7 @@ from i2ibench.data.maps import read_ids, read_label, read_label_map
 from i2ibench.data.survey import survey
 from i2ibench.data.validation import check_every_file
 from i2ibench.errors import UserError
-from i2ibench.preflight import check_alike
+from i2ibench.training.preflight import check_alike
 
 COLOURED = class_table(
     [

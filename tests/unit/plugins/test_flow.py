@@ -13,11 +13,11 @@ from i2ibench_plugins.flow import COLOUR_GAIN, Sampling
 from torch import nn
 
 from i2ibench.errors import UserError
-from i2ibench.hooks.randomness import random_state, restore_random_state
 from i2ibench.inference import Inference, InferenceOptions
-from i2ibench.preflight import dry_run, try_translation
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.training.hooks.random_states import random_state, restore_random_state
 from i2ibench.training.optimizers import build_optimizers, require_trained
+from i2ibench.training.preflight import dry_run, try_translation
 from tests.unit.models.translators.test_paired import data, weights
 from tests.unit.models.translators.test_waiting import waits_of
 

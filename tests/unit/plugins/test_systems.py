@@ -5,9 +5,9 @@ import torch
 
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.preflight import dry_run
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.training.optimizers import build_optimizers
+from i2ibench.training.preflight import dry_run
 from tests.unit.models.translators.test_paired import ADAM, data, gradients, weights
 from tests.unit.models.translators.test_waiting import waits_of
 

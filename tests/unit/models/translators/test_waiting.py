@@ -14,8 +14,13 @@ from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from i2ibench.hooks import ExponentialMovingAverage, SkipNonFinite, StopAtNonFinite, TrainingLog
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.training.hooks import (
+    ExponentialMovingAverage,
+    SkipNonFinite,
+    StopAtNonFinite,
+    TrainingLog,
+)
 from i2ibench.training.optimizers import build_optimizers
 from tests.unit.models.translators.test_compilation import LOCAL, UNET, random_perceptual
 from tests.unit.models.translators.test_paired import ADAM, data, translator

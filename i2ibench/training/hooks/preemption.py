@@ -11,7 +11,7 @@ from mmengine.dist import barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.hooks.checkpoints import Checkpoints
+from i2ibench.training.hooks.checkpoints import Checkpoints
 
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGBREAK") if hasattr(signal, name)

@@ -8,7 +8,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.registry import PARAM_SCHEDULERS
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.mmengine_options import check_part
+from i2ibench.training.mmengine_options import check_part
 
 Entries = Sequence[dict[str, Any]]
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from i2ibench.errors import UserError
-from i2ibench.schedules import schedules_of
 from i2ibench.training.optimizers import build_optimizers
+from i2ibench.training.schedules import schedules_of
 
 NETWORKS = {"generator": {"g": nn.Parameter(torch.zeros(1))},
             "discriminator": {"d": nn.Parameter(torch.zeros(1))}, "judge": {}}  # fmt: skip

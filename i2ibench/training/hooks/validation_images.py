@@ -10,12 +10,12 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
-from i2ibench.hooks.ema import shown_average
 from i2ibench.inference.input_images import shown_input
 from i2ibench.io.files import write_picture
 from i2ibench.models.ops.images import to_shown
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction
+from i2ibench.training.hooks.ema import shown_average
 
 
 @HOOKS.register_module()

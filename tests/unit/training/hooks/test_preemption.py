@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from i2ibench.hooks import Preemption
-from i2ibench.hooks.preemption import SIGNALS
+from i2ibench.training.hooks import Preemption
+from i2ibench.training.hooks.preemption import SIGNALS
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.growth import carry_moments
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoint_contents import read_config
 from i2ibench.inference.checkpoints import building_from, read_checkpoint
@@ -25,6 +24,7 @@ from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.models.translators.conditions import facts_for
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset, Preprocessor
+from i2ibench.training.growth import carry_moments
 from i2ibench.training.optimizers import NetworkOptimizer
 
 CLASS = "class "

@@ -5,8 +5,8 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from i2ibench.hooks.non_finite import SkipNonFinite, StopAtNonFinite
 from i2ibench.registry import HOOKS
+from i2ibench.training.hooks.non_finite import SkipNonFinite, StopAtNonFinite
 
 
 def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:

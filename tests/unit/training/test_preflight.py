@@ -2,8 +2,8 @@
 
 import torch
 
-from i2ibench.preflight import _shadow
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.training.preflight import _shadow
 
 
 def test_the_shadow_of_a_translator_has_its_shapes_and_copies_no_weight():

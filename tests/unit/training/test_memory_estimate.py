@@ -8,9 +8,9 @@ from i2ibench.cli import main
 from i2ibench.commands.memory_tables import smallest_card
 from i2ibench.data.loaders import build_dataset, pictures_of, prepare_dataset
 from i2ibench.errors import UserError
-from i2ibench.memory_estimate import estimate_memory
 from i2ibench.models.ops.tensor_memory import LiveBytes
 from i2ibench.registry.configuration import list_stages, load_config
+from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
 

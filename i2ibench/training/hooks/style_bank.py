@@ -3,7 +3,6 @@
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.hooks.ema import averages
 from i2ibench.inference.inference import Inference
 from i2ibench.inference.styles.instance_features import (
     collect_rows,
@@ -12,6 +11,7 @@ from i2ibench.inference.styles.instance_features import (
     without_random,
 )
 from i2ibench.registry import HOOKS
+from i2ibench.training.hooks.ema import averages
 
 
 @HOOKS.register_module()

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from i2ibench.hooks import pace
-from i2ibench.hooks.pace import Pace, advice
+from i2ibench.training.hooks import throughput as pace
+from i2ibench.training.hooks.throughput import Pace, advice
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.hooks.ema import shown_average
-from i2ibench.hooks.pace import Pace, advice
 from i2ibench.io.progress import Progress
 from i2ibench.registry import HOOKS
+from i2ibench.training.hooks.ema import shown_average
+from i2ibench.training.hooks.throughput import Pace, advice
 from i2ibench.training.optimizers import skipped
 
 SHOWN = ("seg/pixel_acc", "seg/miou")

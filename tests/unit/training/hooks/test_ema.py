@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from i2ibench.errors import UserError
-from i2ibench.hooks import ExponentialMovingAverage
 from i2ibench.models.translators.base import Translator
+from i2ibench.training.hooks import ExponentialMovingAverage
 
 
 class Model(Translator):

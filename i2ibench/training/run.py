@@ -9,14 +9,14 @@ from mmengine.runner import Runner
 
 from i2ibench.data.file_record import check_data, record_data
 from i2ibench.errors import UserError
-from i2ibench.hooks.checkpoints import list_checkpoints, list_epochs
-from i2ibench.hooks.failures import machine_failures
-from i2ibench.hooks.log import TrainingLog
-from i2ibench.hooks.preemption import Preemption
 from i2ibench.io.folder_locks import move_contents_aside
 from i2ibench.io.progress import say
 from i2ibench.registry.configuration import list_stages, own_work_dir
 from i2ibench.training.checks import check
+from i2ibench.training.hooks.checkpoints import list_checkpoints, list_epochs
+from i2ibench.training.hooks.failures import machine_failures
+from i2ibench.training.hooks.log import TrainingLog
+from i2ibench.training.hooks.preemption import Preemption
 from i2ibench.training.lineage import check_lineage
 from i2ibench.training.runner import build_runner
 from i2ibench.training.saved_state import SavedState, open_states

@@ -11,15 +11,15 @@ from mmengine.runner import Runner
 
 from i2ibench import __version__
 from i2ibench.errors import UserError
-from i2ibench.hooks.randomness import (
+from i2ibench.io.files import write_file
+from i2ibench.registry import HOOKS
+from i2ibench.registry.discovery import plugin_records
+from i2ibench.training.hooks.random_states import (
     gather_random_states,
     random_state,
     restore_own,
     restore_random_state,
 )
-from i2ibench.io.files import write_file
-from i2ibench.registry import HOOKS
-from i2ibench.registry.discovery import plugin_records
 
 INTERRUPTED = "interrupted.pth"
 """The newest checkpoint until its epoch is complete: trained, validated and logged."""

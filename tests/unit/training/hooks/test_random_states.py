@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-from i2ibench.hooks.randomness import random_state, restore_own, restore_random_state
+from i2ibench.training.hooks.random_states import random_state, restore_own, restore_random_state
 
 
 def draw():
@@ -28,7 +28,9 @@ def test_each_process_takes_its_own_state_and_a_new_one_keeps_what_it_has(monkey
     checkpoint = {"random_state": states[0], "other_random_states": states[1:]}
     for rank, seed in ((0, 1), (1, 2), (2, 3)):
         torch.manual_seed(3)
-        monkeypatch.setattr("i2ibench.hooks.randomness.get_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(
+            "i2ibench.training.hooks.random_states.get_rank", lambda rank=rank: rank
+        )
         restore_own(checkpoint)
         found = torch.rand(())
         torch.manual_seed(seed)

@@ -3,8 +3,8 @@
 import pytest
 
 from i2ibench.errors import UserError
-from i2ibench.hooks import SkipNonFinite, StopAtNonFinite
-from i2ibench.hooks.selection import build_hooks
+from i2ibench.training.hooks import SkipNonFinite, StopAtNonFinite
+from i2ibench.training.hooks.build import build_hooks
 
 
 def kinds(**cfg):
