@@ -21,7 +21,7 @@ from i2ibench.evaluation.scored_scenes import ScoredScenes, open_scenes, prepare
 from i2ibench.io.files import write_picture
 from i2ibench.io.progress import track
 from i2ibench.registry.compat import silence_third_parties
-from i2ibench.report import score_lines, write_report
+from i2ibench.reports import score_lines, write_report
 
 Picture = NDArray[np.uint8]
 

@@ -18,7 +18,7 @@ from i2ibench.data.toystreet import drawn_streets
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.models.styles.bank import StyleBank
-from i2ibench.plots import run_curves
+from i2ibench.reports.training_curves import run_curves
 
 TIME = "CPU seconds"
 RECORDS = 149

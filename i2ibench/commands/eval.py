@@ -43,7 +43,7 @@ from i2ibench.io.run_folders import run_folder
 from i2ibench.registry.assignments import resolve
 from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.registry.configuration import own_work_dir
-from i2ibench.report import score_lines, write_report
+from i2ibench.reports import score_lines, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from i2ibench.report.study_page import write_study_report
+from i2ibench.reports.study_page import write_study_report
 from i2ibench.study.analysis import analyse, write_analysis
 from i2ibench.study.definition import Definition
 from i2ibench.study.power import Clusters, Question, power_lines, study_question

@@ -21,8 +21,8 @@ from i2ibench.io.progress import Progress
 from i2ibench.models.translators.conditions import facts_for
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset
-from i2ibench.report.data_page import render_data
-from i2ibench.report.data_text import class_rows, problem_text, summary_rows, table
+from i2ibench.reports.data_page import render_data
+from i2ibench.reports.data_text import class_rows, problem_text, summary_rows, table
 from i2ibench.structures import size_of
 from i2ibench.training.preflight import check_alike, one_scene_of_each_size
 

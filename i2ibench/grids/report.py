@@ -13,8 +13,8 @@ from i2ibench.grids.cell import checkpoint_of
 from i2ibench.grids.grid import Cell, Grid
 from i2ibench.grids.state import read_state
 from i2ibench.registry.configuration import own_work_dir
-from i2ibench.report.grid_page import GridRow, write_grid_report
-from i2ibench.report.page import write_report
+from i2ibench.reports.grid_page import GridRow, write_grid_report
+from i2ibench.reports.page import write_report
 
 SAMPLED, INFORMED = ", styles sampled", ", styles from the photo"
 

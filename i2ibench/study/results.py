@@ -8,7 +8,7 @@ from dataclasses import replace
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from i2ibench.report.templates import render
+from i2ibench.reports.rendering import render
 from i2ibench.study.answers import Collected
 from i2ibench.study.collected import answers_csv, count_by_kind, participants_csv
 from i2ibench.study.design import MAIN

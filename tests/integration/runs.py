@@ -5,8 +5,8 @@ import torch
 
 from i2ibench.cli import main
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.plots import read_scalars
 from i2ibench.registry.configuration import load_config
+from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.hooks import Preempted, Preemption
 from i2ibench.training.run import train
 

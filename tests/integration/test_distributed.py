@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from i2ibench.inference.checkpoints import open_checkpoint
-from i2ibench.plots import read_scalars
+from i2ibench.reports.training_curves import read_scalars
 
 pytestmark = pytest.mark.slow
 

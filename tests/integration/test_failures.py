@@ -10,7 +10,7 @@ import torch
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.plots import read_scalars
+from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.hooks import Preempted
 from tests.integration.runs import (
     SHORT,

@@ -3,7 +3,7 @@
 import pytest
 
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.plots import read_scalars
+from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.hooks.preemption import Preempted
 from tests.integration.runs import SHORT, AskedAt, assert_same_end, run
 

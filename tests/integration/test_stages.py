@@ -14,7 +14,7 @@ from i2ibench.inference.checkpoints import (
     stage_of,
 )
 from i2ibench.registry.configuration import load_config
-from i2ibench.report import write_report
+from i2ibench.reports import write_report
 from i2ibench.training.run import train
 
 STAGES = """

@@ -16,7 +16,7 @@ from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.evaluation.style_samples import StyleProbe
 from i2ibench.inference import Inference
 from i2ibench.registry.configuration import load_config
-from i2ibench.report.page import render
+from i2ibench.reports.page import render
 from i2ibench.training.run import train
 from tests.conftest import TINY_CONFIG
 

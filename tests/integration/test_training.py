@@ -9,8 +9,8 @@ from PIL import Image
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
-from i2ibench.plots import read_scalars
 from i2ibench.registry.configuration import load_config
+from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.run import train
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage

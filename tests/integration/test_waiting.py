@@ -3,8 +3,8 @@
 import threading
 import time
 
-from i2ibench.plots import read_scalars
 from i2ibench.registry.configuration import load_config
+from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.hooks import throughput as pace
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage

@@ -14,8 +14,8 @@ from i2ibench.data.pixel_formats import as_shown
 from i2ibench.data.problems import Problem
 from i2ibench.data.scenes import read_arrays
 from i2ibench.data.survey import SceneFacts, class_use
-from i2ibench.report.data_text import class_rows, summary_rows
-from i2ibench.report.templates import render
+from i2ibench.reports.data_text import class_rows, summary_rows
+from i2ibench.reports.rendering import render
 
 SHOWN = 4
 """Scenes of each split."""

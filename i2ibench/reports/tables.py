@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.report.titles import title
+from i2ibench.reports.titles import title
 
 Results = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE
-from i2ibench.plots import as_png
+from i2ibench.reports.training_curves import as_png
 
 Results = Mapping[str, Any]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2ibench.report.published import published_preferences
-from i2ibench.report.study_charts import CHARTS, DARK
-from i2ibench.report.study_page import render_study, write_study_report
-from i2ibench.report.study_tables import (
+from i2ibench.reports.published import published_preferences
+from i2ibench.reports.study_charts import CHARTS, DARK
+from i2ibench.reports.study_page import render_study, write_study_report
+from i2ibench.reports.study_tables import (
     p_text,
     preference_grid,
     seconds,
@@ -21,7 +21,7 @@ from i2ibench.report.study_tables import (
     study_latex,
     study_markdown,
 )
-from i2ibench.report.study_text import headline, rule_lines
+from i2ibench.reports.study_text import headline, rule_lines
 from i2ibench.study.analysis import analyse
 from i2ibench.study.answers import Collected
 from i2ibench.study.simulation import Crowd, simulate

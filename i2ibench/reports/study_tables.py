@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.report.tables import escaped, latex_table, markdown_table
+from i2ibench.reports.tables import escaped, latex_table, markdown_table
 
 Analysis = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from i2ibench.plots import as_png
-from i2ibench.report.study_tables import seconds
+from i2ibench.reports.study_tables import seconds
+from i2ibench.reports.training_curves import as_png
 
 Analysis = Mapping[str, Any]
 

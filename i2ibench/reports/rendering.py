@@ -10,9 +10,9 @@ def render(template: str, /, **values: Any) -> str:
     """The page as text; what is text among the values is escaped.
 
     Args:
-        template: a file in `i2ibench/templates`, such as "report.html".
+        template: a file in `i2ibench/reports/templates`, such as "report.html".
         **values: what the template names, functions among them.
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    source = (files("i2ibench") / "templates" / template).read_text(encoding="utf-8")
+    source = (files("i2ibench.reports") / "templates" / template).read_text(encoding="utf-8")
     return environment.from_string(source).render(values)

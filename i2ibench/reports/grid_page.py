@@ -7,9 +7,10 @@ from typing import Any
 
 from i2ibench.io.files import write_text
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.report.page import picture_uri
-from i2ibench.report.seeds import mean_difference, summarise
-from i2ibench.report.tables import (
+from i2ibench.reports.page import picture_uri
+from i2ibench.reports.rendering import render
+from i2ibench.reports.seeds import mean_difference, summarise
+from i2ibench.reports.tables import (
     caption,
     escaped,
     latex_table,
@@ -17,8 +18,7 @@ from i2ibench.report.tables import (
     markdown_table,
     number,
 )
-from i2ibench.report.templates import render
-from i2ibench.report.titles import title
+from i2ibench.reports.titles import title
 
 Results = Mapping[str, Any]
 

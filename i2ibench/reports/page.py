@@ -13,9 +13,10 @@ from i2ibench.data.image_files import read_image
 from i2ibench.evaluation.image_sources import ORACLE
 from i2ibench.io.files import write_text
 from i2ibench.io.run_folders import run_folder
-from i2ibench.plots import run_curves, stage_panels
-from i2ibench.report import charts, style_charts, tables, templates
-from i2ibench.report.published import published_rows
+from i2ibench.reports import charts, style_charts, tables
+from i2ibench.reports import rendering as templates
+from i2ibench.reports.published import published_rows
+from i2ibench.reports.training_curves import run_curves, stage_panels
 
 Results = Mapping[str, Any]
 

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from i2ibench.report import tables
-from i2ibench.report.published import published_rows
+from i2ibench.reports import tables
+from i2ibench.reports.published import published_rows
 
 
 def score(value, low=None, high=None):

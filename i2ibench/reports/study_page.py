@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.io.files import write_text
-from i2ibench.report import study_tables
-from i2ibench.report.page import picture_uri, png_uri
-from i2ibench.report.published import published_preferences
-from i2ibench.report.study_charts import CHARTS, DARK, LIGHT
-from i2ibench.report.study_tables import Grid, Rate, p_text, percent, seconds
-from i2ibench.report.study_text import headline, rule_lines
-from i2ibench.report.templates import render
+from i2ibench.reports import study_tables
+from i2ibench.reports.page import picture_uri, png_uri
+from i2ibench.reports.published import published_preferences
+from i2ibench.reports.rendering import render
+from i2ibench.reports.study_charts import CHARTS, DARK, LIGHT
+from i2ibench.reports.study_tables import Grid, Rate, p_text, percent, seconds
+from i2ibench.reports.study_text import headline, rule_lines
 
 Analysis = Mapping[str, Any]
 Picture = Callable[[str, str], Path]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from i2ibench.plots import as_png
+from i2ibench.reports.training_curves import as_png
 
 Results = Mapping[str, Any]
 

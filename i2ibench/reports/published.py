@@ -29,7 +29,7 @@ def published_preferences() -> list[dict[str, Any]]:
 
 
 def _read(name: str, fields: Sequence[str]) -> list[dict[str, Any]]:
-    text = (files("i2ibench.report") / name).read_text(encoding="utf-8")
+    text = (files("i2ibench.reports") / name).read_text(encoding="utf-8")
     rows: list[dict[str, Any]] = json.loads(text)
     for row in rows:
         assert set(row) == set(fields), f"a published number has {fields}: {row}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import t
 
-from i2ibench.report.tables import number
+from i2ibench.reports.tables import number
 
 Results = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from i2ibench.report.study_tables import percent, ranked_methods, rate_of, seconds
+from i2ibench.reports.study_tables import percent, ranked_methods, rate_of, seconds
 
 Analysis = Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from i2ibench.plots import COLUMNS, visible
+from i2ibench.reports.training_curves import COLUMNS, visible
 
 
 def noisy(count):
