@@ -18,13 +18,13 @@ import uvicorn
 from mmengine.config import Config, ConfigDict
 from websockets.sync.client import connect
 
+from i2ibench.apps.editor.server import create_app
+from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.web.serving import listen
 from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.data.toystreet import drawn_streets
-from i2ibench.editor.server import create_app
-from i2ibench.editor.studio import open_studio
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.models.translators.build import build_translator
-from i2ibench.web.serving import listen
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SYSTEMS = {

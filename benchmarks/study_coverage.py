@@ -16,14 +16,14 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
-from i2ibench.study.bootstrap import Resampled
-from i2ibench.study.bradley_terry import bradley_terry
-from i2ibench.study.definition import Definition, Method
-from i2ibench.study.exposure_curves import exposure_slopes
-from i2ibench.study.judgments import gather
-from i2ibench.study.simulation import Crowd, simulate
-from i2ibench.study.statistics import compare
-from i2ibench.study.study import Study
+from i2ibench.apps.study.analyse.bootstrap import Resampled
+from i2ibench.apps.study.analyse.bradley_terry import bradley_terry
+from i2ibench.apps.study.analyse.exposure_curves import exposure_slopes
+from i2ibench.apps.study.analyse.judgments import gather
+from i2ibench.apps.study.analyse.simulation import Crowd, simulate
+from i2ibench.apps.study.analyse.statistics import compare
+from i2ibench.apps.study.define.definition import Definition, Method
+from i2ibench.apps.study.study import Study
 
 SIZES = {"30 x 40 x 10": (30, 40, 10), "12 x 20 x 5": (12, 20, 5)}
 """Participants, scenes, judgments of a pair by each participant."""

@@ -5,10 +5,10 @@ import json
 import numpy as np
 from PIL import Image
 
+from i2ibench.apps.study.define.definition import DEGRADED
+from i2ibench.apps.study.define.study_file import read_definition
+from i2ibench.apps.study.study import NOTE, Study, open_study
 from i2ibench.io.files import write_picture
-from i2ibench.study.definition import DEGRADED
-from i2ibench.study.study import NOTE, Study, open_study
-from i2ibench.study.study_file import read_definition
 
 METHODS = ("pix2pix", "crn", "real")
 SECRET = "0123456789abcdef"

@@ -56,11 +56,11 @@ def run(options: argparse.Namespace) -> None:
     """Serve until Ctrl+C."""
     silence_third_parties()
     require_web("editor")
-    from i2ibench.editor.messages import MAX_UPLOAD_BYTES
-    from i2ibench.editor.pictures import MAX_PIXELS, MAX_UPLOAD_PIXELS
-    from i2ibench.editor.server import create_app
-    from i2ibench.editor.studio import open_studio
-    from i2ibench.web.serving import address, listen, serve
+    from i2ibench.apps.editor.messages import MAX_UPLOAD_BYTES
+    from i2ibench.apps.editor.server import create_app
+    from i2ibench.apps.editor.studio import open_studio
+    from i2ibench.apps.editor.uploaded_images import MAX_PIXELS, MAX_UPLOAD_PIXELS
+    from i2ibench.apps.web.serving import address, listen, serve
 
     max_pixels = options.max_pixels or MAX_UPLOAD_PIXELS
     if max_pixels > MAX_PIXELS:

@@ -9,25 +9,25 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from i2ibench.commands.arguments import checked_device, require_web
-from i2ibench.errors import UserError, near_match
-from i2ibench.io.files import read_text, write_private, write_text
-from i2ibench.io.folder_locks import own_folder
-from i2ibench.study.client import send_participants
-from i2ibench.study.collected import (
+from i2ibench.apps.study.analyse.simulation import Crowd
+from i2ibench.apps.study.collect.answer_files import (
     answers_csv,
     count_by_kind,
     participant_json,
     participants_csv,
     read_collected,
 )
-from i2ibench.study.creation import create_study
-from i2ibench.study.mturk import export_mturk
-from i2ibench.study.simulation import Crowd
-from i2ibench.study.static_page import export_page
-from i2ibench.study.store import Store
-from i2ibench.study.study import Study, open_study
-from i2ibench.study.study_file import load_definition
+from i2ibench.apps.study.collect.client import send_participants
+from i2ibench.apps.study.collect.mturk import export_mturk
+from i2ibench.apps.study.collect.static_page import export_page
+from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.define.creation import create_study
+from i2ibench.apps.study.define.study_file import load_definition
+from i2ibench.apps.study.study import Study, open_study
+from i2ibench.commands.arguments import checked_device, require_web
+from i2ibench.errors import UserError, near_match
+from i2ibench.io.files import read_text, write_private, write_text
+from i2ibench.io.folder_locks import own_folder
 
 
 def create(options: argparse.Namespace) -> None:
@@ -52,8 +52,8 @@ def serve_study(options: argparse.Namespace) -> None:
     address that participants see as --public-url. The lab's own page is /results.
     """
     require_web("study")
-    from i2ibench.study.server import create_app
-    from i2ibench.web.serving import address, listen, serve
+    from i2ibench.apps.study.collect.server import create_app
+    from i2ibench.apps.web.serving import address, listen, serve
 
     study = open_study(options.folder)
     study.require_pictures()
@@ -69,7 +69,7 @@ def serve_study(options: argparse.Namespace) -> None:
 
 def _results(options: argparse.Namespace, url: str) -> str:
     """Where the lab reads the results, or what that takes."""
-    from i2ibench.web.origins import ANY, LOOPBACK
+    from i2ibench.apps.web.same_origin import ANY, LOOPBACK
 
     page = f"{url.rstrip('/')}/results"
     if options.results_key is not None:
@@ -131,8 +131,8 @@ def _page_of(study: Study, url: str | None) -> Iterator[str]:
         return
     require_web("study")
     study.require_pictures()
-    from i2ibench.study.server import create_app
-    from i2ibench.web.serving import served
+    from i2ibench.apps.study.collect.server import create_app
+    from i2ibench.apps.web.serving import served
 
     with (
         own_folder(study.folder, "serving a study", "give the page's address as --url"),

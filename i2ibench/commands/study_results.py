@@ -5,13 +5,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from i2ibench.apps.study.analyse.analysis import analyse, write_analysis
+from i2ibench.apps.study.analyse.power import Clusters, Question, power_lines, study_question
+from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.define.definition import Definition
+from i2ibench.apps.study.define.study_file import load_definition
+from i2ibench.apps.study.study import Study, open_study
 from i2ibench.reports.study_page import write_study_report
-from i2ibench.study.analysis import analyse, write_analysis
-from i2ibench.study.definition import Definition
-from i2ibench.study.power import Clusters, Question, power_lines, study_question
-from i2ibench.study.store import Store
-from i2ibench.study.study import Study, open_study
-from i2ibench.study.study_file import load_definition
 
 
 def analyse_study(options: argparse.Namespace) -> None:

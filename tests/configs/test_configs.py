@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from i2ibench.apps.study.define.design import Design
+from i2ibench.apps.study.define.study_file import load_definition
 from i2ibench.data.classes import class_table
 from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
 from i2ibench.registry.configuration import list_stages, load_config
-from i2ibench.study.design import Design
-from i2ibench.study.study_file import load_definition
 from i2ibench.training.growth import carried_weights
 from i2ibench.training.hooks.build import build_hooks
 from i2ibench.training.optimizers import build_optimizers

@@ -2,8 +2,8 @@
 
 import time
 
-from i2ibench.study.server import create_app
-from i2ibench.web import serving
+from i2ibench.apps.study.collect.server import create_app
+from i2ibench.apps.web import serving
 from tests.integration.editor_driver import wait_until
 
 STATE = """(() => {

@@ -10,10 +10,10 @@ from mmengine.config import ConfigDict
 from PIL import Image
 from torch.utils.data import default_collate
 
+from i2ibench.apps.editor.studio import open_studio
 from i2ibench.cli import main
 from i2ibench.data.classes import class_table
 from i2ibench.data.loaders import build_dataset
-from i2ibench.editor.studio import open_studio
 from i2ibench.inference.checkpoints import open_checkpoint, read_checkpoint
 from i2ibench.models.translators.build import build_translator
 from i2ibench.training.initial_weights import read_initial_weights

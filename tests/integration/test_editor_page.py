@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2ibench.editor.shapes import scaled, stroke
+from i2ibench.apps.editor.rasterise import scaled, stroke
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config
 from tests.integration.editor_driver import (

@@ -21,18 +21,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
+from i2ibench.apps.editor.messages import FIELDS
+from i2ibench.apps.editor.scene_files import read_scene_zip
+from i2ibench.apps.editor.server import create_app
+from i2ibench.apps.editor.sessions import Sessions
+from i2ibench.apps.editor.studio import open_studio
 from i2ibench.cli import main
-from i2ibench.editor.files import read_scene_zip
-from i2ibench.editor.messages import FIELDS
-from i2ibench.editor.server import create_app
-from i2ibench.editor.sessions import Sessions
-from i2ibench.editor.studio import open_studio
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop.folder import import_folder
-from tests.unit.editor.conftest import CLASSES, PLAIN, open_small, write_data
-from tests.unit.editor.tab import ORIGIN, URL, Tab
-from tests.unit.editor.test_files import png
+from tests.unit.apps.editor.conftest import CLASSES, PLAIN, open_small, write_data
+from tests.unit.apps.editor.tab import ORIGIN, URL, Tab
+from tests.unit.apps.editor.test_scene_files import png
 from tests.unit.inference.interop.test_folder import official
 
 __all__ = ["official"]  # a fixture
@@ -301,7 +301,7 @@ def test_idle_sessions_leave_memory_and_come_back_from_disk(studio, tmp_path):
 
 
 def test_memory_holds_a_limited_number_of_sessions(studio, tmp_path, monkeypatch):
-    monkeypatch.setattr("i2ibench.editor.sessions.MAX_SESSIONS", 2)
+    monkeypatch.setattr("i2ibench.apps.editor.sessions.MAX_SESSIONS", 2)
     sessions = Sessions(studio, tmp_path)
     one, two = sessions.enter(None), sessions.enter(None)
     with pytest.raises(UserError, match="2 pages"):
@@ -313,7 +313,7 @@ def test_memory_holds_a_limited_number_of_sessions(studio, tmp_path, monkeypatch
 
 
 def test_pages_that_left_make_room(client, monkeypatch):
-    monkeypatch.setattr("i2ibench.editor.sessions.MAX_SESSIONS", 1)
+    monkeypatch.setattr("i2ibench.apps.editor.sessions.MAX_SESSIONS", 1)
     tokens = set()
     for _ in range(4):
         with Tab(client) as tab:
@@ -325,9 +325,9 @@ SAVES_FOR_EVER = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from i2ibench.editor.classes import Classes
-from i2ibench.editor.files import read_scene_zip, scene_zip
-from i2ibench.editor.scene import Scene
+from i2ibench.apps.editor.classes import Classes
+from i2ibench.apps.editor.scene_files import read_scene_zip, scene_zip
+from i2ibench.apps.editor.scene import Scene
 from i2ibench.io.files import write_file
 
 classes = Classes(("a", "b"), ((0, 0, 0), (9, 9, 9)), (0, 1), (False, False), 0)
@@ -367,7 +367,7 @@ def test_a_full_disk_is_told_and_the_next_save_works(client, tab, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("i2ibench.editor.sessions.write_private", full)
+    monkeypatch.setattr("i2ibench.apps.editor.sessions.write_private", full)
     stroke(tab, [[5, 5]])
     while "error" not in tab.told:
         tab.read()
@@ -468,7 +468,7 @@ def test_limits_are_told(tab, monkeypatch):
     )
     tab.socket.send_text(" " * (2**20 + 1))
     assert "bytes" in tab.until("error")["message"]
-    monkeypatch.setattr("i2ibench.editor.messages.MAX_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr("i2ibench.apps.editor.messages.MAX_UPLOAD_BYTES", 1000)
     tab.send("upload", b"\0" * 1000, kind="photo")
     assert "MiB" in tab.until("error")["message"]
     monkeypatch.undo()
@@ -595,7 +595,7 @@ def test_deep_and_huge_json_is_answered(tab):
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "websockets"])
 def test_without_the_extra_the_command_says_what_to_install(missing, monkeypatch, capsys):
-    for name in [n for n in sys.modules if n.startswith("i2ibench.editor.server")]:
+    for name in [n for n in sys.modules if n.startswith("i2ibench.apps.editor.server")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(SystemExit) as ended:

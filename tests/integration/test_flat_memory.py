@@ -82,10 +82,10 @@ import json, sys, tempfile
 from pathlib import Path
 import torch
 from fastapi.testclient import TestClient
-from i2ibench.editor.server import create_app
-from i2ibench.editor.studio import open_studio
-from tests.unit.editor.conftest import open_small, write_data
-from tests.unit.editor.tab import ORIGIN, Tab
+from i2ibench.apps.editor.server import create_app
+from i2ibench.apps.editor.studio import open_studio
+from tests.unit.apps.editor.conftest import open_small, write_data
+from tests.unit.apps.editor.tab import ORIGIN, Tab
 
 def resident():
     return next(int(line.split()[1]) for line in open("/proc/self/status")

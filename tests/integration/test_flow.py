@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from i2ibench.apps.editor.render import Renderer
+from i2ibench.apps.editor.scene import Scene
 from i2ibench.data.image_files import read_image
-from i2ibench.editor.renderer import Renderer
-from i2ibench.editor.scene import Scene
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.integration.test_distributed import train as train_in_processes

@@ -31,7 +31,7 @@ def run(nest, capsys, monkeypatch, tmp_path):
         listening.close()
         raise SystemExit(0)
 
-    monkeypatch.setattr("i2ibench.web.serving.serve", serve)
+    monkeypatch.setattr("i2ibench.apps.web.serving.serve", serve)
 
     def run_command(command, *arguments):
         code = 0

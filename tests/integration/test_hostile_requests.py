@@ -8,12 +8,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from i2ibench.editor.server import create_app as create_editor
-from i2ibench.editor.studio import open_studio
-from i2ibench.study.server import create_app as create_study
-from i2ibench.study.store import Store
+from i2ibench.apps.editor.server import create_app as create_editor
+from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.study.collect.server import create_app as create_study
+from i2ibench.apps.study.collect.store import Store
 from tests.study_folder import write_study
-from tests.unit.editor.conftest import open_small, write_data
+from tests.unit.apps.editor.conftest import open_small, write_data
 
 testclient = pytest.importorskip("fastapi.testclient", reason="pip install -e '.[dev]'")
 

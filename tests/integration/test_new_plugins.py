@@ -84,7 +84,7 @@ from i2ibench.cli import main
 from i2ibench.commands.plugin_option import take_plugins
 from i2ibench.registry.discovery import _load_all
 from i2ibench.registry import SEGMENTERS
-from i2ibench.web import serving
+from i2ibench.apps.web import serving
 
 def serve(app, listening, *limits):
     listening.close()

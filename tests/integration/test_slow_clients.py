@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from i2ibench.editor.server import create_app as create_editor
-from i2ibench.editor.studio import open_studio
-from i2ibench.study.server import create_app as create_study
-from i2ibench.web.connections import ConnectionLimits
-from i2ibench.web.serving import served
+from i2ibench.apps.editor.server import create_app as create_editor
+from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.study.collect.server import create_app as create_study
+from i2ibench.apps.web.connections import ConnectionLimits
+from i2ibench.apps.web.serving import served
 from tests.study_folder import write_study
-from tests.unit.editor.conftest import open_small, write_data
+from tests.unit.apps.editor.conftest import open_small, write_data
 
 HALF_OPEN = 300
 WITHIN = 2.0
@@ -202,9 +202,9 @@ SERVE = """
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
-from i2ibench.study.server import create_app
-from i2ibench.study.study import open_study
-from i2ibench.web.serving import address, listen, serve
+from i2ibench.apps.study.collect.server import create_app
+from i2ibench.apps.study.study import open_study
+from i2ibench.apps.web.serving import address, listen, serve
 listening = listen("127.0.0.1", 0)
 study = open_study(Path(sys.argv[1]))
 print(address("127.0.0.1", listening), flush=True)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from i2ibench.apps.study.analyse.simulation import Crowd
+from i2ibench.apps.study.collect.answers import Answer, Collected, Participant
+from i2ibench.apps.study.collect.client import send_participants
+from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.define.definition import REFERENCE
+from i2ibench.apps.study.study import ANSWERS, open_study
+from i2ibench.apps.web import serving
 from i2ibench.cli import main
-from i2ibench.study.answers import Answer, Collected, Participant
-from i2ibench.study.client import send_participants
-from i2ibench.study.definition import REFERENCE
-from i2ibench.study.simulation import Crowd
-from i2ibench.study.store import Store
-from i2ibench.study.study import ANSWERS, open_study
 from i2ibench.testing.scenes import write_paired_scenes
-from i2ibench.web import serving
 from tests.integration.study_driver import served
 
 testclient = pytest.importorskip("fastapi.testclient", reason="pip install -e '.[dev]'")

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from i2ibench.study.answers import Answer
-from i2ibench.study.store import Store
+from i2ibench.apps.study.collect.answers import Answer
+from i2ibench.apps.study.collect.store import Store
 from tests.study_folder import write_study
 
 pytest.importorskip("uvicorn", reason="pip install -e '.[web]'")
@@ -19,9 +19,9 @@ pytest.importorskip("uvicorn", reason="pip install -e '.[web]'")
 SERVER = """
 import sys
 from pathlib import Path
-from i2ibench.study.server import create_app
-from i2ibench.study.study import open_study
-from i2ibench.web.serving import address, listen, serve
+from i2ibench.apps.study.collect.server import create_app
+from i2ibench.apps.study.study import open_study
+from i2ibench.apps.web.serving import address, listen, serve
 listening = listen("127.0.0.1", 0)
 app = create_app(open_study(Path(sys.argv[1])), "127.0.0.1", listening.getsockname()[1])
 print(address("127.0.0.1", listening), flush=True)

@@ -40,7 +40,7 @@ stages = dict(first=dict(model=dict({first})), second=dict(model=dict({second}))
 RUN = """
 import shlex, sys
 from i2ibench.cli import main
-from i2ibench.web import serving
+from i2ibench.apps.web import serving
 
 serving.serve = lambda app, listening, *limits: listening.close()
 for line in sys.stdin.read().splitlines():

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from i2ibench.apps.study.analyse.analysis import analyse
+from i2ibench.apps.study.analyse.simulation import Crowd, simulate
+from i2ibench.apps.study.collect.answers import Collected
 from i2ibench.reports.published import published_preferences
 from i2ibench.reports.study_charts import CHARTS, DARK
 from i2ibench.reports.study_page import render_study, write_study_report
@@ -22,10 +25,7 @@ from i2ibench.reports.study_tables import (
     study_markdown,
 )
 from i2ibench.reports.study_text import headline, rule_lines
-from i2ibench.study.analysis import analyse
-from i2ibench.study.answers import Collected
-from i2ibench.study.simulation import Crowd, simulate
-from tests.unit.study.crowds import study_of
+from tests.unit.apps.study.crowds import study_of
 
 STRENGTHS = {"ours": 1.2, "crn": -0.6, "photos": 1.3, "pix_2": -1.0}
 

@@ -1,0 +1,1 @@
+"""Applications on top of the core: the interactive editor and the perceptual study."""

@@ -1,0 +1,156 @@
+"""The frames that tell a page about its session."""
+
+import io
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from i2ibench.apps.editor.history import Box, box_of
+from i2ibench.apps.editor.instances import take_stock
+from i2ibench.apps.editor.messages import (
+    MAX_MESSAGE_BYTES,
+    MAX_POINTS,
+    MAX_RADIUS,
+    MAX_UPLOAD_BYTES,
+    frame,
+)
+from i2ibench.apps.editor.render import Strip
+from i2ibench.apps.editor.scene import Mode, Vector
+from i2ibench.apps.editor.session import Session
+from i2ibench.apps.editor.stamps import Stamp
+from i2ibench.apps.editor.uploaded_images import MAX_SIDE
+
+LIMITS = {
+    "upload_bytes": MAX_UPLOAD_BYTES,
+    "points": MAX_POINTS,
+    "radius": MAX_RADIUS,
+    "message_bytes": MAX_MESSAGE_BYTES,
+    "side": MAX_SIDE,
+}
+
+
+def welcome(session: Session) -> bytes:
+    """Return what the page shows, and what it allows."""
+    studio, scene = session.studio, session.scene
+    height, width = scene.size
+    classes = studio.classes
+    rows = zip(classes.names, classes.colours, classes.things, strict=True)
+    return frame(
+        type="welcome",
+        session=session.token,
+        scene=scene.name,
+        scenes=studio.library.names,
+        width=width,
+        height=height,
+        classes=[
+            {"name": n, "colour": list(c), "thing": t, "modes": studio.renderer.num_modes(label)}
+            for label, (n, c, t) in enumerate(rows)
+        ],
+        styles=studio.renderer.has_styles,
+        photo=studio.renderer.reads_photos,
+        real_photo=session.photo is not None,
+        checkpoint=studio.checkpoint,
+        limits=LIMITS,
+        notes=session.take_notes(),
+    )
+
+
+def maps(session: Session, box: Box | None = None) -> bytes:
+    """The maps in a box; all of them without one."""
+    height, width = session.scene.size
+    box = box or Box(0, 0, width, height)
+    label, instance = (a[box.slices] for a in (session.scene.label, session.scene.instance))
+    payload = zlib.compress(label.tobytes() + instance.astype("<i4").tobytes(), 1)
+    return frame(payload, type="maps", **vars(box), version=session.version)
+
+
+def instances(session: Session) -> bytes:
+    """Every instance's class, area, box and style."""
+    scene = session.scene
+    stock = take_stock(scene)
+    modes = session.studio.renderer.modes(scene, stock.ids, stock.labels)
+    rows = zip(
+        stock.ids.tolist(), stock.labels.tolist(), stock.areas.tolist(), stock.boxes.tolist(),
+        modes, strict=True,
+    )  # fmt: skip
+    return frame(
+        type="instances",
+        instances={
+            i: {"label": label, "area": area, "box": box, "style": _style(session, i, mode)}
+            for i, label, area, box, mode in rows
+        },
+        can_undo=session.history.can_undo,
+        can_redo=session.history.can_redo,
+        version=session.version,
+    )
+
+
+def _style(session: Session, instance: int, mode: int) -> dict[str, Any]:
+    chosen = session.scene.styles.get(instance)
+    if isinstance(chosen, Vector):
+        return {"kind": "vector", "source": chosen.source}
+    kind = "mode" if isinstance(chosen, Mode) else "drawn"
+    return {"kind": kind, "mode": mode} if mode >= 0 else {"kind": kind}
+
+
+def picture(
+    pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, version: int, seconds: float
+) -> bytes:
+    """A final picture uint8 [H,W,3]: the box that differs from the one sent before."""
+    height, width = pixels.shape[:2]
+    box: Box | None = Box(0, 0, width, height)
+    if before is not None and before.shape == pixels.shape:
+        box = box_of((before != pixels).any(2))
+    payload = b"" if box is None else png(pixels[box.slices])
+    return frame(
+        payload, type="picture", **vars(box or Box(0, 0, 0, 0)), scale=1, version=version,
+        final=True, seconds=seconds,
+    )  # fmt: skip
+
+
+def preview(
+    pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, version: int, seconds: float
+) -> bytes:
+    """A picture `scale` times smaller than the scene of (height, width)."""
+    box = Box(0, 0, size[1], size[0])
+    return frame(
+        jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,
+        seconds=seconds,
+    )  # fmt: skip
+
+
+def strip(instance: int, made: Strip) -> bytes:
+    """An instance's modes side by side."""
+    number, height, width, _ = made.tiles.shape
+    row = made.tiles.transpose(1, 0, 2, 3).reshape(height, number * width, 3)
+    box = [made.box.x, made.box.y, made.box.width, made.box.height]
+    return frame(
+        jpeg(row), type="strip", instance=instance, modes=number, width=width, height=height,
+        box=box, approximate=made.approximate,
+    )  # fmt: skip
+
+
+def silhouettes(label: int, stamps: list[Stamp]) -> bytes:
+    """A class's silhouettes, one byte a pixel."""
+    sizes = [{"name": s.name, "width": s.mask.shape[1], "height": s.mask.shape[0]} for s in stamps]
+    payload = b"".join(stamp.mask.astype(np.uint8).tobytes() for stamp in stamps)
+    return frame(payload, type="silhouettes", label=label, stamps=sizes)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG of uint8 [H,W,3]."""
+    return _encoded(pixels, format="PNG", compress_level=1)
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """A JPEG of uint8 [H,W,3]."""
+    return _encoded(pixels, format="JPEG", quality=85)
+
+
+def _encoded(pixels: NDArray[np.uint8], **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, **options)
+    return buffer.getvalue()

@@ -1,0 +1,115 @@
+"""The scenes that can be opened: a folder's, or those of the checkpoint's own validation data."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.apps.editor.classes import Classes
+from i2ibench.apps.editor.scene import Scene
+from i2ibench.apps.editor.scene_files import new_scene
+from i2ibench.data.inputs import find_inputs
+from i2ibench.data.loaders import build_dataset
+from i2ibench.data.scenes import Scenes
+from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
+from i2ibench.models.ops.images import pixels_of, to_shown
+
+EMPTY = "empty canvas"
+EMPTY_SIZE = (256, 512)
+HOW_TO_NAME_DATA = "start the editor with --data FOLDER, or drop a label map here."
+
+
+@dataclass(frozen=True)
+class OpenedScene:
+    """A scene to edit, its photo uint8 [H,W,3] if there is one, and what had to be changed."""
+
+    scene: Scene
+    photo: NDArray[np.uint8] | None
+    notes: list[str]
+
+
+class Library:
+    """Scenes by name; where there are none, an empty canvas.
+
+    Args:
+        scenes: of the data, or None.
+        classes: the checkpoint's.
+        why_empty: said with the empty canvas.
+    """
+
+    def __init__(self, scenes: Scenes | None, classes: Classes, why_empty: str = "") -> None:
+        self.classes = classes
+        self._scenes, self._why_empty = scenes, why_empty
+        files = scenes.files if scenes is not None else []
+        self._index = {scene.name: number for number, scene in enumerate(files)}
+
+    @property
+    def names(self) -> list[str]:
+        """What `open` takes, in order."""
+        return list(self._index) or [EMPTY]
+
+    def open(self, name: str) -> OpenedScene:
+        """A scene, and its photo.
+
+        Raises:
+            UserError: there is none of that name, or its files are unusable.
+        """
+        if name == EMPTY and not self._index:
+            return self._blank(self._why_empty)
+        if self._scenes is None or name not in self._index:
+            raise UserError(f"There is no scene {name[:100]!r} in the data.")
+        sample = self._scenes.read(self._index[name])
+        instance = sample["instance"][0].numpy() if "instance" in sample else None
+        scene, notes = new_scene(name, sample["label"][0].numpy(), instance, self.classes)
+        photo = pixels_of(to_shown(sample["image"])) if "image" in sample else None
+        return OpenedScene(scene, photo, notes)
+
+    def first(self) -> OpenedScene:
+        """The first scene; an empty canvas, and a note why, where that cannot be opened."""
+        try:
+            return self.open(self.names[0])
+        except UserError as error:
+            return self._blank(
+                f"{str(error).rstrip('.')}. Open another scene; this is an empty canvas."
+            )
+
+    def photo(self, name: str) -> NDArray[np.uint8] | None:
+        """The photo of a scene, uint8 [H,W,3], if it is there."""
+        with contextlib.suppress(UserError):
+            return self.open(name).photo
+        return None
+
+    def _blank(self, note: str) -> OpenedScene:
+        label = np.full(EMPTY_SIZE, self.classes.canvas, np.uint8)
+        scene, _ = new_scene(EMPTY, label, None, self.classes)
+        return OpenedScene(scene, None, [note] if note else [])
+
+    def spread(self, number: int) -> Iterator[OpenedScene]:
+        """Up to so many scenes, evenly spread over the data."""
+        step = max(-(-len(self.names) // number), 1)
+        for name in self.names[::step]:
+            yield self.open(name)
+
+
+def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None) -> Library:
+    """The scenes of a folder as `find_inputs` reads it, or of the checkpoint's validation data.
+
+    Raises:
+        UserError: the folder has no scenes, or they are not the checkpoint's kind.
+    """
+    if folder is not None:
+        return Library(Scenes(find_inputs(folder), classes.table()), classes)
+    loader, root = opened.config.get("val_dataloader"), opened.config.get("data_root")
+    own = (loader or {}).get("dataset", {}).get("root", root)
+    if loader is None or own is None or not Path(str(own)).is_dir():
+        place = f"not at {own}" if own is not None else "not known"
+        return Library(None, classes, f"The checkpoint's data is {place}: {HOW_TO_NAME_DATA}")
+    with building_from(opened.path):
+        dataset = build_dataset(loader, root)
+    if dataset.metainfo["classes"] != list(classes.names):
+        raise UserError(f"The data in {own} has other classes than {opened.path}; name --data.")
+    return Library(dataset.scenes, classes)

@@ -1,0 +1,133 @@
+"""The editor's web server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+
+from i2ibench.apps.editor import frames
+from i2ibench.apps.editor.autosave import Autosave
+from i2ibench.apps.editor.connection import Connection
+from i2ibench.apps.editor.messages import TOKEN
+from i2ibench.apps.editor.page import Page
+from i2ibench.apps.editor.scene import Scene
+from i2ibench.apps.editor.scene_files import scene_zip
+from i2ibench.apps.editor.session import Session
+from i2ibench.apps.editor.sessions import IDLE_SECONDS, Sessions
+from i2ibench.apps.editor.studio import Studio
+from i2ibench.apps.web.downloads import attachment
+from i2ibench.apps.web.same_origin import SameOrigin
+from i2ibench.apps.web.serving import add_headers
+from i2ibench.errors import UserError
+
+STATIC = Path(__file__).with_name("static")
+
+
+def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
+    """The application.
+
+    Args:
+        studio: the checkpoint and the data.
+        folder: of the autosaves.
+        host: that the server listens on.
+        port: that the server listens on.
+    """
+    sessions = Sessions(studio, folder)
+    network = ThreadPoolExecutor(1, "network")  # one thread is the lock around the network
+    uploads = ThreadPoolExecutor(1, "uploads")
+    autosave = Autosave(sessions)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        idle = asyncio.create_task(_drop_idle(sessions))
+        yield
+        idle.cancel()
+        await autosave.finish()
+        for threads in (network, uploads):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.exception_handler(UserError)
+    async def mistake(request: Request, error: UserError) -> Response:
+        return PlainTextResponse(str(error).encode(errors="replace"), status_code=400)
+
+    add_headers(app)
+    app.add_middleware(SameOrigin, host=host, port=port)  # the last one added is asked first
+
+    @app.get("/")
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    @app.websocket("/ws")
+    async def connect(socket: WebSocket) -> None:
+        await socket.accept()
+        await Connection(Page(socket), sessions, network, uploads, autosave).serve()
+
+    _add_downloads(app, sessions, network)
+    return app
+
+
+def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:
+    """The routes that give files of a session."""
+
+    async def made(
+        make: Callable[[], bytes], kind: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        content = await asyncio.get_running_loop().run_in_executor(network, make)
+        return Response(content, media_type=kind, headers=headers)
+
+    @app.get("/export/{token}/picture.png")
+    async def picture(token: str) -> Response:
+        session = _session_of(sessions, token)
+        named = attachment(session.scene.name, ".png")
+        return await made(lambda: _png_of(session, session.scene), "image/png", named)
+
+    @app.get("/first/{token}.png")
+    async def first(token: str) -> Response:
+        session = _session_of(sessions, token)
+        return await made(lambda: _png_of(session, session.first), "image/png")
+
+    @app.get("/export/{token}/scene.zip")
+    async def scene(token: str) -> Response:
+        session = _session_of(sessions, token)
+        return await made(
+            lambda: scene_zip(session.scene, sessions.studio.classes), "application/zip",
+            attachment(session.scene.name, ".zip"),
+        )  # fmt: skip
+
+    @app.get("/photo/{token}.png")
+    async def photo(token: str) -> Response:
+        pixels = _session_of(sessions, token).photo
+        if pixels is None:
+            raise HTTPException(404, "The scene has no photo.")
+        return await made(lambda: frames.png(pixels), "image/png")
+
+
+def _session_of(sessions: Sessions, token: str) -> Session:
+    """The session of a token in an address; 404 without one."""
+    session = sessions.get(token) if TOKEN.fullmatch(token) else None
+    if session is None:
+        raise HTTPException(404, "There is no such session.")
+    return session
+
+
+def _png_of(session: Session, scene: Scene) -> bytes:
+    """The picture of a scene of a session: one that was painted already, or a new one."""
+    pixels = session.picture_of(scene)
+    if pixels is None:
+        pixels = session.studio.renderer.picture(scene)
+        session.keep(scene, pixels)
+    return frames.png(pixels)
+
+
+async def _drop_idle(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(IDLE_SECONDS / 10)
+        sessions.drop_idle()

@@ -1,0 +1,208 @@
+"""Power: how many judgments it takes to tell a preference from none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, inf
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, norm
+
+from i2ibench.apps.study.define.definition import Definition
+from i2ibench.errors import UserError
+
+RATES = (0.51, 0.52, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the test of one pair is asked.
+
+    Attributes:
+        alpha: chance of a preference found where there is none, over all comparisons.
+        power: chance of finding one that is there.
+        comparisons: how many are tested; each must pass alpha / comparisons, Holm's hardest step.
+    """
+
+    alpha: float = 0.05
+    power: float = 0.8
+    comparisons: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("alpha", self.alpha), ("power", self.power)):
+            if not 0 < value < 1:
+                raise UserError(f"{name} is between 0 and 1, not {value}.")
+        if self.comparisons < 1:
+            raise UserError(f"There is at least one comparison, not {self.comparisons}.")
+
+    @property
+    def level(self) -> float:
+        """The level at which each comparison is tested."""
+        return self.alpha / self.comparisons
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Why answers are worth less than independent ones.
+
+    Attributes:
+        per_participant: judgments of one pair by each participant.
+        scenes: how many there are.
+        participant_share: of an answer's variance that is the participant's own; an earlier
+            analysis gives it (`participant_share` of a comparison).
+        scene_share: and the scene's own.
+    """
+
+    per_participant: int
+    scenes: int
+    participant_share: float = 0.05
+    scene_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("per_participant", "scenes"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is at least 1, not {getattr(self, name)}.")
+        for name in ("participant_share", "scene_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+        if self.participant_share + self.scene_share >= 1:
+            raise UserError("participant_share and scene_share are less than 1 together.")
+        if self.per_participant > self.scenes:
+            raise UserError(
+                f"A participant judges a pair once on each scene: {self.per_participant} times is "
+                f"too often for {self.scenes} scenes."
+            )
+
+    def design_effect(self, judgments: float) -> float:
+        """By how much more judgments are needed than independent ones (Kish 1965)."""
+        per_scene = max(judgments / self.scenes, 1)
+        people = (self.per_participant - 1) * self.participant_share
+        return 1 + people + (per_scene - 1) * self.scene_share
+
+    def judgments(self, independent: int) -> float:
+        """How many are worth as much as so many independent ones; endless if scenes are too few."""
+        people = 1 + (self.per_participant - 1) * self.participant_share
+        if independent * people <= self.scenes:
+            return independent * people
+        left = 1 - independent * self.scene_share / self.scenes
+        return independent * (people - self.scene_share) / left if left > 0 else inf
+
+
+@dataclass(frozen=True)
+class Need:
+    """What it takes to tell a preference rate from 50 %.
+
+    Attributes:
+        rate: of the population.
+        independent: judgments of the pair, if all were independent.
+        judgments: with their clusters; None where no number is enough with so few scenes.
+        participants: who give so many; None likewise.
+    """
+
+    rate: float
+    independent: int
+    judgments: int | None
+    participants: int | None
+
+
+def judgments_needed(rate: float, question: Question | None = None) -> int:
+    """Independent untied judgments from which on the exact two-sided binomial test has the power.
+
+    Args:
+        rate: of the population, not 0.5.
+        question: level and power; the usual ones if None.
+
+    Raises:
+        UserError: the rate is none, or nearer to 50 % than 0.2 points: a million of judgments.
+    """
+    question = question or Question()
+    if not 0 < rate < 1 or abs(rate - 0.5) < 0.00199:
+        raise UserError(f"A rate to tell from 0.5 is at least 0.002 away from it, not {rate}.")
+    return _needed(max(rate, 1 - rate), question.level, question.power)
+
+
+@cache
+def _needed(rate: float, level: float, power: float) -> int:
+    z = float(norm.ppf(1 - level / 2) + norm.ppf(power))
+    near = z * z * 0.25 / (rate - 0.5) ** 2
+    numbers = np.arange(max(int(0.5 * near), 1), int(1.5 * near) + 60)
+    short = np.flatnonzero(_power(numbers, rate, level) < power)  # the power goes in teeth
+    return int(numbers[short[-1] + 1] if len(short) else numbers[0])
+
+
+def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.float64]:
+    """The chance that the exact test rejects, of each number of judgments."""
+    least = binom.isf(level / 2, numbers, 0.5) + 1  # P(X >= least) <= level / 2
+    above = binom.sf(least - 1, numbers, rate)
+    below = binom.cdf(numbers - least, numbers, rate)
+    return np.asarray(np.where(2 * least > numbers, above + below, 1.0))
+
+
+def needs(
+    clusters: Clusters, question: Question | None = None, rates: Sequence[float] = RATES
+) -> list[Need]:
+    """What each rate takes."""
+    found = []
+    for rate in rates:
+        independent = judgments_needed(rate, question)
+        judgments = clusters.judgments(independent)
+        known = judgments < inf
+        found.append(
+            Need(
+                rate,
+                independent,
+                ceil(judgments) if known else None,
+                ceil(judgments / clusters.per_participant) if known else None,
+            )
+        )
+    return found
+
+
+def smallest_rate(
+    participants: int, clusters: Clusters, question: Question | None = None
+) -> float | None:
+    """The smallest rate above 50 %, in steps of 0.1 points, that so many participants can tell.
+
+    None where they can tell none.
+    """
+    question = question or Question()
+    total = participants * clusters.per_participant
+    worth = int(total / clusters.design_effect(total))
+    rates = np.arange(0.501, 1.0, 0.001)
+    enough = [
+        r for r in rates if _power(np.array([worth]), float(r), question.level)[0] >= question.power
+    ]
+    return round(float(enough[0]), 3) if enough else None
+
+
+def study_question(definition: Definition, alpha: float = 0.05, power: float = 0.8) -> Question:
+    """The question of a whole study: a comparison is a pair at one of the durations."""
+    return Question(alpha, power, len(definition.compared) * len(definition.times))
+
+
+def power_lines(
+    clusters: Clusters, question: Question, participants: int | None = None
+) -> list[str]:
+    """The table for a terminal."""
+    lines = [
+        f"Exact two-sided binomial test, alpha {question.alpha:g} over {question.comparisons} "
+        f"comparison{'s' * (question.comparisons != 1)}, power {question.power:g}.",
+        f"Each participant judges a pair {clusters.per_participant} times; {clusters.scenes} "
+        f"scenes. Of an answer's variance {100 * clusters.participant_share:.0f} % is taken to be "
+        f"the participant's own and {100 * clusters.scene_share:.0f} % the scene's.",
+        f"{'to tell':>10} {'independent judgments':>22} {'judgments':>10} {'participants':>13}",
+    ]
+    for need in needs(clusters, question):
+        with_clusters = (
+            ("more scenes", "") if need.judgments is None else (need.judgments, need.participants)
+        )
+        lines.append(
+            f"{100 * need.rate:8.0f} % {need.independent:22,} {with_clusters[0]:>10} "
+            f"{with_clusters[1]:>13}"
+        )
+    if participants is not None:
+        rate = smallest_rate(participants, clusters, question)
+        what = "no preference" if rate is None else f"{100 * rate:.1f} %"
+        lines.append(f"{participants} participants can tell {what} from 50 %.")
+    return lines

@@ -1,0 +1,173 @@
+"""Simulated participants: answers of people whose preferences are known."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import exp, log
+from statistics import NormalDist
+
+import numpy as np
+
+from i2ibench.apps.study.collect.answers import LEFT, RIGHT, TIE, Answer, Collected, Participant
+from i2ibench.apps.study.define.definition import DEGRADED
+from i2ibench.apps.study.define.design import Trial
+from i2ibench.apps.study.study import Study
+from i2ibench.errors import UserError
+
+FRAME_MS = 1000 / 60
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """People who prefer methods by their strengths (Davidson 1970, with a bias to the left).
+
+    log P(left) : log P(tie) : log P(right) = d/2 : log(tie_width) : -d/2, where
+    d = (left's strength - right's) * share of the exposure + side_bias, and each participant and
+    each scene adds something of its own to each method's strength. Every draw is made from the
+    seed and from what it is for, so that the order of the answers changes nothing.
+
+    Attributes:
+        strengths: by method, in log odds.
+        tie_width: 0 for nobody who cannot tell; 2 ties every other time between equals.
+        lapse: share of trials answered by chance, left or right.
+        side_bias: to the left, in log odds.
+        participant_sd: of what a participant adds to a method's strength.
+        scene_sd: of what a scene adds.
+        missing: share of trials that are not answered.
+        exposure_scale: seconds at which half of the preference is there: t / (t + scale).
+        seed: decides everything that is random.
+
+    Raises:
+        UserError: a share or a spread is none.
+    """
+
+    strengths: Mapping[str, float]
+    tie_width: float = 0.0
+    lapse: float = 0.0
+    side_bias: float = 0.0
+    participant_sd: float = 0.0
+    scene_sd: float = 0.0
+    missing: float = 0.0
+    exposure_scale: float = 0.0
+    seed: int = 0
+    _added: dict[tuple[object, ...], float] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("lapse", "missing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+        for name in ("tie_width", "participant_sd", "scene_sd", "exposure_scale"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is at least 0, not {getattr(self, name)}.")
+
+    @cached_property
+    def _key(self) -> bytes:
+        return str(self.seed).encode()
+
+    def decide(self, participant: int, trial: Trial) -> str | None:
+        """What a participant answers, or None for a trial that is left out.
+
+        Args:
+            participant: number of the plan.
+            trial: of that plan.
+        """
+        place = (participant, trial.number)
+        if self._draw("missing", *place) < self.missing:
+            return None
+        chance = self._draw("choice", *place)
+        if self._draw("lapse", *place) < self.lapse:
+            return LEFT if chance < 0.5 else RIGHT
+        if DEGRADED in (trial.left, trial.right):
+            return RIGHT if trial.left == DEGRADED else LEFT
+        d = self._strength(participant, trial.left, trial.scene)
+        d -= self._strength(participant, trial.right, trial.scene)
+        left, tie = self._shares(d * self._seen(trial.duration) + self.side_bias)
+        return LEFT if chance < left else TIE if chance < left + tie else RIGHT
+
+    def answer(self, participant: int, trial: Trial) -> Answer | None:
+        """The whole answer, with times as a screen of 60 frames a second measures them."""
+        choice = self.decide(participant, trial)
+        if choice is None:
+            return None
+        slowness = NORMAL.inv_cdf(self._draw("time", participant, trial.number))
+        shown = None
+        if trial.duration is not None:
+            shown = round(max(round(1000 * trial.duration / FRAME_MS), 1) * FRAME_MS, 2)
+        response = exp(log(1500) + 0.45 * slowness) + (shown or 0)
+        return Answer(trial.number, choice, round(response, 1), shown, round(FRAME_MS, 3))
+
+    def rate(self, first: str, second: str, duration: float | None = None) -> float:
+        """How often the population prefers the first method, ties half, sides balanced.
+
+        The mean over participants and scenes, by Gauss-Hermite quadrature.
+        """
+        points, weights = np.polynomial.hermite_e.hermegauss(64)
+        sd = (2 * (self.participant_sd**2 + self.scene_sd**2)) ** 0.5
+        seen = self._seen(duration)
+        total = 0.0
+        for point, weight in zip(points.tolist(), weights.tolist(), strict=True):
+            d = (self.strengths[first] - self.strengths[second] + sd * point) * seen
+            for sign in (1, -1):
+                left, tie = self._shares(d + sign * self.side_bias)
+                total += weight * (left + tie / 2) / 2
+        mean = total / float(weights.sum())
+        return (1 - self.lapse) * mean + self.lapse / 2
+
+    def _shares(self, d: float) -> tuple[float, float]:
+        """Probabilities of left and of a tie."""
+        left, right = exp(d / 2), exp(-d / 2)
+        whole = left + right + self.tie_width
+        return left / whole, self.tie_width / whole
+
+    def _seen(self, duration: float | None) -> float:
+        """Which share of a difference is seen in a time."""
+        return 1.0 if duration is None else duration / (duration + self.exposure_scale)
+
+    def _strength(self, participant: int, method: str, scene: str) -> float:
+        own = self._normal("participant", participant, method) * self.participant_sd
+        return self.strengths[method] + own + self._normal("scene", scene, method) * self.scene_sd
+
+    def _normal(self, *what: object) -> float:
+        if what not in self._added:
+            self._added[what] = NORMAL.inv_cdf(self._draw(*what))
+        return self._added[what]
+
+    def _draw(self, *what: object) -> float:
+        """A number between 0 and 1 that the seed and the names decide."""
+        text = "\0".join(map(str, what)).encode()
+        digest = hashlib.blake2b(text, digest_size=8, key=self._key).digest()
+        return (int.from_bytes(digest, "big") + 0.5) / 2**64
+
+
+def simulate(study: Study, crowd: Crowd, participants: int) -> Collected:
+    """The answers of simulated participants to the first plans of a study.
+
+    Raises:
+        UserError: the crowd does not know a method, or ties where the study has no ties.
+    """
+    for method in study.definition.methods:
+        if method not in crowd.strengths:
+            raise UserError(f"The simulated participants have no strength for {method!r}.")
+    if crowd.tie_width and not study.definition.ties:
+        raise UserError("The simulated participants have ties, but the study has not: ties=False.")
+    people, answers = [], {}
+    for slot in range(participants):
+        token = f"simulated-{crowd.seed}-{slot:05d}"
+        plan = study.plan(slot)
+        found = [answer for trial in plan if (answer := crowd.answer(slot, trial)) is not None]
+        people.append(
+            Participant(
+                token,
+                slot,
+                simulated=True,
+                consented=True,
+                finished=len(found) == len(plan),
+                origin="simulation",
+            )
+        )
+        answers[token] = found
+    return Collected(people, answers)

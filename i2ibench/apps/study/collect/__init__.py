@@ -1,0 +1,1 @@
+"""Collect answers: the server, the page, the store, and pages without a server."""

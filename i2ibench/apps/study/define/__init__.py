@@ -1,0 +1,1 @@
+"""Define a study: its file, its design, its scenes and images."""

@@ -1,0 +1,67 @@
+"""The painter: what it paints first, and when it stops."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from i2ibench.apps.editor.sessions import Sessions
+from i2ibench.apps.editor.stream import Painter, preview_scale
+from i2ibench.apps.editor.studio import open_studio
+from tests.unit.apps.editor.conftest import open_small
+
+
+class SlowRenderer:
+    """Paints for a minute, layer by layer, unless it is stopped."""
+
+    has_styles = False
+
+    def __init__(self):
+        self.scales, self.started, self.seconds = [], threading.Event(), 0.0
+
+    def picture(self, scene, step, on_progress):
+        began = time.monotonic()
+        self.scales.append(step)
+        self.started.set()
+        try:
+            for layer in range(6000):
+                on_progress(layer / 6000)
+                time.sleep(0.01)
+        finally:
+            self.seconds = time.monotonic() - began
+
+
+@pytest.fixture
+def session(tmp_path):
+    studio = replace(open_studio(open_small()), renderer=SlowRenderer())
+    return Sessions(studio, tmp_path).enter(None)
+
+
+async def begin_and_leave(session):
+    """A painter paints the session's scene until nobody waits for it, which is at once."""
+    with ThreadPoolExecutor(1) as network:
+        painter = Painter(None, network)
+        painting = asyncio.create_task(painter.run())
+        painter.wake(session)
+        await asyncio.to_thread(session.studio.renderer.started.wait)
+        painting.cancel()
+        await asyncio.gather(painting, return_exceptions=True)
+
+
+def test_a_picture_that_nobody_waits_for_is_given_up(session):
+    asyncio.run(begin_and_leave(session))  # the executor ends when its thread does
+    assert session.studio.renderer.seconds < 10
+
+
+def test_a_stroke_before_the_first_picture_gets_the_coarsest_preview(session, monkeypatch):
+    monkeypatch.setattr(type(session), "drawing", True)
+    asyncio.run(begin_and_leave(session))
+    assert session.studio.renderer.scales == [4]
+
+
+def test_previews_are_the_coarser_the_longer_a_picture_takes():
+    expected = {0.0: 1, 0.15: 1, 0.16: 2, 0.6: 2, 0.61: 4, float("inf"): 4}
+    assert {seconds: preview_scale(seconds) for seconds in expected} == expected
