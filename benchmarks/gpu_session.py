@@ -52,9 +52,9 @@ def steps(out: Path, on_gpu: bool) -> list[tuple[str, float, list[str]]]:
     bench = [*pytest, "benchmarks/bench_gpu.py", "-o", "python_files=bench_*.py", "-s"]
     return [
         ("tests", 0.4, [*pytest, "tests/gpu"]),
-        ("data", 0.4, ["-m", "i2ibench", "prepare_data", CONFIG, *options[2:]]),
-        ("training", 0.6, ["-m", "i2ibench", "train", CONFIG, *options]),
-        ("evaluation", 0.4, ["-m", "i2ibench", "eval", CONFIG, *options]),
+        ("data", 0.4, ["-m", "i2ibench.cli", "prepare_data", CONFIG, *options[2:]]),
+        ("training", 0.6, ["-m", "i2ibench.cli", "train", CONFIG, *options]),
+        ("evaluation", 0.4, ["-m", "i2ibench.cli", "eval", CONFIG, *options]),
         ("benchmark", 1.0, bench),
     ]
 

@@ -1,6 +1,6 @@
 """The same as `i2ibench train_segmenter`."""
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 
 if __name__ == "__main__":
     main("train_segmenter")

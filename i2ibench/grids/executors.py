@@ -156,7 +156,7 @@ class SlurmCell:
 
 def cell_command(arguments: Sequence[str], name: str) -> list[str]:
     """The command that runs one cell in a process of its own, with the grid's arguments."""
-    return [sys.executable, "-m", "i2ibench", "grid", "cell", *arguments, "--cell", name]
+    return [sys.executable, "-m", "i2ibench.cli", "grid", "cell", *arguments, "--cell", name]
 
 
 def _visible_gpus() -> list[str]:

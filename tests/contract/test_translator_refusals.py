@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.commands.arguments import add_settings_argument
+from i2ibench.cli.arguments import add_settings_argument
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.models.translators.base import Translator, method_named

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.registry.configuration import load_config
 from i2ibench.reports.training_curves import read_scalars

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench import cli
-from i2ibench.cli import COMMANDS, main
+from i2ibench.cli.main import COMMANDS, main
+from i2ibench.cli.main import main as cli
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config
 from tests.integration import advice_lines
@@ -225,7 +225,7 @@ def test_a_command_that_is_executed_elsewhere_is(test):
 def variants(line):
     """The command lines that an advised one stands for, as words behind the program's name."""
     line = re.sub(r"\{[^}]*\}", "x", line).partition("||")[0]
-    line = line.replace("--cfg-options x", "--cfg-options x=y").rpartition("-m i2ibench ")[2]
+    line = line.replace("--cfg-options x", "--cfg-options x=y").rpartition("-m i2ibench.cli ")[2]
     line = line.replace("\\|", "|").removeprefix("i2ibench ")
     words = shlex.split(re.sub(r"[\[\]…]|\.\.\.", "", line))
     meant = {"N": "3", "WxH": "512x256", "MODE": "default", "KIND": "generator"}

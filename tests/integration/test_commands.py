@@ -196,7 +196,7 @@ def test_parts_lists_everything_with_options_and_origin(run):
 
 def test_doctor_tells_versions_plugins_and_missing_weights(run):
     answer = subprocess.run(
-        [sys.executable, "-m", "i2ibench", "doctor"],
+        [sys.executable, "-m", "i2ibench.cli", "doctor"],
         cwd=run, capture_output=True, text=True, env={**os.environ, "TORCH_HOME": str(run)},
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr

@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import default_collate
 
 from i2ibench.apps.editor.studio import open_studio
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.classes import class_table
 from i2ibench.data.loaders import build_dataset
 from i2ibench.inference.checkpoints import open_checkpoint, read_checkpoint

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.grids.state import CellState, read_state, write_state
 from i2ibench.inference import checkpoints

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.pixel_formats import PictureFormat, read_picture
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.io.files import ending_for, write_picture

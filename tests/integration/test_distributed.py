@@ -18,7 +18,7 @@ SHORT = ["protocol=None", "hooks.pictures=None", "train_dataloader.batch_size=1"
 
 
 def launch(config, work_dir, processes, *options, script=None):
-    program = ["-m", "i2ibench", "train"] if script is None else [str(script)]
+    program = ["-m", "i2ibench.cli", "train"] if script is None else [str(script)]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     arguments = [*program, str(config), "--work-dir", str(work_dir), "--launcher", "pytorch"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -78,7 +78,7 @@ APART = """
 import torch
 from mmengine.dist import all_gather, get_rank
 from mmengine.hooks import Hook
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.registry import HOOKS
 from i2ibench.training import stage
 
@@ -112,7 +112,7 @@ SCRIPT = """
 import os, signal
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.registry import HOOKS
 
 @HOOKS.register_module()

@@ -26,7 +26,7 @@ from i2ibench.apps.editor.scene_files import read_scene_zip
 from i2ibench.apps.editor.server import create_app
 from i2ibench.apps.editor.sessions import Sessions
 from i2ibench.apps.editor.studio import open_studio
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop.folder import import_folder
@@ -610,7 +610,7 @@ def test_the_command_serves_until_ctrl_c_and_names_what_is_wrong(tmp_path, tiny_
     options = ["--work-dir", str(work_dir), "--cfg-options", "train_cfg.max_epochs=1"]
     main("train", [str(tiny_config), *options])
     checkpoint = next(work_dir.glob("epoch_*.pth"))
-    command = [sys.executable, "-m", "i2ibench", "edit", str(checkpoint), "--port", "0",
+    command = [sys.executable, "-m", "i2ibench.cli", "edit", str(checkpoint), "--port", "0",
                "--device", "cpu", "--autosave", str(tmp_path / "saved")]  # fmt: skip
     server = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

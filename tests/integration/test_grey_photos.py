@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.grids import costs
 from i2ibench.grids.cell import checkpoint_of, run_cell, shared_folder

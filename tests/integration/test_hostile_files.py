@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.registry import REGISTRIES
 from i2ibench.testing.network_files import write_torchscript

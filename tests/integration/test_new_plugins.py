@@ -80,8 +80,8 @@ import contextlib, importlib, io, re, shlex, shutil, sys
 from pathlib import Path
 import numpy as np, torch
 from PIL import Image
-from i2ibench.cli import main
-from i2ibench.commands.plugin_option import take_plugins
+from i2ibench.cli.main import main
+from i2ibench.cli.plugin_option import take_plugins
 from i2ibench.registry.discovery import _load_all
 from i2ibench.registry import SEGMENTERS
 from i2ibench.apps.web import serving

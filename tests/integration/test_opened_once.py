@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.evaluation.metrics.segmentation import SegmentationScores
 from i2ibench.io import checksums

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.inference.checkpoints import read_checkpoint
 from tests.integration.runs import differences
 

@@ -68,7 +68,7 @@ for split in ("train", "val"):
 
 
 def test_the_package_is_listed_and_its_siblings_are_told_but_not_fatal(environment):
-    answer = environment.run("-m", "i2ibench", "parts", "--json")
+    answer = environment.run("-m", "i2ibench.cli", "parts", "--json")
     listed = json.loads(answer.stdout)
     (mine,) = [part for part in listed["parts"] if part["name"] == "OutsideNet"]
     assert (mine["distribution"], mine["version"]) == ("i2ibench-outside-net", "0.1.0")
@@ -81,20 +81,20 @@ def test_the_package_is_listed_and_its_siblings_are_told_but_not_fatal(environme
 def test_a_config_that_names_a_broken_plugin_is_told_why(environment):
     option = ("--cfg-options", "model.losses.mine.type=BrokenLoss")
     arguments = ("train", "mine.py", "--work-dir", "broken", *option)
-    answer = environment.run("-m", "i2ibench", *arguments, code=2)
+    answer = environment.run("-m", "i2ibench.cli", *arguments, code=2)
     assert "No loss named 'BrokenLoss'" in answer.stderr
     assert "'broken_loss.loss' was skipped: ZeroDivisionError" in answer.stderr
 
 
 def test_it_trains_by_name_from_another_directory_and_the_run_records_it(environment):
-    environment.run("-m", "i2ibench", "train", "mine.py", "--work-dir", "one")
+    environment.run("-m", "i2ibench.cli", "train", "mine.py", "--work-dir", "one")
     check_record(environment, "one")
 
 
 def test_it_trains_in_two_processes(environment):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     arguments = ("train", "mine.py", "--launcher", "pytorch", "--work-dir", "two")
-    environment.run(*torchrun, "-m", "i2ibench", *arguments)
+    environment.run(*torchrun, "-m", "i2ibench.cli", *arguments)
     check_record(environment, "two")
 
 
@@ -127,7 +127,9 @@ def test_an_error_in_it_keeps_its_traceback_and_names_it(environment, module, be
     text = file.read_text()
     file.write_text(text.replace(before, after))
     try:
-        answer = environment.run("-m", "i2ibench", "train", "mine.py", "--work-dir", "bad", code=1)
+        answer = environment.run(
+            "-m", "i2ibench.cli", "train", "mine.py", "--work-dir", "bad", code=1
+        )
     finally:
         file.write_text(text)
     wrong = "self.scenes.reed(key)" if module == "outside_data" else after

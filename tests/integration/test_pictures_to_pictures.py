@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.image_files import read_image
 from i2ibench.registry import GENERATORS
 from i2ibench.testing.parts import Workshop

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.prepare.catalogue import KNOWN, prepare
 from i2ibench.registry.configuration import load_config
 from i2ibench.training.run import train

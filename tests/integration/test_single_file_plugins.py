@@ -55,7 +55,7 @@ per_pair, participants, repeats, catch, practice = 1, 1, 0, 0, 0
 CHECKPOINT = "work_dirs/own/epoch_0001.pth"
 
 
-def command(*arguments, cwd, script=("-m", "i2ibench"), code=0, **variables):
+def command(*arguments, cwd, script=("-m", "i2ibench.cli"), code=0, **variables):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables}
     answer = subprocess.run(
         [sys.executable, *map(str, script), *map(str, arguments)],
@@ -131,7 +131,7 @@ def test_spawned_workers_torchrun_and_grids_see_the_same_plugins(home, tmp_path)
     command(*arguments, tmp_path / "spawned", cwd=home, script=(WITHOUT_POSIX,))
     ranks = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     loader = ("--launcher", "pytorch", "--cfg-options", "train_dataloader.batch_size=1")
-    command(*arguments, tmp_path / "two", *loader, cwd=home, script=(*ranks, "-m", "i2ibench"))
+    command(*arguments, tmp_path / "two", *loader, cwd=home, script=(*ranks, "-m", "i2ibench.cli"))
     (home / "grid.py").write_text(
         f"base = 'bare.py'\naxes = dict(x=dict(one=dict()))\nseeds = [0]\n"
         f"work_dir = {str(tmp_path / 'grid')!r}\n"

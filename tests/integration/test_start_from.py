@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint

@@ -16,7 +16,7 @@ from i2ibench.apps.study.collect.store import Store
 from i2ibench.apps.study.define.definition import REFERENCE
 from i2ibench.apps.study.study import ANSWERS, open_study
 from i2ibench.apps.web import serving
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.integration.study_driver import served
 

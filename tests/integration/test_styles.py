@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.styles.fitting import Fitting, bank_of, fit_bank, scenes_of
 from i2ibench.inference.styles.instance_features import read_batches, without_random

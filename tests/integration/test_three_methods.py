@@ -39,7 +39,7 @@ stages = dict(first=dict(model=dict({first})), second=dict(model=dict({second}))
 
 RUN = """
 import shlex, sys
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.apps.web import serving
 
 serving.serve = lambda app, listening, *limits: listening.close()
@@ -114,7 +114,7 @@ def test_a_method_of_the_users_own_goes_through_every_command(name, home):
         assert "detail.0.weight" not in before and "detail.0.weight" in after
         assert torch.equal(before["ground.0.weight"], after["ground.0.weight"])
     ranks = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    python(*ranks, "-m", "i2ibench", "train", "own.py", "--launcher", "pytorch", "--work-dir",
+    python(*ranks, "-m", "i2ibench.cli", "train", "own.py", "--launcher", "pytorch", "--work-dir",
            "two", cwd=home)  # fmt: skip
     assert (home / "two" / "epoch_0002.pth").is_file()
 
@@ -124,5 +124,5 @@ def test_they_keep_the_contract_and_are_shown_with_their_settings(home):
     told = python("-m", "pytest", *options, "--pyargs", "i2ibench.testing", "--plugin",
                   "three_methods", cwd=home)  # fmt: skip
     assert re.search(r"\d+ passed", told) and "failed" not in told
-    listed = " ".join(python("-m", "i2ibench", "translate", "--help", cwd=home).split())
+    listed = " ".join(python("-m", "i2ibench.cli", "translate", "--help", cwd=home).split())
     assert "(Drift: steps=3, solver='euler'; " in listed and "; Mood: spread=1.0)" in listed

@@ -72,7 +72,7 @@ builtins.__import__ = importer  # at import: a spawned worker imports this file 
 
 if __name__ == "__main__":
     multiprocessing.set_start_method("spawn")
-    from i2ibench.cli import main
+    from i2ibench.cli.main import main
 
     if sys.argv[1:] == ["import everything"]:
         import importlib
@@ -81,7 +81,7 @@ if __name__ == "__main__":
         import i2ibench
 
         for module in pkgutil.walk_packages(i2ibench.__path__, "i2ibench."):
-            if not module.name.startswith(("i2ibench.testing", "i2ibench.__main__")):
+            if not module.name.startswith(("i2ibench.testing", "i2ibench.cli.__main__")):
                 importlib.import_module(module.name)
     else:
         main(None, sys.argv[1:])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.testing.scenes import save
 
 

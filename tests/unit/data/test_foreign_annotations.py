@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.foreign_annotations import annotation_advice
 from i2ibench.data.prepare.catalogue import prepare

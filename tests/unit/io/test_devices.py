@@ -5,7 +5,7 @@ import argparse
 import pytest
 import torch
 
-from i2ibench.commands.arguments import add_device_argument
+from i2ibench.cli.arguments import add_device_argument
 from i2ibench.io import devices
 from i2ibench.io.devices import best_device, exact_type
 

@@ -42,7 +42,7 @@ def parts(*arguments, cwd, **environment):
     """What `parts loss --json` prints, in a process of its own: registries keep what they know."""
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
     answer = subprocess.run(
-        [sys.executable, "-m", "i2ibench", *arguments],
+        [sys.executable, "-m", "i2ibench.cli", *arguments],
         cwd=cwd, capture_output=True, text=True, env=variables, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.cli import main
-from i2ibench.commands import new_plugin
+from i2ibench.cli.main import main, new_plugin
 from i2ibench.errors import UserError
 from i2ibench.registry.scaffold import KINDS, new_package, snake
 

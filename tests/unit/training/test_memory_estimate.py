@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.cli import main
-from i2ibench.commands.memory_tables import smallest_card
+from i2ibench.cli.main import main
+from i2ibench.cli.memory_tables import smallest_card
 from i2ibench.data.loaders import build_dataset, pictures_of, prepare_dataset
 from i2ibench.errors import UserError
 from i2ibench.models.ops.tensor_memory import LiveBytes

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.classes import class_table
 from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.prepare import write

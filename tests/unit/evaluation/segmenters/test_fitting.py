@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from i2ibench.cli import main
+from i2ibench.cli.main import main
 from i2ibench.data.loaders import build_dataset, build_loader
 from i2ibench.evaluation.segmenters import CompactSegmenter, SMPSegmenter
 from i2ibench.evaluation.segmenters.fitting import fit_segmenter, save_segmenter, score_segmenter

@@ -24,7 +24,7 @@ from i2ibench.apps.study.collect.store import Store
 from i2ibench.apps.study.define.creation import create_study
 from i2ibench.apps.study.define.study_file import load_definition
 from i2ibench.apps.study.study import Study, open_study
-from i2ibench.commands.arguments import checked_device, require_web
+from i2ibench.cli.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import read_text, write_private, write_text
 from i2ibench.io.folder_locks import own_folder

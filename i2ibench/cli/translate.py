@@ -8,7 +8,7 @@ them), or label maps alone. Any size is translated at its own size.
 import argparse
 from pathlib import Path
 
-from i2ibench.commands.arguments import (
+from i2ibench.cli.arguments import (
     add_compile_argument,
     add_device_argument,
     add_precision_argument,

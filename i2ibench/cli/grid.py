@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from i2ibench.commands.arguments import (
+from i2ibench.cli.arguments import (
     Overrides,
     add_device_argument,
     add_options_argument,

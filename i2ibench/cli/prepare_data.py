@@ -11,7 +11,7 @@ import inspect
 import shlex
 from pathlib import Path
 
-from i2ibench.commands.arguments import Overrides, add_options_argument, config_of
+from i2ibench.cli.arguments import Overrides, add_options_argument, config_of
 from i2ibench.data.datasets.cityscapes import OBTAIN
 from i2ibench.data.loaders import prepare_dataset, prepare_datasets
 from i2ibench.data.prepare.catalogue import KNOWN, prepare, reader_options

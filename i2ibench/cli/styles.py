@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from i2ibench.commands.arguments import (
+from i2ibench.cli.arguments import (
     add_device_argument,
     add_options_argument,
     checked_device,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from i2ibench.commands.arguments import add_config_arguments, config_of, positive
+from i2ibench.cli.arguments import add_config_arguments, config_of, positive
 from i2ibench.data.datasets.shards import index_path, write_shards
 from i2ibench.data.loaders import build_dataset, prepare_datasets
 from i2ibench.errors import UserError

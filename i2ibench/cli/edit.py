@@ -9,7 +9,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from i2ibench.commands.arguments import (
+from i2ibench.cli.arguments import (
     add_address_arguments,
     add_compile_argument,
     add_device_argument,

@@ -14,7 +14,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
-from i2ibench.commands.arguments import (
+from i2ibench.cli.arguments import (
     Overrides,
     add_compile_argument,
     add_device_argument,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from i2ibench.commands.arguments import (
+from i2ibench.cli.arguments import (
     add_config_arguments,
     add_device_argument,
     checked_device,

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from i2ibench.commands.arguments import add_config_arguments, config_of
+from i2ibench.cli.arguments import add_config_arguments, config_of
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.loaders import build_dataset, prepare_dataset

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from i2ibench.commands import study_collecting as collecting
-from i2ibench.commands import study_results as results
-from i2ibench.commands.arguments import (
+from i2ibench.cli import study_collecting as collecting
+from i2ibench.cli import study_results as results
+from i2ibench.cli.arguments import (
     Values,
     add_address_arguments,
     add_device_argument,
     positive,
 )
-from i2ibench.commands.plugin_option import PLUGIN_OPTION
+from i2ibench.cli.plugin_option import PLUGIN_OPTION
 from i2ibench.registry.compat import silence_third_parties
 
 ACTIONS = True

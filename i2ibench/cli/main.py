@@ -9,7 +9,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from i2ibench import __version__
-from i2ibench.commands.plugin_option import PLUGIN_OPTION, take_plugins
+from i2ibench.cli.plugin_option import PLUGIN_OPTION, take_plugins
 from i2ibench.errors import UserError
 from i2ibench.registry.sources import blame
 
@@ -39,17 +39,17 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
         options = _options(command, program, given)
         options.run(options)
     except (UserError, OSError) as error:
-        print(f"error: {_without_trace(str(error))}", file=sys.stderr)  # noqa: T201
+        print(f"error: {_without_trace(str(error))}", file=sys.stderr)
         sys.exit(2)
     except Exception as error:
         source = blame(error)
         if source is None:
             raise
         traceback.print_exc()
-        print(f"error: {source} failed: {error!r}", file=sys.stderr)  # noqa: T201
+        print(f"error: {source} failed: {error!r}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 
@@ -115,4 +115,4 @@ def _fill(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentPar
 
 
 def _module(command: str):  # type: ignore[no-untyped-def]
-    return import_module(f"i2ibench.commands.{command}")
+    return import_module(f"i2ibench.cli.{command}")

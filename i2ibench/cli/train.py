@@ -11,8 +11,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from i2ibench.commands.arguments import add_run_arguments, config_of
-from i2ibench.commands.memory_tables import print_estimates
+from i2ibench.cli.arguments import add_run_arguments, config_of
+from i2ibench.cli.memory_tables import print_estimates
 from i2ibench.errors import UserError
 from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
 from i2ibench.registry.configuration import list_stages
