@@ -17,8 +17,8 @@ from plain import data as plain
 from side_by_side import in_turns, note
 from torch.utils.data import DataLoader
 
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.data.loaders import build_dataset, build_loader
-from i2ibench.data.toystreet import drawn_streets
 from i2ibench.models.ops.images import to_signed
 
 SCENES = 3

@@ -8,7 +8,7 @@ Figures depend on the machine; compare them within one run.
 import pytest
 import torch
 
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.data.toystreet.render import render_scene
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.training.optimizers import build_optimizers

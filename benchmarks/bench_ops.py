@@ -14,7 +14,7 @@ import torch
 from plain import ops as plain
 from side_by_side import in_turns, note
 
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.models.ops.confusion import full_confusion
 from i2ibench.models.ops.images import colour_labels
 from i2ibench.models.ops.labels import instance_average

@@ -12,7 +12,7 @@ import torch
 from side_by_side import in_turns
 from torch.utils.data import default_collate
 
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.inference.styles.instance_features import batch_rows
 from i2ibench.models.ops.labels import instance_average
 from i2ibench.models.styles.bank import StyleBank

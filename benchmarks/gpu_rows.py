@@ -10,8 +10,8 @@ import torch
 from plain.step import PlainStep
 from systems import ADAM, BOTH_FUSED, batch, empty_batch, translator
 
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.data.loaders import build_dataset, build_loader
-from i2ibench.data.toystreet import drawn_streets
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.models.translators.compilation import compile_parts
 from i2ibench.registry import PREPROCESSORS

@@ -16,8 +16,8 @@ import torch
 from plain import data as plain
 from torch.utils.data import DataLoader
 
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.data.loaders import build_dataset, build_loader
-from i2ibench.data.toystreet import drawn_streets
 
 SIZES = ((512, 256), (1024, 512))
 

@@ -23,7 +23,7 @@ from i2ibench.apps.study.analyse.judgments import gather
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
 from i2ibench.apps.study.analyse.statistics import compare
 from i2ibench.apps.study.define.definition import Definition, Method
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 
 SIZES = {"30 x 40 x 10": (30, 40, 10), "12 x 20 x 5": (12, 20, 5)}
 """Participants, scenes, judgments of a pair by each participant."""

@@ -4,7 +4,7 @@ import torch
 from torch.utils.data import default_collate
 from torchvision.models.vgg import cfgs, make_layers
 
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.models.layers.vgg import FeatureTaps
 from i2ibench.models.losses import perceptual
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS

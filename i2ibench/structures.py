@@ -4,6 +4,7 @@ Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -135,3 +136,29 @@ class Losses:
 
     totals: dict[str, Tensor]
     logs: dict[str, Tensor]
+
+
+class NetworkUpdates(Protocol):
+    """An optimiser of one network, which gathers gradients and then takes one step."""
+
+    def zero_grad(self) -> None:
+        """Set the gradients to None."""
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context in which the networks run at the chosen precision."""
+
+    def add_gradient(self, loss: Tensor, retain_graph: bool = False, last: bool = True) -> None:
+        """Add the gradient of a scalar.
+
+        Args:
+            loss: a scalar.
+            retain_graph: keep the graph for another backward pass.
+            last: whether no other gradient follows before `apply`.
+        """
+
+    def apply(self) -> None:
+        """Take one step down the added gradients, averaged over all processes."""
+
+
+Optimizers = Mapping[str, NetworkUpdates]
+"""The optimisers of a translator by the names of its networks."""

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from i2ibench.apps.study.define.definition import DEGRADED
+from i2ibench.apps.study.define.study import NOTE, Study, open_study
 from i2ibench.apps.study.define.study_file import read_definition
-from i2ibench.apps.study.study import NOTE, Study, open_study
 from i2ibench.io.files import write_picture
 
 METHODS = ("pix2pix", "crn", "real")

@@ -5,7 +5,7 @@ import shutil
 from functools import partial
 
 from growing.curves import LINEAR, Curve, named, timed
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 
 
 def curves(plan):

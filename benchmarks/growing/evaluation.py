@@ -14,7 +14,7 @@ from bench_memory import peak_of
 from mmengine.visualization import LocalVisBackend
 
 from growing.curves import LINEAR, Bar, Curve, named, timed
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.models.styles.bank import StyleBank

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
 
 from i2ibench.errors import UserError
 from i2ibench.io.devices import best_device
@@ -15,7 +14,7 @@ from i2ibench.models.translators.compilation import MODES
 from i2ibench.models.translators.settings import describe_settings
 from i2ibench.registry import TRANSLATORS
 from i2ibench.registry.assignments import Written, resolve
-from i2ibench.registry.configuration import load_config
+from i2ibench.registry.configuration import Config, load_config
 
 
 class Overrides(argparse.Action):

@@ -11,9 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
-
 from i2ibench.cli.arguments import (
     Overrides,
     add_compile_argument,
@@ -39,10 +36,11 @@ from i2ibench.inference.checkpoints import (
     read_checkpoint,
     stage_of,
 )
+from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.io.run_folders import run_folder
 from i2ibench.registry.assignments import resolve
 from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
-from i2ibench.registry.configuration import own_work_dir
+from i2ibench.registry.configuration import Config, own_work_dir
 from i2ibench.reports import score_lines, write_report
 
 

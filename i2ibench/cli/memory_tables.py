@@ -1,11 +1,10 @@
 """The tables of `train --estimate-memory`."""
 
-from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
 from i2ibench.data.loaders import Pictures
-from i2ibench.registry.configuration import list_stages
+from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.training.memory_estimate import Estimate, estimate_memory
 from i2ibench.training.optimizers import choose_precision
 

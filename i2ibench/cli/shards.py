@@ -7,14 +7,12 @@ with the same samples in the same order.
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
-
 from i2ibench.cli.arguments import add_config_arguments, config_of, positive
 from i2ibench.data.datasets.shards import index_path, write_shards
 from i2ibench.data.loaders import build_dataset, prepare_datasets
 from i2ibench.errors import UserError
 from i2ibench.io.progress import Progress
-from i2ibench.registry.configuration import own_work_dir
+from i2ibench.registry.configuration import Config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,8 @@ from i2ibench.apps.study.analyse.analysis import analyse, write_analysis
 from i2ibench.apps.study.analyse.power import Clusters, Question, power_lines, study_question
 from i2ibench.apps.study.collect.store import Store
 from i2ibench.apps.study.define.definition import Definition
+from i2ibench.apps.study.define.study import Study, open_study
 from i2ibench.apps.study.define.study_file import load_definition
-from i2ibench.apps.study.study import Study, open_study
 from i2ibench.reports.study_page import write_study_report
 
 

@@ -8,15 +8,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.config import Config
-from mmengine.dist import is_main_process
-
 from i2ibench.cli.arguments import add_run_arguments, config_of
 from i2ibench.cli.memory_tables import print_estimates
 from i2ibench.errors import UserError
+from i2ibench.io.processes import is_main_process
+from i2ibench.io.run_folders import list_epochs
 from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
-from i2ibench.registry.configuration import list_stages
-from i2ibench.training.hooks.checkpoints import list_epochs
+from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.training.hooks.preemption import EXIT_CODE, Preempted, Preemption
 from i2ibench.training.run import train
 

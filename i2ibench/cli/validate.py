@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from i2ibench.cli.arguments import add_config_arguments, config_of
 from i2ibench.data.classes import ClassTable
+from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.loaders import build_dataset, prepare_dataset
 from i2ibench.data.pixel_formats import MixedPicturesError
@@ -20,11 +19,12 @@ from i2ibench.io.files import write_text
 from i2ibench.io.progress import Progress
 from i2ibench.models.translators.conditions import facts_for
 from i2ibench.registry import PREPROCESSORS
+from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 from i2ibench.reports.data_page import render_data
 from i2ibench.reports.data_text import class_rows, problem_text, summary_rows, table
 from i2ibench.structures import size_of
-from i2ibench.training.preflight import check_alike, one_scene_of_each_size
+from i2ibench.training.preflight import check_alike
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from i2ibench.data.image_files import picture_size
 from i2ibench.data.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import options_of
@@ -10,9 +11,9 @@ from i2ibench.registry.contracts import Dataset
 
 PROMISE = (
     "A data set takes the option seed, for random transforms, inherits from "
-    "i2ibench.registry.contracts.Dataset and sets self.metainfo (ClassTable.metainfo) and self.scenes (a "
-    "Scenes, with the files of every scene) in its constructor. `i2ibench new-plugin dataset NAME` "
-    "writes an example."
+    "i2ibench.registry.contracts.Dataset and sets self.metainfo (ClassTable.metainfo) and "
+    "self.scenes (a Scenes, with the files of every scene) in its constructor. "
+    "`i2ibench new-plugin dataset NAME` writes an example."
 )
 
 
@@ -36,3 +37,11 @@ def check_scenes(dataset: Dataset) -> None:
         raise UserError(
             f"The data set {type(dataset).__name__} has no 'scenes', a Scenes. {PROMISE}"
         )
+
+
+def one_scene_of_each_size(dataset: Dataset) -> list[int]:
+    """The index of one scene for every size that the data set has."""
+    first: dict[tuple[int, int], int] = {}
+    for index, files in enumerate(dataset.scenes.files):
+        first.setdefault(picture_size(files.input), index)
+    return list(first.values())

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch.utils.data import DataLoader, default_collate
 
 from i2ibench.data.dataset_checks import check_class, check_scenes
 from i2ibench.data.image_files import picture_size
 from i2ibench.data.sampler import EpochSampler
 from i2ibench.errors import UserError, near_match
+from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options
+from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 
 OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefetch")

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.image_files import picture_size
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.evaluation.image_sources import FolderPictures
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
+from i2ibench.inference.trial_translation import try_translation
 from i2ibench.io.files import ending_for
+from i2ibench.io.provenance import fingerprint
 from i2ibench.structures import size_of
-from i2ibench.training.preflight import one_scene_of_each_size, try_translation
 
 
 @dataclass(frozen=True)

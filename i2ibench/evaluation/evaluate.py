@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
-from mmengine.dist import is_main_process
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.example_scenes import show_scenes, write_scene_scores
@@ -35,7 +33,9 @@ from i2ibench.evaluation.systems import (
     with_own_settings,
 )
 from i2ibench.io.files import write_text
+from i2ibench.io.processes import is_main_process
 from i2ibench.io.provenance import commit, devices, versions
+from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Metric
 from i2ibench.registry.discovery import plugin_records
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.file_search import files_by_name, ignored_notes
 from i2ibench.data.image_files import is_lossy_file, picture_size
 from i2ibench.data.pixel_formats import RGB, PictureFormat, format_in, read_picture
@@ -23,7 +24,6 @@ from i2ibench.evaluation.style_samples import StyleProbe
 from i2ibench.io.progress import say
 from i2ibench.models.ops.images import tensor_of
 from i2ibench.structures import Sample, size_of
-from i2ibench.training.preflight import one_scene_of_each_size
 
 ORACLE = "real photos (oracle)"
 FLOOR = "class colours (floor)"

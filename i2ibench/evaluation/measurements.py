@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.image_sources import System
 from i2ibench.evaluation.metrics.evaluator import rows_of
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.inference.out_of_memory import in_halves
 from i2ibench.io.files import write_file
+from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress, say
+from i2ibench.io.provenance import fingerprint
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction, to_predictions
 

@@ -10,7 +10,7 @@ from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.image_sources import MISMATCH, ORACLE, System
 from i2ibench.evaluation.measurements import Rows, RowStore
-from i2ibench.evaluation.protocols.protocol import Protocol, fingerprint
+from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import (
     RELATIVE,
@@ -24,7 +24,7 @@ from i2ibench.evaluation.scores import (
     set_scores,
 )
 from i2ibench.evaluation.statistics import Estimate, Values, resamplings
-from i2ibench.io.provenance import sha256
+from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.registry.code_hashes import code_of
 from i2ibench.registry.contracts import Metric
 

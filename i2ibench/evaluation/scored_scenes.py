@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmengine.config import Config
 from torch.utils.data import default_collate
 
 from i2ibench.data.loaders import build_dataset, prepare_dataset
 from i2ibench.data.scenes import Scenes
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.evaluation.protocols.protocol import Protocol, fingerprint
+from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.inference.picture_cache import file_hashes, readers_of
 from i2ibench.io.progress import Progress, say
+from i2ibench.io.provenance import fingerprint
 from i2ibench.io.threads import in_threads
+from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Appearance, Sample
 

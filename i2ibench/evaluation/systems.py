@@ -10,7 +10,7 @@ from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.checkpoint_images import fill_store
 from i2ibench.evaluation.image_sources import CONTROLS, System, given_pictures, is_lossy
-from i2ibench.evaluation.protocols.protocol import Protocol, fingerprint
+from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.style_samples import StyleProbe
 from i2ibench.inference.checkpoint_contents import read_config
@@ -22,7 +22,7 @@ from i2ibench.inference.checkpoints import (
     read_checkpoint,
 )
 from i2ibench.inference.options import PLAIN, InferenceOptions
-from i2ibench.io.provenance import sha256
+from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.io.run_folders import run_folder
 from i2ibench.models.translators.build import method_of
 from i2ibench.models.translators.settings import describe_settings

@@ -10,19 +10,18 @@ from statistics import median
 from typing import Any
 
 import torch
-from mmengine.config import Config
 
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import FILE, CellState, last_state, write_state
 from i2ibench.inference.checkpoints import newest_of_config, open_checkpoint
 from i2ibench.io.folder_locks import move_contents_aside, own_folder, own_target
 from i2ibench.io.progress import say
-from i2ibench.registry.configuration import list_stages
+from i2ibench.io.provenance import fingerprint
+from i2ibench.io.run_folders import list_checkpoints
+from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.reports.training_curves import read_scalars
-from i2ibench.training.hooks.checkpoints import list_checkpoints
 from i2ibench.training.hooks.preemption import Preemption
 from i2ibench.training.mmengine_options import train_loop
 from i2ibench.training.run import train

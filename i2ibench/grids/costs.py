@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import mean, median
 
 import torch
-from mmengine.config import Config
 
 from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.errors import UserError
@@ -17,7 +16,7 @@ from i2ibench.grids.state import CellState, read_state
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
 from i2ibench.models.translators.build import build_translator
-from i2ibench.registry.configuration import list_stages
+from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.training.hooks.random_states import seed_everything
 from i2ibench.training.optimizers import optimizers_of
 

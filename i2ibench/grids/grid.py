@@ -8,13 +8,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from i2ibench.errors import UserError, near_match
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.inference.checkpoints import comparable
+from i2ibench.io.provenance import fingerprint
 from i2ibench.io.safe_names import safe_name
-from i2ibench.registry.configuration import load_config, read_assignments
+from i2ibench.registry.configuration import Config, load_config, read_assignments
 
 KEYS = {
     "base": "the config that the axes change, relative to the grid file",

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config.config import RESERVED_KEYS
 
 from i2ibench.data.pixel_formats import check_format
 from i2ibench.errors import UserError
 from i2ibench.io.safe_names import safe_text
-from i2ibench.registry.configuration import check_values
+from i2ibench.registry.configuration import RESERVED_KEYS, check_values
 
 KINDS = {"config": str, "meta": dict, "state_dict": dict}
 

@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.dist import is_main_process
 
 from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.checkpoint_contents import check_contents, read_config
 from i2ibench.inference.options import PLAIN
 from i2ibench.io.checksums import zip_damage
+from i2ibench.io.processes import is_main_process
 from i2ibench.io.progress import say
-from i2ibench.io.run_folders import stage_folders
+from i2ibench.io.run_folders import list_checkpoints, list_epochs, stage_folders
 from i2ibench.io.unpickling import why_unreadable
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
-from i2ibench.registry.configuration import list_stages
+from i2ibench.registry.configuration import Config, ConfigDict, list_stages
 from i2ibench.registry.recorded_plugins import changed_plugins, missing_plugin
 from i2ibench.registry.sources import blame
-from i2ibench.training.hooks.checkpoints import list_checkpoints, list_epochs
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from torch import nn
 
 from i2ibench.data.kinds import BUILT_IN, KINDS
@@ -20,13 +19,13 @@ from i2ibench.data.readers import reader_of
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.inference.out_of_memory import in_halves
 from i2ibench.io.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.io.files import read_json, write_picture, write_text
 from i2ibench.io.folder_locks import holds_files
+from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress, say
-from i2ibench.io.provenance import sha256
+from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.io.safe_names import safe_name
 from i2ibench.models.ops.images import pixels_of
 from i2ibench.registry.code_hashes import code_of

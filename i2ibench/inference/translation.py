@@ -14,15 +14,14 @@ from i2ibench.data.pixel_formats import formats_in
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.picture_cache import PictureCache, file_hashes, readers_of, recipe_of
+from i2ibench.inference.trial_translation import try_translation
 from i2ibench.io.files import ending_for, remove_leftovers, require_possible_names
 from i2ibench.io.progress import Progress, say
-from i2ibench.io.provenance import sha256
+from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.models.styles.bank_files import load_bank
 from i2ibench.registry.configuration import own_work_dir
-from i2ibench.training.preflight import try_translation
 
 
 def translate(

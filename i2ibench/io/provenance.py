@@ -1,11 +1,13 @@
 """Provenance: which code, versions and machine made a number."""
 
 import hashlib
+import json
 import platform
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -60,6 +62,11 @@ def _sha256(path: Path, changed: int, size: int) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """Return the hexadecimal SHA-256 of plain JSON; the order of its keys does not matter."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @cache

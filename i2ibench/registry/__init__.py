@@ -1,5 +1,6 @@
 """Registries of parts, their contracts, the discovery of plugins, and configs that name parts."""
 
+from i2ibench.registry.discovery import load_plugins
 from i2ibench.registry.registries import (
     DATASETS,
     DISCRIMINATORS,
@@ -22,3 +23,5 @@ from i2ibench.registry.registries import (
     check_options,
     options_of,
 )
+
+Registry.finders.append(load_plugins)

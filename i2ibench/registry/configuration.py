@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
+from mmengine.config import Config as Config
+from mmengine.config import ConfigDict as ConfigDict
+from mmengine.config.config import RESERVED_KEYS as RESERVED_KEYS
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import own_folder
+from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.registry.assignments import names_a_path, resolve
 from i2ibench.registry.compat import read_config
 from i2ibench.registry.plugin_folders import use_plugin_folders

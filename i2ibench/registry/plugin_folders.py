@@ -4,9 +4,9 @@
 first two are added to the environment variable, so that every process that is started later (data
 loader workers, cells of a grid) has the same plugins.
 
-The file `own.py` of a folder is the module `i2ibench.registry.plugin_folders.FOLDER_HASH.own`. Files of one
-folder import each other by relative imports. Nothing is added to sys.path, and another process
-finds the module by its name alone, as unpickling does.
+The file `own.py` of a folder is the module `i2ibench.registry.plugin_folders.FOLDER_HASH.own`.
+Files of one folder import each other by relative imports. Nothing is added to sys.path, and another
+process finds the module by its name alone, as unpickling does.
 """
 
 import hashlib

@@ -2,14 +2,14 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import Registry as MMEngineRegistry
 
 from i2ibench.errors import UnknownPartError, UserError, near_match
+from i2ibench.registry.contracts.promises import check_class, check_part
 from i2ibench.registry.sources import blame, origin_of
 
 __all__ = [
@@ -26,8 +26,9 @@ class Registry(MMEngineRegistry):
     Only registered names are known: mmengine imports whatever dotted name it is asked for, and
     names come from checkpoints too, whoever wrote them.
 
-    `skipped` tells, for every registry at once, which plugins were left out and why. A name that
-    two modules claim stands in `claims`, and belongs to neither.
+    `finders` are functions that import plugins; every registry calls them before a look-up.
+    `skipped` says which plugins were left out and why, for every registry at once. If two modules
+    register the same name, it stands in `claims`, and using it is an error.
 
     Args:
         name: of the kind of part.
@@ -36,7 +37,8 @@ class Registry(MMEngineRegistry):
         options: of mmengine's registry.
     """
 
-    skipped: dict[str, str] = {}
+    skipped: ClassVar[dict[str, str]] = {}
+    finders: ClassVar[list[Callable[[], object]]] = []
 
     def __init__(self, name: str, contracts: Sequence[str] = (), **options: Any) -> None:
         super().__init__(name, **options)
@@ -46,9 +48,9 @@ class Registry(MMEngineRegistry):
     def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
         """The part that `cfg` describes: a dict with `type` and the constructor's options.
 
-        The part is held to the contract of its kind (`i2ibench.registry.contracts`). `derived` values come
-        from the object that owns them (channel counts, class counts); a config that states one of
-        them as well is refused.
+        The part is held to the contract of its kind (`i2ibench.registry.contracts`). `derived`
+        values come from the object that owns them (channel counts, class counts); a config that
+        states one of them as well is refused.
 
         Raises:
             UserError: unknown type, unknown or missing option, a value the part refuses, or a
@@ -66,8 +68,7 @@ class Registry(MMEngineRegistry):
         check_options(part, {**derived, **options})
         built = self._construct(part, kind, {**derived, **options})
         if self.contracts:
-            promises = import_module("i2ibench.registry.contracts.promises")  # torch comes with it
-            promises.check_part(self.name, part, built, self.base_classes())
+            check_part(self.name, part, built, self.base_classes())
         return built
 
     def base_classes(self) -> dict[str, type]:
@@ -77,8 +78,7 @@ class Registry(MMEngineRegistry):
     def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
         """Return what the part's constructor makes, its errors in the user's words."""
         if self.contracts:
-            promises = import_module("i2ibench.registry.contracts.promises")
-            promises.check_class(self.name, part, self.base_classes())
+            check_class(self.name, part, self.base_classes())
         try:
             return part(**options)
         except UserError:
@@ -152,7 +152,8 @@ class Registry(MMEngineRegistry):
     def import_from_location(self) -> None:
         """Import the core parts of this kind and every plugin, as far as they are not imported."""
         super().import_from_location()
-        import_module("i2ibench.registry.discovery").load_plugins()
+        for find in self.finders:
+            find()
 
     def _register_module(
         self,

@@ -5,7 +5,6 @@ from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
-from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
 from i2ibench.errors import UserError
@@ -14,7 +13,7 @@ from i2ibench.inference.options import PLAIN
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.settings import settings_of
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.structures import Batch
+from i2ibench.structures import Batch, Optimizers
 from i2ibench.testing.parts import NUM_CLASSES, Workshop
 from i2ibench.training.optimizers import build_optimizers
 
@@ -79,7 +78,7 @@ def batch_for(translator: Translator) -> Batch:
     return batch
 
 
-def optimizers_of(translator: Translator) -> OptimWrapperDict:
+def optimizers_of(translator: Translator) -> Optimizers:
     """Return Adam for every network that is trained."""
     networks = translator.networks()
     return build_optimizers(networks, dict.fromkeys(networks, {"type": "Adam", "lr": 1e-3}))

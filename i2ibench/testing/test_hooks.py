@@ -1,9 +1,9 @@
 """A hook promises to be mmengine's, with methods that mmengine calls."""
 
 import pytest
-from mmengine.hooks import Hook
 
 from i2ibench.testing.parts import Workshop
+from i2ibench.training.hooks import Hook
 
 
 @pytest.mark.contract("hook")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from i2ibench.evaluation.protocols.protocol import build_protocol, fingerprint
+from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.io.provenance import fingerprint
 from i2ibench.registry import DATASETS, METRICS, SEGMENTERS, check_names
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.trial_translation import try_translation
 from i2ibench.models.translators.base import Translator, method_named
 from i2ibench.models.translators.build import drop_training_parts
 from i2ibench.registry import TRANSLATORS
@@ -19,7 +20,7 @@ from i2ibench.structures import Losses
 from i2ibench.testing import methods
 from i2ibench.testing.parts import Workshop
 from i2ibench.training.optimizers import require_trained
-from i2ibench.training.preflight import dry_run, try_translation
+from i2ibench.training.preflight import dry_run
 
 ATTEMPTS = 8
 """A parameter gets a gradient in one of so many batches: losses may draw what takes part."""

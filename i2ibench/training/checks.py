@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from mmengine.dist import is_main_process
-
 from i2ibench.errors import UserError
 from i2ibench.io.devices import best_device
+from i2ibench.io.processes import is_main_process
 from i2ibench.io.progress import say
 from i2ibench.models.translators.compilation import require_compiler
 from i2ibench.training.growth import carried_weights

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from i2ibench.errors import UserError
+from i2ibench.io.processes import several
 
 
 class Announced(nn.Module):
@@ -36,11 +37,6 @@ class Announced(nn.Module):
         return total + 0 * self.anchor
 
 
-def in_several() -> bool:
-    """Return whether this process is one of several that train together."""
-    return dist.is_initialized() and dist.get_world_size() > 1
-
-
 def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | None:
     """Return DDP for the gradients of one optimiser's parameters; None with one process.
 
@@ -51,7 +47,7 @@ def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | N
     Args:
         parameters: trained ones, on their device, the same in every process.
     """
-    if not in_several():
+    if not several():
         return None
     return DistributedDataParallel(
         Announced(parameters),
@@ -64,7 +60,7 @@ def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | N
 @torch.no_grad()
 def broadcast_weights(network: nn.Module) -> None:
     """Give every process the first one's parameters and buffers; nothing with one process."""
-    if not in_several():
+    if not several():
         return
     for value in (*network.parameters(), *network.buffers()):
         first = value.contiguous()
@@ -84,7 +80,7 @@ def synchronises_batch_norms(choice: object, device_type: str) -> bool:
     """
     if not isinstance(choice, bool):
         raise UserError(f"sync_batch_norm is True or False, not {choice!r}.")
-    if not (choice and in_several()):
+    if not (choice and several()):
         return False
     if device_type == "cpu":
         raise UserError(

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from i2ibench.errors import UserError
 from i2ibench.io.provenance import sha256
-from i2ibench.io.run_folders import stage_folders
-from i2ibench.training.hooks.checkpoints import list_checkpoints
+from i2ibench.io.run_folders import list_checkpoints, stage_folders
 from i2ibench.training.stage import Stage
 
 WAY_OUT = "Pass --fresh to start anew (the old run is moved aside), or another --work-dir."

@@ -319,18 +319,3 @@ def _build_optimizer(
         return optimizer(parameters, **options)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"The optimizer {kind} refuses its options: {error}") from error
-
-
-def freeze(network: nn.Module, name: str) -> None:
-    """Train a submodule no longer; running statistics of batch norms stay as they are too.
-
-    Raises:
-        UserError: there is no such submodule.
-    """
-    modules = dict(network.named_modules())
-    if name not in modules:
-        raise UserError(f"There is no submodule {name!r} to freeze.{near_match(name, modules)}")
-    modules[name].requires_grad_(False)
-    for layer in modules[name].modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 0.0

@@ -1,29 +1,31 @@
 """Checks before training: files, sizes and what the networks need of the data."""
 
-import copy
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.pixel_formats import RGB, PictureFormat, format_in
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
-from i2ibench.inference import Inference, InferenceOptions
-from i2ibench.inference.inference import PHOTOS
+from i2ibench.inference import Inference
+from i2ibench.inference.trial_translation import (
+    blank_batch,
+    describe_failure,
+    require_shapes_alone,
+    try_translation,
+    weightless_copy,
+)
 from i2ibench.io.progress import Progress, say
 from i2ibench.models.ops.images import require_multiple
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.registry.contracts import Dataset
-from i2ibench.registry.sources import blame
-from i2ibench.structures import Batch, Losses, Sample
+from i2ibench.structures import Losses, Sample
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -113,14 +115,6 @@ def _check_formats(kind: str, train: PictureFormat, val: PictureFormat) -> None:
     )
 
 
-def one_scene_of_each_size(dataset: Dataset) -> list[int]:
-    """The index of one scene for every size that the data set has."""
-    first: dict[tuple[int, int], int] = {}
-    for index, files in enumerate(dataset.scenes.files):
-        first.setdefault(picture_size(files.input), index)
-    return list(first.values())
-
-
 def _check_kinds(name: str, sample: Sample, translator: Translator) -> None:
     if "image" not in sample:
         raise UserError(f"The {name} data has no photos.")
@@ -135,20 +129,21 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
         UserError: a network or a loss refuses it, there is nothing to learn from, or the method's
             losses do not belong to its networks.
     """
-    shadow = _shadow(translator).train()
+    shadow = weightless_copy(translator).train()
     if translator.encoder is not None:
         require_multiple(torch.empty(1, 1, height, width), translator.encoder.stride)
     try:
-        losses = shadow.losses(_scene(shadow, height, width))
+        losses = shadow.losses(blank_batch(shadow, height, width))
     except UserError as error:
         raise UserError(
             f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
     except (RuntimeError, ValueError) as error:  # others keep their traceback, for their author
-        _require_shapes_alone(translator, "losses", error)
+        require_shapes_alone(translator, "losses", error)
         raise UserError(
-            f"The networks and losses do not go together at {width}x{height}: {_told(error)}"
+            f"The networks and losses do not go together at {width}x{height}: "
+            f"{describe_failure(error)}"
         ) from error
     if not isinstance(losses, Losses):
         raise UserError(
@@ -214,102 +209,3 @@ def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
     gradients = torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True)
     pairs = zip(weights, gradients, strict=True)
     return {id(weight) for weight, gradient in pairs if gradient is not None}
-
-
-def _told(error: Exception) -> str:
-    """Return what an error says, and in which plugin's file and line it arose."""
-    source = blame(error)
-    reason = next(iter(str(error).splitlines()), "")
-    return f"{reason}{f' ({source})' if source else ''}"
-
-
-def _require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
-    """Refuse a method that decides by the values of tensors, if that is what has failed.
-
-    Raises:
-        UserError: names the method and what it asked for.
-    """
-    if isinstance(error, NotImplementedError) or "meta tensor" in str(error):
-        raise UserError(
-            f"{type(translator).__name__}.{what} does not run on tensors without contents (torch's "
-            "meta device), on which a config is checked before it trains. Nothing in it may depend "
-            "on the values of a tensor: numbers that are known before, such as the steps of a "
-            f"schedule, are Python's, not tensors. {_told(error)}"
-        ) from error
-
-
-def _shadow(module: Module) -> Module:
-    """A copy of a network whose weights are shapes without numbers; it takes no memory."""
-    memo: dict[int, Any] = {}
-    for weight in module.parameters():
-        memo[id(weight)] = nn.Parameter(weight.to("meta"), requires_grad=weight.requires_grad)
-    for buffer in module.buffers():
-        memo[id(buffer)] = buffer.to("meta")
-    return copy.deepcopy(module, memo)
-
-
-def try_translation(inference: Inference, height: int, width: int) -> None:
-    """Translate a scene of the given size, as shapes without numbers.
-
-    Raises:
-        UserError: the method refuses the size, or gives images of another one.
-    """
-    shadow = Inference(_shadow(inference.translator).eval(), _whole(inference))
-    scene = _scene(shadow.translator, height, width)
-    try:
-        images = shadow.images(scene, shadow.translator.blank_features(scene["condition"]))
-    except UserError as error:
-        raise UserError(f"Scenes of {width}x{height} cannot be translated: {error}") from None
-    except (RuntimeError, ValueError) as error:
-        _refuse_synthesis(shadow.translator, error, (height, width))
-    except KeyError as error:
-        if error.args[0] not in PHOTOS:
-            raise
-        raise UserError(
-            f"{type(shadow.translator).__name__}.synthesise reads {error} of the batch: what "
-            "translates is not shown the photo, which only `losses` may read."
-        ) from error
-    _require_shape(shadow, images, (height, width))
-
-
-def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int]) -> NoReturn:
-    """Say what keeps a method from translating.
-
-    Raises:
-        UserError: always.
-    """
-    _require_shapes_alone(method, "synthesise", error)
-    without = f", without {', '.join(method.TRAINING_ONLY)}" if method.TRAINING_ONLY else ""
-    raise UserError(
-        f"{type(method).__name__}.synthesise fails for a scene of {size[1]}x{size[0]}: "
-        f"{_told(error)}. It is given sides that are multiples of its stride, {method.stride}, and "
-        f"at least {method.smallest_side}{without}."
-    ) from error
-
-
-def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) -> None:
-    """Refuse a method whose images have not the channels and sides that it promises.
-
-    Raises:
-        UserError: names both.
-    """
-    method = inference.translator
-    blank = torch.empty(1, method.image_channels, *size, device="meta")
-    wanted = tuple(inference.padded(blank).shape)
-    if tuple(images.shape) != wanted:
-        raise UserError(
-            f"{type(method).__name__}.synthesise gives images of the shape {tuple(images.shape)} "
-            f"for a scene of {wanted}: their channels are image_channels, their height and width "
-            f"those of the batch, which are multiples of its stride, {method.stride}."
-        )
-
-
-def _whole(inference: Inference) -> InferenceOptions:
-    """The same options without tiles and compilation, which change no shapes."""
-    return replace(inference.options, tile=None, compile_mode=None, precision=None)
-
-
-def _scene(translator: Translator, height: int, width: int) -> Batch:
-    """A preprocessed scene with a photo, as shapes without numbers."""
-    channels = translator.data_preprocessor.condition_channels
-    return blank_scene(translator, torch.empty(1, channels, height, width, device="meta"))

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 
 from i2ibench.data.file_record import check_data, record_data
 from i2ibench.errors import UserError
 from i2ibench.io.folder_locks import move_contents_aside
+from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.io.progress import say
+from i2ibench.io.run_folders import list_checkpoints, list_epochs
 from i2ibench.registry.configuration import list_stages, own_work_dir
 from i2ibench.training.checks import check
-from i2ibench.training.hooks.checkpoints import list_checkpoints, list_epochs
 from i2ibench.training.hooks.failures import machine_failures
 from i2ibench.training.hooks.log import TrainingLog
 from i2ibench.training.hooks.preemption import Preemption

@@ -4,7 +4,6 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -12,6 +11,7 @@ from i2ibench.inference.checkpoints import load_weights, tell_changed_plugins
 from i2ibench.io.devices import best_device
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import new_folder
+from i2ibench.io.processes import barrier, broadcast_object_list, is_main_process
 from i2ibench.io.provenance import sha256
 from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.registry.configuration import prepare_work_dir

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoint_contents import read_config
 from i2ibench.inference.checkpoints import comparable, read_checkpoint, why_unusable
+from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.io.progress import say
-from i2ibench.training.hooks.checkpoints import INTERRUPTED, list_checkpoints
+from i2ibench.io.run_folders import INTERRUPTED, list_checkpoints
 
 
 class SavedState:

@@ -1,19 +1,45 @@
 """Validation in a training run: the protocol's metrics, and how the Runner computes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.dist import is_main_process
-from mmengine.evaluator import Evaluator
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import ValLoop
 
-from i2ibench.evaluation.metrics.evaluator import ValidationMetric, build_metrics
+from i2ibench.evaluation.metrics.evaluator import build_metrics, rows_of
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.inference import Inference
+from i2ibench.io.processes import is_main_process
 from i2ibench.io.progress import say
+from i2ibench.registry.contracts import Metric
+from i2ibench.structures import Prediction
+
+
+class ValidationMetric(BaseMetric):
+    """A metric of this project in mmengine's form, for the Runner's validation loop.
+
+    Args:
+        metric: an additive metric, whose scores follow from the sum of one row per scene.
+    """
+
+    default_prefix = ""  # the scores' names are whole; None would make mmengine warn
+
+    def __init__(self, metric: Metric) -> None:
+        super().__init__()
+        self.metric = metric
+
+    def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
+        """One row per scene; mmengine gathers them from all processes."""
+        self.results += rows_of(self.metric, data_samples)
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        """The scores of the scenes' sum."""
+        scores = self.metric.scores(np.sum(results, axis=0))
+        return {name: float(value) for name, value in scores.items() if not np.isnan(value)}
 
 
 class ValidationLoop(ValLoop):

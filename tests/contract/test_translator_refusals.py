@@ -12,13 +12,13 @@ from torch import nn
 from i2ibench.cli.arguments import add_settings_argument
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
+from i2ibench.inference.trial_translation import try_translation
 from i2ibench.models.translators.base import Translator, method_named
 from i2ibench.models.translators.scene_noise import scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
 from i2ibench.testing import methods, test_translators
 from i2ibench.testing.parts import Workshop
-from i2ibench.training.preflight import try_translation
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 from i2ibench.apps.study.collect.server import create_app
-from i2ibench.apps.study.study import open_study
+from i2ibench.apps.study.define.study import open_study
 from i2ibench.apps.web.serving import address, listen, serve
 listening = listen("127.0.0.1", 0)
 study = open_study(Path(sys.argv[1]))

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from i2ibench.apps.study.analyse.simulation import Crowd
-from i2ibench.apps.study.collect.answers import Answer, Collected, Participant
+from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.collect.client import send_participants
 from i2ibench.apps.study.collect.store import Store
 from i2ibench.apps.study.define.definition import REFERENCE
-from i2ibench.apps.study.study import ANSWERS, open_study
+from i2ibench.apps.study.define.study import ANSWERS, open_study
 from i2ibench.apps.web import serving
 from i2ibench.cli.main import main
 from i2ibench.testing.scenes import write_paired_scenes

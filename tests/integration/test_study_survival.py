@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from i2ibench.apps.study.collect.answers import Answer
+from i2ibench.apps.study.answers import Answer
 from i2ibench.apps.study.collect.store import Store
 from tests.study_folder import write_study
 
@@ -20,7 +20,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from i2ibench.apps.study.collect.server import create_app
-from i2ibench.apps.study.study import open_study
+from i2ibench.apps.study.define.study import open_study
 from i2ibench.apps.web.serving import address, listen, serve
 listening = listen("127.0.0.1", 0)
 app = create_app(open_study(Path(sys.argv[1])), "127.0.0.1", listening.getsockname()[1])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from i2ibench.data.toystreet.dataset import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_subjects
 from i2ibench.evaluation.metrics.style_control import StyleControl

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from i2ibench.data.datasets.toystreet import draw_split
 from i2ibench.data.image_files import read_image
-from i2ibench.data.toystreet.dataset import draw_split
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate

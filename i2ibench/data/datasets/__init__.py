@@ -5,4 +5,4 @@ from i2ibench.data.datasets.cityscapes import Cityscapes
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.pix2pixhd_folder import Pix2PixHDFolder
 from i2ibench.data.datasets.shards import Shards
-from i2ibench.data.toystreet import ToyStreet
+from i2ibench.data.datasets.toystreet import ToyStreet

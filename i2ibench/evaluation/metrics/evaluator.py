@@ -1,10 +1,7 @@
-"""The metrics of a protocol by name, and how mmengine's Runner uses them for validation."""
+"""The metrics of a protocol, built by name, and their rows of measurements."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
-from mmengine.evaluator import BaseMetric
 
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError
@@ -54,26 +51,3 @@ def _in_rgb(prediction: Prediction) -> Prediction:
         found[key] = as_rgb(found[key], "This metric")
     shown: Prediction = found
     return shown
-
-
-class ValidationMetric(BaseMetric):
-    """A metric of this project in mmengine's form, for the Runner's validation loop.
-
-    Args:
-        metric: an additive metric, whose scores follow from the sum of one row per scene.
-    """
-
-    default_prefix = ""  # the scores' names are whole; None would make mmengine warn
-
-    def __init__(self, metric: Metric) -> None:
-        super().__init__()
-        self.metric = metric
-
-    def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
-        """One row per scene; mmengine gathers them from all processes."""
-        self.results += rows_of(self.metric, data_samples)
-
-    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
-        """The scores of the scenes' sum."""
-        scores = self.metric.scores(np.sum(results, axis=0))
-        return {name: float(value) for name, value in scores.items() if not np.isnan(value)}

@@ -1,6 +1,5 @@
 """A protocol: everything a score depends on besides the pictures."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -98,11 +97,6 @@ def _merged(own: Config | None, change: Any) -> Config | None:
     if not isinstance(change, Mapping) or own is None:
         raise UserError(f"A metric is a dict with a 'type', or None; not {change!r}.")
     return {**own, **change}
-
-
-def fingerprint(facts: Any) -> str:
-    """The hexadecimal SHA-256 of plain JSON, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def resized(size: tuple[int, int] | None) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from numpy.typing import NDArray
 
 from i2ibench.data.loaders import build_dataset, outlive_signals
@@ -29,6 +28,7 @@ from i2ibench.io.provenance import sha256
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.styles.bank_files import describe
 from i2ibench.registry.assignments import resolve
+from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch
 

@@ -4,8 +4,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
@@ -16,10 +14,10 @@ from i2ibench.models.translators.updates import batches_of, simultaneous_update
 from i2ibench.registry import TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
 from i2ibench.registry.contracts.promises import Positive, check_class
-from i2ibench.structures import Batch, Losses
+from i2ibench.structures import Batch, Losses, Optimizers
 
 
-class Translator(BaseModel):
+class Translator(nn.Module):
     """A method of paired image translation: networks, their losses, and how they make images.
 
     A subclass builds its networks in `__init__`, and has at least `losses` and `synthesise`. All
@@ -73,7 +71,8 @@ class Translator(BaseModel):
         truncate_output: bool = False,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor)
+        super().__init__()
+        self.data_preprocessor = data_preprocessor
         self.image_channels = image_channels
         self.truncate_output = truncate_output
         try:
@@ -123,7 +122,7 @@ class Translator(BaseModel):
         """
         raise no_tiles(self)
 
-    def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+    def train_step(self, data: Any, optim_wrapper: Optimizers) -> dict[str, Tensor]:
         """Update every network by the losses of the weights before the step.
 
         Args:

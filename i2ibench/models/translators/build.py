@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.config import ConfigDict
-
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError
 from i2ibench.models.translators.base import Translator, method_named
 from i2ibench.models.translators.conditions import facts_for
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
+from i2ibench.registry.configuration import ConfigDict
 from i2ibench.registry.contracts import Preprocessor
 
 

@@ -70,7 +70,7 @@ class ConditionPreprocessor(Preprocessor):
         edges_of: str = "source",
         picture_channels: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        super().__init__(non_blocking=True)
+        super().__init__()
         self.num_classes, self.picture_channels = num_classes, dict(picture_channels)
         self.kinds = _checked(condition, num_classes, edges_of)
         self.takes_features = "features" in condition
@@ -92,7 +92,7 @@ class ConditionPreprocessor(Preprocessor):
         Raises:
             UserError: the data lacks what the condition is made of.
         """
-        data = self.cast_data(data)
+        data = self.on_device(data)
         for need in self.needs:
             if need not in data:
                 raise UserError(
@@ -219,7 +219,7 @@ def facts_for(metainfo: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_condition(preprocessor: Preprocessor, data: dict[str, Any]) -> Batch:
     """The batch of collated samples on the preprocessor's device, with all but the condition."""
-    data = preprocessor.cast_data(data)
+    data = preprocessor.on_device(data)
     kept = {kind: data[kind] for kind in preprocessor.needs if kind in data}
     return {**_maps(data), **kept}  # type: ignore[typeddict-item]
 

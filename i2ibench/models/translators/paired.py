@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -15,13 +14,13 @@ from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators import objectives
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.compilation import compile_parts, is_compiled
+from i2ibench.models.translators.freezing import freeze
 from i2ibench.models.translators.previous_names import names_in_smaller_system
 from i2ibench.models.translators.tiles import SceneView, require_tiles
 from i2ibench.models.translators.updates import alternating_update, batches_of, simultaneous_update
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
-from i2ibench.structures import Batch, Losses, Step
-from i2ibench.training.optimizers import freeze
+from i2ibench.structures import Batch, Losses, Optimizers, Step
 
 Config = Mapping[str, Any]
 
@@ -144,7 +143,7 @@ class PairedTranslator(Translator):
         """Return by own name what a weight was called in a smaller system; None if it is new."""
         return names_in_smaller_system(own, before)
 
-    def train_step(self, data: Any, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+    def train_step(self, data: Any, optim_wrapper: Optimizers) -> dict[str, Tensor]:
         """Update the generator with its encoder and the discriminator, in the configured order.
 
         See Translator.train_step; "D/..." in the log are the discriminator's losses.

@@ -4,10 +4,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
-from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from i2ibench.structures import Batch, Losses
+from i2ibench.structures import Batch, Losses, Optimizers
 
 
 class Trainable(Protocol):
@@ -37,7 +36,7 @@ def batches_of(data: Any) -> list[Any]:
 
 
 def simultaneous_update(
-    translator: Trainable, batches: list[Any], optimizers: OptimWrapperDict
+    translator: Trainable, batches: list[Any], optimizers: Optimizers
 ) -> dict[str, Tensor]:
     """Update every network by the losses of the weights before the step.
 
@@ -65,7 +64,7 @@ def simultaneous_update(
 
 
 def alternating_update(
-    translator: Alternating, batches: list[Any], optimizers: OptimWrapperDict
+    translator: Alternating, batches: list[Any], optimizers: Optimizers
 ) -> dict[str, Tensor]:
     """Update the first networks, then the others by what the new first ones say of the same.
 
@@ -94,13 +93,13 @@ def alternating_update(
     return _means(all_logs)
 
 
-def autocast(optimizers: OptimWrapperDict) -> AbstractContextManager[Any]:
+def autocast(optimizers: Optimizers) -> AbstractContextManager[Any]:
     """Return the context in which all networks run, at the precision of the optimisers."""
     return next(iter(optimizers.values())).autocast()
 
 
 def add_gradients(
-    optimizers: OptimWrapperDict,
+    optimizers: Optimizers,
     totals: dict[str, Tensor],
     share: float,
     last: bool,
@@ -125,18 +124,18 @@ def add_gradients(
         optimizers[name].add_gradient(total * share, retain, last)
 
 
-def _owned(losses: Losses, optimizers: OptimWrapperDict) -> dict[str, Tensor]:
+def _owned(losses: Losses, optimizers: Optimizers) -> dict[str, Tensor]:
     """Return the totals whose networks are not frozen."""
     return {name: total for name, total in losses.totals.items() if name in optimizers}
 
 
-def _apply(losses: Losses, optimizers: OptimWrapperDict) -> None:
+def _apply(losses: Losses, optimizers: Optimizers) -> None:
     """Step the optimisers of the networks that the losses are for."""
     for name in _owned(losses, optimizers):
         optimizers[name].apply()
 
 
-def _forget_gradients(optimizers: OptimWrapperDict) -> None:
+def _forget_gradients(optimizers: Optimizers) -> None:
     for optimizer in optimizers.values():
         optimizer.zero_grad()
 

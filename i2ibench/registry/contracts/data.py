@@ -2,14 +2,15 @@
 
 import mmap
 from abc import ABC, ABCMeta, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 import torch.utils.data
-from mmengine.model import BaseDataPreprocessor
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from i2ibench.registry.contracts.promises import Positive
 from i2ibench.structures import Appearance, Batch, Sample
@@ -152,7 +153,7 @@ class Transform(ABC):
         return self.transform(arrays)
 
 
-class Preprocessor(BaseDataPreprocessor, metaclass=ABCMeta):
+class Preprocessor(nn.Module, metaclass=ABCMeta):
     """A module that makes a batch with its condition, on the device, from collated samples.
 
     Attributes:
@@ -162,14 +163,42 @@ class Preprocessor(BaseDataPreprocessor, metaclass=ABCMeta):
         one_hot_channels: how many channels the condition begins with that are one-hot labels.
         takes_features: declare that an encoder's features are appended to the condition.
         picture_channels: channels of each kind of picture that is not RGB.
+        kinds: the parts of the condition in order, such as ("labels", "instances"), by which
+            `start_from` matches the channels of two conditions; () if they have no names.
+        channels: the channels of each of them.
     """
 
     condition_channels: Positive
+    kinds: tuple[str, ...] = ()
+    channels: Sequence[int] = ()
     num_classes: int = 0
     needs: tuple[str, ...] = ()
     one_hot_channels: int = 0
     takes_features: bool = False
     picture_channels: Mapping[str, int] = MappingProxyType({})
+
+    _place: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("_place", torch.empty(0), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the module was moved to, to which it brings every batch."""
+        return self._place.device
+
+    def on_device(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return collated samples with their tensors on this module's device.
+
+        Args:
+            data: by kind a tensor, which may still be on its way when this returns, or another
+                value, which is passed on.
+        """
+        return {
+            key: value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
+            for key, value in data.items()
+        }
 
     @abstractmethod
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:

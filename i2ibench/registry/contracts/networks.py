@@ -46,9 +46,9 @@ class Generator(_Translating):
         height: the only number of rows that an input may have, or None for any.
         draws_noise: draw random numbers when translating. Scenes then go through one by one, each
             with random numbers that its name seeds, and several samples of a scene differ.
-        looks_up: take a second argument `labels`, an `i2ibench.models.ops.one_hot_convolution.OneHot` or None, which
-            holds the class ids behind the one-hot channels that the condition begins with. It is
-            given when no gradient is needed.
+        looks_up: take a second argument `labels`, None or an
+            `i2ibench.models.ops.one_hot_convolution.OneHot`, which holds the class ids behind the
+            one-hot channels that the condition begins with. It is given when no gradient is needed.
         works_in_tiles: have `in_tiles`, so that images larger than the memory can be made.
     """
 
@@ -67,8 +67,8 @@ class Generator(_Translating):
         """Return the image 13HW that `forward` gives, computed tile by tile, without gradients.
 
         Args:
-            view: gives the condition of a tile with its margin (`i2ibench.models.layers.tiles.Tile`), and
-                its `OneHot` or None.
+            view: gives the condition of a tile with its margin, for a
+                `i2ibench.models.layers.tiles.Tile`, and its `OneHot` or None.
             size: (height, width) of the image, multiples of `stride`.
             tile: (width, height) of a tile.
         """

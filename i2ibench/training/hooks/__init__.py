@@ -1,4 +1,6 @@
-"""What happens around the training loop."""
+"""Hooks: what happens around the training loop, in classes of mmengine's `Hook`."""
+
+from mmengine.hooks import Hook
 
 from i2ibench.training.hooks.checkpoints import Checkpoints
 from i2ibench.training.hooks.ema import ExponentialMovingAverage

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from i2ibench import __version__
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
+from i2ibench.io.processes import barrier, get_world_size, is_main_process
+from i2ibench.io.run_folders import INTERRUPTED, last_good, list_epochs
 from i2ibench.registry import HOOKS
 from i2ibench.registry.discovery import plugin_records
 from i2ibench.training.hooks.random_states import (
@@ -20,9 +21,6 @@ from i2ibench.training.hooks.random_states import (
     restore_own,
     restore_random_state,
 )
-
-INTERRUPTED = "interrupted.pth"
-"""The newest checkpoint until its epoch is complete: trained, validated and logged."""
 
 
 @HOOKS.register_module()
@@ -150,26 +148,6 @@ class Checkpoints(Hook):
                     old.unlink()
         barrier()  # the next stage begins with the file of that name
         self._complete = None
-
-
-def list_checkpoints(work_dir: Path) -> list[Path]:
-    """What the run can go on from, oldest first: epochs, then the one it was stopped in."""
-    interrupted = work_dir / INTERRUPTED
-    return [*list_epochs(work_dir), *([interrupted] if interrupted.is_file() else [])]
-
-
-def list_epochs(work_dir: Path) -> list[Path]:
-    """The checkpoints of the run's complete epochs, oldest first."""
-    found = [p for p in work_dir.glob("epoch_*.pth") if p.stem.removeprefix("epoch_").isdigit()]
-    return sorted(found, key=lambda path: int(path.stem.removeprefix("epoch_")))
-
-
-def last_good(work_dir: Path) -> str:
-    """A sentence for error messages: what a run that has failed can go on from."""
-    found = list_checkpoints(work_dir)
-    if not found:
-        return "There is no checkpoint yet."
-    return f"The last good checkpoint is {found[-1]}; the same command goes on from it."
 
 
 def _epoch_path(runner: Runner, epoch: int) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.runner import Runner
 
 from i2ibench.errors import UserError
-from i2ibench.training.hooks.checkpoints import last_good
+from i2ibench.io.run_folders import last_good
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size, is_main_process
+from mmengine.dist import all_gather, all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
+from i2ibench.io.processes import get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress
 from i2ibench.registry import HOOKS
 from i2ibench.training.hooks.ema import shown_average

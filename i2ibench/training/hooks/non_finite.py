@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
+from i2ibench.io.run_folders import last_good
 from i2ibench.registry import HOOKS
-from i2ibench.training.hooks.checkpoints import last_good
 
 
 @HOOKS.register_module()

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from mmengine.dist import get_rank, get_world_size
+
+from i2ibench.io.processes import get_rank, get_world_size
 
 
 def seed_everything(seed: int) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
 from i2ibench.inference.input_images import shown_input
 from i2ibench.io.files import write_picture
+from i2ibench.io.processes import is_main_process
 from i2ibench.models.ops.images import to_shown
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction

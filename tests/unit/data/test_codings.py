@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
 from i2ibench.data.classes import class_table
 from i2ibench.data.codings import LABEL_IDS, TRAIN_ID_NAMES, coding_mark, numbers_objects
-from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.map_errors import InexactMapError, UnknownIdError
 from i2ibench.data.maps import read_ids, read_label, read_label_map

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
 from i2ibench.data.classes import FIELDS, VOID, class_table
-from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES
 from i2ibench.data.image_files import read_image, read_map
 from i2ibench.data.maps import read_instance, read_label
 from i2ibench.data.scenes import SceneFiles, Scenes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from i2ibench.data.toystreet.dataset import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.data.toystreet.palette import CAR_COLOURS, ROAD_COLOURS, WALL_COLOURS
 from i2ibench.errors import UserError
 from i2ibench.models.styles.instances import instances_of

@@ -8,11 +8,12 @@ from torch import nn
 
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.trial_translation import try_translation
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.scene_noise import scene_noise
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.structures import Losses
-from i2ibench.training.preflight import dry_run, try_translation
+from i2ibench.training.preflight import dry_run
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from torch import nn
 
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
+from i2ibench.inference.trial_translation import try_translation
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.training.hooks.random_states import random_state, restore_random_state
 from i2ibench.training.optimizers import build_optimizers, require_trained
-from i2ibench.training.preflight import dry_run, try_translation
+from i2ibench.training.preflight import dry_run
 from tests.unit.models.translators.test_paired import data, weights
 from tests.unit.models.translators.test_waiting import waits_of
 

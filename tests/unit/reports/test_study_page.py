@@ -12,7 +12,7 @@ from PIL import Image
 
 from i2ibench.apps.study.analyse.analysis import analyse
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
-from i2ibench.apps.study.collect.answers import Collected
+from i2ibench.apps.study.answers import Collected
 from i2ibench.reports.published import published_preferences
 from i2ibench.reports.study_charts import CHARTS, DARK
 from i2ibench.reports.study_page import render_study, write_study_report

@@ -14,8 +14,8 @@ from i2ibench.apps.study.analyse.judgments import Conduct, Judgments, chosen_par
 from i2ibench.apps.study.analyse.logit_fit import RIDGE
 from i2ibench.apps.study.analyse.quality import quality
 from i2ibench.apps.study.analyse.statistics import compare, rates
-from i2ibench.apps.study.collect.answers import Collected
-from i2ibench.apps.study.study import Study, collected_kind
+from i2ibench.apps.study.answers import Collected
+from i2ibench.apps.study.define.study import Study, collected_kind
 from i2ibench.io.files import write_text
 from i2ibench.io.provenance import commit, versions
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES, broken_rules, waited_ms
-from i2ibench.apps.study.collect.answers import LEFT, TIE, Answer, Collected, Participant
+from i2ibench.apps.study.answers import LEFT, TIE, Answer, Collected, Participant
 from i2ibench.apps.study.define.definition import DEGRADED, Definition, Exclusion
 from i2ibench.apps.study.define.design import CATCH, MAIN, REPEAT, Trial
-from i2ibench.apps.study.study import Study, collected_kind
+from i2ibench.apps.study.define.study import Study, collected_kind
 from i2ibench.errors import UserError
 
 FIRST, TIED, SECOND = 0, 1, 2

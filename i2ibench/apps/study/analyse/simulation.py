@@ -9,10 +9,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from i2ibench.apps.study.collect.answers import LEFT, RIGHT, TIE, Answer, Collected, Participant
+from i2ibench.apps.study.answers import LEFT, RIGHT, TIE, Answer, Collected, Participant
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.apps.study.define.design import Trial
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 
 FRAME_MS = 1000 / 60

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from i2ibench.apps.study.collect.answers import Answer
+from i2ibench.apps.study.answers import Answer
 from i2ibench.apps.study.define.definition import Exclusion
 
 

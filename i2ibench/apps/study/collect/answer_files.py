@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.apps.study.analyse.judgments import REAL, SIMULATED, preferred
-from i2ibench.apps.study.collect.answers import TIE, Answer, Collected, Participant
+from i2ibench.apps.study.answers import TIE, Answer, Collected, Participant
 from i2ibench.apps.study.collect.session import TOKEN, answer_in
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_text
 from i2ibench.io.progress import say

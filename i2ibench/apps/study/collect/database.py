@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from i2ibench.apps.study.collect.answers import Answer, Participant
+from i2ibench.apps.study.answers import Answer, Participant
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS study (hash TEXT NOT NULL);

@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
 from i2ibench.apps.study.collect.answer_files import MAX_SLOT
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 from i2ibench.io.spreadsheets import csv_text

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from i2ibench.apps.study.define.study import Study
 from i2ibench.apps.study.define.texts import public_texts
-from i2ibench.apps.study.study import Study
 
 
 def public_study(study: Study, offline: bool = False) -> dict[str, Any]:

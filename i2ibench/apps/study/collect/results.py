@@ -8,11 +8,11 @@ from dataclasses import replace
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
+from i2ibench.apps.study.answers import Collected
 from i2ibench.apps.study.collect.answer_files import answers_csv, count_by_kind, participants_csv
-from i2ibench.apps.study.collect.answers import Collected
 from i2ibench.apps.study.collect.results_access import may_read, refusal
 from i2ibench.apps.study.define.design import MAIN
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 from i2ibench.reports.rendering import render
 
 _PRIVATE = {"Cache-Control": "no-store"}

@@ -34,7 +34,7 @@ from i2ibench.apps.study.collect.store_errors import (
     StoreFails,
     UnknownParticipant,
 )
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 from i2ibench.apps.web.addresses import is_web_address
 from i2ibench.apps.web.bodies import read_body
 from i2ibench.apps.web.prefix import PathPrefix

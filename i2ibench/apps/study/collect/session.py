@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from i2ibench.apps.study.collect.answers import LEFT, RIGHT, Answer, read_answer
+from i2ibench.apps.study.answers import LEFT, RIGHT, Answer, read_answer
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.apps.study.define.design import PRACTICE
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 
 TOKEN = re.compile(r"[0-9a-f]{32}")

@@ -21,7 +21,7 @@ from typing import TypeVar
 from i2ibench.apps.study.collect.answer_files import MAX_SLOT
 from i2ibench.apps.study.collect.page import public_study
 from i2ibench.apps.study.collect.session import page_trials
-from i2ibench.apps.study.study import PICTURES, Study
+from i2ibench.apps.study.define.study import PICTURES, Study
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 

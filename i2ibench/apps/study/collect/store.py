@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from i2ibench.apps.study.collect.answers import Answer, Collected, Participant
+from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.collect.database import (
     clear_log,
     insert_answers,
@@ -26,7 +26,7 @@ from i2ibench.apps.study.collect.store_errors import (
     UnknownParticipant,
     told_failures,
 )
-from i2ibench.apps.study.study import ANSWERS, Study
+from i2ibench.apps.study.define.study import ANSWERS, Study
 from i2ibench.errors import UserError
 
 ACTIVE_SECONDS = 2 * 3600

@@ -22,17 +22,16 @@ from i2ibench.apps.study.define.sources import (
     find_sources,
     photos_of,
 )
-from i2ibench.apps.study.study import NOTE, PICTURES, Study
+from i2ibench.apps.study.define.study import NOTE, PICTURES, Study
 from i2ibench.data.image_files import picture_size, read_image
 from i2ibench.errors import UserError
-from i2ibench.evaluation.protocols.protocol import fingerprint
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.io.checksums import sealed
 from i2ibench.io.files import read_text, write_picture, write_private
 from i2ibench.io.progress import say, track
-from i2ibench.io.provenance import sha256
+from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.registry.configuration import own_work_dir
 
 SECRET = "secret"

@@ -2,7 +2,7 @@
 
 import math
 
-from i2ibench.apps.study.study import Study
+from i2ibench.apps.study.define.study import Study
 
 _SECONDS_A_TRIAL = 5
 

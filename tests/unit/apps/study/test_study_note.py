@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from i2ibench.apps.study.study import NOTE, open_study
+from i2ibench.apps.study.define.study import NOTE, open_study
 from i2ibench.errors import UserError
 from i2ibench.io.checksums import sealed
 from i2ibench.testing.damage import flipped

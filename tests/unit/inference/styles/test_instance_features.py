@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.inference.styles.instance_features import (
     batch_rows,
     by_class,

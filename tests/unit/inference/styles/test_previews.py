@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from i2ibench.data.toystreet import drawn_streets
+from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.inference import Inference
 from i2ibench.inference.styles.contact_sheet import GAP, Block, draw_sheet, tile
 from i2ibench.inference.styles.previews import SMALLEST_SHARE, largest_scenes, render_modes

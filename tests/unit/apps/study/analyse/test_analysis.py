@@ -6,7 +6,7 @@ from i2ibench.apps.study.analyse.agreement import agreement
 from i2ibench.apps.study.analyse.analysis import analyse, write_analysis
 from i2ibench.apps.study.analyse.judgments import gather
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
-from i2ibench.apps.study.collect.answers import Collected
+from i2ibench.apps.study.answers import Collected
 from i2ibench.errors import UserError
 from tests.unit.apps.study.crowds import study_of
 

@@ -7,7 +7,7 @@ from i2ibench.apps.study.analyse.exclusion import exclude
 from i2ibench.apps.study.analyse.judgments import chosen_participants, gather
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
 from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES
-from i2ibench.apps.study.collect.answers import Answer, Collected, Participant
+from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.errors import UserError
 from tests.unit.apps.study.crowds import study_of

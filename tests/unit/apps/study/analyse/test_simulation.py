@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
-from i2ibench.apps.study.collect.answers import LEFT, TIE, read_answer
+from i2ibench.apps.study.answers import LEFT, TIE, read_answer
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.apps.study.define.design import MAIN, Trial
 from i2ibench.errors import UserError

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.collect.answer_files import (
     MTURK_COLUMN,
     answers_csv,
@@ -14,7 +15,6 @@ from i2ibench.apps.study.collect.answer_files import (
     read_collected,
     static_code,
 )
-from i2ibench.apps.study.collect.answers import Answer, Collected, Participant
 from i2ibench.errors import UserError
 from tests.study_folder import write_study
 

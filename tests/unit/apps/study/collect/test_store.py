@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from i2ibench.apps.study.collect.answers import Answer, Collected, Participant
+from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.collect.store import ACTIVE_SECONDS, Store
 from i2ibench.apps.study.collect.store_errors import (
     ContinuedElsewhere,
@@ -14,7 +14,7 @@ from i2ibench.apps.study.collect.store_errors import (
     StoreFails,
     UnknownParticipant,
 )
-from i2ibench.apps.study.study import ANSWERS
+from i2ibench.apps.study.define.study import ANSWERS
 from i2ibench.errors import UserError
 from i2ibench.testing.damage import flipped
 from tests.study_folder import write_study

@@ -7,8 +7,8 @@ from PIL import Image
 
 from i2ibench.apps.study.define.creation import create_study
 from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE
+from i2ibench.apps.study.define.study import open_study
 from i2ibench.apps.study.define.study_file import read_definition
-from i2ibench.apps.study.study import open_study
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_picture
 from i2ibench.testing.scenes import write_paired_scenes

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.datasets.cityscapes import CITYSCAPES_CLASSES, find_scenes
+from i2ibench.data.datasets.cityscapes import find_scenes
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.toystreet.attributes import read_appearances
 from i2ibench.data.toystreet.render import render_scene

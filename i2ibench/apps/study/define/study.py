@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from i2ibench.apps.study.collect.answers import Collected
+from i2ibench.apps.study.answers import Collected
 from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, Definition
 from i2ibench.apps.study.define.design import Design, Trial
 from i2ibench.apps.study.define.study_file import read_definition

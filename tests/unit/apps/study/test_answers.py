@@ -1,6 +1,6 @@
 import pytest
 
-from i2ibench.apps.study.collect.answers import Answer, read_answer
+from i2ibench.apps.study.answers import Answer, read_answer
 from i2ibench.errors import UserError
 
 GIVEN = dict(trial=3, choice="left", response_ms=812.5, shown_ms=None, dropped=1)
