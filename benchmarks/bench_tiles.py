@@ -45,7 +45,7 @@ def test_memory(benchmark, tile):
     """From label and instance maps to pictures; the maps and weights are not counted."""
     with FakeTensorMode():
         model, maps = translator(LARGEST).eval(), empty_batch(4096, 2048)
-        model.generator.looks_up = False  # what it takes depends on the scene
+        model.generator.accepts_labels = False  # what it takes depends on the scene
         model.data_preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=35)
         data = {"name": maps["names"], "label": maps["label"], "instance": maps["instance"]}
 

@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 
 from i2ibench.data.loaders import pictures_of
-from i2ibench.models.ops.tensor_memory import LiveBytes
+from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
 from i2ibench.models.translators.build import build_translator
 from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.optimizers import build_optimizers
@@ -32,7 +32,7 @@ ROWS = {
     ),
     "U-Net (pix2pix)": ({"type": "UNetGenerator"}, (256, 256, 4), None),
     "CRN, 128 rows": (
-        {"type": "RefinementGenerator", "height": 128, "max_channels": 256}, (256, 128, 2), None,
+        {"type": "CRNGenerator", "height": 128, "max_channels": 256}, (256, 128, 2), None,
     ),
     "full-width G1": (WIDE, (512, 256, 1), None),
     "full-width G1, checkpointed": ({**WIDE, **ALL_PARTS}, (512, 256, 1), None),
@@ -88,7 +88,7 @@ def measure(row):
         for s in o.optimizer.state.values()
         for x in s.values()
     )
-    with LiveBytes() as counter:
+    with TensorMemoryCounter() as counter:
         model.train_step(batch, optimizers)
     resident = status("VmHWM") - before
     weights = sum(x.nbytes for x in [*model.parameters(), *model.buffers()])

@@ -14,7 +14,7 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from numpy.typing import NDArray
 
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.image_sources import ClassColours
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes, open_scenes, prepare_scenes
@@ -79,7 +79,7 @@ def main() -> None:
     protocol = build_protocol(chosen.to_dict())
     prepare_scenes(protocol, None, options.data_root)
     scenes = open_scenes(protocol, None, options.data_root)
-    subjects = parse_subjects([], write_degraded(scenes, options.output / "degraded"))
+    subjects = parse_systems([], write_degraded(scenes, options.output / "degraded"))
     results = evaluate(protocol, subjects, options.output, root=options.data_root)
     print("\n".join(score_lines(results)))
     print(f"report: {write_report(options.output, results)}")

@@ -2,4 +2,4 @@
 
 _base_ = "pix2pixhd_toystreet.py"
 
-model = dict(generator=dict(_delete_=True, type="RefinementGenerator", height=128, max_channels=64))
+model = dict(generator=dict(_delete_=True, type="CRNGenerator", height=128, max_channels=64))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
 
-Scales = list[list[Tensor]]
+DiscriminatorOutput = list[list[Tensor]]
 """A discriminator's answer: per scale (finest first) its layers; the last layer is the scores.
 
 Scores are B1HW, or B(N+1)HW of a discriminator that tells N classes apart."""
@@ -112,16 +112,16 @@ class Step:
         fake_scales: the discriminator's answer to the fake, with gradient; None without one.
         real_scales: its answer to the photos; the generator's losses detach it.
         label: the scenes' label maps, integer B1HW; None where the data has none.
-        judge: the discriminator, which answers for other images of this condition.
+        discriminate: the discriminator, which answers for other images of this condition.
     """
 
     condition: Tensor
     fake: Tensor
     real: Tensor
-    fake_scales: Scales | None = None
-    real_scales: Scales | None = None
+    fake_scales: DiscriminatorOutput | None = None
+    real_scales: DiscriminatorOutput | None = None
     label: Tensor | None = None
-    judge: Callable[[Tensor], Scales] | None = None
+    discriminate: Callable[[Tensor], DiscriminatorOutput] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 AUGMENTATIONS = ("colour", "translation", "cutout")
 
@@ -67,12 +67,12 @@ class DiffAugmentDiscriminator(Discriminator):
         facts = {"in_channels": in_channels, "image_channels": image_channels}
         self.network = DISCRIMINATORS.build_for(config, facts)
 
-    def forward(self, x: Tensor) -> Scales:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Per scale the activations of all layers, the scores last, for BCHW."""
         own = self.image_channels
         return self.of_several(x[:, :-own], [x[:, -own:]])[0]
 
-    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
         """The answer to each of several images B3HW of one condition BCHW, augmented alike."""
         if self.training and self.augmentations:
             draw = Augmentation.drawn(condition, self.augmentations)

@@ -5,18 +5,20 @@ from torch import Tensor
 
 from i2ibench.registry import LOSSES
 from i2ibench.registry.contracts import AdversarialLoss
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 
 @LOSSES.register_module()
 class HingeGAN(AdversarialLoss):
     """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(s)))] for D and -E[D(G(s))] for G, over scales."""
 
-    def generator(self, fake: Scales) -> Tensor:
+    def generator(self, fake: DiscriminatorOutput) -> Tensor:
         """The generator's scalar loss: the mean score, negated."""
         return -torch.stack([layers[-1].mean() for layers in fake]).sum()
 
-    def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
+    def discriminator(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput
+    ) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
         on_real = [(1 - layers[-1]).relu().mean() for layers in real]
         on_fake = [(1 + layers[-1]).relu().mean() for layers in fake]

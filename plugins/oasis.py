@@ -15,7 +15,7 @@ from i2ibench.errors import UserError
 from i2ibench.models.ops.images import require_multiple
 from i2ibench.registry import DISCRIMINATORS, GENERATORS, LOSSES
 from i2ibench.registry.contracts import AdversarialLoss, Discriminator, Generator
-from i2ibench.structures import Scales, Step
+from i2ibench.structures import DiscriminatorOutput, Step
 
 from .spade import SPADETrunk, check_upsamplings, glorot, resized
 
@@ -117,7 +117,7 @@ class SegmentationDiscriminator(Discriminator):
         )
         self.scores = spectral_norm(nn.Conv2d(ups[-1], num_classes + 1, kernel_size=1))
 
-    def forward(self, x: Tensor) -> Scales:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """One scale: the activations of the blocks, the scores B(N+1)HW last.
 
         Args:
@@ -171,7 +171,7 @@ class OASISLoss(AdversarialLoss):
             much as a fake.
     """
 
-    reads_step = True
+    takes_step = True
 
     def __init__(self, label_mix_weight: float = 10.0, mean_weight_one: bool = False) -> None:
         super().__init__()
@@ -189,9 +189,9 @@ class OASISLoss(AdversarialLoss):
         made = torch.full_like(label, fake.shape[1] - 1)
         terms = {"real": self._as_classes(real, label), "fake": F.cross_entropy(fake, made)}
         if self.label_mix_weight:
-            assert step.judge is not None
+            assert step.discriminate is not None
             mask = class_mask(label[:, None], fake.shape[1] - 1)
-            mixed = _scores(step.judge(torch.where(mask, step.real, step.fake.detach())))
+            mixed = _scores(step.discriminate(torch.where(mask, step.real, step.fake.detach())))
             expected = torch.where(mask, real, fake)
             terms["label_mix"] = self.label_mix_weight * F.mse_loss(mixed, expected)
         return terms
@@ -226,7 +226,7 @@ def class_mask(label: Tensor, num_classes: int) -> Tensor:
     return chosen.gather(1, label.long().flatten(1)).view_as(label)
 
 
-def _scores(scales: Scales | None) -> Tensor:
+def _scores(scales: DiscriminatorOutput | None) -> Tensor:
     assert scales is not None
     return scales[0][-1].float()
 

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 
 @DISCRIMINATORS.register_module()
@@ -44,12 +44,12 @@ class SpectralNormDiscriminator(Discriminator):
             if isinstance(layer, nn.Conv2d):
                 spectral_norm(layer)
 
-    def forward(self, x: Tensor) -> Scales:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Per scale the activations of all layers, the scores last, for BCHW."""
         with parametrize.cached():  # one weight and one step of the iteration per pass
             return self.network(x)
 
-    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
         """The answer to each of several images BCHW of one condition BCHW, by one weight."""
         with parametrize.cached():
             return self.network.of_several(condition, images)

@@ -101,7 +101,7 @@ class HalfLoaded:
 
 @pytest.fixture
 def claims(monkeypatch):
-    monkeypatch.setattr(LOSSES, "claims", {})
+    monkeypatch.setattr(LOSSES, "conflicts", {})
 
 
 def test_two_parts_with_one_name_are_refused_naming_both(claims):

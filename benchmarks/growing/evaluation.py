@@ -15,7 +15,7 @@ from mmengine.visualization import LocalVisBackend
 
 from growing.curves import LINEAR, Bar, Curve, named, timed
 from i2ibench.data.datasets.toystreet import drawn_streets
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.reports.training_curves import run_curves
@@ -57,7 +57,7 @@ def evaluation(plan, count):
 
     def once():
         output = next(o for o in outputs if not o.exists())
-        evaluate(protocol, parse_subjects([], [f"blurred={given}"]), output, root=str(root))
+        evaluate(protocol, parse_systems([], [f"blurred={given}"]), output, root=str(root))
 
     return once
 

@@ -5,7 +5,7 @@ axes = dict(
     generator=dict(
         coarse_to_fine=dict(),
         unet=dict(model=dict(generator=dict(_delete_=True, type="UNetGenerator", num_levels=9))),
-        crn=dict(model=dict(generator=dict(_delete_=True, type="RefinementGenerator", height=512))),
+        crn=dict(model=dict(generator=dict(_delete_=True, type="CRNGenerator", height=512))),
     )
 )
 seeds = [0, 1, 2]

@@ -23,7 +23,7 @@ from i2ibench.cli.arguments import (
     positive,
 )
 from i2ibench.errors import UserError
-from i2ibench.evaluation import WRITTEN, Subject, evaluate, parse_subjects
+from i2ibench.evaluation import WRITTEN, SystemSource, evaluate, parse_systems
 from i2ibench.evaluation.protocols.of_checkpoints import foreign_protocol
 from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol
 from i2ibench.evaluation.results import check_computed
@@ -111,13 +111,13 @@ def run(options: argparse.Namespace) -> None:
 
 def _subjects(
     options: argparse.Namespace, config: Config | None
-) -> tuple[list[Subject], Config | None]:
+) -> tuple[list[SystemSource], Config | None]:
     """Return the subjects, and the config of the stage that they belong to."""
     checkpoints = list(options.checkpoints)
     if config is not None and not checkpoints and not options.images:
         work_dir = Path(config.work_dir)
         checkpoints = [str(newest_of_config(config) or latest_checkpoint(work_dir))]
-    subjects = parse_subjects(checkpoints, options.images)
+    subjects = parse_systems(checkpoints, options.images)
     if not subjects:
         raise UserError("Nothing to evaluate: name a config, checkpoints or --images DIR.")
     if config is not None and len(subjects) == 1 and not subjects[0].is_folder:
@@ -127,7 +127,7 @@ def _subjects(
 
 
 def _protocol(
-    options: argparse.Namespace, config: Config | None, subjects: list[Subject]
+    options: argparse.Namespace, config: Config | None, subjects: list[SystemSource]
 ) -> tuple[Protocol, bool]:
     """Return the protocol and whether it is a checkpoint's.
 

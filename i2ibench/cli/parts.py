@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
         for name in registry.names()
     ]
     if options.json:
-        print(json.dumps({"parts": parts, "skipped": Registry.skipped, "claims": _claims()}))
+        print(json.dumps({"parts": parts, "skipped": Registry.skipped, "conflicts": _conflicts()}))
         return
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     console.print(_table(parts))
@@ -81,9 +81,9 @@ def _table(parts: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _claims() -> dict[str, str]:
+def _conflicts() -> dict[str, str]:
     return {
         f"{kind} {name}": text
         for kind, registry in REGISTRIES.items()
-        for name, text in registry.claims.items()
+        for name, text in registry.conflicts.items()
     }

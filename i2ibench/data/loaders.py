@@ -173,7 +173,7 @@ def build_loader(
         dataset,  # type: ignore[arg-type]
         batch_size=update_size,
         collate_fn=BatchList(batch_size) if update_size > batch_size else default_collate,
-        worker_init_fn=outlive_signals,
+        worker_init_fn=ignore_worker_signals,
         sampler=sampler,
         num_workers=workers,
         drop_last=training,
@@ -201,7 +201,7 @@ class BatchList:
         return [default_collate(samples[i : i + self.batch_size]) for i in starts]
 
 
-def outlive_signals(worker: int) -> None:
+def ignore_worker_signals(worker: int) -> None:
     """Let a worker go on when a scheduler or a terminal signals all processes of a run.
 
     The process that trains decides when to end, and ends its workers with SIGTERM; only its own
@@ -291,7 +291,7 @@ def _known(
     part: Any = DATASETS.find(kind) if isinstance(kind, str) else None
     if isinstance(part, type) and issubclass(part, Dataset):
         check_names(part, [option for option in options if option != "type"])
-        known = part.known_before(options)
+        known = part.static_info(options)
         if known is not None:
             return known[0].metainfo(str(kind)), known[1]
     dataset = build_dataset(cfg, data_root)

@@ -21,11 +21,11 @@ from i2ibench.evaluation.results import (
     build_results,
     check_required,
     is_reference,
-    why_not,
+    reason_not_measured,
 )
 from i2ibench.evaluation.scored_scenes import open_reference, open_scenes
 from i2ibench.evaluation.systems import (
-    Subject,
+    SystemSource,
     check_classes,
     given_system,
     slug,
@@ -45,7 +45,7 @@ WRITTEN = ("rows", "reference_rows", "pictures", "shown")
 
 def evaluate(
     protocol: Protocol,
-    subjects: Sequence[Subject],
+    subjects: Sequence[SystemSource],
     output_dir: Path,
     config: Config | None = None,
     root: str | None = None,
@@ -96,7 +96,7 @@ def evaluate(
 
 
 def _open_subjects(
-    evaluation: Evaluation, subjects: Sequence[Subject], batch_size: int, root: str | None
+    evaluation: Evaluation, subjects: Sequence[SystemSource], batch_size: int, root: str | None
 ) -> tuple[list[System], dict[str, Any]]:
     """The rows of all subjects; none is translated before every one was found fit."""
     protocol, scenes = evaluation.protocol, evaluation.scenes
@@ -131,7 +131,7 @@ def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
         used = not is_reference(metric, system, evaluation.protocol) or system.name == ORACLE
-        if used and why_not(metric, system, evaluation.scenes) is None:
+        if used and reason_not_measured(metric, system, evaluation.scenes) is None:
             styles = [system.styles.facts] if system.styles and "styles" in metric.needs else []
             key = row_key(dict(system.facts), evaluation.protocol.resize, evaluation.facts(name),
                           evaluation.scenes.hash, evaluation.scenes.facts, *styles)  # fmt: skip

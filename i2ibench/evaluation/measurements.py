@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from i2ibench.evaluation.image_sources import System
 from i2ibench.evaluation.metrics.evaluator import rows_of
 from i2ibench.evaluation.scored_scenes import ScoredScenes
-from i2ibench.inference.out_of_memory import in_halves
+from i2ibench.inference.out_of_memory import split_on_out_of_memory
 from i2ibench.io.files import write_file
 from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress, say
@@ -186,7 +186,7 @@ def _predictions(
 
 def measured(metric: Metric, predictions: Sequence[Prediction]) -> Rows:
     """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
-    return list(chain.from_iterable(in_halves(partial(rows_of, metric), predictions)))
+    return list(chain.from_iterable(split_on_out_of_memory(partial(rows_of, metric), predictions)))
 
 
 def row_key(*facts: Any) -> str:

@@ -66,7 +66,7 @@ class Evaluation:
         return {"metric": config, "weights": weights, "code": code}
 
 
-def why_not(metric: Metric, system: System, scenes: ScoredScenes) -> Score | None:
+def reason_not_measured(metric: Metric, system: System, scenes: ScoredScenes) -> Score | None:
     """The entry of a metric that is not measured on a system, {} for none; None if it is."""
     if metric.unavailable:
         return not_computed(str(metric.unavailable))
@@ -150,7 +150,7 @@ def _score(
 ) -> tuple[dict[str, Score], Estimate | None]:
     """The scores of one system under one metric; none where the metric would say nothing."""
     metric = evaluation.metrics[name]
-    entry = why_not(metric, system, evaluation.scenes)
+    entry = reason_not_measured(metric, system, evaluation.scenes)
     if entry is not None:
         return ({name: entry} if entry else {}), None
     if is_reference(metric, system, evaluation.protocol):

@@ -31,7 +31,7 @@ ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
 
 @dataclass(frozen=True)
-class Subject:
+class SystemSource:
     """A checkpoint file, or a folder of pictures, that is evaluated.
 
     Attributes:
@@ -47,7 +47,7 @@ class Subject:
     options: InferenceOptions = PLAIN
 
 
-def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Subject]:
+def parse_systems(checkpoints: Iterable[str], folders: Iterable[str]) -> list[SystemSource]:
     """Subjects of arguments such as `runs/a/epoch_0200.pth` or `spade=results/spade`.
 
     Without a name a checkpoint is called after its run's folder and a folder after itself.
@@ -69,7 +69,7 @@ def parse_subjects(checkpoints: Iterable[str], folders: Iterable[str]) -> list[S
     return subjects
 
 
-def _subject(text: str, is_folder: bool) -> Subject:
+def _subject(text: str, is_folder: bool) -> SystemSource:
     name, given, rest = text.partition("=")
     path = Path(rest if given and not Path(text).exists() else text)
     if is_folder and not path.is_dir():
@@ -78,8 +78,8 @@ def _subject(text: str, is_folder: bool) -> Subject:
     if not is_folder and not path.is_file():
         raise UserError(f"There is no checkpoint at {path}.")
     if given and path == Path(rest):
-        return Subject(name, path, is_folder)
-    return Subject(path.resolve().name if is_folder else _run_name(path), path, is_folder)
+        return SystemSource(name, path, is_folder)
+    return SystemSource(path.resolve().name if is_folder else _run_name(path), path, is_folder)
 
 
 def _run_name(checkpoint: Path) -> str:
@@ -89,7 +89,7 @@ def _run_name(checkpoint: Path) -> str:
 
 
 def given_system(
-    subject: Subject, scenes: ScoredScenes, protocol: Protocol
+    subject: SystemSource, scenes: ScoredScenes, protocol: Protocol
 ) -> tuple[System, dict[str, Any]]:
     """The row of a folder of pictures, and where it comes from.
 
@@ -113,7 +113,7 @@ def given_system(
 
 
 def translated_systems(
-    subject: Subject,
+    subject: SystemSource,
     scenes: ScoredScenes,
     protocol: Protocol,
     output_dir: Path,
@@ -190,7 +190,7 @@ def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
     return tuple(note for note, holds in notes.items() if holds)
 
 
-def with_own_settings(subjects: Sequence[Subject]) -> list[Subject]:
+def with_own_settings(subjects: Sequence[SystemSource]) -> list[SystemSource]:
     """Return the subjects, each with those of the chosen settings that its method has.
 
     Raises:
@@ -216,7 +216,7 @@ def _settings_of(checkpoint: Path) -> dict[str, str]:
         return describe_settings(method_of(read_config(read_checkpoint(checkpoint), checkpoint)))
 
 
-def _keeping(subject: Subject, names: Collection[str]) -> Subject:
+def _keeping(subject: SystemSource, names: Collection[str]) -> SystemSource:
     settings = {n: value for n, value in subject.options.settings.items() if n in names}
     return replace(subject, options=replace(subject.options, settings=settings))
 

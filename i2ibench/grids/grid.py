@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.inference.checkpoints import comparable
+from i2ibench.inference.checkpoints import config_that_affects_results
 from i2ibench.io.provenance import fingerprint
 from i2ibench.io.safe_names import safe_name
 from i2ibench.registry.configuration import Config, load_config, read_assignments
@@ -165,5 +165,5 @@ def _cell(
 
 def config_hash(config: Config) -> str:
     """SHA-256 of what changes a run's numbers: not places, logs, protocol or worker counts."""
-    numbers = comparable(json.loads(json.dumps(config.to_dict())))
+    numbers = config_that_affects_results(json.loads(json.dumps(config.to_dict())))
     return fingerprint({key: value for key, value in numbers.items() if key != "protocol"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation import WRITTEN, Subject, evaluate
+from i2ibench.evaluation import WRITTEN, SystemSource, evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.grids.cell import checkpoint_of
@@ -37,7 +37,7 @@ def report_grid(grid: Grid, device: str) -> Path:
     named = [dict(cell.config.get("protocol") or {}) for cell in done]
     if any(protocol != named[0] for protocol in named) or not named[0]:
         raise UserError(f"The cells of {grid.path} do not all name one protocol.")
-    subjects = [Subject(cell.name, checkpoint_of(cell)) for cell in done]
+    subjects = [SystemSource(cell.name, checkpoint_of(cell)) for cell in done]
     protocol = build_protocol(config.protocol.to_dict())
     prepare_scenes(protocol, config, None)
     with own_work_dir(output, "reporting", "report later", WRITTEN):

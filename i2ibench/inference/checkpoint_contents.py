@@ -20,6 +20,9 @@ KINDS = {"config": str, "meta": dict, "state_dict": dict}
 
 MOST_CLASSES = 2**16
 
+EARLIER_NAMES = {"RefinementGenerator": "CRNGenerator", "RefinementLoss": "CRNLoss"}
+"""Names that parts had when older checkpoints were written, and their names now."""
+
 
 def check_contents(saved: Any, path: Path) -> None:
     """Refuse what no run of this project wrote.
@@ -48,7 +51,7 @@ def check_contents(saved: Any, path: Path) -> None:
 
 
 def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the config in a checkpoint as plain values.
+    """Return the config in a checkpoint as plain values, with today's names of its parts.
 
     Raises:
         UserError: it is no JSON object.
@@ -60,8 +63,20 @@ def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
             f"{path} is no i2ibench checkpoint: its config is no JSON: {error}"
         ) from None
     _require(isinstance(config, dict), path, "config", "a JSON object")
-    assert isinstance(config, dict)
-    return config
+    renamed = _with_new_names(config)
+    assert isinstance(renamed, dict)
+    return renamed
+
+
+def _with_new_names(value: Any) -> Any:
+    """Return plain values in which every `type` of EARLIER_NAMES is replaced."""
+    if isinstance(value, list):
+        return [_with_new_names(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("type")
+    named = {"type": EARLIER_NAMES.get(kind, kind)} if isinstance(kind, str) else {}
+    return {key: _with_new_names(entry) for key, entry in {**value, **named}.items()}
 
 
 def _check_config(config: dict[str, Any], path: Path) -> None:

@@ -123,6 +123,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # whatever a foreign file makes the unpickler raise
         raise UserError(f"{path} cannot be read as a checkpoint: {why_unreadable(error)}") from None
     check_contents(saved, path)
+    if "grown_from" in saved["meta"]:  # its name in older checkpoints
+        saved["meta"]["initialised_from"] = saved["meta"].pop("grown_from")
     return saved
 
 
@@ -258,7 +260,7 @@ def stage_of(config: Config, checkpoint: Path) -> Config:
     return (here or stages)[-1]
 
 
-def comparable(config: dict[str, Any]) -> dict[str, Any]:
+def config_that_affects_results(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what does not change the numbers: places, logs, workers, caches."""
     places = ("work_dir", "vis_backends", "start_from")  # a run that goes on has begun
     kept = {k: v for k, v in config.items() if k not in places}

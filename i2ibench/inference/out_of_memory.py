@@ -11,7 +11,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_halves(work: Callable[[Sequence[Item]], Result], scenes: Sequence[Item]) -> list[Result]:
+def split_on_out_of_memory(
+    work: Callable[[Sequence[Item]], Result], scenes: Sequence[Item]
+) -> list[Result]:
     """Return what `work` gives for all scenes at once or, in order, for halves that memory holds.
 
     Args:
@@ -30,4 +32,4 @@ def in_halves(work: Callable[[Sequence[Item]], Result], scenes: Sequence[Item]) 
     torch.cuda.empty_cache()
     half = len(scenes) // 2
     say(f"The device's memory is full: going on with {half} scenes at once.")
-    return in_halves(work, scenes[:half]) + in_halves(work, scenes[half:])
+    return split_on_out_of_memory(work, scenes[:half]) + split_on_out_of_memory(work, scenes[half:])

@@ -19,7 +19,7 @@ from i2ibench.data.readers import reader_of
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
-from i2ibench.inference.out_of_memory import in_halves
+from i2ibench.inference.out_of_memory import split_on_out_of_memory
 from i2ibench.io.checksums import is_whole_picture, sealed, unsealed
 from i2ibench.io.files import read_json, write_picture, write_text
 from i2ibench.io.folder_locks import holds_files
@@ -140,7 +140,7 @@ class PictureCache:
         count = sum(map(len, share))
         with Progress("translating", count, visible=is_main_process()) as progress:
             for batch in share:
-                in_halves(partial(self._make, read, paint), batch)
+                split_on_out_of_memory(partial(self._make, read, paint), batch)
                 progress.advance(len(batch))
         barrier()
 

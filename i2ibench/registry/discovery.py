@@ -15,7 +15,13 @@ from i2ibench.errors import UserError
 from i2ibench.io.provenance import sha256
 from i2ibench.registry.plugin_folders import VARIABLE, folder_of, package_of, plugin_folders
 from i2ibench.registry.registries import REGISTRIES, Registry
-from i2ibench.registry.sources import advertised, is_core, origin_of, plugin_modules, shown_name
+from i2ibench.registry.sources import (
+    is_core,
+    origin_of,
+    plugin_entry_points,
+    plugin_modules,
+    shown_name,
+)
 
 
 def load_plugins() -> tuple[str, ...]:
@@ -34,7 +40,7 @@ def load_plugins() -> tuple[str, ...]:
 @cache
 def _load_all(folders: str) -> tuple[str, ...]:
     """Load the plugins of a value of the environment variable; what is loaded stays as it is."""
-    found = [m for point in advertised() for m in _modules(point.module) if _load(m)]
+    found = [m for point in plugin_entry_points() for m in _modules(point.module) if _load(m)]
     for folder in plugin_folders():
         if folder.is_dir() and not _is_installed(folder):
             found += [m for m in _modules(package_of(folder)) if _load(m)]

@@ -28,7 +28,7 @@ class Registry(MMEngineRegistry):
 
     `finders` are functions that import plugins; every registry calls them before a look-up.
     `skipped` says which plugins were left out and why, for every registry at once. If two modules
-    register the same name, it stands in `claims`, and using it is an error.
+    register the same name, it stands in `conflicts`, and using it is an error.
 
     Args:
         name: of the kind of part.
@@ -43,7 +43,7 @@ class Registry(MMEngineRegistry):
     def __init__(self, name: str, contracts: Sequence[str] = (), **options: Any) -> None:
         super().__init__(name, **options)
         self.contracts = contracts
-        self.claims: dict[str, str] = {}
+        self.conflicts: dict[str, str] = {}
 
     def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
         """The part that `cfg` describes: a dict with `type` and the constructor's options.
@@ -101,8 +101,8 @@ class Registry(MMEngineRegistry):
         if not isinstance(name, str):
             raise UserError(f"The type of a {self.name} is a name, not {name!r}.")
         part = self.get(name)
-        if name in self.claims:
-            raise UserError(f"{self.claims[name]}. Rename one of them or uninstall its plugin.")
+        if name in self.conflicts:
+            raise UserError(f"{self.conflicts[name]}. Rename one of them or uninstall its plugin.")
         if part is not None:
             return part
         left_out = "".join(f" Plugin {p!r} was skipped: {why}." for p, why in self.skipped.items())
@@ -170,8 +170,8 @@ class Registry(MMEngineRegistry):
                 del self._module_dict[name]
                 continue
             both = " and ".join(origin_of(p.__module__).described() for p in (first, module))
-            self.claims[name] = f"Two parts are the {self.name} {name!r}: {both}"
-            raise UserError(f"{self.claims[name]}.")
+            self.conflicts[name] = f"Two parts are the {self.name} {name!r}: {both}"
+            raise UserError(f"{self.conflicts[name]}.")
         super()._register_module(module, module_name, force)
 
     def _listing(self) -> str:

@@ -63,22 +63,22 @@ def origin_of(module: str) -> Origin:
     file = getattr(sys.modules.get(module), "__file__", None)
     distribution: str | None = None
     version: str | None = None
-    for point in advertised():
+    for point in plugin_entry_points():
         if f"{module}.".startswith(f"{point.module}.") and point.dist is not None:
             distribution, version = point.dist.name, point.dist.version
     return Origin(module, distribution, version, Path(file) if file else None)
 
 
 @cache
-def advertised() -> tuple[EntryPoint, ...]:
+def plugin_entry_points() -> tuple[EntryPoint, ...]:
     """The entry points under which plugins advertise themselves, in an order of their own."""
     found = entry_points(group=GROUP)  # reads what is installed, which takes its time
     return tuple(sorted(found, key=lambda point: (point.module, point.name)))
 
 
 def plugin_modules() -> list[str]:
-    """The imported modules of every plugin that is advertised or lies in a folder, sorted."""
-    packages = [f"{point.module}." for point in advertised()]
+    """Return the imported modules of plugins with an entry point or in a folder, sorted."""
+    packages = [f"{point.module}." for point in plugin_entry_points()]
     files = [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]
     return sorted(
         name

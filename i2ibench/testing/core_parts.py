@@ -47,7 +47,7 @@ _PAIRED: Options = {
 CORE: dict[str, Options | Callable[[Path], Options]] = {
     "CoarseToFineGenerator": {"base_channels": 4, "num_downsamplings": 2, "num_blocks": 1},
     "UNetGenerator": {"base_channels": 4, "num_levels": 3, "always_train": False},
-    "RefinementGenerator": {"height": 16, "max_channels": 8},
+    "CRNGenerator": {"height": 16, "max_channels": 8},
     "PairedTranslator": _PAIRED,
     "MultiScaleDiscriminator": {"num_scales": 2, "base_channels": 4},
     "PatchDiscriminator": {"base_channels": 4},
@@ -72,6 +72,6 @@ CORE: dict[str, Options | Callable[[Path], Options]] = {
     "Pix2PixHDFolder": lambda f: {"root": str(scenes.write_released_layout(f))},
     "Shards": lambda f: {"root": str(scenes.write_shards_of_scenes(f))},
     "PerceptualLoss": _vgg,
-    "RefinementLoss": _vgg,
+    "CRNLoss": _vgg,
     "DiversityLoss": _vgg,
 }

@@ -69,7 +69,7 @@ def import_plugin(plugin: str) -> str:
         UserError: there is no such thing.
     """
     for registry in REGISTRIES.values():
-        registry.names()  # advertised plugins first, so that none is imported twice
+        registry.names()  # plugin_entry_points plugins first, so that none is imported twice
     if plugin.endswith(".py"):
         return _import_file(Path(plugin))
     try:

@@ -119,15 +119,15 @@ def test_a_data_set_tells_its_classes_in_plain_json(name: str, contract_part: Wo
 @pytest.mark.contract("dataset")
 def test_a_data_set_knows_before_what_its_files_say(name: str, contract_part: Workshop) -> None:
     built = contract_part("dataset", name)
-    known = built.known_before(contract_part.options("dataset", name))
+    known = built.static_info(contract_part.options("dataset", name))
     if known is None:
         pytest.skip("it knows nothing before")
     table, size = known
     assert table.metainfo(name)["classes"] == built.metainfo["classes"], (
-        f"known_before must give the classes of metainfo; {name}'s differ"
+        f"static_info must give the classes of metainfo; {name}'s differ"
     )
     assert all(isinstance(side, int) and side > 0 for side in size), (
-        f"known_before must give (width, height) in pixels; {name} gave {size}"
+        f"static_info must give (width, height) in pixels; {name} gave {size}"
     )
 
 

@@ -107,7 +107,7 @@ def test_a_generator_that_looks_labels_up_gives_the_same_image(
     name: str, contract_part: Workshop
 ) -> None:
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
-    if not network.looks_up:
+    if not network.accepts_labels:
         pytest.skip("it does not look labels up")
     label = torch.randint(0, IN_CHANNELS - 1, (2, 1, 32, 64))
     condition = torch.randn(2, IN_CHANNELS, 32, 64)

@@ -8,18 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2ibench.registry.contracts import AdversarialLoss, Loss
-from i2ibench.structures import Scales, Step
+from i2ibench.structures import DiscriminatorOutput, Step
 from i2ibench.testing.parts import NUM_CLASSES, Workshop
 
 adversarial = pytest.mark.contract("loss", of=AdversarialLoss)
 other = pytest.mark.contract("loss", of=Loss)
 
 
-def _adversarial(name: str, contract_part: Workshop, reads_step: bool) -> AdversarialLoss:
+def _adversarial(name: str, contract_part: Workshop, takes_step: bool) -> AdversarialLoss:
     """Return the loss; skip the test where it reads something else."""
     loss: AdversarialLoss = contract_part("loss", name)
-    if loss.reads_step != reads_step:
-        pytest.skip(f"it says reads_step = {loss.reads_step}")
+    if loss.takes_step != takes_step:
+        pytest.skip(f"it says takes_step = {loss.takes_step}")
     return loss
 
 
@@ -29,16 +29,16 @@ def test_an_adversarial_loss_says_what_it_reads(name: str, contract_part: Worksh
     label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
     step = _labelled_step(label[:, 0].long(), label)
     try:
-        loss.generator(step if loss.reads_step else step.fake_scales)
+        loss.generator(step if loss.takes_step else step.fake_scales)
     except Exception as error:
-        given, other = ("the Step", "False") if loss.reads_step else ("the scores", "True")
+        given, other = ("the Step", "False") if loss.takes_step else ("the scores", "True")
         raise AssertionError(
-            f"{name} says reads_step = {loss.reads_step}, so generator is given {given}, and fails "
-            f"({type(error).__name__}: {error}): let it read that, or say reads_step = {other}"
+            f"{name} says takes_step = {loss.takes_step}, so generator is given {given}, and fails "
+            f"({type(error).__name__}: {error}): let it read that, or say takes_step = {other}"
         ) from error
 
 
-def _scales(requires_grad: bool = False) -> Scales:
+def _scales(requires_grad: bool = False) -> DiscriminatorOutput:
     return [
         [torch.randn(2, c, 4, 5, requires_grad=requires_grad) for c in (4, 1)] for _ in range(2)
     ]
@@ -63,7 +63,7 @@ def test_a_loss_says_whether_it_needs_a_discriminator(name: str, contract_part: 
     if loss.needs_discriminator:
         pytest.skip("it says so")
     try:
-        loss(replace(step, fake_scales=None, real_scales=None, judge=None))
+        loss(replace(step, fake_scales=None, real_scales=None, discriminate=None))
     except Exception as error:
         raise AssertionError(
             f"{name} fails where the model has no discriminator ({type(error).__name__}: {error}): "
@@ -89,7 +89,7 @@ def test_a_loss_is_zero_for_a_perfect_fake_and_positive_otherwise(
 def test_an_adversarial_loss_gives_scalars_for_both_sides(
     name: str, contract_part: Workshop
 ) -> None:
-    loss, fake = _adversarial(name, contract_part, reads_step=False), _scales(True)
+    loss, fake = _adversarial(name, contract_part, takes_step=False), _scales(True)
     answer = loss.discriminator(_scales(), fake)
     assert isinstance(answer, tuple) and len(answer) == 2, (
         "an adversarial loss's discriminator(real, fake) must give two losses, on the photos and "
@@ -107,7 +107,7 @@ def test_an_adversarial_loss_gives_scalars_for_both_sides(
 def test_an_adversarial_loss_rewards_what_its_side_wants(
     name: str, contract_part: Workshop
 ) -> None:
-    loss = _adversarial(name, contract_part, reads_step=False)
+    loss = _adversarial(name, contract_part, takes_step=False)
     high, low = ([[torch.full((1, 1, 3, 3), v)]] for v in (1.0, 0.0))
     assert loss.generator(high) < loss.generator(low), (
         f"the generator's loss must fall as the scores of its images rise; {name}'s does not"
@@ -133,7 +133,7 @@ def test_an_adversarial_loss_names_the_factors_in_its_terms(
 
 @adversarial
 def test_an_adversarial_loss_counts_every_scale(name: str, contract_part: Workshop) -> None:
-    loss = _adversarial(name, contract_part, reads_step=False)
+    loss = _adversarial(name, contract_part, takes_step=False)
     one = [[torch.full((1, 1, 2, 2), 0.3)]]
     single, triple = loss.generator(one).item(), loss.generator(one * 3).item()
     assert triple == pytest.approx(3 * single, rel=1e-4), (
@@ -146,18 +146,20 @@ def _labelled_step(classes: Tensor, label: Tensor) -> Step:
     """A step in which fake and photo are scored as the given ones of N+1 classes, int64 BHW."""
     scores = 5.0 * F.one_hot(classes, NUM_CLASSES + 1).permute(0, 3, 1, 2).float()
 
-    def judge(image: Tensor) -> Scales:
+    def discriminate(image: Tensor) -> DiscriminatorOutput:
         return [[image[:, :1], scores + 0 * image[:, :1]]]
 
     condition, image = torch.rand(2, 6, 8, 8), torch.rand(2, 3, 8, 8, requires_grad=True)
-    return Step(condition, image, image, judge(image), judge(image), label, judge)
+    return Step(
+        condition, image, image, discriminate(image), discriminate(image), label, discriminate
+    )
 
 
 @adversarial
 def test_an_adversarial_loss_that_reads_the_step_rewards_what_its_side_wants(
     name: str, contract_part: Workshop
 ) -> None:
-    loss = _adversarial(name, contract_part, reads_step=True)
+    loss = _adversarial(name, contract_part, takes_step=True)
     label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
     right = label[:, 0].long()
     passed, found_out = (

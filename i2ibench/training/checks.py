@@ -9,9 +9,9 @@ from i2ibench.io.devices import best_device
 from i2ibench.io.processes import is_main_process
 from i2ibench.io.progress import say
 from i2ibench.models.translators.compilation import require_compiler
-from i2ibench.training.growth import carried_weights
 from i2ibench.training.hooks.checkpoints import Checkpoints
 from i2ibench.training.preflight import check_files, check_scenes
+from i2ibench.training.previous_stage import carried_weights
 from i2ibench.training.stage import Stage
 
 

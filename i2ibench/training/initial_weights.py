@@ -24,8 +24,8 @@ from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.models.translators.conditions import facts_for
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset, Preprocessor
-from i2ibench.training.growth import carry_moments
 from i2ibench.training.optimizers import NetworkOptimizer
+from i2ibench.training.previous_stage import carry_moments
 
 CLASS = "class "
 """The name of a condition's channel begins so if the channel shows where a class is."""

@@ -16,7 +16,7 @@ from i2ibench.data.pixel_formats import PictureFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.models.ops.images import to_levels
-from i2ibench.models.ops.tensor_memory import LiveBytes, bytes_of, peak_of
+from i2ibench.models.ops.tensor_memory import TensorMemoryCounter, bytes_of, peak_of
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
 from i2ibench.training.optimizers import build_optimizers
@@ -106,7 +106,7 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
 def _count(config: Config, precision: str | None, train: Pictures, val: Pictures) -> Estimate:
     translator = build_translator(_without(config, ("compiled",)), train.metainfo).train()
     optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
-    with LiveBytes() as counter:
+    with TensorMemoryCounter() as counter:
         for _ in range(2):  # the first step makes the optimisers' state
             counter.restart()
             parts = [_batch(train, translator) for _ in range(_accumulated(config))]

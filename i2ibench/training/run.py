@@ -17,10 +17,10 @@ from i2ibench.training.checks import check
 from i2ibench.training.hooks.failures import machine_failures
 from i2ibench.training.hooks.log import TrainingLog
 from i2ibench.training.hooks.preemption import Preemption
-from i2ibench.training.lineage import check_lineage
 from i2ibench.training.runner import build_runner
 from i2ibench.training.saved_state import SavedState, open_states
 from i2ibench.training.stage import Stage
+from i2ibench.training.stage_order import check_stage_order
 
 
 def train(
@@ -67,7 +67,7 @@ def _begin(
     stages = [Stage(config, state) for config, state in zip(configs, states, strict=True)]
     accept = resume or resume_from is not None
     if not fresh:
-        check_lineage(work_dir, stages, accept)
+        check_stage_order(work_dir, stages, accept)
     if resume_from is not None:
         _require_unfinished(stages[0], resume_from)
     check(stages, begins=not begun)

@@ -16,9 +16,9 @@ from i2ibench.io.provenance import sha256
 from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.registry.configuration import prepare_work_dir
 from i2ibench.training.distributed import broadcast_weights, synchronise_batch_norms
-from i2ibench.training.growth import grow
 from i2ibench.training.hooks.checkpoints import Checkpoints
 from i2ibench.training.initial_weights import begin
+from i2ibench.training.previous_stage import load_previous_stage
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.stage import Stage
 from i2ibench.training.validation import ValidationLoop, evaluator_of
@@ -118,8 +118,8 @@ def _take_over(stage: Stage, before: SavedState | None) -> None:
         begin(stage.translator, stage.optimizers, stage.initial)
         begun_with = {"started_from": sha256(stage.initial.path)}
     elif before is not None:
-        grow(stage.translator, stage.optimizers, before.contents)
-        begun_with = {"grown_from": sha256(before.path)}
+        load_previous_stage(stage.translator, stage.optimizers, before.contents)
+        begun_with = {"initialised_from": sha256(before.path)}
     for hook in stage.hooks:
         if isinstance(hook, Checkpoints):
             hook.begun_with(**begun_with)

@@ -9,7 +9,11 @@ from mmengine.config import Config
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoint_contents import read_config
-from i2ibench.inference.checkpoints import comparable, read_checkpoint, why_unusable
+from i2ibench.inference.checkpoints import (
+    config_that_affects_results,
+    read_checkpoint,
+    why_unusable,
+)
 from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import INTERRUPTED, list_checkpoints
@@ -61,8 +65,8 @@ class SavedState:
                 "edit, styles and study take it as it is, and a new run begins with its weights: "
                 f"--start-from {self.path}"
             )
-        before = comparable(before)
-        now = comparable(json.loads(json.dumps(config.to_dict())))
+        before = config_that_affects_results(before)
+        now = config_that_affects_results(json.loads(json.dumps(config.to_dict())))
         return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
     def require_resumable(self, changed: Sequence[str]) -> None:

@@ -13,9 +13,9 @@ from i2ibench.errors import UserError
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
 from i2ibench.registry.configuration import list_stages, load_config
-from i2ibench.training.growth import carried_weights
 from i2ibench.training.hooks.build import build_hooks
 from i2ibench.training.optimizers import build_optimizers
+from i2ibench.training.previous_stage import carried_weights
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 STUDIES = sorted((Path(__file__).parents[2] / "configs" / "studies").glob("*.py"))

@@ -108,7 +108,7 @@ class Tiling(Plain):
 
 
 class Forgetful(Plain):
-    looks_up = True
+    accepts_labels = True
 
     def forward(self, condition, labels=None):
         return super().forward(condition) * (1 if labels is None else 0)
@@ -204,7 +204,7 @@ IN_OTHERS = [
     ("loss", ReadsAnswers, test_losses.test_a_loss_says_whether_it_needs_a_discriminator,
      "let it say needs_discriminator = True"),
     ("loss", ReadsStep, test_losses.test_an_adversarial_loss_says_what_it_reads,
-     "generator is given the scores, and fails .* or say reads_step = True"),
+     "generator is given the scores, and fails .* or say takes_step = True"),
     ("encoder", Narrow, test_encoders.test_an_encoder_takes_the_sizes_that_it_says_also_in_tiles,
      "says stride = 2 and smallest_side = 1, so it must take 4x2 pixels, and fails"),
     ("metric", ReadsPhoto,

@@ -75,7 +75,7 @@ def test_unet_generator(options, channels, expected):
     ],
 )
 def test_refinement_generator(options, expected):
-    options = {"type": "RefinementGenerator", **options}
+    options = {"type": "CRNGenerator", **options}
     assert count(GENERATORS, options, in_channels=20) == expected
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from i2ibench.data.image_files import read_image
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation import measurements as rows_module
 from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, pair_pictures
 from i2ibench.evaluation.metrics.evaluator import build_metrics
@@ -67,7 +67,7 @@ def protocol(**options):
 
 
 def scores(folder, output, checkpoints=(), folders=(), **options):
-    subjects = parse_subjects(map(str, checkpoints), map(str, folders))
+    subjects = parse_systems(map(str, checkpoints), map(str, folders))
     return evaluate(protocol(**options), subjects, output, config_of(folder))
 
 
@@ -248,7 +248,7 @@ def test_two_systems_are_compared_on_the_same_draws_of_scenes(trained, photos, t
 def test_two_subjects_of_one_name_are_refused(trained, photos):
     path = trained / "run" / "epoch_0002.pth"
     with pytest.raises(UserError, match="Two systems are called 'run'"):
-        parse_subjects([str(path), str(path)], [])
+        parse_systems([str(path), str(path)], [])
 
 
 def test_another_filter_is_measured_anew(trained, photos, tmp_path):
@@ -265,7 +265,7 @@ def test_another_filter_is_measured_anew(trained, photos, tmp_path):
 def test_another_class_table_is_measured_anew_and_has_another_hash(tmp_path):
     root = write_paired_scenes(tmp_path / "paired", count=3)
     config = write_tiny_config(tmp_path / "tiny.py", root)
-    subjects = parse_subjects([], [f"photos={root / 'val' / 'image'}"])
+    subjects = parse_systems([], [f"photos={root / 'val' / 'image'}"])
 
     def score(output):
         return evaluate(protocol(), subjects, tmp_path / output, load_config(config))
@@ -292,7 +292,7 @@ def test_systems_with_names_that_look_alike_keep_their_own_pictures(trained, tmp
 @pytest.mark.parametrize("name", ["", " ", ORACLE])
 def test_a_name_that_is_none_or_a_controls_is_refused(trained, name):
     with pytest.raises(UserError, match="is no name for"):
-        parse_subjects([f"{name}={trained}/run/epoch_0002.pth"], [])
+        parse_systems([f"{name}={trained}/run/epoch_0002.pth"], [])
 
 
 def test_a_picture_belongs_to_one_scene_only():
@@ -305,7 +305,7 @@ def test_a_picture_belongs_to_one_scene_only():
 
 
 def test_pictures_in_bf16_are_made_anew_and_say_so(trained, tmp_path):
-    (subject,) = parse_subjects([str(trained / "run" / "epoch_0002.pth")], [])
+    (subject,) = parse_systems([str(trained / "run" / "epoch_0002.pth")], [])
     for amp in (None, "bf16"):
         chosen = dataclasses.replace(subject, options=InferenceOptions(amp))
         results = evaluate(protocol(), [chosen], tmp_path, config_of(trained))
@@ -314,7 +314,7 @@ def test_pictures_in_bf16_are_made_anew_and_say_so(trained, tmp_path):
 
 
 def test_a_score_that_cannot_be_had_is_refused_before_any_work(trained, tmp_path):
-    subjects = parse_subjects([str(trained / "run" / "epoch_0002.pth")], [])
+    subjects = parse_systems([str(trained / "run" / "epoch_0002.pth")], [])
 
     def ask(name):
         evaluate(protocol(), subjects, tmp_path, config_of(trained), require=[name])

@@ -6,7 +6,7 @@ import torch
 from torchvision.models import alexnet
 
 from i2ibench.data import scenes as scenes_module
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation import image_sources as pictures
 from i2ibench.evaluation.metrics import PerceptualDiversity, perceptual
 from i2ibench.evaluation.protocols.protocol import build_protocol
@@ -47,7 +47,7 @@ def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):
         return forward(self, images)
 
     monkeypatch.setattr(CompactSegmenter, "forward", seen)
-    subjects = parse_subjects([str(tmp_path / "run" / "epoch_0001.pth")], [])
+    subjects = parse_systems([str(tmp_path / "run" / "epoch_0001.pth")], [])
     protocol = build_protocol(config.protocol.to_dict())
     evaluate(protocol, subjects, tmp_path / "first", config)
     rows, shown, columns = 5, 6, 3

@@ -116,7 +116,7 @@ import json, sys
 from pathlib import Path
 import torch
 from i2ibench.registry.configuration import load_config
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from tests.conftest import write_paired_scenes, write_tiny_config
 
@@ -130,7 +130,7 @@ for name, scenes in (("first", 2), ("measured", count)):  # the first loads the 
     root = write_paired_scenes(folder / name, scenes, (512, 256))
     config = load_config(write_tiny_config(folder / f"{name}.py", root))
     before = status("VmRSS")
-    subjects = parse_subjects([], [f"photos={root / 'val' / 'image'}"])
+    subjects = parse_systems([], [f"photos={root / 'val' / 'image'}"])
     evaluate(build_protocol(config.protocol), subjects, folder / f"{name}_out", config)
 print(json.dumps({"before_kB": before, "peak_kB": status("VmHWM")}))
 """

@@ -12,7 +12,7 @@ from i2ibench.cli.main import main
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
@@ -53,7 +53,7 @@ def test_the_generator_makes_one_channel_and_translate_writes_grey(grey_root, tr
 
 def test_a_grey_system_is_scored(grey_root, trained):
     config = load_config(grey_root.parent / "tiny.py", {}, grey_root.parent / "run")
-    subjects = parse_subjects([str(trained)], [])
+    subjects = parse_systems([str(trained)], [])
     results = evaluate(
         build_protocol(config.protocol), subjects, grey_root.parent / "scores", config
     )

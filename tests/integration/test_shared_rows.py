@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation import measurement_cache as shared_module
 from i2ibench.evaluation import measurements as rows_module
 from i2ibench.evaluation.protocols.protocol import build_protocol
@@ -34,7 +34,7 @@ def evaluated(tmp_path, monkeypatch):
     def run(output, **options):
         counts.clear()
         protocol = build_protocol({"type": "own", "segmenter": segmenter, **options})
-        subjects = parse_subjects([], [f"theirs={root / 'val' / 'image'}"])
+        subjects = parse_systems([], [f"theirs={root / 'val' / 'image'}"])
         results = evaluate(protocol, subjects, tmp_path / output, config)
         return results["systems"], {name: count for name, count in counts.items() if count}
 

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.inference.checkpoints import (
     latest_checkpoint,
@@ -158,7 +158,7 @@ def scored(config, trained, stage):
     """The results of a stage's last checkpoint."""
     checkpoint = latest_checkpoint(trained / stage)
     stage_config = stage_of(load_config(config, {}, trained), checkpoint)
-    subjects = parse_subjects([str(checkpoint)], [])
+    subjects = parse_systems([str(checkpoint)], [])
     protocol = build_protocol(stage_config.protocol.to_dict())
     return evaluate(protocol, subjects, trained / "evaluation", stage_config)
 

@@ -28,7 +28,7 @@ GENERATORS = {
     "enhanced": {"type": "CoarseToFineGenerator", "base_channels": 4, "num_downsamplings": 2,
                  "num_blocks": 1, "num_enhancers": 1, "num_enhancer_blocks": 1},
     "U-Net": {"type": "UNetGenerator", "base_channels": 4, "num_levels": 3, "always_train": False},
-    "CRN": {"type": "RefinementGenerator", "height": 64, "max_channels": 8},
+    "CRN": {"type": "CRNGenerator", "height": 64, "max_channels": 8},
     "SPADE": {"type": "SPADEGenerator", "base_channels": 2, "hidden_channels": 4,
               "num_upsamplings": 2},
 }  # fmt: skip

@@ -9,7 +9,7 @@ from torch.utils.data import default_collate
 
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.errors import UserError
-from i2ibench.evaluation import evaluate, parse_subjects
+from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.metrics.style_control import StyleControl
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
@@ -45,7 +45,7 @@ def trained(tmp_path_factory):
 def scores(folder, output, folders=()):
     size = {"num_scenes": 24, "width": 64, "height": 32}
     protocol = build_protocol({"type": "toystreet", **size, "metrics": dict.fromkeys(OTHERS)})
-    subjects = parse_subjects([str(folder / "run" / "epoch_0001.pth")], map(str, folders))
+    subjects = parse_systems([str(folder / "run" / "epoch_0001.pth")], map(str, folders))
     config = load_config(folder / "tiny.py")
     prepare_scenes(protocol, config, None)
     return evaluate(protocol, subjects, output, config)
@@ -100,7 +100,7 @@ def test_data_that_records_no_appearance_has_no_feature_scores(tiny_config, tmp_
         "control": {"type": "StyleControl"},
     }
     protocol = build_protocol({"type": "own", "metrics": styles, "samples": 2})
-    subjects = parse_subjects([str(tmp_path / "run" / "epoch_0001.pth")], [])
+    subjects = parse_systems([str(tmp_path / "run" / "epoch_0001.pth")], [])
     own = evaluate(protocol, subjects, tmp_path / "e", load_config(tiny_config))["systems"][SAMPLED]
     assert "no record of how its instances truly look" in own["features"]["reason"]
     assert own["style/pictures"]["status"] == "ok"

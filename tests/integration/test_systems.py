@@ -75,7 +75,7 @@ def test_pictures_without_labels_are_trained_on_and_translated(tiny_config, pair
 CRN_STAGES = """
 model = dict(
     type="PairedTranslator",
-    generator=dict(type="RefinementGenerator", height=32, max_channels=8),
+    generator=dict(type="CRNGenerator", height=32, max_channels=8),
     losses=dict(pixel=dict(type="PixelLoss")),
 )
 _16 = dict(type="Resize", width=32, height=16)

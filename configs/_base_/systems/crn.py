@@ -2,6 +2,6 @@
 
 model = dict(
     type="PairedTranslator",
-    generator=dict(type="RefinementGenerator", height=512),
-    losses=dict(refinement=dict(type="RefinementLoss")),
+    generator=dict(type="CRNGenerator", height=512),
+    losses=dict(refinement=dict(type="CRNLoss")),
 )

@@ -60,6 +60,6 @@ class CamVid(Dataset):
         self.metainfo = CAMVID_CLASSES.metainfo("CamVid")
 
     @classmethod
-    def known_before(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+    def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without looking at any."""
         return CAMVID_CLASSES, (480, 360)

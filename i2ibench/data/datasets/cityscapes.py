@@ -49,7 +49,7 @@ class Cityscapes(Dataset):
         self.metainfo = CITYSCAPES_CLASSES.metainfo("Cityscapes")
 
     @classmethod
-    def known_before(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+    def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without looking at any."""
         return CITYSCAPES_CLASSES, (2048, 1024)
 

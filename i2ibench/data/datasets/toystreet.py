@@ -84,7 +84,7 @@ class ToyStreet(Dataset):
         return root / "leftImg8bit" / str(value["split"])
 
     @classmethod
-    def known_before(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
+    def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
         """Its classes, and the (width, height) of its pictures, without drawing any."""
         defaults = options_of(cls)
         width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))

@@ -25,7 +25,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class ClassTable:
+class ClassStatistics:
     """What the instances of one class add up to, by scene.
 
     Attributes:
@@ -42,7 +42,7 @@ class ClassTable:
     shuffled: Floats
 
 
-def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassTable:
+def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassStatistics:
     """The table of one class.
 
     Args:
@@ -60,7 +60,7 @@ def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassTable:
     ]
     modes = rows[:, MODE].astype(np.int64) + 1  # -1: the class has no modes
     tables = [_counts(m, names) for m in (modes, *_shuffled(modes, generator))]
-    return ClassTable(
+    return ClassStatistics(
         _by_scene(np.stack(squares, 1), scenes, count),
         _by_scene(_named(features, names, scenes), scenes, count),
         _by_scene(tables[0], scenes, count),
@@ -124,7 +124,7 @@ class FeatureScores:
         count: scenes.
     """
 
-    def __init__(self, tables: dict[str, ClassTable], count: int) -> None:
+    def __init__(self, tables: dict[str, ClassStatistics], count: int) -> None:
         self.shapes: dict[tuple[str, str], tuple[int, ...]] = {}
         parts = []
         for name, table in tables.items():

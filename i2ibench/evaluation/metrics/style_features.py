@@ -11,7 +11,7 @@ from i2ibench.evaluation.metrics.class_statistics import (
     FOLDS,
     LABEL,
     RGB,
-    ClassTable,
+    ClassStatistics,
     FeatureScores,
     tabulate,
 )
@@ -98,7 +98,7 @@ class StyleFeatures(Metric):
         width = FEATURES + len(next(iter(encoded.values()))[0])
         return np.array(rows, np.float64).reshape(-1, width)
 
-    def _tables(self, rows: Sequence[Floats]) -> dict[str, ClassTable]:
+    def _tables(self, rows: Sequence[Floats]) -> dict[str, ClassStatistics]:
         table = np.concatenate(rows)
         scenes = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
         found = {}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from i2ibench.data.loaders import build_dataset, outlive_signals
+from i2ibench.data.loaders import build_dataset, ignore_worker_signals
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from, read_checkpoint
 from i2ibench.inference.styles.bank_text import facts_of, headings_of
@@ -119,7 +119,7 @@ def fit_bank(
     positions = evenly_spread(len(dataset), settings.max_scenes)
     wanted = opened.config.get("train_dataloader", {}).get("num_workers", 0)
     workers = min(wanted, os.cpu_count() or 1)  # a checkpoint may come from a larger machine
-    data = read_batches(dataset, positions, batch_size, workers, outlive_signals)
+    data = read_batches(dataset, positions, batch_size, workers, ignore_worker_signals)
     with Progress("encoding scenes", len(positions)) as progress:
         batches = _preprocessed(opened, data, progress)
         rows = collect_rows(opened.inference, batches, settings.min_area)

@@ -9,7 +9,7 @@ from i2ibench.models.discriminators.patch import PatchDiscriminator
 from i2ibench.models.ops.pyramid import pyramid
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 
 @DISCRIMINATORS.register_module()
@@ -43,12 +43,12 @@ class MultiScaleDiscriminator(Discriminator):
             for _ in range(num_scales)
         )
 
-    def forward(self, x: Tensor) -> Scales:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Per scale, finest first, the activations of all layers, the scores last, for BCHW."""
         levels = pyramid(x, len(self.scales))
         return [scale(level)[0] for scale, level in zip(self.scales, levels, strict=True)]
 
-    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
         """The answer to each of several images BCHW of one condition; see PatchDiscriminator."""
         count = len(self.scales)
         levels = zip(*(pyramid(image, count) for image in images), strict=True)

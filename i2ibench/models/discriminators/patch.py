@@ -11,7 +11,7 @@ from i2ibench.models.layers.initialise import normal_
 from i2ibench.models.layers.norms import norm
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 
 @DISCRIMINATORS.register_module()
@@ -53,11 +53,11 @@ class PatchDiscriminator(Discriminator):
         self.layers.append(nn.Sequential(scores))
         normal_(self, zero_bias=zero_bias)
 
-    def forward(self, x: Tensor) -> Scales:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """One scale: the activations of all layers, the scores B1HW last, for BCHW."""
         return [self._activations(self.layers[0](x))]
 
-    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
         """The answer to each of several images BCHW of one condition BCHW.
 
         As `forward` gives it for condition and image together, up to rounding. What the first

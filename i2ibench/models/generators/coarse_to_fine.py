@@ -21,7 +21,7 @@ from i2ibench.models.layers.tiles import (
     tiles_of,
 )
 from i2ibench.models.ops.images import require_multiple
-from i2ibench.models.ops.one_hot_convolution import OneHot, looked_up, pays
+from i2ibench.models.ops.one_hot_convolution import OneHot, convolve_one_hot, is_faster
 from i2ibench.models.ops.pyramid import halve, halve_nearest, pyramid
 from i2ibench.registry import GENERATORS
 from i2ibench.registry.contracts import Generator
@@ -66,7 +66,7 @@ class CoarseToFineGenerator(Generator):
         UserError: `checkpointed` names another part.
     """
 
-    looks_up = True
+    accepts_labels = True
     works_in_tiles = True
 
     def __init__(  # noqa: PLR0913  each is a size or a switch of docs/paper-to-code.md
@@ -200,7 +200,7 @@ def _front(
     apply: Callable[[nn.Sequential, Tensor], Tensor],
 ) -> Tensor:
     """What layers that begin with padding and a 7x7 convolution make of a condition."""
-    if labels is None or not pays(condition):
+    if labels is None or not is_faster(condition):
         return apply(layers, condition)
     return layers[2:](_stem(layers, condition, labels))
 
@@ -209,9 +209,9 @@ def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None
     """What the padding and the 7x7 convolution alone make of a condition."""
     conv = layers[1]
     assert isinstance(conv, nn.Conv2d)
-    if labels is None or not pays(condition):
+    if labels is None or not is_faster(condition):
         return layers[:2](condition)
-    return looked_up(conv, condition, labels)
+    return convolve_one_hot(conv, condition, labels)
 
 
 def _stem_in_tiles(layers: nn.Sequential, level: Tensor, tile: tuple[int, int]) -> Tensor:

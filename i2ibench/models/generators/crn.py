@@ -12,7 +12,7 @@ FIRST_HEIGHT = 4
 
 
 @GENERATORS.register_module()
-class RefinementGenerator(Generator):
+class CRNGenerator(Generator):
     """An image from a condition: one module per resolution, each sees the condition at its size.
 
     From 4 rows up to `height`; each module doubles the size of the features below it, joins the

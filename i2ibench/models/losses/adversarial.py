@@ -9,7 +9,7 @@ from torch import Tensor
 
 from i2ibench.registry import LOSSES
 from i2ibench.registry.contracts import AdversarialLoss
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 
 @LOSSES.register_module()
@@ -30,11 +30,13 @@ class LeastSquaresGAN(AdversarialLoss):
         self.distances = _Distances(_squared, mean_over_scales, halve_discriminator)
         self.discriminator_weights = self.distances.discriminator_weights
 
-    def generator(self, fake: Scales) -> Tensor:
+    def generator(self, fake: DiscriminatorOutput) -> Tensor:
         """The generator's scalar loss: its images should score 1."""
         return self.distances.from_target(fake, 1.0)
 
-    def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
+    def discriminator(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput
+    ) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
         return self.distances.of_both(real, fake)
 
@@ -59,11 +61,13 @@ class VanillaGAN(AdversarialLoss):
         self.distances = _Distances(_cross_entropy, mean_over_scales, halve_discriminator)
         self.discriminator_weights = self.distances.discriminator_weights
 
-    def generator(self, fake: Scales) -> Tensor:
+    def generator(self, fake: DiscriminatorOutput) -> Tensor:
         """The generator's scalar loss: its images should pass for real."""
         return self.distances.from_target(fake, 1.0)
 
-    def discriminator(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
+    def discriminator(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput
+    ) -> tuple[Tensor, Tensor]:
         """The discriminator's scalar losses on the photos and on the generated images."""
         return self.distances.of_both(real, fake)
 
@@ -80,11 +84,13 @@ class _Distances:
     def discriminator_weights(self) -> dict[str, float]:
         return dict.fromkeys(("real", "fake"), 0.5 if self.halve else 1.0)
 
-    def of_both(self, real: Scales, fake: Scales) -> tuple[Tensor, Tensor]:
+    def of_both(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput
+    ) -> tuple[Tensor, Tensor]:
         factor = 0.5 if self.halve else 1.0
         return factor * self.from_target(real, 1.0), factor * self.from_target(fake, 0.0)
 
-    def from_target(self, scales: Scales, target: float) -> Tensor:
+    def from_target(self, scales: DiscriminatorOutput, target: float) -> Tensor:
         distances = torch.stack([self.distance(layers[-1].float(), target) for layers in scales])
         return distances.mean() if self.mean_over_scales else distances.sum()
 

@@ -30,7 +30,7 @@ WEIGHTS_256P = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
 
 
 @LOSSES.register_module()
-class RefinementLoss(Loss):
+class CRNLoss(Loss):
     """Weighted mean absolute differences of the pixels and of five VGG19 layers (Eq. 1).
 
     VGG19 averages where it would take the maximum. The weights are torchvision's, fed with

@@ -26,7 +26,7 @@ class OneHot:
     channels: int
 
 
-def pays(condition: Tensor) -> bool:
+def is_faster(condition: Tensor) -> bool:
     """Return whether looking up is faster than the convolution of a condition BCHW, and possible.
 
     It is on the CPU in float32; gradients, bf16 and tensors without contents are left to the
@@ -37,7 +37,7 @@ def pays(condition: Tensor) -> bool:
     return usable and not low and not torch.is_grad_enabled()
 
 
-def looked_up(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tensor:
+def convolve_one_hot(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tensor:
     """What `conv` gives for a condition BCHW with borders reflected so that the size is kept.
 
     A pixel whose whole window is of one class gets that class's row of a table; for the others

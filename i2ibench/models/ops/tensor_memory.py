@@ -10,10 +10,10 @@ from torch._subclasses.fake_tensor import is_fake
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["LiveBytes", "bytes_of", "is_fake", "peak_of"]
+__all__ = ["TensorMemoryCounter", "bytes_of", "is_fake", "peak_of"]
 
 
-class LiveBytes(TorchDispatchMode):
+class TensorMemoryCounter(TorchDispatchMode):
     """The bytes of storages that were made within it and still live, and their peak.
 
     Deterministic: every storage that an operator gives counts from its birth to its end. Scratch
@@ -63,7 +63,7 @@ class LiveBytes(TorchDispatchMode):
 
 def peak_of(function: Callable[[], Any]) -> int:
     """The most bytes that lived at once of what `function` made."""
-    with LiveBytes() as counter:
+    with TensorMemoryCounter() as counter:
         function()
     return counter.peak
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES
 from i2ibench.registry.contracts import AdversarialLoss, Discriminator
-from i2ibench.structures import Scales, Step
+from i2ibench.structures import DiscriminatorOutput, Step
 
 
 def build_adversarial(cfg: Mapping[str, Any]) -> AdversarialLoss:
@@ -56,17 +56,17 @@ def build_losses(
 def generator_term(loss: AdversarialLoss, step: Step) -> Tensor:
     """The adversarial loss of the generator, a scalar.
 
-    A loss with `reads_step` is given the whole step, others the discriminator's answer alone.
+    A loss with `takes_step` is given the whole step, others the discriminator's answer alone.
     """
-    return loss.generator(step if loss.reads_step else step.fake_scales)
+    return loss.generator(step if loss.takes_step else step.fake_scales)
 
 
 def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
     """The adversarial losses of the discriminator by name, "D/real" and "D/fake" mostly.
 
-    A loss with `reads_step` is given the whole step and names its terms itself.
+    A loss with `takes_step` is given the whole step and names its terms itself.
     """
-    if loss.reads_step:
+    if loss.takes_step:
         return {f"D/{name}": value for name, value in loss.discriminator(step).items()}
     on_real, on_fake = loss.discriminator(step.real_scales, step.fake_scales)
     return {"D/real": on_real, "D/fake": on_fake}
@@ -86,7 +86,7 @@ def logged_discriminator_terms(
     return {name: value.detach() / weights.get(name, 1.0) for name, value in terms.items()}
 
 
-def judged(
+def with_discriminator(
     discriminator: Discriminator | None,
     condition: Tensor,
     fake: Tensor,
@@ -97,16 +97,16 @@ def judged(
     if discriminator is None:
         return Step(condition, fake, real, label=label)
 
-    def judge(image: Tensor) -> Scales:
+    def discriminate(image: Tensor) -> DiscriminatorOutput:
         return discriminator(torch.cat([condition, image], 1))
 
     scales = answers(discriminator, condition, fake, real)
-    return Step(condition, fake, real, *scales, label, judge)
+    return Step(condition, fake, real, *scales, label, discriminate)
 
 
 def answers(
     discriminator: Discriminator, condition: Tensor, fake: Tensor, real: Tensor
-) -> tuple[Scales, Scales]:
+) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
     """Return the discriminator's answers to fakes and photos of one condition, each BCHW."""
     on_fake, on_real = discriminator.of_several(condition, [fake, real])
     return on_fake, on_real

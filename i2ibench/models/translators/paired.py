@@ -39,8 +39,8 @@ class PairedTranslator(Translator):
         adversarial: config of the adversarial loss; needed with a discriminator.
         losses: the generator's other losses by name, each a config that may hold a `weight`
             (default 1); None switches one off.
-        discriminator_first: update D before G, and judge the generator's update by the new D, as
-            pix2pix does; pix2pixHD updates G first.
+        discriminator_first: update D before G, as pix2pix does, and compute the generator's update
+            with the new D; pix2pixHD updates G first.
         frozen: submodules that are not trained, such as "generator.coarse".
         truncate_output: cut fractions off in pictures, as the released pix2pixHD does, instead of
             rounding.
@@ -162,7 +162,7 @@ class PairedTranslator(Translator):
         )
 
     def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Step]:
-        """Return what the discriminator minimises, and the step that it has judged."""
+        """Return what the discriminator minimises, and the step with its outputs."""
         step = self.forward_step(batch, keep_activations)
         # The answers of the old D go; its judgement of the same fakes comes anew.
         kept = Step(step.condition, step.fake, step.real, label=step.label)
@@ -170,7 +170,7 @@ class PairedTranslator(Translator):
 
     def second_losses(self, kept: Step) -> Losses:
         """Return what the generator minimises by the answers of the new discriminator."""
-        step = self.judge(kept.condition, kept.fake, kept.real, kept.label)
+        step = self.discriminate(kept.condition, kept.fake, kept.real, kept.label)
         return self.generator_losses(step)
 
     def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
@@ -185,11 +185,13 @@ class PairedTranslator(Translator):
             fake = self.forward(condition, features)
         else:
             fake = checkpoint(self.forward, condition, features, use_reentrant=False)
-        return self.judge(condition, fake, real, batch.get("label"))
+        return self.discriminate(condition, fake, real, batch.get("label"))
 
-    def judge(self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None) -> Step:
+    def discriminate(
+        self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
+    ) -> Step:
         """The step's tensors with the discriminator's answers, if there is one."""
-        return objectives.judged(self.discriminator, condition, fake, real, label)
+        return objectives.with_discriminator(self.discriminator, condition, fake, real, label)
 
     def forward(  # type: ignore[override]
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
@@ -252,5 +254,5 @@ class PairedTranslator(Translator):
 
     def _looked_up_channels(self) -> int:
         """Return how many channels of the condition the generator looks up by the label map."""
-        looks_up = self.batched and self.generator.looks_up
-        return int(self.data_preprocessor.one_hot_channels) if looks_up else 0
+        accepts_labels = self.batched and self.generator.accepts_labels
+        return int(self.data_preprocessor.one_hot_channels) if accepts_labels else 0

@@ -61,9 +61,7 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
         return None
 
     @classmethod
-    def known_before(
-        cls, options: Mapping[str, Any]
-    ) -> "tuple[ClassTable, tuple[int, int]] | None":
+    def static_info(cls, options: Mapping[str, Any]) -> "tuple[ClassTable, tuple[int, int]] | None":
         """Return the classes and the (width, height) of the pictures without looking at files.
 
         Memory is estimated by these where the data is not there; None where they are not known.

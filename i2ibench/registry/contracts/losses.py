@@ -29,13 +29,13 @@ class AdversarialLoss(nn.Module, metaclass=ABCMeta):
     """The losses of the generator and of the discriminator on each other.
 
     Attributes:
-        reads_step: take the whole `Step` instead of the discriminator's answers. `discriminator`
+        takes_step: take the whole `Step` instead of the discriminator's answers. `discriminator`
             then returns a dict of its terms by name, "real" and "fake" among them.
         discriminator_weights: by name of a term the factor that the discriminator's term contains
             and that the log divides by; 1 for a term that it does not name.
     """
 
-    reads_step: bool = False
+    takes_step: bool = False
     discriminator_weights: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
@@ -43,7 +43,7 @@ class AdversarialLoss(nn.Module, metaclass=ABCMeta):
         """Return the generator's loss, a scalar, for the discriminator's answer to the fakes.
 
         Args:
-            fake: `Scales`; or the `Step` with `reads_step`.
+            fake: `DiscriminatorOutput`; or the `Step` with `takes_step`.
         """
 
     @abstractmethod
@@ -51,7 +51,7 @@ class AdversarialLoss(nn.Module, metaclass=ABCMeta):
         """Return the discriminator's losses on photos and on fakes, two scalars.
 
         Args:
-            answers: the discriminator's answers to the photos and to the fakes, two `Scales`; or
-                the `Step` with `reads_step`.
+            answers: the discriminator's outputs for the photos and for the fakes, two
+                `DiscriminatorOutput`; the `Step` of a loss with `takes_step`.
             named: the same by name.
         """

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from i2ibench.registry.contracts.promises import Positive
-from i2ibench.structures import Scales
+from i2ibench.structures import DiscriminatorOutput
 
 
 class _Translating(nn.Module, metaclass=ABCMeta):
@@ -46,7 +46,7 @@ class Generator(_Translating):
         height: the only number of rows that an input may have, or None for any.
         draws_noise: draw random numbers when translating. Scenes then go through one by one, each
             with random numbers that its name seeds, and several samples of a scene differ.
-        looks_up: take a second argument `labels`, None or an
+        accepts_labels: take a second argument `labels`, None or an
             `i2ibench.models.ops.one_hot_convolution.OneHot`, which holds the class ids behind the
             one-hot channels that the condition begins with. It is given when no gradient is needed.
         works_in_tiles: have `in_tiles`, so that images larger than the memory can be made.
@@ -54,7 +54,7 @@ class Generator(_Translating):
 
     height: int | None = None
     draws_noise: bool = False
-    looks_up: bool = False
+    accepts_labels: bool = False
     works_in_tiles: bool = False
 
     @abstractmethod
@@ -83,14 +83,14 @@ class Discriminator(nn.Module, metaclass=ABCMeta):
     """
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Scales:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Return the activations of all layers, by scale, finest first; the last are the scores.
 
         Args:
             x: condition and image, BCHW; the image is the last three channels.
         """
 
-    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[Scales]:
+    def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
         """Return the answer to each of several images B3HW of one condition BCHW.
 
         The answers are those of `forward` for each image. Override it to compute only once what

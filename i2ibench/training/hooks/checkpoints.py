@@ -32,7 +32,7 @@ class Checkpoints(Hook):
     its validation repeats that, and `interrupted.pth` is always the newest.
 
     The file opens with `weights_only=True`; the config is in it as JSON, never as Python.
-    `grown_from` is the SHA-256 of the stage before's checkpoint that the stage began with, None for
+    `initialised_from` is the SHA-256 of the stage before's checkpoint that the stage began with, None for
     the first; `started_from` that of another run's, if it began with its weights.
     Other hooks add what they need to go on in `before_save_checkpoint`, in every process.
 
@@ -51,20 +51,22 @@ class Checkpoints(Hook):
         if every_steps is not None and every_steps < 1:
             raise UserError(f"Checkpoints saves every 1 or more steps, not every {every_steps}.")
         self.interval, self.keep, self.every_steps = interval, keep, every_steps
-        self.grown_from: str | None = None
+        self.initialised_from: str | None = None
         self.started_from: str | None = None
         self._complete: Path | None = None  # what interrupted.pth becomes with its epoch's end
         self._unvalidated = False
         self._before_val: list[dict[str, Any]] = []
 
-    def begun_with(self, grown_from: str | None = None, started_from: str | None = None) -> None:
+    def begun_with(
+        self, initialised_from: str | None = None, started_from: str | None = None
+    ) -> None:
         """Name in every checkpoint the SHA-256 of the file that the stage began with."""
-        self.grown_from, self.started_from = grown_from, started_from
+        self.initialised_from, self.started_from = initialised_from, started_from
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Continue random numbers, data and line of descent where the checkpoint left them."""
         meta = checkpoint["meta"]
-        self.grown_from = meta.get("grown_from")
+        self.initialised_from = meta.get("initialised_from")
         self.started_from = meta.get("started_from")
         restore_own(checkpoint)
         scenes = meta.get("scenes", 0)
@@ -127,7 +129,7 @@ class Checkpoints(Hook):
 
     def _save(self, runner: Runner, position: dict[str, int]) -> None:
         checkpoint = _contents(runner)
-        origin = {"grown_from": self.grown_from, "started_from": self.started_from}
+        origin = {"initialised_from": self.initialised_from, "started_from": self.started_from}
         checkpoint["meta"] |= {**position, **origin}
         first, *others = gather_random_states()
         checkpoint |= {"random_state": first, "other_random_states": others}

@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 
-from i2ibench.inference.out_of_memory import in_halves
+from i2ibench.inference.out_of_memory import split_on_out_of_memory
 
 
 def room_for(most, held=None):
@@ -28,15 +28,15 @@ def room_for(most, held=None):
     [(5, [[0, 10, 20, 30, 40]]), (3, [[0, 10], [20, 30, 40]]), (1, [[0], [10], [20], [30], [40]])],
 )
 def test_the_parts_are_halves_of_halves_in_order(most, expected, capsys):
-    assert in_halves(room_for(most), range(5)) == expected
+    assert split_on_out_of_memory(room_for(most), range(5)) == expected
     said = capsys.readouterr().err.count("memory is full")
     assert said == len(expected) - 1
 
 
 def test_what_a_failed_call_took_is_free_before_the_halves_are_begun():
-    in_halves(room_for(1, held=[]), range(4))
+    split_on_out_of_memory(room_for(1, held=[]), range(4))
 
 
 def test_one_scene_that_is_too_large_is_an_error():
     with pytest.raises(torch.OutOfMemoryError):
-        in_halves(room_for(0), range(2))
+        split_on_out_of_memory(room_for(0), range(2))

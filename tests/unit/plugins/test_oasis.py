@@ -21,11 +21,15 @@ def label_map():
     return label
 
 
-def step(judge=None, label=None):
+def step(discriminate=None, label=None):
     scores = [[[torch.randn(2, CLASSES + 1, 4, 6, requires_grad=True)]] for _ in range(2)]
     images = torch.rand(2, 3, 4, 6, requires_grad=True), torch.rand(2, 3, 4, 6)
     return Step(
-        torch.rand(2, 3, 4, 6), *images, *scores, label_map() if label is None else label, judge
+        torch.rand(2, 3, 4, 6),
+        *images,
+        *scores,
+        label_map() if label is None else label,
+        discriminate,
     )
 
 
@@ -87,11 +91,11 @@ def test_a_label_mix_mask_changes_only_where_the_class_does():
 def test_label_mix_compares_the_answer_to_the_mixture_with_the_mixture_of_answers():
     asked = []
 
-    def judge(image):
+    def discriminate(image):
         asked.append(image)
         return [[torch.zeros(2, CLASSES + 1, 4, 6)]]
 
-    some, loss = step(judge), OASISLoss(label_mix_weight=7.0)
+    some, loss = step(discriminate), OASISLoss(label_mix_weight=7.0)
     torch.manual_seed(5)
     value = loss.discriminator(some)["label_mix"]
     torch.manual_seed(5)
@@ -108,12 +112,12 @@ def test_label_mix_compares_the_answer_to_the_mixture_with_the_mixture_of_answer
 def test_label_mix_is_zero_for_a_discriminator_that_judges_pixel_by_pixel():
     weight = torch.randn(CLASSES + 1, 3)
 
-    def judge(image):
+    def discriminate(image):
         return [[torch.einsum("nc,bchw->bnhw", weight, image)]]
 
     some = step()
-    some = Step(some.condition, some.fake, some.real, judge(some.fake), judge(some.real),
-                some.label, judge)  # fmt: skip
+    outputs = discriminate(some.fake), discriminate(some.real)
+    some = Step(some.condition, some.fake, some.real, *outputs, some.label, discriminate)
     assert OASISLoss().discriminator(some)["label_mix"].item() == pytest.approx(0, abs=1e-10)
 
 

@@ -65,7 +65,7 @@ def test_a_folder_is_named_before_or_after_the_command_or_by_the_environment(tmp
     before = parts("--plugins", "one", *json_of_parts, cwd=tmp_path, **{VARIABLE: str(two)})
     after = parts(*json_of_parts, f"--plugins=one{os.pathsep}two", "--plugins", one, cwd=tmp_path)
     for listed in (before, after):
-        assert both.items() <= names(listed).items() and not listed["claims"]
+        assert both.items() <= names(listed).items() and not listed["conflicts"]
 
 
 def test_files_of_a_folder_import_each_other_and_leave_the_path_alone(tmp_path):
@@ -104,13 +104,13 @@ def test_a_broken_file_is_skipped_and_named_and_its_neighbours_are_there(tmp_pat
 def test_a_name_that_a_folder_and_the_core_claim_belongs_to_neither(tmp_path):
     write(tmp_path / "mine", a=PART.format(line="", name="HingeGAN"))
     listed = parts("parts", "loss", "--json", "--plugins", "mine", cwd=tmp_path)
-    assert "mine/a.py (folder mine, " in listed["claims"]["loss HingeGAN"]
+    assert "mine/a.py (folder mine, " in listed["conflicts"]["loss HingeGAN"]
 
 
 def test_a_folder_that_is_an_installed_plugin_is_not_loaded_twice(tmp_path):
     repository = Path(plugin_folders.__file__).parents[1] / "plugins"
     listed = parts("parts", "loss", "--json", "--plugins", str(repository), cwd=tmp_path)
-    assert names(listed)["HingeGAN"] == "plugins/" and not listed["claims"]
+    assert names(listed)["HingeGAN"] == "plugins/" and not listed["conflicts"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from i2ibench.cli.main import main
 from i2ibench.cli.memory_tables import smallest_card
 from i2ibench.data.loaders import build_dataset, pictures_of, prepare_dataset
 from i2ibench.errors import UserError
-from i2ibench.models.ops.tensor_memory import LiveBytes
+from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
 from i2ibench.registry.configuration import list_stages, load_config
 from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.runner import build_runner
@@ -34,7 +34,7 @@ def counted(config, precision):
     config.amp = precision
     runner = build_runner(Stage(config))
     loader, model = runner.train_dataloader, runner.model.train()
-    with LiveBytes() as counter:
+    with TensorMemoryCounter() as counter:
         for data in list(loader)[:1] * 2:
             counter.restart()
             model.train_step(data, runner.optim_wrapper)

@@ -10,7 +10,12 @@ from i2ibench.apps.study.analyse.bootstrap import DRAWS, LEVEL, Resampled
 from i2ibench.apps.study.analyse.bradley_terry import bradley_terry
 from i2ibench.apps.study.analyse.exclusion import Kept, exclude
 from i2ibench.apps.study.analyse.exposure_curves import exposure_slopes
-from i2ibench.apps.study.analyse.judgments import Conduct, Judgments, chosen_participants, gather
+from i2ibench.apps.study.analyse.judgments import (
+    Judgments,
+    ParticipantRecord,
+    chosen_participants,
+    gather,
+)
 from i2ibench.apps.study.analyse.logit_fit import RIDGE
 from i2ibench.apps.study.analyse.quality import quality
 from i2ibench.apps.study.analyse.statistics import compare, rates
@@ -78,7 +83,7 @@ def _about(study: Study) -> dict[str, Any]:
 
 
 def _counts(
-    collected: Collected, judgments: Judgments, conducts: list[Conduct], kept: Kept
+    collected: Collected, judgments: Judgments, conducts: list[ParticipantRecord], kept: Kept
 ) -> dict[str, Any]:
     """How many people and answers there are, of whom the analysis is, and what it uses."""
     simulated = sum(p.simulated for p in collected.participants)

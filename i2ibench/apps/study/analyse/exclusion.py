@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from i2ibench.apps.study.analyse.judgments import Conduct, Judgments
+from i2ibench.apps.study.analyse.judgments import Judgments, ParticipantRecord
 from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES
 from i2ibench.apps.study.define.definition import Exclusion
 
-PERSON_RULES: dict[str, Callable[[Conduct, Exclusion], bool]] = {
+PERSON_RULES: dict[str, Callable[[ParticipantRecord, Exclusion], bool]] = {
     "no_consent": lambda s, rules: not s.participant.consented,
     "catch": lambda s, rules: _share(s.catch) < rules.min_catch_correct,
     "repeats": lambda s, rules: _share(s.repeats) < rules.min_repeat_agreement,
@@ -39,7 +39,7 @@ class Kept:
     reasons: Sequence[Sequence[str]] = field(default_factory=list)
 
 
-def exclude(judgments: Judgments, conducts: Sequence[Conduct], rules: Exclusion) -> Kept:
+def exclude(judgments: Judgments, conducts: Sequence[ParticipantRecord], rules: Exclusion) -> Kept:
     """Apply the rules: first to participants, then to the judgments of those who are left."""
     reasons = [
         [name for name, breaks in PERSON_RULES.items() if breaks(conduct, rules)]

@@ -64,7 +64,7 @@ _ARRAYS = tuple(f.name for f in fields(Judgments) if f.name not in ("definition"
 
 
 @dataclass(frozen=True)
-class Conduct:
+class ParticipantRecord:
     """Counts that show how carefully one participant answered.
 
     Attributes:
@@ -107,7 +107,7 @@ def chosen_participants(collected: Collected, participants: str | None = None) -
     return Collected(people, {p.token: collected.answers.get(p.token, ()) for p in people})
 
 
-def gather(study: Study, collected: Collected) -> tuple[Judgments, list[Conduct]]:
+def gather(study: Study, collected: Collected) -> tuple[Judgments, list[ParticipantRecord]]:
     """The judgments of all participants, and what each one's answers say of them."""
     rows: list[dict[str, Any]] = []
     conducts = []
@@ -157,7 +157,7 @@ def preferred(trial: Trial, answer: Answer) -> str:
 
 def _conduct(
     person: Participant, plan: Sequence[Trial], answers: dict[int, Answer], rules: Exclusion
-) -> Conduct:
+) -> ParticipantRecord:
     """Catch trials, repeats and sides of one participant."""
     fair = {
         t.number: preferred(t, answers[t.number])
@@ -175,7 +175,7 @@ def _conduct(
         if t.kind == REPEAT and t.number in fair and t.of in fair
     ]
     left = sum(a.choice == LEFT for a in answered)
-    return Conduct(
+    return ParticipantRecord(
         person,
         len(main),
         len(answered),

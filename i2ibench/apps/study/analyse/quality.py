@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from i2ibench.apps.study.analyse.exclusion import Kept
-from i2ibench.apps.study.analyse.judgments import Conduct
+from i2ibench.apps.study.analyse.judgments import ParticipantRecord
 
 
-def quality(conducts: Sequence[Conduct], kept: Kept) -> dict[str, Any]:
+def quality(conducts: Sequence[ParticipantRecord], kept: Kept) -> dict[str, Any]:
     """What each participant's answers say, the same over all who are kept, and over everybody.
 
     Participants are numbered from 1; their tokens stay with the server.
@@ -23,7 +23,7 @@ def quality(conducts: Sequence[Conduct], kept: Kept) -> dict[str, Any]:
     return {"kept": _facts(left), "everybody": _facts(conducts), "participants": people}
 
 
-def _facts(conducts: Sequence[Conduct]) -> dict[str, Any]:
+def _facts(conducts: Sequence[ParticipantRecord]) -> dict[str, Any]:
     """Sums over conducts; shares of nothing are None."""
     times = [ms for s in conducts for ms in s.waited_ms]
     sided = sum(s.left + s.right for s in conducts)

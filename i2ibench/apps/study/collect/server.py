@@ -26,7 +26,12 @@ from i2ibench.apps.study.collect.messages import (
 )
 from i2ibench.apps.study.collect.page import public_study
 from i2ibench.apps.study.collect.results import add_results
-from i2ibench.apps.study.collect.session import Sitting, answer_in, completion_url, page_trials
+from i2ibench.apps.study.collect.session import (
+    ParticipantSession,
+    answer_in,
+    completion_url,
+    page_trials,
+)
 from i2ibench.apps.study.collect.store import Store
 from i2ibench.apps.study.collect.store_errors import (
     ContinuedElsewhere,
@@ -60,7 +65,7 @@ logger = logging.getLogger("uvicorn.error")
 Result = TypeVar("Result")
 
 
-class Desk:
+class StoreExecutor:
     """Does one thing after another with the store, off the event loop: commits wait for the disk.
 
     Args:
@@ -99,7 +104,7 @@ def create_app(
         UserError: the study's answers cannot be opened, or the public address is none.
     """
     _check_address(public_url)
-    desk = Desk(study)
+    desk = StoreExecutor(study)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -149,11 +154,11 @@ def _add_page(app: FastAPI, study: Study) -> None:
         return Response(await asyncio.to_thread(path.read_bytes), 200, _FOREVER, "image/png")
 
 
-def _add_sittings(app: FastAPI, desk: Desk) -> None:
+def _add_sittings(app: FastAPI, desk: StoreExecutor) -> None:
     """What the page asks and says; every message names the participant's token."""
     store, study = desk.store, desk.study
 
-    def shown(sitting: Sitting) -> dict[str, Any]:
+    def shown(sitting: ParticipantSession) -> dict[str, Any]:
         begun = sitting.slot is not None and not sitting.finished
         trials = page_trials(study, sitting.slot) if begun and sitting.slot is not None else []
         url = completion_url(study, sitting.code)

@@ -18,7 +18,7 @@ TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Sitting:
+class ParticipantSession:
     """Where a participant stands.
 
     Attributes:

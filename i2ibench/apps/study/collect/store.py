@@ -20,7 +20,7 @@ from i2ibench.apps.study.collect.database import (
     set_finished,
     transaction,
 )
-from i2ibench.apps.study.collect.session import Receipt, Sitting, new_token
+from i2ibench.apps.study.collect.session import ParticipantSession, Receipt, new_token
 from i2ibench.apps.study.collect.store_errors import (
     ContinuedElsewhere,
     UnknownParticipant,
@@ -88,7 +88,7 @@ class Store:
                 self.erased = clear_log(self._db)
             self._db.close()
 
-    def enter(self, token: str | None = None) -> Sitting:
+    def enter(self, token: str | None = None) -> ParticipantSession:
         """The sitting of a token, in a new window: older ones can answer no more.
 
         Without a token, or with one that nobody has, a sitting that is not stored before consent.
@@ -96,11 +96,11 @@ class Store:
         nonce = secrets.token_hex(8)
         with self._reading():
             if token is None or not self._has(token):
-                return Sitting(new_token(), nonce)
+                return ParticipantSession(new_token(), nonce)
             self._windows[token] = _Window(nonce, self._clock())
             return self._sitting(token, nonce)
 
-    def consent(self, token: str, nonce: str, simulated: bool = False) -> Sitting:
+    def consent(self, token: str, nonce: str, simulated: bool = False) -> ParticipantSession:
         """The sitting of a participant who has agreed, with the lowest free plan.
 
         Saying it twice changes nothing. Plans are counted apart for simulated participants.
@@ -222,13 +222,15 @@ class Store:
         taken = {slot for token, slot, finished in rows if finished or token in active}
         return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
-    def _sitting(self, token: str, nonce: str) -> Sitting:
+    def _sitting(self, token: str, nonce: str) -> ParticipantSession:
         slot, finished, code = self._db.execute(
             "SELECT slot, finished, code FROM participants WHERE token = ?", (token,)
         ).fetchone()
         trials = self._db.execute("SELECT trial FROM answers WHERE token = ? ORDER BY 1", (token,))
         answered = [trial for (trial,) in trials]
-        return Sitting(token, nonce, slot, answered, bool(finished), code if finished else "")
+        return ParticipantSession(
+            token, nonce, slot, answered, bool(finished), code if finished else ""
+        )
 
     def _today(self) -> str:
         now = datetime.datetime.fromtimestamp(self._clock(), datetime.timezone.utc)

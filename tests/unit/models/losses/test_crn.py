@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.models import vgg19
 
 from i2ibench.errors import UserError
-from i2ibench.models.losses import DiversityLoss, RefinementLoss
+from i2ibench.models.losses import CRNLoss, DiversityLoss
 from i2ibench.models.losses.crn import WEIGHTS_512P
 from i2ibench.structures import Step
 
@@ -35,7 +35,7 @@ def test_refinement_loss_is_the_weighted_sum_of_mean_differences():
     some = step()
     levels = zip(TwoLevels()(some.fake), TwoLevels()(some.real), strict=True)
     expected = sum(w * (a - b).abs().mean() for w, (a, b) in zip((1.0, 0.5), levels, strict=True))
-    torch.testing.assert_close(loss(RefinementLoss)(some), expected)
+    torch.testing.assert_close(loss(CRNLoss)(some), expected)
 
 
 def test_the_released_weights_are_six():
@@ -83,7 +83,7 @@ def test_channels_that_are_no_pictures_are_refused():
 def test_features_are_brought_back_to_the_size_that_the_weights_are_for(tmp_path):
     """The same network fed with grey levels minus the mean, as the released code feeds it."""
     torch.save(vgg19(weights=None).state_dict(), tmp_path / "vgg19.pth")
-    made = RefinementLoss(weights=str(tmp_path / "vgg19.pth"))
+    made = CRNLoss(weights=str(tmp_path / "vgg19.pth"))
     image = torch.rand(1, 3, 32, 32) * 2 - 1
     mean = 255 * torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
     released = made.levels.network((image + 1) * 127.5 - mean)

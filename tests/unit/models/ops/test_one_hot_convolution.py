@@ -6,7 +6,7 @@ from torch import nn
 
 from i2ibench.models.ops import one_hot_convolution as lookup
 from i2ibench.models.ops.labels import one_hot
-from i2ibench.models.ops.one_hot_convolution import OneHot, looked_up
+from i2ibench.models.ops.one_hot_convolution import OneHot, convolve_one_hot
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -22,5 +22,5 @@ def test_a_look_up_equals_the_convolution_over_reflected_borders(
     conv = nn.Conv2d(5 + others, 6, 7, bias=bias)
     with torch.no_grad():
         expected = nn.Sequential(nn.ReflectionPad2d(3), conv)(condition)
-        result = looked_up(conv, condition, OneHot(label.to(torch.uint8), 5))
+        result = convolve_one_hot(conv, condition, OneHot(label.to(torch.uint8), 5))
     torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)

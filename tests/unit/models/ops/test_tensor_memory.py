@@ -3,7 +3,7 @@
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from i2ibench.models.ops.tensor_memory import LiveBytes, bytes_of, peak_of
+from i2ibench.models.ops.tensor_memory import TensorMemoryCounter, bytes_of, peak_of
 
 
 def chain():
@@ -32,7 +32,7 @@ def test_views_and_changes_in_place_take_nothing():
 
 def test_activations_live_until_the_backward_pass_and_gradients_after_it():
     weight = torch.ones(1000, requires_grad=True)
-    with LiveBytes() as counter:
+    with TensorMemoryCounter() as counter:
         loss = (weight.exp() * weight).sum()
         held = counter.now
         loss.backward()
@@ -43,7 +43,7 @@ def test_activations_live_until_the_backward_pass_and_gradients_after_it():
 
 
 def test_a_restart_keeps_what_lives_and_forgets_the_peak():
-    with LiveBytes() as counter:
+    with TensorMemoryCounter() as counter:
         kept = torch.zeros(10)
         torch.zeros(1000).sum()
         assert counter.peak >= 4040

@@ -11,7 +11,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.models.discriminators import MultiScaleDiscriminator, PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
-from i2ibench.models.generators import CoarseToFineGenerator, RefinementGenerator, UNetGenerator
+from i2ibench.models.generators import CoarseToFineGenerator, CRNGenerator, UNetGenerator
 from i2ibench.models.layers.vgg import FeatureTaps
 from i2ibench.models.losses import FeatureMatching, PerceptualLoss, perceptual
 from i2ibench.models.translators.compilation import (
@@ -118,7 +118,7 @@ NETWORKS = {
         CoarseToFineGenerator(4, base_channels=4, num_downsamplings=2, num_blocks=1,
                               checkpointed=["coarse", "head"]), scene(4)),
     "U-Net": lambda: (UNetGenerator(4, num_levels=5, base_channels=4), scene(4)),
-    "CRN": lambda: (RefinementGenerator(4, height=32, max_channels=8), scene(4)),
+    "CRN": lambda: (CRNGenerator(4, height=32, max_channels=8), scene(4)),
     "patches": lambda: (PatchDiscriminator(7, base_channels=4), scene(7)),
     "scales": lambda: (MultiScaleDiscriminator(7, num_scales=2, base_channels=4), scene(7)),
     "encoder": lambda: (InstanceEncoder(base_channels=4, num_downsamplings=1).layers, scene(3)),

@@ -154,7 +154,7 @@ def test_the_moments_of_parts_are_those_of_the_whole_far_from_zero():
         ((32, 130), {}, "64x130"),
         ((129, 128), {}, "130x128"),
         ((64, 64), {"type": "UNetGenerator"}, "--amp bf16"),
-        ((64, 64), {"type": "RefinementGenerator"}, "--amp bf16"),
+        ((64, 64), {"type": "CRNGenerator"}, "--amp bf16"),
         ((64, 64), {"num_downsamplings": 0}, "num_downsamplings"),
     ],
 )

@@ -111,7 +111,7 @@ SYSTEMS = {
         "frozen": ["generator.coarse"],
     },
     "U-Net": {"generator": UNET, "encoder": None},
-    "CRN": {"generator": dict(type="RefinementGenerator", height=32, max_channels=8),
+    "CRN": {"generator": dict(type="CRNGenerator", height=32, max_channels=8),
             "encoder": None, "discriminator": None, "adversarial": None,
             "losses": dict(pixel=dict(type="PixelLoss"))},
 }  # fmt: skip

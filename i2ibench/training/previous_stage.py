@@ -12,7 +12,9 @@ from i2ibench.models.translators.base import Translator
 from i2ibench.training.optimizers import NetworkOptimizer
 
 
-def grow(translator: Translator, optimizers: OptimWrapperDict, saved: Mapping[str, Any]) -> None:
+def load_previous_stage(
+    translator: Translator, optimizers: OptimWrapperDict, saved: Mapping[str, Any]
+) -> None:
     """Give the translator the weights, and its optimisers the moments, of the stage before.
 
     A generator keeps its coarse network and inner enhancers (CRN: its coarser modules); what is

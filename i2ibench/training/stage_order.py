@@ -11,7 +11,7 @@ from i2ibench.training.stage import Stage
 WAY_OUT = "Pass --fresh to start anew (the old run is moved aside), or another --work-dir."
 
 
-def check_lineage(work_dir: Path, stages: Sequence[Stage], accept_changes: bool) -> None:
+def check_stage_order(work_dir: Path, stages: Sequence[Stage], accept_changes: bool) -> None:
     """Refuse a work directory whose saved states the config cannot go on from.
 
     Args:
@@ -46,7 +46,7 @@ def _check_order(stages: Sequence[Stage]) -> None:
                 f"{stage.work_dir} has begun from an earlier state of {unfinished.work_dir}, which "
                 f"is not finished. {WAY_OUT}"
             )
-        origin = None if saved is None else saved.meta.get("grown_from")
+        origin = None if saved is None else saved.meta.get("initialised_from")
         if before is not None and origin is not None and origin != sha256(before):
             raise UserError(
                 f"{stage.work_dir} began with another checkpoint than {before}, which was trained "
