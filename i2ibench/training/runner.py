@@ -39,6 +39,7 @@ class StageRunner(Runner):
     def __init__(self, saved: SavedState | None, **options: Any) -> None:
         self._saved = saved
         path = str(saved.path) if saved else None
+        options["model"].val_step = None  # mmengine asks for one; ValidationLoop calls none
         super().__init__(load_from=path, resume=saved is not None, **options)
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:

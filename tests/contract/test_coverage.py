@@ -8,7 +8,7 @@ from i2ibench.registry import REGISTRIES
 HERE = Path(__file__).parent
 CONTRACTS = Path(testing.__file__).parent
 TESTED_BESIDES = {
-    "metric": "tests/unit/metrics",
+    "metric": "tests/unit/evaluation/metrics",
     "hook": "tests/integration",
     "executor": "tests/integration",
 }

@@ -9,7 +9,7 @@ from i2ibench.data.prepare.catalogue import KNOWN, prepare
 from i2ibench.registry.configuration import load_config
 from i2ibench.training.run import train
 from tests.conftest import TINY_CONFIG
-from tests.unit.preparation import annotators, publishers
+from tests.unit.data.prepare import annotators, publishers
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

@@ -1,6 +1,6 @@
 """The contract of a method: what a translator promises to training, inference and reports."""
 
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from i2ibench.registry.contracts.promises import Positive, check_class
 from i2ibench.structures import Batch, Losses, Optimizers
 
 
-class Translator(nn.Module):
+class Translator(nn.Module, metaclass=ABCMeta):
     """A method of paired image translation: networks, their losses, and how they make images.
 
     A subclass builds its networks in `__init__`, and has at least `losses` and `synthesise`. All

@@ -175,8 +175,6 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
     takes_features: bool = False
     picture_channels: Mapping[str, int] = MappingProxyType({})
 
-    _place: Tensor
-
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("_place", torch.empty(0), persistent=False)
@@ -184,7 +182,7 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
     @property
     def device(self) -> torch.device:
         """The device that the module was moved to, to which it brings every batch."""
-        return self._place.device
+        return next(self.buffers()).device
 
     def on_device(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return collated samples with their tensors on this module's device.

@@ -32,8 +32,9 @@ class Checkpoints(Hook):
     its validation repeats that, and `interrupted.pth` is always the newest.
 
     The file opens with `weights_only=True`; the config is in it as JSON, never as Python.
-    `initialised_from` is the SHA-256 of the stage before's checkpoint that the stage began with, None for
-    the first; `started_from` that of another run's, if it began with its weights.
+    `initialised_from` is the SHA-256 of the checkpoint of the previous stage that this stage began
+    with; None in a first stage. `started_from` is that of another run's checkpoint whose weights
+    the run began with, or None.
     Other hooks add what they need to go on in `before_save_checkpoint`, in every process.
 
     Args:

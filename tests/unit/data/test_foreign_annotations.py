@@ -11,7 +11,7 @@ from i2ibench.data.foreign_annotations import annotation_advice
 from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.errors import UserError
 from i2ibench.testing.scenes import write_paired_scenes
-from tests.unit.preparation import annotators, publishers
+from tests.unit.data.prepare import annotators, publishers
 
 
 def labelme(root):

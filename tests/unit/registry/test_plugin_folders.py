@@ -108,7 +108,7 @@ def test_a_name_that_a_folder_and_the_core_claim_belongs_to_neither(tmp_path):
 
 
 def test_a_folder_that_is_an_installed_plugin_is_not_loaded_twice(tmp_path):
-    repository = Path(plugin_folders.__file__).parents[1] / "plugins"
+    repository = Path(plugin_folders.__file__).parents[2] / "plugins"
     listed = parts("parts", "loss", "--json", "--plugins", str(repository), cwd=tmp_path)
     assert names(listed)["HingeGAN"] == "plugins/" and not listed["conflicts"]
 

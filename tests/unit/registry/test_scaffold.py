@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.cli.main import main, new_plugin
+from i2ibench.cli import new_plugin
+from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.registry.scaffold import KINDS, new_package, snake
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_generated_files_are_formatted_as_this_project_is(tmp_path):

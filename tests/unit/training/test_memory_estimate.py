@@ -103,7 +103,7 @@ GIB = 2**30
 )  # fmt: skip
 def test_the_2048x1024_system_trains_within_9_GiB_of_tensors(stage, precision, checkpointed, most):
     """At the paper's sizes and widths, VGG and Adam included: a count, no GPU is asked."""
-    path = Path(__file__).parents[2] / "configs/pix2pixhd_cityscapes.py"
+    path = Path(__file__).parents[3] / "configs/pix2pixhd_cityscapes.py"
     changes = {"model.generator.checkpointed": ["coarse", "enhancers", "head"]}
     config = list_stages(load_config(path, changes if checkpointed else {}))[stage]
     estimate = estimate_memory(config, precision)

@@ -110,7 +110,7 @@ def measure(folder):
     """Print by how many megabytes the process grew at most over all uploads, and what was said."""
     import resource
 
-    from tests.unit.editor import test_hostile_uploads as here
+    from tests.unit.apps.editor import test_hostile_uploads as here
 
     made = json.loads((folder / "uploads.json").read_text())
     session = Session(

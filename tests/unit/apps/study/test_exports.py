@@ -53,7 +53,7 @@ def test_a_page_holds_every_module_and_only_the_pictures_of_its_plans(study, tmp
     assert text.count('id="picture-') == len(shown)
     for script in STATIC.glob("*.js"):
         assert (f'"study/{script.name}": "data:' in text) is (
-            script.name not in ("served.js", "outbox.js")  # those talk to a server
+            script.name not in ("online.js", "outbox.js")  # those talk to a server
         )
 
 

@@ -13,7 +13,7 @@ from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.data.prepare.edges import canny, read_edges, sobel
 from i2ibench.data.prepare.hed import BLOCKS, MEAN, layer_names, load_hed
 from i2ibench.errors import UserError
-from tests.unit.preparation import publishers
+from tests.unit.data.prepare import publishers
 
 
 def square():

@@ -9,7 +9,7 @@ from PIL import Image
 from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.errors import UserError
-from tests.unit.preparation import publishers
+from tests.unit.data.prepare import publishers
 
 SKY, CAR = [70, 130, 180], [0, 0, 142]
 LABEL = np.array([[0, 9, 9, 0, 9, 0], [0, 0, 0, 9, 0, 0], [0, 0, 0, 0, 0, 9]], np.uint8)

@@ -13,7 +13,7 @@ from i2ibench.data.prepare.catalogue import KNOWN, prepare
 from i2ibench.data.prepare.write import count_photos
 from i2ibench.data.validation import check_every_file
 from i2ibench.errors import UserError
-from tests.unit.preparation import publishers
+from tests.unit.data.prepare import publishers
 
 
 def prepared(tmp_path, name, split="val", **options):

@@ -17,7 +17,7 @@ from i2ibench.data.prepare.raw import RawData, RawScene, distinct, number_instan
 from i2ibench.errors import UserError
 from i2ibench.io import files
 from i2ibench.testing.scenes import write_cityscapes
-from tests.unit.preparation import publishers
+from tests.unit.data.prepare import publishers
 
 
 def snapshot(root):
@@ -221,7 +221,7 @@ def test_the_command_says_what_is_wrong_with_its_arguments(arguments, message, c
 def test_the_command_draws_a_configs_toystreet(tmp_path, capsys):
     small = ("num_scenes=1", "width=64", "height=32")
     options = [f"{s}_dataloader.dataset.{value}" for s in ("train", "val") for value in small]
-    config = Path(__file__).parents[3] / "configs/pix2pixhd_toystreet.py"
+    config = Path(__file__).parents[4] / "configs/pix2pixhd_toystreet.py"
     assert run(config, "--cfg-options", f"data_root={tmp_path}", *options) == 0
     assert f"ready: {tmp_path / 'leftImg8bit/train'}" in capsys.readouterr().out
     assert len(list((tmp_path / "gtFine").rglob("*_labelIds.png"))) == 2

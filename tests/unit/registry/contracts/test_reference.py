@@ -6,7 +6,7 @@ from i2ibench.registry import REGISTRIES
 from i2ibench.registry.contracts.promises import promises_of
 from i2ibench.registry.contracts.reference import reference
 
-PAGE = Path(__file__).parents[3] / "docs" / "parts.md"
+PAGE = Path(__file__).parents[4] / "docs" / "parts.md"
 
 
 def test_the_page_is_what_the_contracts_say():

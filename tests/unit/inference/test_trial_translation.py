@@ -2,11 +2,11 @@
 
 import torch
 
+from i2ibench.inference.trial_translation import weightless_copy
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
-from i2ibench.training.preflight import _shadow
 
 
-def test_the_shadow_of_a_translator_has_its_shapes_and_copies_no_weight():
+def test_theweightless_copy_of_a_translator_has_its_shapes_and_copies_no_weight():
     cfg = dict(
         type="PairedTranslator",
         generator=dict(type="CoarseToFineGenerator", base_channels=4, norm_type="batch"),
@@ -15,7 +15,7 @@ def test_the_shadow_of_a_translator_has_its_shapes_and_copies_no_weight():
     )
     preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
     model = TRANSLATORS.build(cfg, data_preprocessor=preprocessor)
-    shadow = _shadow(model)
+    shadow = weightless_copy(model)
     own, copied = model.state_dict(), shadow.state_dict()
     assert {k: (v.shape, v.dtype) for k, v in own.items()} == {
         k: (v.shape, v.dtype) for k, v in copied.items()
