@@ -1,9 +1,9 @@
-"""Time from a stroke's message to its picture, through the editor's real WebSocket.
+"""Time from a stroke's message to its image, through the editor's real WebSocket.
 
     make bench
 
-`preview`: a segment of a stroke that goes on; `final`: its last segment, whose picture is exact.
-`maps`: until the server's maps have come, without a picture. The systems have the demo's and the
+`preview`: a segment of a stroke that goes on; `final`: its last segment, whose image is exact.
+`maps`: until the server's maps have come, without an image. The systems have the demo's and the
 paper's generator with random weights; their speed is that of trained ones. On a machine with a GPU
 the larger scenes are measured too.
 """
@@ -86,7 +86,7 @@ class Page:
             if wanted(header):
                 return header
 
-    def picture(self, final):
+    def image(self, final):
         self.until(
             lambda h: (
                 h["type"] == "picture" and h["final"] == final and h["version"] >= self.version
@@ -134,20 +134,20 @@ class Brush:
 
 
 @pytest.mark.parametrize("kind", ["preview", "final"])
-def test_stroke_to_picture(benchmark, page, kind):
+def test_stroke_to_image(benchmark, page, kind):
     brush = Brush(page, end=kind == "final")
 
     def act():
         brush.stroke()
-        page.picture(final=brush.end)
+        page.image(final=brush.end)
 
     benchmark.pedantic(act, rounds=ROUNDS, warmup_rounds=2)
     page.ask("undo")
-    page.picture(final=True)
+    page.image(final=True)
 
 
 def test_stroke_to_maps(benchmark, page):
     brush = Brush(page, end=False)
     benchmark.pedantic(brush.stroke, rounds=ROUNDS, warmup_rounds=2)
     page.ask("undo")
-    page.picture(final=True)
+    page.image(final=True)

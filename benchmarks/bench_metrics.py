@@ -92,13 +92,13 @@ def scenes():
     for i in range(4):
         label[:, 80:160, 100 * i : 100 * i + 90] = 1
         instance[:, 80:160, 100 * i : 100 * i + 90] = 1001 + i
-    pictures = torch.randint(0, 256, (SCENES, 5, 3, 256, 512), dtype=torch.uint8)
+    images = torch.randint(0, 256, (SCENES, 5, 3, 256, 512), dtype=torch.uint8)
     return [
         {
             "name": str(i), "fake": own[0], "real": own[1], "samples": own[2:],
             "label": label, "instance": instance,
         }
-        for i, own in enumerate(pictures)
+        for i, own in enumerate(images)
     ]  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def clean_fid_distance(x, y):
         return frechet_distance(*moments[0], *moments[1])
 
 
-def test_frechet_distance_beside_clean_fids_at_500_pictures(benchmark):
+def test_frechet_distance_beside_clean_fids_at_500_images(benchmark):
     """Both in turn, three times; SciPy >= 1.18 breaks clean-fid 0.1.35."""
     x, y = features(500, 0), features(500, 1)
     seconds = {frechet_distance: [], clean_fid_distance: []}
@@ -136,7 +136,7 @@ def test_frechet_distance_beside_clean_fids_at_500_pictures(benchmark):
     assert values[frechet_distance] == pytest.approx(values[clean_fid_distance], rel=1e-4)
     own, other = (float(np.median(taken)) for taken in seconds.values())
     own_value, other_value = values.values()
-    note(benchmark, "Frechet distance, 500 pictures, wall", other / own, 12, 200)
+    note(benchmark, "Frechet distance, 500 images, wall", other / own, 12, 200)
     benchmark.extra_info |= {
         "own_s": own, "clean_fid_s": other,
         "relative_difference": abs(own_value / other_value - 1),

@@ -3,7 +3,7 @@
     make bench
 
 Each pair runs in turns, so that a busy machine slows both; the ratio is noted for the table.
-The results are equal: the same rows, and the same picture of styles for the same modes.
+The results are equal: the same rows, and the same image of styles for the same modes.
 """
 
 import numpy as np

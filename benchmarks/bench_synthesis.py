@@ -20,7 +20,7 @@ ROWS = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_synthesis(benchmark, tmp_path, row):
-    """Pictures of G1, equal to 1e-4, or in bf16 on average to 0.02."""
+    """Images of G1, equal to 1e-4, or in bf16 on average to 0.02."""
     precision, bars, close = ROWS[row]
     model = translator({"base_channels": 32}, num_scales=1).eval()
     prepared = batch(tmp_path, 512, 256)

@@ -1,9 +1,9 @@
-"""Synthesis in tiles beside that of the whole picture: time, peak memory, difference.
+"""Synthesis in tiles beside that of the whole image: time, peak memory, difference.
 
 make bench
 
 Time and difference are measured on {G1, G2, G3} of half the width at 1024x512, where margins weigh
-more than in a large picture; memory is counted as in bench_memory.py, for 4096x2048 without
+more than in a large image; memory is counted as in bench_memory.py, for 4096x2048 without
 computing anything.
 """
 
@@ -22,10 +22,10 @@ NARROW = {**LARGEST, "base_channels": 8}
 
 
 def test_time(benchmark, tmp_path):
-    """The plain way is the whole picture at once; the pictures are the same."""
+    """The plain way is the whole image at once; the images are the same."""
     model, data = translator(NARROW).eval(), batch(tmp_path, 1024, 512)
     model.data_preprocessor.one_hot_channels = 35
-    whole, tiled = (picture(model, data, tile) for tile in (None, (512, 256)))
+    whole, tiled = (image(model, data, tile) for tile in (None, (512, 256)))
     differences = (whole().int() - tiled().int()).abs()
     benchmark.extra_info["largest difference in levels"] = int(differences.max())
     benchmark.extra_info["share that differs"] = float((differences > 0).float().mean())
@@ -33,7 +33,7 @@ def test_time(benchmark, tmp_path):
     in_turns(benchmark, tiled, whole, "synthesis in tiles, 1024x512", 0.8, 1.0, rounds=3)
 
 
-def picture(model, data, tile):
+def image(model, data, tile):
     def run():
         return Inference(model, InferenceOptions(tile=tile)).paint(data, None)
 
@@ -42,7 +42,7 @@ def picture(model, data, tile):
 
 @pytest.mark.parametrize("tile", [(1024, 512), (512, 512)])
 def test_memory(benchmark, tile):
-    """From label and instance maps to pictures; the maps and weights are not counted."""
+    """From label and instance maps to images; the maps and weights are not counted."""
     with FakeTensorMode():
         model, maps = translator(LARGEST).eval(), empty_batch(4096, 2048)
         model.generator.accepts_labels = False  # what it takes depends on the scene

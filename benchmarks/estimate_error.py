@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/estimate_error.py
 
-Each row trains two steps in a process of its own, on random pictures. "Counted" is the same count
+Each row trains two steps in a process of its own, on random images. "Counted" is the same count
 on tensors with contents; "resident" is the process's greatest resident memory (VmHWM) less what it
 was before the networks were built, so that the allocator's losses and operators' scratch space are
 in it. Linux only.
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from i2ibench.data.loaders import pictures_of
+from i2ibench.data.loaders import images_of
 from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
 from i2ibench.models.translators.build import build_translator
 from i2ibench.training.memory_estimate import estimate_memory
@@ -69,8 +69,8 @@ def measure(row):
     """The peaks of real steps in bytes, counted in the second one and resident."""
     config = config_of(row)
     torch.set_num_threads(1)
-    pictures = pictures_of(config.train_dataloader, None)
-    size = (pictures.batch_size, 1, pictures.height, pictures.width)
+    images = images_of(config.train_dataloader, None)
+    size = (images.batch_size, 1, images.height, images.width)
     batch = {
         "name": ["s"] * size[0],
         "label": torch.randint(35, size, dtype=torch.uint8),
@@ -79,7 +79,7 @@ def measure(row):
     }
     torch.nn.Conv2d(3, 3, 3)(torch.zeros(1, 3, 64, 64)).sum().backward()  # libraries are loaded
     before = status("VmRSS")
-    model = build_translator(config, pictures.metainfo).train()
+    model = build_translator(config, images.metainfo).train()
     optimizers = build_optimizers(model.networks(), config.optimizers, config.amp)
     model.train_step(batch, optimizers)
     state = sum(

@@ -73,7 +73,7 @@ class Bench:
 
 
 def inference_rows(bench, generator, size, floor, bar, ways):
-    """The generator's time for one picture.
+    """The generator's time for one image.
 
     Args:
         bench: where.
@@ -101,7 +101,7 @@ def inference_rows(bench, generator, size, floor, bar, ways):
 
 
 def end_to_end_row(bench, generator, size, floor, bar, options):
-    """Pictures per second from uint8 maps in host memory to uint8 RGB in host memory."""
+    """Images per second from uint8 maps in host memory to uint8 RGB in host memory."""
     model = translator(generator, num_scales=1).to(bench.device).eval()
     model.data_preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=35)
     model.data_preprocessor.to(bench.device)
@@ -111,11 +111,11 @@ def end_to_end_row(bench, generator, size, floor, bar, options):
     data = {"name": ["s"], "label": torch.zeros(1, 1, height, width, dtype=torch.uint8),
             "instance": torch.zeros(1, 1, height, width, dtype=torch.int32)}  # fmt: skip
 
-    def picture():
+    def image():
         return inference.predict(data)[0]["fake"].cpu()
 
     return Row(
-        f"end to end {width}x{height}", 1000 / bench.milliseconds(picture), "pictures/s", floor, bar
+        f"end to end {width}x{height}", 1000 / bench.milliseconds(image), "pictures/s", floor, bar
     )
 
 

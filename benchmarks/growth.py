@@ -1,4 +1,4 @@
-"""How cost grows: time and memory over pixels, batch, instances, pictures, epochs and processes.
+"""How cost grows: time and memory over pixels, batch, instances, images, epochs and processes.
 
 python benchmarks/growth.py [OUTPUT_DIR] [--quick]
 

@@ -18,33 +18,33 @@ from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.image_sources import ClassColours
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes, open_scenes, prepare_scenes
-from i2ibench.io.files import write_picture
+from i2ibench.io.files import write_image
 from i2ibench.io.progress import track
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.reports import score_lines, write_report
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-def jpeg(picture: Picture, quality: int) -> Picture:
-    """The picture after JPEG compression."""
-    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+def jpeg(image: Image, quality: int) -> Image:
+    """The image after JPEG compression."""
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
-def blur(picture: Picture, sigma: float) -> Picture:
-    """The picture under a Gaussian blur, sigma in pixels."""
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma))
+def blur(image: Image, sigma: float) -> Image:
+    """The image under a Gaussian blur, sigma in pixels."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))
 
 
-def noise(picture: Picture, deviation: float) -> Picture:
-    """The picture with Gaussian noise, the same for every picture."""
-    random = np.random.default_rng(0).normal(0, deviation, picture.shape)
-    return np.clip(picture + random, 0, 255).round().astype(np.uint8)
+def noise(image: Image, deviation: float) -> Image:
+    """The image with Gaussian noise, the same for every image."""
+    random = np.random.default_rng(0).normal(0, deviation, image.shape)
+    return np.clip(image + random, 0, 255).round().astype(np.uint8)
 
 
-PHOTO_CHANGES: dict[str, Callable[[Picture], Picture]] = {
+PHOTO_CHANGES: dict[str, Callable[[Image], Image]] = {
     "jpeg quality 30": lambda p: jpeg(p, 30),
     "blur 2": lambda p: blur(p, 2),
     "blur 6": lambda p: blur(p, 6),
@@ -52,16 +52,16 @@ PHOTO_CHANGES: dict[str, Callable[[Picture], Picture]] = {
 
 
 def write_degraded(scenes: ScoredScenes, folder: Path) -> list[str]:
-    """Write a folder of pictures per degradation; gives them as `name=folder`."""
+    """Write a folder of images per degradation; gives them as `name=folder`."""
     paint = ClassColours(scenes)
     for index in track(range(len(scenes)), "degrading"):
         sample = scenes.sample(index)
         photo = sample["image"].permute(1, 2, 0).numpy()
         flat = paint.read(index, sample)[0].permute(1, 2, 0).numpy()
-        pictures = {name: change(photo) for name, change in PHOTO_CHANGES.items()}
-        pictures["class colours and noise 20"] = noise(flat, 20)
-        for name, picture in pictures.items():
-            write_picture(folder / name / f"{sample['name']}.png", picture)
+        images = {name: change(photo) for name, change in PHOTO_CHANGES.items()}
+        images["class colours and noise 20"] = noise(flat, 20)
+        for name, image in images.items():
+            write_image(folder / name / f"{sample['name']}.png", image)
     return [f"{path.name}={path}" for path in sorted(folder.iterdir())]
 
 

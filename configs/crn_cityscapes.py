@@ -1,4 +1,4 @@
-"""CRN in three stages: 256 rows with nine diverse pictures, then grown to 512 and 1024 rows."""
+"""CRN in three stages: 256 rows with nine diverse images, then grown to 512 and 1024 rows."""
 
 _base_ = [
     "_base_/systems/crn.py",

@@ -1,4 +1,4 @@
-"""pix2pix on Cityscapes: 256x256 crops of 572x286 pictures, labels and boundaries as condition."""
+"""pix2pix on Cityscapes: 256x256 crops of 572x286 images, labels and boundaries as condition."""
 
 _base_ = [
     "_base_/systems/pix2pix.py",

@@ -11,5 +11,5 @@ _base_ = [
 model = dict(encoder=dict(type="InstanceEncoder", base_channels=16, num_downsamplings=1))
 param_scheduler = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=2, end=6)]
 train_cfg = dict(max_epochs=5)  # one less than the baselines, so that the demo stays short
-# Of instances below 1/512 of the picture, 64 pixels, little can be seen: they make no modes.
+# Of instances below 1/512 of the image, 64 pixels, little can be seen: they make no modes.
 hooks = dict(styles=dict(type="FitStyleBank", interval=2, max_scenes=100, min_area=1 / 512))

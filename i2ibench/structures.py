@@ -20,15 +20,15 @@ Scores are B1HW, or B(N+1)HW of a discriminator that tells N classes apart."""
 class Sample(TypedDict):
     """One scene as a data set yields it, in compact integers; a label map or a source at least.
 
-    Pictures are uint8 or, of 16 bits, int32 in 0..65535; three channels are RGB. A kind of data
+    Images are uint8 or, of 16 bits, int32 in 0..65535; three channels are RGB. A kind of data
     that a plugin adds has a key of its own (see `i2ibench.data.kinds`).
     """
 
     name: str
     label: NotRequired[Tensor]  # uint8 [1,H,W], class ids
-    source: NotRequired[Tensor]  # picture [C,H,W]: edges or another picture to translate
+    source: NotRequired[Tensor]  # image [C,H,W]: edges or another image to translate
     instance: NotRequired[Tensor]  # int32 [1,H,W]
-    image: NotRequired[Tensor]  # picture [C,H,W]
+    image: NotRequired[Tensor]  # image [C,H,W]
 
 
 def size_of(sample: Sample) -> tuple[int, int]:
@@ -44,8 +44,8 @@ class Batch(TypedDict):
     condition: NotRequired[Tensor]  # float BCHW; left out where it is made tile by tile
     label: NotRequired[Tensor]  # uint8 B1HW
     instance: NotRequired[Tensor]  # int32 B1HW
-    source: NotRequired[Tensor]  # picture BCHW, where the condition is left out
-    image: NotRequired[Tensor]  # picture BCHW, where a left-out condition is made of photos
+    source: NotRequired[Tensor]  # image BCHW, where the condition is left out
+    image: NotRequired[Tensor]  # image BCHW, where a left-out condition is made of photos
     features: NotRequired[Tensor]  # float BCHW in [-1, 1], styles, where images are made with them
     real: NotRequired[Tensor]  # float BCHW in [-1, 1]
 
@@ -77,15 +77,15 @@ class SceneStyles(Protocol):
 
 
 class Prediction(TypedDict):
-    """One translated scene; pictures in integers, so that memory and saved files score alike."""
+    """One translated scene; images in integers, so that memory and saved files score alike."""
 
     name: str
-    fake: Tensor  # picture [C,H,W], uint8 or, of 16 bits, int32
+    fake: Tensor  # image [C,H,W], uint8 or, of 16 bits, int32
     label: NotRequired[Tensor]  # uint8 [1,H,W]
     instance: NotRequired[Tensor]  # int32 [1,H,W]
-    source: NotRequired[Tensor]  # picture [C,H,W]
-    samples: NotRequired[Tensor]  # pictures [S,C,H,W], several translations of the scene
-    real: NotRequired[Tensor]  # picture [C,H,W]
+    source: NotRequired[Tensor]  # image [C,H,W]
+    samples: NotRequired[Tensor]  # images [S,C,H,W], several translations of the scene
+    real: NotRequired[Tensor]  # image [C,H,W]
     appearances: NotRequired[Mapping[int, Appearance]]  # by instance id
     styles: NotRequired[SceneStyles]
 

@@ -1,4 +1,4 @@
-"""A discriminator that sees augmented pictures (DiffAugment, Zhao et al. 2020, arXiv 2006.10738).
+"""A discriminator that sees augmented images (DiffAugment, Zhao et al. 2020, arXiv 2006.10738).
 
 Licence: Apache-2.0, like the rest. Written from the paper (Sec. 3.2); the authors' code, under
 BSD-2-Clause, was not used.
@@ -23,8 +23,8 @@ AUGMENTATIONS = ("colour", "translation", "cutout")
 class DiffAugmentDiscriminator(Discriminator):
     """Another discriminator's answers to randomly augmented photos and fakes.
 
-    Every scene gets its own augmentation; its condition is moved and cut with the picture, so
-    that they stay a pair. The pictures of one condition that are judged together share it, so
+    Every scene gets its own augmentation; its condition is moved and cut with the image, so
+    that they stay a pair. The images of one condition that are judged together share it, so
     that feature matching compares like with like; the paper draws for each. In evaluation mode
     nothing is augmented.
 
@@ -32,7 +32,7 @@ class DiffAugmentDiscriminator(Discriminator):
         in_channels: channels of the condition and the image together.
         image_channels: of the image; comes from the data set.
         discriminator: config of the other one; a MultiScaleDiscriminator by default.
-        augmentations: some of "colour", "translation" and "cutout"; none judges pictures as
+        augmentations: some of "colour", "translation" and "cutout"; none judges images as
             they are.
 
     Raises:
@@ -83,7 +83,7 @@ class DiffAugmentDiscriminator(Discriminator):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to each of B pictures of one size, differentiable by the pictures.
+    """What happens to each of B images of one size, differentiable by the images.
 
     Attributes:
         colour: float [B,3]: added brightness, factor of saturation, factor of contrast.
@@ -97,7 +97,7 @@ class Augmentation:
 
     @classmethod
     def drawn(cls, like: Tensor, augmentations: frozenset[str]) -> "Augmentation":
-        """Random ones, within the paper's bounds, for pictures of the size of `like` BCHW."""
+        """Random ones, within the paper's bounds, for images of the size of `like` BCHW."""
         random = torch.rand(7, len(like), device=like.device)
         brightness, saturation, contrast = random[0] - 0.5, random[1] * 2, random[2] + 0.5
         if "colour" not in augmentations:

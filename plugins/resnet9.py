@@ -28,7 +28,7 @@ def ResNet9Generator(
         out_channels: channels of the image.
         base_channels: width at full size; it doubles twice.
         norm_type: "instance" as in CycleGAN, or "batch".
-        num_blocks: 9, or 6 for pictures of 128 rows and fewer.
+        num_blocks: 9, or 6 for images of 128 rows and fewer.
     """
     config = {
         "type": "CoarseToFineGenerator",

@@ -89,7 +89,7 @@ def write_options(path, **options):
 
 
 def write_scenes(root, names=("aachen_000000_000019", "bochum_000001_000313"), labels=(7, 26, 23)):
-    """Write scenes in the released layout: train and test, of labels and of pictures.
+    """Write scenes in the released layout: train and test, of labels and of images.
 
     Files of `SPLIT_label`, `SPLIT_inst` and `SPLIT_img` have Cityscapes' endings.
     """

@@ -1,4 +1,4 @@
-"""A study folder made by hand: three methods on small pictures of plain colours."""
+"""A study folder made by hand: three methods on small images of plain colours."""
 
 import json
 
@@ -8,7 +8,7 @@ from PIL import Image
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.apps.study.define.study import NOTE, Study, open_study
 from i2ibench.apps.study.define.study_file import read_definition
-from i2ibench.io.files import write_picture
+from i2ibench.io.files import write_image
 
 METHODS = ("pix2pix", "crn", "real")
 SECRET = "0123456789abcdef"
@@ -31,11 +31,11 @@ def write_study(folder, num_scenes=6, size=(64, 32), **changes):
         for number, scene in enumerate(scenes):
             pixels = np.full((size[1], size[0], 3), shade, np.uint8)
             pixels[:, : 4 * (number % 12 + 1)] = (shade + 20, number * 30 % 256, 99)
-            write_picture(study.picture(method, scene), pixels, flush=False)
+            write_image(study.image(method, scene), pixels, flush=False)
     (folder / NOTE).write_text(json.dumps(study.as_dict()))
     return open_study(folder)
 
 
 def shade_of(path):
-    """The grey of a picture's right part, which tells its method."""
+    """The grey of an image's right part, which tells its method."""
     return int(np.array(Image.open(path))[0, -1, 0])

@@ -1,6 +1,6 @@
-"""Evaluation over pictures, a style bank over instances, and a run's log over epochs.
+"""Evaluation over images, a style bank over instances, and a run's log over epochs.
 
-The evaluation is that of `i2ibench eval`, of a folder of pictures beside its controls, with the
+The evaluation is that of `i2ibench eval`, of a folder of images beside its controls, with the
 metrics that need no weights and the shipped segmenter.
 """
 
@@ -49,8 +49,8 @@ def evaluation(plan, count):
     drawn_streets(root, "test", count, width, width // 2)
     given.mkdir(exist_ok=True)
     for path in root.glob("leftImg8bit/test/*/*.png"):
-        picture = cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), 2)
-        cv2.imwrite(str(given / path.name.replace("_leftImg8bit", "")), picture)
+        image = cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), 2)
+        cv2.imwrite(str(given / path.name.replace("_leftImg8bit", "")), image)
     size = {"num_scenes": count, "width": width, "height": width // 2}
     protocol = build_protocol({"type": "toystreet", **size})
     outputs = (plan.folder / f"scores{count}_{number}" for number in itertools.count())

@@ -1,4 +1,4 @@
-"""Synthesis over pixels: the CPU time and the peak of a picture.
+"""Synthesis over pixels: the CPU time and the peak of an image.
 
 Tensors of more than 32 MiB are new to glibc's allocator each time: it takes them from the system,
 which clears them page by page, and gives them back. The time is measured with that and without.
@@ -22,14 +22,14 @@ def curves(plan):
     generator = {"base_channels": plan.take(8, 2), "num_enhancers": 1, "num_blocks": 3}
     model = translator(generator).eval()
 
-    def picture(size):
+    def image(size):
         width = width_of(size)
         prepared = batch(plan.folder / f"{width}x1", width, width // 2)
         return lambda: Inference(model).paint(prepared, None)
 
-    time, peak = time_and_peak("synthesis", "pixels", sizes, picture, plan)
+    time, peak = time_and_peak("synthesis", "pixels", sizes, image, plan)
     with memory_kept():
-        rounds = timed(picture, sizes, plan.take(3, 1))
+        rounds = timed(image, sizes, plan.take(3, 1))
     yield time
     yield Curve(time.panel, "… with freed memory kept", "pixels", TIME, sizes, rounds, LINEAR)
     yield peak

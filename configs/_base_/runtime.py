@@ -3,7 +3,7 @@
 seed = 0
 hooks = dict(
     log=dict(type="TrainingLog", interval=20),
-    pictures=dict(type="ValidationPictures"),
+    images=dict(type="ValidationImages"),
     checkpoints=dict(type="Checkpoints", interval=1),
 )
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]

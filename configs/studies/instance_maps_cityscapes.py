@@ -7,7 +7,7 @@ methods = {
 }
 scenes = dict(folder="data/cityscapes/gtFine/val")
 regions = dict(classes=["car"], min_pixels=2000)
-texts = dict(question="In which picture do the outlined cars look more realistic?")
+texts = dict(question="In which image do the outlined cars look more realistic?")
 size = (1024, 512)
 width = 640
 per_pair = 50

@@ -1,4 +1,4 @@
-"""Which pictures look more real? After configs/grids/methods_toystreet.py and its report."""
+"""Which images look more real? After configs/grids/methods_toystreet.py and its report."""
 
 title = "Street scenes"
 methods = dict(

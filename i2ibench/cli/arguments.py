@@ -84,7 +84,7 @@ def add_precision_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--amp", choices=("bf16",),
         help="run the networks in bf16: faster where the machine computes in it, and slightly "
-        "other pictures (default: float32)",
+        "other images (default: float32)",
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] =
     """--compile."""
     parser.add_argument(
         "--compile", choices=modes, metavar="MODE",
-        help=f"compile the networks: {', '.join(modes)}; for GPUs. The first picture waits a "
+        help=f"compile the networks: {', '.join(modes)}; for GPUs. The first image waits a "
         "minute or more for it, and so does the first of a second size",
     )  # fmt: skip
 

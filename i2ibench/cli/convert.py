@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         type=int,
-        help="label classes, if not Cityscapes' 35; 0 for pictures; given for a pix2pix that sees "
-        "3 channels, those are the label map in colour instead of any picture",
+        help="label classes, if not Cityscapes' 35; 0 for images; given for a pix2pix that sees "
+        "3 channels, those are the label map in colour instead of any image",
     )
     parser.add_argument(
         "--dropout",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eval",
         choices=YES_NO,
-        help="whether batch norm and dropout are switched to evaluation for pictures, as test.py "
+        help="whether batch norm and dropout are switched to evaluation for images, as test.py "
         "--eval does (no: as test.py does without it)",
     )
     parser.add_argument(

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_argument(parser)
     add_precision_argument(parser)
     add_settings_argument(parser)
-    # CUDA graphs are for one size and one thread; here pictures come in many sizes from a thread.
+    # CUDA graphs are for one size and one thread; here images come in many sizes from a thread.
     add_compile_argument(parser, ["default"])
 
 

@@ -1,8 +1,8 @@
-"""Score checkpoints and folders of pictures by one protocol, and write a report.
+"""Score checkpoints and folders of images by one protocol, and write a report.
 
 eval CONFIG                            the newest checkpoint of the config's run
 eval CONFIG a.pth name=b.pth           several checkpoints, in one table
-eval --protocol cityscapes --images name=DIR [--images ...]     pictures of any code
+eval --protocol cityscapes --images name=DIR [--images ...]     images of any code
 """
 
 import argparse
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--images", action="append", default=[], metavar="[NAME=]DIR",
-        help="a folder of pictures, paired with the scenes by name",
+        help="a folder of images, paired with the scenes by name",
     )  # fmt: skip
     parser.add_argument("--protocol", help="a protocol's name; default: the config's")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from i2ibench.data.loaders import Pictures
+from i2ibench.data.loaders import Images
 from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.training.memory_estimate import Estimate, estimate_memory
 from i2ibench.training.optimizers import choose_precision
@@ -19,7 +19,7 @@ NOTE = """\
 Bytes of tensors by a count over a step and a translation without contents; nothing was trained.
 The card named holds them, a tenth more and 1 GiB: for the driver's context, scratch
 space of libraries and gaps between blocks, which are not counted. The number of instances in a
-picture changes nothing. More processes: each has all of this, and buckets for its gradients."""
+image changes nothing. More processes: each has all of this, and buckets for its gradients."""
 
 
 def print_estimates(config: Config) -> None:
@@ -79,9 +79,9 @@ def _peaks(estimates: dict[str | None, Estimate], accumulate: int) -> Table:
     return table
 
 
-def _what(pictures: Pictures, accumulate: int = 1) -> str:
+def _what(images: Images, accumulate: int = 1) -> str:
     times = f"{accumulate} x " if accumulate > 1 else ""
-    return f"{times}{pictures.batch_size} of {pictures.width}x{pictures.height}"
+    return f"{times}{images.batch_size} of {images.width}x{images.height}"
 
 
 def _table(first: str, *others: str) -> Table:

@@ -65,8 +65,8 @@ def _print_commands(kind: str, config: Path, plugins: str) -> None:
     protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"
     checkpoint = f"work_dirs/{config.stem}/epoch_0002.pth"
     labels = LABELS.get(kind, "data/toystreet/gtFine/val").format(config.stem)
-    pictures = f"translations/{config.stem}"
+    images = f"translations/{config.stem}"
     print(f"  train:     i2ibench train {config}{plugins}")
     print(f"  eval:      i2ibench eval {config}{protocol}{plugins}")
-    print(f"  translate: i2ibench translate {checkpoint} {labels} {pictures}{plugins}")
+    print(f"  translate: i2ibench translate {checkpoint} {labels} {images}{plugins}")
     print(f"  edit:      i2ibench edit {checkpoint}{plugins}")

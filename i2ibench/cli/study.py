@@ -1,4 +1,4 @@
-"""The human perceptual study: which of two pictures do people find more realistic?
+"""The human perceptual study: which of two images do people find more realistic?
 
 study create STUDY.py         choose scenes, translate them, make the study's folder
 study serve FOLDER            the page for participants

@@ -56,7 +56,7 @@ def serve_study(options: argparse.Namespace) -> None:
     from i2ibench.apps.web.serving import address, listen, serve
 
     study = open_study(options.folder)
-    study.require_pictures()
+    study.require_images()
     key = None if options.results_key is None else _key(options.results_key)
     with own_folder(study.folder, "serving a study", "stop that server"):
         listening = listen(options.host, options.port)
@@ -130,7 +130,7 @@ def _page_of(study: Study, url: str | None) -> Iterator[str]:
         yield url
         return
     require_web("study")
-    study.require_pictures()
+    study.require_images()
     from i2ibench.apps.study.collect.server import create_app
     from i2ibench.apps.web.serving import served
 

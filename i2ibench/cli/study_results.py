@@ -24,7 +24,7 @@ def analyse_study(options: argparse.Namespace) -> None:
 def report_study(options: argparse.Namespace) -> None:
     """Analyse, and write report.html with the tables and plots, and the tables as CSV, MD, TeX."""
     study = open_study(options.folder)
-    path = write_study_report(study.folder, _analyse(study, options), study.picture)
+    path = write_study_report(study.folder, _analyse(study, options), study.image)
     print(f"report: {path}")
 
 

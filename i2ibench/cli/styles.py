@@ -35,7 +35,7 @@ from i2ibench.inference.styles.fitting import (
     write_copy,
 )
 from i2ibench.inference.translation import use_bank
-from i2ibench.io.files import require_possible_names, write_picture
+from i2ibench.io.files import require_possible_names, write_image
 from i2ibench.io.folder_locks import own_target
 from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank
 from i2ibench.registry.compat import silence_third_parties
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-styles", type=positive, help="K; default: the checkpoint's")
     parser.add_argument(
         "--min-area", type=share, default=0.0, metavar="SHARE",
-        help="leave out instances that cover no more than this share of the picture, such as 1/64, "
+        help="leave out instances that cover no more than this share of the image, such as 1/64, "
         "which is the released code's (0: cluster all, as in the paper)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the clustering (0)")
@@ -136,7 +136,7 @@ def _preview(options: argparse.Namespace) -> None:
     _require_writable(output)
     dataset = scenes_of(opened, "val_dataloader", options.cfg_options)
     sheet = preview(opened, dataset, options.scenes, f"Style modes of {source.name}")
-    write_picture(output, sheet, compress_level=6)
+    write_image(output, sheet, compress_level=6)
     print(f"preview: {output}")
 
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
     parser.add_argument("input_dir", type=Path, help="label maps (see above)")
-    parser.add_argument("output_dir", type=Path, help="gets the pictures, PNG")
+    parser.add_argument("output_dir", type=Path, help="gets the images, PNG")
     parser.add_argument("--size", type=size, metavar="WxH", help="resize the maps first")
     parser.add_argument(
         "--styles",
@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style-seed", type=int, default=0, help="which styles are drawn (0)")
     parser.add_argument(
         "--samples", type=positive, default=1, metavar="N",
-        help="pictures of each scene, name_0.png and so on, that differ in the styles drawn (1)",
+        help="images of each scene, name_0.png and so on, that differ in the styles drawn (1)",
     )  # fmt: skip
     parser.add_argument(
         "--tile", type=size, metavar="WxH",
-        help="work in tiles of this size, such as 1024x512: less memory, the same pictures up to "
+        help="work in tiles of this size, such as 1024x512: less memory, the same images up to "
         "rounding",
     )  # fmt: skip
     add_device_argument(parser)
@@ -63,4 +63,4 @@ def run(options: argparse.Namespace) -> None:
     paths = translate(
         opened, options.input_dir, options.output_dir, options.size, options.styles, options.samples
     )
-    print(f"translated: {len(paths)} pictures in {options.output_dir}")
+    print(f"translated: {len(paths)} images in {options.output_dir}")

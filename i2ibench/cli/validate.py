@@ -10,7 +10,7 @@ from i2ibench.data.classes import ClassTable
 from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.loaders import build_dataset, prepare_dataset
-from i2ibench.data.pixel_formats import MixedPicturesError
+from i2ibench.data.pixel_formats import MixedImagesError
 from i2ibench.data.problems import Problem, problems_of, shared_scenes
 from i2ibench.data.survey import SceneFacts, survey
 from i2ibench.data.validation import notes_of
@@ -30,7 +30,7 @@ from i2ibench.training.preflight import check_alike
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_arguments(parser)
-    parser.add_argument("--html", type=Path, metavar="PATH", help="also write a page with pictures")
+    parser.add_argument("--html", type=Path, metavar="PATH", help="also write a page with images")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -80,14 +80,14 @@ MEND_PAIRS = (
 )
 
 MEND_MIX = (
-    "Save the pictures in one number of channels and one depth, or leave out those that differ; "
+    "Save the images in one number of channels and one depth, or leave out those that differ; "
     "image_channels= and image_depth= of the data set say which are right"
 )
 
 
 def _not_opened(split: str, error: UserError) -> Problem:
-    if isinstance(error, MixedPicturesError):
-        return Problem(split, "mixed pictures", str(error), MEND_MIX, fatal=True)
+    if isinstance(error, MixedImagesError):
+        return Problem(split, "mixed images", str(error), MEND_MIX, fatal=True)
     return Problem(split, "pairing", str(error), MEND_PAIRS, fatal=True)
 
 

@@ -1,6 +1,6 @@
 """A data set's scenes at training size in one memory-mapped file, made once.
 
-The file holds, scene after scene, the uint8 pictures and label maps and the ids in the smallest
+The file holds, scene after scene, the uint8 images and label maps and the ids in the smallest
 integers that hold them, then an index as JSON, its CRC-32, its length and MAGIC. Its name has two
 hashes: one of what the scenes are (paths, classes, transforms), one of the state the files are in
 (size and time of change). A file that has changed since leads to another name, and the old cache is

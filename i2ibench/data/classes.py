@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.pixel_formats import PictureFormat, stated_by
+from i2ibench.data.pixel_formats import PixelFormat, stated_by
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.safe_names import safe_text
 
@@ -93,13 +93,13 @@ class ClassTable:
         return table
 
     def metainfo(
-        self, dataset: str, formats: Mapping[str, PictureFormat] | None = None
+        self, dataset: str, formats: Mapping[str, PixelFormat] | None = None
     ) -> dict[str, Any]:
         """Return what other parts and the checkpoint know of the classes, in plain lists.
 
         `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
         `thing_ids` maps the channel of each thing to the class's own id. `image_channels`,
-        `image_depth` and `formats` say what pictures the data has, see `format_in`.
+        `image_depth` and `formats` say what images the data has, see `format_in`.
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}

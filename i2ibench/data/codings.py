@@ -123,7 +123,7 @@ def looks_like_train_ids(values: NDArray[Any], classes: ClassTable) -> bool:
 
 
 def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Coding) -> Coding:
-    """Return whether a palette's (or grey colour picture's) values or its colours say the class."""
+    """Return whether a palette's (or grey colour image's) values or its colours say the class."""
     used = np.unique(pixels.values)
     if used.min(initial=0) < 0 or used.max(initial=0) >= len(ids.channels):
         return ids

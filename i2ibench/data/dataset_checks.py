@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.image_files import image_size
 from i2ibench.data.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.registry import options_of
@@ -43,5 +43,5 @@ def one_scene_of_each_size(dataset: Dataset) -> list[int]:
     """The index of one scene for every size that the data set has."""
     first: dict[tuple[int, int], int] = {}
     for index, files in enumerate(dataset.scenes.files):
-        first.setdefault(picture_size(files.input), index)
+        first.setdefault(image_size(files.input), index)
     return list(first.values())

@@ -1,4 +1,4 @@
-"""Picture formats: which are read, and what a file's bytes say of themselves before decoding."""
+"""Image formats: which are read, and what a file's bytes say of themselves before decoding."""
 
 import io
 import mmap
@@ -26,12 +26,12 @@ SUFFIXES = {
     "AVIF": (".avif",),
 }
 """The formats that are read, by Pillow's names, and the endings that their files have. A file's
-contents say its format; its ending says only whether a folder's file is a picture at all."""
+contents say its format; its ending says only whether a folder's file is an image at all."""
 
 EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
 MAX_PIXELS = 89_478_485
-"""The most pixels that a picture may have, about 9459 x 9459: Pillow warns of larger ones."""
+"""The most pixels that an image may have, about 9459 x 9459: Pillow warns of larger ones."""
 
 Contents = bytes | mmap.mmap
 """A file's contents, read or mapped; of a mapped file only what is looked at is read."""
@@ -44,12 +44,12 @@ _MARKS = (
 _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-class SeveralPicturesError(UserError):
-    """A file holds several pictures where one is read."""
+class SeveralImagesError(UserError):
+    """A file holds several images where one is read."""
 
 
-def open_picture(data: Contents, place: str, pages: bool = False) -> Image.Image:
-    """Return the one picture in a file's bytes; its header is read, its pixels are not.
+def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
+    """Return the one image in a file's bytes; its header is read, its pixels are not.
 
     Args:
         data: the file's contents, which decide what format it is.
@@ -57,25 +57,25 @@ def open_picture(data: Contents, place: str, pages: bool = False) -> Image.Image
         pages: whether a TIFF may have several pages; the first one is returned.
 
     Raises:
-        UserError: the bytes are no picture in a format that is read, hold several pictures, or
-            the picture has more than `MAX_PIXELS` pixels.
+        UserError: the bytes are no image in a format that is read, hold several images, or
+            the image has more than `MAX_PIXELS` pixels.
     """
     try:
         with explained(place):
             stream: Any = io.BytesIO(data) if isinstance(data, bytes) else data
-            picture = Image.open(stream, formats=formats())
+            image = Image.open(stream, formats=formats())
     except UnidentifiedImageError:
         raise UserError(f"{place} {_why_unknown(data)}.") from None
-    width, height = picture.size
+    width, height = image.size
     if width * height > MAX_PIXELS:
         raise UserError(_too_large(place, f"{width}x{height} pixels"))
     with explained(place):
-        count = count_pictures(picture)
-    if count > 1 and not (pages and picture.format == "TIFF"):
-        raise SeveralPicturesError(
-            f"{place} holds {count} pictures (frames or pages); save one in each file."
+        count = count_images(image)
+    if count > 1 and not (pages and image.format == "TIFF"):
+        raise SeveralImagesError(
+            f"{place} holds {count} images (frames or pages); save one in each file."
         )
-    return picture
+    return image
 
 
 @cache
@@ -102,7 +102,7 @@ def explained(place: str) -> Iterator[None]:
     except MemoryError:
         raise UserError(f"{place} needs more memory than there is.") from None
     except Exception as error:  # decoders raise anything on damaged or hostile bytes
-        raise UserError(f"{place} is broken or no picture: {error}") from None
+        raise UserError(f"{place} is broken or no image: {error}") from None
 
 
 def _too_large(place: str, size: str) -> str:
@@ -112,75 +112,75 @@ def _too_large(place: str, size: str) -> str:
     )
 
 
-def count_pictures(picture: Image.Image) -> int:
-    """Return how many pictures a file holds, without previews, masks and smaller copies."""
-    count = getattr(picture, "n_frames", 1)  # of the formats that can hold several
-    if count == 1 or picture.format == "MPO":  # the first of an MPO is the photo
+def count_images(image: Image.Image) -> int:
+    """Return how many images a file holds, without previews, masks and smaller copies."""
+    count = getattr(image, "n_frames", 1)  # of the formats that can hold several
+    if count == 1 or image.format == "MPO":  # the first of an MPO is the photo
         return 1
-    return len(tiff_pages(picture)) if picture.format == "TIFF" else int(count)
+    return len(tiff_pages(image)) if image.format == "TIFF" else int(count)
 
 
-def tiff_pages(picture: Image.Image) -> list[int]:
+def tiff_pages(image: Image.Image) -> list[int]:
     """Return the numbers of a TIFF's pages, without masks and smaller copies."""
     found = []
-    for page in range(getattr(picture, "n_frames", 1)):
-        picture.seek(page)
-        if not _tiff_tag(picture, 254) & 5:  # NewSubfileType: 1 is a smaller copy, 4 a mask
+    for page in range(getattr(image, "n_frames", 1)):
+        image.seek(page)
+        if not _tiff_tag(image, 254) & 5:  # NewSubfileType: 1 is a smaller copy, 4 a mask
             found.append(page)
-    picture.seek(0)
+    image.seek(0)
     return found
 
 
-def _tiff_tag(picture: Any, number: int) -> int:
+def _tiff_tag(image: Any, number: int) -> int:
     """Return an integer tag of an opened TIFF, 0 where it is absent."""
-    return int(picture.tag_v2.get(number, 0))
+    return int(image.tag_v2.get(number, 0))
 
 
-def has_signs(picture: Image.Image) -> bool:
+def has_signs(image: Image.Image) -> bool:
     """Return whether an opened TIFF says that its samples are signed integers."""
-    stated: Any = picture.tag_v2.get(339, 1)  # type: ignore[attr-defined]
+    stated: Any = image.tag_v2.get(339, 1)  # type: ignore[attr-defined]
     return 2 in (stated if isinstance(stated, tuple) else (stated,))
 
 
-def is_inverted(picture: Image.Image) -> bool:
+def is_inverted(image: Image.Image) -> bool:
     """Return whether 0 is shown white, as in PBM files and TIFF files that say so."""
-    inverted = re.fullmatch(r"(1|L);[24]?IR?", raw_mode(picture))
-    return picture.mode in ("1", "L") and inverted is not None
+    inverted = re.fullmatch(r"(1|L);[24]?IR?", raw_mode(image))
+    return image.mode in ("1", "L") and inverted is not None
 
 
-def bits_per_sample(picture: Image.Image, data: Contents) -> int:
+def bits_per_sample(image: Image.Image, data: Contents) -> int:
     """Return how many bits each channel of a pixel has in the file, not as Pillow decodes it."""
-    if picture.format == "PNG":
+    if image.format == "PNG":
         return data[24]  # IHDR comes first
-    if picture.format == "TIFF":
-        stated: Any = picture.tag_v2.get(258, 1)  # type: ignore[attr-defined]
+    if image.format == "TIFF":
+        stated: Any = image.tag_v2.get(258, 1)  # type: ignore[attr-defined]
         return max(stated) if isinstance(stated, tuple) else int(stated)
-    if picture.format == "PPM":
-        return max(ppm_maximum(picture), 1).bit_length()
-    if picture.format == "JPEG2000":
+    if image.format == "PPM":
+        return max(ppm_maximum(image), 1).bit_length()
+    if image.format == "JPEG2000":
         return _jpeg2000_bits(data)
-    return 1 if picture.mode == "1" else 8
+    return 1 if image.mode == "1" else 8
 
 
-def ppm_maximum(picture: Image.Image) -> int:
+def ppm_maximum(image: Image.Image) -> int:
     """Return the value that a PPM or PGM file declares as its largest; 1 for a PBM."""
-    arguments = _tile_arguments(picture)
+    arguments = _tile_arguments(image)
     if isinstance(arguments, tuple) and len(arguments) > 1:
         return int(arguments[1])
-    if "16" in raw_mode(picture):
+    if "16" in raw_mode(image):
         return 65535
-    return 1 if picture.mode == "1" else 255
+    return 1 if image.mode == "1" else 255
 
 
-def raw_mode(picture: Image.Image) -> str:
+def raw_mode(image: Image.Image) -> str:
     """Return how the file holds its samples, in Pillow's notation, such as `L;4` or `RGB;16B`."""
-    arguments = _tile_arguments(picture)
+    arguments = _tile_arguments(image)
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
-def _tile_arguments(picture: Any) -> Any:
-    """Return what the decoder of an opened picture is told, before its pixels are loaded."""
-    return picture.tile[0][3] if picture.tile else ""
+def _tile_arguments(image: Any) -> Any:
+    """Return what the decoder of an opened image is told, before its pixels are loaded."""
+    return image.tile[0][3] if image.tile else ""
 
 
 def _jpeg2000_bits(data: Contents) -> int:
@@ -189,17 +189,17 @@ def _jpeg2000_bits(data: Contents) -> int:
     return max((data[start + 40 + 3 * k] & 127) + 1 for k in range(max(channels, 1)))
 
 
-def is_lossy(picture: Image.Image, data: Contents) -> bool:
+def is_lossy(image: Image.Image, data: Contents) -> bool:
     """Return whether a file's format changes pixel values, so that it cannot hold ids.
 
     AVIF and JPEG 2000 count as such: whether one of them was written without loss cannot be told.
     """
-    if picture.format == "WEBP":
+    if image.format == "WEBP":
         return _has_webp_chunk(data, b"VP8 ")
-    if picture.format == "TIFF":
-        compression = str(picture.info.get("compression", ""))
+    if image.format == "TIFF":
+        compression = str(image.info.get("compression", ""))
         return any(kind in compression for kind in ("jpeg", "webp", "jpeg2000"))
-    return picture.format in ("JPEG", "MPO", "AVIF", "JPEG2000")
+    return image.format in ("JPEG", "MPO", "AVIF", "JPEG2000")
 
 
 def _has_webp_chunk(data: Contents, name: bytes) -> bool:
@@ -220,13 +220,13 @@ _TURNING = (b"XML:com.adobe.xmp", b"Raw profile type ")
 """Texts that can tell an orientation begin so; others are dates, programs, comments."""
 
 
-def orientation(picture: Image.Image, data: Contents) -> int:
-    """Return the EXIF orientation, 1 to 8, that viewers apply to a picture; 1 is upright."""
-    if picture.format == "PNG" and not _may_be_turned(data):
-        return 1  # without decoding the picture, as Pillow would to find its EXIF
+def orientation(image: Image.Image, data: Contents) -> int:
+    """Return the EXIF orientation, 1 to 8, that viewers apply to an image; 1 is upright."""
+    if image.format == "PNG" and not _may_be_turned(data):
+        return 1  # without decoding the image, as Pillow would to find its EXIF
     try:
-        found = picture.getexif().get(0x0112, 1)
-    except Exception:  # viewers show a picture whose EXIF is damaged as it is stored
+        found = image.getexif().get(0x0112, 1)
+    except Exception:  # viewers show an image whose EXIF is damaged as it is stored
         return 1
     return found if found in range(1, 9) else 1
 
@@ -264,36 +264,36 @@ def without_texts(data: bytes) -> bytes:
     return b"".join([*kept, data[begin:]])
 
 
-def scale_transparent_grey(picture: Image.Image, data: bytes) -> None:
+def scale_transparent_grey(image: Image.Image, data: bytes) -> None:
     """Scale the grey that a PNG calls transparent as Pillow scales its samples of 2 or 4 bits."""
-    bits, grey = data[24], picture.info.get("transparency")
-    if picture.mode == "L" and bits < 8 and isinstance(grey, int):
-        picture.info["transparency"] = grey * (255 // (2**bits - 1))
+    bits, grey = data[24], image.info.get("transparency")
+    if image.mode == "L" and bits < 8 and isinstance(grey, int):
+        image.info["transparency"] = grey * (255 // (2**bits - 1))
 
 
-def on_white(picture: Image.Image) -> Image.Image:
-    """Return a picture as RGB; what is transparent shows white behind it."""
-    premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(picture.mode)
-    picture = picture.convert(premultiplied) if premultiplied else picture
-    if picture.mode not in ("LA", "PA", "RGBA") and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    rgba = picture.convert("RGBA")
+def on_white(image: Image.Image) -> Image.Image:
+    """Return an image as RGB; what is transparent shows white behind it."""
+    premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
+    image = image.convert(premultiplied) if premultiplied else image
+    if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")
 
 
 def _why_unknown(data: Contents) -> str:
-    """Return what is wrong with bytes that are no picture that is read."""
+    """Return what is wrong with bytes that are no image that is read."""
     if not data:
         return "is empty"
     if data[:4] in _TIFF_MARKS:
         return _describe_tiff(data)
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-        return "is a HEIC picture, which is not read; save it as PNG or JPEG"
+        return "is a HEIC image, which is not read; save it as PNG or JPEG"
     known = next((name for mark, name in _MARKS if data[:16].startswith(mark)), None)
     if known is not None:
-        return f"is a {known} file, which is not read as a picture; save it as PNG"
-    return f"is broken or no picture in a format that is read ({', '.join(formats())})"
+        return f"is a {known} file, which is not read as an image; save it as PNG"
+    return f"is broken or no image in a format that is read ({', '.join(formats())})"
 
 
 def _describe_tiff(data: Contents) -> str:

@@ -1,4 +1,4 @@
-"""File search: every picture below a folder, by its place there, and what else lies beside them."""
+"""File search: every image below a folder, by its place there, and what else lies beside them."""
 
 import os
 import unicodedata
@@ -19,20 +19,20 @@ _SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """The pictures below a folder.
+    """The images below a folder.
 
     Attributes:
-        pictures: by name, which is the path below the folder without its ending, with "/" between
+        images: by name, which is the path below the folder without its ending, with "/" between
             its parts and its letters in Unicode's composed form (NFC).
         ignored: how many other files there are, by ending; hidden ones do not count.
     """
 
-    pictures: dict[str, Path]
+    images: dict[str, Path]
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def find_pictures(folder: Path) -> FoundFiles:
-    """Return the pictures below a folder.
+def find_images(folder: Path) -> FoundFiles:
+    """Return the images below a folder.
 
     Links are followed. Files and folders whose names begin with "." are left out.
 
@@ -49,36 +49,36 @@ def find_pictures(folder: Path) -> FoundFiles:
                 found.ignored[path.suffix.lower() or "without an ending"] += 1
             continue
         name = composed(path.relative_to(folder).with_suffix("").as_posix())
-        if name in found.pictures:
+        if name in found.images:
             raise UserError(
-                f"{found.pictures[name]} and {path} would be the same scene {name!r}; remove one."
+                f"{found.images[name]} and {path} would be the same scene {name!r}; remove one."
             )
-        found.pictures[name] = path
+        found.images[name] = path
     return found
 
 
 def files_by_name(folder: Path) -> dict[str, Path]:
-    """Return the pictures below a folder by name, see `FoundFiles`.
+    """Return the images below a folder by name, see `FoundFiles`.
 
     Raises:
-        UserError: see `find_pictures`; or there is no picture.
+        UserError: see `find_pictures`; or there is no image.
     """
-    found = find_pictures(folder)
-    if not found.pictures:
+    found = find_images(folder)
+    if not found.images:
         raise UserError(
-            f"The folder {folder} holds no picture ({', '.join((*EXTENSIONS, *suffixes()))})."
+            f"The folder {folder} holds no image ({', '.join((*EXTENSIONS, *suffixes()))})."
             f"{ignored_note(folder, found.ignored)}"
         )
-    return found.pictures
+    return found.images
 
 
 def ignored_notes(folders: Iterable[Path]) -> list[str]:
-    """Return a sentence for each folder that has files beside its pictures.
+    """Return a sentence for each folder that has files beside its images.
 
     Raises:
         UserError: see `find_pictures`.
     """
-    notes = (ignored_note(folder, find_pictures(folder).ignored) for folder in folders)
+    notes = (ignored_note(folder, find_images(folder).ignored) for folder in folders)
     return [note.strip() for note in notes if note]
 
 

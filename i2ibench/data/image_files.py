@@ -1,7 +1,7 @@
-"""Picture files: photos as people see them, and the integers of label and instance maps.
+"""Image files: photos as people see them, and the integers of label and instance maps.
 
 One reader serves every place. The contents decide what a file is, whatever its name ends in.
-Pictures are turned as their EXIF orientation says. Transparent photos lie on white. Colour
+Images are turned as their EXIF orientation says. Transparent photos lie on white. Colour
 profiles are not applied.
 """
 
@@ -21,13 +21,13 @@ from PIL import Image, ImageOps
 from i2ibench.data.file_formats import (
     Contents,
     bits_per_sample,
-    count_pictures,
+    count_images,
     explained,
     has_signs,
     is_inverted,
     is_lossy,
     on_white,
-    open_picture,
+    open_image,
     orientation,
     ppm_maximum,
     raw_mode,
@@ -46,7 +46,7 @@ _PHOTO_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 
 
-class DeepPictureError(UserError):
+class DeepImageError(UserError):
     """A photo has more than 8 bits per channel where 8 are read."""
 
 
@@ -69,7 +69,7 @@ class MapPixels:
     white_is_zero: bool = False
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path) -> NDArray[np.uint8]:
     """Read a photo as RGB, uint8 [H,W,3], upright; grey ones get three equal channels.
 
     Raises:
@@ -97,60 +97,60 @@ def read_map_pixels(path: Path) -> MapPixels:
     return decode_map(_contents(path), str(path))
 
 
-def verify_image(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of a photo that `read_image` can read.
+def verify_rgb(path: Path) -> tuple[int, int]:
+    """Return the (height, width) of a photo that `read_rgb` can read.
 
     PNG files are checked by their checksums and JPEG files by their end, which is faster than
     decoding them; all other formats are decoded.
 
     Raises:
-        UserError: see `read_image`.
+        UserError: see `read_rgb`.
     """
     data, place = _contents(path), str(path)
-    picture = open_picture(data, place)
-    _refuse_as_photo(picture, data, place)
+    image = open_image(data, place)
+    _refuse_as_photo(image, data, place)
     with explained(place):
-        size = _upright_size(picture, data)
-        if picture.format == "PNG":
-            open_picture(data, place).verify()
-        elif picture.format not in ("JPEG", "MPO") or b"\xff\xd9" not in data[-64:]:
-            picture.load()
+        size = _upright_size(image, data)
+        if image.format == "PNG":
+            open_image(data, place).verify()
+        elif image.format not in ("JPEG", "MPO") or b"\xff\xd9" not in data[-64:]:
+            image.load()
     return size
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Return the (height, width) that a picture's header states, as viewers show it.
+def image_size(path: Path) -> tuple[int, int]:
+    """Return the (height, width) that an image's header states, as viewers show it.
 
     Raises:
-        UserError: the file is missing or no picture.
+        UserError: the file is missing or no image.
     """
     if reader_of(path) is not None:
-        return picture_shape(path)[:2]
-    with _header(path) as (picture, data):
-        return _upright_size(picture, data)
+        return image_shape(path)[:2]
+    with _header(path) as (image, data):
+        return _upright_size(image, data)
 
 
-def picture_shape(path: Path) -> Shape:
-    """Return the size of a picture as its header states it, its channels and its bits.
+def image_shape(path: Path) -> Shape:
+    """Return the size of an image as its header states it, its channels and its bits.
 
     The pages of a TIFF count as channels. Palettes and what has alpha count as RGB or grey. More
     than 8 bits count as 16.
 
     Raises:
-        UserError: the file is missing or no picture.
+        UserError: the file is missing or no image.
     """
     reader = reader_of(path)
     if reader is not None:
         return shape_by(reader, _contents(path), str(path))
-    with _header(path) as (picture, data), explained(str(path)):
-        height, width = _upright_size(picture, data)
-        bits = 16 if bits_per_sample(picture, data) > 8 else 8
-        channels = (1 if picture.mode in _GREY_MODES else 3) * count_pictures(picture)
+    with _header(path) as (image, data), explained(str(path)):
+        height, width = _upright_size(image, data)
+        bits = 16 if bits_per_sample(image, data) > 8 else 8
+        channels = (1 if image.mode in _GREY_MODES else 3) * count_images(image)
         return Shape(height, width, channels, bits)
 
 
 def read_samples(path: Path) -> NDArray[Any]:
-    """Read a picture's own samples, upright, uint8 or uint16 [H,W,C]; nothing is converted.
+    """Read an image's own samples, upright, uint8 or uint16 [H,W,C]; nothing is converted.
 
     The pages of a TIFF are its channels.
 
@@ -161,63 +161,63 @@ def read_samples(path: Path) -> NDArray[Any]:
     data, place, reader = _contents(path), str(path), reader_of(path)
     if reader is not None:
         return read_by(reader, data, place)
-    picture = open_picture(data, place, pages=True)
-    if picture.mode in ("P", "PA"):
+    image = open_image(data, place, pages=True)
+    if image.mode in ("P", "PA"):
         raise UserError(f"{place} has a palette; save it as grey or with all of its channels.")
     with explained(place):
-        pages = count_pictures(picture)
-    samples = _samples(picture, data, place) if pages == 1 else _stacked(picture, place)
+        pages = count_images(image)
+    samples = _samples(image, data, place) if pages == 1 else _stacked(image, place)
     if samples.dtype == np.int32 and samples.min() >= 0 and samples.max() < 2**16:
         samples = samples.astype(np.uint16)  # which Pillow makes of some files of 16 bits
     return in_channels(samples, place)
 
 
-def _stacked(picture: Image.Image, place: str) -> NDArray[Any]:
-    """Return the pages of a TIFF as the channels of one picture.
+def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
+    """Return the pages of a TIFF as the channels of one image.
 
     Raises:
         UserError: they differ in size or have channels themselves, or are too many.
     """
     with explained(place):
-        size, mode, pages = picture.size, picture.mode, tiff_pages(picture)
+        size, mode, pages = image.size, image.mode, tiff_pages(image)
         check_shape(Shape(size[1], size[0], len(pages), 16), place)
         found = []
         for page in pages:
-            picture.seek(page)
-            if (picture.size, picture.mode) != (size, mode) or mode not in _GREY_MODES:
+            image.seek(page)
+            if (image.size, image.mode) != (size, mode) or mode not in _GREY_MODES:
                 raise UserError(f"{place} has pages that differ or are not grey; save it anew.")
-            found.append(np.array(picture))
+            found.append(np.array(image))
     return np.stack(found, -1)
 
 
 def is_lossy_file(path: Path) -> bool:
-    """Return whether a picture is stored in a format that changes its pixels.
+    """Return whether an image is stored in a format that changes its pixels.
 
     Raises:
-        UserError: the file is missing or no picture.
+        UserError: the file is missing or no image.
     """
     if reader_of(path) is not None:
         return False
-    with _header(path) as (picture, data):
-        return is_lossy(picture, data)
+    with _header(path) as (image, data):
+        return is_lossy(image, data)
 
 
 def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
-    """Decode a photo in a file's bytes, see `read_image`; `place` names it in messages.
+    """Decode a photo in a file's bytes, see `read_rgb`; `place` names it in messages.
 
     Raises:
-        UserError: see `read_image`.
+        UserError: see `read_rgb`.
     """
-    picture = open_picture(data, place)
-    _refuse_as_photo(picture, data, place)
-    plain = picture.mode == "RGB" and "transparency" not in picture.info
-    if picture.format == "PNG" and plain and orientation(picture, data) == 1:
+    image = open_image(data, place)
+    _refuse_as_photo(image, data, place)
+    plain = image.mode == "RGB" and "transparency" not in image.info
+    if image.format == "PNG" and plain and orientation(image, data) == 1:
         return _decode_png(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, place)
     with explained(place):
-        if picture.format == "PNG":
+        if image.format == "PNG":
             _decode_png(data, cv2.IMREAD_UNCHANGED, place)  # Pillow fills up what is cut off
-            scale_transparent_grey(picture, data)
-        return np.array(on_white(_upright(picture, data)))
+            scale_transparent_grey(image, data)
+        return np.array(on_white(_upright(image, data)))
 
 
 def decode_map(data: bytes, place: str) -> MapPixels:
@@ -226,24 +226,24 @@ def decode_map(data: bytes, place: str) -> MapPixels:
     Raises:
         UserError: see `read_map_pixels`.
     """
-    picture = open_picture(data, place)
-    if is_lossy(picture, data):
+    image = open_image(data, place)
+    if is_lossy(image, data):
         raise InexactMapError(
-            f"{place} is a {_name_of(picture)} picture, which changes ids; save label and instance "
+            f"{place} is a {_name_of(image)} image, which changes ids; save label and instance "
             "maps as PNG."
         )
     with explained(place):
-        bits, inverted = bits_per_sample(picture, data), is_inverted(picture)
-    values = _samples(picture, data, place)
+        bits, inverted = bits_per_sample(image, data), is_inverted(image)
+    values = _samples(image, data, place)
     if values.dtype.kind not in "uib":
         raise InexactMapError(
             f"{place} holds {values.dtype} values; save ids as integers, in a PNG."
         )
     if values.ndim == 2:
-        return MapPixels(values, _palette(picture), bits=bits, white_is_zero=inverted)
+        return MapPixels(values, _palette(image), bits=bits, white_is_zero=inverted)
     grey = _without_alpha(values, place)
     if grey.ndim == 2:
-        return MapPixels(grey, _palette(picture) if picture.mode == "PA" else None)
+        return MapPixels(grey, _palette(image) if image.mode == "PA" else None)
     equal = bool((grey == grey[..., :1]).all())
     return MapPixels(grey[..., 0], None, from_colour=True) if equal else MapPixels(grey)
 
@@ -259,22 +259,22 @@ def _contents(path: Path) -> bytes:
 
 @contextmanager
 def _header(path: Path) -> Iterator[tuple[Image.Image, Contents]]:
-    """Yield a picture of which only the header is read, and the file's contents.
+    """Yield an image of which only the header is read, and the file's contents.
 
     Every start asks for the size of every file: the contents are mapped, so that pixels stay on the
     disk, but for the PNGs whose chunks are walked for their orientation. Files in tars, empty ones
     and what cannot be mapped are read.
 
     Raises:
-        UserError: the file is missing or no picture.
+        UserError: the file is missing or no image.
     """
     mapped = _map(path)
     if mapped is None:
         data = _contents(path)
-        yield open_picture(data, str(path), pages=True), data
+        yield open_image(data, str(path), pages=True), data
         return
     with mapped:
-        yield open_picture(mapped, str(path), pages=True), mapped
+        yield open_image(mapped, str(path), pages=True), mapped
 
 
 def _map(path: Path) -> mmap.mmap | None:
@@ -288,45 +288,45 @@ def _map(path: Path) -> mmap.mmap | None:
         return None
 
 
-def _refuse_as_photo(picture: Image.Image, data: bytes, place: str) -> None:
-    """Refuse a picture whose depth or colour space would be lost in three channels of 8 bits."""
+def _refuse_as_photo(image: Image.Image, data: bytes, place: str) -> None:
+    """Refuse an image whose depth or colour space would be lost in three channels of 8 bits."""
     with explained(place):
-        deep = bits_per_sample(picture, data) > 8
-    if deep or picture.mode.startswith(("I", "F")):
-        raise DeepPictureError(f"{place} has more than 8 bits per channel; save photos with 8.")
-    if picture.mode not in _PHOTO_MODES:
-        raise UserError(f"{place} has the colour space {picture.mode}; save photos as RGB or grey.")
+        deep = bits_per_sample(image, data) > 8
+    if deep or image.mode.startswith(("I", "F")):
+        raise DeepImageError(f"{place} has more than 8 bits per channel; save photos with 8.")
+    if image.mode not in _PHOTO_MODES:
+        raise UserError(f"{place} has the colour space {image.mode}; save photos as RGB or grey.")
 
 
-def _upright_size(picture: Image.Image, data: Contents) -> tuple[int, int]:
-    width, height = picture.size
-    turned = picture.format != "TIFF" and orientation(picture, data) >= 5  # Pillow turns TIFFs
+def _upright_size(image: Image.Image, data: Contents) -> tuple[int, int]:
+    width, height = image.size
+    turned = image.format != "TIFF" and orientation(image, data) >= 5  # Pillow turns TIFFs
     return (width, height) if turned else (height, width)
 
 
-def _upright(picture: Image.Image, data: bytes) -> Image.Image:
-    """Return the picture as viewers show it."""
-    picture.load()
-    if picture.format == "TIFF" or orientation(picture, data) == 1:
-        return picture
-    return ImageOps.exif_transpose(picture)
+def _upright(image: Image.Image, data: bytes) -> Image.Image:
+    """Return the image as viewers show it."""
+    image.load()
+    if image.format == "TIFF" or orientation(image, data) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
 
 
-def _samples(picture: Image.Image, data: bytes, place: str) -> NDArray[Any]:
+def _samples(image: Image.Image, data: bytes, place: str) -> NDArray[Any]:
     """Return the file's own samples, upright: never scaled or inverted for display."""
-    raw, maximum = raw_mode(picture), None  # before a search for EXIF decodes the picture
-    if picture.format == "PNG":
+    raw, maximum = raw_mode(image), None  # before a search for EXIF decodes the image
+    if image.format == "PNG":
         kind = data[25]  # of colour in IHDR: 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA
         direct = data[24] == 16 or (data[24] == 8 and kind == 0)
         pixels = _decode_png(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION, place)
-        upright = orientation(picture, data) == 1
+        upright = orientation(image, data) == 1
         if direct and upright and (pixels.ndim == 2 or kind != 0):
             return pixels if pixels.ndim == 2 else _rgb_order(pixels)
-    if picture.format == "PPM" and picture.mode not in ("1", "F"):
-        maximum = ppm_maximum(picture)
+    if image.format == "PPM" and image.mode not in ("1", "F"):
+        maximum = ppm_maximum(image)
     with explained(place):
-        shown = np.array(_upright(picture, data))
-    if picture.format == "TIFF" and shown.dtype == np.uint8 and has_signs(picture):
+        shown = np.array(_upright(image, data))
+    if image.format == "TIFF" and shown.dtype == np.uint8 and has_signs(image):
         return shown.view(np.int8)  # Pillow ignores the sign of 8 bits
     return _unscaled(shown, raw, maximum)
 
@@ -366,10 +366,10 @@ def _without_alpha(values: NDArray[Any], place: str) -> NDArray[Any]:
     return values[..., 0] if values.shape[2] == 2 else values[..., :3]
 
 
-def _palette(picture: Image.Image) -> NDArray[np.uint8] | None:
-    if picture.mode not in ("P", "PA"):
+def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
+    if image.mode not in ("P", "PA"):
         return None
-    colours = picture.getpalette("RGB") or []
+    colours = image.getpalette("RGB") or []
     return np.array(colours, np.uint8).reshape(-1, 3)
 
 
@@ -384,11 +384,11 @@ def _decode_png(data: bytes, flags: int, place: str) -> NDArray[Any]:
     with explained(place):
         pixels = cv2.imdecode(np.frombuffer(without_texts(data), np.uint8), flags)
         if pixels is None:
-            open_picture(data, place).load()  # Pillow says what is wrong, if it finds it
+            open_image(data, place).load()  # Pillow says what is wrong, if it finds it
             raise OSError("its pixels are cut off")
     return pixels
 
 
-def _name_of(picture: Image.Image) -> str:
+def _name_of(image: Image.Image) -> str:
     names = {"MPO": "JPEG", "JPEG2000": "JPEG 2000", "WEBP": "lossy WebP", "TIFF": "JPEG-in-TIFF"}
-    return names.get(str(picture.format), str(picture.format))
+    return names.get(str(image.format), str(image.format))

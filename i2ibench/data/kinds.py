@@ -19,7 +19,7 @@ Reading = Callable[[Path, ClassTable], NDArray[Any]]
 class Kind:
     """One kind of data, such as label maps, photos or depth.
 
-    A kind is a map or a picture. A map holds ids, integers [H,W] that are never mixed. A picture
+    A kind is a map or an image. A map holds ids, integers [H,W] that are never mixed. An image
     holds brightness or distance, [H,W,C], and is resized by PIL's bicubic filter.
 
     Attributes:
@@ -27,7 +27,7 @@ class Kind:
         called: several of its files in messages, such as "label maps".
         one: one of its files in messages, such as "a label map".
         way_out: what a user can do where such files are missing, a sentence without its full stop.
-        read: reads a map's file as integers [H,W]; None for a picture.
+        read: reads a map's file as integers [H,W]; None for an image.
         wide: whether a map's ids need int32 in a sample, instead of uint8.
     """
 
@@ -58,7 +58,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "source", "sources", "a source",
-            "Name the folder of the pictures that are translated as the data set's source_dir; to "
+            "Name the folder of the images that are translated as the data set's source_dir; to "
             "translate, put them into the input folder's source/",
         ),
         Kind(
@@ -70,7 +70,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "image", "photos", "a photo",
             "Add them (PairedFolder: image_dir; Cityscapes: photos=True); edges can be of other "
-            "pictures, too: data_preprocessor.edges_of='source'",
+            "images, too: data_preprocessor.edges_of='source'",
         ),
     )
 }  # fmt: skip
@@ -90,7 +90,7 @@ RESERVED = (
 def register_kind(kind: Kind) -> None:
     """Add a kind, which data sets, transforms, caches, shards and conditions know from then on.
 
-    A picture's kind can be named in a condition: it becomes planes in [-1, 1]. A map's becomes the
+    An image's kind can be named in a condition: it becomes planes in [-1, 1]. A map's becomes the
     boundaries between its ids.
 
     Raises:
@@ -126,6 +126,6 @@ def in_order(names: Iterable[str]) -> list[Kind]:
     return [kind for kind in KINDS.values() if kind.name in asked]
 
 
-def pictures_among(names: Iterable[str]) -> list[str]:
-    """Return those of the names that are pictures' kinds, in the order of the table."""
+def images_among(names: Iterable[str]) -> list[str]:
+    """Return those of the names that are images' kinds, in the order of the table."""
     return [kind.name for kind in in_order(names) if not kind.is_map]

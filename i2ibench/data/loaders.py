@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 
 from i2ibench.data.dataset_checks import check_class, check_scenes
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.image_files import image_size
 from i2ibench.data.sampler import EpochSampler
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
@@ -251,7 +251,7 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """Facts of a loader's output: a class table's metainfo, pixels, scenes in a batch."""
 
     metainfo: dict[str, Any]
@@ -260,7 +260,7 @@ class Pictures:
     batch_size: int
 
 
-def pictures_of(cfg: Mapping[str, Any], data_root: str | None) -> Pictures:
+def images_of(cfg: Mapping[str, Any], data_root: str | None) -> Images:
     """What the loader of a config will yield; see `build_dataset`.
 
     Data sets that know their classes and sizes need not be there. Of several sizes the largest
@@ -280,7 +280,7 @@ def pictures_of(cfg: Mapping[str, Any], data_root: str | None) -> Pictures:
     for transform in transforms:
         arrays = transform(arrays)
     height, width = arrays["label"].shape
-    return Pictures(metainfo, width, height, cfg.get("batch_size", 1))
+    return Images(metainfo, width, height, cfg.get("batch_size", 1))
 
 
 def _known(
@@ -295,6 +295,6 @@ def _known(
         if known is not None:
             return known[0].metainfo(str(kind)), known[1]
     dataset = build_dataset(cfg, data_root)
-    sizes = {picture_size(files.input) for files in dataset.scenes.files}
+    sizes = {image_size(files.input) for files in dataset.scenes.files}
     height, width = max(sizes, key=lambda size: size[0] * size[1])
     return dataset.metainfo, (width, height)

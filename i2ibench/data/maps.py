@@ -61,7 +61,7 @@ def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap
     values = pixels.values
     if values.ndim != 2:
         raise ColouredMapError(
-            f"{path} is a colour picture of shape {values.shape}; a label map has one channel of "
+            f"{path} is a colour image of shape {values.shape}; a label map has one channel of "
             "class ids, which `i2ibench prepare_data folder SOURCE TARGET` makes of the colours in "
             "classes.json."
         )
@@ -124,9 +124,7 @@ def read_ids(path: Path) -> NDArray[Any]:
     """
     ids = read_map(path)
     if ids.ndim != 2:
-        raise ColouredMapError(
-            f"{path} is a colour picture; an instance map has one channel of ids."
-        )
+        raise ColouredMapError(f"{path} is a colour image; an instance map has one channel of ids.")
     if ids.dtype == np.uint8 and np.bincount(ids.ravel(), minlength=256).all():
         raise InexactMapError(
             f"{path} uses all 256 ids that 8 bits hold, so instances are probably merged. "

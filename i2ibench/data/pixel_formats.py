@@ -1,4 +1,4 @@
-"""Pictures in the channels and the depth that a data set has, and how these are found."""
+"""Images in the channels and the depth that a data set has, and how these are found."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,32 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.file_formats import SeveralPicturesError
+from i2ibench.data.file_formats import SeveralImagesError
 from i2ibench.data.image_files import (
-    DeepPictureError,
-    picture_shape,
-    read_image,
+    DeepImageError,
+    image_shape,
+    read_rgb,
     read_samples,
-    verify_image,
+    verify_rgb,
 )
 from i2ibench.data.readers import MOST_CHANNELS, reader_of
 from i2ibench.errors import UserError
 
 FILES_LOOKED_AT = 16
-"""Files spread over a data set whose headers say what its pictures are."""
+"""Files spread over a data set whose headers say what its images are."""
 
 
 class ColourError(UserError):
     """A photo is in colour where the data set's photos are grey."""
 
 
-class MixedPicturesError(UserError):
-    """The pictures of a data set differ in channels or depth."""
+class MixedImagesError(UserError):
+    """The images of a data set differ in channels or depth."""
 
 
 @dataclass(frozen=True)
-class PictureFormat:
-    """The channels of a data set's pictures, and the bits of each sample.
+class PixelFormat:
+    """The channels of a data set's images, and the bits of each sample.
 
     Attributes:
         channels: from 1 on.
@@ -56,28 +56,28 @@ class PictureFormat:
 
     @property
     def shows_as_rgb(self) -> bool:
-        """Return whether 8-bit pictures are RGB, or grey, which is RGB with equal channels."""
+        """Return whether 8-bit images are RGB, or grey, which is RGB with equal channels."""
         return self.bits == 8 and self.channels in (1, 3)
 
 
-RGB = PictureFormat()
+RGB = PixelFormat()
 
 
-def format_in(metainfo: Mapping[str, Any], kind: str = "image") -> PictureFormat:
-    """Return the format of a kind of picture that a data set's metainfo states; RGB by default."""
+def format_in(metainfo: Mapping[str, Any], kind: str = "image") -> PixelFormat:
+    """Return the format of a kind of image that a data set's metainfo states; RGB by default."""
     if kind == "image":
         channels, bits = metainfo.get("image_channels", 3), metainfo.get("image_depth", 8)
     else:
         channels, bits = metainfo.get("formats", {}).get(kind, (3, 8))
-    return PictureFormat(channels, bits, f"as the data {metainfo.get('dataset', '')} says")
+    return PixelFormat(channels, bits, f"as the data {metainfo.get('dataset', '')} says")
 
 
-def formats_in(metainfo: Mapping[str, Any]) -> dict[str, PictureFormat]:
-    """Return the formats of every kind of picture that a data set's metainfo states."""
+def formats_in(metainfo: Mapping[str, Any]) -> dict[str, PixelFormat]:
+    """Return the formats of every kind of image that a data set's metainfo states."""
     return {kind: format_in(metainfo, kind) for kind in ("image", *metainfo.get("formats", {}))}
 
 
-def stated_by(formats: Mapping[str, PictureFormat]) -> dict[str, Any]:
+def stated_by(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
     """Return the entries of a data set's metainfo that `format_in` reads; RGB is left out."""
     image = formats.get("image", RGB)
     others = {
@@ -93,7 +93,7 @@ def stated_by(formats: Mapping[str, PictureFormat]) -> dict[str, Any]:
 
 
 def check_format(kind: str, entry: Any, place: str) -> None:
-    """Refuse the format of a kind of picture in a file that is no [channels, bits].
+    """Refuse the format of a kind of image in a file that is no [channels, bits].
 
     Raises:
         UserError: names the place.
@@ -106,8 +106,8 @@ def check_format(kind: str, entry: Any, place: str) -> None:
         )
 
 
-def read_picture(path: Path, wanted: PictureFormat = RGB) -> NDArray[Any]:
-    """Read a picture upright, uint8 or uint16 [H,W,C] in the channels and depth that are wanted.
+def read_image(path: Path, wanted: PixelFormat = RGB) -> NDArray[Any]:
+    """Read an image upright, uint8 or uint16 [H,W,C] in the channels and depth that are wanted.
 
     Where RGB of 8 bits is wanted, grey gets three equal channels and transparency lies on white.
     Nothing else is converted.
@@ -117,13 +117,13 @@ def read_picture(path: Path, wanted: PictureFormat = RGB) -> NDArray[Any]:
             message names what shows that the data set has others.
     """
     if wanted.bits == 8 and wanted.channels in (1, 3) and reader_of(path) is None:
-        with contextlib.suppress(SeveralPicturesError):  # pages, which may be the channels
+        with contextlib.suppress(SeveralImagesError):  # pages, which may be the channels
             return _read_photo(path, wanted)
     samples = read_samples(path)
-    found = PictureFormat(samples.shape[2], 8 * samples.dtype.itemsize)
+    found = PixelFormat(samples.shape[2], 8 * samples.dtype.itemsize)
     if found == wanted:
         return samples
-    if wanted.is_rgb and found == PictureFormat(1, 8):
+    if wanted.is_rgb and found == PixelFormat(1, 8):
         return samples.repeat(3, 2)
     raise UserError(
         f"{path} has {found}, and the data set has {wanted} ({wanted.shown_by}): save the file "
@@ -131,57 +131,57 @@ def read_picture(path: Path, wanted: PictureFormat = RGB) -> NDArray[Any]:
     )
 
 
-def verify_picture(path: Path, wanted: PictureFormat = RGB) -> tuple[int, int]:
-    """Return the (height, width) of a picture that `read_picture` can read.
+def verify_image(path: Path, wanted: PixelFormat = RGB) -> tuple[int, int]:
+    """Return the (height, width) of an image that `read_image` can read.
 
-    RGB of 8 bits is checked by `verify_image`, which is faster than decoding.
+    RGB of 8 bits is checked by `verify_rgb`, which is faster than decoding.
 
     Raises:
-        UserError: see `read_picture`.
+        UserError: see `read_image`.
     """
     if wanted.is_rgb and reader_of(path) is None:
-        with contextlib.suppress(SeveralPicturesError), _compared(wanted):
-            return verify_image(path)
-    height, width = read_picture(path, wanted).shape[:2]
+        with contextlib.suppress(SeveralImagesError), _compared(wanted):
+            return verify_rgb(path)
+    height, width = read_image(path, wanted).shape[:2]
     return height, width
 
 
 def read_alone(path: Path) -> NDArray[Any]:
-    """Read a picture as it is, uint8 or uint16 [H,W,C], whatever others are; 8 bits are RGB.
+    """Read an image as it is, uint8 or uint16 [H,W,C], whatever others are; 8 bits are RGB.
 
     Raises:
-        UserError: see `read_picture`.
+        UserError: see `read_image`.
     """
-    return read_picture(path, find_format([path], Stated(), grey_is_rgb=True))
+    return read_image(path, find_format([path], Stated(), grey_is_rgb=True))
 
 
 def verify_alone(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of a picture that `read_alone` can read.
+    """Return the (height, width) of an image that `read_alone` can read.
 
     Raises:
-        UserError: see `read_picture`.
+        UserError: see `read_image`.
     """
-    return verify_picture(path, find_format([path], Stated(), grey_is_rgb=True))
+    return verify_image(path, find_format([path], Stated(), grey_is_rgb=True))
 
 
-def _read_photo(path: Path, wanted: PictureFormat) -> NDArray[np.uint8]:
+def _read_photo(path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
     """Return a photo of 8 bits in three channels, or in the one of grey."""
     with _compared(wanted):
-        pixels = read_image(path)
+        pixels = read_rgb(path)
     return pixels if wanted.channels == 3 else _grey(pixels, path, wanted)
 
 
 @contextlib.contextmanager
-def _compared(wanted: PictureFormat) -> Iterator[None]:
-    """Add to the refusal of a deep picture what shows that the others have 8 bits."""
+def _compared(wanted: PixelFormat) -> Iterator[None]:
+    """Add to the refusal of a deep image what shows that the others have 8 bits."""
     try:
         yield
-    except DeepPictureError as error:
+    except DeepImageError as error:
         beside = f" as the others have ({wanted.shown_by})" if wanted.shown_by else ""
-        raise DeepPictureError(f"{str(error).rstrip('.')}{beside}.") from None
+        raise DeepImageError(f"{str(error).rstrip('.')}{beside}.") from None
 
 
-def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PictureFormat) -> NDArray[np.uint8]:
+def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
     """Return the one channel [H,W,1] of a grey photo.
 
     Raises:
@@ -201,8 +201,8 @@ class Stated:
     """The statements of a config on a kind of picture; None for what is found from its files.
 
     Attributes:
-        channels: see `PictureFormat`.
-        bits: see `PictureFormat`.
+        channels: see `PixelFormat`.
+        bits: see `PixelFormat`.
         option: the config's words for both, for messages.
     """
 
@@ -211,13 +211,13 @@ class Stated:
     option: str = "image_channels= and image_depth="
 
 
-def find_format(paths: Sequence[Path], stated: Stated, grey_is_rgb: bool = False) -> PictureFormat:
-    """Return the format of a data set's pictures, by the config or by some files' headers.
+def find_format(paths: Sequence[Path], stated: Stated, grey_is_rgb: bool = False) -> PixelFormat:
+    """Return the format of a data set's images, by the config or by some files' headers.
 
-    Of 8 bits, pictures are grey where all that are looked at are, and RGB where some are not.
+    Of 8 bits, images are grey where all that are looked at are, and RGB where some are not.
 
     Args:
-        paths: of all the pictures.
+        paths: of all the images.
         stated: what the config says.
         grey_is_rgb: whether grey of 8 bits gets three channels, unless the config says otherwise.
 
@@ -226,20 +226,20 @@ def find_format(paths: Sequence[Path], stated: Stated, grey_is_rgb: bool = False
     """
     _check_stated(stated)
     if stated.channels is not None and stated.bits is not None:
-        return PictureFormat(stated.channels, stated.bits, stated.option)
+        return PixelFormat(stated.channels, stated.bits, stated.option)
     seen: dict[tuple[int, int], Path] = {}
     for path in paths[:: max(len(paths) // FILES_LOOKED_AT, 1)]:
         try:
-            seen.setdefault(picture_shape(path)[2:], path)
+            seen.setdefault(image_shape(path)[2:], path)
         except UserError:  # which checking the files tells in full
-            return PictureFormat(stated.channels or 3, stated.bits or 8, stated.option)
+            return PixelFormat(stated.channels or 3, stated.bits or 8, stated.option)
     seen = {k: path for k, path in seen.items() if stated.bits in (None, k[1])} or seen
     bits = stated.bits or _agreed({k[1]: path for k, path in seen.items()}, "bits", 8)
     channels = stated.channels or _channels({k[0]: path for k, path in seen.items()}, bits)
     if grey_is_rgb and stated.channels is None and (channels, bits) == (1, 8):
         channels = 3
     example = next((str(path) for k, path in seen.items() if k == (channels, bits)), stated.option)
-    return PictureFormat(channels, bits, example)
+    return PixelFormat(channels, bits, example)
 
 
 def _channels(seen: Mapping[int, Path], bits: int) -> int:
@@ -257,8 +257,8 @@ def _agreed(seen: Mapping[int, Path], what: str, default: int) -> int:
     if len(seen) < 2:
         return next(iter(seen), default)
     (one, first), (other, second) = list(seen.items())[:2]
-    raise MixedPicturesError(
-        f"{first} has {one} {what} and {second} has {other}: the pictures of a data set have the "
+    raise MixedImagesError(
+        f"{first} has {one} {what} and {second} has {other}: the images of a data set have the "
         "same channels and depth. Save them alike, or put them into two data sets."
     )
 
@@ -272,7 +272,7 @@ def _check_stated(stated: Stated) -> None:
 
 
 def as_shown(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return a picture uint8 or uint16 [H,W,C] as uint8 [H,W,3] for people to look at.
+    """Return an image uint8 or uint16 [H,W,C] as uint8 [H,W,3] for people to look at.
 
     Of 16 bits the upper 8 are shown; of two channels the first, of more than three the first three.
     """

@@ -190,19 +190,19 @@ def _equal(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
         return []
     spare = [path for group in twice for scene in group[1:] for path in paths_of(scene.files)]
     pairs = ", ".join(" = ".join(s.files.name for s in group) for group in twice[:5])
-    message = f"{len(twice)} pictures are there more than once: {pairs}."
+    message = f"{len(twice)} images are there more than once: {pairs}."
     return [Problem(split, "duplicates", message, remove(spare))]
 
 
 def shared_scenes(facts: Mapping[str, Sequence[SceneFacts]]) -> list[Problem]:
-    """Pictures that are in the training and in the validation data, byte by byte."""
+    """Images that are in the training and in the validation data, byte by byte."""
     trained = {scene.digest: scene for scene in facts.get("train", ()) if scene.digest}
     both = [(trained[s.digest], s) for s in facts.get("val", ()) if s.digest in trained]
     if not both:
         return []
     pairs = ", ".join(f"{a.files.name} = {b.files.name}" for a, b in both[:5])
     message = (
-        f"{len(both)} pictures are in train and in val: {pairs}. Scores on them say how well the "
+        f"{len(both)} images are in train and in val: {pairs}. Scores on them say how well the "
         "system remembers."
     )
     same = all(a.files.input == b.files.input for a, b in both)

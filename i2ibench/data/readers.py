@@ -1,4 +1,4 @@
-"""Readers of picture files that are no pictures to a viewer, such as arrays of NumPy."""
+"""Readers of image files that are no images to a viewer, such as arrays of NumPy."""
 
 import ast
 import math
@@ -14,16 +14,16 @@ from i2ibench.registry import READERS
 from i2ibench.registry.contracts import Reader, Shape
 
 MOST_CHANNELS = 64
-"""The most channels that a picture may have."""
+"""The most channels that an image may have."""
 
 MOST_SAMPLES = 4 * MAX_PIXELS
-"""The most pixels times channels that a picture may have."""
+"""The most pixels times channels that an image may have."""
 
 _PILLOWS = frozenset(EXTENSIONS)
 
 
 def reader_of(path: Path) -> Reader | None:
-    """Return the reader for a file's ending; None for the pictures that Pillow reads."""
+    """Return the reader for a file's ending; None for the images that Pillow reads."""
     suffix = path.suffix.lower()
     if suffix in _PILLOWS:  # nearly every file
         return None
@@ -62,7 +62,7 @@ def shape_by(reader: Reader, data: Contents, place: str) -> Shape:
 
 
 def check_shape(shape: Shape, place: str) -> None:
-    """Refuse a picture that is empty or larger than any that is read.
+    """Refuse an image that is empty or larger than any that is read.
 
     Raises:
         UserError: names the file, its shape and the limits.
@@ -83,10 +83,10 @@ def in_channels(samples: NDArray[Any], place: str) -> NDArray[Any]:
         UserError: they have another number of axes, another type, or values beyond 16 bits.
     """
     if samples.ndim not in (2, 3):
-        raise UserError(f"{place} has the shape {samples.shape}; pictures are [H,W] or [H,W,C].")
+        raise UserError(f"{place} has the shape {samples.shape}; images are [H,W] or [H,W,C].")
     if samples.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise UserError(
-            f"{place} holds {samples.dtype} values; pictures are integers of 8 or 16 bits without "
+            f"{place} holds {samples.dtype} values; images are integers of 8 or 16 bits without "
             "sign (uint8, uint16): scale and round the values, and note the unit."
         )
     whole = samples if samples.ndim == 3 else samples[..., None]
@@ -132,7 +132,7 @@ class NumPyReader(Reader):
         dtype, shape = np.dtype(header["descr"]), header["shape"]
         if dtype.kind not in "biuf" or len(shape) not in (2, 3):
             raise UserError(
-                f"{place} holds {dtype} of shape {shape}; pictures are integers [H,W] or [H,W,C]."
+                f"{place} holds {dtype} of shape {shape}; images are integers [H,W] or [H,W,C]."
             )
         if len(data) - begin != math.prod(shape) * dtype.itemsize:
             raise UserError(f"{place} is cut off: its values are not as many as its header says.")

@@ -15,7 +15,7 @@ from i2ibench.data.cache import SceneCache, open_cache, source_of
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.codings import separate_objects
 from i2ibench.data.kinds import KINDS, in_order
-from i2ibench.data.pixel_formats import RGB, PictureFormat, read_picture
+from i2ibench.data.pixel_formats import RGB, PixelFormat, read_image
 from i2ibench.errors import UserError
 from i2ibench.registry import TRANSFORMS
 from i2ibench.structures import Sample
@@ -56,7 +56,7 @@ class SceneFiles:
 
     @property
     def source(self) -> Path | None:
-        """The picture that is translated in the place of a label map."""
+        """The image that is translated in the place of a label map."""
         return self.paths.get("source")
 
     @property
@@ -84,7 +84,7 @@ class Scenes:
         counts_objects: whether instance ids only number objects; then an object of a thing with its
             class's own id gets another one, see `separate_objects`.
         guessed_ids: whether that was not said but is what some maps look like.
-        formats: by kind of picture its channels and bits, where they are known; a file that has
+        formats: by kind of image its channels and bits, where they are known; a file that has
             others is refused. Kinds that are not named are RGB.
         cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
     """
@@ -104,7 +104,7 @@ class Scenes:
         self.folders: list[Path] = []
         self.counts_objects = False
         self.guessed_ids = False
-        self.formats: dict[str, PictureFormat] = {}
+        self.formats: dict[str, PixelFormat] = {}
         self.cache_folder: Path | None = None
         self._cache: SceneCache | None = None
         self._cached: list[Any] = []  # the transforms that the cache has in it
@@ -183,9 +183,9 @@ class Scenes:
 
 
 def read_arrays(
-    files: SceneFiles, classes: ClassTable, formats: Mapping[str, PictureFormat]
+    files: SceneFiles, classes: ClassTable, formats: Mapping[str, PixelFormat]
 ) -> dict[str, Any]:
-    """Return the maps [H,W] and the pictures [H,W,C] of a scene by kind.
+    """Return the maps [H,W] and the images [H,W,C] of a scene by kind.
 
     Args:
         files: of the scene.
@@ -200,13 +200,13 @@ def read_arrays(
     for kind, path in files.paths.items():
         read = KINDS[kind].read
         wanted = formats.get(kind, RGB)
-        arrays[kind] = read_picture(path, wanted) if read is None else read(path, classes)
+        arrays[kind] = read_image(path, wanted) if read is None else read(path, classes)
     check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
     return arrays
 
 
 def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse pictures of one scene that differ in (height, width).
+    """Refuse images of one scene that differ in (height, width).
 
     Raises:
         UserError: names the scene and the sizes.

@@ -15,7 +15,7 @@ from i2ibench.data.codings import require_class_ids
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.map_errors import UnknownIdError
 from i2ibench.data.maps import read_ids, read_label_map
-from i2ibench.data.pixel_formats import RGB, PictureFormat, read_picture
+from i2ibench.data.pixel_formats import RGB, PixelFormat, read_image
 from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.data.tar_members import read_bytes
 from i2ibench.errors import UserError
@@ -50,7 +50,7 @@ class SceneFacts:
         bits: of an instance id in its file.
         digest: of the photo's bytes, or of the input's where there is none.
         coding: how the label map's values stand for classes, see `LabelMap`.
-        formats: of the data set's pictures, see `Scenes`.
+        formats: of the data set's images, see `Scenes`.
     """
 
     files: SceneFiles
@@ -61,7 +61,7 @@ class SceneFacts:
     bits: int | None = None
     digest: str = ""
     coding: str = ""
-    formats: Mapping[str, PictureFormat] = field(default_factory=dict)
+    formats: Mapping[str, PixelFormat] = field(default_factory=dict)
 
 
 def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneFacts]:
@@ -113,7 +113,7 @@ def _read(files: SceneFiles, kind: str, scenes: Scenes) -> NDArray[Any]:
     read, path = KINDS[kind].read, files.paths[kind]
     if read is not None:
         return read(path, scenes.classes)
-    return read_picture(path, scenes.formats.get(kind, RGB))
+    return read_image(path, scenes.formats.get(kind, RGB))
 
 
 @contextmanager

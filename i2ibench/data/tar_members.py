@@ -1,7 +1,7 @@
 """Files inside uncompressed tars, read in place.
 
 Such a file is named by a path below its tar, TAR/OFFSET+SIZE+CRC32/NAME, so that whatever takes
-paths of pictures takes it as well; where bytes are read, `read_bytes` knows both kinds.
+paths of images takes it as well; where bytes are read, `read_bytes` knows both kinds.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Transforms: resizing, cropping and flipping all of a scene's maps and pictures alike.
+"""Transforms: resizing, cropping and flipping all of a scene's maps and images alike.
 
 Each takes and gives a dict of arrays by kind of data (see `KINDS`): maps as integers [H,W], such as
-label uint8 and instance int32, pictures such as image and source uint8 [H,W,3], any of which may be
-absent, and `rng`, the generator that random ones draw from. Pictures are resized by PIL's bicubic
+label uint8 and instance int32, images such as image and source uint8 [H,W,3], any of which may be
+absent, and `rng`, the generator that random ones draw from. Images are resized by PIL's bicubic
 filter, maps by its nearest-neighbour rule. What a transform that says `deterministic = True` gives
 may be kept in a cache.
 """
@@ -25,7 +25,7 @@ Arrays = dict[str, Any]
 
 @TRANSFORMS.register_module()
 class Resize(Transform):
-    """Every picture at `width` x `height` pixels."""
+    """Every image at `width` x `height` pixels."""
 
     deterministic = True
 
@@ -39,7 +39,7 @@ class Resize(Transform):
 
 @TRANSFORMS.register_module()
 class ScaleWidth(Transform):
-    """Every picture at `width` pixels, its aspect kept (height rounded down)."""
+    """Every image at `width` pixels, its aspect kept (height rounded down)."""
 
     deterministic = True
 
@@ -54,7 +54,7 @@ class ScaleWidth(Transform):
 
 @TRANSFORMS.register_module()
 class RoundToMultiple(Transform):
-    """Every picture with its sides rounded to the nearest multiple of `base`."""
+    """Every image with its sides rounded to the nearest multiple of `base`."""
 
     deterministic = True
 
@@ -69,12 +69,12 @@ class RoundToMultiple(Transform):
 
 @TRANSFORMS.register_module()
 class RandomCrop(Transform):
-    """A window of `width` x `height` at a random place, the same in all pictures.
+    """A window of `width` x `height` at a random place, the same in all images.
 
     Args:
         width, height: of the window, in pixels.
-        fill: what the window shows where it reaches outside; None refuses such pictures. The
-            released code fills with 0, and leaves a picture that lies in the window as it is.
+        fill: what the window shows where it reaches outside; None refuses such images. The
+            released code fills with 0, and leaves an image that lies in the window as it is.
     """
 
     def __init__(self, width: int, height: int, fill: int | None = None) -> None:
@@ -84,12 +84,12 @@ class RandomCrop(Transform):
         """The arrays, cropped.
 
         Raises:
-            UserError: the picture is smaller than the window.
+            UserError: the image is smaller than the window.
         """
         height, width = _size(arrays)
         if self.fill is None and (width < self.width or height < self.height):
             raise UserError(
-                f"RandomCrop of {self.width}x{self.height} from a picture of {width}x{height}: "
+                f"RandomCrop of {self.width}x{self.height} from an image of {width}x{height}: "
                 "choose a smaller window, resize first, or set fill=0."
             )
         if width <= self.width and height <= self.height:
@@ -98,21 +98,21 @@ class RandomCrop(Transform):
         top = int(arrays["rng"].integers(max(height - self.height, 0) + 1))
         arrays = _apply(arrays, self._extended)
         box = np.array([left, top, left + self.width - 1, top + self.height - 1])
-        return _apply(arrays, lambda picture: mmcv.imcrop(picture, box))
+        return _apply(arrays, lambda image: mmcv.imcrop(image, box))
 
-    def _extended(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """The picture, filled at the right and bottom to at least the window's size."""
+    def _extended(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The image, filled at the right and bottom to at least the window's size."""
         bottom, right = (
             max(window - side, 0)
-            for window, side in zip((self.height, self.width), picture.shape[:2], strict=True)
+            for window, side in zip((self.height, self.width), image.shape[:2], strict=True)
         )
-        around = [(0, bottom), (0, right), (0, 0)][: picture.ndim]
-        return np.pad(picture, around, constant_values=self.fill or 0)
+        around = [(0, bottom), (0, right), (0, 0)][: image.ndim]
+        return np.pad(image, around, constant_values=self.fill or 0)
 
 
 @TRANSFORMS.register_module()
 class RandomFlip(Transform):
-    """All pictures mirrored left to right with a probability."""
+    """All images mirrored left to right with a probability."""
 
     def __init__(self, probability: float = 0.5) -> None:
         self.probability = probability
@@ -141,7 +141,7 @@ def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
     if _size(arrays) == (height, width):
         return arrays
     if width < 1 or height < 1:
-        raise UserError(f"A picture cannot be resized to {width}x{height} pixels.")
+        raise UserError(f"An image cannot be resized to {width}x{height} pixels.")
     resized = dict(arrays)
     for kind in arrays.keys() & KINDS.keys():
         resize = resize_nearest if KINDS[kind].is_map else _resize_bicubic
@@ -149,18 +149,18 @@ def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
     return resized
 
 
-def _resize_bicubic(picture: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    return resize_picture(picture, width, height, Image.Resampling.BICUBIC)
+def _resize_bicubic(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    return resize_image(image, width, height, Image.Resampling.BICUBIC)
 
 
-def resize_picture(
-    picture: NDArray[Any], width: int, height: int, how: Image.Resampling
+def resize_image(
+    image: NDArray[Any], width: int, height: int, how: Image.Resampling
 ) -> NDArray[Any]:
-    """Return a picture uint8 or uint16 [H,W,C] at another size by one of PIL's filters."""
-    if picture.dtype == np.uint8 and picture.shape[2] == 3:
-        shown = Image.fromarray(np.ascontiguousarray(picture))
+    """Return an image uint8 or uint16 [H,W,C] at another size by one of PIL's filters."""
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        shown = Image.fromarray(np.ascontiguousarray(image))
         return np.array(shown.resize((width, height), how))
-    planes = [_resized(picture[..., c], width, height, how) for c in range(picture.shape[2])]
+    planes = [_resized(image[..., c], width, height, how) for c in range(image.shape[2])]
     return np.stack(planes, -1)
 
 

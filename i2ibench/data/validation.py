@@ -8,7 +8,7 @@ from i2ibench.data.codings import require_class_ids
 from i2ibench.data.file_search import ignored_notes
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.maps import read_label_map
-from i2ibench.data.pixel_formats import RGB, PictureFormat, verify_picture
+from i2ibench.data.pixel_formats import RGB, PixelFormat, verify_image
 from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.errors import UserError
 from i2ibench.io.threads import in_threads
@@ -31,8 +31,8 @@ class Checked:
 def check_every_file(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> Checked:
     """Check every file of a data set.
 
-    Maps are read in full, and pictures that are not RGB; of photos the size, depth, checksums and
-    end are checked, see `verify_picture`.
+    Maps are read in full, and images that are not RGB; of photos the size, depth, checksums and
+    end are checked, see `verify_image`.
 
     Args:
         scenes: the data set's scenes.
@@ -69,7 +69,7 @@ def notes_of(scenes: Scenes, codings: Sequence[str]) -> list[str]:
         for coding, count in named.items()
     ]
     made = scenes.formats.get("image", RGB)
-    if made == PictureFormat(1, 8):
+    if made == PixelFormat(1, 8):
         notes.append("The photos are grey: a generator makes one channel.")
     elif not made.is_rgb:
         notes.append(f"The photos have {made}: a generator makes the same.")
@@ -115,7 +115,7 @@ def _check(files: SceneFiles, scenes: Scenes) -> str:
             continue
         read = KINDS[kind].read
         if read is None:
-            sizes[kind] = verify_picture(path, scenes.formats.get(kind, RGB))
+            sizes[kind] = verify_image(path, scenes.formats.get(kind, RGB))
             continue
         ids = read(path, scenes.classes)
         sizes[kind] = ids.shape

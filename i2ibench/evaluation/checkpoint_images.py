@@ -1,4 +1,4 @@
-"""The store: a checkpoint's pictures of the scored scenes, kept by the picture cache."""
+"""The store: a checkpoint's images of the scored scenes, kept by the image cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.data.dataset_checks import one_scene_of_each_size
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.image_files import image_size
 from i2ibench.data.pixel_formats import format_in
-from i2ibench.evaluation.image_sources import FolderPictures
+from i2ibench.evaluation.image_sources import FolderImages
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.inference.checkpoints import OpenedCheckpoint
-from i2ibench.inference.picture_cache import PictureCache, file_hashes, recipe_of
+from i2ibench.inference.image_cache import ImageCache, file_hashes, recipe_of
 from i2ibench.inference.trial_translation import try_translation
 from i2ibench.io.files import ending_for
 from i2ibench.io.provenance import fingerprint
@@ -20,14 +20,14 @@ from i2ibench.structures import size_of
 
 @dataclass(frozen=True)
 class Store:
-    """Pictures of a checkpoint.
+    """Images of a checkpoint.
 
     Attributes:
-        pictures: of all scenes.
+        images: of all scenes.
         key: SHA-256 of all that they depend on.
     """
 
-    pictures: FolderPictures
+    images: FolderImages
     key: str
 
 
@@ -39,16 +39,16 @@ def fill_store(
     samples: int,
     batch_size: int = 1,
 ) -> Store:
-    """Translate the scenes whose pictures are not there yet; gives all of them.
+    """Translate the scenes whose images are not there yet; gives all of them.
 
-    Pictures that would be others now are removed first. Each process makes its share.
+    Images that would be others now are removed first. Each process makes its share.
 
     Args:
-        folder: where the pictures lie.
+        folder: where the images lie.
         opened: the checkpoint.
         scenes: what is translated.
-        chosen: what else decides the pictures; `encode_photo` is read here.
-        samples: pictures of each scene, if they differ.
+        chosen: what else decides the images; `encode_photo` is read here.
+        samples: images of each scene, if they differ.
         batch_size: scenes of equal size that are translated at once.
 
     Raises:
@@ -67,7 +67,7 @@ def fill_store(
         dict(zip(scenes.names, paths, strict=True)) for paths in zip(*cache.paths, strict=True)
     ]
     made, repeat = format_in(opened.metainfo), 1 if random else min(samples, 2)
-    return Store(FolderPictures(files, repeat=repeat, made=made), cache.key)
+    return Store(FolderImages(files, repeat=repeat, made=made), cache.key)
 
 
 def _cache_of(
@@ -77,12 +77,12 @@ def _cache_of(
     chosen: dict[str, Any],
     samples: int,
     batch_size: int,
-) -> PictureCache:
+) -> ImageCache:
     chosen = {**chosen, "data": scenes.facts}
     recipe = recipe_of(opened.path, opened.translator, opened.config, chosen, scenes.reading)
     files, ending = scenes.dataset.scenes.files, ending_for(format_in(opened.metainfo).channels)
     places = [[f"sample_{k}/{one.name}{ending}" for k in range(samples)] for one in files]
-    return PictureCache(
+    return ImageCache(
         folder,
         recipe,
         [fingerprint(file_hashes(one)) for one in files],
@@ -96,7 +96,7 @@ def _batches(scenes: ScoredScenes, size: int) -> list[Sequence[int]]:
     batches: list[list[int]] = []
     before = None
     for i, files in enumerate(scenes.dataset.scenes.files):
-        own = picture_size(files.input)
+        own = image_size(files.input)
         if own != before or len(batches[-1]) == size:
             batches.append([])
         batches[-1].append(i)

@@ -55,12 +55,12 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the subjects and the controls; gives what `results.json` holds.
 
-    Pictures and measurements stay in `output_dir` and are used again while what they depend on is
+    Images and measurements stay in `output_dir` and are used again while what they depend on is
     unchanged. Every process of a group takes part; the first one writes the results.
 
     Args:
         protocol: what is scored how.
-        subjects: checkpoints and folders of pictures.
+        subjects: checkpoints and folders of images.
         output_dir: where everything goes.
         config: the training run's config, for protocols without data of their own.
         root: the data's folder; None for the config's or the protocol's own.
@@ -69,7 +69,7 @@ def evaluate(
         require: scores without which nothing is begun.
 
     Raises:
-        UserError: data, checkpoints, pictures or options cannot be used.
+        UserError: data, checkpoints, images or options cannot be used.
     """
     begin = time.monotonic()
     subjects = with_own_settings(subjects)

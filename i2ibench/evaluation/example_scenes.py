@@ -15,7 +15,7 @@ from i2ibench.evaluation.measurements import RowStore
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
 from i2ibench.inference.input_images import shown_input
-from i2ibench.io.files import write_picture, write_text
+from i2ibench.io.files import write_image, write_text
 from i2ibench.io.spreadsheets import csv_text
 from i2ibench.models.ops.images import as_rgb, colour_labels, pixels_of, to_shown
 from i2ibench.registry.contracts import Metric, SegmentationMetric
@@ -34,7 +34,7 @@ def show_scenes(
     stores: Mapping[str, Mapping[str, RowStore]],
     output_dir: Path,
 ) -> list[dict[str, Any]]:
-    """Write the pictures of a few scenes to `shown/`; gives per scene its files by column.
+    """Write the images of a few scenes to `shown/`; gives per scene its files by column.
 
     Scenes are ranked by the first system's pixel accuracy; without segmentation they are spread
     evenly over the set.
@@ -55,10 +55,10 @@ def show_scenes(
         files = {"input": _write(folder / "input.png", shown_input(sample, palette))}
         predicted, errors = {}, {}
         for number, system in enumerate(columns):
-            picture = system.pictures.read(index, sample)[0]
-            files[system.name] = _write(folder / f"{number}.png", picture)
+            image = system.images.read(index, sample)[0]
+            files[system.name] = _write(folder / f"{number}.png", image)
             if segmentation is not None:
-                seen, wrong = _seen(segmentation[1], picture, sample, scenes)
+                seen, wrong = _seen(segmentation[1], image, sample, scenes)
                 predicted[system.name] = _write(folder / f"{number}_labels.png", seen)
                 errors[system.name] = _write(folder / f"{number}_errors.png", wrong)
         relative = {
@@ -100,11 +100,11 @@ def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
 
 @torch.inference_mode()
 def _seen(
-    metric: SegmentationMetric, picture: Tensor, sample: Sample, scenes: ScoredScenes
+    metric: SegmentationMetric, image: Tensor, sample: Sample, scenes: ScoredScenes
 ) -> tuple[Tensor, Tensor]:
     """The segmenter's labels in colour, and where they are wrong, uint8 [3,H,W] each."""
     device = next(iter(metric.segmenter.parameters()), torch.empty(0)).device
-    rows = metric.predict([as_rgb(picture, "A segmenter").to(device)])[0].cpu()
+    rows = metric.predict([as_rgb(image, "A segmenter").to(device)])[0].cpu()
     truth = metric.true_rows(sample["label"]).cpu()
     count = len(metric.classes)
     info = scenes.dataset.metainfo
@@ -115,8 +115,8 @@ def _seen(
     return seen, colour_labels(verdict[None], [WRONG, RIGHT, VOID])
 
 
-def _write(path: Path, picture: Tensor) -> Path:
-    write_picture(path, pixels_of(to_shown(picture)))
+def _write(path: Path, image: Tensor) -> Path:
+    write_image(path, pixels_of(to_shown(image)))
     return path
 
 

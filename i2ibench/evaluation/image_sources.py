@@ -1,4 +1,4 @@
-"""Where the pictures of a system come from: a folder, the photos themselves, or plain paint."""
+"""Where the images of a system come from: a folder, the photos themselves, or plain paint."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.file_search import files_by_name, ignored_notes
-from i2ibench.data.image_files import is_lossy_file, picture_size
-from i2ibench.data.pixel_formats import RGB, PictureFormat, format_in, read_picture
-from i2ibench.data.transforms import resize_picture
+from i2ibench.data.image_files import image_size, is_lossy_file
+from i2ibench.data.pixel_formats import RGB, PixelFormat, format_in, read_image
+from i2ibench.data.transforms import resize_image
 from i2ibench.data.validation import refuse
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scored_scenes import ScoredScenes
@@ -31,11 +31,11 @@ MISMATCH = "photos of other scenes (mismatch)"
 CONTROLS = (ORACLE, FLOOR, MISMATCH)
 
 
-class Pictures(Protocol):
-    """The pictures of one system, in the channels and depth of the scenes' photos."""
+class Images(Protocol):
+    """The images of one system, in the channels and depth of the scenes' photos."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The pictures of a scene, integers [S,C,H,W]; the first one is scored."""
+        """The images of a scene, integers [S,C,H,W]; the first one is scored."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class System:
 
     Attributes:
         name: what reports call it.
-        pictures: where they come from.
+        images: where they come from.
         facts: what made them, in plain JSON; its hash decides whether old scores are still true.
         control: whether it is a control instead of a system under test.
         informed: whether it was shown part of the answer, so that it is not ranked.
@@ -54,7 +54,7 @@ class System:
     """
 
     name: str
-    pictures: Pictures
+    images: Images
     facts: Mapping[str, Any]
     control: bool = False
     informed: bool = False
@@ -64,12 +64,12 @@ class System:
 
 
 @dataclass(frozen=True)
-class FolderPictures:
-    """Picture files by scene name, one list entry per sample.
+class FolderImages:
+    """Image files by scene name, one list entry per sample.
 
     Args:
         samples: for each sample the file of every scene.
-        resize: filter for pictures of another size than the label map; None refuses them.
+        resize: filter for images of another size than the label map; None refuses them.
         repeat: how often a single sample is shown, for a system whose samples are all equal.
         made: the channels and depth that every file has.
     """
@@ -77,22 +77,22 @@ class FolderPictures:
     samples: list[dict[str, Path]]
     resize: str | None = None
     repeat: int = 1
-    made: PictureFormat = RGB
+    made: PixelFormat = RGB
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The pictures of a scene, integers [S,C,H,W]."""
+        """The images of a scene, integers [S,C,H,W]."""
         height, width = size_of(sample)
         shown = [self._one(files[sample["name"]], height, width) for files in self.samples]
         return torch.stack(shown * self.repeat)
 
     def _one(self, path: Path, height: int, width: int) -> Tensor:
-        picture = read_picture(path, self.made)
-        if picture.shape[:2] != (height, width):
+        image = read_image(path, self.made)
+        if image.shape[:2] != (height, width):
             if self.resize is None:
-                raise UserError(_other_size(path, picture.shape[:2], (height, width)))
+                raise UserError(_other_size(path, image.shape[:2], (height, width)))
             filter_ = Image.Resampling[self.resize.upper()]
-            picture = resize_picture(picture, width, height, filter_)
-        return tensor_of(picture)
+            image = resize_image(image, width, height, filter_)
+        return tensor_of(image)
 
 
 class RealPhotos:
@@ -108,7 +108,7 @@ class ShiftedPhotos:
 
     def __init__(self, scenes: ScoredScenes) -> None:
         self.scenes = scenes
-        sizes = [picture_size(files.input) for files in scenes.dataset.scenes.files]
+        sizes = [image_size(files.input) for files in scenes.dataset.scenes.files]
         groups: dict[tuple[int, int], list[int]] = {}
         for index, size in enumerate(sizes):
             groups.setdefault(size, []).append(index)
@@ -169,23 +169,23 @@ def list_controls(scenes: ScoredScenes) -> list[System]:
     return controls
 
 
-def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> FolderPictures:
-    """The pictures of any code, paired with the scenes by name and checked.
+def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> FolderImages:
+    """The images of any code, paired with the scenes by name and checked.
 
-    A picture belongs to the scene whose name it has, or begins with, before an underscore; of
+    An image belongs to the scene whose name it has, or begins with, before an underscore; of
     several such scenes to the one with the longest name. Folders count if the scene's name has
-    them and the pictures lie in such folders.
+    them and the images lie in such folders.
 
     Raises:
-        UserError: scenes without a picture or with several, broken files, or another size; the
+        UserError: scenes without an image or with several, broken files, or another size; the
             first five are named.
     """
     given = files_by_name(folder)
-    candidates = pair_pictures(scenes.names, given)
+    candidates = pair_images(scenes.names, given)
     made = format_in(scenes.dataset.metainfo)
     files = scenes.dataset.scenes.files
     sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
-        picture_size(files[i].input): size_of(scenes.sample(i))
+        image_size(files[i].input): size_of(scenes.sample(i))
         for i in one_scene_of_each_size(scenes.dataset)
     }
     chosen: dict[str, Path] = {}
@@ -194,38 +194,38 @@ def given_pictures(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fo
         found = candidates.get(name, [])
         if len(found) == 1:
             chosen[name] = found[0]
-            wanted = sizes[picture_size(files[index].input)]
+            wanted = sizes[image_size(files[index].input)]
             faults += _faults(found[0], made, None if resize else wanted)
         else:
             several = ", ".join(str(path.relative_to(folder)) for path in found[:3])
             faults.append(
-                f"{folder} has several pictures for scene {name!r}: {several}. Leave one."
+                f"{folder} has several images for scene {name!r}: {several}. Leave one."
                 if found
-                else f"{folder} has no picture for scene {name!r} (such as {name}.png)."
+                else f"{folder} has no image for scene {name!r} (such as {name}.png)."
             )
     refuse(faults)
     for note in [*_unused(folder, given, chosen), *ignored_notes([folder])]:
         say(note)
-    return FolderPictures([chosen], resize, made=made)
+    return FolderImages([chosen], resize, made=made)
 
 
 def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path]) -> list[str]:
-    """Return a sentence on the pictures of a folder that belong to no scene, if there are any."""
+    """Return a sentence on the images of a folder that belong to no scene, if there are any."""
     left = sorted(set(given.values()) - set(chosen.values()))
     if not left:
         return []
     return [
-        f"{len(left)} of {len(given)} pictures in {folder} belong to no scene, such as {left[0]}."
+        f"{len(left)} of {len(given)} images in {folder} belong to no scene, such as {left[0]}."
     ]
 
 
-def is_lossy(pictures: FolderPictures) -> bool:
-    """Return whether some pictures are stored with loss, so that compression counts in scores."""
-    return any(is_lossy_file(path) for files in pictures.samples for path in files.values())
+def is_lossy(images: FolderImages) -> bool:
+    """Return whether some images are stored with loss, so that compression counts in scores."""
+    return any(is_lossy_file(path) for files in images.samples for path in files.values())
 
 
-def pair_pictures(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
-    """By scene the pictures that belong to it; an exact name goes before a longer one."""
+def pair_images(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """By scene the images that belong to it; an exact name goes before a longer one."""
     scene_of = {name: name for name in names}
     alone = Counter(name.rpartition("/")[2] for name in names)
     for name in names:  # without its folders, where that is one scene's alone
@@ -246,21 +246,21 @@ def pair_pictures(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, 
 
 
 def _of_another_town(text: str, folder: str, owner: str, towns: Collection[str]) -> bool:
-    """Return whether a picture that only its short name joins to a scene lies in another town."""
+    """Return whether an image that only its short name joins to a scene lies in another town."""
     return "/" not in text and folder in towns and "/" in owner
 
 
 def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
-    """The scene with the longest name that a picture's name is, or begins with before "_"."""
+    """The scene with the longest name that an image's name is, or begins with before "_"."""
     while text and text not in scene_of:
         text = text.rpartition("_")[0]
     return scene_of.get(text)
 
 
-def _faults(path: Path, made: PictureFormat, wanted: tuple[int, ...] | None) -> list[str]:
-    """Return why a picture cannot be scored; None for `wanted` allows any size."""
+def _faults(path: Path, made: PixelFormat, wanted: tuple[int, ...] | None) -> list[str]:
+    """Return why an image cannot be scored; None for `wanted` allows any size."""
     try:
-        found = read_picture(path, made).shape[:2]
+        found = read_image(path, made).shape[:2]
     except UserError as error:
         return [str(error)]
     return [] if wanted in (None, found) else [_other_size(path, found, wanted)]
@@ -269,6 +269,6 @@ def _faults(path: Path, made: PictureFormat, wanted: tuple[int, ...] | None) -> 
 def _other_size(path: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return (
         f"{path} is {found[1]}x{found[0]}, but the protocol scores {wanted[1]}x{wanted[0]}. Make "
-        "pictures of that size, or name the filter that resizes them: --protocol-options "
+        "images of that size, or name the filter that resizes them: --protocol-options "
         "resize=bicubic (a protocol of its own)."
     )

@@ -95,7 +95,7 @@ class RowStore:
         return rows
 
     def forget_others(self) -> None:
-        """Remove rows that other pictures, data or settings have left, and damaged files."""
+        """Remove rows that other images, data or settings have left, and damaged files."""
         for left in self.folder.glob("*") if self.folder.is_dir() else ():
             if left.name != self.key:
                 shutil.rmtree(left)
@@ -121,7 +121,7 @@ def measure(
     """Measure what is missing.
 
     Args:
-        systems: whose pictures.
+        systems: whose images.
         stores: by system and metric; pairs that are not there are not measured.
         metrics: by name.
         scenes: what they are measured on.
@@ -176,11 +176,11 @@ def _predictions(
     system: System, indices: Sequence[int], samples: Sequence[Any], device: str
 ) -> Iterator[Prediction]:
     for index, sample in zip(indices, samples, strict=True):
-        pictures = system.pictures.read(index, sample).to(device)
+        images = system.images.read(index, sample).to(device)
         data = {k: v.to(device) for k, v in sample.items() if k != "name"}
         data = {key: value[None] for key, value in data.items()} | {"name": [sample["name"]]}
-        prediction = to_predictions(pictures[:1], data)[0]
-        prediction["samples"] = pictures
+        prediction = to_predictions(images[:1], data)[0]
+        prediction["samples"] = images
         yield prediction
 
 

@@ -47,7 +47,7 @@ class Evaluation:
         protocol: what is scored how.
         scenes: the protocol's.
         metrics: by name.
-        output_dir: results, pictures and rows.
+        output_dir: results, images and rows.
         device: where networks run.
     """
 
@@ -58,7 +58,7 @@ class Evaluation:
     device: str
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Return all that a metric's rows depend on besides the pictures, in plain JSON."""
+        """Return all that a metric's rows depend on besides the images, in plain JSON."""
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
         parts = [metric, *vars(metric).values(), *self.scenes.reading]
         code = code_of(parts, [config, self.scenes.facts], PACKAGES)
@@ -86,7 +86,7 @@ def reason_not_measured(metric: Metric, system: System, scenes: ScoredScenes) ->
 
 
 def is_reference(metric: Metric, system: System, protocol: Protocol) -> bool:
-    """Return whether a system's pictures are what a metric compares with, in whatever order."""
+    """Return whether a system's images are what a metric compares with, in whatever order."""
     photos = system.name in (ORACLE, MISMATCH)
     return metric.kind == "set" and protocol.reference is None and photos
 

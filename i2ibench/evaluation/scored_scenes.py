@@ -12,7 +12,7 @@ from i2ibench.data.scenes import Scenes
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.evaluation.protocols.protocol import Protocol
-from i2ibench.inference.picture_cache import file_hashes, readers_of
+from i2ibench.inference.image_cache import file_hashes, readers_of
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import fingerprint
 from i2ibench.io.threads import in_threads
@@ -65,7 +65,7 @@ class ScoredScenes:
 
     @property
     def reading(self) -> list[Any]:
-        """Return what reads the scenes: pictures and measurements depend on its code."""
+        """Return what reads the scenes: images and measurements depend on its code."""
         scenes = self.dataset.scenes
         return [self.dataset, *scenes.transforms, *readers_of(scenes.files)]
 

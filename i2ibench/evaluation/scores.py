@@ -150,12 +150,12 @@ def _findings(
     value, oracle = (_value(table.get(n, {}), "seg/miou") for n in (system.name, ORACLE))
     if value is not None and oracle is not None and value > oracle:
         found.append(
-            "a higher mIoU than the real photos'. The segmenter finds these pictures easier than "
+            "a higher mIoU than the real photos'. The segmenter finds these images easier than "
             "reality; this is no sign of realism"
         )
     if not all(_beats_mismatch(own, system.name) for own in estimates.values()):
         found.append(
-            "does not fit the label maps better than photos of other scenes do. Are the pictures "
+            "does not fit the label maps better than photos of other scenes do. Are the images "
             "paired with the right scenes? Check their names"
         )
     return found

@@ -26,7 +26,7 @@ TRAINING_SCENES = 100
 """Training scenes, evenly spread, that decide the colours of the modes."""
 
 LEAST_AREA = 1 / 512
-"""Share of the picture that an instance of theirs covers."""
+"""Share of the image that an instance of theirs covers."""
 
 
 class StyleProbe:
@@ -116,12 +116,12 @@ class SceneProbe:
         bank = inference.bank
         assert bank is not None
         chosen = bank.choose(self.sample["name"], found.ids, found.labels)
-        pictures = []
+        frames = []
         for mode in (None, *modes):
             own = chosen if mode is None else torch.where(found.ids == instance, mode, chosen)
             features = paint(bank.vectors(found.labels, own), found.members)
-            pictures.append(inference.paint(self.batch, features[None]))
-        return as_rgb(torch.cat(pictures), "Scores of styles")
+            frames.append(inference.paint(self.batch, features[None]))
+        return as_rgb(torch.cat(frames), "Scores of styles")
 
     @cached_property
     def batch(self) -> Batch:

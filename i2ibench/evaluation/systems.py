@@ -1,4 +1,4 @@
-"""Subjects: the checkpoints and picture folders that are evaluated, by name."""
+"""Subjects: the checkpoints and image folders that are evaluated, by name."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from typing import Any
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.checkpoint_images import fill_store
-from i2ibench.evaluation.image_sources import CONTROLS, System, given_pictures, is_lossy
+from i2ibench.evaluation.image_sources import CONTROLS, System, given_images, is_lossy
 from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.style_samples import StyleProbe
@@ -32,13 +32,13 @@ ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
 @dataclass(frozen=True)
 class SystemSource:
-    """A checkpoint file, or a folder of pictures, that is evaluated.
+    """A checkpoint file, or a folder of images, that is evaluated.
 
     Attributes:
         name: what reports call it.
         path: where it is.
-        is_folder: pictures of any code instead of a checkpoint.
-        options: how a checkpoint makes its pictures.
+        is_folder: images of any code instead of a checkpoint.
+        options: how a checkpoint makes its images.
     """
 
     name: str
@@ -74,7 +74,7 @@ def _subject(text: str, is_folder: bool) -> SystemSource:
     path = Path(rest if given and not Path(text).exists() else text)
     if is_folder and not path.is_dir():
         what = "is no folder" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}: pictures are named by their folder.")
+        raise UserError(f"{path} {what}: images are named by their folder.")
     if not is_folder and not path.is_file():
         raise UserError(f"There is no checkpoint at {path}.")
     if given and path == Path(rest):
@@ -91,23 +91,23 @@ def _run_name(checkpoint: Path) -> str:
 def given_system(
     subject: SystemSource, scenes: ScoredScenes, protocol: Protocol
 ) -> tuple[System, dict[str, Any]]:
-    """The row of a folder of pictures, and where it comes from.
+    """The row of a folder of images, and where it comes from.
 
     Raises:
-        UserError: pictures are missing or unusable.
+        UserError: images are missing or unusable.
     """
-    pictures = given_pictures(subject.path, scenes, protocol.resize)
-    hashes = {name: sha256(path) for name, path in pictures.samples[0].items()}
+    images = given_images(subject.path, scenes, protocol.resize)
+    hashes = {name: sha256(path) for name, path in images.samples[0].items()}
     notes = (
-        ("some pictures are stored with loss, such as JPEG: compression counts",)
-        if is_lossy(pictures)
+        ("some images are stored with loss, such as JPEG: compression counts",)
+        if is_lossy(images)
         else ()
     )
     content = fingerprint(hashes)
     origin = {"folder": str(subject.path), "sha256": content}
     system = System(
-        subject.name, pictures, {"pictures": content}, notes=notes,
-        no_styles="Pictures from a folder have no styles that could be chosen.",
+        subject.name, images, {"pictures": content}, notes=notes,
+        no_styles="Images from a folder have no styles that could be chosen.",
     )  # fmt: skip
     return system, origin
 
@@ -121,7 +121,7 @@ def translated_systems(
     batch_size: int,
     root: str | None = None,
 ) -> tuple[list[System], dict[str, Any]]:
-    """The rows that a checkpoint contributes, their pictures made, and where they come from.
+    """The rows that a checkpoint contributes, their images made, and where they come from.
 
     `root` is the folder of its training data, None for the one in its config.
 
@@ -151,7 +151,7 @@ def _translated(
     batch_size: int,
     root: str | None,
 ) -> list[System]:
-    """The rows of a translator, one for each way of choosing styles, their pictures made."""
+    """The rows of a translator, one for each way of choosing styles, their images made."""
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(subject, opened).items():
@@ -164,11 +164,11 @@ def _translated(
         }
         folder = output_dir / "pictures" / slug(name)
         store = fill_store(folder, opened, scenes, chosen, protocol.samples, batch_size)
-        pictures = replace(store.pictures, resize=protocol.resize)
+        images = replace(store.images, resize=protocol.resize)
         facts = {"pictures": store.key, "samples": protocol.samples}
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
         notes += inference_notes(opened)
-        system = System(name, pictures, facts, informed=encoded, notes=notes)
+        system = System(name, images, facts, informed=encoded, notes=notes)
         if encoded:
             system = replace(system, no_styles="Styles are measured where they are sampled.")
         else:
@@ -178,12 +178,12 @@ def _translated(
 
 
 def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
-    """Say how a checkpoint's pictures are made where there is a choice: precision, settings."""
+    """Say how a checkpoint's images are made where there is a choice: precision, settings."""
     facts = opened.inference.facts()
     settings = ", ".join(f"{name}={value}" for name, value in facts.get("settings", {}).items())
     evaluations = opened.translator.evaluations(opened.inference.settings)
     notes = {
-        f"its pictures are computed in {facts.get('amp')}": "amp" in facts,
+        f"its images are computed in {facts.get('amp')}": "amp" in facts,
         f"settings: {settings}": bool(settings),
         f"{evaluations} network evaluations for each image (NFE)": evaluations > 1,
     }
@@ -222,7 +222,7 @@ def _keeping(subject: SystemSource, names: Collection[str]) -> SystemSource:
 
 
 def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
-    """Refuse a checkpoint whose classes, or whose pictures' channels or bits, are not the data's.
+    """Refuse a checkpoint whose classes, or whose images' channels or bits, are not the data's.
 
     Raises:
         UserError: names both, or the file is no checkpoint.
@@ -239,7 +239,7 @@ def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
     made, photos = format_in(own), format_in(data)
     if made != photos:
         raise UserError(
-            f"{checkpoint} makes pictures of {made}, and the photos of the scored scenes have "
+            f"{checkpoint} makes images of {made}, and the photos of the scored scenes have "
             f"{photos}."
         )
 

@@ -20,7 +20,11 @@ KINDS = {"config": str, "meta": dict, "state_dict": dict}
 
 MOST_CLASSES = 2**16
 
-EARLIER_NAMES = {"RefinementGenerator": "CRNGenerator", "RefinementLoss": "CRNLoss"}
+EARLIER_NAMES = {
+    "RefinementGenerator": "CRNGenerator",
+    "RefinementLoss": "CRNLoss",
+    "ValidationPictures": "ValidationImages",
+}
 """Names that parts had when older checkpoints were written, and their names now."""
 
 
@@ -123,7 +127,7 @@ def _check_meta(meta: dict[str, Any], path: Path) -> None:
             )
     stated = (table.get("image_channels", 3), table.get("image_depth", 8))
     formats = table.get("formats", {})
-    _require(isinstance(formats, dict), path, "dataset_meta.formats", "formats by kind of picture")
+    _require(isinstance(formats, dict), path, "dataset_meta.formats", "formats by kind of image")
     for kind, entry in {"image": stated, **formats}.items():
         check_format(kind, entry, f"{path}: the format of {kind!r} in its dataset_meta")
     _require(isinstance(table.get("dataset"), str), path, "dataset_meta.dataset", "a name")

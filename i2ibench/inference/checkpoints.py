@@ -35,7 +35,7 @@ class OpenedCheckpoint:
         metainfo: the classes of the training data.
         epoch: epochs trained.
         translator: in eval mode, on the device asked for, without what only training needs.
-        inference: makes pictures with it as asked for.
+        inference: makes images with it as asked for.
     """
 
     path: Path
@@ -52,13 +52,13 @@ def open_checkpoint(
     ema: bool = False,
     options: InferenceOptions = PLAIN,
 ) -> OpenedCheckpoint:
-    """The translator that a training run saved, ready to make pictures.
+    """The translator that a training run saved, ready to make images.
 
     Args:
         path: of the checkpoint.
         device: where the translator goes.
         ema: take the averaged weights of what makes images, with the styles of those.
-        options: how pictures are made.
+        options: how images are made.
 
     Raises:
         UserError: the file is missing, broken, no i2ibench checkpoint, does not fit its config, or

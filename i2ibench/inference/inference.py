@@ -1,4 +1,4 @@
-"""The inference object: pictures of scenes by a trained translator, scenes of any size."""
+"""The inference object: images of scenes by a trained translator, scenes of any size."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,7 +25,7 @@ PHOTOS = ("real", "image")
 
 
 class Inference:
-    """Makes pictures with a translator; all that is chosen for that is kept here.
+    """Makes images with a translator; all that is chosen for that is kept here.
 
     Images depend on the weights, the scene, its name, the sample's number and these options, but
     neither on the batch that a scene is in nor on what was made before.
@@ -55,9 +55,9 @@ class Inference:
             self._compile(options.compile_mode)
 
     def facts(self) -> dict[str, Any]:
-        """Return what of the options decides the pictures, in plain JSON; defaults are left out.
+        """Return what of the options decides the images, in plain JSON; defaults are left out.
 
-        Tiles are not in it: they give the same pictures up to rounding.
+        Tiles are not in it: they give the same images up to rounding.
         """
         chosen = {
             "amp": self.options.precision,
@@ -91,7 +91,7 @@ class Inference:
 
     @torch.inference_mode()
     def paint(self, batch: Batch, features: Tensor | None) -> Tensor:
-        """Return the pictures of a batch in given styles, BCHW of its exact size, any size.
+        """Return the images of a batch in given styles, BCHW of its exact size, any size.
 
         They are uint8, or int32 in 0..65535 where the data has 16 bits.
 
@@ -106,8 +106,8 @@ class Inference:
         images = self.images(batch, features)
         require_finite(images, batch["names"])
         method = self.translator
-        pictures = to_levels(images, method.image_depth, method.truncate_output)
-        return pictures[..., :height, :width]
+        levels = to_levels(images, method.image_depth, method.truncate_output)
+        return levels[..., :height, :width]
 
     def images(self, batch: Batch, features: Tensor | None) -> Tensor:
         """Return images BCHW in [-1, 1] of a batch, of the size that the networks take.
@@ -189,7 +189,7 @@ class Inference:
         for i, name in enumerate(batch["names"]):
             scene: Any = {key: value[i : i + 1] for key, value in batch.items()}
             with drawing_for(name, device):
-                # A CUDA graph writes every picture to the same place.
+                # A CUDA graph writes every image to the same place.
                 images.append(self._one(scene, (size[0], size[1])).clone())
         return images[0] if len(images) == 1 else torch.cat(images)
 
@@ -201,7 +201,7 @@ class Inference:
     def _compile(self, mode: str) -> None:
         """Compile what makes images, each part when it is first called.
 
-        Nothing but speed and rounding changes. The first picture waits until its size is compiled,
+        Nothing but speed and rounding changes. The first image waits until its size is compiled,
         the first of a second size until all sizes are; with CUDA graphs every further size is
         recorded.
         """

@@ -1,4 +1,4 @@
-"""The input of a scene as a picture for people."""
+"""The input of a scene as an image for people."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from i2ibench.models.ops.images import colour_labels, to_shown
 
 
 def shown_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> Tensor:
-    """Return what is translated as a picture, uint8 [3,H,W]: label maps in colour.
+    """Return what is translated as an image, uint8 [3,H,W]: label maps in colour.
 
     Args:
         scene: a sample or a prediction.

@@ -1,4 +1,4 @@
-"""Translating folders of label maps or other pictures with a checkpoint."""
+"""Translating folders of label maps or other images with a checkpoint."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from i2ibench.data.classes import ClassTable, SemanticClass
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.image_files import image_size
 from i2ibench.data.inputs import find_inputs, is_cityscapes
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import formats_in
@@ -15,7 +15,7 @@ from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint
-from i2ibench.inference.picture_cache import PictureCache, file_hashes, readers_of, recipe_of
+from i2ibench.inference.image_cache import ImageCache, file_hashes, readers_of, recipe_of
 from i2ibench.inference.trial_translation import try_translation
 from i2ibench.io.files import ending_for, remove_leftovers, require_possible_names
 from i2ibench.io.progress import Progress, say
@@ -33,25 +33,25 @@ def translate(
     samples: int = 1,
     only: Collection[str] | None = None,
 ) -> list[Path]:
-    """Translate every scene of a folder; gives the pictures, each of its label map's size.
+    """Translate every scene of a folder; gives the images, each of its label map's size.
 
-    Pictures that an earlier, interrupted call made from the same files with the same checkpoint,
-    settings and code stay; with or without tiles, which give the same pictures up to rounding.
+    Images that an earlier, interrupted call made from the same files with the same checkpoint,
+    settings and code stay; with or without tiles, which give the same images up to rounding.
     If only code has changed, such as a plugin's, they are made anew.
 
     Args:
         opened: the checkpoint; its style bank's seed decides which styles are drawn.
         input_dir: see `find_inputs`.
         output_dir: gets `name.png` for every scene, or `name_0.png`, ... with several samples;
-            `name.npy` for pictures of other than one or three channels.
+            `name.npy` for images of other than one or three channels.
         size: (width, height) that scenes are resized to first; None keeps theirs.
         styles: see `STYLES`.
-        samples: pictures of each scene, that differ in the styles that are drawn.
+        samples: images of each scene, that differ in the styles that are drawn.
         only: names of the scenes that are translated; None for all.
 
     Raises:
         UserError: nothing to translate, a file is unusable, the styles do not suit, or the output
-            folder holds other pictures. Nothing has been written then.
+            folder holds other images. Nothing has been written then.
     """
     needs = opened.translator.data_preprocessor.needs
     files = [f for f in find_inputs(input_dir, needs) if only is None or f.name in only]
@@ -62,13 +62,13 @@ def translate(
     if output_dir.resolve().is_relative_to(input_dir.resolve()):
         raise UserError(f"The output folder {output_dir} lies in the input folder; choose another.")
     ending = ending_for(opened.translator.image_channels)
-    paths = [_picture_paths(output_dir, scene.name, samples, ending) for scene in files]
+    paths = [_image_paths(output_dir, scene.name, samples, ending) for scene in files]
     require_possible_names(path for own in paths for path in own)
     settings = {"size": list(size) if size else None, **chosen, "samples": samples}
     reading = readers_of(files)
     recipe = recipe_of(opened.path, opened.translator, opened.config, settings, reading)
     hashes = [fingerprint(file_hashes(scene)) for scene in files]
-    cache = PictureCache(output_dir, recipe, hashes, paths, [(n,) for n in range(len(files))])
+    cache = ImageCache(output_dir, recipe, hashes, paths, [(n,) for n in range(len(files))])
     with own_work_dir(output_dir, "translating", "choose another output folder"):
         cache.claim(refuse=True)
         remove_leftovers(*{path.parent for own in paths for path in own})
@@ -98,7 +98,7 @@ def _open_scenes(
         notes = require_faultless(scenes, progress.advance)
     for note in notes:
         say(note)
-    for columns, rows in {size or picture_size(scene.input)[::-1] for scene in files}:
+    for columns, rows in {size or image_size(scene.input)[::-1] for scene in files}:
         try_translation(opened.inference, rows, columns)
     return scenes
 
@@ -108,7 +108,7 @@ STYLES = ("random", "encode", "bank:FILE")
 
 
 def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict[str, Any]:
-    """Prepare the translator for styles as `STYLES` names them; what decides the pictures.
+    """Prepare the translator for styles as `STYLES` names them; what decides the images.
 
     Raises:
         UserError: the checkpoint or the bank does not suit, or the samples would all be equal.
@@ -125,7 +125,7 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
     varied = bank is not None and bool((bank.counts > 1).any())
     if samples > 1 and not (varied or translator.varies):
         raise UserError(
-            f"{opened.path} makes the same picture each time with styles {styles!r}: "
+            f"{opened.path} makes the same image each time with styles {styles!r}: "
             f"{samples} samples would be equal."
         )
     if bank is None:
@@ -152,8 +152,8 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
     opened.inference.bank = saved.bank.to(own.centres.device)
 
 
-def _picture_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
-    """Return where the pictures of a scene go."""
+def _image_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
+    """Return where the images of a scene go."""
     if samples == 1:
         return [output_dir / f"{name}{ending}"]
     return [output_dir / f"{name}_{k}{ending}" for k in range(samples)]

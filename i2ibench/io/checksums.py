@@ -1,7 +1,7 @@
 """Checksums: whether files are still as they were written.
 
 Zip files, as torch writes them, and PNG files carry a CRC-32 of each of their parts, which torch's
-reader and some decoders of pictures leave unread; JSON files of this project get one.
+reader and some decoders of images leave unread; JSON files of this project get one.
 """
 
 import json
@@ -83,8 +83,8 @@ def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
         return zlib.crc32(data) == record.CRC
 
 
-def is_whole_picture(path: Path) -> bool:
-    """Return whether a picture that `write_picture` wrote is as it was written.
+def is_whole_image(path: Path) -> bool:
+    """Return whether an image that `write_image` wrote is as it was written.
 
     Of arrays (.npy), which have no checksum, only the length is compared.
 

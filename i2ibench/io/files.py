@@ -188,11 +188,11 @@ def read_json(path: Path) -> Any:
 
 
 def ending_for(channels: int) -> str:
-    """Return the ending of the files that hold pictures of so many channels."""
+    """Return the ending of the files that hold images of so many channels."""
     return ".png" if channels in (1, 3) else ".npy"
 
 
-def write_picture(
+def write_image(
     path: Path, pixels: NDArray[Any], compress_level: int = 1, flush: bool = True
 ) -> None:
     """Make `path` a PNG of `pixels`, uint8 or uint16 [H,W,3] or [H,W].
@@ -207,9 +207,9 @@ def write_picture(
         _, data = cv2.imencode(".png", whole[..., ::-1], options)
         write_file(path, lambda p: p.write_bytes(data.tobytes()), flush)
     else:
-        picture = Image.fromarray(whole)
+        image = Image.fromarray(whole)
         write_file(
-            path, lambda p: picture.save(p, format="PNG", compress_level=compress_level), flush
+            path, lambda p: image.save(p, format="PNG", compress_level=compress_level), flush
         )
 
 

@@ -1,4 +1,4 @@
-"""The source of parts: a hash of all code that pictures or measurements were computed with.
+"""The source of parts: a hash of all code that images or measurements were computed with.
 
 What is kept for later is used again only while this hash is the same. It covers whole packages of
 the core, and of plugins and other code of the user the very files that the parts come from: those

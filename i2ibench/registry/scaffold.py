@@ -63,7 +63,7 @@ IN_CONFIG: dict[str, tuple[tuple[str, str], ...]] = {
     "dataset": _own_scenes('type="NewPart"', "the scenes of NewPart"),
     "reader": _own_scenes(
         "_scenes",
-        "pictures that NewPart reads",
+        "images that NewPart reads",
         '_scenes = dict(type="PairedFolder", instance_dir=None, classes=["sky", "road"])\n',
     ),
     "segmenter": (

@@ -1,4 +1,4 @@
-"""Charts of results: scores by class, and distances over the number of pictures."""
+"""Charts of results: scores by class, and distances over the number of images."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ def class_bars(results: Results) -> bytes:
 
 
 def distance_curves(results: Results) -> bytes:
-    """A PNG with each Fréchet distance over the number of pictures; empty without any."""
+    """A PNG with each Fréchet distance over the number of images; empty without any."""
     names = {n for scores in results["systems"].values() for n, s in scores.items() if "curve" in s}
     if not names:
         return b""

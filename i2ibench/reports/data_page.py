@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.kinds import pictures_among
+from i2ibench.data.kinds import images_among
 from i2ibench.data.pixel_formats import as_shown
 from i2ibench.data.problems import Problem
 from i2ibench.data.scenes import read_arrays
@@ -21,7 +21,7 @@ SHOWN = 4
 """Scenes of each split."""
 
 WIDTH = 420
-"""Of a picture in the page."""
+"""Of an image in the page."""
 
 
 def render_data(
@@ -49,7 +49,7 @@ def render_data(
         splits=list(facts),
         problems=problems,
         scenes=[
-            {"split": split, "name": scene.files.name, "pictures": pictures(scene, classes)}
+            {"split": split, "name": scene.files.name, "pictures": images(scene, classes)}
             for split, scenes in facts.items()
             for scene in _spread([s for s in scenes if not s.faults])
         ],
@@ -79,13 +79,13 @@ def _spread(scenes: Sequence[SceneFacts]) -> list[SceneFacts]:
     return list(scenes[::step])
 
 
-def pictures(scene: SceneFacts, classes: ClassTable) -> list[tuple[str, str]]:
-    """Return titles and pictures: photo, source and the like, labels, both with the borders."""
+def images(scene: SceneFacts, classes: ClassTable) -> list[tuple[str, str]]:
+    """Return titles and images: photo, source and the like, labels, both with the borders."""
     arrays = read_arrays(scene.files, classes, scene.formats)
-    arrays |= {kind: as_shown(arrays[kind]) for kind in pictures_among(arrays)}
+    arrays |= {kind: as_shown(arrays[kind]) for kind in images_among(arrays)}
     shown: list[tuple[str, NDArray[Any]]] = [
         ("photo" if kind == "image" else kind, arrays[kind])
-        for kind in sorted(pictures_among(arrays), key="image".__ne__)
+        for kind in sorted(images_among(arrays), key="image".__ne__)
     ]
     if "label" in arrays:
         palette = np.array([c.colour for c in classes.classes], np.uint8)
@@ -95,7 +95,7 @@ def pictures(scene: SceneFacts, classes: ClassTable) -> list[tuple[str, str]]:
         if "image" in arrays:
             both = cv2.addWeighted(arrays["image"], 0.55, colours, 0.45, 0)
             shown.append(("overlay", _marked(both, edge)))
-    return [(title, _jpeg(picture)) for title, picture in shown]
+    return [(title, _jpeg(image)) for title, image in shown]
 
 
 def _borders(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -107,18 +107,18 @@ def _borders(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
     return cv2.dilate(edge, np.ones((side, side), np.uint8)).astype(bool)
 
 
-def _marked(picture: NDArray[np.uint8], edge: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    marked = picture.copy()
+def _marked(image: NDArray[np.uint8], edge: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    marked = image.copy()
     if edge is not None:
         marked[edge] = 255
     return marked
 
 
-def _jpeg(picture: NDArray[np.uint8]) -> str:
-    """A picture as text that stands in the page."""
-    height, width = picture.shape[:2]
+def _jpeg(image: NDArray[np.uint8]) -> str:
+    """An image as text that stands in the page."""
+    height, width = image.shape[:2]
     factor = WIDTH / width
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
-    small = cv2.resize(picture, (WIDTH, max(round(height * factor), 1)), interpolation=way)
+    small = cv2.resize(image, (WIDTH, max(round(height * factor), 1)), interpolation=way)
     _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from i2ibench.io.files import write_text
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.reports.page import picture_uri
+from i2ibench.reports.page import image_uri
 from i2ibench.reports.rendering import render
 from i2ibench.reports.seeds import mean_difference, summarise
 from i2ibench.reports.tables import (
@@ -51,7 +51,7 @@ def write_grid_report(
     """Write `report.html`, `table.csv`, `.md` and `.tex`; gives the page's path.
 
     Args:
-        folder: the grid's; its `evaluation/` holds the results and pictures.
+        folder: the grid's; its `evaluation/` holds the results and images.
         name: the grid's.
         rows: in order.
         results: of one evaluation of all finished cells.
@@ -114,13 +114,13 @@ def _cost(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _strips(folder: Path, rows: Sequence[GridRow], results: Results) -> list[dict[str, Any]]:
-    """Per shown scene the input, the photo and the first seed's picture of every row."""
+    """Per shown scene the input, the photo and the first seed's image of every row."""
     strips = []
     for shown in results["shown"]:
         wanted = {"input": "input", **{c: c for c in results["controls"]}}
         wanted |= {row.systems[0]: row.name for row in rows}
         columns = [
-            {"name": wanted[key], "picture": picture_uri(folder / path)}
+            {"name": wanted[key], "picture": image_uri(folder / path)}
             for key, path in shown["pictures"].items()
             if key in wanted
         ]

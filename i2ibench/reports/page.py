@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.evaluation.image_sources import ORACLE
 from i2ibench.io.files import write_text
 from i2ibench.io.run_folders import run_folder
@@ -35,7 +35,7 @@ def write_report(output_dir: Path, results: Results) -> Path:
     """Write `report.html` and results.csv, .md and .tex beside `results.json`; gives the page.
 
     Args:
-        output_dir: holds the pictures that the results name.
+        output_dir: holds the images that the results name.
         results: from `evaluate`.
     """
     for suffix, text in (
@@ -88,14 +88,14 @@ def _styled(results: Results) -> list[str]:
 
 
 def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:
-    """Per shown scene its place and, by column, picture, predicted labels and errors."""
+    """Per shown scene its place and, by column, image, predicted labels and errors."""
     for shown in results["shown"]:
         columns = []
         for name, path in shown["pictures"].items():
             rows = {"picture": path, "predicted": shown["predicted"].get(name),
                     "errors": shown["errors"].get(name)}  # fmt: skip
-            pictures = {k: picture_uri(output_dir / p) for k, p in rows.items() if p}
-            columns.append({"name": name, **pictures})
+            images = {k: image_uri(output_dir / p) for k, p in rows.items() if p}
+            columns.append({"name": name, **images})
         yield {"name": shown["scene"], "place": shown["place"], "columns": columns}
 
 
@@ -109,13 +109,13 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
             continue
         seen.add(work_dir)
         curves = {name: png_uri(plot) for name, plot in run_curves(work_dir).items()}
-        panels = {name: picture_uri(path, 1100) for name, path in stage_panels(work_dir).items()}
+        panels = {name: image_uri(path, 1100) for name, path in stage_panels(work_dir).items()}
         yield {"name": work_dir.name, "curves": curves, "panels": panels}
 
 
-def picture_uri(path: Path, width: int = 384) -> str:
-    """A picture as text that stands in the page, at most `width` pixels wide and as high."""
-    image = Image.fromarray(read_image(path))
+def image_uri(path: Path, width: int = 384) -> str:
+    """An image as text that stands in the page, at most `width` pixels wide and as high."""
+    image = Image.fromarray(read_rgb(path))
     image.thumbnail((width, width))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)

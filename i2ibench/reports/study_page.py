@@ -8,7 +8,7 @@ from typing import Any
 
 from i2ibench.io.files import write_text
 from i2ibench.reports import study_tables
-from i2ibench.reports.page import picture_uri, png_uri
+from i2ibench.reports.page import image_uri, png_uri
 from i2ibench.reports.published import published_preferences
 from i2ibench.reports.rendering import render
 from i2ibench.reports.study_charts import CHARTS, DARK, LIGHT
@@ -16,20 +16,20 @@ from i2ibench.reports.study_tables import Grid, Rate, p_text, percent, seconds
 from i2ibench.reports.study_text import headline, rule_lines
 
 Analysis = Mapping[str, Any]
-Picture = Callable[[str, str], Path]
-"""The file of a method's picture of a scene."""
+Image = Callable[[str, str], Path]
+"""The file of a method's image of a scene."""
 
 WIDTH = 420
-"""Of a picture in the page, in pixels."""
+"""Of an image in the page, in pixels."""
 
 
-def write_study_report(folder: Path, analysis: Analysis, picture: Picture) -> Path:
+def write_study_report(folder: Path, analysis: Analysis, image: Image) -> Path:
     """Write `report.html`, `table.csv`, `.md` and `.tex`; gives the page's path.
 
     Args:
         folder: where they go.
         analysis: from `study analyse`.
-        picture: gives the file of a method's picture of a scene; one that does not exist is left
+        image: gives the file of a method's image of a scene; one that does not exist is left
             out and said to be missing.
     """
     for suffix, text in (
@@ -38,11 +38,11 @@ def write_study_report(folder: Path, analysis: Analysis, picture: Picture) -> Pa
         ("tex", study_tables.study_latex(analysis)),
     ):
         write_text(folder / f"table.{suffix}", text)
-    write_text(folder / "report.html", render_study(analysis, picture))
+    write_text(folder / "report.html", render_study(analysis, image))
     return folder / "report.html"
 
 
-def render_study(analysis: Analysis, picture: Picture) -> str:
+def render_study(analysis: Analysis, image: Image) -> str:
     """The page as text."""
     study = analysis["study"]
     about = {key: study[key] for key in ("hash", "created", "reference", "definition", "scenes")}
@@ -61,7 +61,7 @@ def render_study(analysis: Analysis, picture: Picture) -> str:
         charts={name: _themed(draw, analysis) for name, draw in CHARTS.items()},
         strengths=analysis["bradley_terry"],
         rules=rule_lines(analysis),
-        examples=_examples(analysis, picture),
+        examples=_examples(analysis, image),
         published=_published(),
         about=json.dumps(about, indent=2, ensure_ascii=False),
         origins=json.dumps(study["origins"], indent=2, ensure_ascii=False),
@@ -77,16 +77,16 @@ def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
     return {name: png_uri(png) for name, png in drawn.items()}
 
 
-def _examples(analysis: Analysis, picture: Picture) -> list[dict[str, Any]]:
-    """By pair the scenes with the highest and the lowest agreement, with votes and pictures."""
+def _examples(analysis: Analysis, image: Image) -> list[dict[str, Any]]:
+    """By pair the scenes with the highest and the lowest agreement, with votes and images."""
     pairs = analysis["agreement"]
     number = 4 if len(pairs) <= 2 else 2 if len(pairs) <= 6 else 1
     uris: dict[tuple[str, str], str] = {}
 
     def uri(method: str, scene: str) -> str:
         if (method, scene) not in uris:
-            path = picture(method, scene)
-            uris[method, scene] = picture_uri(path, WIDTH) if path.is_file() else ""
+            path = image(method, scene)
+            uris[method, scene] = image_uri(path, WIDTH) if path.is_file() else ""
         return uris[method, scene]
 
     found = []

@@ -43,7 +43,7 @@ def feature_scatter(results: Results) -> bytes:
 
 
 def control_matrix(results: Results) -> bytes:
-    """A PNG with the colour of each mode, the colours that pictures got, and where they belong.
+    """A PNG with the colour of each mode, the colours that images got, and where they belong.
 
     One panel for each system and class; empty without control.
     """
@@ -106,15 +106,15 @@ def _draw_bars(
 
 
 def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
-    """Of each mode the intended colour, the mean one obtained, and single pictures' colours."""
+    """Of each mode the intended colour, the mean one obtained, and single images' colours."""
     rows = len(matrix["modes"])
-    picture = np.full((rows, 7 + EXAMPLES, 3), 255.0)
-    picture[:, 0:3] = np.array(matrix["intended"])[:, None]
-    picture[:, 3:6] = np.array(matrix["obtained"])[:, None]
+    image = np.full((rows, 7 + EXAMPLES, 3), 255.0)
+    image[:, 0:3] = np.array(matrix["intended"])[:, None]
+    image[:, 3:6] = np.array(matrix["obtained"])[:, None]
     for row, examples in enumerate(matrix["examples"]):
-        picture[row, 7 : 7 + len(examples[:EXAMPLES])] = examples[:EXAMPLES]
-    axes.imshow(picture.clip(0, 255).astype(np.uint8), aspect="auto", interpolation="nearest")
-    axes.set_xticks([1, 4, 6.5 + EXAMPLES / 2], ["intended", "obtained", "in single pictures"])
+        image[row, 7 : 7 + len(examples[:EXAMPLES])] = examples[:EXAMPLES]
+    axes.imshow(image.clip(0, 255).astype(np.uint8), aspect="auto", interpolation="nearest")
+    axes.set_xticks([1, 4, 6.5 + EXAMPLES / 2], ["intended", "obtained", "in single images"])
     axes.set_yticks(range(rows), [f"mode {mode + 1}" for mode in matrix["modes"]])
     axes.tick_params(labelsize=7, length=0)
     axes.hlines(np.arange(1, rows) - 0.5, -0.5, 6.5 + EXAMPLES, color="white", lw=2)
@@ -123,7 +123,7 @@ def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
 
 
 def _draw_confusion(axes: Axes, matrix: Mapping[str, Any], kind: str) -> None:
-    """How often a picture in one mode came nearest to the colour of another."""
+    """How often an image in one mode came nearest to the colour of another."""
     counts = np.array(matrix[kind], float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -140,7 +140,7 @@ def _draw_confusion(axes: Axes, matrix: Mapping[str, Any], kind: str) -> None:
             dark = np.mean(colour) < 128
             tick.set_color("white" if dark else "black")
             tick.set_bbox({"facecolor": np.clip(colour, 0, 255) / 255, "lw": 0, "pad": 2.2})
-    axes.set_xlabel("nearest intended colour, % of pictures", fontsize=8)
+    axes.set_xlabel("nearest intended colour, % of images", fontsize=8)
     axes.set_ylabel("painted mode", fontsize=8)
 
 

@@ -34,7 +34,7 @@ TITLES = {
     "edges": "borders between objects",
     "pixels": "PSNR and SSIM",
     "segmentation": "segmentation scores",
-    "psnr_identical": "identical pictures",
+    "psnr_identical": "identical images",
     "inst/recall50_S": "small objects found",
     "inst/recall50_M": "medium objects found",
     "inst/recall50_L": "large objects found",
@@ -50,7 +50,7 @@ TITLES = {
     "style/control_levelled": "style control, light levelled",
     "style/change": "style: change inside, levels",
     "style/leakage": "style: change elsewhere, levels",
-    "style/pictures": "style: pictures of the control test",
+    "style/pictures": "style: images of the control test",
     "div/colour": "diversity (colour, levels)",
     "div/colour_photos": "diversity of photos (colour, levels)",
 }

@@ -84,10 +84,10 @@ def optimizers_of(translator: Translator) -> Optimizers:
     return build_optimizers(networks, dict.fromkeys(networks, {"type": "Adam", "lr": 1e-3}))
 
 
-def pictures(
+def predicted(
     translator: Translator, data: dict[str, Any], sample: int = 0, options: InferenceOptions = PLAIN
 ) -> Tensor:
-    """Return the pictures uint8 B3HW of scenes of one size, in the photos' styles, if in any."""
+    """Return the images uint8 B3HW of scenes of one size, in the photos' styles, if in any."""
     inference = Inference(translator, options)
     styled = translator.encoder is not None
     return torch.stack([p["fake"] for p in inference.predict(data, styled, sample)])

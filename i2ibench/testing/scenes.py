@@ -78,6 +78,6 @@ def write_camvid(root: Path) -> Path:
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
-    """Write a picture; folders are made."""
+    """Write an image; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)

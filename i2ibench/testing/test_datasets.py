@@ -19,7 +19,7 @@ def test_a_data_set_yields_compact_integers_of_one_size(name: str, contract_part
     sample = built[0]
     assert isinstance(sample.get("name"), str), f"a sample must have a name; {name}'s has none"
     first = next((sample[k] for k in ("label", "source") if k in sample), None)
-    assert first is not None, f"a sample must have a label map or a source picture; {name}'s has"
+    assert first is not None, f"a sample must have a label map or a source image; {name}'s has"
     size = tuple(first.shape[-2:])
     kinds = {
         "label": (torch.uint8, (1, *size)),

@@ -10,20 +10,20 @@ from i2ibench.testing.parts import Workshop
 
 
 @pytest.mark.contract("feature")
-def test_features_are_one_vector_per_picture(name: str, contract_part: Workshop) -> None:
+def test_features_are_one_vector_per_image(name: str, contract_part: Workshop) -> None:
     network = contract_part("feature", name)
     if network.unavailable:
         pytest.skip(network.unavailable)
-    pictures = torch.randint(0, 256, (3, 3, 40, 48), dtype=torch.uint8)
-    features = network.extract(pictures)
+    images = torch.randint(0, 256, (3, 3, 40, 48), dtype=torch.uint8)
+    features = network.extract(images)
     assert features.ndim == 2 and len(features) == 3 and features.dtype == torch.float32, (
         f"extract must give float32 [N,D] for uint8 N3HW; {name} gave {features.dtype} "
         f"{tuple(features.shape)}"
     )
     torch.testing.assert_close(
-        network.extract(pictures[:1]),
+        network.extract(images[:1]),
         features[:1],
-        msg=f"a picture's features must not depend on the others; {name}'s do",
+        msg=f"an image's features must not depend on the others; {name}'s do",
     )
 
 

@@ -1,4 +1,4 @@
-"""A reader of picture files promises endings of its own, and no traceback from any bytes."""
+"""A reader of image files promises endings of its own, and no traceback from any bytes."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_a_reader_has_endings_that_nothing_else_reads(name: str) -> None:
     )
     for suffix in reader.suffixes:
         assert suffix == suffix.lower() and suffix.startswith("."), f"{name}: {suffix!r}"
-        assert suffix not in EXTENSIONS, f"{name}: {suffix} files are pictures that Pillow reads"
+        assert suffix not in EXTENSIONS, f"{name}: {suffix} files are images that Pillow reads"
         others = [n for n in READERS.names() if suffix in READERS.build({"type": n}).suffixes]
         assert others == [name], f"{suffix} is read by {', '.join(others)}"
 

@@ -1,4 +1,4 @@
-"""A transform promises to change all pictures of a scene alike."""
+"""A transform promises to change all images of a scene alike."""
 
 from typing import Any
 

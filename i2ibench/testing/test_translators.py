@@ -26,7 +26,7 @@ ATTEMPTS = 8
 """A parameter gets a gradient in one of so many batches: losses may draw what takes part."""
 
 GREY_LEVELS = 1
-"""Rounding may change a picture by so much."""
+"""Rounding may change an image by so much."""
 
 contract = pytest.mark.contract("translator")
 
@@ -204,25 +204,25 @@ def _state_of(translator: Translator) -> dict[str, Any]:
 
 @contract
 @pytest.mark.parametrize("size", [(33, 50), (5, 7)])
-def test_a_translator_makes_pictures_of_any_size(
+def test_a_translator_makes_images_of_any_size(
     name: str, size: tuple[int, int], contract_part: Workshop
 ) -> None:
     translator = methods.shaken(methods.built(name, contract_part))
-    made = methods.pictures(translator, methods.scenes("ab", size))
+    made = methods.predicted(translator, methods.scenes("ab", size))
     assert made.shape == (2, 3, *size) and made.dtype == torch.uint8, (
-        f"scenes of {size} must give pictures of {size}; {name} gave {tuple(made.shape[2:])} (say "
+        f"scenes of {size} must give images of {size}; {name} gave {tuple(made.shape[2:])} (say "
         "the `stride` and `smallest_side` that the networks need)"
     )
 
 
 @contract
-def test_a_picture_does_not_depend_on_its_neighbours_nor_on_what_was_drawn_before(
+def test_a_image_does_not_depend_on_its_neighbours_nor_on_what_was_drawn_before(
     name: str, contract_part: Workshop
 ) -> None:
     translator = methods.shaken(methods.built(name, contract_part))
     size = methods.size_for(translator)
     before = torch.get_rng_state()
-    together = methods.pictures(translator, methods.scenes("abc", size))
+    together = methods.predicted(translator, methods.scenes("abc", size))
     assert torch.equal(before, torch.get_rng_state()), (
         f"a translator with batched = True must draw by scene_noise alone; {name} draws from "
         "torch's own generator (use i2ibench.models.translators.scene_noise.scene_noise, or say "
@@ -230,10 +230,10 @@ def test_a_picture_does_not_depend_on_its_neighbours_nor_on_what_was_drawn_befor
     )
     torch.manual_seed(5)
     for number, scene in enumerate("abc"):
-        alone = methods.pictures(translator, methods.scenes(scene, size))[0]
+        alone = methods.predicted(translator, methods.scenes(scene, size))[0]
         gap = (alone.int() - together[number].int()).abs().max().item()
         assert gap <= GREY_LEVELS, (
-            "a scene must give the same picture alone and beside others, whatever was drawn "
+            "a scene must give the same image alone and beside others, whatever was drawn "
             f"before; {name}'s differs by {gap} grey levels (say batched = False, or use no "
             "statistics of the batch)"
         )
@@ -277,7 +277,7 @@ def test_settings_reach_the_translator_and_every_key(name: str, contract_part: W
             f"a config's model.settings must become the default; {name}'s {field!r} stays "
             f"{asdict(changed.settings)[field]!r} (pass `settings` on to Translator.__init__)"
         )
-        methods.pictures(changed.eval(), methods.scenes("a", methods.size_for(changed)))
+        methods.predicted(changed.eval(), methods.scenes("a", methods.size_for(changed)))
 
 
 @contract
@@ -304,14 +304,14 @@ def test_a_translator_is_all_in_its_state_dict(name: str, contract_part: Worksho
     first = methods.shaken(methods.built(name, contract_part))
     second = methods.built(name, contract_part).eval()
     second.load_state_dict(first.state_dict())
-    _same_pictures(first, second, f"{name} must make the same pictures after loading its state_dict"
+    _same_images(first, second, f"{name} must make the same images after loading its state_dict"
                    " (register what images depend on as a parameter or buffer)")  # fmt: skip
 
 
 @contract
 def test_a_translator_can_be_copied(name: str, contract_part: Workshop) -> None:
     first = methods.shaken(methods.built(name, contract_part))
-    _same_pictures(first, copy.deepcopy(first), f"a deep copy of {name} must make the same pictures"
+    _same_images(first, copy.deepcopy(first), f"a deep copy of {name} must make the same images"
                    " (hold no function that is bound to the module)")  # fmt: skip
 
 
@@ -335,7 +335,7 @@ def test_an_opened_translator_does_without_what_only_training_needs(
         "a translator that is opened without TRAINING_ONLY must have all other weights, and no "
         f"others; {name} differs in {[*found.missing_keys, *found.unexpected_keys][:3]}"
     )
-    _same_pictures(trained, opened, f"{name} must translate alike without {', '.join(left_out)}")
+    _same_images(trained, opened, f"{name} must translate alike without {', '.join(left_out)}")
 
 
 @contract
@@ -350,7 +350,7 @@ def test_a_translator_runs_in_bf16(name: str, contract_part: Workshop) -> None:
     torch.stack([total.float() for total in totals.values()]).sum().backward()
     size = methods.size_for(translator)
     half = InferenceOptions(precision="bf16")
-    methods.pictures(methods.shaken(translator), methods.scenes("ab", size), options=half)
+    methods.predicted(methods.shaken(translator), methods.scenes("ab", size), options=half)
 
 
 @contract
@@ -381,8 +381,8 @@ def _refused_by_no_one(check: Callable[..., Any], *arguments: Any) -> Any:
         pytest.fail(str(error))
 
 
-def _same_pictures(one: Translator, other: Translator, promise: str) -> None:
+def _same_images(one: Translator, other: Translator, promise: str) -> None:
     data = methods.scenes("ab", methods.size_for(one))
-    first, second = (methods.pictures(made, data).int() for made in (one, other))
+    first, second = (methods.predicted(made, data).int() for made in (one, other))
     gap = (first - second).abs().max().item()
     assert gap <= GREY_LEVELS, f"{promise}; they differ by {gap} grey levels"

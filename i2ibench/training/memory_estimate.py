@@ -11,8 +11,8 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
 from i2ibench.data.kinds import in_order
-from i2ibench.data.loaders import Pictures, pictures_of
-from i2ibench.data.pixel_formats import PictureFormat, format_in
+from i2ibench.data.loaders import Images, images_of
+from i2ibench.data.pixel_formats import PixelFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.models.ops.images import to_levels
@@ -56,8 +56,8 @@ class Estimate:
         translation: the peak of translating a batch of `val`, with what only that needs.
     """
 
-    train: Pictures
-    val: Pictures
+    train: Images
+    val: Images
     networks: dict[str, Network]
     average: int
     activations: int
@@ -83,7 +83,7 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
     """
     precision = precision and "bf16"  # fp16 takes as much, and the CPU does not train in it
     train, val = (
-        pictures_of(config[f"{name}_dataloader"], config.get("data_root"))
+        images_of(config[f"{name}_dataloader"], config.get("data_root"))
         for name in ("train", "val")
     )
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -103,7 +103,7 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
             ) from error
 
 
-def _count(config: Config, precision: str | None, train: Pictures, val: Pictures) -> Estimate:
+def _count(config: Config, precision: str | None, train: Images, val: Images) -> Estimate:
     translator = build_translator(_without(config, ("compiled",)), train.metainfo).train()
     optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
     with TensorMemoryCounter() as counter:
@@ -141,15 +141,15 @@ def _accumulated(config: Config) -> int:
     return accumulate
 
 
-def _batch(pictures: Pictures, translator: Translator) -> dict[str, Any]:
+def _batch(images: Images, translator: Translator) -> dict[str, Any]:
     """Collated scenes without contents, of every kind that the translator needs."""
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
         needs.add("instance")
-    count, size = pictures.batch_size, (pictures.height, pictures.width)
+    count, size = images.batch_size, (images.height, images.width)
     batch: dict[str, Any] = {"name": ["scene"] * count}
     for kind in in_order(needs):
-        made = PictureFormat(1) if kind.is_map else format_in(pictures.metainfo, kind.name)
+        made = PixelFormat(1) if kind.is_map else format_in(images.metainfo, kind.name)
         dtype = torch.int32 if kind.wide or made.bits == 16 else torch.uint8
         batch[kind.name] = torch.empty(count, made.channels, *size, dtype=dtype)
     return batch
@@ -190,7 +190,7 @@ def _average(config: Config, translator: Translator) -> int:
     return bytes_of(x for name, x in state if name.partition(".")[0] in averaged)
 
 
-def _translation(config: Config, val: Pictures) -> int:
+def _translation(config: Config, val: Images) -> int:
     """The peak of a batch's translation in float32, with what only that needs."""
     config = _without(config, training_only(config))
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()
@@ -199,7 +199,7 @@ def _translation(config: Config, val: Pictures) -> int:
     def translate() -> Tensor:
         batch = translator.data_preprocessor(_batch(val, translator))
         values: Any = inference.inputs(batch, translator.blank_features(batch["condition"]))
-        if not translator.batched:  # one picture after the other
+        if not translator.batched:  # one image after the other
             values = {key: value[:1] for key, value in values.items()}
         return to_levels(translator.synthesise(values, inference.settings), translator.image_depth)
 

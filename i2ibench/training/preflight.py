@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 
 from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.kinds import KINDS
-from i2ibench.data.pixel_formats import RGB, PictureFormat, format_in
+from i2ibench.data.pixel_formats import RGB, PixelFormat, format_in
 from i2ibench.data.validation import require_faultless
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
@@ -79,7 +79,7 @@ def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
         train, val: the metainfo of the data sets.
 
     Raises:
-        UserError: the classes differ, or the pictures have other channels or bits.
+        UserError: the classes differ, or the images have other channels or bits.
     """
     if train["classes"] != val["classes"]:
         raise UserError(
@@ -97,11 +97,11 @@ def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
         _check_formats(kind, format_in(train, kind), format_in(val, kind))
 
 
-def _check_formats(kind: str, train: PictureFormat, val: PictureFormat) -> None:
+def _check_formats(kind: str, train: PixelFormat, val: PixelFormat) -> None:
     if train == val:
         return
     called = KINDS[kind].called
-    if {train, val} == {RGB, PictureFormat(1, 8)}:
+    if {train, val} == {RGB, PixelFormat(1, 8)}:
         grey, colour = ("training", "validation")[:: 1 if val == RGB else -1]
         raise UserError(
             f"The {called} of the {grey} data are grey and those of the {colour} data are in "

@@ -43,16 +43,16 @@ class ValidationMetric(BaseMetric):
 
 
 class ValidationLoop(ValLoop):
-    """The Runner's validation, with the pictures that translate and eval would make."""
+    """The Runner's validation, with the images that translate and eval would make."""
 
     @cached_property
     def inference(self) -> Inference:
-        """Return what makes pictures with the Runner's model, whose weights go on changing."""
+        """Return what makes images with the Runner's model, whose weights go on changing."""
         return Inference(self.runner.model)
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Make the pictures of a batch and give them to the metrics."""
+        """Make the images of a batch and give them to the metrics."""
         runner = self.runner
         runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
         outputs = self.inference.predict(data_batch)

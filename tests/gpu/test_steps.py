@@ -66,14 +66,14 @@ def test_compiled_steps_give_the_losses_of_plain_ones(precision):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_compiled_pictures_of_several_sizes_are_those_of_plain_networks(mode):
+def test_compiled_images_of_several_sizes_are_those_of_plain_networks(mode):
     model = translator().eval().to("cuda")
     batches = [data(height=h, width=w) for h, w in ((32, 64), (64, 96), (32, 64), (48, 128))]
     expected = [Inference(model).predict(batch)[1]["fake"] for batch in batches]
     compiled = Inference(model, InferenceOptions(compile_mode=mode))
-    for batch, picture in zip(batches, expected, strict=True):
+    for batch, image in zip(batches, expected, strict=True):
         again = compiled.predict(batch)[1]["fake"]
-        assert (again.int() - picture.int()).abs().max() <= 2
+        assert (again.int() - image.int()).abs().max() <= 2
 
 
 def test_the_instance_norms_gradient_is_right_in_every_memory_format():

@@ -138,7 +138,7 @@ ELSEWHERE = {
             "i2ibench new-plugin dataset NAME",
             "i2ibench train {config}{plugins}",
             "i2ibench eval {config}{protocol}{plugins}",
-            "i2ibench translate {checkpoint} {labels} {pictures}{plugins}",
+            "i2ibench translate {checkpoint} {labels} {images}{plugins}",
             "i2ibench edit {checkpoint}{plugins}",
             "i2ibench train configs/new_part.py",
             "pip install -e {root}",

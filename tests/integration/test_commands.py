@@ -94,8 +94,8 @@ def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
     checkpoint = "work_dirs/tiny/epoch_0002.pth"
     answer = tool("translate", checkpoint, "odd", "out", cwd=run)
     assert answer.returncode == 0, answer.stderr
-    with Image.open(run / "out/s0.png") as picture:
-        assert picture.size == (33, 21)
+    with Image.open(run / "out/s0.png") as image:
+        assert image.size == (33, 21)
     kept = (run / "out/s1.png").stat().st_mtime_ns
     first = (run / "out/s0.png").read_bytes()
     (run / "out/s0.png").unlink()
@@ -114,9 +114,9 @@ def test_translate_keeps_every_size_and_goes_on_after_an_interruption(run):
     foreign = tool("translate", checkpoint, "odd", "paired", cwd=run)
     assert_user_error(foreign, "holds other files")
     other = tool("translate", checkpoint, "odd", "out", "--style-seed", "3", cwd=run)
-    assert_user_error(other, "holds pictures of another checkpoint or other settings")
+    assert_user_error(other, "holds images of another checkpoint or other settings")
     other = tool("translate", checkpoint, "odd", "out", "--amp", "bf16", cwd=run)
-    assert_user_error(other, "holds pictures of another checkpoint or other settings")
+    assert_user_error(other, "holds images of another checkpoint or other settings")
 
 
 def test_translate_says_what_is_missing(run):

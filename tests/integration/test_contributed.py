@@ -2,7 +2,7 @@
 
 import pytest
 
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.unit.plugins.test_systems import SYSTEMS
 
@@ -27,11 +27,11 @@ def test_a_run_goes_on_bit_for_bit(config, tmp_path):
 def test_a_run_is_translated_and_scored(name, config, paired_root, tmp_path):
     checkpoint = run(config, tmp_path / "run", **SHORT) / "epoch_0002.pth"
     samples = 2 if name == "oasis" else 1
-    pictures = []
+    images = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         command("translate", checkpoint, paired_root / "val", folder, "--samples", samples)
-        pictures.append({p.name: read_image(p) for p in folder.glob("*.png")})
-    first, again = pictures
+        images.append({p.name: read_rgb(p) for p in folder.glob("*.png")})
+    first, again = images
     assert first.keys() == again.keys() and len(first) == 6 * samples
     assert all((first[n] == again[n]).all() for n in first)
     command("eval", config, checkpoint, "--work-dir", tmp_path / "run")

@@ -36,7 +36,7 @@ class Kind:
 
     Attributes:
         options: of convert.
-        labels: the labels of road, car and sky in its data; None for pictures.
+        labels: the labels of road, car and sky in its data; None for images.
         data: the data set that it is scored on, in --protocol-options; none for Cityscapes.
         encoder: whether it has styles.
     """
@@ -93,20 +93,20 @@ def refused(capsys, *arguments):
 
 
 def shown(folder):
-    """The pictures in a folder by name."""
+    """The images in a folder by name."""
     return {path.name: np.array(Image.open(path)) for path in sorted(folder.glob("*.png"))}
 
 
-def test_translate_makes_a_picture_of_every_scene(converted, tmp_path):
+def test_translate_makes_a_image_of_every_scene(converted, tmp_path):
     kind, folder = converted
     run("translate", folder / "native.pth", folder / "data", tmp_path / "out")
-    pictures = shown(tmp_path / "out")
-    assert sorted(pictures) == ["aachen_000000_000019.png", "bochum_000001_000313.png"]
-    assert all(picture.shape == (32, 64, 3) for picture in pictures.values())
-    assert pictures["aachen_000000_000019.png"].std() > 0
+    images = shown(tmp_path / "out")
+    assert sorted(images) == ["aachen_000000_000019.png", "bochum_000001_000313.png"]
+    assert all(image.shape == (32, 64, 3) for image in images.values())
+    assert images["aachen_000000_000019.png"].std() > 0
     again = tmp_path / "again"
     run("translate", folder / "native.pth", folder / "data", again)
-    assert all(np.array_equal(picture, shown(again)[n]) for n, picture in pictures.items())
+    assert all(np.array_equal(image, shown(again)[n]) for n, image in images.items())
 
 
 def test_several_samples_are_made_only_where_they_differ(converted, tmp_path, capsys):
@@ -119,7 +119,7 @@ def test_several_samples_are_made_only_where_they_differ(converted, tmp_path, ca
         first, second = (shown(tmp_path / "out")[f"aachen_000000_000019_{k}.png"] for k in "01")
         assert (first != second).any()
     else:
-        assert "makes the same picture each time" in refused(capsys, *command)
+        assert "makes the same image each time" in refused(capsys, *command)
 
 
 def test_translate_takes_styles_from_photos(converted, tmp_path, capsys):
@@ -197,7 +197,7 @@ def test_the_editor_opens_it(converted):
     kind, folder = converted
     opened = open_checkpoint(folder / "native.pth")
     if kind.labels is None:
-        with pytest.raises(Exception, match="translates pictures, not label maps"):
+        with pytest.raises(Exception, match="translates images, not label maps"):
             open_studio(opened, folder / "data")
         return
     studio = open_studio(opened, folder / "data")
@@ -205,7 +205,7 @@ def test_the_editor_opens_it(converted):
     assert studio.renderer.has_styles == kind.encoder
     scene = studio.library.open("aachen_000000_000019")
     translated = opened.inference.predict(default_collate([scene_data(folder)]))[0]["fake"]
-    drawn = studio.renderer.picture(scene.scene)
+    drawn = studio.renderer.image(scene.scene)
     assert drawn.shape == (32, 64, 3) and drawn.std() > 0
     if not opened.inference.varies:
         assert np.abs(drawn.astype(int) - translated.permute(1, 2, 0).numpy()).max() <= 1

@@ -165,7 +165,7 @@ def test_flipped_bits_in_what_an_evaluation_keeps_never_reach_a_score(whole, tmp
     assert evaluated(config, work_dir, output) == scores
 
 
-def test_damaged_pictures_of_a_translation_are_made_anew(whole, tmp_path, capsys):
+def test_damaged_images_of_a_translation_are_made_anew(whole, tmp_path, capsys):
     _, work_dir = whole
     opened = open_checkpoint(latest_checkpoint(work_dir))
     data, output = work_dir.parent / "paired" / "val", tmp_path / "out"
@@ -178,7 +178,7 @@ def test_damaged_pictures_of_a_translation_are_made_anew(whole, tmp_path, capsys
     note = output / "pictures.json"
     for changed in flipped(note.read_bytes(), times=20):
         note.write_bytes(changed)
-        with pytest.raises(UserError, match=r"pictures\.json is no note|is not UTF-8"):
+        with pytest.raises(UserError, match=r"images\.json is no note|is not UTF-8"):
             translate(opened, data, output)
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from i2ibench.cli.main import main
-from i2ibench.data.pixel_formats import PictureFormat, read_picture
+from i2ibench.data.pixel_formats import PixelFormat, read_image
 from i2ibench.inference.checkpoints import open_checkpoint
-from i2ibench.io.files import ending_for, write_picture
+from i2ibench.io.files import ending_for, write_image
 
 WIDTH, HEIGHT = 32, 16
 
@@ -36,7 +36,7 @@ optimizers = dict(generator=dict(type="Adam", lr=2e-3), discriminator=dict(type=
 train_cfg = dict(max_epochs=2, val_interval=1)
 hooks = dict(
     log=dict(type="TrainingLog", interval=1), checkpoints=dict(type="Checkpoints"),
-    pictures=dict(type="ValidationPictures", num_scenes=2),
+    pictures=dict(type="ValidationImages", num_scenes=2),
 )
 protocol = dict(
     type="own", metrics=dict(levels=dict(type="LevelErrors", scale=0.001, unmeasured=0)),
@@ -65,7 +65,7 @@ def write_scenes(root, made_of, source_of=lambda photo, depth: photo):
                 pixels = make(photo, depth)
                 channels = 1 if pixels.ndim == 2 else pixels.shape[2]
                 name = f"{number}{ending_for(channels)}"
-                write_picture(root / split / kind / name, pixels)
+                write_image(root / split / kind / name, pixels)
 
 
 def five_bands(photo, depth):
@@ -79,8 +79,8 @@ CASES = {
     "five bands": (five_bands, lambda photo, depth: five_bands(photo, depth)),
 }
 MADE = {
-    "depth from a photo": PictureFormat(1, 16), "grey of 16 bits": PictureFormat(1, 16),
-    "colour of 16 bits": PictureFormat(3, 16), "five bands": PictureFormat(5, 8),
+    "depth from a photo": PixelFormat(1, 16), "grey of 16 bits": PixelFormat(1, 16),
+    "colour of 16 bits": PixelFormat(3, 16), "five bands": PixelFormat(5, 8),
 }  # fmt: skip
 
 
@@ -116,9 +116,9 @@ def test_translate_and_eval_write_what_was_read(trained, monkeypatch):
     stored = {path.name: path for path in (evaluation / "pictures").rglob("*.*")}
     for number in range(4):
         name = f"{number}{ending_for(made.channels)}"
-        painted = read_picture(folder / "out" / name, made)
+        painted = read_image(folder / "out" / name, made)
         assert painted.shape == (HEIGHT, WIDTH, made.channels)
-        assert np.array_equal(painted, read_picture(stored[name], made))
+        assert np.array_equal(painted, read_image(stored[name], made))
         assert painted.dtype == np.uint8 or len(np.unique(painted)) > 256 / 2
     again = {path: path.stat().st_mtime_ns for path in (folder / "out").glob("[0-9]*")}
     main("translate", [checkpoint, "data/val", "out"])
@@ -136,20 +136,20 @@ def test_scores_are_in_the_stored_units_and_what_needs_rgb_says_so(trained, monk
     oracle = results["systems"]["real photos (oracle)"]
     assert "rmse" not in oracle
     assert scores["lpips"]["status"] == "not computed"
-    assert "needs RGB pictures of 8 bits" in scores["lpips"]["reason"]
+    assert "needs RGB images of 8 bits" in scores["lpips"]["reason"]
 
 
-def test_pictures_of_other_code_are_scored_in_the_same_format(trained, monkeypatch, capsys):
+def test_images_of_other_code_are_scored_in_the_same_format(trained, monkeypatch, capsys):
     folder, made = trained
     monkeypatch.chdir(folder)
     main("eval", ["deep.py", "--images", "photos=data/val/image", "--output", "own"])
     results = json.loads((folder / "own/results.json").read_text())
     assert results["systems"]["photos"]["rmse"]["value"] == 0
-    write_picture(folder / "odd/0.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    write_image(folder / "odd/0.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     with pytest.raises(SystemExit):
         main("eval", ["deep.py", "--images", "odd=odd", "--output", "odd_scores"])
     message = capsys.readouterr().err
-    assert "odd/0.png has" in message or "has no picture for scene" in message
+    assert "odd/0.png has" in message or "has no image for scene" in message
 
 
 def test_training_makes_the_depth_better(tmp_path, monkeypatch):
@@ -162,9 +162,7 @@ def test_training_makes_the_depth_better(tmp_path, monkeypatch):
     main("train", ["deep.py", "--cfg-options", *changes, "hooks.pictures=None"])
     main("eval", ["deep.py"])
     results = json.loads((tmp_path / "work_dirs/deep/evaluation/results.json").read_text())
-    depths = [
-        read_picture(p, PictureFormat(1, 16)) for p in (tmp_path / "data/val/image").iterdir()
-    ]
+    depths = [read_image(p, PixelFormat(1, 16)) for p in (tmp_path / "data/val/image").iterdir()]
     measured = np.concatenate([d[d > 0] for d in depths]) / 1000
     (name,) = set(results["systems"]) - set(results["controls"])
     assert results["systems"][name]["rmse"]["value"] < measured.std()
@@ -176,11 +174,11 @@ def test_a_mix_of_depths_ends_before_work_with_both_files_named(
 ):
     monkeypatch.chdir(tmp_path)
     write_scenes(tmp_path / "data", *CASES["depth from a photo"])
-    write_picture(tmp_path / "data/train/image/3.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    write_image(tmp_path / "data/train/image/3.png", np.zeros((HEIGHT, WIDTH), np.uint8))
     (tmp_path / "deep.py").write_text(CONFIG)
     with pytest.raises(SystemExit) as stopped:
         main(command[0], ["deep.py", *command[1:]])
     assert stopped.value.code == 2 and not (tmp_path / "run").exists()
     told = capsys.readouterr()
     assert "0.png has 16 bits and" in told.err and "3.png has 8" in told.err
-    assert command != ["validate"] or "Save the pictures in one number of channels" in told.out
+    assert command != ["validate"] or "Save the images in one number of channels" in told.out

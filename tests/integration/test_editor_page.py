@@ -137,7 +137,7 @@ def test_a_stroke_is_painted_at_once_answered_undone_and_redone(page, address):
         np.testing.assert_array_equal(now, then)
 
 
-def test_painting_on_the_picture_makes_and_extends_a_new_object(page, address):
+def test_painting_on_the_image_makes_and_extends_a_new_object(page, address):
     take(page, "car")
     page.keyboard.press("b")
     page.keyboard.press("n")
@@ -223,30 +223,30 @@ def test_hasty_edits_in_any_order_leave_page_and_server_equal(page, address):
     assert all(len(np.unique(label[instance == i])) == 1 for i in ids)
 
 
-def test_a_mode_changes_the_picture_and_undo_takes_it_back(page):
-    def picture():
+def test_a_mode_changes_the_image_and_undo_takes_it_back(page):
+    def image():
         settle(page)
         canvas = "document.getElementById('picture-canvas')"
         return page.evaluate(f"{canvas}.toDataURL()")
 
     select(page, CAR)
-    before, old = picture(), page.evaluate(MODES_OF_SELECTED)
+    before, old = image(), page.evaluate(MODES_OF_SELECTED)
     wait_until(page, "document.querySelectorAll('#strip canvas.drawn').length > 1")
     other = 0 if old["mode"] else 1
     choose_mode(page, other)
     assert page.evaluate(MODES_OF_SELECTED) == {"kind": "mode", "mode": other}
-    changed = picture()
+    changed = image()
     assert changed != before
     page.keyboard.press("Control+z")
-    assert picture() == before and page.evaluate(MODES_OF_SELECTED) == old
+    assert image() == before and page.evaluate(MODES_OF_SELECTED) == old
     page.keyboard.press("Control+y")
-    assert picture() == changed
+    assert image() == changed
     page.keyboard.press("r")
     settle(page)
     assert page.evaluate(MODES_OF_SELECTED)["kind"] == "drawn"
 
 
-def test_the_exported_picture_is_the_one_on_the_page(page, address):
+def test_the_exported_image_is_the_one_on_the_page(page, address):
     settle(page)
     with page.expect_download() as download:
         page.keyboard.press("Control+e")

@@ -67,7 +67,7 @@ def stroke(tab, points, label=1, number=1, end=True, **fields):
 
 
 def exported(client, token):
-    """The scene and the picture that the page would download."""
+    """The scene and the image that the page would download."""
     answer = client.get(f"/export/{token}/scene.zip")
     assert answer.status_code == 200
     scene = read_scene_zip(answer.content, CLASSES).scene
@@ -90,10 +90,10 @@ def test_hello_tells_all_that_the_page_needs(client, tab, studio):
     car = tab.told["instances"]["instances"]["26000"]
     assert car["label"] == 2 and car["area"] == 40 and car["box"] == [4, 8, 8, 5]
     assert car["style"]["kind"] == "drawn" and 0 <= car["style"]["mode"] < 5
-    np.testing.assert_array_equal(tab.painted(0), studio.renderer.picture(scene))
+    np.testing.assert_array_equal(tab.painted(0), studio.renderer.image(scene))
 
 
-def test_every_edit_reaches_the_maps_the_picture_and_the_disk(client, tab, tmp_path):
+def test_every_edit_reaches_the_maps_the_image_and_the_disk(client, tab, tmp_path):
     assert stroke(tab, [[3, 20], [9, 20]], end=False)["instance"] == 7
     stroke(tab, [[9, 20], [20, 2]])
     tab.ask("stamps", label=2)
@@ -118,13 +118,13 @@ def test_every_edit_reaches_the_maps_the_picture_and_the_disk(client, tab, tmp_p
     before = None
     for kind, fields in edits:
         done = tab.ask(kind, **fields)
-        picture = tab.painted(done["version"]).copy()
+        image = tab.painted(done["version"]).copy()
         scene, downloaded = exported(client, tab.session)
         np.testing.assert_array_equal(tab.label, scene.label, kind)
         np.testing.assert_array_equal(tab.instance, scene.instance, kind)
-        np.testing.assert_array_equal(picture, downloaded, kind)
-        assert before is None or not np.array_equal(picture, before), kind
-        before = picture
+        np.testing.assert_array_equal(image, downloaded, kind)
+        assert before is None or not np.array_equal(image, before), kind
+        before = image
     tab.until("saved", done["version"]) if tab.told["saved"]["version"] < done["version"] else 0
     (path,) = tmp_path.glob("*.zip")
     saved = read_scene_zip(path.read_bytes(), CLASSES)
@@ -142,10 +142,10 @@ def test_every_edit_reaches_the_maps_the_picture_and_the_disk(client, tab, tmp_p
     tab.ask("render")
     whole = tab.until("picture")
     assert (whole["width"], whole["height"]) == (40, 24)
-    np.testing.assert_array_equal(tab.picture, first)
+    np.testing.assert_array_equal(tab.image, first)
 
 
-def test_previews_come_while_a_stroke_is_drawn_and_a_final_picture_after_it(tab):
+def test_previews_come_while_a_stroke_is_drawn_and_a_final_image_after_it(tab):
     tab.painted(0)
     stroke(tab, [[3, 20]], end=False)
     preview = tab.until("picture")
@@ -211,7 +211,7 @@ def test_the_photo_is_the_scenes(client, tab, studio):
     assert client.get(f"/photo/{tab.session}.png").status_code == 404
 
 
-def test_the_first_picture_stays_that_of_the_scene_as_it_was_opened(studio, tmp_path):
+def test_the_first_image_stays_that_of_the_scene_as_it_was_opened(studio, tmp_path):
     def first(client, tab):
         return np.array(Image.open(io.BytesIO(client.get(f"/first/{tab.session}.png").content)))
 
@@ -264,12 +264,12 @@ def test_nothing_is_lost_when_the_server_restarts(studio, tmp_path):
         stroke(tab, [[5, 5], [30, 5]])
         done = tab.ask("set_style", instance=26000, mode=2)
         tab.until("saved", done["version"])
-        label, token, picture = tab.label, tab.session, tab.painted(done["version"])
+        label, token, image = tab.label, tab.session, tab.painted(done["version"])
     with serving(studio, tmp_path) as client, Tab(client, token) as tab:
         assert tab.session == token and not tab.told["welcome"]["notes"]
         np.testing.assert_array_equal(tab.label, label)
         assert tab.told["instances"]["instances"]["26000"]["style"] == {"kind": "mode", "mode": 2}
-        np.testing.assert_array_equal(tab.painted(0), picture)
+        np.testing.assert_array_equal(tab.painted(0), image)
         assert tab.told["welcome"]["real_photo"]
         tab.ask("reset")
         np.testing.assert_array_equal(tab.label, studio.library.open("street0").scene.label)
@@ -481,7 +481,7 @@ def test_a_defect_in_one_session_is_told_there_and_others_go_on(
     client, tab, studio, monkeypatch, capsys
 ):
     tab.painted(0)
-    real = type(studio.renderer).picture
+    real = type(studio.renderer).image
 
     def broken(self, scene, *rest):
         if (scene.label[:3] == 3).any():

@@ -1,4 +1,4 @@
-"""Evaluation: one protocol for checkpoints and pictures of any code, on disk and in parts."""
+"""Evaluation: one protocol for checkpoints and images of any code, on disk and in parts."""
 
 import dataclasses
 import json
@@ -14,12 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
 from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation import measurements as rows_module
-from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, pair_pictures
+from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, pair_images
 from i2ibench.evaluation.metrics.evaluator import build_metrics
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.inference import Inference, InferenceOptions
@@ -111,7 +111,7 @@ def test_scores_of_the_store_equal_scores_of_the_network(trained, tmp_path):
         assert stored == pytest.approx(float(score)) or np.isnan(score), name
 
 
-def test_pictures_of_another_code_score_as_what_they_are(trained, photos, tmp_path):
+def test_images_of_another_code_score_as_what_they_are(trained, photos, tmp_path):
     results = scores(trained, tmp_path / "e", folders=[f"theirs={photos}"])
     for name in ("seg/pixel_acc", "seg/miou", "edge/bf1", "inst/iiou"):
         assert value(results, "theirs", name) == value(results, ORACLE, name)
@@ -123,19 +123,19 @@ def test_names_as_the_released_pix2pixhd_writes_them_are_paired(trained, photos,
         path.rename(path.with_name(f"{path.stem}_synthesized_image.png"))
     assert value(scores(trained, tmp_path / "e", folders=[photos]), "theirs") > 0.99
     save(photos / "s0_input_label.png", np.zeros((32, 64, 3), np.uint8))
-    with pytest.raises(UserError, match=r"several pictures for scene 's0': .*Leave one"):
+    with pytest.raises(UserError, match=r"several images for scene 's0': .*Leave one"):
         scores(trained, tmp_path / "e", folders=[photos])
 
 
-def test_pictures_of_no_scene_are_counted(trained, photos, tmp_path, capsys):
+def test_images_of_no_scene_are_counted(trained, photos, tmp_path, capsys):
     save(photos / "another.png", np.zeros((32, 64, 3), np.uint8))
     (photos / "notes.npz").touch()
     scores(trained, tmp_path / "e", folders=[photos])
     said = capsys.readouterr().err
-    assert "1 of 7 pictures in" in said and "another.png" in said and "1 .npz" in said
+    assert "1 of 7 images in" in said and "another.png" in said and "1 .npz" in said
 
 
-def test_shuffled_pictures_are_noticed(trained, photos, tmp_path):
+def test_shuffled_images_are_noticed(trained, photos, tmp_path):
     names = sorted(photos.glob("*.png"))
     for index, path in enumerate(names):
         path.rename(photos / f"{index}.tmp")
@@ -151,14 +151,14 @@ def test_shuffled_pictures_are_noticed(trained, photos, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda p: (p / "s1.png").unlink(), "no picture for scene 's1'"),
+        (lambda p: (p / "s1.png").unlink(), "no image for scene 's1'"),
         (lambda p: save(p / "s1.png", np.zeros((8, 8, 3), np.uint8)), "s1.png is 8x8, but the pro"),
         (lambda p: save(p / "s1.png", np.zeros((32, 64), np.uint16)), "more than 8 bits"),
         (lambda p: cv2.imwrite(str(p / "s1.png"), np.zeros((32, 64, 3), np.uint16)), "than 8 bit"),
         (lambda p: (p / "s1.png").write_bytes((p / "s1.png").read_bytes()[:99]), "s1.png is brok"),
     ],
 )
-def test_unusable_pictures_are_named_before_anything_is_scored(
+def test_unusable_images_are_named_before_anything_is_scored(
     trained, photos, tmp_path, spoil, message
 ):
     spoil(photos)
@@ -169,8 +169,8 @@ def test_unusable_pictures_are_named_before_anything_is_scored(
 
 def test_another_size_is_resized_only_by_a_rule_of_the_protocol(trained, photos, tmp_path):
     for path in photos.glob("*.png"):
-        with Image.open(path) as picture:
-            large = picture.resize((128, 64), Image.Resampling.NEAREST)
+        with Image.open(path) as image:
+            large = image.resize((128, 64), Image.Resampling.NEAREST)
         large.save(path)
     results = scores(trained, tmp_path / "e", folders=[photos], resize="nearest")
     assert value(results, "theirs") > 0.99
@@ -178,13 +178,13 @@ def test_another_size_is_resized_only_by_a_rule_of_the_protocol(trained, photos,
     assert plain["protocol"]["sha256"] != results["protocol"]["sha256"]
 
 
-def test_jpeg_pictures_are_taken_and_said_so(trained, photos, tmp_path):
+def test_jpeg_images_are_taken_and_said_so(trained, photos, tmp_path):
     for path in photos.glob("*.png"):
-        Image.fromarray(read_image(path)).save(path.with_suffix(".jpg"))
+        Image.fromarray(read_rgb(path)).save(path.with_suffix(".jpg"))
         path.unlink()
     results = scores(trained, tmp_path / "e", folders=[photos])
     assert (
-        "theirs: some pictures are stored with loss, such as JPEG: compression counts"
+        "theirs: some images are stored with loss, such as JPEG: compression counts"
         in results["notes"]
     )
 
@@ -219,7 +219,7 @@ def test_a_killed_evaluation_goes_on_and_ends_equal(trained, tmp_path, monkeypat
     assert results["systems"] == expected["systems"]
 
 
-def test_new_weights_make_new_pictures_and_scores(trained, tmp_path):
+def test_new_weights_make_new_images_and_scores(trained, tmp_path):
     checkpoint = tmp_path / "run2" / "epoch_0002.pth"
     checkpoint.parent.mkdir()
     shutil.copy(trained / "run" / "epoch_0001.pth", checkpoint)
@@ -253,8 +253,8 @@ def test_two_subjects_of_one_name_are_refused(trained, photos):
 
 def test_another_filter_is_measured_anew(trained, photos, tmp_path):
     for path in photos.glob("*.png"):
-        with Image.open(path) as picture:
-            large = picture.resize((96, 48), Image.Resampling.NEAREST)
+        with Image.open(path) as image:
+            large = image.resize((96, 48), Image.Resampling.NEAREST)
         large.save(path)
     for rule in ("nearest", "bicubic"):
         again = scores(trained, tmp_path / "e", folders=[photos], resize=rule)
@@ -279,7 +279,7 @@ def test_another_class_table_is_measured_anew_and_has_another_hash(tmp_path):
     assert after["protocol"]["sha256"] != before["protocol"]["sha256"]
 
 
-def test_systems_with_names_that_look_alike_keep_their_own_pictures(trained, tmp_path):
+def test_systems_with_names_that_look_alike_keep_their_own_images(trained, tmp_path):
     run = trained / "run"
     pair = [f"a_b={run}/epoch_0001.pth", f"a-b={run}/epoch_0002.pth"]
     together = scores(trained, tmp_path / "e", pair)
@@ -295,22 +295,22 @@ def test_a_name_that_is_none_or_a_controls_is_refused(trained, name):
         parse_systems([f"{name}={trained}/run/epoch_0002.pth"], [])
 
 
-def test_a_picture_belongs_to_one_scene_only():
+def test_a_image_belongs_to_one_scene_only():
     names = ["s1", "s1_2", "a/1", "b/1", "city/x_0"]
     files = {key: Path(key) for key in ("s1_2", "a/1_fake", "x_0", "city/s1_leftImg8bit")}
-    found = {name: [str(p) for p in paths] for name, paths in pair_pictures(names, files).items()}
+    found = {name: [str(p) for p in paths] for name, paths in pair_images(names, files).items()}
     assert found == {
         "s1_2": ["s1_2"], "a/1": ["a/1_fake"], "city/x_0": ["x_0"], "s1": ["city/s1_leftImg8bit"],
     }  # fmt: skip
 
 
-def test_pictures_in_bf16_are_made_anew_and_say_so(trained, tmp_path):
+def test_images_in_bf16_are_made_anew_and_say_so(trained, tmp_path):
     (subject,) = parse_systems([str(trained / "run" / "epoch_0002.pth")], [])
     for amp in (None, "bf16"):
         chosen = dataclasses.replace(subject, options=InferenceOptions(amp))
         results = evaluate(protocol(), [chosen], tmp_path, config_of(trained))
         row = results["systems"]["run, styles sampled"]
-        assert ("its pictures are computed in bf16" in str(results)) == (amp == "bf16"), row
+        assert ("its images are computed in bf16" in str(results)) == (amp == "bf16"), row
 
 
 def test_a_score_that_cannot_be_had_is_refused_before_any_work(trained, tmp_path):
@@ -338,7 +338,7 @@ def test_a_change_to_one_metric_keeps_the_rest_of_it():
 
 
 @pytest.mark.slow
-def test_two_processes_score_every_picture_once(trained, tmp_path):
+def test_two_processes_score_every_image_once(trained, tmp_path):
     """torchrun with two processes gives the numbers of one."""
     arguments = [str(ROOT / "tools" / "eval.py"), "tiny.py", "--work-dir", "run",
                  str(trained / "run" / "epoch_0002.pth")]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How often an evaluation reads a file and sends a picture through a network."""
+"""How often an evaluation reads a file and sends an image through a network."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ from tests.conftest import write_tiny_config
 def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):
     """A photo: for both rows of the checkpoint, the metrics, the mismatch and the floor's colours.
 
-    Every picture is read once and seen by the segmenter once, whatever metrics there are; a second
+    Every image is read once and seen by the segmenter once, whatever metrics there are; a second
     evaluation to another folder reads photos no more than its own system asks.
     """
     count = 14  # shown scenes are 6
@@ -29,7 +29,7 @@ def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):
     train(config)
     photos, made, segmented = Counter(), Counter(), Counter()
     read_photo, read_made, forward = (
-        scenes_module.read_picture, pictures.read_picture, CompactSegmenter.forward,
+        scenes_module.read_image, pictures.read_image, CompactSegmenter.forward,
     )  # fmt: skip
     monkeypatch.setattr(
         scenes_module,
@@ -75,9 +75,9 @@ def test_samples_go_through_the_network_once_for_all_pairs(tmp_path, monkeypatch
     calls = []
     own = perceptual.PerceptualNetwork.features
 
-    def counted(self, picture):
+    def counted(self, image):
         calls.append(1)
-        return own(self, picture)
+        return own(self, image)
 
     monkeypatch.setattr(perceptual.PerceptualNetwork, "features", counted)
     row = metric.measure([{"samples": samples}])[0]

@@ -1,4 +1,4 @@
-"""Memory stays flat over training steps, editor requests and evaluated pictures.
+"""Memory stays flat over training steps, editor requests and evaluated images.
 
 `I2IBENCH_LONG_STEPS=10000` trains so many steps (without it 300), sends 2,000 requests and
 evaluates; each in a process of its own, since the memory of one that has run other tests says
@@ -52,7 +52,7 @@ torch.set_num_threads(1)
 every = steps // 10
 epochs = steps // 30
 config = load_config(Path(path), {
-    "protocol": None, "hooks.pictures": None, "hooks.checkpoints.interval": max(epochs // 10, 1),
+    "protocol": None, "hooks.images": None, "hooks.checkpoints.interval": max(epochs // 10, 1),
     "train_cfg": {"max_epochs": epochs, "val_interval": max(epochs // 10, 1)},
 }, Path(work_dir))
 runner = build_runner(Stage(config))
@@ -158,7 +158,7 @@ def test_an_editor_takes_no_more_memory_after_many_requests(tmp_path):
 
 @linux
 @pytest.mark.skipif("I2IBENCH_LONG_STEPS" not in os.environ, reason="takes minutes")
-def test_evaluation_of_64_pictures_takes_at_most_a_tenth_more_memory_than_of_8(tmp_path):
+def test_evaluation_of_64_images_takes_at_most_a_tenth_more_memory_than_of_8(tmp_path):
     few, many = (in_a_process(EVALUATED, tmp_path / str(n), n) for n in (8, 64))
     print(few, many)  # noqa: T201  shown with -s
     assert many["peak_kB"] <= 1.1 * few["peak_kB"]

@@ -8,7 +8,7 @@ import torch
 
 from i2ibench.apps.editor.render import Renderer
 from i2ibench.apps.editor.scene import Scene
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.integration.test_distributed import train as train_in_processes
@@ -77,7 +77,7 @@ def test_settings_reach_translation_and_wrong_ones_are_refused(
     for folder, settings in {"a": [], "b": [], "c": ["solver=heun", "steps=3"]}.items():
         options = ["--set", *settings] if settings else []
         command("translate", checkpoint, inputs, tmp_path / folder, "--samples", 2, *options)
-        made[folder] = {p.name: read_image(p) for p in (tmp_path / folder).glob("*.png")}
+        made[folder] = {p.name: read_rgb(p) for p in (tmp_path / folder).glob("*.png")}
         names |= made[folder].keys()
     assert len(names) == 12 and all(m.keys() == names for m in made.values())
     assert all((made["a"][n] == made["b"][n]).all() for n in names)
@@ -158,7 +158,7 @@ def test_the_editor_paints_with_it_and_counts_its_steps(config, tmp_path):
     label = np.zeros((24, 40), np.uint8)
     label[12:] = 1
     scene = Scene("street", label, label.astype(np.int32))
-    picture = renderer.picture(scene, on_progress=heard.append)
-    assert picture.shape == (24, 40, 3) and heard == sorted(heard) and heard[-1] == 1.0
+    image = renderer.image(scene, on_progress=heard.append)
+    assert image.shape == (24, 40, 3) and heard == sorted(heard) and heard[-1] == 1.0
     assert heard[len(heard) // 2] < 0.7, "both steps count"
-    assert np.array_equal(renderer.picture(scene), picture)
+    assert np.array_equal(renderer.image(scene), image)

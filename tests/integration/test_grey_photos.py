@@ -47,8 +47,8 @@ def test_the_generator_makes_one_channel_and_translate_writes_grey(grey_root, tr
         opened = open_checkpoint(trained, options=InferenceOptions(tile=tile))
         folder = tmp_path / str(tile is None)
         for path in translate(opened, grey_root / "val", folder):
-            with Image.open(path) as picture:
-                assert picture.mode == "L" and picture.size == (64, 32)
+            with Image.open(path) as image:
+                assert image.mode == "L" and image.size == (64, 32)
 
 
 def test_a_grey_system_is_scored(grey_root, trained):

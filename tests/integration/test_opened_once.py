@@ -75,7 +75,7 @@ def opened(monkeypatch):
 
 
 def test_every_part_of_every_stage_is_built_once(staged_config, tmp_path, built):
-    run(staged_config, tmp_path / "run", hooks__pictures=None)
+    run(staged_config, tmp_path / "run", hooks__images=None)
     assert built == {
         "PairedFolder": 4,  # for training and for validation
         "CoarseToFineGenerator": 2,

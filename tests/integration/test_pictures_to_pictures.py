@@ -1,11 +1,11 @@
-"""Every registered generator translates pictures into pictures, by the user's commands."""
+"""Every registered generator translates images into images, by the user's commands."""
 
 import json
 
 import pytest
 
 from i2ibench.cli.main import main
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.registry import GENERATORS
 from i2ibench.testing.parts import Workshop
 from i2ibench.testing.scenes import write_paired_scenes
@@ -26,20 +26,20 @@ protocol = dict(type="own")
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def images(tmp_path_factory):
     return write_paired_scenes(tmp_path_factory.mktemp("pictures"), count=2, size=(32, 16))
 
 
 @pytest.mark.parametrize("name", GENERATORS.names())
-def test_a_generator_translates_pictures(name, pictures, tmp_path, monkeypatch):
+def test_a_generator_translates_images(name, images, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = Workshop(lambda part: tmp_path / part).options("generator", name)
-    text = CONFIG.format(generator={"type": name, **options}, root=str(pictures))
+    text = CONFIG.format(generator={"type": name, **options}, root=str(images))
     (tmp_path / "rgb.py").write_text(text)
     main("train", ["rgb.py"])
     checkpoint = str(next((tmp_path / "work_dirs/rgb").glob("epoch_*.pth")))
-    main("translate", [checkpoint, str(pictures / "val" / "label"), "out"])
-    painted = [read_image(path) for path in sorted((tmp_path / "out").glob("*.png"))]
+    main("translate", [checkpoint, str(images / "val" / "label"), "out"])
+    painted = [read_rgb(path) for path in sorted((tmp_path / "out").glob("*.png"))]
     assert len(painted) == 2 and painted[0].shape == (16, 32, 3)
     main("eval", ["rgb.py"])
     results = json.loads((tmp_path / "work_dirs/rgb/evaluation/results.json").read_text())

@@ -17,7 +17,7 @@ from tests.conftest import write_tiny_config
 
 @pytest.fixture
 def evaluated(tmp_path, monkeypatch):
-    """Scores the photos as pictures of another code; gives the results and who was measured."""
+    """Scores the photos as images of another code; gives the results and who was measured."""
     root = write_paired_scenes(tmp_path / "paired", count=6)
     config = load_config(write_tiny_config(tmp_path / "tiny.py", root), {}, tmp_path / "run")
     segmenter = config.protocol.segmenter

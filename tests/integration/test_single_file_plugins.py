@@ -25,7 +25,7 @@ _base_ = "tiny.py"
 {plugins}
 model = dict(generator=dict(_delete_=True, type="OwnSizes"))
 train_dataloader = dict(dataset=dict(transforms=[dict(type="OwnTurn")]), num_workers=1)
-hooks = dict(pictures=None)
+hooks = dict(images=None)
 protocol = dict(_delete_=True, type="own", metrics=dict(
     segmentation=None, distribution=None, lpips=None, diversity=None, objects=None))
 train_cfg = dict(max_epochs=1)
@@ -155,14 +155,14 @@ def test_a_plugin_that_has_changed_is_told_in_one_line(home, tmp_path):
     assert answer.stderr.count("with other plugins") == 1
 
 
-def test_an_edited_plugin_leaves_no_stale_picture_and_no_stale_score(home, tmp_path):
+def test_an_edited_plugin_leaves_no_stale_image_and_no_stale_score(home, tmp_path):
     plugins = shutil.copytree(home / "sizes", tmp_path / "sizes")
     gap = new_module("metric", "OwnGap", plugins)
     named = ("--plugins", plugins, "--plugins", "turns")
     metric = ("--cfg-options", "protocol.metrics.gap.type=OwnGap")
 
     def made():
-        """The pictures of translate, the score by the plugin, and what was said of stale ones."""
+        """The images of translate, the score by the plugin, and what was said of stale ones."""
         out = tmp_path / "translated"
         told = command("translate", CHECKPOINT, "paired/val", out, *named, cwd=home).stderr
         evaluated = ("eval", "bare.py", CHECKPOINT, "--output", tmp_path / "scores")
@@ -170,8 +170,8 @@ def test_an_edited_plugin_leaves_no_stale_picture_and_no_stale_score(home, tmp_p
         results = json.loads((tmp_path / "scores" / "results.json").read_text())
         (system,) = set(results["systems"]) - set(results["controls"]) - set(results["unranked"])
         score = results["systems"][system]["own_gap"]["value"]
-        pictures = {path.name: path.read_bytes() for path in out.glob("*.png")}
-        return pictures, score, told.count("they are made anew")
+        images = {path.name: path.read_bytes() for path in out.glob("*.png")}
+        return images, score, told.count("they are made anew")
 
     before, score, _ = made()
     generator = plugins / "own_sizes.py"

@@ -163,7 +163,7 @@ def scored(config, trained, stage):
     return evaluate(protocol, subjects, trained / "evaluation", stage_config)
 
 
-def test_the_report_has_the_curves_and_pictures_of_every_stage(staged_config, trained):
+def test_the_report_has_the_curves_and_images_of_every_stage(staged_config, trained):
     output = trained / "evaluation"
     page = write_report(output, scored(staged_config, trained, "3_joint")).read_text()
     for stage in ("1_coarse", "2_enhancer", "3_joint"):
@@ -224,8 +224,8 @@ def test_moments_are_not_carried_into_another_optimizer(staged_config, tmp_path)
 
 def test_a_stage_is_evaluated_at_its_own_size(staged_config, trained):
     scored(staged_config, trained, "1_coarse")
-    with Image.open(next((trained / "evaluation" / "pictures").rglob("s0.png"))) as picture:
-        assert picture.size == (32, 16)
+    with Image.open(next((trained / "evaluation" / "pictures").rglob("s0.png"))) as image:
+        assert image.size == (32, 16)
 
 
 def test_a_size_that_a_later_stage_cannot_halve_is_named(staged_config, tmp_path):

@@ -213,8 +213,8 @@ def test_mistakes_are_told_in_a_line(study, capsys, tmp_path):
         assert message in refused(capsys, *arguments)
 
 
-def test_a_study_without_all_of_its_pictures_is_not_served(study, capsys):
-    study.picture("ours", "scene_3").unlink()
+def test_a_study_without_all_of_its_images_is_not_served(study, capsys):
+    study.image("ours", "scene_3").unlink()
     message = refused(capsys, "serve", study.folder, "--port", 0)
     assert "lacks 1 of 32 pictures, first that of 'ours' and scene 'scene_3'" in message
 

@@ -111,11 +111,11 @@ TOO_EARLY = """(() => {
     new MutationObserver(press).observe(
         document.getElementById("cross"), { attributeFilter: ["style"] });
 })()"""
-"""Presses a key when the cross comes, and when the pictures take its place."""
+"""Presses a key when the cross comes, and when the images take its place."""
 
 
 def uppermost(page, side):
-    """The class of what is seen in the middle of a picture's place."""
+    """The class of what is seen in the middle of an image's place."""
     return page.evaluate(
         """(side) => {
             const place = document.querySelector(`#pair [data-choice="${side}"]`);
@@ -146,7 +146,7 @@ def test_a_whole_limited_sitting_by_keyboard(page, tmp_path):
     assert right >= len(plan) / 2, [(a.shown_ms, a.frame_ms, a.dropped) for a in answers]
 
 
-def test_both_pictures_are_shown_at_one_size_and_with_their_own_pixels(page, study, url):
+def test_both_images_are_shown_at_one_size_and_with_their_own_pixels(page, study, url):
     begin(page, url)
     trial = study.plan(0)[0]
     for side, method in (("left", trial.left), ("right", trial.right)):
@@ -529,7 +529,7 @@ def test_a_task_of_mechanical_turk_has_a_frame_in_which_the_page_fits():
     assert int(re.search(r"CONTROLS_HEIGHT = (\d+);", screens)[1]) <= CONTROLS_HEIGHT
 
 
-def test_the_pointer_marks_neither_picture(page, url):
+def test_the_pointer_marks_neither_image(page, url):
     begin(page, url)
     for side in ("left", "right"):
         page.hover(f'#pair [data-choice="{side}"]')

@@ -66,9 +66,9 @@ def test_a_sitting_from_the_first_page_to_the_code(client, study):
     assert len(sitting["trials"]) == study.design.num_trials
     for number, trial in enumerate(sitting["trials"]):
         for side in ("left", "right"):
-            picture = client.get(f"/pictures/{trial[side]}.png")
-            assert picture.headers["content-type"] == "image/png"
-            assert "immutable" in picture.headers["cache-control"]
+            image = client.get(f"/pictures/{trial[side]}.png")
+            assert image.headers["content-type"] == "image/png"
+            assert "immutable" in image.headers["cache-control"]
         receipt = answered(client, sitting, trial=number).json()
         assert receipt["counted"] and receipt["answered"] == number + 1
     assert receipt["finished"] and receipt["code"] == study.code(sitting["token"])
@@ -119,15 +119,15 @@ def test_nothing_public_tells_a_method_or_the_secret(client, study):
             assert f'"{word}"' not in text and f" {word} " not in text
 
 
-def test_no_header_tells_which_pictures_share_a_method(client, study):
+def test_no_header_tells_which_images_share_a_method(client, study):
     now = time.time()
     for number, (method, scene) in enumerate(study.shown):  # as if written method by method
-        os.utime(study.picture(method, scene), (now + number, now + number))
+        os.utime(study.image(method, scene), (now + number, now + number))
     told = {}
     for method, scene in study.shown:
-        response = client.get(f"/pictures/{study.picture_id(method, scene)}.png")
+        response = client.get(f"/pictures/{study.image_id(method, scene)}.png")
         hint = {"if-modified-since": formatdate(now + 99, usegmt=True), "if-none-match": "*"}
-        again = client.get(f"/pictures/{study.picture_id(method, scene)}.png", headers=hint)
+        again = client.get(f"/pictures/{study.image_id(method, scene)}.png", headers=hint)
         assert again.status_code == response.status_code == 200
         headers = dict(response.headers)
         assert int(headers.pop("content-length")) == len(response.content)

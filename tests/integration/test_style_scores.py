@@ -71,7 +71,7 @@ def test_styles_are_scored_drawn_and_not_measured_twice(trained, tmp_path, monke
     assert again["systems"] == results["systems"] and again["figures"] == results["figures"]
 
 
-def test_a_folder_of_pictures_has_no_styles(trained, tmp_path):
+def test_a_folder_of_images_has_no_styles(trained, tmp_path):
     data = drawn_streets(trained / "toys", "test", 24, 64, 32)
     (tmp_path / "theirs").mkdir()
     for files in data.scenes.files:
@@ -124,8 +124,8 @@ def test_the_probe_sees_what_encoder_and_bank_say(trained):
         centres = bank.centres[row, : bank.counts[row]]
         assert mode == int((centres - torch.tensor(values)).square().sum(1).argmin())
     number = int(instance.max())
-    pictures = scene.repaint(number, [0, 1])
+    images = scene.repaint(number, [0, 1])
     plain = Inference(translator).predict(default_collate([sample]))[0]["fake"]
-    assert torch.equal(pictures[0], plain) and pictures.shape == (3, 3, 32, 64)
-    assert not torch.equal(pictures[1], pictures[2])
+    assert torch.equal(images[0], plain) and images.shape == (3, 3, 32, 64)
+    assert not torch.equal(images[1], images[2])
     assert np.isfinite(probe.colours.numpy()).any()

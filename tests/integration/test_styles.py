@@ -117,7 +117,7 @@ def test_small_instances_scenes_and_modes_can_be_limited(run):
     answer = tool("styles", "fit", CHECKPOINT, *limits, "--output", "few.safetensors", cwd=run)
     assert answer.returncode == 0, answer.stderr
     bank = read_bank(run / "few.safetensors").bank
-    assert bank.instances.tolist() == [3, 3, 0, 0]  # a car is 1/16 of a picture, void is too
+    assert bank.instances.tolist() == [3, 3, 0, 0]  # a car is 1/16 of an image, void is too
     assert bank.num_styles == 2 and bank.seed == 4
 
 
@@ -194,7 +194,7 @@ def test_data_of_other_classes_is_refused(run, tmp_path):
 def test_samples_differ_and_each_is_made_once(run):
     answer = tool("translate", CHECKPOINT, "paired/val", "three", "--samples", "3", cwd=run)
     assert answer.returncode == 0, answer.stderr
-    assert "translated: 18 pictures" in answer.stdout
+    assert "translated: 18 images" in answer.stdout
     names = sorted(path.name for path in (run / "three").glob("*.png"))
     assert names == [f"s{n}_{k}.png" for n in range(6) for k in range(3)]
     contents = {path.name: path.read_bytes() for path in (run / "three").glob("*.png")}
@@ -227,13 +227,13 @@ def test_a_scene_that_changed_is_made_again_in_all_its_samples(run, tmp_path):
 
 def test_styles_come_from_photos_or_from_a_bank(run, fitted):
     bank = "bank:work_dirs/tiny/epoch_0002_styles.safetensors"
-    pictures = []
+    images = []
     for styles, folder in (("random", "r"), ("encode", "e"), (bank, "b")):
         answer = tool("translate", CHECKPOINT, "paired/val", folder, "--styles", styles, cwd=run)
         assert answer.returncode == 0, answer.stderr
-        with Image.open(run / folder / "s0.png") as picture:
-            pictures.append(np.array(picture).astype(int))
-    random, encoded, banked = pictures
+        with Image.open(run / folder / "s0.png") as image:
+            images.append(np.array(image).astype(int))
+    random, encoded, banked = images
     assert np.abs(random - banked).max() <= 1  # the bank is the checkpoint's own
     assert np.abs(random - encoded).any()
     other = tool("translate", CHECKPOINT, "paired/val", "b", "--styles", "random", cwd=run)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from i2ibench.data.datasets.toystreet import draw_split
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate
@@ -50,7 +50,7 @@ def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path):
     assert first.shape == (3, 128, 256) and torch.equal(first, again)
 
 
-PICTURES = """
+IMAGES = """
 data_preprocessor = dict(type="ImagePreprocessor")
 for _loader in (train_dataloader, val_dataloader):
     _loader["dataset"].update(label_dir=None, instance_dir=None, source_dir="{split}/label")
@@ -61,14 +61,14 @@ protocol = dict(type="own")
 """
 
 
-def test_pictures_without_labels_are_trained_on_and_translated(tiny_config, paired_root, tmp_path):
-    tiny_config.write_text(tiny_config.read_text() + PICTURES)
+def test_images_without_labels_are_trained_on_and_translated(tiny_config, paired_root, tmp_path):
+    tiny_config.write_text(tiny_config.read_text() + IMAGES)
     work_dir = train(load_config(tiny_config, {}, tmp_path / "run"))
     opened = open_checkpoint(latest_checkpoint(work_dir))
     paths = translate(opened, paired_root / "val" / "label", tmp_path / "out")
-    assert len(paths) == 6 and read_image(paths[0]).shape == (32, 64, 3)
+    assert len(paths) == 6 and read_rgb(paths[0]).shape == (32, 64, 3)
     (tmp_path / "wrong" / "source").mkdir(parents=True)
-    with pytest.raises(UserError, match="holds no picture"):
+    with pytest.raises(UserError, match="holds no image"):
         translate(opened, tmp_path / "wrong", tmp_path / "out2")
 
 

@@ -53,7 +53,7 @@ train own.py
 train own.py --work-dir parts --cfg-options train_cfg.max_epochs=1
 train own.py --work-dir parts --resume
 train stages.py
-translate work_dirs/own/epoch_0002.pth data/toystreet/gtFine/val pictures --samples 2 {set}
+translate work_dirs/own/epoch_0002.pth data/toystreet/gtFine/val images --samples 2 {set}
 translate work_dirs/stages/2_second/epoch_0002.pth data/toystreet/gtFine/val staged --size 50x30
 eval own.py averaged=work_dirs/own/epoch_0002.pth --protocol own {set}
 edit work_dirs/own/epoch_0002.pth --port 0 {set}

@@ -36,7 +36,7 @@ def trained(tiny_config, tmp_path):
     return run(tiny_config, tmp_path / "run")
 
 
-def test_a_run_leaves_checkpoint_logs_and_pictures(trained):
+def test_a_run_leaves_checkpoint_logs_and_images(trained):
     assert [p.name for p in sorted(trained.glob("*.pth"))] == ["epoch_0001.pth", "epoch_0002.pth"]
     assert (trained / "pictures" / "epoch_0002.png").stat().st_size > 0
     scalars = read_scalars(trained)
@@ -228,8 +228,8 @@ def refused(tiny_config, tmp_path, match, **overrides):
 def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, tmp_path):
     for kind in ("label", "instance", "image"):
         path = paired_root / "val" / kind / "s3.png"
-        with Image.open(path) as picture:
-            smaller = picture.crop((0, 0, 48, 32))
+        with Image.open(path) as image:
+            smaller = image.crop((0, 0, 48, 32))
         smaller.save(path)
     refused(tiny_config, tmp_path, r"val scenes have several sizes \(48x32, 64x32\)")
     run(tiny_config, tmp_path / "run", val_dataloader__batch_size=1)

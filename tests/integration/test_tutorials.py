@@ -44,8 +44,8 @@ def test_the_generators_blocks_run_and_print_what_it_says(tmp_path):
 def test_the_methods_blocks_run_and_print_what_it_says(tmp_path):
     environment = follow("add-a-method.md", tmp_path)
     assert "Restore: steps=4" in environment.command("i2ibench", "translate", "--help").stdout
-    pictures = [path.read_bytes() for path in (environment.home / "translations/few").glob("*.png")]
-    assert len(set(pictures)) == 6
+    images = [path.read_bytes() for path in (environment.home / "translations/few").glob("*.png")]
+    assert len(set(images)) == 6
 
 
 def test_the_methods_table_has_every_promise_of_the_contract():

@@ -14,7 +14,7 @@ from i2ibench.data.datasets.cityscapes import Cityscapes
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.data.inputs import find_inputs
-from i2ibench.evaluation.image_sources import pair_pictures
+from i2ibench.evaluation.image_sources import pair_images
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.models.translators.build import build_translator
@@ -59,18 +59,18 @@ def test_a_data_set_has_both_and_shards_keep_them(dataset, tmp_path):
         assert torch.equal(again[index]["image"], dataset[index]["image"])
 
 
-def test_each_picture_belongs_to_its_own_town(dataset):
+def test_each_image_belongs_to_its_own_town(dataset):
     names = [files.name for files in dataset.scenes.files]
     folder = {f"{town}/x": Path(f"{town}/x.png") for town in TOWNS}
-    assert pair_pictures(names, folder) == {n: [folder[n]] for n in names}
-    assert pair_pictures(names, {"bonn/x": Path("b")}) == {"bonn/x": [Path("b")]}
-    assert pair_pictures(names, {"x": Path("x")}) == {}, "it could be of either town"
+    assert pair_images(names, folder) == {n: [folder[n]] for n in names}
+    assert pair_images(names, {"bonn/x": Path("b")}) == {"bonn/x": [Path("b")]}
+    assert pair_images(names, {"x": Path("x")}) == {}, "it could be of either town"
 
 
-def test_a_towns_picture_is_not_taken_for_another_towns_scene():
+def test_a_towns_image_is_not_taken_for_another_towns_scene():
     names = ["aachen/x", "bonn/y"]
-    assert pair_pictures(names, {"bonn/x": Path("b")}) == {}
-    assert pair_pictures(names, {"images/x": Path("i")}) == {"aachen/x": [Path("i")]}
+    assert pair_images(names, {"bonn/x": Path("b")}) == {}
+    assert pair_images(names, {"images/x": Path("i")}) == {"aachen/x": [Path("i")]}
 
 
 def test_translate_paints_both(tmp_path):

@@ -1,4 +1,4 @@
-"""Two whole training steps give the released code's losses, pictures, weights and gradients."""
+"""Two whole training steps give the released code's losses, images, weights and gradients."""
 
 import pytest
 import torch
@@ -121,7 +121,7 @@ def parameters_by_official_name(translator, net, exposed):
 
 
 def take_step(translator, optimizers, batch):
-    """The step's named losses under the released code's names, and the picture before it."""
+    """The step's named losses under the released code's names, and the image before it."""
     with torch.no_grad():
         fake = translator.forward_step(batch).fake
     logs = translator.train_step(batch, optimizers)

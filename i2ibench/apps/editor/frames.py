@@ -96,10 +96,10 @@ def _style(session: Session, instance: int, mode: int) -> dict[str, Any]:
     return {"kind": kind, "mode": mode} if mode >= 0 else {"kind": kind}
 
 
-def picture(
+def image(
     pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, version: int, seconds: float
 ) -> bytes:
-    """A final picture uint8 [H,W,3]: the box that differs from the one sent before."""
+    """A final image uint8 [H,W,3]: the box that differs from the one sent before."""
     height, width = pixels.shape[:2]
     box: Box | None = Box(0, 0, width, height)
     if before is not None and before.shape == pixels.shape:
@@ -114,7 +114,7 @@ def picture(
 def preview(
     pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, version: int, seconds: float
 ) -> bytes:
-    """A picture `scale` times smaller than the scene of (height, width)."""
+    """An image `scale` times smaller than the scene of (height, width)."""
     box = Box(0, 0, size[1], size[0])
     return frame(
         jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,

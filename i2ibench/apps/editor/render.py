@@ -1,4 +1,4 @@
-"""Pictures of scenes, made with a checkpoint."""
+"""Images of scenes, made with a checkpoint."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from i2ibench.apps.editor.history import Box
 from i2ibench.apps.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
-from i2ibench.data.pixel_formats import PictureFormat
+from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import OpenedCheckpoint
@@ -33,7 +33,7 @@ class Strip:
     Attributes:
         tiles: uint8 [K,h,w,3].
         box: what they show.
-        approximate: whether a whole picture would look different: the tiles are smaller or cut out.
+        approximate: whether a whole image would look different: the tiles are smaller or cut out.
     """
 
     tiles: NDArray[np.uint8]
@@ -42,13 +42,13 @@ class Strip:
 
 
 class Renderer:
-    """Makes pictures of scenes; not for several threads at once.
+    """Makes images of scenes; not for several threads at once.
 
     Args:
         opened: a checkpoint whose condition is made from label maps.
 
     Raises:
-        UserError: the condition is, or has, another picture.
+        UserError: the condition is, or has, another image.
     """
 
     def __init__(self, opened: OpenedCheckpoint) -> None:
@@ -62,7 +62,7 @@ class Renderer:
                 f"{opened.path} {reason}: its data_preprocessor is "
                 f"{type(self.translator.data_preprocessor).__name__}. Use translate."
             )
-        made = PictureFormat(self.translator.image_channels, self.translator.image_depth)
+        made = PixelFormat(self.translator.image_channels, self.translator.image_depth)
         if not made.shows_as_rgb:
             raise UserError(
                 f"{opened.path} makes pictures of {made}, and the editor shows RGB or grey of 8 "
@@ -100,10 +100,10 @@ class Renderer:
         vectors = [isinstance(scene.styles.get(int(i)), Vector) for i in ids]
         return [-1 if v else int(k) for k, v in zip(chosen, vectors, strict=True)]
 
-    def picture(
+    def image(
         self, scene: Scene, step: int = 1, on_progress: Callable[[float], None] | None = None
     ) -> NDArray[np.uint8]:
-        """The scene's picture, uint8 [h,w,3]; with a step > 1 that much smaller.
+        """The scene's image, uint8 [h,w,3]; with a step > 1 that much smaller.
 
         Args:
             scene: the scene.
@@ -228,7 +228,7 @@ def _repeated(batch: Batch, number: int) -> Batch:
 
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    """uint8 [B,H,W,3] on the CPU from pictures of 8 bits, RGB or grey."""
+    """uint8 [B,H,W,3] on the CPU from images of 8 bits, RGB or grey."""
     return to_shown(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
@@ -236,7 +236,7 @@ def _pixels(images: Tensor) -> NDArray[np.uint8]:
 def _watched(inference: Inference, report: Callable[[float], None] | None) -> Iterator[None]:
     """Report the share of the networks' layers that are done; of compiled ones only the end."""
     named = inference.translator.parts().items()
-    parts = [part for name, part in named if name != "encoder"]  # which makes no picture
+    parts = [part for name, part in named if name != "encoder"]  # which makes no image
     if report is None or any(is_compiled(part) for part in parts):
         yield
         if report is not None:

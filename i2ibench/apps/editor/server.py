@@ -84,7 +84,7 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
         return Response(content, media_type=kind, headers=headers)
 
     @app.get("/export/{token}/picture.png")
-    async def picture(token: str) -> Response:
+    async def image(token: str) -> Response:
         session = _session_of(sessions, token)
         named = attachment(session.scene.name, ".png")
         return await made(lambda: _png_of(session, session.scene), "image/png", named)
@@ -119,10 +119,10 @@ def _session_of(sessions: Sessions, token: str) -> Session:
 
 
 def _png_of(session: Session, scene: Scene) -> bytes:
-    """The picture of a scene of a session: one that was painted already, or a new one."""
-    pixels = session.picture_of(scene)
+    """The image of a scene of a session: one that was painted already, or a new one."""
+    pixels = session.image_of(scene)
     if pixels is None:
-        pixels = session.studio.renderer.picture(scene)
+        pixels = session.studio.renderer.image(scene)
         session.keep(scene, pixels)
     return frames.png(pixels)
 

@@ -94,15 +94,15 @@ class Session:
         notes, self.notes = self.notes, []
         return notes
 
-    def keep(self, scene: Scene, picture: NDArray[np.uint8]) -> None:
-        """Remember the whole picture of the scene as it was opened, and the last of another."""
+    def keep(self, scene: Scene, image: NDArray[np.uint8]) -> None:
+        """Remember the whole image of the scene as it was opened, and the last of another."""
         if scene is self.first:
-            self._opening = scene, picture
+            self._opening = scene, image
         else:
-            self._newest = scene, picture
+            self._newest = scene, image
 
-    def picture_of(self, scene: Scene) -> NDArray[np.uint8] | None:
-        """The picture that was kept for a scene, if it was."""
+    def image_of(self, scene: Scene) -> NDArray[np.uint8] | None:
+        """The image that was kept for a scene, if it was."""
         for kept in (self._opening, self._newest):
             if kept is not None and kept[0] is scene:
                 return kept[1]

@@ -1,4 +1,4 @@
-"""Pictures for one page: one in the making at a time, always of the newest state."""
+"""Images for one page: one in the making at a time, always of the newest state."""
 
 import asyncio
 import math
@@ -19,11 +19,11 @@ PROGRESS_EVERY = 0.1
 
 
 class Superseded(Exception):
-    """Nobody waits for the picture: the page has left, or a stroke has begun and needs previews."""
+    """Nobody waits for the image: the page has left, or a stroke has begun and needs previews."""
 
 
 class Painter:
-    """Sends a page pictures of its session.
+    """Sends a page images of its session.
 
     Args:
         page: gets them.
@@ -35,7 +35,7 @@ class Painter:
         self._wake = asyncio.Event()
         self._session: Session | None = None
         self._sent: tuple[Scene, NDArray[np.uint8]] | None = None
-        self._seconds_per_pixel = math.inf  # of a whole picture; not known yet
+        self._seconds_per_pixel = math.inf  # of a whole image; not known yet
         self._left = False
 
     def wake(self, session: Session) -> None:
@@ -44,11 +44,11 @@ class Painter:
         self._wake.set()
 
     def forget(self) -> None:
-        """Send the next picture whole."""
+        """Send the next image whole."""
         self._sent = None
 
     async def run(self) -> None:
-        """Send a picture whenever something has changed, until the page leaves."""
+        """Send an image whenever something has changed, until the page leaves."""
         try:
             while True:
                 await self._wake.wait()
@@ -81,7 +81,7 @@ class Painter:
                     raise Superseded
                 watch.tell(fraction)
 
-            pixels = session.studio.renderer.picture(state.scene, scale, layer_done)
+            pixels = session.studio.renderer.image(state.scene, scale, layer_done)
             return pixels, watch.seconds
 
         pixels, seconds = await watch.loop.run_in_executor(self._network, work)
@@ -90,7 +90,7 @@ class Painter:
             made = await asyncio.to_thread(frames.preview, pixels, size, scale, version, seconds)
         else:
             before = self._sent[1] if self._sent and self._sent[0] is state.first else None
-            made = await asyncio.to_thread(frames.picture, pixels, before, version, seconds)
+            made = await asyncio.to_thread(frames.image, pixels, before, version, seconds)
         if session.first is not state.first:  # another scene was opened meanwhile
             return
         if not drawing or math.isinf(self._seconds_per_pixel):
@@ -102,7 +102,7 @@ class Painter:
 
 
 class _Watch:
-    """Tells a page how far a picture is, once it has taken long."""
+    """Tells a page how far an image is, once it has taken long."""
 
     def __init__(self, page: Page, version: int, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -128,7 +128,7 @@ class _Watch:
 
 
 def preview_scale(seconds: float) -> int:
-    """How much smaller a preview is, from the time that a whole picture takes."""
+    """How much smaller a preview is, from the time that a whole image takes."""
     if seconds <= 0.15:
         return 1
     return 2 if seconds <= 0.6 else 4

@@ -19,7 +19,7 @@ MAX_SIDE = 4096
 MAX_PIXELS = 2048 * 4096
 """Of the data's own scenes, and of photos."""
 MAX_UPLOAD_PIXELS = 1024 * 2048
-"""Of uploaded scenes and maps, where `edit --max-pixels` says nothing else. A picture of so many
+"""Of uploaded scenes and maps, where `edit --max-pixels` says nothing else. An image of so many
 pixels is painted at once; small networks take 0.5 to 2 GB for it."""
 
 
@@ -66,11 +66,11 @@ def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
     """Return a photo in a PNG or JPEG, upright and resized, uint8 [H,W,3].
 
     Raises:
-        UserError: no such picture, or too large.
+        UserError: no such image, or too large.
     """
     _check_header(data, ("PNG", "JPEG"), "photo", MAX_PIXELS)
-    picture = Image.fromarray(decode_image(data, "The photo"))
-    return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
+    image = Image.fromarray(decode_image(data, "The photo"))
+    return np.array(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
@@ -100,10 +100,10 @@ def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArr
 
 
 def _check_header(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> None:
-    """Judge a picture by its header, before anything is decoded."""
+    """Judge an image by its header, before anything is decoded."""
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as picture:
-            size = picture.size
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            size = image.size
     except Image.DecompressionBombError:
         raise UserError(
             f"The {kind} is too large: at most {max_pixels} pixels are taken."

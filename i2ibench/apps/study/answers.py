@@ -17,16 +17,16 @@ class Answer:
     Attributes:
         trial: its number in the participant's plan.
         choice: one of CHOICES.
-        response_ms: from the first frame of the pictures to the answer.
-        shown_ms: how long the pictures were on the screen, measured by its frames; None for
+        response_ms: from the first frame of the images to the answer.
+        shown_ms: how long the images were on the screen, measured by its frames; None for
             unlimited time.
         frame_ms: the screen's frame, measured; 0 where it was not.
-        dropped: frames that came late while the pictures were shown.
+        dropped: frames that came late while the images were shown.
         unfocused_ms: how long the page was hidden or another window in front during the trial.
         width: of the window in CSS pixels.
         height: of the window in CSS pixels.
         zoom: device pixels to a CSS pixel.
-        showings: how often the pictures were shown up to the answer; a reload shows them again.
+        showings: how often the images were shown up to the answer; a reload shows them again.
     """
 
     trial: int

@@ -61,5 +61,5 @@ class CamVid(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Its classes, and the (width, height) of its pictures, without looking at any."""
+        """Its classes, and the (width, height) of its images, without looking at any."""
         return CAMVID_CLASSES, (480, 360)

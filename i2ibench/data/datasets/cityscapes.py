@@ -50,7 +50,7 @@ class Cityscapes(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Its classes, and the (width, height) of its pictures, without looking at any."""
+        """Its classes, and the (width, height) of its images, without looking at any."""
         return CITYSCAPES_CLASSES, (2048, 1024)
 
 

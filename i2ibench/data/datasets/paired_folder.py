@@ -1,4 +1,4 @@
-"""Anyone's own scenes: folders of label maps or other pictures, and photos, paired by name."""
+"""Anyone's own scenes: folders of label maps or other images, and photos, paired by name."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 
 from i2ibench.data.classes import ClassTable, class_table
 from i2ibench.data.codings import numbers_objects
-from i2ibench.data.file_search import files_by_name, find_pictures, ignored_note
+from i2ibench.data.file_search import files_by_name, find_images, ignored_note
 from i2ibench.data.foreign_annotations import advising
-from i2ibench.data.kinds import in_order, pictures_among
+from i2ibench.data.kinds import images_among, in_order
 from i2ibench.data.maps import read_instance, read_label
-from i2ibench.data.pixel_formats import PictureFormat, Stated, find_format
+from i2ibench.data.pixel_formats import PixelFormat, Stated, find_format
 from i2ibench.data.scenes import SceneFiles, Scenes, is_input
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json
@@ -40,7 +40,7 @@ class PairedFolder(Dataset):
         root: where the folders are.
         split: put in place of `{split}` in the folder names.
         label_dir, image_dir, instance_dir, source_dir: folders below the root; None where there
-            are none of that kind. Sources are edges or other pictures that are translated in the
+            are none of that kind. Sources are edges or other images that are translated in the
             place of label maps.
         other_dirs: by name of any other kind of data its folder below the root, as in
             dict(thermal="{split}/thermal"); see `i2ibench.data.kinds.register_kind`.
@@ -103,8 +103,8 @@ class PairedFolder(Dataset):
 
 def find_formats(
     files: Sequence[SceneFiles], image_channels: int | None = None, image_depth: int | None = None
-) -> dict[str, PictureFormat]:
-    """Return the format of each kind of picture that the scenes have.
+) -> dict[str, PixelFormat]:
+    """Return the format of each kind of image that the scenes have.
 
     Args:
         files: of the scenes, of which some are looked at.
@@ -120,7 +120,7 @@ def find_formats(
             stated if kind == "image" else Stated(),
             grey_is_rgb=kind == "source",
         )
-        for kind in pictures_among(files[0].paths if files else ())
+        for kind in images_among(files[0].paths if files else ())
     }
 
 
@@ -233,7 +233,7 @@ def scenes_of(
                 more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
                 listing = ", ".join(str(found[have][name]) for name in alone[:3])
                 place = folders[lacking]
-                ignored = ignored_note(place, find_pictures(place).ignored)
+                ignored = ignored_note(place, find_images(place).ignored)
                 raise UserError(
                     f"No file of the same name in {place} for {listing}{more}.{paired}{ignored}"
                 )

@@ -45,7 +45,7 @@ COLOURED = ("_gtFine_color", "_gtCoarse_color")
 class Pix2PixHDFolder(Dataset):
     """Scenes in the folders that the released pix2pixHD reads, paired by name.
 
-    With labels `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`; with `label_nc=0` pictures `SPLIT_A`,
+    With labels `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`; with `label_nc=0` images `SPLIT_A`,
     which are translated, and `SPLIT_B`. Files have equal names, or Cityscapes' endings
     (`_gtFine_labelIds`, `_gtFine_instanceIds`, `_leftImg8bit`) behind equal names. The released
     code pairs files by their order instead; what does not pair by name is refused here.
@@ -53,7 +53,7 @@ class Pix2PixHDFolder(Dataset):
     Args:
         root: the folder that holds the others, the released code's `dataroot`.
         split: train or test, the released code's `phase`.
-        label_nc: label classes, whose ids are 0 to label_nc - 1; 0 for pictures. None counts the
+        label_nc: label classes, whose ids are 0 to label_nc - 1; 0 for images. None counts the
             classes in `classes.json` of the root, or takes Cityscapes' 35 without that file.
         instances: False for data without instance maps, the released code's `no_instance`.
         photos: False for label maps without photos, to translate them.
@@ -80,7 +80,7 @@ class Pix2PixHDFolder(Dataset):
         image_depth: int | None = None,
     ) -> None:
         table = _classes(Path(root), label_nc)
-        folders = split_folders(Path(root), split, pictures=not table.classes)
+        folders = split_folders(Path(root), split, images=not table.classes)
         for kind, wanted in (("instance", instances), ("image", photos)):
             if not wanted:
                 folders.pop(kind, None)
@@ -132,16 +132,16 @@ def _classes(root: Path, label_nc: int | None) -> ClassTable:
     return numbered_classes(NUM_CITYSCAPES if label_nc is None else label_nc)
 
 
-def split_folders(root: Path, split: str, pictures: bool = False) -> dict[str, Path]:
+def split_folders(root: Path, split: str, images: bool = False) -> dict[str, Path]:
     """Return where the files of a split are by kind; the folders need not exist.
 
     Args:
         root: the folder that holds the others.
         split: the first part of the folders' names.
-        pictures: those of data without label maps.
+        images: those of data without label maps.
     """
     parts = {"source": "A", "image": "B"}
-    if not pictures:
+    if not images:
         parts = {"label": "label", "instance": "inst", "image": "img"}
     return {kind: root / f"{split}_{part}" for kind, part in parts.items()}
 
@@ -188,13 +188,13 @@ def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
         raise UserError(f"{input_dir} has several splits; name one of {named}.")
     if len(splits) > 1:
         say(f"Of the splits {', '.join(splits)} in {root}, test is taken.")
-    folders = split_folders(root, split, pictures=kind != "label")
+    folders = split_folders(root, split, images=kind != "label")
     there = {kind: folder for kind, folder in folders.items() if folder.is_dir()}
     return there if len(there) > 1 or root == input_dir else None
 
 
 def _by_stem(kind: str, folder: Path) -> dict[str, Path]:
-    """Return the pictures in a folder by their name without Cityscapes' ending.
+    """Return the images in a folder by their name without Cityscapes' ending.
 
     Raises:
         UserError: the folder is empty, two files have one name, or files are in another coding.

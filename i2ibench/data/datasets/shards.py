@@ -20,7 +20,7 @@ from typing import Any
 from i2ibench.data.classes import ClassTable, class_table
 from i2ibench.data.codings import coding_mark, stated_coding
 from i2ibench.data.kinds import KINDS
-from i2ibench.data.pixel_formats import PictureFormat, check_format
+from i2ibench.data.pixel_formats import PixelFormat, check_format
 from i2ibench.data.scenes import SceneFiles, Scenes, is_input
 from i2ibench.data.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
@@ -62,7 +62,7 @@ class Shards(Dataset):
         self.scenes = Scenes(_files(Path(root), index), table, transforms, seed)
         self.scenes.counts_objects = bool(index["counts_objects"])
         self.scenes.formats = {
-            kind: PictureFormat(channels, bits, str(index_path(Path(root), split)))
+            kind: PixelFormat(channels, bits, str(index_path(Path(root), split)))
             for kind, (channels, bits) in index["formats"].items()
         }
         self.metainfo = table.metainfo(index["data"], self.scenes.formats)

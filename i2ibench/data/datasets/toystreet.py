@@ -16,7 +16,7 @@ from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.toystreet.attributes import read_appearances
 from i2ibench.data.toystreet.render import render_scene
 from i2ibench.errors import UserError
-from i2ibench.io.files import read_json, write_picture, write_text
+from i2ibench.io.files import read_json, write_image, write_text
 from i2ibench.io.folder_locks import own_target
 from i2ibench.io.progress import Progress
 from i2ibench.registry import DATASETS, options_of
@@ -85,7 +85,7 @@ class ToyStreet(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Its classes, and the (width, height) of its pictures, without drawing any."""
+        """Its classes, and the (width, height) of its images, without drawing any."""
         defaults = options_of(cls)
         width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))
         return CITYSCAPES_CLASSES, (width, height)
@@ -228,7 +228,7 @@ def _draw_scene(
     stem = f"toytown_{number:06d}_000000"
     truth = root / "gtFine" / split / "toytown" / f"{stem}_gtFine"
     photo = root / "leftImg8bit" / split / "toytown" / f"{stem}_leftImg8bit.png"
-    write_picture(photo, scene.image)
-    write_picture(Path(f"{truth}_labelIds.png"), scene.label)
-    write_picture(Path(f"{truth}_instanceIds.png"), scene.instance.astype(np.uint16))
+    write_image(photo, scene.image)
+    write_image(Path(f"{truth}_labelIds.png"), scene.label)
+    write_image(Path(f"{truth}_instanceIds.png"), scene.instance.astype(np.uint16))
     write_text(Path(f"{truth}_attributes.json"), json.dumps(scene.attributes, indent=1))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.data.prepare.ade20k import SPLITS, ade_classes
 from i2ibench.data.prepare.raw import (
     Content,
@@ -100,7 +100,7 @@ def read_mapping(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
 def _read(
     path: Path, photo: Path, table: NDArray[np.uint8], things: NDArray[np.bool_]
 ) -> dict[str, Content]:
-    red, green, blue = read_image(path).astype(np.int64).transpose(2, 0, 1)
+    red, green, blue = read_rgb(path).astype(np.int64).transpose(2, 0, 1)
     index = red // 10 * 256 + green
     label = table[index]
     instance = number_instances(label, index * 256 + blue + 1, things)

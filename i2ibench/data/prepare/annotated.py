@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.image_files import image_size
 from i2ibench.data.prepare.account import Account
 from i2ibench.data.prepare.drawing import Shape, Size, draw
 from i2ibench.data.prepare.raw import Content, RawData, RawScene, number_instances, things_of
@@ -128,7 +128,7 @@ def _among(
 
 
 def count_unlisted(photos: Sequence[AnnotatedPhoto], account: Account) -> None:
-    """Count the pictures that lie beside annotated photos and that no annotation file lists."""
+    """Count the images that lie beside annotated photos and that no annotation file lists."""
     listed = {photo.photo for photo in photos if isinstance(photo.photo, Path)}
     for folder in sorted({path.parent for path in listed}):
         for path in sorted(folder.iterdir()):
@@ -220,7 +220,7 @@ def _read(
     account: Account,
 ) -> dict[str, Content]:
     image: Content = photo.photo if isinstance(photo.photo, Path) else photo.photo()
-    height, width = picture_size(image) if isinstance(image, Path) else image.shape[:2]
+    height, width = image_size(image) if isinstance(image, Path) else image.shape[:2]
     _check_size(photo, (height, width))
     drawn = draw(photo.shapes, (height, width), ids, ids[background], largest_first)
     for shape, pixels, visible in zip(photo.shapes, drawn.pixels, drawn.visible, strict=True):
@@ -240,7 +240,7 @@ def _check_size(photo: AnnotatedPhoto, size: Size) -> None:
         return
     (height, width), (stated_height, stated_width) = size, photo.size
     raise UserError(
-        f"{photo.place} was drawn on a picture of {stated_width}x{stated_height}, but "
+        f"{photo.place} was drawn on an image of {stated_width}x{stated_height}, but "
         f"{_shown(photo)} is {width}x{height} (as it is shown, turned as its EXIF says). Put the "
         "photo there on which the shapes were drawn, or draw them anew."
     )

@@ -33,7 +33,7 @@ def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
 
 
 def photos_below(folder: Path) -> Iterator[Path]:
-    """Yield the pictures at any depth, sorted."""
+    """Yield the images at any depth, sorted."""
     return files_below(folder, EXTENSIONS)
 
 

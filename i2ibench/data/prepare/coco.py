@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable, class_table
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.data.prepare.raw import (
     Content,
     PublishedData,
@@ -134,7 +134,7 @@ def _segments(entry: Mapping[str, Any]) -> list[tuple[int, int, bool]]:
 def _read(
     png: Path, photo: Path, segments: list[tuple[int, int, bool]], things: NDArray[np.bool_]
 ) -> dict[str, Content]:
-    red, green, blue = read_image(png).astype(np.int64).transpose(2, 0, 1)
+    red, green, blue = read_rgb(png).astype(np.int64).transpose(2, 0, 1)
     pixels = red + 256 * green + 256**2 * blue
     found, position = distinct(pixels.ravel())
     category = {0: 0} | {i: c for i, c, _ in segments}

@@ -20,7 +20,7 @@ class Shape:
     Attributes:
         label: the name of its class.
         kind: what it is in its file, such as "polygon".
-        mask: gives its mask [H,W] for a picture of the size (H, W).
+        mask: gives its mask [H,W] for an image of the size (H, W).
         object: shapes of one class with an equal value are one object; None for a shape that is no
             object of its own, such as a crowd.
     """
@@ -59,7 +59,7 @@ def draw(
 
     Args:
         shapes: what is drawn.
-        size: of the picture.
+        size: of the image.
         ids: the class id of each label.
         background: the class id of pixels that no shape covers.
         largest_first: draw shapes that are no objects first, then the others by descending number

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.paired_folder import pair_by_name, read_classes
 from i2ibench.data.foreign_annotations import advising
-from i2ibench.data.image_files import MapPixels, read_image, read_map_pixels
+from i2ibench.data.image_files import MapPixels, read_map_pixels, read_rgb
 from i2ibench.data.maps import read_label
 from i2ibench.data.prepare.raw import (
     Content,
@@ -110,7 +110,7 @@ def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
     colours = np.array([c.colour for c in classes.classes], np.int64) @ (1, 2**8, 2**16)
     if len(set(colours.tolist())) < len(colours):
         raise UserError(f"Classes share a colour, so {path} cannot be told into ids.")
-    picture = read_image(path).astype(np.int64) @ (1, 2**8, 2**16)
+    picture = read_rgb(path).astype(np.int64) @ (1, 2**8, 2**16)
     order = np.argsort(colours)
     position = np.searchsorted(colours[order], picture).clip(max=len(colours) - 1)
     wrong = colours[order][position] != picture

@@ -182,7 +182,7 @@ def _mask(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
     try:
         content = base64.b64decode(entry["mask"], validate=True)
     except (KeyError, TypeError, ValueError):
-        raise UserError(f"{place} is a mask without a picture in base64.") from None
+        raise UserError(f"{place} is a mask without an image in base64.") from None
     pixels = decode_map(content, f"{place} a mask,").values > 0
     if pixels.ndim != 2:
         raise UserError(f"{place} is a mask in colour.")

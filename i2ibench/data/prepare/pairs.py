@@ -1,4 +1,4 @@
-"""Pairs side by side in one picture, as pix2pix ships edges2shoes, facades, maps and others."""
+"""Pairs side by side in one image, as pix2pix ships edges2shoes, facades, maps and others."""
 
 from functools import partial
 from pathlib import Path
@@ -14,21 +14,21 @@ from i2ibench.errors import UserError
 OBTAIN = (
     "pix2pix's data sets are archives such as edges2shoes.tar.gz (2 GB) or facades.tar.gz (29 MB) "
     "in http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/; unpacked, they hold train/ and val/ "
-    "or test/ with pictures of two squares side by side."
+    "or test/ with images of two squares side by side."
 )
 DIRECTIONS = ("AtoB", "BtoA")
 SPLITS = ("train", "val", "test")
 
 
 def read_pairs(source: Path, direction: str = "AtoB") -> RawData:
-    """Sources and photos from the halves of each picture; the halves are saved as PNG.
+    """Sources and photos from the halves of each image; the halves are saved as PNG.
 
     Args:
         source: the folder that holds train/ and others.
         direction: AtoB translates the left half into the right one, BtoA the right into the left.
 
     Raises:
-        UserError: there are no pictures to train on, or the direction is unknown.
+        UserError: there are no images to train on, or the direction is unknown.
     """
     if direction not in DIRECTIONS:
         raise UserError(f"direction is {' or '.join(DIRECTIONS)}, not {direction!r}.")

@@ -1,7 +1,7 @@
 """Masks of drawn shapes: polygons, boxes and ellipses on a grid of pixels.
 
 A pixel belongs to a shape if its centre lies inside: pixel (row 0, column 0) has the centre
-(0.5, 0.5), and coordinates count from the picture's upper left corner. Where two shapes share an
+(0.5, 0.5), and coordinates count from the image's upper left corner. Where two shapes share an
 edge no pixel belongs to both and none is left between. Pillow's and OpenCV's polygons contain
 every pixel that their outline touches, so that neighbours overlap by one or two pixels and a box
 of 12x6 has 13x7 pixels; that is why they are not used here.
@@ -19,7 +19,7 @@ def fill_polygon(points: NDArray[np.float64], height: int, width: int) -> Mask:
     """Return the mask [H,W] of the pixels whose centres lie inside a polygon.
 
     Where the outline crosses itself, the inside is what a line from outside reaches by an odd
-    number of crossings. Parts outside of the picture are cut off. A centre that lies on the outline
+    number of crossings. Parts outside of the image are cut off. A centre that lies on the outline
     belongs to the shape to its right or below.
 
     Args:

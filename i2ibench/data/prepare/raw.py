@@ -12,7 +12,7 @@ from i2ibench.data.classes import ClassTable, class_table
 from i2ibench.errors import UserError
 
 Content = Path | NDArray[Any]
-"""A picture of a scene: a file that is used as it is, or pixels that are written as PNG."""
+"""An image of a scene: a file that is used as it is, or pixels that are written as PNG."""
 
 LAST = "image"
 """The kind of data that is written last: a scene that has it is whole."""
@@ -23,7 +23,7 @@ FIRST_INSTANCE = 256
 
 @dataclass(frozen=True)
 class RawScene:
-    """One scene: its name, the same in all folders, and a function that gives its pictures."""
+    """One scene: its name, the same in all folders, and a function that gives its images."""
 
     name: str
     read: Callable[[], Mapping[str, Content]]

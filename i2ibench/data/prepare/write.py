@@ -23,7 +23,7 @@ from i2ibench.io.files import (
     read_json,
     require_possible_names,
     write_file,
-    write_picture,
+    write_image,
     write_text,
 )
 from i2ibench.io.folder_locks import own_target
@@ -64,7 +64,7 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
         for split, scenes in raw.splits.items():
             _write_split(raw, partial, split, scenes)
         if hasattr(os, "sync"):
-            os.sync()  # once, and not for every picture
+            os.sync()  # once, and not for every image
         if target.is_dir():
             target.rmdir()  # an empty one, which not every system renames over
         partial.rename(target)
@@ -150,7 +150,7 @@ def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawSc
 def _whole_scenes(folder: Path, split: str) -> set[str]:
     """The scenes that an interrupted call finished; what it was writing is removed.
 
-    Pictures are not flushed one by one, so that a power failure may have cut some off.
+    Images are not flushed one by one, so that a power failure may have cut some off.
     """
     for aside in folder.glob("*/.*.tmp"):
         aside.unlink()
@@ -190,7 +190,7 @@ def _write(folder: Path, name: str, content: Content) -> None:
     if not isinstance(content, Path):
         pixels = content[..., 0] if content.shape[2:] == (1,) else content
         ending = ending_for(1 if pixels.ndim == 2 else pixels.shape[2])
-        write_picture(folder / f"{name}{ending}", pixels, flush=False)
+        write_image(folder / f"{name}{ending}", pixels, flush=False)
         return
     path = folder / f"{name}{content.suffix.lower()}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Camera: where a point of the street, in metres, lands in the picture.
+"""Camera: where a point of the street, in metres, lands in the image.
 
-Picture positions are fractions (u of the width, v of the height), so a layout is the same street
-at every size. A picture is taken to be twice as wide as high, which is why u carries a half.
+Image positions are fractions (u of the width, v of the height), so a layout is the same street
+at every size. An image is taken to be twice as wide as high, which is why u carries a half.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Camera:
     """A pinhole camera looking along the street.
 
     height and lateral are metres (lateral is positive to the right of the road's middle), focal is
-    in picture heights, vanish_u and vanish_v are the vanishing point in fractions.
+    in image heights, vanish_u and vanish_v are the vanishing point in fractions.
     """
 
     height: float

@@ -32,7 +32,7 @@ SIGN_FACES = ("stop", "speed limit", "priority", "blue arrow", "warning")
 
 
 def sample_layout(rng: Rng) -> Layout:
-    """Return the street that rng draws; the picture's size plays no part."""
+    """Return the street that rng draws; the image's size plays no part."""
     light = LIGHTS[int(rng.choice(len(LIGHTS), p=(0.3, 0.2, 0.15, 0.25, 0.1)))]
     looks = _sample_looks(rng)
     street = _sample_street(rng, looks.road.name)

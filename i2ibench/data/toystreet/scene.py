@@ -150,7 +150,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything about one street except the size of its picture."""
+    """Everything about one street except the size of its image."""
 
     light: Light
     camera: Camera

@@ -1,4 +1,4 @@
-"""Sky: a gradient with clouds, painted over the whole picture before anything else."""
+"""Sky: a gradient with clouds, painted over the whole image before anything else."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Tiles:
 
 
 def make_tiles(rng: np.random.Generator) -> Tiles:
-    """Return the two tiles of one scene; they do not depend on the picture's size."""
+    """Return the two tiles of one scene; they do not depend on the image's size."""
     soft = np.zeros((TILE, TILE), np.float32)
     for cells, weight in ((4, 1.0), (8, 0.6), (16, 0.35), (32, 0.2)):
         soft += weight * _octave(rng, cells)

@@ -65,7 +65,7 @@ class _Coach:
         stretches = list(zip(self.body.profile[:-1], ends, self.body.finishes, strict=True))
         for start, end, finish in reversed(stretches):
             quad = self._strip(start, end, (-1.0, 1.0), (0.0, 1.0))
-            # The corners run anticlockwise on the picture only where the face looks at us.
+            # The corners run anticlockwise on the image only where the face looks at us.
             if _signed_area(quad) < 0.0:
                 self._paint_strip(start, end, finish, quad)
 

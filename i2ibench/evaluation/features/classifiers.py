@@ -28,9 +28,9 @@ TORCHVISION = {
 
 @FEATURES.register_module()
 class TorchvisionFeatures(Feature):
-    """One layer of a torchvision classifier, averaged over the picture.
+    """One layer of a torchvision classifier, averaged over the image.
 
-    Pictures are resized to 224x224 by clean-fid's antialiased bicubic filter. Scores carry the
+    Images are resized to 224x224 by clean-fid's antialiased bicubic filter. Scores carry the
     network's name, and the layer's and the file's where they are not the usual ones.
 
     Args:
@@ -59,15 +59,15 @@ class TorchvisionFeatures(Feature):
         self.frechet_name, self.kernel_name = score_names(backbone)
         self._network: nn.Module | None = None
 
-    def extract(self, pictures: Tensor) -> Tensor:
-        """float32 [N,D] for pictures uint8 N3HW.
+    def extract(self, images: Tensor) -> Tensor:
+        """float32 [N,D] for images uint8 N3HW.
 
         Raises:
             UserError: there is no such model or layer, or the file does not fit it.
         """
         if self._network is None:
             self._network = tapped(self.model, str(self.layer), self.weight_files[0])
-        return describe(pictures, bicubic(224), _normalise, self._network)
+        return describe(images, bicubic(224), _normalise, self._network)
 
 
 def tapped(name: str, layer: str, file: Path) -> nn.Module:

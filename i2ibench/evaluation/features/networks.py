@@ -1,12 +1,12 @@
-"""Feature networks: what describes pictures as vectors whose distributions are compared.
+"""Feature networks: what describes images as vectors whose distributions are compared.
 
 A feature network is chosen by config, `dict(type="InceptionFeatures")`, and has
 
 - `frechet_name`, `kernel_name`: what scores over its features are called,
 - `unavailable`: why it cannot be used, or None, and `weight_files`,
-- `extract(pictures)`: float32 [N,D] on the pictures' device, for uint8 N3HW.
+- `extract(images)`: float32 [N,D] on the images' device, for uint8 N3HW.
 
-Pictures go through a network one by one, so that no feature depends on its neighbours.
+Images go through a network one by one, so that no feature depends on its neighbours.
 """
 
 import warnings
@@ -80,8 +80,8 @@ class InceptionFeatures(Feature):
             self.frechet_name, self.kernel_name = score_names(own_name(file) + ending)
         self._network: nn.Module | None = None
 
-    def extract(self, pictures: Tensor) -> Tensor:
-        """float32 [N,2048] for pictures uint8 N3HW.
+    def extract(self, images: Tensor) -> Tensor:
+        """float32 [N,2048] for images uint8 N3HW.
 
         Raises:
             UserError: the file cannot be read as this network.
@@ -92,7 +92,7 @@ class InceptionFeatures(Feature):
             self._network = _inception_layers(self.weight_files[0])
         with warnings.catch_warnings():  # the legacy resizer switches every warning off
             resize = build_resizer("clean" if self.resize == "clean" else "legacy_pytorch")
-        return describe(pictures, resize, lambda x: (x - 128) / 128, self._network)
+        return describe(images, resize, lambda x: (x - 128) / 128, self._network)
 
 
 def _inception_layers(path: Path) -> nn.Module:
@@ -109,7 +109,7 @@ class TorchScriptFeatures(Feature):
 
     Args:
         weights: a file that maps float B3SS in 0..255 to [B,D].
-        size: S; pictures are resized by clean-fid's antialiased bicubic filter.
+        size: S; images are resized by clean-fid's antialiased bicubic filter.
     """
 
     executes_weights = True
@@ -122,15 +122,15 @@ class TorchScriptFeatures(Feature):
         self.frechet_name, self.kernel_name = score_names(own_name(file))
         self._network: nn.Module | None = None
 
-    def extract(self, pictures: Tensor) -> Tensor:
-        """float32 [N,D] for pictures uint8 N3HW.
+    def extract(self, images: Tensor) -> Tensor:
+        """float32 [N,D] for images uint8 N3HW.
 
         Raises:
             UserError: the file cannot be read as TorchScript.
         """
         if self._network is None:
             self._network = load_script(self.weight_files[0])
-        return describe(pictures, bicubic(self.size), lambda x: x, self._network)
+        return describe(images, bicubic(self.size), lambda x: x, self._network)
 
 
 def load_script(path: Path) -> nn.Module:
@@ -161,13 +161,13 @@ def own_name(file: Path) -> str:
 
 
 @torch.inference_mode()
-def describe(pictures: Tensor, resize: Resize, prepare: Resize, network: nn.Module) -> Tensor:
-    """float32 [N,D]: each picture resized, prepared and sent through the network by itself."""
-    network = network.to(pictures.device).eval()
+def describe(images: Tensor, resize: Resize, prepare: Resize, network: nn.Module) -> Tensor:
+    """float32 [N,D]: each image resized, prepared and sent through the network by itself."""
+    network = network.to(images.device).eval()
     rows = []
-    for picture in pictures:
-        small = torch.from_numpy(resize(picture.permute(1, 2, 0).cpu().numpy()))
-        x = prepare(small.permute(2, 0, 1)[None].float().to(pictures.device))
+    for image in images:
+        small = torch.from_numpy(resize(image.permute(1, 2, 0).cpu().numpy()))
+        x = prepare(small.permute(2, 0, 1)[None].float().to(images.device))
         answer = network(x)
         answer = answer["features"] if isinstance(answer, Mapping) else answer
         rows.append(answer.float().mean((2, 3)) if answer.ndim == 4 else answer.float().flatten(1))

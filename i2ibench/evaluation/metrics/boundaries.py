@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 BETTER = {"edge/bf1": "higher"}
 
 TOLERANCE = 2 / 512
-"""Pixels within which borders agree, per row of the picture."""
+"""Pixels within which borders agree, per row of the image."""
 
 SIZE = 4
 

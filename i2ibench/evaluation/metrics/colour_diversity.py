@@ -24,14 +24,14 @@ class ColourDiversity(Metric):
     """The spread of an instance's mean colour between the samples of its scene; needs no weights.
 
     `div/colour` is the root of the mean variance, over samples (n - 1 in the denominator), channels
-    and all instances that cover `min_area` of the picture, in levels 0..255: the typical standard
-    deviation, whatever the number of samples. 0 for a system that gives one picture. Beside it
+    and all instances that cover `min_area` of the image, in levels 0..255: the typical standard
+    deviation, whatever the number of samples. 0 for a system that gives one image. Beside it
     `div/colour_photos`, the same over the instances of one class in all photos: how much they truly
     differ. As for LPIPS, more is not better by itself.
 
     Args:
         classes: names of the classes by label; the data set's.
-        min_area: the least share of the picture that an instance covers.
+        min_area: the least share of the image that an instance covers.
     """
 
     needs = ("label", "instance", "samples")
@@ -77,14 +77,14 @@ class ColourDiversity(Metric):
         return row
 
 
-def mean_colours(pictures: Tensor, members: Tensor, sizes: Tensor) -> Tensor:
-    """The mean colour of every instance in every picture, `exact_type` [S,n,3] in 0..255.
+def mean_colours(images: Tensor, members: Tensor, sizes: Tensor) -> Tensor:
+    """The mean colour of every instance in every image, `exact_type` [S,n,3] in 0..255.
 
     Args:
-        pictures: uint8 [S,3,H,W].
+        images: uint8 [S,3,H,W].
         members: int64 [H,W], per pixel the number of its instance.
         sizes: int64 [n], pixels of each.
     """
-    pixels = pictures.flatten(2).permute(2, 0, 1).to(exact_type(pictures.device))
+    pixels = images.flatten(2).permute(2, 0, 1).to(exact_type(images.device))
     sums = pixels.new_zeros(len(sizes), *pixels.shape[1:]).index_add_(0, members.flatten(), pixels)
     return (sums / sizes[:, None, None]).permute(1, 0, 2)

@@ -1,4 +1,4 @@
-"""Single objects cut out of the picture: is a car as a car looks?"""
+"""Single objects cut out of the image: is a car as a car looks?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Box:
-    """An object's class and its rows and columns in the picture."""
+    """An object's class and its rows and columns in the image."""
 
     label: int
     rows: slice

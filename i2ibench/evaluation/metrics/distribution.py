@@ -1,4 +1,4 @@
-"""FID and KID: distances between the distributions of translated pictures and of photos."""
+"""FID and KID: distances between the distributions of translated images and of photos."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ class DistributionDistance(Metric):
         self.better = dict.fromkeys(names, "lower")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Rows]:
-        """The features of each translated picture, float32 [1,D].
+        """The features of each translated image, float32 [1,D].
 
         Raises:
             UserError: the weights file cannot be used.

@@ -23,7 +23,7 @@ ROOM = 2**31
 class PerceptualDiversity(Metric):
     """Mean LPIPS over all pairs of a scene's samples, averaged over scenes (Zhu et al. 2017).
 
-    A system that gives one picture whatever the style scores 0. More is not better by itself:
+    A system that gives one image whatever the style scores 0. More is not better by itself:
     noise is diverse too, so read it beside the distance from the photo.
 
     Args:
@@ -52,7 +52,7 @@ class PerceptualDiversity(Metric):
         return rows
 
     def _distances(self, samples: Tensor) -> list[float]:
-        """Of every pair; each picture goes through the network once if there is room for them."""
+        """Of every pair; each image goes through the network once if there is room for them."""
         if len(samples) < 2:
             return []
         first = self.network.features(samples[0])

@@ -22,7 +22,7 @@ class InstanceEdges(Metric):
     """`edge/inst_auc_sobel`: how well gradients tell borders between cars from the cars themselves.
 
     Positive pixels lie on a border between two instances of one thing, negative ones inside an
-    instance; the score is the area under the ROC curve of the picture's Sobel magnitude, pooled
+    instance; the score is the area under the ROC curve of the image's Sobel magnitude, pooled
     over the data set: 0.5 where touching objects melt into each other. Undefined below 500 border
     pixels (`edge/inst_pixels`).
 
@@ -70,9 +70,9 @@ class InstanceEdges(Metric):
         }
 
 
-def gradient(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Sobel magnitude of a picture [H,W,3], the largest over the colours, 0..361, [H,W]."""
-    values = picture.astype(np.float32) / 4  # the kernel's positive weights add up to 4
+def gradient(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Sobel magnitude of an image [H,W,3], the largest over the colours, 0..361, [H,W]."""
+    values = image.astype(np.float32) / 4  # the kernel's positive weights add up to 4
     across, down = (cv2.Sobel(values, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     return np.hypot(across, down).max(-1)
 

@@ -35,11 +35,11 @@ def _why_not_rgb(metainfo: Mapping[str, Any]) -> str | None:
     made = format_in(metainfo)
     if made.shows_as_rgb:
         return None
-    return f"It needs RGB pictures of 8 bits, and the data's have {made}."
+    return f"It needs RGB images of 8 bits, and the data's have {made}."
 
 
 def rows_of(metric: Metric, predictions: Sequence[Prediction]) -> list[Any]:
-    """Return the rows of a metric, which is given grey pictures as it asks for them."""
+    """Return the rows of a metric, which is given grey images as it asks for them."""
     if metric.needs_rgb:
         predictions = [_in_rgb(prediction) for prediction in predictions]
     return list(metric.measure(predictions))

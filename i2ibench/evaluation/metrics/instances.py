@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZES = {"S": (0, 32**2), "M": (32**2, 96**2), "L": (96**2, np.inf)}
-"""Areas in pixels of the scored picture, as in COCO."""
+"""Areas in pixels of the scored image, as in COCO."""
 
 BETTER = {f"inst/recall50_{size}": "higher" for size in SIZES} | {"inst/iiou": "higher"}
 

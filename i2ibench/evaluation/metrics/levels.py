@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 class LevelErrors(Metric):
     """Root mean square and mean absolute error over the pixels of all scenes, for depth and others.
 
-    Pictures of several channels have scores of each channel besides, such as `rmse/0`.
+    Images of several channels have scores of each channel besides, such as `rmse/0`.
 
     Args:
         scale: what one level stands for, such as 0.001 for metres where files hold millimetres.

@@ -45,28 +45,28 @@ class PerceptualNetwork:
         self._network: nn.Module | None = None
 
     @torch.inference_mode()
-    def features(self, picture: Tensor) -> list[Tensor]:
-        """What the trunk sees in a picture uint8 [3,H,W], normalised: 1CHW for each layer.
+    def features(self, image: Tensor) -> list[Tensor]:
+        """What the trunk sees in an image uint8 [3,H,W], normalised: 1CHW for each layer.
 
         Raises:
             UserError: the weights file does not hold the trunk.
         """
         import lpips
 
-        network = self._loaded(picture.device)
-        seen = network.net(network.scaling_layer(to_signed(picture[None])))
+        network = self._loaded(image.device)
+        seen = network.net(network.scaling_layer(to_signed(image[None])))
         return [lpips.normalize_tensor(layer) for layer in seen]
 
     @torch.inference_mode()
     def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-        """The distance between two pictures by their features."""
+        """The distance between two images by their features."""
         network = self._loaded(first[0].device)
         layers = zip(network.lins, first, second, strict=True)
         means = [lin((a - b) ** 2).mean((2, 3), keepdim=True) for lin, a, b in layers]
         return float(sum(means[1:], means[0]))
 
     def distance(self, first: Tensor, second: Tensor) -> float:
-        """The distance between two pictures uint8 [3,H,W] of one size; 0 for the same picture.
+        """The distance between two images uint8 [3,H,W] of one size; 0 for the same image.
 
         Raises:
             UserError: the weights file does not hold the trunk.

@@ -24,8 +24,8 @@ class PixelSimilarity(Metric):
     """PSNR and SSIM (Wang et al. 2004) of torchmetrics between translated scene and photo.
 
     SSIM takes a Gaussian window of 11 pixels and sigma 1.5, each colour by itself, over the windows
-    that lie inside the picture: scikit-image's `gaussian_weights=True,
-    use_sample_covariance=False, data_range=255`; of pictures of 16 bits the range is 65535.
+    that lie inside the image: scikit-image's `gaussian_weights=True,
+    use_sample_covariance=False, data_range=255`; of images of 16 bits the range is 65535.
     """
 
     needs = ("real",)
@@ -36,7 +36,7 @@ class PixelSimilarity(Metric):
         """Return for each scene float64 [4]: 1, its PSNR in dB if finite, 1 if it is not, its SSIM.
 
         Raises:
-            UserError: a picture is smaller than the window.
+            UserError: an image is smaller than the window.
         """
         return [_measure(p["fake"], p["real"]) for p in predictions]
 
@@ -73,7 +73,7 @@ def _measure(fake: Tensor, real: Tensor) -> Floats:
 
 
 def structural_similarity(x: Tensor, y: Tensor, white: float = 255.0) -> float:
-    """Return SSIM of two pictures, float 1CHW in 0..white."""
+    """Return SSIM of two images, float 1CHW in 0..white."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     _, similarity = structural_similarity_index_measure(

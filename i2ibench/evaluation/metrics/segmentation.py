@@ -70,7 +70,7 @@ class SegmentationScores(SegmentationMetric):
         return [self._row(*pair) for pair in zip(labels, predictions, strict=True)]
 
     def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """The segmenter's rows for pictures uint8 [3,H,W], int64 [H,W] each; N = something else."""
+        """The segmenter's rows for images uint8 [3,H,W], int64 [H,W] each; N = something else."""
         if len({image.shape for image in images}) > 1:
             return [self.predict([image])[0] for image in images]
         batch = torch.stack(list(images))

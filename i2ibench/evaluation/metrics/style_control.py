@@ -24,7 +24,7 @@ LABEL, PHOTO, MODE, HIT, LEVELLED, CHOICES, INTENDED, OBTAINED, INSIDE, OUTSIDE 
 """Columns of a row: one instance painted in one mode; or, with PHOTO 1, as the photo has it."""
 
 SUMS = 11
-"""Numbers of a class that add: pictures, hits, levelled hits, kept, each kind of hit and kept,
+"""Numbers of a class that add: images, hits, levelled hits, kept, each kind of hit and kept,
 chances, changes inside and outside; photos and their hits."""
 
 
@@ -32,22 +32,22 @@ chances, changes inside and outside; photos and their hits."""
 class StyleControl(Metric):
     """Whether a mode of the style bank, painted on one instance, gives its colour to that alone.
 
-    In each scene the largest instance of a class, if it covers `min_area` of the picture, is
+    In each scene the largest instance of a class, if it covers `min_area` of the image, is
     painted in each mode of its class in turn, everything else as sampled. A mode's intended colour
     is the mean colour, in the training photos, of the instances whose features are nearest to its
-    centre; it owes nothing to any translated picture. Modes whose intended colour is closer than
+    centre; it owes nothing to any translated image. Modes whose intended colour is closer than
     `distance` to that of a larger mode are not told apart and not painted. Then
 
     - hit: of the intended colours left, the mode's own is the nearest to the instance's mean colour
-      in the picture (Euclidean distance in RGB). By chance 1 / their number, which a picture that
+      in the image (Euclidean distance in RGB). By chance 1 / their number, which an image that
       does not depend on the mode gets exactly;
-    - leakage: the mean absolute difference from the picture as sampled over all pixels more than
+    - leakage: the mean absolute difference from the image as sampled over all pixels more than
       `margin` pixels (in the maximum norm) from the instance;
     - control: a hit whose leakage is below `tolerance`.
 
     Each scene has a light of its own, which moves all colours. Levelled hits and control leave it
     out: the colours of one instance in all modes are shifted together, so that their mean is that
-    of the intended ones. A picture that does not depend on the mode hits by chance here too.
+    of the intended ones. An image that does not depend on the mode hits by chance here too.
 
     `style/hit_photos` asks the same of the photos: is an instance's mean colour there nearest to
     that of the mode which the encoder finds in it? Light and haze move colours, so it is below 1,
@@ -55,13 +55,13 @@ class StyleControl(Metric):
 
     Levels are 0..255. `style/control`, `style/hit`, `style/control_levelled`, `style/hit_levelled`,
     `style/kept` (leakage below the tolerance), `style/hit_chance`, `style/leakage` and
-    `style/change` (the same inside the instance) are over all classes' pictures; each also as
+    `style/change` (the same inside the instance) are over all classes' images; each also as
     `.../<class>`.
 
     Args:
         classes: names of the classes by label; the data set's.
         only: the names of the painted classes.
-        min_area: the least share of the picture that an instance covers.
+        min_area: the least share of the image that an instance covers.
         distance: between intended colours that are told apart, in levels.
         margin: around the instance, in pixels.
         tolerance: of leakage, in levels.
@@ -106,7 +106,7 @@ class StyleControl(Metric):
     def figures(self, rows: Sequence[Floats]) -> dict[str, Any]:
         """By class the modes' intended colours, the colours obtained, and the hits, mode by mode.
 
-            `confusion[i][j]` counts pictures with mode i whose colour is nearest to that of mode j,
+            `confusion[i][j]` counts images with mode i whose colour is nearest to that of mode j,
         `levelled[i][j]` those whose levelled colour is.
         """
         found, table = {}, np.concatenate(rows)
@@ -153,14 +153,14 @@ class StyleControl(Metric):
             hit = modes[nearest(choices, obtained)]
             known = [*colours[intended].tolist(), *obtained.tolist()]
             yield [label, 1, intended, hit, hit, len(modes), *known, 0, 0]
-        pictures = styles.repaint(instance, modes)
-        pictures = pictures.to(exact_type(pictures.device))
+        images = styles.repaint(instance, modes)
+        images = images.to(exact_type(images.device))
         outside = ~widened(inside, self.margin)
-        found = pictures[1:, :, inside].mean(2).cpu().double()
+        found = images[1:, :, inside].mean(2).cpu().double()
         light = found.mean(0) - choices.mean(0)
-        for mode, picture, obtained in zip(modes, pictures[1:], found, strict=True):
+        for mode, image, obtained in zip(modes, images[1:], found, strict=True):
             hits = [modes[nearest(choices, colour)] for colour in (obtained, obtained - light)]
-            change = (picture - pictures[0]).abs().mean(0)
+            change = (image - images[0]).abs().mean(0)
             changes = [float(change[place].mean()) for place in (inside, outside)]
             known = [*colours[mode].tolist(), *obtained.tolist()]
             yield [label, 0, mode, *hits, len(modes), *known, *changes]
@@ -220,7 +220,7 @@ class ControlScores:
     rows: Floats
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """The scores of StyleControl, from sums [...,D] of the rows; nan without a picture."""
+        """The scores of StyleControl, from sums [...,D] of the rows; nan without an image."""
         table = sums.reshape(*sums.shape[:-1], len(self.names), SUMS)
         found = _shares(table.sum(-2), "")
         for number, name in enumerate(self.names):

@@ -51,7 +51,7 @@ class StyleFeatures(Metric):
 
     Args:
         classes: names of the classes by label; the data set's.
-        min_area: the least share of the picture that an instance covers.
+        min_area: the least share of the image that an instance covers.
     """
 
     needs = ("label", "instance", "real", "styles", "appearances")

@@ -23,9 +23,9 @@ def camvid(
 
     Args:
         split: val or test.
-        width, height: size of the scored pictures and labels, pixels.
+        width, height: size of the scored images and labels, pixels.
         segmenter: another segmenter's config.
-        resize: filter for pictures of another size; None refuses them.
+        resize: filter for images of another size; None refuses them.
     """
     size = (width, height)
     transforms = resized(size if size != _SIZE else None)

@@ -30,11 +30,11 @@ def cityscapes(
 
     Args:
         split: val, or train.
-        width, height: size of the scored pictures and labels, pixels.
+        width, height: size of the scored images and labels, pixels.
         photos: False for label maps without photos: then there is no oracle and no distance.
         segmenter: another segmenter's config.
-        samples: pictures per scene of a system that draws styles.
-        resize: filter for pictures of another size; None refuses them.
+        samples: images per scene of a system that draws styles.
+        resize: filter for images of another size; None refuses them.
     """
     size = (width, height)
     data: dict[str, Any] = {
@@ -59,7 +59,7 @@ def cityscapes(
 
 @PROTOCOLS.register_module(name="cityscapes_pix2pixhd")
 def cityscapes_pix2pixhd() -> Protocol:
-    """pix2pixHD's Table 1: PSPNet on 2048x1024 pictures (read `seg/pixel_acc_void_err`).
+    """pix2pixHD's Table 1: PSPNet on 2048x1024 images (read `seg/pixel_acc_void_err`).
 
     The paper's PSPNet weights were never published (issue 214): yours are named in the results.
     """
@@ -69,7 +69,7 @@ def cityscapes_pix2pixhd() -> Protocol:
 
 @PROTOCOLS.register_module(name="cityscapes_spade")
 def cityscapes_spade() -> Protocol:
-    """SPADE's: 512x256 pictures enlarged to 2048x1024 for DRN-D-105, pytorch-fid's resizing.
+    """SPADE's: 512x256 images enlarged to 2048x1024 for DRN-D-105, pytorch-fid's resizing.
 
     The enlargement is how its mIoU could be reproduced (OASIS issue 18); its accuracy is
     `seg/pixel_acc_void_err`.
@@ -83,7 +83,7 @@ def cityscapes_spade() -> Protocol:
 
 @PROTOCOLS.register_module(name="cityscapes_oasis")
 def cityscapes_oasis() -> Protocol:
-    """OASIS': 512x256 pictures as they are for DRN-D-105 (its issue 5), pytorch-fid's resizing."""
+    """OASIS': 512x256 images as they are for DRN-D-105 (its issue 5), pytorch-fid's resizing."""
     network = {"type": "TorchScriptSegmenter", "weights": "drn_d_105_cityscapes.ts"}
     return _legacy("cityscapes_oasis", cityscapes(width=512, height=256, segmenter=network))
 

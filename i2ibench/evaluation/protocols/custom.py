@@ -22,8 +22,8 @@ def own(
         segmenter: config; None leaves the segmentation scores out.
         data: config of a data set without its root; None for the config's validation set.
         reference: config of the data set that distances refer to; None for the scored photos.
-        samples: pictures per scene of a system that draws styles.
-        resize: filter for pictures of another size; None refuses them.
+        samples: images per scene of a system that draws styles.
+        resize: filter for images of another size; None refuses them.
     """
     metrics = common_metrics(segmenter)
     watched = ("segmentation", "levels")  # the second one where a config adds it

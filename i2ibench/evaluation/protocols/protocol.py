@@ -1,4 +1,4 @@
-"""A protocol: everything a score depends on besides the pictures."""
+"""A protocol: everything a score depends on besides the images."""
 
 import json
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class Protocol:
         metrics: configs of the metrics by name; None switches one off.
         reference: config of the data set whose photos the distribution distances refer to; None
             for the photos of the scored scenes.
-        samples: pictures per scene of a system that draws styles; the first is scored, all of them
+        samples: images per scene of a system that draws styles; the first is scored, all of them
             decide the diversity.
-        resize: filter that brings pictures of another size to the label map's; None refuses them.
+        resize: filter that brings images of another size to the label map's; None refuses them.
             With a filter checkpoints translate at the size that their run was validated at,
             without at the protocol's.
         validation: the metrics, by name, that a training run computes as it goes.

@@ -15,7 +15,7 @@ def toystreet(
 
     Args:
         num_scenes: scenes of the test split.
-        samples: pictures per scene of a system that draws styles.
+        samples: images per scene of a system that draws styles.
         width, height: size that scenes are drawn at, pixels.
     """
     size = {"width": width, "height": height}

@@ -33,7 +33,7 @@ class ESPNet(Segmenter):
         weights: a state dict on disk, or its name in a folder of weights; None for random weights:
             no score is computed with those.
         outputs: see `outputs.rows_of`.
-        width, height: what pictures are resized to for the network; None for their own size. The
+        width, height: what images are resized to for the network; None for their own size. The
             released Cityscapes weights see 1024x512, the CamVid ones 480x360.
         resize: what differs from plain bilinear resizing, see `framing.Resizing`.
         pixels: what differs from the released code's values, see `framing.Pixels`. It has one mean

@@ -78,7 +78,7 @@ class _PyramidPool(nn.Module):
 
 
 class _Gated(nn.Module):
-    """Encoder features, widened or narrowed, weighted by what the whole picture shows."""
+    """Encoder features, widened or narrowed, weighted by what the whole image shows."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

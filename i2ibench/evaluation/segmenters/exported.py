@@ -27,7 +27,7 @@ from i2ibench.registry.contracts import Segmenter
 View = tuple[Frame, Pixels]
 
 PROBE = 64
-"""The side of the picture that shows how many outputs a network has, unless its frame says more."""
+"""The side of the image that shows how many outputs a network has, unless its frame says more."""
 
 
 @SEGMENTERS.register_module()
@@ -38,7 +38,7 @@ class TorchScriptSegmenter(Segmenter):
         scored_classes: the names of the classes that count, in row order.
         weights: the file's path, or its name in a folder of weights.
         outputs: see `outputs.rows_of`.
-        width, height: what pictures are resized to for the network; None for their own size.
+        width, height: what images are resized to for the network; None for their own size.
         resize: what differs from resizing by PIL's bilinear filter, see `framing.Resizing`.
         pixels: what differs from ImageNet's statistics, see `framing.Pixels`.
 
@@ -78,14 +78,14 @@ class TorchScriptSegmenter(Segmenter):
 class OnnxSegmenter(Segmenter):
     """Class ids for images from an ONNX file, computed by onnxruntime on the CPU.
 
-    The file's first input takes float B3HW, its first output is class scores BCHW. Pictures go
+    The file's first input takes float B3HW, its first output is class scores BCHW. Images go
     through one by one, so that files exported for a batch of one work.
 
     Args:
         scored_classes: the names of the classes that count, in row order.
         weights: the file's path, or its name in a folder of weights.
         outputs: see `outputs.rows_of`.
-        width, height: what pictures are resized to for the network; None for their own size.
+        width, height: what images are resized to for the network; None for their own size.
         resize: what differs from resizing by PIL's bilinear filter, see `framing.Resizing`.
         pixels: what differs from ImageNet's statistics, see `framing.Pixels`.
 
@@ -119,7 +119,7 @@ class OnnxSegmenter(Segmenter):
 
 
 class _OnnxNetwork:
-    """Class scores BCHW for prepared pictures B3HW, by onnxruntime, one picture after the other."""
+    """Class scores BCHW for prepared images B3HW, by onnxruntime, one image after the other."""
 
     def __init__(self, path: Path) -> None:
         self.session = _session(path)
@@ -159,7 +159,7 @@ def _view(
     resize: Mapping[str, bool] | None,
     pixels: Mapping[str, Any] | None,
 ) -> View:
-    """How the network sees pictures, for a segmenter's options."""
+    """How the network sees images, for a segmenter's options."""
     frame = Frame(width, height, settled(Resizing(antialias=True), resize))
     return frame, settled(IMAGENET, pixels)
 
@@ -177,7 +177,7 @@ def _framing(
 
 @torch.no_grad()
 def _num_outputs(network: Network, view: View, path: Path) -> int:
-    """How many classes the network tells apart, found by showing it a black picture."""
+    """How many classes the network tells apart, found by showing it a black image."""
     frame, pixels = view
     black = torch.zeros(1, 3, frame.height or PROBE, frame.width or PROBE)
     try:
@@ -185,7 +185,7 @@ def _num_outputs(network: Network, view: View, path: Path) -> int:
     except Exception as error:  # whatever a foreign computation raises
         reason = str(error).strip().splitlines()[-1]
         raise UserError(
-            f"{path} cannot be run on a picture of {black.shape[-1]}x{black.shape[-2]}: {reason}. "
+            f"{path} cannot be run on an image of {black.shape[-1]}x{black.shape[-2]}: {reason}. "
             "If it takes one size only, state it as the segmenter's width and height."
         ) from None
     if not isinstance(scores, Tensor) or scores.ndim != 4:

@@ -31,7 +31,7 @@ def fit_segmenter(
     """Train the segmenter on the loader's photos with cross entropy, the last step at rate 0.
 
     Photos are mirrored by the loader's transforms if at all; brightness, contrast and noise are
-    varied here, so that a translator's slightly different pictures do not throw the segmenter.
+    varied here, so that a translator's slightly different images do not throw the segmenter.
     """
     rows = torch.tensor(loader.dataset.metainfo["scored_ids"], device=device)
     segmenter.to(device).train()

@@ -1,4 +1,4 @@
-"""How a network sees pictures: their size and levels on the way in, classes on the way out."""
+"""How a network sees images: their size and levels on the way in, classes on the way out."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ Settings = TypeVar("Settings", "Resizing", "Pixels")
 
 @dataclass(frozen=True)
 class Resizing:
-    """The rules by which pictures and classes change size.
+    """The rules by which images and classes change size.
 
     Attributes:
         antialias: False interpolates between the four neighbours, as cv2.INTER_LINEAR does; True
@@ -36,10 +36,10 @@ class Resizing:
 
 @dataclass(frozen=True)
 class Frame:
-    """At what size a network sees pictures.
+    """At what size a network sees images.
 
     Attributes:
-        width, height: in pixels; None for the pictures' own size.
+        width, height: in pixels; None for the images' own size.
         resizing: the rules of the way there and back.
     """
 
@@ -51,7 +51,7 @@ class Frame:
         sides = (self.width, self.height)
         if sides != (None, None) and not all(isinstance(s, int) and s > 0 for s in sides):
             raise UserError(
-                "A segmenter sees pictures at a width and a height of at least 1 pixel, or at "
+                "A segmenter sees images at a width and a height of at least 1 pixel, or at "
                 f"their own size (None, None), not at {sides}."
             )
 
@@ -99,13 +99,13 @@ IMAGENET = Pixels(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 
 @dataclass(frozen=True)
 class Framing:
-    """Everything between pictures and classes but the network itself.
+    """Everything between images and classes but the network itself.
 
     Attributes:
         frame, pixels: the way in.
         rows: for each output of the network its class's row in the scores; N, the class count,
             stands for "something else".
-        stride: pictures are enlarged by their repeated edge until it divides both sides; the
+        stride: images are enlarged by their repeated edge until it divides both sides; the
             scores of the added part are cut off.
     """
 

@@ -28,7 +28,7 @@ class TransformersSegmenter(Segmenter):
         weights: a folder with config.json, preprocessor_config.json and model.safetensors, or the
             name of one in the hub's local cache; nothing is downloaded.
         outputs: see `outputs.rows_of`.
-        width, height: what pictures are resized to for the network, bilinearly; None for their own
+        width, height: what images are resized to for the network, bilinearly; None for their own
             size. The image processor's size is not used.
         resize: what differs from resizing by PIL's bilinear filter, see `framing.Resizing`.
 

@@ -28,7 +28,7 @@ class TorchvisionSegmenter(Segmenter):
         weights: a state dict on disk, or its name in a folder of weights; None for random weights:
             no score is computed with those.
         outputs: see `outputs.rows_of`.
-        width, height: what pictures are resized to for the network; None for their own size.
+        width, height: what images are resized to for the network; None for their own size.
         resize: what differs from resizing by PIL's bilinear filter, see `framing.Resizing`.
         pixels: what differs from ImageNet's statistics, see `framing.Pixels`.
         architecture: torchvision's name.

@@ -34,7 +34,7 @@ def settle_condition(findings: Findings, channels: int, kind: str) -> tuple[Opti
     if extra not in (0, 1):
         raise _unfitting(channels, num_labels)
     _check_boundaries(findings, bool(extra), channels, num_labels)
-    first = f"{num_labels} labels" if num_labels else "a picture"
+    first = f"{num_labels} labels" if num_labels else "an image"
     findings.note("condition", first + (" and instance boundaries" if extra else ""), source)
     if num_labels:
         return {"type": "LabelPreprocessor", "boundaries": bool(extra)}, num_labels
@@ -44,7 +44,7 @@ def settle_condition(findings: Findings, channels: int, kind: str) -> tuple[Opti
 
 
 def _num_labels(findings: Findings, channels: int, kind: str) -> tuple[int, str]:
-    """Return the number of label classes, 0 for pictures, and where it comes from."""
+    """Return the number of label classes, 0 for images, and where it comes from."""
     answer, option = findings.answers.num_labels, findings.files.find("label_nc")
     said = option.number() if option is not None else None
     source = findings.chosen(answer, option.source if option else None)
@@ -52,17 +52,17 @@ def _num_labels(findings: Findings, channels: int, kind: str) -> tuple[int, str]
         number = said if answer is None else answer
         assert number is not None
         if number < 0:
-            raise UserError(f"A condition has 0 (pictures) or more label classes, not {number}.")
+            raise UserError(f"A condition has 0 (images) or more label classes, not {number}.")
         return number, source
     if kind == PIX2PIX and channels == 3:
-        return 0, f"{WEIGHTS}: pix2pix translates pictures; --labels N if they are coloured labels"
+        return 0, f"{WEIGHTS}: pix2pix translates images; --labels N if they are coloured labels"
     if channels == 3:
         return 0, f"{source} for 3 channels, label_nc 0; --labels N says otherwise"
     if channels in (NUM_CITYSCAPES, NUM_CITYSCAPES + 1):
         return NUM_CITYSCAPES, f"{source}, label_nc 35; --labels N says otherwise"
     raise UserError(
         f"The generator's condition has {channels} channels; say with --labels how many "
-        "of them are label classes (0: a picture). A generator with features also needs its "
+        "of them are label classes (0: an image). A generator with features also needs its "
         "latest_net_E.pth beside it."
     )
 
@@ -72,7 +72,7 @@ def _check_boundaries(findings: Findings, boundaries: bool, channels: int, label
     if option is not None and option.flag() == boundaries:
         raise UserError(
             f"{option.file} says no_instance: {option.text}, but the {channels} channels of the "
-            f"condition are {labels or 'a picture of 3'}{' labels' if labels else ''} and "
+            f"condition are {labels or 'an image of 3'}{' labels' if labels else ''} and "
             f"{'one more' if boundaries else 'no more'}. --labels N says how many are labels."
         )
 
@@ -80,12 +80,12 @@ def _check_boundaries(findings: Findings, boundaries: bool, channels: int, label
 def _unfitting(channels: int, num_labels: int) -> UserError:
     if not num_labels:
         return UserError(
-            f"The generator takes pictures of {channels} channels; only those of 3 channels, with "
+            f"The generator takes images of {channels} channels; only those of 3 channels, with "
             "or without a boundary map, can be translated here."
         )
     return UserError(
         f"--labels {num_labels} does not fit a condition of {channels} channels, which is the "
-        "labels and at most one boundary channel, or a picture of 3."
+        "labels and at most one boundary channel, or an image of 3."
     )
 
 
@@ -139,7 +139,7 @@ def settle_classes(findings: Findings, num_labels: int) -> tuple[ClassTable, str
 
 
 def settle_size(findings: Findings, kind: str) -> tuple[int, int] | None:
-    """Return the (width, height) at which test.py made pictures of Cityscapes; None if unknown."""
+    """Return the (width, height) at which test.py made images of Cityscapes; None if unknown."""
     mode = findings.files.find("preprocess", "resize_or_crop", files=TEST)
     load = findings.files.find("load_size", "loadSize", files=TEST)
     crop = findings.files.find("crop_size", "fineSize", files=TEST)
@@ -152,14 +152,14 @@ def settle_size(findings: Findings, kind: str) -> tuple[int, int] | None:
         size = (crop.number(), crop.number())
     if size is None or mode is None:
         value = "translate: each file's own, or --size WxH; eval: the protocol's width and height"
-        findings.note("size of pictures", value, "not known")
+        findings.note("size of images", value, "not known")
     else:
         text = f"translate --size {size[0]}x{size[1]}, as test.py"
         if mode.text == "none":
             text = "each file's own, as test.py"
         elif mode.text == "scale_width":
-            text += " for pictures of 2048x1024"
-        findings.note("size of pictures", text, mode.source)
+            text += " for images of 2048x1024"
+        findings.note("size of images", text, mode.source)
     return size
 
 
@@ -176,14 +176,14 @@ def note_assumptions(findings: Findings, kind: str, generator: str) -> None:
     zeros = generator == "UNetGenerator"
     padding = "zeros" if zeros else "reflection, zeros where sizes halve"
     findings.note("padding", padding, "the released code: no option")
-    findings.note("8-bit pictures", "rounded; the released code truncates, at most one level less",
+    findings.note("8-bit images", "rounded; the released code truncates, at most one level less",
                   "this project")  # fmt: skip
 
 
 def _note_direction(findings: Findings) -> None:
     option = findings.files.find("direction", "which_direction")
     if option is None:
-        value, source = "source/ holds the pictures that it translates, A or B", "not known"
+        value, source = "source/ holds the images that it translates, A or B", "not known"
     else:
-        value, source = f"source/ holds {option.text[:1]}'s pictures", option.source
+        value, source = f"source/ holds {option.text[:1]}'s images", option.source
     findings.note("direction", value, source)

@@ -21,7 +21,7 @@ class Answers:
     """The user's answers about official files; an answer of None is read from the files.
 
     Attributes:
-        num_labels: label classes; 0 for pictures.
+        num_labels: label classes; 0 for images.
         dropout: whether a U-Net was trained with dropout.
         evaluation_mode: whether test.py switched batch norm and dropout to evaluation (`--eval`).
         classes: the folder whose `classes.json` names the classes.
@@ -35,7 +35,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that decides the pictures, its value, and where that comes from."""
+    """One thing that decides the images, its value, and where that comes from."""
 
     what: str
     value: str

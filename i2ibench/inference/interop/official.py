@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from i2ibench import __version__
-from i2ibench.data.pixel_formats import PictureFormat
+from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
 from i2ibench.inference.interop import pix2pix, pix2pixhd
 from i2ibench.inference.interop.conditions import (
@@ -67,7 +67,7 @@ class Official:
 
 
 def read_folder(folder: Path, answers: Answers) -> Official:
-    """Read official files; nothing that decides pictures is assumed without a finding.
+    """Read official files; nothing that decides images is assumed without a finding.
 
     Args:
         folder: holds latest_net_G.pth and, if there are, latest_net_D.pth, latest_net_E.pth,
@@ -76,7 +76,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
 
     Raises:
         UserError: a file is missing, does not fit or contradicts another, or something that decides
-            pictures is not known.
+            images is not known.
     """
     _require_generator(folder)
     findings = Findings(folder, answers)
@@ -111,7 +111,7 @@ def read_folder(folder: Path, answers: Answers) -> Official:
     config = {"model": model, "data_preprocessor": preprocessor, "seed": 0}
     config |= _protocol(settle_size(findings, program), data)
     note_assumptions(findings, program, model["generator"]["type"])
-    metainfo = table.metainfo(data, {"image": PictureFormat(made)})
+    metainfo = table.metainfo(data, {"image": PixelFormat(made)})
     return Official(config, metainfo, state, findings)
 
 
@@ -164,15 +164,15 @@ def program_of(options: dict[str, dict[str, Any]]) -> str:
 
 
 def _image_channels(findings: Findings, options: Mapping[str, dict[str, Any]]) -> int:
-    """Return how many channels the generator's pictures have.
+    """Return how many channels the generator's images have.
 
     Raises:
-        UserError: the generator makes pictures of other channels than 1 or 3.
+        UserError: the generator makes images of other channels than 1 or 3.
     """
     channels: int = options["generator"]["out_channels"]
     if channels not in (1, 3):
         raise UserError(
-            f"latest_net_G.pth makes pictures of {channels} channels; only those of 3 channels, "
+            f"latest_net_G.pth makes images of {channels} channels; only those of 3 channels, "
             "or grey ones of 1, can be translated and scored here."
         )
     if channels == 1:

@@ -1,7 +1,7 @@
 """Questions that official weights leave open: dropout, and the mode at test time.
 
 Each is answered by the weights if they can, else by the command, else by an option file beside the
-weights. What decides pictures and is answered by none of them is asked for.
+weights. What decides images and is answered by none of them is asked for.
 """
 
 from typing import Any
@@ -128,7 +128,7 @@ def _dropout(findings: Findings, generator: Options) -> float:
                 f"{findings.folder} holds pix2pix's U-Net. Its weights do not tell whether it was "
                 "trained with dropout, and no train_opt.txt beside them does. Pass --dropout yes "
                 "(pix2pix's default), or --dropout no if it was trained with --no_dropout; the "
-                "pictures differ."
+                "images differ."
             )
         source = findings.chosen(answer, option.source if option else None)
         findings.note("dropout", YES_NO[wanted], source)
@@ -156,8 +156,8 @@ def _evaluation_mode(findings: Findings) -> bool:
     said = None if option is None else option.flag()
     evaluation = bool(said if answer is None else answer)
     findings.note(
-        "batch norm and dropout in pictures",
-        "evaluation mode" if evaluation else "training mode, each picture alone",
+        "batch norm and dropout in images",
+        "evaluation mode" if evaluation else "training mode, each image alone",
         findings.chosen(
             answer, option.source if option else None, f"{RELEASED} (test.py without --eval)"
         ),

@@ -30,7 +30,7 @@ PREPROCESSORS = {
 
 
 def require_released(checkpoint: Path, kind: str, options: Mapping[str, Any]) -> None:
-    """Refuse a switch that changes pictures or training and that the released code lacks.
+    """Refuse a switch that changes images or training and that the released code lacks.
 
     Args:
         checkpoint: named in the message.
@@ -60,7 +60,7 @@ def released_options(
     metainfo: Mapping[str, Any],
     weights: Mapping[str, Mapping[str, Tensor]],
 ) -> dict[str, Any]:
-    """Return the options with which the released program makes the same pictures.
+    """Return the options with which the released program makes the same images.
 
     Args:
         checkpoint: named in what is said of a condition that the program lacks.
@@ -82,7 +82,7 @@ def released_options(
     elif networks["generator"].get("norm_type") == "batch" and not generator.get("always_train"):
         say(
             f"{checkpoint} has batch norm in evaluation mode; the released pix2pixHD always takes "
-            "a picture's own statistics, so that its pictures differ."
+            "an image's own statistics, so that its images differ."
         )
     if "encoder" in networks:
         options |= {"instance_feat": True, "label_feat": False, "n_clusters": 10}

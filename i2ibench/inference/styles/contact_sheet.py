@@ -1,4 +1,4 @@
-"""The contact sheet: blocks of captioned pictures, one block per class."""
+"""The contact sheet: blocks of captioned images, one block per class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 TILE = 256
-"""The widest that a picture is shown, in pixels."""
+"""The widest that an image is shown, in pixels."""
 
 MARGIN, GAP, AFTER = 32, 6, 30
 INK, FAINT, LINE = (20, 20, 24), (105, 105, 115), (222, 222, 228)
@@ -28,7 +28,7 @@ class Block:
         facts: said behind the name.
         colour: (red, green, blue) of the class.
         headings: one per column.
-        rows: pictures of one size each row, uint8 [h,w,3].
+        rows: images of one size each row, uint8 [h,w,3].
     """
 
     title: str
@@ -44,16 +44,16 @@ class Block:
         return widest, 52 + sum(row[0].shape[0] + GAP for row in self.rows) - GAP
 
 
-def tile(picture: Picture, region: NDArray[np.bool_] | None = None) -> Picture:
-    """A picture at the sheet's size, with a region outlined from outside, uint8 [h,w,3].
+def tile(image: Picture, region: NDArray[np.bool_] | None = None) -> Picture:
+    """An image at the sheet's size, with a region outlined from outside, uint8 [h,w,3].
 
     Args:
-        picture: uint8 [H,W,3].
+        image: uint8 [H,W,3].
         region: bool [H,W], or None.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     size = (min(width, TILE), max(round(height * min(width, TILE) / width), 1))
-    small = np.array(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    small = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
     if region is not None:
         inside = np.array(Image.fromarray(region).resize(size, Image.Resampling.NEAREST))
         line = _grown(inside)
@@ -95,15 +95,15 @@ def _draw_block(sheet: Image.Image, pen: ImageDraw.ImageDraw, block: Block, top:
     behind = MARGIN + 26 + pen.textlength(block.title, _font(18, bold=True)) + 14
     pen.text((behind, top + 1), block.facts, FAINT, _font(15))
     left = MARGIN
-    for heading, picture in zip(block.headings, block.rows[0], strict=True):
+    for heading, image in zip(block.headings, block.rows[0], strict=True):
         pen.text((left, top + 29), heading, INK, _font(14))
-        left += picture.shape[1] + GAP
+        left += image.shape[1] + GAP
     top += 52
     for row in block.rows:
         left = MARGIN
-        for picture in row:
-            sheet.paste(Image.fromarray(picture), (left, top))
-            left += picture.shape[1] + GAP
+        for image in row:
+            sheet.paste(Image.fromarray(image), (left, top))
+            left += image.shape[1] + GAP
         top += row[0].shape[0] + GAP
 
 

@@ -48,7 +48,7 @@ class Fitting:
 
     Attributes:
         num_styles: K; None for the checkpoint's.
-        min_area: instances that cover no more than this share of the picture are left out.
+        min_area: instances that cover no more than this share of the image are left out.
         seed: of the clustering.
         max_scenes: how many training scenes are read, evenly spread; all with 0.
     """
@@ -126,7 +126,7 @@ def fit_bank(
     if not rows:
         raise UserError(
             f"No instance in {len(positions)} scenes covers more than {settings.min_area:g} of its "
-            "picture, so there is nothing to cluster: lower --min-area."
+            "image, so there is nothing to cluster: lower --min-area."
         )
     bank.fit(rows)
     return bank
@@ -201,16 +201,16 @@ def _block(
     progress: Progress,
 ) -> Block:
     """A class on the contact sheet: photo and modes, a row for each scene."""
-    pictures, photos = [], False
+    images, photos = [], False
     for position in scenes:
         row = render_modes(opened.inference, dataset[position], label, progress.advance)
         photos = row.photo is not None
-        shown = [*([row.photo] if row.photo is not None else []), *row.pictures]
-        pictures.append([tile(picture, row.region) for picture in shown])
+        shown = [*([row.photo] if row.photo is not None else []), *row.images]
+        images.append([tile(image, row.region) for image in shown])
     bank, meta = bank_of(opened), opened.metainfo
     headings = [*(["photo"] if photos else []), *headings_of(bank, label)]
     colour = tuple(meta["palette"][label])
-    return Block(meta["classes"][label], facts_of(bank, label), colour, headings, pictures)
+    return Block(meta["classes"][label], facts_of(bank, label), colour, headings, images)
 
 
 def _empty_bank(opened: OpenedCheckpoint, settings: Fitting) -> StyleBank:

@@ -45,7 +45,7 @@ def batch_rows(
         features: float BCHW, constant on each instance.
         label: integer B1HW.
         instance: integer B1HW.
-        min_area: instances that cover no more than this share of the picture are left out.
+        min_area: instances that cover no more than this share of the image are left out.
     """
     found, _, _ = read_runs(label, instance)
     height, width = instance.shape[-2:]

@@ -16,7 +16,7 @@ from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.styles.instances import instances_of, paint
 from i2ibench.registry.contracts import Dataset
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 SMALLEST_SHARE = 0.004
 """A class is shown on scenes of which it covers at least this share."""
@@ -29,13 +29,13 @@ class Row:
     Attributes:
         scene: its name.
         photo: uint8 [H,W,3], or None.
-        pictures: one uint8 [H,W,3] per mode.
+        images: one uint8 [H,W,3] per mode.
         region: bool [H,W], the instances of the class.
     """
 
     scene: str
-    photo: Picture | None
-    pictures: list[Picture]
+    photo: Image | None
+    images: list[Image]
     region: NDArray[np.bool_]
 
 
@@ -68,7 +68,7 @@ def render_modes(
     inference: Inference,
     sample: Any,
     label: int,
-    on_picture: Callable[[], None] = lambda: None,
+    on_image: Callable[[], None] = lambda: None,
 ) -> Row:
     """A scene with every instance of a class in mode 0, in mode 1, ...; the others as sampled.
 
@@ -76,7 +76,7 @@ def render_modes(
         inference: has a style bank.
         sample: the scene.
         label: the class.
-        on_picture: called after each picture.
+        on_picture: called after each image.
     """
     bank = inference.bank
     assert isinstance(bank, StyleBank)
@@ -84,15 +84,15 @@ def render_modes(
     found = instances_of(batch["label"][0], batch["instance"][0])
     drawn = bank.choose(sample["name"], found.ids, found.labels)
     inside = found.labels == label
-    pictures = []
+    images = []
     for mode in range(int(bank.counts[label])):
         modes = torch.where(inside, mode, drawn)
         features = paint(bank.vectors(found.labels, modes), found.members)
-        pictures.append(_array(inference.paint(batch, features[None])[0]))
-        on_picture()
+        images.append(_array(inference.paint(batch, features[None])[0]))
+        on_image()
     photo = _array(sample["image"]) if "image" in sample else None
-    return Row(sample["name"], photo, pictures, inside[found.members].cpu().numpy())
+    return Row(sample["name"], photo, images, inside[found.members].cpu().numpy())
 
 
-def _array(image: Tensor) -> Picture:
+def _array(image: Tensor) -> Image:
     return to_shown(image).permute(1, 2, 0).cpu().numpy()

@@ -136,11 +136,11 @@ class CoarseToFineGenerator(Generator):
         """What `forward` gives, up to rounding, with less memory; without gradients only.
 
         The layers at full size work tile by tile, their norms with the statistics of the whole
-        picture; what lies between them, at half its sides and less, is computed as a whole.
+        image; what lies between them, at half its sides and less, is computed as a whole.
 
         Args:
             view: the condition where it is asked for.
-            size: (height, width) of the picture, multiples of `stride`.
+            size: (height, width) of the image, multiples of `stride`.
             tile: (width, height) of a tile, even.
         """
         tiles = tiles_of(*size, tile)

@@ -20,8 +20,8 @@ class CRNGenerator(Generator):
 
     Args:
         in_channels: channels of the condition.
-        out_channels: channels of a picture.
-        num_outputs: pictures that are made at once, for the diversity loss; the first is the
+        out_channels: channels of an image.
+        num_outputs: images that are made at once, for the diversity loss; the first is the
             translation.
         height: rows of the finest module, a power of two; 256, 512 and 1024 in the paper.
         max_channels: width of the coarse modules; 1024 in the paper, and from 128 rows on a half
@@ -63,14 +63,14 @@ class CRNGenerator(Generator):
     def forward(self, condition: Tensor) -> Tensor:
         """The image, B3HW, for a condition BCHW; in [-1, 1] in eval mode, unbounded in training.
 
-        In training all K pictures, B(3K)HW, one after the other.
+        In training all K images, B(3K)HW, one after the other.
 
         Raises:
             UserError: the condition has another height, or a width that 4 rows cannot share.
         """
         if condition.shape[-2] != self.height or condition.shape[-1] % self.stride:
             raise UserError(
-                f"This CRN translates pictures of {self.height} rows and a multiple of "
+                f"This CRN translates images of {self.height} rows and a multiple of "
                 f"{self.stride} columns, got {condition.shape[-1]}x{condition.shape[-2]}."
             )
         levels = [condition]
@@ -91,7 +91,7 @@ def _width(height: int, max_channels: int) -> int:
 
 
 def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
-    """3x3 convolution without bias, layer norm over the whole picture, leaky ReLU."""
+    """3x3 convolution without bias, layer norm over the whole image, leaky ReLU."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     nn.init.xavier_uniform_(conv.weight)
     # One group is layer norm over C, H and W with a scale and shift per channel.

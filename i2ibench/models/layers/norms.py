@@ -32,9 +32,9 @@ def norm(name: str, channels: int, affine: bool = True) -> nn.Module:
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Each channel of each picture with mean 0 and variance 1, BCHW; no weights.
+    """Each channel of each image with mean 0 and variance 1, BCHW; no weights.
 
-    As torch's, whose gradient is wrong for a single picture if what comes back is in channels_last
+    As torch's, whose gradient is wrong for a single image if what comes back is in channels_last
     order (a relative error of 1.4 in torch 2.15 on the CPU, in float64 too): here it is brought
     into the usual order first, which costs nothing where it is. Inductor, torch.compile's own
     backend, derives the gradient in another way and needs no help.

@@ -1,7 +1,7 @@
-"""The first and last layers of a network, tile by tile, with the whole picture's result.
+"""The first and last layers of a network, tile by tile, with the whole image's result.
 
-At full size a picture has few channels but most of the memory. The layers there see a few pixels
-around each, which a tile takes with it; only the norms see the whole picture. So every tile is gone
+At full size an image has few channels but most of the memory. The layers there see a few pixels
+around each, which a tile takes with it; only the norms see the whole image. So every tile is gone
 over twice: once for the statistics of the whole, once for the result.
 """
 
@@ -22,12 +22,12 @@ NUM_FRONT, NUM_UP, NUM_HEAD = 7, 3, 3
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture, in pixels of its full size, all even.
+    """A part of an image, in pixels of its full size, all even.
 
     Attributes:
         rows: of the tile.
         columns: of the tile.
-        around: its rows and columns with the margin, where the picture has one.
+        around: its rows and columns with the margin, where the image has one.
     """
 
     rows: slice
@@ -35,7 +35,7 @@ class Tile:
     around: tuple[slice, slice]
 
     def cut(self, whole: Tensor, shrink: int = 1) -> Tensor:
-        """The tile with its margin of a tensor whose sides are 1/shrink of the picture's."""
+        """The tile with its margin of a tensor whose sides are 1/shrink of the image's."""
         rows, columns = (slice(s.start // shrink, s.stop // shrink) for s in self.around)
         return whole[..., rows, columns]
 
@@ -49,11 +49,11 @@ class Tile:
 
 
 def tiles_of(height: int, width: int, size: tuple[int, int]) -> list[Tile]:
-    """The tiles of a picture of even sides, row by row.
+    """The tiles of an image of even sides, row by row.
 
     Args:
-        height: of the picture.
-        width: of the picture.
+        height: of the image.
+        width: of the image.
         size: (width, height) of a tile, even; those at the right and bottom may be smaller.
     """
     rows, columns = _pieces(height, size[1]), _pieces(width, size[0])
@@ -73,7 +73,7 @@ def joined(part: Callable[[Tile], Tensor], tiles: Sequence[Tile], shrink: int = 
 
     Args:
         part: BCHW for a tile, at 1/shrink of its sides.
-        tiles: of the picture.
+        tiles: of the image.
         shrink: see above.
     """
     whole = None
@@ -93,12 +93,12 @@ def joined(part: Callable[[Tile], Tensor], tiles: Sequence[Tile], shrink: int = 
 def front_in_tiles(
     layers: nn.Sequential, stem: Callable[[Tile], Tensor], tiles: Sequence[Tile]
 ) -> Tensor:
-    """What a stem and a strided convolution with their norms make of a picture, at half its sides.
+    """What a stem and a strided convolution with their norms make of an image, at half its sides.
 
     Args:
         layers: `Blocks.stem` and `Blocks.down`.
         stem: BCHW for a tile with its margin, up to the stem's convolution.
-        tiles: of the picture.
+        tiles: of the image.
     """
     normalise = _of_whole(layers[2], (tile.own(stem(tile)) for tile in tiles))
 
@@ -111,13 +111,13 @@ def front_in_tiles(
 def back_in_tiles(
     up: nn.Sequential, head: nn.Sequential, features: Tensor, tiles: Sequence[Tile]
 ) -> Tensor:
-    """The picture B3HW that `Blocks.up` and a head make of features at half its sides.
+    """The image B3HW that `Blocks.up` and a head make of features at half its sides.
 
     Args:
         up: a transposed convolution, norm and ReLU.
         head: reflected borders, 7x7 convolution and tanh.
         features: BCHW.
-        tiles: of the picture.
+        tiles: of the image.
     """
 
     def doubled(tile: Tile) -> Tensor:

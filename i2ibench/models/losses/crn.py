@@ -59,9 +59,9 @@ class CRNLoss(Loss):
 
 @LOSSES.register_module()
 class DiversityLoss(Loss):
-    """For every class the best of K pictures counts, plus a little of their mean (Eq. 2).
+    """For every class the best of K images counts, plus a little of their mean (Eq. 2).
 
-    The fake holds K pictures, B(CK)HW; the condition's channels are the classes, so that it should
+    The fake holds K images, B(CK)HW; the condition's channels are the classes, so that it should
     have no boundary map (`data_preprocessor.boundaries=False`).
 
     Args:
@@ -86,7 +86,7 @@ class DiversityLoss(Loss):
         channels = step.real.shape[1]
         if step.fake.shape[1] % channels:
             raise UserError(
-                f"DiversityLoss needs K pictures of {channels} channels, got "
+                f"DiversityLoss needs K images of {channels} channels, got "
                 f"{step.fake.shape[1]} channels."
             )
         with torch.no_grad():

@@ -28,7 +28,7 @@ class Translator(nn.Module, metaclass=ABCMeta):
         data_preprocessor: the built preprocessor; it has `condition_channels`, `num_classes` and
             `needs`.
         image_channels: of the images that are made; comes from the data set.
-        truncate_output: cut fractions off in pictures instead of rounding.
+        truncate_output: cut fractions off in images instead of rounding.
         settings: values of `Settings` that replace its defaults.
 
     Attributes:
@@ -43,7 +43,7 @@ class Translator(nn.Module, metaclass=ABCMeta):
             and that no image depends on its neighbours. Without it scenes are made one by one, each
             under torch's random numbers seeded by its name.
         varies: whether two samples of one scene differ, apart from styles that are drawn.
-        image_depth: bits of each channel of the pictures that are made, 8 or 16; set for the data.
+        image_depth: bits of each channel of the images that are made, 8 or 16; set for the data.
         compiled: by part the options with which torch.compile compiles it in training.
         encoder: makes a photo's styles; None for a method without styles.
         style_bank: the encoder's styles by class; None without an encoder.

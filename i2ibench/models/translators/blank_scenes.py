@@ -10,7 +10,7 @@ from i2ibench.structures import Batch
 def blank_scene(translator: Translator, condition: Tensor) -> Batch:
     """Return a preprocessed scene with a condition 1CHW, and zeros in all else that it has.
 
-    It has a photo, and the maps and pictures that the condition and the encoder need.
+    It has a photo, and the maps and images that the condition and the encoder need.
     """
     preprocessor = translator.data_preprocessor
     needs = {*preprocessor.needs, *(("instance",) if translator.encoder is not None else ())}
@@ -25,5 +25,5 @@ def blank_scene(translator: Translator, condition: Tensor) -> Batch:
     if "instance" in needs:
         scene["instance"] = planes(1, torch.int32)
     if "source" in needs:
-        scene["source"] = planes(preprocessor.picture_channels.get("source", 3), torch.uint8)
+        scene["source"] = planes(preprocessor.channels_by_kind.get("source", 3), torch.uint8)
     return scene

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from i2ibench.errors import UserError, near_match
 
 CUDA_GRAPH_MODES = ("reduce-overhead", "max-autotune")
-"""The modes of torch.compile that record CUDA graphs: one for each size of picture."""
+"""The modes of torch.compile that record CUDA graphs: one for each size of image."""
 
 MODES = ("default", *CUDA_GRAPH_MODES)
 """The modes that translations can be compiled in."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.data.kinds import BUILT_IN, KINDS, pictures_among
+from i2ibench.data.kinds import BUILT_IN, KINDS, images_among
 from i2ibench.errors import UserError, near_match
 from i2ibench.models.ops.edges import sobel_edges
 from i2ibench.models.ops.images import colour_labels, to_signed
@@ -29,7 +29,7 @@ def conditions() -> dict[str, str]:
     """Return what a condition may be made of, and the kind of data that each takes.
 
     A kind of data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is named as it
-    is: a picture's becomes planes in [-1, 1], a map's the boundaries between its ids.
+    is: an image's becomes planes in [-1, 1], a map's the boundaries between its ids.
     """
     return {**CONDITIONS, **{kind: kind for kind in KINDS if kind not in BUILT_IN}}
 
@@ -48,7 +48,7 @@ class ConditionPreprocessor(Preprocessor):
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
         edges_of: whose edges: the `source`'s or the `photo`'s by Sobel's gradient, or the borders
             between `labels`. A system that sees edges of the photo is shown a part of the answer.
-        picture_channels: of each kind of picture but RGB; comes from the data set.
+        channels_by_kind: of each kind of picture but RGB; comes from the data set.
 
     Attributes:
         condition_channels: of the condition without the encoder's features.
@@ -68,18 +68,18 @@ class ConditionPreprocessor(Preprocessor):
         num_classes: int = 0,
         palette: Sequence[Sequence[int]] = (),
         edges_of: str = "source",
-        picture_channels: Mapping[str, int] = MappingProxyType({}),
+        channels_by_kind: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         super().__init__()
-        self.num_classes, self.picture_channels = num_classes, dict(picture_channels)
+        self.num_classes, self.channels_by_kind = num_classes, dict(channels_by_kind)
         self.kinds = _checked(condition, num_classes, edges_of)
         self.takes_features = "features" in condition
         self.edges_of = EDGES_OF[edges_of]
         takes = {**conditions(), "edges": self.edges_of}
         self.needs = tuple(dict.fromkeys(takes[kind] for kind in self.kinds))
-        many = {"labels": num_classes, "colours": 3, "image": picture_channels.get("source", 3)}
-        for kind in pictures_among(self.kinds_of_plugins):
-            many[kind] = picture_channels.get(kind, 3)
+        many = {"labels": num_classes, "colours": 3, "image": channels_by_kind.get("source", 3)}
+        for kind in images_among(self.kinds_of_plugins):
+            many[kind] = channels_by_kind.get(kind, 3)
         self.channels = [many.get(kind, 1) for kind in self.kinds]
         self.condition_channels = sum(self.channels)
         self.one_hot_channels = num_classes if self.kinds[0] == "labels" else 0
@@ -152,7 +152,7 @@ def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple
         if kind in ("labels", "colours") and not num_classes:
             raise UserError(
                 f"The condition has {kind!r}, but the data has no classes: give the data set "
-                "classes and label maps, or take 'image', the source picture."
+                "classes and label maps, or take 'image', the source image."
             )
     kinds = tuple(kind for kind in condition if kind != "features")
     if not kinds or len(set(condition)) < len(condition) or "features" in condition[:-1]:
@@ -182,7 +182,7 @@ class LabelPreprocessor(ConditionPreprocessor):
 
 @PREPROCESSORS.register_module()
 class ColourPreprocessor(ConditionPreprocessor):
-    """The condition as pix2pix's data sets have it: the label map as a picture in [-1, 1].
+    """The condition as pix2pix's data sets have it: the label map as an image in [-1, 1].
 
     Args:
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
@@ -198,13 +198,13 @@ class ImagePreprocessor(ConditionPreprocessor):
 
     Args:
         num_classes: of the label maps that instances belong to; comes from the data set.
-        picture_channels: see `ConditionPreprocessor`; comes from the data set.
+        channels_by_kind: see `ConditionPreprocessor`; comes from the data set.
     """
 
     def __init__(
-        self, num_classes: int = 0, picture_channels: Mapping[str, int] = MappingProxyType({})
+        self, num_classes: int = 0, channels_by_kind: Mapping[str, int] = MappingProxyType({})
     ) -> None:
-        super().__init__(["image"], num_classes, picture_channels=picture_channels)
+        super().__init__(["image"], num_classes, channels_by_kind=channels_by_kind)
 
 
 def facts_for(metainfo: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def facts_for(metainfo: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "num_classes": len(metainfo["classes"]),
         "palette": metainfo["palette"],
-        "picture_channels": {kind: channels for kind, (channels, _) in formats.items()},
+        "channels_by_kind": {kind: channels for kind, (channels, _) in formats.items()},
     }
 
 

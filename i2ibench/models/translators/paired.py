@@ -42,7 +42,7 @@ class PairedTranslator(Translator):
         discriminator_first: update D before G, as pix2pix does, and compute the generator's update
             with the new D; pix2pixHD updates G first.
         frozen: submodules that are not trained, such as "generator.coarse".
-        truncate_output: cut fractions off in pictures, as the released pix2pixHD does, instead of
+        truncate_output: cut fractions off in images, as the released pix2pixHD does, instead of
             rounding.
         image_channels: of the photos, and so of what the generator makes and the discriminator and
             the encoder see; comes from the data set.
@@ -105,7 +105,7 @@ class PairedTranslator(Translator):
         self.smallest_side = max(network.smallest_side for network in networks)
         always_train, draws_noise = self.generator.always_train, self.generator.draws_noise
         self.batched = not (always_train or draws_noise)
-        # Batch norm on the picture's own statistics makes the same picture each time.
+        # Batch norm on the image's own statistics makes the same image each time.
         drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in self.generator.modules())
         self.varies = draws_noise or (always_train and drops)
 

@@ -58,7 +58,7 @@ class SceneView:
         return inputs, OneHot(_at(self.scene["label"], tile), self.looked_up)
 
     def _condition(self, tile: Tile) -> Tensor:
-        """The condition where a tile of the enlarged picture lies.
+        """The condition where a tile of the enlarged image lies.
 
         Made from the maps there and one pixel around, which boundaries depend on.
         """

@@ -62,7 +62,7 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> "tuple[ClassTable, tuple[int, int]] | None":
-        """Return the classes and the (width, height) of the pictures without looking at files.
+        """Return the classes and the (width, height) of the images without looking at files.
 
         Memory is estimated by these where the data is not there; None where they are not known.
 
@@ -84,7 +84,7 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
 
 
 class Shape(NamedTuple):
-    """The size of a picture in pixels, its channels and the bits of each of its samples."""
+    """The size of an image in pixels, its channels and the bits of each of its samples."""
 
     height: int
     width: int
@@ -93,7 +93,7 @@ class Shape(NamedTuple):
 
 
 class Reader(ABC):
-    """A reader of the picture files whose names end in one of its `suffixes`.
+    """A reader of the image files whose names end in one of its `suffixes`.
 
     It serves data sets, checks, `translate`, `eval --images` and preparation alike. The constructor
     takes no options.
@@ -127,7 +127,7 @@ class Reader(ABC):
 
 
 class Transform(ABC):
-    """A change of all pictures of a scene alike: resizing, cropping, flipping.
+    """A change of all images of a scene alike: resizing, cropping, flipping.
 
     Attributes:
         deterministic: draw no random numbers, so that results may be kept in a cache.
@@ -141,7 +141,7 @@ class Transform(ABC):
 
         Args:
             arrays: by kind of data maps as integers [H,W], such as `label` uint8 and `instance`
-                int32, and pictures uint8 or uint16 [H,W,C], such as `image` and `source`, each
+                int32, and images uint8 or uint16 [H,W,C], such as `image` and `source`, each
                 where the scene has it; and `rng`, the numpy generator that random transforms draw
                 from.
         """
@@ -160,7 +160,7 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
         needs: keys of a sample that the condition is made of.
         one_hot_channels: how many channels the condition begins with that are one-hot labels.
         takes_features: declare that an encoder's features are appended to the condition.
-        picture_channels: channels of each kind of picture that is not RGB.
+        channels_by_kind: channels of each kind of picture that is not RGB.
         kinds: the parts of the condition in order, such as ("labels", "instances"), by which
             `start_from` matches the channels of two conditions; () if they have no names.
         channels: the channels of each of them.
@@ -173,7 +173,7 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
     needs: tuple[str, ...] = ()
     one_hot_channels: int = 0
     takes_features: bool = False
-    picture_channels: Mapping[str, int] = MappingProxyType({})
+    channels_by_kind: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,5 +201,5 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
         """Return the batch on this module's device.
 
         Raises:
-            UserError: the data lacks a kind of picture that the condition is made of.
+            UserError: the data lacks a kind of image that the condition is made of.
         """

@@ -55,7 +55,7 @@ class Metric(ABC):
         unavailable: why the metric cannot be computed here, such as missing weights; or None.
         weight_files: the files of weights that it uses; results hold their hashes.
         has_figures: have `figures`.
-        needs_rgb: read uint8 pictures of three channels only. Grey ones are then given with three
+        needs_rgb: read uint8 images of three channels only. Grey ones are then given with three
             equal channels, and data whose photos are others is not scored. A metric without it
             reads uint8, and int32 of 16 bits, in any number of channels.
     """
@@ -96,11 +96,11 @@ class Metric(ABC):
 
 
 class SegmentationMetric(Metric):
-    """A metric that labels pictures, whose labels the report shows beside them.
+    """A metric that labels images, whose labels the report shows beside them.
 
     Attributes:
         classes: names of the scored classes, N.
-        segmenter: the network; pictures are moved to its device.
+        segmenter: the network; images are moved to its device.
     """
 
     classes: Sequence[str]
@@ -108,7 +108,7 @@ class SegmentationMetric(Metric):
 
     @abstractmethod
     def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Return scored rows for pictures uint8 [3,H,W], int64 [H,W] each; N is none of them."""
+        """Return scored rows for images uint8 [3,H,W], int64 [H,W] each; N is none of them."""
 
     @abstractmethod
     def true_rows(self, label: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class SegmentationMetric(Metric):
 
 
 class Feature(ABC):
-    """A network that describes pictures as vectors, whose distributions metrics compare.
+    """A network that describes images as vectors, whose distributions metrics compare.
 
     Attributes:
         frechet_name: name of the Fréchet distance over these features, such as "fd_vgg16".
@@ -134,8 +134,8 @@ class Feature(ABC):
     executes_weights: bool = False
 
     @abstractmethod
-    def extract(self, pictures: Tensor) -> Tensor:
-        """Return features float32 [N,D] on the device of the pictures, uint8 N3HW.
+    def extract(self, images: Tensor) -> Tensor:
+        """Return features float32 [N,D] on the device of the images, uint8 N3HW.
 
-        The features of a picture must not depend on the other pictures.
+        The features of an image must not depend on the other images.
         """

@@ -1,4 +1,4 @@
-"""The contract of segmenters, which label pictures for scores."""
+"""The contract of segmenters, which label images for scores."""
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence

@@ -8,4 +8,4 @@ from i2ibench.training.hooks.log import TrainingLog
 from i2ibench.training.hooks.non_finite import SkipNonFinite, StopAtNonFinite
 from i2ibench.training.hooks.preemption import Preempted, Preemption
 from i2ibench.training.hooks.style_bank import FitStyleBank
-from i2ibench.training.hooks.validation_images import ValidationPictures
+from i2ibench.training.hooks.validation_images import ValidationImages

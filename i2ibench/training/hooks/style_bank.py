@@ -23,7 +23,7 @@ class FitStyleBank(Hook):
     Args:
         interval: epochs between two fits; the last epoch always has one.
         max_scenes: how many training scenes are read, evenly spread; all with 0.
-        min_area: leave out instances that cover no more than this share of a picture; the released
+        min_area: leave out instances that cover no more than this share of an image; the released
             code's is 1/64, the paper clusters all.
     """
 

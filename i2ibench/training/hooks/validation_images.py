@@ -1,4 +1,4 @@
-"""Pictures of the same validation scenes, epoch after epoch."""
+"""Images of the same validation scenes, epoch after epoch."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from numpy.typing import NDArray
 
 from i2ibench.inference.input_images import shown_input
-from i2ibench.io.files import write_picture
+from i2ibench.io.files import write_image
 from i2ibench.io.processes import is_main_process
 from i2ibench.models.ops.images import to_shown
 from i2ibench.registry import HOOKS
@@ -19,8 +19,8 @@ from i2ibench.training.hooks.ema import shown_average
 
 
 @HOOKS.register_module()
-class ValidationPictures(Hook):
-    """A panel, one row per scene (input, generated, photo), to `pictures/` and TensorBoard.
+class ValidationImages(Hook):
+    """A panel, one row per scene (input, generated, photo), to `images/` and TensorBoard.
 
     The panels of averaged weights are `ema_epoch_N.png`.
 
@@ -50,7 +50,7 @@ class ValidationPictures(Hook):
         panel = draw_panel(self._kept, runner.val_dataloader.dataset.metainfo["palette"])
         average = shown_average(runner)
         name = "_".join(filter(None, [average, f"epoch_{runner.epoch:04d}.png"]))
-        write_picture(Path(runner.work_dir) / "pictures" / name, panel)
+        write_image(Path(runner.work_dir) / "pictures" / name, panel)
         title = "_".join(filter(None, ["validation", average]))
         runner.visualizer.add_image(title, panel, step=runner.iter)
 

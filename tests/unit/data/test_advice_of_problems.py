@@ -61,7 +61,7 @@ def test_the_data_itself_has_no_problem(validate):
 
 
 def test_a_file_that_cannot_be_read_is_removed_with_its_scene(validate, paired_root):
-    (paired_root / "train/image/s0.png").write_bytes(b"no picture")
+    (paired_root / "train/image/s0.png").write_bytes(b"no image")
     fix = only(validate(), "unreadable")
     assert subprocess.run(["sh", "-c", removal(fix)], check=False).returncode == 0
     assert validate() == {} and len(list((paired_root / "train/label").iterdir())) == 5
@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_read_is_removed_with_its_scene(validate, paired_r
 def test_names_with_spaces_and_quotes_are_removed_too(validate, paired_root):
     for path in paired_root.rglob("train/*/s0.png"):
         path.rename(path.with_name("it's one; two.png"))
-    (paired_root / "train/image/it's one; two.png").write_bytes(b"no picture")
+    (paired_root / "train/image/it's one; two.png").write_bytes(b"no image")
     subprocess.run(["sh", "-c", removal(only(validate(), "unreadable"))], check=True)
     assert validate() == {}
 

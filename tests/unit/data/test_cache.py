@@ -41,15 +41,15 @@ def files(tmp_path):
     rng = np.random.default_rng(0)
     scenes = []
     for number, (height, width) in enumerate([(10, 16), (10, 16), (8, 20), (9, 17)]):
-        pictures = {
+        images = {
             "label": rng.integers(0, 3, (height, width), np.uint8),
             "instance": np.full((height, width), IDS[number], np.uint16),
             "image": rng.integers(0, 256, (height, width, 3), np.uint8),
             "source": rng.integers(0, 256, (height, width, 3), np.uint8),
         }
-        pictures["instance"][:2] = 1
-        paths = {kind: tmp_path / f"{kind}{number}.png" for kind in pictures}
-        for kind, pixels in pictures.items():
+        images["instance"][:2] = 1
+        paths = {kind: tmp_path / f"{kind}{number}.png" for kind in images}
+        for kind, pixels in images.items():
             save(paths[kind], pixels)
         scenes.append(SceneFiles(f"s{number}", paths))
     return scenes
@@ -133,7 +133,7 @@ def test_a_missing_file_is_named(files, tmp_path):
 
 
 def test_a_broken_scene_leaves_no_cache(files, tmp_path):
-    files[2].image.write_bytes(b"no picture")
+    files[2].image.write_bytes(b"no image")
     with pytest.raises(UserError, match=r"image2\.png is broken"):
         cached(files, tmp_path / "c")
     assert names(tmp_path / "c") == []

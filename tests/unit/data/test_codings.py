@@ -30,9 +30,9 @@ def save(path, values):
 
 
 def save_palette(path, values, colours):
-    picture = Image.fromarray(np.asarray(values, np.uint8))
-    picture.putpalette([level for colour in colours for level in colour])
-    picture.save(path)
+    image = Image.fromarray(np.asarray(values, np.uint8))
+    image.putpalette([level for colour in colours for level in colour])
+    image.save(path)
     return path
 
 
@@ -249,7 +249,7 @@ def test_only_ids_of_things_tell_the_coding():
 
 
 def test_label_maps_may_be_the_instance_maps_too(tmp_path):
-    """The released --label_feat: each class of a picture is one object, as Helen's parts are."""
+    """The released --label_feat: each class of an image is one object, as Helen's parts are."""
     root = write_cars(tmp_path, {"a": [2000, 2001]})
     data = PairedFolder(str(root), classes=CLASSES, instance_dir="{split}/label")
     sample = data[0]

@@ -36,7 +36,7 @@ def test_pairing_goes_by_name_not_by_position(paired_root):
 
 def test_an_empty_or_missing_folder_is_named(tmp_path, paired_root):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no picture"):
+    with pytest.raises(UserError, match="holds no image"):
         PairedFolder(str(tmp_path), label_dir="empty", classes=["a"])
     with pytest.raises(UserError, match="does not exist"):
         PairedFolder(str(tmp_path), label_dir="nowhere", classes=["a"])

@@ -9,7 +9,7 @@ import pytest
 from i2ibench.data.file_formats import EXTENSIONS
 from i2ibench.data.file_search import (
     files_by_name,
-    find_pictures,
+    find_images,
     ignored_notes,
     short_names,
     walk_files,
@@ -73,7 +73,7 @@ def test_hidden_files_and_folders_are_left_out_but_the_folder_itself_may_be_hidd
         "__MACOSX/e.png", "x/@eaDir/f.png", "x/g.png",
     )  # fmt: skip
     assert sorted(files_by_name(data)) == ["a", "x/g"]
-    assert not find_pictures(data).ignored
+    assert not find_images(data).ignored
 
 
 def test_what_is_not_read_is_counted_by_ending(tmp_path):
@@ -84,9 +84,9 @@ def test_what_is_not_read_is_counted_by_ending(tmp_path):
     )
 
 
-def test_a_folder_without_pictures_names_what_is_there(tmp_path):
+def test_a_folder_without_images_names_what_is_there(tmp_path):
     touch(tmp_path, "b.npz")
-    with pytest.raises(UserError, match=r"holds no picture .*1 other file is not read .*1 \.npz"):
+    with pytest.raises(UserError, match=r"holds no image .*1 other file is not read .*1 \.npz"):
         files_by_name(tmp_path)
 
 

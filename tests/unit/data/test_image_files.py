@@ -1,4 +1,4 @@
-"""Reading pictures: what a viewer shows of photos, and the file's own integers of maps."""
+"""Reading images: what a viewer shows of photos, and the file's own integers of maps."""
 
 import io
 import struct
@@ -14,11 +14,11 @@ from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, SUFFIXES, formats
 from i2ibench.data.image_files import (
     decode_image,
     decode_map,
+    image_size,
     is_lossy_file,
-    picture_size,
-    read_image,
     read_map,
-    verify_image,
+    read_rgb,
+    verify_rgb,
 )
 from i2ibench.data.map_errors import InexactMapError
 from i2ibench.errors import UserError
@@ -90,9 +90,9 @@ def test_photos_are_read_upright_whatever_their_exif_says(tmp_path, kind, turn):
     stored = Image.fromarray(np.array(Image.open(io.BytesIO(encoded(PHOTO, kind, **lossless)))))
     stored.getexif()[0x0112] = turn
     shown = np.array(ImageOps.exif_transpose(stored))
-    got = read_image(path)
+    got = read_rgb(path)
     assert np.array_equal(got, shown)
-    assert picture_size(path) == verify_image(path) == got.shape[:2]
+    assert image_size(path) == verify_rgb(path) == got.shape[:2]
 
 
 def test_an_orientation_in_xmp_after_the_pixels_counts(tmp_path):
@@ -100,7 +100,7 @@ def test_an_orientation_in_xmp_after_the_pixels_counts(tmp_path):
     data = encoded(PHOTO, "PNG")
     end = data.index(b"IEND") - 4
     (tmp_path / "p.png").write_bytes(data[:end] + chunk(b"iTXt", about) + data[end:])
-    assert np.array_equal(read_image(tmp_path / "p.png"), np.rot90(PHOTO, 2))
+    assert np.array_equal(read_rgb(tmp_path / "p.png"), np.rot90(PHOTO, 2))
 
 
 def test_texts_that_tell_no_orientation_cost_no_decoding(monkeypatch):
@@ -122,7 +122,7 @@ def test_maps_are_turned_as_their_photos_are(tmp_path):
 
 
 def transparent_photos():
-    """By name pictures with hidden colours, and the alpha of each."""
+    """By name images with hidden colours, and the alpha of each."""
     alpha = np.zeros((24, 40), np.uint8)
     alpha[4:20, 8:30] = 255
     yield "RGBA", Image.fromarray(np.dstack([PHOTO, alpha])), {}, alpha
@@ -139,14 +139,14 @@ def transparent_photos():
 @pytest.mark.parametrize("case", list(transparent_photos()), ids=lambda case: case[0])
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_transparent_pixels_are_white_in_every_kind_of_file(tmp_path, case, kind):
-    mode, picture, options, alpha = case
+    mode, image, options, alpha = case
     if kind != "PNG" and mode != "RGBA":
         pytest.skip("only PNG holds it so")
     options = {**options, "lossless": True, "exact": True} if kind == "WEBP" else options
-    picture.save(tmp_path / "p.x", kind, **options)
-    got = read_image(tmp_path / "p.x")
+    image.save(tmp_path / "p.x", kind, **options)
+    got = read_rgb(tmp_path / "p.x")
     assert (got[alpha == 0] == 255).all()
-    shown = np.array(picture.convert("RGB"))
+    shown = np.array(image.convert("RGB"))
     assert np.array_equal(got[alpha == 255], shown[alpha == 255])
 
 
@@ -183,7 +183,7 @@ DEEP = {
 @pytest.mark.parametrize("name", DEEP)
 def test_photos_of_more_than_8_bits_are_refused_when_checked_and_when_read(tmp_path, name):
     (tmp_path / "p.png").write_bytes(DEEP[name])
-    for read in (read_image, verify_image):
+    for read in (read_rgb, verify_rgb):
         with pytest.raises(UserError, match=r"p\.png has more than 8 bits per channel"):
             read(tmp_path / "p.png")
 
@@ -315,12 +315,12 @@ def test_cut_off_pixels_are_noticed_in_every_kind_of_png():
                 decode(cut, "p")
 
 
-def test_several_pictures_in_one_file_are_refused():
+def test_several_images_in_one_file_are_refused():
     frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
     for kind in ("GIF", "TIFF", "PNG", "WEBP"):
         buffer = io.BytesIO()
         frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
-        with pytest.raises(UserError, match="holds 2 pictures"):
+        with pytest.raises(UserError, match="holds 2 images"):
             decode_image(buffer.getvalue(), "p")
 
 
@@ -334,11 +334,11 @@ def huge(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", [(12000, 8000), (16000, 12000), (60000, 60000)])
-def test_too_large_pictures_are_refused_with_the_limit(tmp_path, size):
+def test_too_large_images_are_refused_with_the_limit(tmp_path, size):
     header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
     parts = (chunk(b"IHDR", header), chunk(b"IDAT", b""), chunk(b"IEND", b""))
     (tmp_path / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-    for read in (read_image, read_map, verify_image, picture_size):
+    for read in (read_rgb, read_map, verify_rgb, image_size):
         with pytest.raises(UserError, match=rf"p\.png has .* pixels.*; at most {MAX_PIXELS}"):
             read(tmp_path / "p.png")
 
@@ -348,7 +348,7 @@ def test_huge_texts_in_a_png_are_refused_with_the_file(tmp_path):
     about.add_text("comment", "x" * 70_000_000, zip=True)
     Image.fromarray(PHOTO).save(tmp_path / "p.png", pnginfo=about)
     with pytest.raises(UserError, match=r"p\.png is broken"):
-        read_image(tmp_path / "p.png")
+        read_rgb(tmp_path / "p.png")
 
 
 @pytest.mark.parametrize(
@@ -358,27 +358,27 @@ def test_huge_texts_in_a_png_are_refused_with_the_file(tmp_path):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is a EPS file"),
         (b"\x93NUMPY\x01\x00v\x00{}", "is a numpy file"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
-        (b"nothing of the kind" * 9, "no picture in a format that is read"),
+        (b"nothing of the kind" * 9, "no image in a format that is read"),
         (tiff(np.dstack([PHOTO, PHOTO[..., 0]]), photometric=1), "TIFF of 4 channels with 8 bits"),
     ],
 )
-def test_what_is_no_picture_is_named(tmp_path, data, reason):
+def test_what_is_no_image_is_named(tmp_path, data, reason):
     (tmp_path / "p.png").write_bytes(data)
-    for read in (read_image, read_map, verify_image, picture_size):
+    for read in (read_rgb, read_map, verify_rgb, image_size):
         with pytest.raises(UserError, match=reason):
             read(tmp_path / "p.png")
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
-        read_image(tmp_path / "none.png")
+        read_rgb(tmp_path / "none.png")
     with pytest.raises(UserError, match="cannot be read"):
-        read_image(tmp_path)
+        read_rgb(tmp_path)
 
 
 @pytest.mark.parametrize("kind", formats())
 def test_every_format_is_read_whole_or_refused_however_it_is_damaged(kind):
-    """Seeded damage: cut off, bytes changed; never another exception, never a picture half read."""
+    """Seeded damage: cut off, bytes changed; never another exception, never an image half read."""
     if kind == "MPO":
         pytest.skip("a JPEG to Pillow's writer")
     data = encoded(PHOTO, kind, **({"lossless": True} if kind == "WEBP" else {}))

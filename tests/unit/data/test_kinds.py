@@ -18,7 +18,7 @@ from i2ibench.errors import UserError
 from i2ibench.models.translators.conditions import ConditionPreprocessor, without_condition
 from i2ibench.testing.scenes import save, write_paired_scenes
 
-THERMAL = Kind("thermal", "thermal pictures", "a thermal picture", "Add thermal_dir")
+THERMAL = Kind("thermal", "thermal images", "a thermal image", "Add thermal_dir")
 ROOMS = Kind(
     "rooms", "maps of rooms", "a map of rooms", "Draw it", lambda path, _: read_instance(path), True
 )
@@ -67,7 +67,7 @@ def test_a_cache_and_shards_keep_it(root, tmp_path):
 
 
 def test_checks_and_surveys_read_it(root):
-    (root / "train" / "rooms" / "s1.png").write_bytes(b"no picture")
+    (root / "train" / "rooms" / "s1.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"rooms/s1\.png"):
         require_faultless(opened(root).scenes)
     faults = survey(opened(root).scenes)[1].faults
@@ -83,7 +83,7 @@ def test_a_condition_names_it(root):
     assert torch.equal(batch["condition"][:, 4:7], batch["real"])
     assert batch["condition"][0, 7, 0].nonzero().flatten().tolist() == [31, 32]
     assert {"thermal", "rooms", "label"} <= without_condition(preprocessor, data).keys()
-    with pytest.raises(UserError, match="no thermal pictures.*Add thermal_dir"):
+    with pytest.raises(UserError, match="no thermal images.*Add thermal_dir"):
         preprocessor(default_collate([PairedFolder(str(root))[0]]))
     with pytest.raises(UserError, match="No condition 'thermic'. Did you mean 'thermal'"):
         ConditionPreprocessor(["thermic"])

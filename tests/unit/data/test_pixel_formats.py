@@ -1,4 +1,4 @@
-"""Pictures of any channels and depth are read as they are stored, or refused by name."""
+"""Images of any channels and depth are read as they are stored, or refused by name."""
 
 import io
 
@@ -9,20 +9,20 @@ from PIL import Image
 
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
-from i2ibench.data.image_files import picture_size, read_samples
+from i2ibench.data.image_files import image_size, read_samples
 from i2ibench.data.pixel_formats import (
-    PictureFormat,
+    PixelFormat,
     Stated,
     find_format,
     format_in,
-    read_picture,
-    verify_picture,
+    read_image,
+    verify_image,
 )
 from i2ibench.data.readers import MOST_CHANNELS, reader_of
 from i2ibench.data.transforms import Resize
 from i2ibench.data.validation import check_every_file, require_faultless
 from i2ibench.errors import UserError
-from i2ibench.io.files import ending_for, write_picture
+from i2ibench.io.files import ending_for, write_image
 from i2ibench.models.ops.images import pixels_of, tensor_of, to_levels, to_signed
 from i2ibench.registry import READERS
 from i2ibench.registry.contracts import Reader
@@ -37,7 +37,7 @@ def samples(channels, bits, height=6, width=9):
 
 
 def saved(path, pixels):
-    write_picture(path, pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    write_image(path, pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     return path
 
 
@@ -46,10 +46,10 @@ def test_what_is_written_is_found_and_read_as_it_was(channels, bits, tmp_path):
     pixels = samples(channels, bits)
     path = saved(tmp_path / f"a{ending_for(channels)}", pixels)
     found = find_format([path], Stated())
-    assert found == PictureFormat(channels, bits)
-    read = read_picture(path, found)
+    assert found == PixelFormat(channels, bits)
+    read = read_image(path, found)
     assert np.array_equal(read, pixels) and read.dtype == pixels.dtype
-    assert verify_picture(path, found) == picture_size(path) == (6, 9)
+    assert verify_image(path, found) == image_size(path) == (6, 9)
 
 
 @pytest.mark.parametrize(("channels", "bits"), SHAPES)
@@ -69,27 +69,27 @@ def test_pages_of_a_tiff_are_channels(tmp_path):
     pages = [Image.fromarray(pixels[..., page]) for page in range(4)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     found = find_format([tmp_path / "a.tif"], Stated())
-    assert found == PictureFormat(4, 16)
-    assert np.array_equal(read_picture(tmp_path / "a.tif", found), pixels)
+    assert found == PixelFormat(4, 16)
+    assert np.array_equal(read_image(tmp_path / "a.tif", found), pixels)
     with pytest.raises(UserError, match=r"a\.tif has 4 channels of 16 bits"):
-        read_picture(tmp_path / "a.tif")
+        read_image(tmp_path / "a.tif")
 
 
 def test_three_pages_of_8_bits_are_three_channels(tmp_path):
     pixels = samples(3, 8)
     pages = [Image.fromarray(pixels[..., page]) for page in range(3)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
-    assert np.array_equal(read_picture(tmp_path / "a.tif"), pixels)
-    assert verify_picture(tmp_path / "a.tif") == (6, 9)
+    assert np.array_equal(read_image(tmp_path / "a.tif"), pixels)
+    assert verify_image(tmp_path / "a.tif") == (6, 9)
 
 
 def test_rgba_lies_on_white_unless_four_channels_are_stated(tmp_path):
     pixels = np.full((4, 5, 4), [10, 20, 30, 0], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert find_format([tmp_path / "a.png"], Stated()).is_rgb
-    assert (read_picture(tmp_path / "a.png") == 255).all()
+    assert (read_image(tmp_path / "a.png") == 255).all()
     stated = find_format([tmp_path / "a.png"], Stated(channels=4))
-    assert np.array_equal(read_picture(tmp_path / "a.png", stated), pixels)
+    assert np.array_equal(read_image(tmp_path / "a.png", stated), pixels)
 
 
 def test_grey_is_rgb_where_others_are_in_colour_or_it_is_a_source(tmp_path):
@@ -97,7 +97,7 @@ def test_grey_is_rgb_where_others_are_in_colour_or_it_is_a_source(tmp_path):
     colour = saved(tmp_path / "b.png", samples(3, 8))
     assert find_format([grey, colour], Stated()).is_rgb
     assert find_format([grey], Stated(), grey_is_rgb=True).is_rgb
-    assert np.array_equal(read_picture(grey), samples(1, 8).repeat(3, 2))
+    assert np.array_equal(read_image(grey), samples(1, 8).repeat(3, 2))
 
 
 @pytest.mark.parametrize("other", [(1, 8), (3, 16), (2, 16)])
@@ -115,7 +115,7 @@ def test_a_file_unlike_the_others_is_refused_with_one_of_them(own, other, tmp_pa
     first = saved(tmp_path / "first.png", samples(*own))
     odd = saved(tmp_path / "odd.png", samples(*other))
     found = find_format([first], Stated())
-    for use in (read_picture, verify_picture):
+    for use in (read_image, verify_image):
         with pytest.raises(UserError, match=r"odd\.png has .*first\.png"):
             use(odd, found)
 
@@ -146,7 +146,7 @@ def hostile_arrays():
         "holds float32 values": floats.getvalue(),
         "of shape": line.getvalue(),
         "are not as many": text.replace(b"(3, 4)", b"(9, 9)"),
-        "broken or no picture": text.replace(b"(3, 4)", b"9**999"),
+        "broken or no image": text.replace(b"(3, 4)", b"9**999"),
         "89478485 pixels": text.replace(b"(3, 4), }  ", b"(0, 4), }  ")[:128],
     }
 
@@ -192,7 +192,7 @@ def opened(root, **options):
 def test_a_data_set_says_its_channels_and_depth_and_keeps_both(depth_root, tmp_path):
     data = opened(depth_root)
     assert data.metainfo["image_channels"] == 1 and data.metainfo["image_depth"] == 16
-    assert format_in(data.metainfo) == PictureFormat(1, 16) and format_in({}).is_rgb
+    assert format_in(data.metainfo) == PixelFormat(1, 16) and format_in({}).is_rgb
     image = data[1]["image"]
     assert image.dtype == torch.int32 and image.shape == (1, 6, 9)
     assert np.array_equal(image.permute(1, 2, 0), samples(1, 16))
@@ -237,9 +237,9 @@ def test_a_reader_of_a_plugin_serves_a_data_set(depth_root, plain_text):
     assert data.metainfo["image_depth"] == 16
     assert np.array_equal(data[0]["image"][0], samples(1, 16)[..., 0])
     (depth_root / "train" / "image" / "1.levels").write_text("no numbers")
-    with pytest.raises(UserError, match=r"1\.levels is broken or no picture"):
+    with pytest.raises(UserError, match=r"1\.levels is broken or no image"):
         data[1]
 
 
-def test_pillows_pictures_have_no_other_reader(tmp_path):
+def test_pillows_images_have_no_other_reader(tmp_path):
     assert reader_of(tmp_path / "a.PNG") is None and reader_of(tmp_path / "a.NPY") is not None

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
 from i2ibench.data.classes import FIELDS, VOID, class_table
-from i2ibench.data.image_files import read_image, read_map
+from i2ibench.data.image_files import read_map, read_rgb
 from i2ibench.data.maps import read_instance, read_label
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import check_every_file
@@ -53,15 +53,15 @@ def test_a_label_above_255_is_out_of_range_too(tmp_path):
 
 def test_a_colour_label_map_is_refused(tmp_path):
     save(tmp_path / "l.png", np.full((2, 2, 3), (0, 0, 1), np.uint8))
-    with pytest.raises(UserError, match="colour picture"):
+    with pytest.raises(UserError, match="colour image"):
         read_label(tmp_path / "l.png", TABLE)
 
 
 def test_a_palette_png_is_read_by_its_indices(tmp_path):
-    picture = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
-    picture.putdata([0, 1])
-    picture.putpalette([9, 9, 9, 200, 200, 200])
-    picture.save(tmp_path / "l.png")
+    image = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
+    image.putdata([0, 1])
+    image.putpalette([9, 9, 9, 200, 200, 200])
+    image.save(tmp_path / "l.png")
     assert read_label(tmp_path / "l.png", TABLE).tolist() == [[0, 1]]
 
 
@@ -73,7 +73,7 @@ def test_file_values_become_channels(tmp_path):
 
 @pytest.mark.parametrize(
     ("read", "dtype", "shape"),
-    [(read_image, np.uint8, (64, 64, 3)), (read_map, np.uint8, (64, 64)),
+    [(read_rgb, np.uint8, (64, 64, 3)), (read_map, np.uint8, (64, 64)),
      (read_map, np.uint16, (64, 64))],
 )  # fmt: skip
 def test_a_png_is_read_exactly_and_named_when_truncated_or_damaged(tmp_path, read, dtype, shape):
@@ -140,7 +140,7 @@ def test_a_png_is_read_upright_with_the_pixels_that_pil_reads(tmp_path, extra):
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side, its top at the right
     Image.fromarray(pixels).save(tmp_path / "p.png", pnginfo=about, exif=exif, **extra)
-    assert np.array_equal(read_image(tmp_path / "p.png"), np.rot90(pixels, -1))
+    assert np.array_equal(read_rgb(tmp_path / "p.png"), np.rot90(pixels, -1))
 
 
 def test_a_png_is_refused_wherever_a_bit_is_wrong_that_pil_refuses(tmp_path):
@@ -153,7 +153,7 @@ def test_a_png_is_refused_wherever_a_bit_is_wrong_that_pil_refuses(tmp_path):
             expected = np.array(Image.open(path).convert("RGB"))
         except Exception:
             with pytest.raises(UserError):
-                read_image(path)
+                read_rgb(path)
         else:  # OpenCV checks more; what it lets through are the right pixels
             with contextlib.suppress(UserError):
-                assert np.array_equal(read_image(path), expected)
+                assert np.array_equal(read_rgb(path), expected)

@@ -53,7 +53,7 @@ def test_use_of_classes_is_summed_over_the_scenes(paired_root):
 
 
 def test_files_that_cannot_be_used_are_fatal_with_a_command(paired_root):
-    (paired_root / "train/image/s0.png").write_bytes(b"no picture")
+    (paired_root / "train/image/s0.png").write_bytes(b"no image")
     save(paired_root / "train/label/s1.png", np.full((32, 64), 9, np.uint8))
     save(paired_root / "train/instance/s2.png", np.zeros((8, 8), np.uint16))
     scenes = open_split(paired_root)
@@ -65,9 +65,9 @@ def test_files_that_cannot_be_used_are_fatal_with_a_command(paired_root):
 
 
 def test_the_fix_follows_from_what_is_wrong_and_not_from_how_files_are_called(paired_root):
-    """A broken photo is no colour picture and no JPEG, whatever its folder is called."""
-    root = paired_root.rename(paired_root.with_name("JPEG has the value colour picture 256 ids"))
-    (root / "train/image/s0.png").write_bytes(b"no picture")
+    """A broken photo is no colour image and no JPEG, whatever its folder is called."""
+    root = paired_root.rename(paired_root.with_name("JPEG has the value colour image 256 ids"))
+    (root / "train/image/s0.png").write_bytes(b"no image")
     save(root / "train/label/s1.png", np.full((32, 64, 3), (0, 0, 1), np.uint8))
     save(root / "train/instance/s2.png", np.arange(32 * 64, dtype=np.uint8).reshape(32, 64))
     save(root / "train/label/s3.png", np.full((32, 64), 9, np.uint8))
@@ -108,7 +108,7 @@ def test_classes_sizes_and_duplicates(paired_root):
     assert "road, car" in found(paired_root)["classes never seen"].message
 
 
-def test_pictures_of_both_splits_are_found_by_content(paired_root):
+def test_images_of_both_splits_are_found_by_content(paired_root):
     shutil.copy(paired_root / "train/image/s0.png", paired_root / "val/image/s4.png")
     facts = {split: survey(open_split(paired_root, split)) for split in ("train", "val")}
     (problem,) = shared_scenes(facts)

@@ -36,8 +36,8 @@ def test_maps_are_resized_as_pil_does_nearest(size):
 def test_photos_are_resized_as_pil_does_bicubic():
     before = arrays()
     after = Resize(17, 9)(dict(before))
-    picture = Image.fromarray(before["image"]).resize((17, 9), Image.Resampling.BICUBIC)
-    assert np.array_equal(after["image"], np.array(picture))
+    image = Image.fromarray(before["image"]).resize((17, 9), Image.Resampling.BICUBIC)
+    assert np.array_equal(after["image"], np.array(image))
     assert after["label"].shape == after["instance"].shape == (9, 17)
 
 
@@ -57,8 +57,8 @@ def test_round_to_multiple_takes_the_nearest_multiple():
     assert RoundToMultiple(16)(arrays())["label"].shape == (16, 32)
 
 
-def test_a_crop_larger_than_the_picture_is_refused():
-    with pytest.raises(UserError, match="40x7 from a picture of 30x20"):
+def test_a_crop_larger_than_the_image_is_refused():
+    with pytest.raises(UserError, match="40x7 from an image of 30x20"):
         RandomCrop(40, 7)(arrays())
 
 

@@ -94,7 +94,7 @@ def test_the_photo_is_hidden_and_sides_are_multiples_of_the_stride():
     assert seen == [(2, 4, 24, 40)]
 
 
-def test_settings_change_the_pictures_and_the_facts_by_which_they_are_kept():
+def test_settings_change_the_images_and_the_facts_by_which_they_are_kept():
     model, data = Batched(settings={"noise": 0.25}).eval(), scenes()
     plain, still = Inference(model), Inference(model, InferenceOptions(settings={"noise": 0}))
     assert plain.facts() == {"settings": {"noise": 0.25}}

@@ -72,7 +72,7 @@ def test_compressed_records_such_as_those_of_torchscript_are_checked_too(tmp_pat
     assert noticed > 40
 
 
-def test_a_flipped_bit_of_a_picture_is_noticed(tmp_path):
+def test_a_flipped_bit_of_a_image_is_noticed(tmp_path):
     path = tmp_path / "a.png"
     Image.effect_noise((40, 30), 80).save(path)
     content = path.read_bytes()

@@ -20,7 +20,7 @@ def scores(scales):
     return [layers[-1] for layers in scales]
 
 
-def test_it_judges_pictures_as_they_are_when_it_is_off_or_evaluated():
+def test_it_judges_images_as_they_are_when_it_is_off_or_evaluated():
     x = torch.rand(2, 6, 32, 48)
     off, evaluated, trained = (
         discriminator(augmentations=()), discriminator().eval(), discriminator()
@@ -39,14 +39,14 @@ def test_an_augmentation_of_nothing_is_the_identity():
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_every_augmentation_changes_the_picture_and_lets_the_gradient_through(name):
+def test_every_augmentation_changes_the_image_and_lets_the_gradient_through(name):
     x = torch.rand(3, 3, 16, 24, dtype=torch.float64, requires_grad=True)
     draw = Augmentation.drawn(x, frozenset([name]))
     assert not torch.allclose(draw.placed(draw.coloured(x)), x)
     assert torch.autograd.gradcheck(lambda y: draw.placed(draw.coloured(y)), x, fast_mode=True)
 
 
-def test_pictures_move_by_an_eighth_at_most_with_zeros_and_lose_a_quarter_at_most():
+def test_images_move_by_an_eighth_at_most_with_zeros_and_lose_a_quarter_at_most():
     x = torch.arange(1.0, 16 * 24 + 1).view(1, 1, 16, 24).expand(200, -1, -1, -1)
     moved = Augmentation.drawn(x, frozenset(["translation"]))
     assert moved.shift.abs().amax(0).tolist() == [2, 3]
@@ -70,7 +70,7 @@ def test_colours_stay_within_the_papers_bounds():
     assert (high - low > torch.tensor([0.9, 1.8, 0.9])).all()
 
 
-def test_pictures_judged_together_are_augmented_alike_with_their_condition():
+def test_images_judged_together_are_augmented_alike_with_their_condition():
     network = discriminator()
     condition, image = torch.rand(2, 3, 32, 48), torch.rand(2, 3, 32, 48)
     first, second = network.of_several(condition, [image, image])

@@ -55,7 +55,7 @@ def test_a_resized_label_map_has_no_new_values():
     assert set(small.unique().tolist()) == {0.0, 1.0}
 
 
-def test_the_picture_of_a_patch_follows_its_class_where_normalisation_would_wash_it_away():
+def test_the_image_of_a_patch_follows_its_class_where_normalisation_would_wash_it_away():
     """A uniform label map is all zeros after instance norm; SPADE still tells classes apart."""
     network = GENERATORS.build({**SMALL, "norm_type": "instance"}, in_channels=2)
     for layer in network.modules():
@@ -65,7 +65,7 @@ def test_the_picture_of_a_patch_follows_its_class_where_normalisation_would_wash
     assert (network(one) - network(other)).abs().max() > 0.01
 
 
-def test_z_makes_pictures_vary_and_stands_for_the_coarsest_map():
+def test_z_makes_images_vary_and_stands_for_the_coarsest_map():
     network = GENERATORS.build({**SMALL, "z_size": 8}, in_channels=3).eval()
     condition = torch.rand(1, 3, 16, 24)
     assert network.draws_noise and not GENERATORS.build(SMALL, in_channels=3).draws_noise

@@ -1,4 +1,4 @@
-"""Spectral normalisation: weights of norm 1, one for all pictures of a step."""
+"""Spectral normalisation: weights of norm 1, one for all images of a step."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def test_the_state_dict_has_the_trained_weight_and_the_vectors():
     assert "network.scales.0.layers.0.0.weight" not in keys
 
 
-def test_pictures_judged_together_take_one_step_of_the_iteration():
+def test_images_judged_together_take_one_step_of_the_iteration():
     network, twin = discriminator(), discriminator()
     twin.load_state_dict(network.state_dict())
     condition, images = torch.rand(1, 3, 32, 32), list(torch.rand(2, 1, 3, 32, 32))

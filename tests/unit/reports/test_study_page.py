@@ -57,10 +57,10 @@ def page(unlimited, tmp_path_factory):
     pixels = np.random.default_rng(0).integers(0, 255, (8, 16, 3), np.uint8)
     Image.fromarray(pixels).save(folder / "one.png")
 
-    def picture(method, scene):
+    def image(method, scene):
         return folder / ("none.png" if method == "crn" else "one.png")
 
-    path = write_study_report(folder, unlimited, picture)
+    path = write_study_report(folder, unlimited, image)
     assert sorted(p.name for p in folder.glob("table.*")) == ["table.csv", "table.md", "table.tex"]
     return path.read_text()
 
@@ -84,7 +84,7 @@ def test_the_page_needs_nothing_from_outside(page):
     assert "<script" not in page and "@import" not in page and "url(" not in page
 
 
-def test_names_are_escaped_and_missing_pictures_are_said(page):
+def test_names_are_escaped_and_missing_images_are_said(page):
     assert "Streets &lt;script&gt;" in page
     assert "picture missing" in page and 'alt="ours, scene_' in page
 

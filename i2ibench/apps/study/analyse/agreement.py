@@ -1,4 +1,4 @@
-"""Agreement: how people voted on each pair of pictures."""
+"""Agreement: how people voted on each pair of images."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ EXAMPLES = 4
 def agreement(judgments: Judgments) -> list[dict[str, Any]]:
     """Of every pair the votes by scene (all times together), and the clearest and closest scenes.
 
-    `same_vote` is how often two people who saw the same two pictures gave the same answer; None
-    where no pictures were seen twice.
+    `same_vote` is how often two people who saw the same two images gave the same answer; None
+    where no images were seen twice.
     """
     definition = judgments.definition
     shape = (len(definition.compared), len(judgments.scenes), 3)

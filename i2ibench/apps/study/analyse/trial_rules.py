@@ -9,7 +9,7 @@ from i2ibench.apps.study.define.definition import Exclusion
 def waited_ms(answer: Answer) -> float:
     """How long an answer took from when it was possible, in milliseconds.
 
-    That is when the pictures appeared or, with limited time, when they were covered again.
+    That is when the images appeared or, with limited time, when they were covered again.
     """
     return answer.response_ms - (answer.shown_ms or 0.0)
 

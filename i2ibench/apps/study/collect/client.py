@@ -49,11 +49,11 @@ def send_participants(
 ) -> Traffic:
     """Let simulated participants take part in a study that is being served.
 
-    Each of them enters, consents, loads every picture that it is shown, and answers; the server
+    Each of them enters, consents, loads every image that it is shown, and answers; the server
     counts them as simulated.
 
     Args:
-        study: the one that is served; it knows which picture is whose.
+        study: the one that is served; it knows which image is whose.
         url: the page's address.
         crowd: how they answer; who has the plan n answers as the crowd's n-th.
         participants: how many.
@@ -84,9 +84,9 @@ def _sitting(study: Study, visit: "_Visit", crowd: Crowd, traffic: Traffic) -> N
     sitting = visit.post("/api/consent", {**name, "simulated": True})
     plan = study.plan(sitting["slot"])
     acknowledged = traffic.acknowledged.setdefault(name["token"], [])
-    for trial, pictures in zip(plan, sitting["trials"], strict=True):
+    for trial, images in zip(plan, sitting["trials"], strict=True):
         for side in ("left", "right"):
-            visit.get(f"/pictures/{pictures[side]}.png")
+            visit.get(f"/pictures/{images[side]}.png")
         answer = crowd.answer(sitting["slot"], trial)
         if answer is not None:
             visit.post("/api/answer", {**name, "answer": answer.as_dict()})

@@ -34,7 +34,7 @@ SCHEMA = (
     "ExternalQuestion.xsd"
 )
 CONTROLS_HEIGHT = 300
-"""CSS pixels around the pictures in the frame of a task: the 260 that the page asks for
+"""CSS pixels around the images in the frame of a task: the 260 that the page asks for
 (`static/screens.js`), and room for a scroll bar and what zooming rounds."""
 LEAST_HEIGHT = 700
 """So that the texts need little scrolling."""

@@ -9,7 +9,7 @@ from i2ibench.apps.study.define.texts import public_texts
 def public_study(study: Study, offline: bool = False) -> dict[str, Any]:
     """Plain JSON for the page; `offline` is for one whose answers are handed over as a file.
 
-    `id` names what the browser keeps; `width` and `height` are CSS pixels of a shown picture.
+    `id` names what the browser keeps; `width` and `height` are CSS pixels of a shown image.
     """
     definition, (width, height) = study.definition, study.size
     shown = definition.width or width

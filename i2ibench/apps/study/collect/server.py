@@ -1,4 +1,4 @@
-"""The study's web server: the page, its pictures, the answers, and the results for the lab."""
+"""The study's web server: the page, its images, the answers, and the results for the lab."""
 
 import asyncio
 import contextlib
@@ -134,8 +134,8 @@ def _check_address(public_url: str) -> None:
 
 
 def _add_page(app: FastAPI, study: Study) -> None:
-    """The page, what it says, and its pictures: of the study's folder nothing else."""
-    pictures = {study.picture_id(*shown): study.picture(*shown) for shown in study.shown}
+    """The page, what it says, and its images: of the study's folder nothing else."""
+    images = {study.image_id(*shown): study.image(*shown) for shown in study.shown}
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -146,8 +146,8 @@ def _add_page(app: FastAPI, study: Study) -> None:
         return public_study(study)
 
     @app.get("/pictures/{name}.png")
-    async def picture(name: str) -> Response:
-        path = pictures.get(name)
+    async def image(name: str) -> Response:
+        path = images.get(name)
         if path is None or not path.is_file():
             raise HTTPException(404, "There is no such picture.")
         # No FileResponse: its ETag and Last-Modified tell which files were written together.

@@ -66,15 +66,15 @@ def new_token() -> str:
 
 
 def page_trials(study: Study, slot: int) -> list[dict[str, Any]]:
-    """The trials of a plan as the page gets them: names of pictures, seconds, nothing of methods.
+    """The trials of a plan as the page gets them: names of images, seconds, nothing of methods.
 
     Only practice trials tell which side is the better one.
     """
     trials = []
     for trial in study.plan(slot):
         shown: dict[str, Any] = {
-            "left": study.picture_id(trial.left, trial.scene),
-            "right": study.picture_id(trial.right, trial.scene),
+            "left": study.image_id(trial.left, trial.scene),
+            "right": study.image_id(trial.right, trial.scene),
             "seconds": trial.duration,
         }
         if trial.kind == PRACTICE:

@@ -1,6 +1,6 @@
 """The study as one HTML file, for a lab without a server: it works from a disk, too.
 
-The file holds the pictures, the plans of some participants, and the page's modules as data: URLs
+The file holds the images, the plans of some participants, and the page's modules as data: URLs
 in an import map. `?slot=3` in its address takes plan 3; else the participant types a number, or a
 plan is drawn. Answers stay in the browser; at the end the participant saves them as a file that
 `collected.read_collected` reads, and sees the completion code. Opened by Mechanical Turk (with
@@ -21,14 +21,14 @@ from typing import TypeVar
 from i2ibench.apps.study.collect.answer_files import MAX_SLOT
 from i2ibench.apps.study.collect.page import public_study
 from i2ibench.apps.study.collect.session import page_trials
-from i2ibench.apps.study.define.study import PICTURES, Study
+from i2ibench.apps.study.define.study import IMAGES, Study
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 
 STATIC = Path(__file__).with_name("static")
 ENTRY = "offline.js"
-MAX_PICTURES = 500_000_000
-"""Bytes of text that all pictures of a page may have; browsers and hosts fail with many more."""
+MAX_IMAGES = 500_000_000
+"""Bytes of text that all images of a page may have; browsers and hosts fail with many more."""
 _STYLE = '<link rel="stylesheet" href="static/study.css">'
 _SCRIPT = '<script type="module" src="static/online.js"></script>'
 _POLICY = (
@@ -41,7 +41,7 @@ Read = TypeVar("Read")
 
 
 def export_page(study: Study, path: Path, slots: int) -> int:
-    """Write the page; gives its size in bytes, most of which are pictures.
+    """Write the page; gives its size in bytes, most of which are images.
 
     Args:
         study: that was created.
@@ -49,7 +49,7 @@ def export_page(study: Study, path: Path, slots: int) -> int:
         slots: for how many participants plans are in it: those from 0 to slots - 1.
 
     Raises:
-        UserError: no plans, or too many; a picture is missing, or all are too large together.
+        UserError: no plans, or too many; an image is missing, or all are too large together.
     """
     if not 1 <= slots <= MAX_SLOT + 1:
         raise UserError(f"A page has plans for 1 to {MAX_SLOT + 1} participants, not {slots}.")
@@ -72,7 +72,7 @@ def export_page(study: Study, path: Path, slots: int) -> int:
     }
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     parts = [f'<script type="application/json" id="study-data">{text}</script>']
-    parts += [_picture(study, name) for name in sorted(shown)]
+    parts += [_image(study, name) for name in sorted(shown)]
     page = page.replace("</body>", "\n".join([*parts, "</body>"]))
     write_text(path, page)
     return path.stat().st_size
@@ -96,18 +96,18 @@ def _scripts() -> str:
     )
 
 
-def _check_size(study: Study, pictures: Collection[str], slots: int) -> None:
-    """Refuse more pictures than a page can have, before they are read."""
-    size = sum(4 * -(-_read(study, name, _length) // 3) for name in pictures)  # base64
-    if size > MAX_PICTURES:
+def _check_size(study: Study, images: Collection[str], slots: int) -> None:
+    """Refuse more images than a page can have, before they are read."""
+    size = sum(4 * -(-_read(study, name, _length) // 3) for name in images)  # base64
+    if size > MAX_IMAGES:
         raise UserError(
-            f"A page for {slots} participants would have {len(pictures)} pictures of "
-            f"{size / 1e6:.0f} MB; {MAX_PICTURES / 1e6:.0f} MB are the most. Take fewer --slots, "
+            f"A page for {slots} participants would have {len(images)} pictures of "
+            f"{size / 1e6:.0f} MB; {MAX_IMAGES / 1e6:.0f} MB are the most. Take fewer --slots, "
             "or create the study with fewer scenes or with a smaller size=(width, height)."
         )
 
 
-def _picture(study: Study, name: str) -> str:
+def _image(study: Study, name: str) -> str:
     content = base64.b64encode(_read(study, name, Path.read_bytes)).decode()
     return f'<script type="text/plain" id="picture-{name}">{content}</script>'
 
@@ -117,8 +117,8 @@ def _length(path: Path) -> int:
 
 
 def _read(study: Study, name: str, read: Callable[[Path], Read]) -> Read:
-    """What is read of a picture's file."""
-    path = study.folder / PICTURES / f"{name}.png"
+    """What is read of an image's file."""
+    path = study.folder / IMAGES / f"{name}.png"
     try:
         return read(path)
     except OSError as error:

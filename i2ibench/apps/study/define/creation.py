@@ -1,4 +1,4 @@
-"""Making a study: its scenes are chosen, its pictures translated, copied and highlighted."""
+"""Making a study: its scenes are chosen, its images translated, copied and highlighted."""
 
 import json
 import os
@@ -11,25 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.apps.study.define.catch_pictures import degrade
+from i2ibench.apps.study.define.catch_images import degrade
 from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, Definition, Method
 from i2ibench.apps.study.define.design import Design
 from i2ibench.apps.study.define.regions import Mask, highlight, resize_mask
 from i2ibench.apps.study.define.sources import (
-    Pictures,
+    Images,
     Sources,
     checkpoint_of,
     find_sources,
     photos_of,
 )
-from i2ibench.apps.study.define.study import NOTE, PICTURES, Study
-from i2ibench.data.image_files import picture_size, read_image
+from i2ibench.apps.study.define.study import IMAGES, NOTE, Study
+from i2ibench.data.image_files import image_size, read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.io.checksums import sealed
-from i2ibench.io.files import read_text, write_picture, write_private
+from i2ibench.io.files import read_text, write_image, write_private
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.registry.configuration import own_work_dir
@@ -37,7 +37,7 @@ from i2ibench.registry.configuration import own_work_dir
 SECRET = "secret"
 """The study's, until `study.json` has it."""
 TIME_STAMP = 978_307_200
-"""Of every picture, in seconds since 1970: 2001-01-01, UTC."""
+"""Of every image, in seconds since 1970: 2001-01-01, UTC."""
 
 
 def create_study(definition: Definition, folder: Path, device: str = "cpu") -> Study:
@@ -45,7 +45,7 @@ def create_study(definition: Definition, folder: Path, device: str = "cpu") -> S
 
     Args:
         definition: of the study file.
-        folder: gets `study.json`, `pictures/` and, of checkpoints, `translations/`.
+        folder: gets `study.json`, `images/` and, of checkpoints, `translations/`.
         device: for translating.
 
     Raises:
@@ -55,7 +55,7 @@ def create_study(definition: Definition, folder: Path, device: str = "cpu") -> S
     sources = find_sources(definition)
     reference = _reference(definition, sources)
     Design(definition, list(sources.scenes), reference)  # refuses what cannot be planned
-    with own_work_dir(folder, "creating a study", "choose another folder", (PICTURES,)):
+    with own_work_dir(folder, "creating a study", "choose another folder", (IMAGES,)):
         if (folder / NOTE).exists():
             raise UserError(f"{folder} holds a study already; choose another folder with --output.")
         return _create(definition, folder, sources, reference, device)
@@ -66,26 +66,26 @@ def _create(
 ) -> Study:
     """Make a study in a folder that is owned."""
     names = list(sources.scenes)
-    pictures = {**sources.given, **_translations(definition, sources, folder, device)}
+    images = {**sources.given, **_translations(definition, sources, folder, device)}
     if reference == REFERENCE:
-        pictures[REFERENCE] = photos_of(sources.scenes)
-    size = _largest(definition, pictures, names)
+        images[REFERENCE] = photos_of(sources.scenes)
+    size = _largest(definition, images, names)
     today = datetime.now(timezone.utc).date().isoformat()
-    origins = {name: {**made, **_content(pictures[name])} for name, made in sources.origins.items()}
+    origins = {name: {**made, **_content(images[name])} for name, made in sources.origins.items()}
     study = Study(folder, definition, names, reference, _secret(folder), origins, size, today)
-    _write_pictures(study, pictures, sources.objects)
+    _write_images(study, images, sources.objects)
     write_private(folder / NOTE, json.dumps(sealed(study.as_dict()), indent=1))
     (folder / SECRET).unlink()
     return study
 
 
-def _content(pictures: Pictures) -> dict[str, str]:
-    """The SHA-256 of a method's pictures: of each one's name and hash."""
-    return {"pictures": fingerprint({scene: sha256(path) for scene, path in pictures.items()})}
+def _content(images: Images) -> dict[str, str]:
+    """The SHA-256 of a method's images: of each one's name and hash."""
+    return {"pictures": fingerprint({scene: sha256(path) for scene, path in images.items()})}
 
 
 def _reference(definition: Definition, sources: Sources) -> str:
-    """The method whose pictures are degraded: the photos if there are any, else the first."""
+    """The method whose images are degraded: the photos if there are any, else the first."""
     for name, method in definition.methods.items():
         if method.photos:
             return name
@@ -96,9 +96,9 @@ def _reference(definition: Definition, sources: Sources) -> str:
 
 def _translations(
     definition: Definition, sources: Sources, folder: Path, device: str
-) -> dict[str, Pictures]:
-    """By method of a checkpoint its pictures; translates what is missing."""
-    made: dict[str, Pictures] = {}
+) -> dict[str, Images]:
+    """By method of a checkpoint its images; translates what is missing."""
+    made: dict[str, Images] = {}
     for name, method in definition.methods.items():
         if method.checkpoint:
             say(f"{name}: {checkpoint_of(method)}")
@@ -121,9 +121,9 @@ def _translate(
 
 
 def _largest(
-    definition: Definition, pictures: Mapping[str, Pictures], names: Sequence[str]
+    definition: Definition, images: Mapping[str, Images], names: Sequence[str]
 ) -> tuple[int, int]:
-    """The (width, height) that holds every picture.
+    """The (width, height) that holds every image.
 
     Raises:
         UserError: two methods differ on a scene.
@@ -132,7 +132,7 @@ def _largest(
         return definition.size[0], definition.size[1]
     sizes: set[tuple[int, int]] = set()
     for name in names:
-        found = {method: picture_size(files[name]) for method, files in pictures.items()}
+        found = {method: image_size(files[name]) for method, files in images.items()}
         if len(set(found.values())) > 1:
             listing = ", ".join(f"{method} {w}x{h}" for method, (h, w) in found.items())
             raise UserError(
@@ -151,8 +151,8 @@ def _secret(folder: Path) -> str:
     return read_text(path)
 
 
-def _write_pictures(
-    study: Study, pictures: Mapping[str, Pictures], objects: Mapping[str, Sequence[Mask]]
+def _write_images(
+    study: Study, images: Mapping[str, Images], objects: Mapping[str, Sequence[Mask]]
 ) -> None:
     """Write what participants see, so that no file tells its method.
 
@@ -163,23 +163,21 @@ def _write_pictures(
     scenes = list(enumerate(study.scenes))
     chance.shuffle(scenes)
     for number, scene in track(scenes, "writing pictures"):
-        size = study.definition.size or picture_size(pictures[study.reference][scene])[::-1]
-        shown = {
-            method: _at_size(read_image(files[scene]), size) for method, files in pictures.items()
-        }
+        size = study.definition.size or image_size(images[study.reference][scene])[::-1]
+        shown = {method: _at_size(read_rgb(files[scene]), size) for method, files in images.items()}
         shown[DEGRADED] = degrade(shown[study.reference], number)
         marked = [resize_mask(one, size) for one in objects.get(scene, ())]
         for method in chance.sample(list(shown), len(shown)):
             pixels = shown[method]
             if marked:
                 pixels = highlight(pixels, marked, study.definition.regions.dim)
-            write_picture(study.picture(method, scene), pixels, compress_level=6, flush=False)
-    for path in (study.folder / PICTURES).glob("*.png"):
+            write_image(study.image(method, scene), pixels, compress_level=6, flush=False)
+    for path in (study.folder / IMAGES).glob("*.png"):
         os.utime(path, (TIME_STAMP, TIME_STAMP))
 
 
 def _at_size(pixels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
-    """The picture at (width, height), by Lanczos' filter."""
+    """The image at (width, height), by Lanczos' filter."""
     if pixels.shape[1::-1] == tuple(size):
         return pixels
     resized = Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.LANCZOS)

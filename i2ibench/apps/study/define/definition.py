@@ -19,11 +19,11 @@ PAPER_DURATIONS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True)
 class Method:
-    """Where the pictures of one method come from: exactly one of the first three.
+    """Where the images of one method come from: exactly one of the first three.
 
     Attributes:
         checkpoint: a .pth file, or a run's folder for its newest; `create` translates the scenes.
-        images: a folder of pictures, named as the scenes.
+        images: a folder of images, named as the scenes.
         photos: the real photos of the scenes.
         styles: of a checkpoint with an encoder, as `translate` takes them.
         style_seed: which styles are drawn.
@@ -50,7 +50,7 @@ class SceneChoice:
 
     Attributes:
         folder: label maps and photos in a layout that `translate` takes; "" where all methods are
-            folders of pictures: then the scenes are the names that all of them have.
+            folders of images: then the scenes are the names that all of them have.
         number: how many, drawn by the study's seed; 0 takes all.
     """
 
@@ -60,7 +60,7 @@ class SceneChoice:
 
 @dataclass(frozen=True)
 class Regions:
-    """Which objects are highlighted: outlined, with the rest of the picture darkened.
+    """Which objects are highlighted: outlined, with the rest of the image darkened.
 
     Attributes:
         classes: names of classes, such as car (the paper's study of instance maps).
@@ -85,9 +85,9 @@ class Exclusion:
         min_answered: and at least this share of the main trials.
         max_one_side: and takes one side in at most this share of the main trials.
         min_response_ms: answers that come sooner after they are possible are dropped: after the
-            pictures appeared, with limited time after they were covered.
+            images appeared, with limited time after they were covered.
         exposure_tolerance_ms: exposures that are off by more than this and by more than half a
-            frame of the screen are dropped. Pictures that were shown for a limited time twice,
+            frame of the screen are dropped. Images that were shown for a limited time twice,
             because the page was reloaded, are dropped always.
         drop_unfocused: whether answers are dropped if the page lost the focus during the trial.
     """
@@ -141,16 +141,16 @@ class Definition:
         methods: by name.
         scenes: which are shown.
         pairs: which methods are compared; empty compares every two.
-        durations: seconds of exposure; empty shows both pictures until the answer.
+        durations: seconds of exposure; empty shows both images until the answer.
         per_pair: how often a participant judges each pair (at each duration).
         participants: how many are planned: `status` and `power` count on it, more may come.
         repeats: how many trials a participant sees again, sides swapped.
-        catch: how many trials with a degraded picture.
+        catch: how many trials with a degraded image.
         practice: how many of those come first, with feedback.
         ties: whether "cannot tell" is an answer.
-        size: (width, height) that every picture is brought to, such as (400, 200), which the CRN
+        size: (width, height) that every image is brought to, such as (400, 200), which the CRN
             study showed; () keeps theirs, which must then agree.
-        width: in CSS pixels at which a picture is shown; 0 for its own.
+        width: in CSS pixels at which an image is shown; 0 for its own.
         regions: objects to highlight.
         exclusion: rules of the analysis.
         completion: what stands at the end.

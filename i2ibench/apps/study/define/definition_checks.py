@@ -5,7 +5,7 @@ from i2ibench.apps.web.addresses import is_web_address
 from i2ibench.errors import UserError, near_match
 
 MAX_WIDTH = 2000
-"""CSS pixels of a picture."""
+"""CSS pixels of an image."""
 
 LEAST = {
     "per_pair": 1, "participants": 1, "repeats": 0, "catch": 0, "practice": 0, "width": 0,

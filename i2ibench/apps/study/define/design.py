@@ -16,12 +16,12 @@ MAIN, REPEAT, CATCH, PRACTICE = "main", "repeat", "catch", "practice"
 
 @dataclass(frozen=True)
 class Trial:
-    """One pair of pictures that a participant judges.
+    """One pair of images that a participant judges.
 
     Attributes:
         number: its place in the sitting, from 0; practice comes first.
         kind: MAIN, REPEAT, CATCH or PRACTICE. Only main trials are evidence on the methods.
-        scene: name of the scene that both pictures show.
+        scene: name of the scene that both images show.
         left: the method shown on the left.
         right: the method shown on the right.
         duration: seconds of exposure; None until the answer.
@@ -49,7 +49,7 @@ class Design:
     Args:
         definition: the study file.
         scenes: names of the scenes.
-        reference: the method whose pictures are degraded for catch and practice trials.
+        reference: the method whose images are degraded for catch and practice trials.
 
     Raises:
         UserError: fewer scenes than a participant judges of one pair.
@@ -195,7 +195,7 @@ class Design:
         return trials
 
     def _against_degraded(self, kind: str, first: bool, random: np.random.Generator) -> Trial:
-        """The reference beside its degraded picture, in limited time for the longest duration."""
+        """The reference beside its degraded image, in limited time for the longest duration."""
         scene = self.scenes[random.integers(len(self.scenes))]
         names = (self.reference, DEGRADED) if first else (DEGRADED, self.reference)
         return Trial(0, kind, scene, *names, max(self.definition.durations, default=None))

@@ -1,4 +1,4 @@
-"""Regions of interest: objects outlined, with the rest of the picture darkened."""
+"""Regions of interest: objects outlined, with the rest of the image darkened."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,19 +61,19 @@ def find_objects(
     return [objects == number for number in chosen]
 
 
-def highlight(picture: NDArray[np.uint8], objects: Sequence[Mask], dim: float) -> NDArray[np.uint8]:
-    """The picture [H,W,3] with a white line around each object and the rest darkened by `dim`.
+def highlight(image: NDArray[np.uint8], objects: Sequence[Mask], dim: float) -> NDArray[np.uint8]:
+    """The image [H,W,3] with a white line around each object and the rest darkened by `dim`.
 
     The line lies outside of the objects, whose own pixels stay as they are.
     """
-    thickness = max(1, round(picture.shape[1] / 400))
+    thickness = max(1, round(image.shape[1] / 400))
     inside = np.any(objects, axis=0)
     line = np.zeros_like(inside)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * thickness + 1,) * 2)
     for one in objects:
         line |= cv2.dilate(one.astype(np.uint8), kernel).astype(bool)
-    darkened = (picture * (1 - dim)).astype(np.uint8)
-    shown = np.where(inside[..., None], picture, darkened)
+    darkened = (image * (1 - dim)).astype(np.uint8)
+    shown = np.where(inside[..., None], image, darkened)
     shown[line & ~inside] = 255
     return shown
 

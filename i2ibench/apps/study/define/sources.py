@@ -16,13 +16,13 @@ from i2ibench.data.file_search import files_by_name
 from i2ibench.data.inputs import find_inputs
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError
-from i2ibench.evaluation.image_sources import pair_pictures
+from i2ibench.evaluation.image_sources import pair_images
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import sha256
 
-Pictures = Mapping[str, Path]
+Images = Mapping[str, Path]
 """By scene the file of one method."""
 
 WAY_OUT = "scenes=dict(folder=...)"
@@ -35,12 +35,12 @@ class Sources:
     Attributes:
         scenes: by name, in order.
         given: by method the files that are there already; checkpoints have none yet.
-        objects: by scene what is highlighted; empty for whole pictures.
-        origins: by method where its pictures come from.
+        objects: by scene what is highlighted; empty for whole images.
+        origins: by method where its images come from.
     """
 
     scenes: Mapping[str, SceneFiles | None]
-    given: Mapping[str, Pictures]
+    given: Mapping[str, Images]
     objects: Mapping[str, Sequence[Mask]]
     origins: Mapping[str, Any]
 
@@ -73,7 +73,7 @@ def _find(definition: Definition) -> Sources:
 
 
 def _origin(method: Method, place: str) -> dict[str, Any]:
-    """Where a method's pictures come from."""
+    """Where a method's images come from."""
     if method.images:
         return {"images": method.images}
     if method.photos:
@@ -109,9 +109,9 @@ def checkpoint_of(method: Method) -> Path:
     return latest_checkpoint(path) if path.is_dir() else path
 
 
-def _paired(files: Pictures, names: Sequence[str]) -> dict[str, Path]:
-    """By scene its one picture."""
-    return {n: found[0] for n, found in pair_pictures(names, files).items() if len(found) == 1}
+def _paired(files: Images, names: Sequence[str]) -> dict[str, Path]:
+    """By scene its one image."""
+    return {n: found[0] for n, found in pair_images(names, files).items() if len(found) == 1}
 
 
 def photos_of(scenes: Mapping[str, SceneFiles | None]) -> dict[str, Path]:

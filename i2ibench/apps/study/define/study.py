@@ -1,4 +1,4 @@
-"""A study that was created: its folder, its scenes, its pictures and its plans."""
+"""A study that was created: its folder, its scenes, its images and its plans."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from i2ibench.io.files import read_json
 from i2ibench.io.safe_names import safe_name
 
 NOTE = "study.json"
-PICTURES = "pictures"
+IMAGES = "pictures"
 ANSWERS = "answers.sqlite"
 
 
@@ -27,13 +27,13 @@ class Study:
     """A study folder.
 
     Attributes:
-        folder: holds `study.json`, `pictures/` and `answers.sqlite`.
+        folder: holds `study.json`, `images/` and `answers.sqlite`.
         definition: the study file.
         scenes: names, in order.
-        reference: the method whose pictures are degraded for catch and practice trials.
-        secret: random; names of pictures and codes are made of it, so that nobody guesses them.
-        origins: by method what made its pictures: paths, hashes, settings.
-        size: (width, height) of the largest picture.
+        reference: the method whose images are degraded for catch and practice trials.
+        secret: random; names of images and codes are made of it, so that nobody guesses them.
+        origins: by method what made its images: paths, hashes, settings.
+        size: (width, height) of the largest image.
         created: UTC day.
     """
 
@@ -55,14 +55,14 @@ class Study:
         """The trials of the participant with a number, from 0."""
         return self.design.plan(slot)
 
-    def picture_id(self, method: str, scene: str) -> str:
-        """A picture's name, which does not tell its method."""
+    def image_id(self, method: str, scene: str) -> str:
+        """An image's name, which does not tell its method."""
         text = f"{self.secret}\0picture\0{method}\0{scene}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def picture(self, method: str, scene: str) -> Path:
-        """The file of a method's picture of a scene, PNG."""
-        return self.folder / PICTURES / f"{self.picture_id(method, scene)}.png"
+    def image(self, method: str, scene: str) -> Path:
+        """The file of a method's image of a scene, PNG."""
+        return self.folder / IMAGES / f"{self.image_id(method, scene)}.png"
 
     def code(self, token: str) -> str:
         """The completion code of a participant."""
@@ -72,24 +72,24 @@ class Study:
 
     @property
     def shown(self) -> list[tuple[str, str]]:
-        """(method, scene) of every picture, the reference's and the degraded ones too."""
+        """(method, scene) of every image, the reference's and the degraded ones too."""
         methods = {*self.definition.methods, self.reference, DEGRADED}
         return [(method, scene) for method in sorted(methods) for scene in self.scenes]
 
-    def require_pictures(self) -> None:
-        """Refuse to go on without every picture.
+    def require_images(self) -> None:
+        """Refuse to go on without every image.
 
         Raises:
             UserError: some are missing or damaged.
         """
         wanted = self.shown
-        there = {shown: self.picture(*shown) for shown in wanted if self.picture(*shown).is_file()}
+        there = {shown: self.image(*shown) for shown in wanted if self.image(*shown).is_file()}
         missing = [shown for shown in wanted if shown not in there]
         if missing:
             method, scene = missing[0]
             raise UserError(
                 f"{self.folder} lacks {len(missing)} of {len(wanted)} pictures, first that of "
-                f"{method!r} and scene {scene!r}: {self.picture(method, scene)}. Put them back, or "
+                f"{method!r} and scene {scene!r}: {self.image(method, scene)}. Put them back, or "
                 "create the study anew in another folder."
             )
         damaged = [path for path in there.values() if not is_whole_png(path)]
@@ -125,7 +125,7 @@ def open_study(folder: Path) -> Study:
     """
     note = folder / NOTE
     if not note.is_file():
-        if (folder / PICTURES).is_dir() or (folder / "translations").is_dir():
+        if (folder / IMAGES).is_dir() or (folder / "translations").is_dir():
             raise UserError(
                 f"{folder} holds half a study: the same `study create` goes on with it."
             )

@@ -12,7 +12,7 @@ from i2ibench.apps.editor.classes import Classes
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import OpenedCheckpoint
-from i2ibench.io.files import write_picture
+from i2ibench.io.files import write_image
 from i2ibench.models.translators.build import build_translator
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
@@ -76,7 +76,7 @@ def open_small(
 
     Args:
         model, preprocessor: of its config.
-        made: entries of the metainfo that say what pictures are made.
+        made: entries of the metainfo that say what images are made.
     """
     metainfo = {**METAINFO, **made}
     torch.manual_seed(1)
@@ -99,5 +99,5 @@ def write_data(folder: Path, number: int = 3) -> Path:
         values = np.array(CLASSES.ids, np.uint8)[scene.label]
         maps = {"label": values, "instance": scene.instance.astype(np.uint16), "image": photo}
         for kind, pixels in maps.items():
-            write_picture(folder / kind / f"street{n}.png", pixels)
+            write_image(folder / kind / f"street{n}.png", pixels)
     return folder

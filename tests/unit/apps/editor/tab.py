@@ -17,7 +17,7 @@ class Tab:
     """One connected page; use it in a `with` statement.
 
     Attributes:
-        label, instance, picture: as the page would show them.
+        label, instance, image: as the page would show them.
         told: the last frame of every type.
         errors: the messages of all error frames.
     """
@@ -27,7 +27,7 @@ class Tab:
         self._hello = hello
         self._asked = {"session": session, "scene": scene}
         self.told, self.errors = {}, []
-        self.label = self.instance = self.picture = None
+        self.label = self.instance = self.image = None
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -58,7 +58,7 @@ class Tab:
         if header["type"] == "maps":
             self._take_maps(header, zlib.decompress(payload))
         if header["type"] == "picture" and header["final"]:
-            self._take_picture(header, payload)
+            self._take_image(header, payload)
         if header["type"] == "error":
             self.errors.append(header["message"])
         header["payload"] = payload
@@ -102,11 +102,11 @@ class Tab:
                 return header
 
     def painted(self, version):
-        """Wait for the final picture of a version."""
+        """Wait for the final image of a version."""
         seen = self.told.get("picture", {})
         while not (seen.get("final") and seen["version"] >= version):
             seen = self.until("picture")
-        return self.picture
+        return self.image
 
     def _take_maps(self, header, content):
         x, y, width, height = (header[key] for key in ("x", "y", "width", "height"))
@@ -115,10 +115,10 @@ class Tab:
         self.label[at] = np.frombuffer(content[:number], np.uint8).reshape(height, width)
         self.instance[at] = np.frombuffer(content[number:], "<i4").reshape(height, width)
 
-    def _take_picture(self, header, payload):
+    def _take_image(self, header, payload):
         if header["width"]:
             pixels = np.array(Image.open(io.BytesIO(payload)))
             x, y = header["x"], header["y"]
-            if self.picture is None or pixels.shape[:2] == self.label.shape:
-                self.picture = np.zeros((*self.label.shape, 3), np.uint8)
-            self.picture[y : y + header["height"], x : x + header["width"]] = pixels
+            if self.image is None or pixels.shape[:2] == self.label.shape:
+                self.image = np.zeros((*self.label.shape, 3), np.uint8)
+            self.image[y : y + header["height"], x : x + header["width"]] = pixels

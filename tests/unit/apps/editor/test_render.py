@@ -11,7 +11,7 @@ from i2ibench.apps.editor.library import EMPTY, open_library
 from i2ibench.apps.editor.render import Renderer
 from i2ibench.apps.editor.scene import Mode, Vector, draw_styles, set_style
 from i2ibench.apps.editor.studio import open_studio
-from i2ibench.data.image_files import read_image
+from i2ibench.data.image_files import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.translation import translate
 from tests.unit.apps.editor.conftest import LABELS, PLAIN, SYSTEM, open_small, write_data
@@ -37,7 +37,7 @@ def renderer():
         (DROPOUT, COLOUR),
     ],
 )
-def test_the_first_picture_is_the_one_that_translate_makes(tmp_path, model, preprocessor):
+def test_the_first_image_is_the_one_that_translate_makes(tmp_path, model, preprocessor):
     opened = open_small(model, preprocessor)
     opened = replace(opened, path=tmp_path / "small.pth")
     opened.path.write_bytes(b"only hashed")
@@ -45,20 +45,20 @@ def test_the_first_picture_is_the_one_that_translate_makes(tmp_path, model, prep
     translate(opened, folder, tmp_path / "out")
     studio = open_studio(opened, folder)
     for name in studio.library.names:
-        picture = studio.renderer.picture(studio.library.open(name).scene)
-        np.testing.assert_array_equal(picture, read_image(tmp_path / "out" / f"{name}.png"))
+        image = studio.renderer.image(studio.library.open(name).scene)
+        np.testing.assert_array_equal(image, read_rgb(tmp_path / "out" / f"{name}.png"))
 
 
-def test_grey_pictures_are_shown_in_three_channels_and_take_styles_of_colour_photos(scene):
+def test_grey_images_are_shown_in_three_channels_and_take_styles_of_colour_photos(scene):
     renderer = Renderer(open_small(image_channels=1))
-    picture = renderer.picture(scene)
-    assert picture.shape == (24, 40, 3) and (picture == picture[..., :1]).all()
+    image = renderer.image(scene)
+    assert image.shape == (24, 40, 3) and (image == image[..., :1]).all()
     photo = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
     assert renderer.encode(scene, photo)
 
 
 @pytest.mark.parametrize("made", [{"image_channels": 1, "image_depth": 16}, {"image_channels": 5}])
-def test_pictures_that_a_page_cannot_show_are_refused(made):
+def test_images_that_a_page_cannot_show_are_refused(made):
     with pytest.raises(UserError, match="makes pictures of .* and the editor shows RGB or grey"):
         Renderer(open_small(PLAIN, **made))
 
@@ -72,19 +72,19 @@ def test_the_nth_random_draw_is_translates_nth_sample(scene, model):
         "instance": torch.tensor(scene.instance)[None],
     }])  # fmt: skip
     renderer = Renderer(opened)
-    first = renderer.picture(scene)
+    first = renderer.image(scene)
     for sample in (1, 2):
         fake = opened.inference.predict(data, sample=sample)[0]["fake"]
-        picture = renderer.picture(draw_styles(scene, sample))
-        np.testing.assert_array_equal(picture, fake.permute(1, 2, 0))
-        assert not np.array_equal(picture, first)
+        image = renderer.image(draw_styles(scene, sample))
+        np.testing.assert_array_equal(image, fake.permute(1, 2, 0))
+        assert not np.array_equal(image, first)
 
 
-def test_the_same_scene_and_styles_give_the_same_picture(renderer, scene):
+def test_the_same_scene_and_styles_give_the_same_image(renderer, scene):
     styled = set_style(scene, [26000], Mode(3))
-    first = renderer.picture(styled)
-    renderer.picture(draw_styles(scene, 5))
-    np.testing.assert_array_equal(renderer.picture(styled), first)
+    first = renderer.image(styled)
+    renderer.image(draw_styles(scene, 5))
+    np.testing.assert_array_equal(renderer.image(styled), first)
 
 
 def test_choosing_the_mode_that_is_drawn_changes_nothing(renderer, scene):
@@ -95,14 +95,14 @@ def test_choosing_the_mode_that_is_drawn_changes_nothing(renderer, scene):
         if mode >= 0:
             chosen = set_style(chosen, [i], Mode(mode))
     assert modes[stock.ids.tolist().index(21)] == -1  # trees have no modes
-    np.testing.assert_array_equal(renderer.picture(chosen), renderer.picture(scene))
+    np.testing.assert_array_equal(renderer.image(chosen), renderer.image(scene))
 
 
 def test_a_mode_is_its_centre_as_numbers(renderer, scene):
     centre = tuple(renderer.bank.centres[2, 4].tolist())
     np.testing.assert_array_equal(
-        renderer.picture(set_style(scene, [26000], Mode(4))),
-        renderer.picture(set_style(scene, [26000], Vector(centre))),
+        renderer.image(set_style(scene, [26000], Mode(4))),
+        renderer.image(set_style(scene, [26000], Vector(centre))),
     )
 
 
@@ -110,9 +110,9 @@ def test_tiles_are_the_cut_out_scene_in_every_mode(renderer, scene):
     made = renderer.strip(scene, 7)  # the road, as wide as the scene
     assert len(made.tiles) == 5 and not made.approximate
     for k, tile in enumerate(made.tiles):
-        picture = renderer.picture(set_style(scene, [7], Mode(k)))
-        assert tile.shape == picture.shape
-        assert np.abs(tile.astype(int) - picture).max() <= 1  # batches may round differently
+        image = renderer.image(set_style(scene, [7], Mode(k)))
+        assert tile.shape == image.shape
+        assert np.abs(tile.astype(int) - image).max() <= 1  # batches may round differently
     assert renderer.strip(scene, 26000).approximate
     with pytest.raises(UserError, match="no modes"):
         renderer.strip(scene, 21)
@@ -132,12 +132,12 @@ def test_styles_of_a_photo_are_the_encoders_means(renderer, scene):
         "image": torch.tensor(photo).permute(2, 0, 1),
     }])  # fmt: skip
     fake = renderer.inference.predict(data, encode_photo=True)[0]["fake"]
-    np.testing.assert_array_equal(renderer.picture(styled), fake.permute(1, 2, 0))
+    np.testing.assert_array_equal(renderer.image(styled), fake.permute(1, 2, 0))
 
 
 def test_previews_are_smaller_and_tell_their_progress(renderer, scene):
     told = []
-    assert renderer.picture(scene, 2, told.append).shape == (12, 20, 3)
+    assert renderer.image(scene, 2, told.append).shape == (12, 20, 3)
     assert told == sorted(told) and 0.9 < told[-1] <= 1
     assert not any(m._forward_hooks for m in renderer.translator.modules())
 
@@ -163,7 +163,7 @@ def test_a_system_without_styles_says_so(scene):
         renderer.strip(scene, 26000)
 
 
-def test_a_system_that_translates_pictures_is_refused():
+def test_a_system_that_translates_images_is_refused():
     with pytest.raises(UserError, match="not label maps.*ImagePreprocessor"):
         open_studio(open_small(PLAIN, {"type": "ImagePreprocessor"}))
 

@@ -166,7 +166,7 @@ def test_a_huge_entry_is_refused_before_it_fills_the_memory(scene, monkeypatch):
         read_scene_zip(rewritten(scene_zip(scene, CLASSES), styles__json=" " * 2000), CLASSES)
 
 
-def test_a_huge_picture_is_refused_by_its_header():
+def test_a_huge_image_is_refused_by_its_header():
     def chunk(kind, content):
         crc = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + crc
@@ -198,10 +198,10 @@ def test_uploaded_label_maps_are_read_as_in_data_sets():
     assert read_label_png(png(np.array([[True, False]])), two).tolist() == [[1, 0]]
     grey = np.full((1, 1, 3), CLASSES.ids[2], np.uint8)
     assert read_label_png(png(grey), CLASSES).tolist() == [[2]]
-    picture = Image.fromarray(np.array([[0, 1]], np.uint8))
-    picture.putpalette([1, 2, 3, 9, 8, 7])
+    image = Image.fromarray(np.array([[0, 1]], np.uint8))
+    image.putpalette([1, 2, 3, 9, 8, 7])
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     away = replace(two, ids=(10, 20))
     assert read_label_png(buffer.getvalue(), away).tolist() == [[1, 0]]
     streets = read_classes(CITYSCAPES_CLASSES.metainfo("Cityscapes"))

@@ -22,7 +22,7 @@ class SlowRenderer:
     def __init__(self):
         self.scales, self.started, self.seconds = [], threading.Event(), 0.0
 
-    def picture(self, scene, step, on_progress):
+    def image(self, scene, step, on_progress):
         began = time.monotonic()
         self.scales.append(step)
         self.started.set()
@@ -51,17 +51,17 @@ async def begin_and_leave(session):
         await asyncio.gather(painting, return_exceptions=True)
 
 
-def test_a_picture_that_nobody_waits_for_is_given_up(session):
+def test_a_image_that_nobody_waits_for_is_given_up(session):
     asyncio.run(begin_and_leave(session))  # the executor ends when its thread does
     assert session.studio.renderer.seconds < 10
 
 
-def test_a_stroke_before_the_first_picture_gets_the_coarsest_preview(session, monkeypatch):
+def test_a_stroke_before_the_first_image_gets_the_coarsest_preview(session, monkeypatch):
     monkeypatch.setattr(type(session), "drawing", True)
     asyncio.run(begin_and_leave(session))
     assert session.studio.renderer.scales == [4]
 
 
-def test_previews_are_the_coarser_the_longer_a_picture_takes():
+def test_previews_are_the_coarser_the_longer_a_image_takes():
     expected = {0.0: 1, 0.15: 1, 0.16: 2, 0.6: 2, 0.61: 4, float("inf"): 4}
     assert {seconds: preview_scale(seconds) for seconds in expected} == expected

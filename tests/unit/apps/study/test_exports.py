@@ -43,7 +43,7 @@ def test_what_mechanical_turk_does_not_show_is_refused(study, tmp_path):
         export_mturk(study, tmp_path, "https://lab.example/", 0)
 
 
-def test_a_page_holds_every_module_and_only_the_pictures_of_its_plans(study, tmp_path):
+def test_a_page_holds_every_module_and_only_the_images_of_its_plans(study, tmp_path):
     path = tmp_path / "page.html"
     size = export_page(study, path, 1)
     text = path.read_text()
@@ -57,7 +57,7 @@ def test_a_page_holds_every_module_and_only_the_pictures_of_its_plans(study, tmp
         )
 
 
-def test_pages_without_plans_or_pictures_are_refused(study, tmp_path):
+def test_pages_without_plans_or_images_are_refused(study, tmp_path):
     for slots in (0, 10_001):
         with pytest.raises(UserError, match="plans for 1 to 10000"):
             export_page(study, tmp_path / "page.html", slots)
@@ -70,14 +70,14 @@ def test_pages_without_plans_or_pictures_are_refused(study, tmp_path):
 def test_a_page_that_no_browser_opens_is_refused_before_it_is_written(study, tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     export_page(study, path, 1)
-    pictures = re.findall(r'id="picture-\w+">([^<]+)<', path.read_text())
-    size = sum(map(len, pictures))
+    images = re.findall(r'id="picture-\w+">([^<]+)<', path.read_text())
+    size = sum(map(len, images))
     path.unlink()
     monkeypatch.setattr(static_page, "MAX_PICTURES", size)
     export_page(study, path, 1)
     path.unlink()
     monkeypatch.setattr(static_page, "MAX_PICTURES", size - 1)
-    with pytest.raises(UserError, match=f"{len(pictures)} pictures of .* fewer --slots.* size="):
+    with pytest.raises(UserError, match=f"{len(images)} pictures of .* fewer --slots.* size="):
         export_page(study, path, 1)
     assert not path.exists()
 

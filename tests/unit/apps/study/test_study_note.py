@@ -50,7 +50,7 @@ def test_a_text_with_half_a_character_is_refused(tmp_path):
         open_study(tmp_path / "study")
 
 
-def test_a_flipped_bit_in_a_study_or_a_picture_of_it_is_refused(tmp_path):
+def test_a_flipped_bit_in_a_study_or_a_image_of_it_is_refused(tmp_path):
     study = write_study(tmp_path / "study")
     note = tmp_path / "study" / NOTE
     content = json.dumps(sealed(study.as_dict()), indent=1).encode()
@@ -59,9 +59,9 @@ def test_a_flipped_bit_in_a_study_or_a_picture_of_it_is_refused(tmp_path):
         with contextlib.suppress(UserError):
             assert open_study(tmp_path / "study").as_dict() == study.as_dict()
     note.write_bytes(content)
-    open_study(tmp_path / "study").require_pictures()
-    picture = study.picture(*study.shown[3])
-    for changed in flipped(picture.read_bytes(), times=20):
-        picture.write_bytes(changed)
-        with pytest.raises(UserError, match=rf"1 of \d+ pictures are damaged.*{picture.name}"):
-            study.require_pictures()
+    open_study(tmp_path / "study").require_images()
+    image = study.image(*study.shown[3])
+    for changed in flipped(image.read_bytes(), times=20):
+        image.write_bytes(changed)
+        with pytest.raises(UserError, match=rf"1 of \d+ pictures are damaged.*{image.name}"):
+            study.require_images()

@@ -105,8 +105,8 @@ def test_data_without_instances_or_labels(root):
     with pytest.raises(UserError, match=r"train_inst does not exist.*instances=False"):
         Pix2PixHDFolder(str(root))
     assert "instance" not in Pix2PixHDFolder(str(root), instances=False)[0]
-    pictures = Pix2PixHDFolder(str(root), label_nc=0)
-    assert pictures[0].keys() >= {"source", "image"} and "label" not in pictures[0]
+    images = Pix2PixHDFolder(str(root), label_nc=0)
+    assert images[0].keys() >= {"source", "image"} and "label" not in images[0]
 
 
 def test_a_class_list_names_the_labels_in_the_order_of_their_ids(root):

@@ -20,11 +20,11 @@ def photo(path, width=12, height=8):
 
 def png(path, pixels, palette=False):
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(pixels)
+    image = Image.fromarray(pixels)
     if palette:
-        picture.putpalette(np.random.default_rng(1).integers(0, 255, 768, dtype=np.uint8).tobytes())
-        assert picture.mode == "P"
-    picture.save(path)
+        image.putpalette(np.random.default_rng(1).integers(0, 255, 768, dtype=np.uint8).tobytes())
+        assert image.mode == "P"
+    image.save(path)
 
 
 NYU_NAMES = ["book", "bottle", "cabinet", "ceiling", "chair", "wall", "rolling chair"]

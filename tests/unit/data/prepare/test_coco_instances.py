@@ -160,7 +160,7 @@ def test_a_photo_outside_of_the_folder_is_refused(tmp_path, name):
 
 def test_a_missing_photo_a_stated_size_and_other_forms_are_refused(tmp_path):
     root = roboflow(tmp_path / "s", [annotation(0, 3, [flat(CAR)])], height=99)
-    with pytest.raises(UserError, match="drawn on a picture of 24x99"):
+    with pytest.raises(UserError, match="drawn on an image of 24x99"):
         prepare("coco", root, tmp_path / "a", {})
     root = roboflow(tmp_path / "s", [annotation(0, 3, [flat(CAR)])])
     (root / "valid" / "a.png").unlink()

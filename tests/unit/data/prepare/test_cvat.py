@@ -65,7 +65,7 @@ def test_boxes_ellipses_and_masks_are_drawn(tmp_path):
     assert lines == ["used: 4 boxes, 2 ellipses, 2 masks, 2 photos"]
 
 
-def test_a_mask_that_reaches_beyond_the_picture_is_cut_off(tmp_path):
+def test_a_mask_that_reaches_beyond_the_image_is_cut_off(tmp_path):
     shapes = '<mask label="c" rle="0, 12" left="22" top="-1" width="4" height="3"/>'
     label, _, _, _ = prepared(tmp_path, shapes)
     expected = np.zeros((HEIGHT, WIDTH), int)
@@ -177,5 +177,5 @@ def test_a_photo_outside_of_the_folder_or_of_another_size_is_refused(tmp_path):
     with pytest.raises(UserError, match="outside of"):
         prepare("cvat", path.parent, tmp_path / "target", {})
     path.write_text(text.replace(f'width="{WIDTH}"', 'width="25"'))
-    with pytest.raises(UserError, match="drawn on a picture of 25x16"):
+    with pytest.raises(UserError, match="drawn on an image of 25x16"):
         prepare("cvat", path.parent, tmp_path / "target", {})

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from i2ibench.data.datasets import PairedFolder
-from i2ibench.data.image_files import picture_size
+from i2ibench.data.image_files import image_size
 from i2ibench.data.prepare.caffemodel import read_caffemodel
 from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.data.prepare.edges import canny, read_edges, sobel
@@ -140,7 +140,7 @@ def test_hed_prepares_photos_of_any_size(tmp_path):
     publishers.caffemodel(weights, hed_weights())
     options = {"method": "hed", "weights": str(weights)}
     prepare("edges", tmp_path / "source", tmp_path / "target", options)
-    sizes = {picture_size(p) for p in (tmp_path / "target").rglob("source/*.png")}
+    sizes = {image_size(p) for p in (tmp_path / "target").rglob("source/*.png")}
     assert sizes == {(31, 17), (20, 40)}
 
 

@@ -265,8 +265,8 @@ def test_shapes_on_the_photo_as_it_is_stored_are_refused(tmp_path):
         prepare("labelme", root, tmp_path / "target", {})
 
 
-@pytest.mark.parametrize("mask", [None, "%", base64.b64encode(b"no picture").decode(), 7])
-def test_a_mask_that_is_no_picture_is_named(tmp_path, mask):
+@pytest.mark.parametrize("mask", [None, "%", base64.b64encode(b"no image").decode(), 7])
+def test_a_mask_that_is_no_image_is_named(tmp_path, mask):
     root = labelme_folder(tmp_path / "s", [shape("a", [[1, 1], [3, 3]], "mask", mask=mask)])
     with pytest.raises(UserError, match=r"a\.json, shape 1, (is )?a mask"):
         prepare("labelme", root, tmp_path / "target", {})

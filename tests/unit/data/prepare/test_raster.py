@@ -12,7 +12,7 @@ from i2ibench.data.prepare.raster import box_corners, fill_ellipse, fill_polygon
 
 @pytest.mark.parametrize("seed", range(60))
 def test_a_polygon_holds_the_pixels_that_two_other_rasterisers_find(seed):
-    """Corners at random, also outside of the picture, in any order, so that outlines cross."""
+    """Corners at random, also outside of the image, in any order, so that outlines cross."""
     rng = np.random.default_rng(seed)
     height, width = rng.integers(1, 60, 2)
     points = rng.uniform(-20, 80, (rng.integers(3, 9), 2))

@@ -31,17 +31,17 @@ def pairs(tmp_path):
 
 
 def break_off(monkeypatch, after, error):
-    """Raise `error` at the picture that follows `after` others."""
+    """Raise `error` at the image that follows `after` others."""
     written = []
-    original = files.write_picture
+    original = files.write_image
 
-    def write_picture(path, pixels, **options):
+    def write_image(path, pixels, **options):
         if len(written) >= after:
             raise error
         written.append(path)
         original(path, pixels, **options)
 
-    monkeypatch.setattr(write, "write_picture", write_picture)
+    monkeypatch.setattr(write, "write_picture", write_image)
     return written
 
 

@@ -73,7 +73,7 @@ def trunk(instant_weights, weights_folder):
 def predictions():
     """Six scenes of 64x48 with their photos, smooth enough to differ after resizing."""
     noise = torch.rand(2, 6, 3, 6, 8)
-    pictures = nn.functional.interpolate(noise.flatten(0, 1), (48, 64), mode="bicubic")
-    pictures = (pictures * 255).clamp(0, 255).to(torch.uint8).unflatten(0, (2, 6))
-    rows = zip(*pictures, strict=True)
+    images = nn.functional.interpolate(noise.flatten(0, 1), (48, 64), mode="bicubic")
+    images = (images * 255).clamp(0, 255).to(torch.uint8).unflatten(0, (2, 6))
+    rows = zip(*images, strict=True)
     return [{"name": f"s{i}", "fake": f, "real": r} for i, (f, r) in enumerate(rows)]

@@ -1,4 +1,4 @@
-"""FID and KID of pictures: the features are clean-fid's, and the names are true."""
+"""FID and KID of images: the features are clean-fid's, and the names are true."""
 
 import warnings
 
@@ -51,9 +51,7 @@ def clean_fid_features(folder, network, mode):
 
 
 @pytest.mark.parametrize(("resize", "mode"), [("clean", "clean"), ("legacy", "legacy_pytorch")])
-def test_features_are_clean_fids_of_the_saved_pictures(
-    inception, predictions, folders, resize, mode
-):
+def test_features_are_clean_fids_of_the_saved_images(inception, predictions, folders, resize, mode):
     def network(x):
         return inception.layers((x - 128) / 128)
 
@@ -117,7 +115,7 @@ def test_features_depend_on_no_neighbour_and_no_order(inception, predictions):
     assert all(np.array_equal(a, b) for a, b in zip(together, reversed(alone), strict=True))
 
 
-def test_pictures_are_at_distance_zero_from_themselves(inception, predictions):
+def test_images_are_at_distance_zero_from_themselves(inception, predictions):
     scores = scored(DistributionDistance(), predictions, ("real", "real"))
     assert scores[f"fd_{INCEPTION.filename[:-3]}"].value == pytest.approx(0, abs=1e-9)
 
@@ -221,7 +219,7 @@ def test_the_legacy_resizer_leaves_warnings_on(inception, predictions):
     assert warnings.filters == before
 
 
-def test_shuffled_pictures_score_the_same(inception, predictions):
+def test_shuffled_images_score_the_same(inception, predictions):
     """The distances are blind to the condition; that is why they never stand alone."""
     metric = DistributionDistance()
     rows = np.concatenate(metric.measure(predictions)).astype(float)

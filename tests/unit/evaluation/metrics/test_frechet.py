@@ -68,7 +68,7 @@ def test_the_score_tells_its_size_its_halves_and_its_curve():
 
 @pytest.mark.parametrize("d", [8, 100])
 def test_the_spread_is_twice_the_standard_error_of_the_value(d):
-    """For few features and for more features than pictures, over new draws of 60 pictures."""
+    """For few features and for more features than images, over new draws of 60 images."""
     reference = features(200, d, 0.4, seed=9999)
     truth = np.std([frechet_distance(features(60, d, seed=i), reference) for i in range(200)])
     scores = [frechet_score(features(60, d, seed=i), reference) for i in range(40)]
@@ -82,19 +82,19 @@ def test_the_curve_falls_towards_zero_on_two_sets_of_one_distribution():
     assert values == sorted(values, reverse=True) and values[-1] < values[0] / 4
 
 
-def test_too_few_pictures_are_warned_of():
+def test_too_few_images_are_warned_of():
     score = frechet_score(features(23), features(100, seed=1))
     assert "n = 23 is too small" in score.warning and "read KID" in score.warning
     assert frechet_score(features(24), features(100, seed=1)).warning == ""
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_pictures_have_no_frechet_distance(n):
+def test_fewer_than_two_images_have_no_frechet_distance(n):
     score = frechet_score(features(n), features(5))
     assert np.isnan(score.value) and score.low is None and score.curve == []
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_a_handful_of_pictures_still_scores(n):
+def test_a_handful_of_images_still_scores(n):
     score = frechet_score(features(n), features(9, seed=1))
     assert np.isfinite(score.value) and score.curve[-1][0] == n

@@ -88,10 +88,10 @@ def test_the_same_sets_give_the_same_spread_whatever_the_global_seed():
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 5), (5, 0)])
-def test_fewer_than_two_pictures_have_no_kernel_distance(n, m):
+def test_fewer_than_two_images_have_no_kernel_distance(n, m):
     assert np.isnan(kernel_score(features(n), features(m)).value)
 
 
-def test_three_pictures_have_a_kernel_distance_but_no_spread():
+def test_three_images_have_a_kernel_distance_but_no_spread():
     score = kernel_score(features(3), features(9, seed=1))
     assert np.isfinite(score.value) and score.low is None

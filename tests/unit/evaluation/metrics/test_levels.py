@@ -57,7 +57,7 @@ def test_a_metric_that_needs_rgb_says_so_where_the_data_has_none(channels, bits)
     config = {"objects": {"type": "ColourDiversity"}, "levels": {"type": "LevelErrors"}}
     info = {"image_channels": channels, "image_depth": bits, "classes": [], "thing_ids": {}}
     metrics = build_metrics(config, info)
-    assert "needs RGB pictures of 8 bits" in metrics["objects"].unavailable
+    assert "needs RGB images of 8 bits" in metrics["objects"].unavailable
     assert metrics["levels"].unavailable is None
     assert build_metrics(config, {"classes": [], "thing_ids": {}})["objects"].unavailable is None
 

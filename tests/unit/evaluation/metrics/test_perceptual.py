@@ -49,7 +49,7 @@ def test_lpips_with_vgg_is_that_of_the_package(instant_weights, weights_folder, 
     assert value == pytest.approx(expected, rel=1e-5)
 
 
-def test_lpips_of_a_picture_from_itself_is_zero(trunk, predictions):
+def test_lpips_of_a_image_from_itself_is_zero(trunk, predictions):
     same = [{**p, "real": p["fake"]} for p in predictions]
     assert scored(PerceptualDistance(), same) == {"lpips_alex": 0}
 

@@ -19,7 +19,7 @@ INFO = {"scored_classes": ["sky", "road"], "scored_ids": [0, 1, 255], "thing_ids
 
 @SEGMENTERS.register_module(force=True)
 class RedIsRoad(Segmenter):
-    """A perfect segmenter for pictures whose red channel is 255 on class 1."""
+    """A perfect segmenter for images whose red channel is 255 on class 1."""
 
     needs_weights = False
 
@@ -182,7 +182,7 @@ def test_instance_scores_equal_a_loop_over_the_instances():
 
 
 def touching_cars(contrast):
-    """Two cars side by side, one of them brighter by `contrast`, on a textured picture."""
+    """Two cars side by side, one of them brighter by `contrast`, on a textured image."""
     generator = torch.Generator().manual_seed(0)
     fake = torch.randint(90, 110, (3, 600, 80), generator=generator, dtype=torch.uint8)
     fake[:, :, 40:] += contrast

@@ -34,13 +34,13 @@ class Painter:
         self.asked.append((instance, list(modes)))
         plain = torch.full((3, *self.instance.shape[1:]), 120, dtype=torch.uint8)
         here = self.instance[0] == instance
-        pictures = [plain]
+        images = [plain]
         for mode in modes:
-            picture = plain + self.spill
+            image = plain + self.spill
             if self.obeys:
-                picture[:, here] = COLOURS[mode].to(torch.uint8)[:, None]
-            pictures.append(picture)
-        return torch.stack(pictures)
+                image[:, here] = COLOURS[mode].to(torch.uint8)[:, None]
+            images.append(image)
+        return torch.stack(images)
 
 
 def scene(obeys=True, spill=0):
@@ -94,7 +94,7 @@ def test_the_largest_instance_is_painted_once_in_each_mode_that_is_told_apart():
     assert one["styles"].asked == [(7001, [0, 1, 2, 4])]
 
 
-def test_a_scene_without_a_large_instance_has_no_pictures_and_no_score():
+def test_a_scene_without_a_large_instance_has_no_images_and_no_score():
     found = scored(scene(), min_area=0.5)
     assert found["style/pictures"] == 0 and np.isnan(found["style/control"])
 
@@ -105,9 +105,9 @@ def test_change_next_to_the_instance_is_no_leakage():
     original = one["styles"].repaint
 
     def smear(instance, modes):
-        pictures = original(instance, modes)
-        pictures[1:, :, near & (one["instance"][0] != 7001)] += 40
-        return pictures
+        images = original(instance, modes)
+        images[1:, :, near & (one["instance"][0] != 7001)] += 40
+        return images
 
     one["styles"].repaint = smear
     assert scored(one)["style/leakage"] == 0

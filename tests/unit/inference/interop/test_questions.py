@@ -27,8 +27,8 @@ def row(official, what):
     return found
 
 
-def picture(official, tmp_path, source):
-    """The picture of a converted generator, float CHW, as translation makes it."""
+def image(official, tmp_path, source):
+    """The image of a converted generator, float CHW, as translation makes it."""
     write_official(official, tmp_path / "native.pth")
     translator = open_checkpoint(tmp_path / "native.pth").translator
     data = {"name": ["s"], "source": source}
@@ -67,8 +67,8 @@ def test_a_shallow_u_net_has_no_dropout_and_nothing_is_asked(tmp_path):
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
 @pytest.mark.parametrize("evaluation", [False, True])
-def test_pictures_of_a_u_net_without_dropout_equal_the_nested_form(tmp_path, norm, evaluation):
-    """Batch norm takes the picture's own statistics, or with --eval those of the training."""
+def test_images_of_a_u_net_without_dropout_equal_the_nested_form(tmp_path, norm, evaluation):
+    """Batch norm takes the image's own statistics, or with --eval those of the training."""
     nested = Nested(3, 6, 4, norm)
     for module in nested.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -77,7 +77,7 @@ def test_pictures_of_a_u_net_without_dropout_equal_the_nested_form(tmp_path, nor
     (tmp_path / "official").mkdir()
     torch.save(nested.state_dict(), tmp_path / "official" / "latest_net_G.pth")
     official = convert(tmp_path / "official", dropout=False, evaluation_mode=evaluation)
-    fake = picture(official, tmp_path, SOURCE)
+    fake = image(official, tmp_path, SOURCE)
     with torch.no_grad():
         expected = nested.train(not evaluation)(SOURCE / 127.5 - 1)[0]
     assert (fake - (expected + 1) * 127.5).abs().max() < 0.51
@@ -96,7 +96,7 @@ def test_the_mode_at_test_time_is_read_from_test_opt(tmp_path):
     assert row(official, MODE).source == "test_opt.txt: eval: True"
 
 
-MODE = "batch norm and dropout in pictures"
+MODE = "batch norm and dropout in images"
 
 
 @pytest.mark.parametrize("dropout", [False, True])
@@ -174,7 +174,7 @@ def test_the_condition_is_read_from_the_option_file(tmp_path, channels, options,
     assert official.config["data_preprocessor"] == condition
 
 
-def test_grey_pictures_are_made_of_one_channel(tmp_path):
+def test_grey_images_are_made_of_one_channel(tmp_path):
     """pix2pix with output_nc 1, whose discriminator sees the condition and that channel."""
     folder = write_pix2pix(tmp_path / "official", num_levels=4)
     grey = UNetGenerator(3, out_channels=1, num_levels=4, base_channels=2, always_train=False)
@@ -186,22 +186,22 @@ def test_grey_pictures_are_made_of_one_channel(tmp_path):
     official = convert(folder, evaluation_mode=True)
     assert row(official, "pictures").value == "grey" and official.metainfo["image_channels"] == 1
     assert official.config["model"]["discriminator"]["type"] == "PatchDiscriminator"
-    fake = picture(official, tmp_path, SOURCE)
+    fake = image(official, tmp_path, SOURCE)
     with torch.no_grad():
         expected = grey.eval()(SOURCE / 127.5 - 1)[0]
     assert (fake[:1] - (expected + 1) * 127.5).abs().max() < 0.51
 
 
-def test_pictures_of_other_channels_are_refused(tmp_path):
+def test_images_of_other_channels_are_refused(tmp_path):
     folder = write_pix2pix(tmp_path / "official", num_levels=3)
     two = UNetGenerator(3, out_channels=2, num_levels=3, base_channels=2)
     torch.save(pix2pix.generator_names(two.state_dict()), folder / "latest_net_G.pth")
-    with pytest.raises(UserError, match="makes pictures of 2 channels"):
+    with pytest.raises(UserError, match="makes images of 2 channels"):
         convert(folder)
     (folder / "latest_net_D.pth").unlink()
     one = UNetGenerator(1, num_levels=3, base_channels=2)
     torch.save(pix2pix.generator_names(one.state_dict()), folder / "latest_net_G.pth")
-    with pytest.raises(UserError, match="takes pictures of 1 channels"):
+    with pytest.raises(UserError, match="takes images of 1 channels"):
         convert(folder, num_labels=0)
     with pytest.raises(UserError, match="--labels"):
         convert(folder)
@@ -278,7 +278,7 @@ def test_the_direction_of_pix2pix_is_said(tmp_path):
     folder = write_pix2pix(tmp_path / "official", options={"no_dropout": True})
     assert row(convert(folder), "direction").source == "not known"
     write_options(folder / "train_opt.txt", no_dropout=True, direction="BtoA")
-    assert row(convert(folder), "direction").value == "source/ holds B's pictures"
+    assert row(convert(folder), "direction").value == "source/ holds B's images"
 
 
 def test_an_option_file_that_is_none_is_refused(tmp_path):

@@ -47,7 +47,7 @@ def test_rows_come_by_class_in_their_order():
 
 
 def test_small_instances_can_be_left_out():
-    """The released code keeps instances above 1/64 of the picture."""
+    """The released code keeps instances above 1/64 of the image."""
     instance = torch.zeros(1, 1, 8, 16, dtype=torch.int64)
     instance[0, 0, 0, :2], instance[0, 0, 1, :3] = 1, 2  # 2 and 3 of 128 pixels; 1/64 is 2
     features = instance.float() / 10

@@ -1,4 +1,4 @@
-"""Previews, and the pictures that they and others paint from features."""
+"""Previews, and the images that they and others paint from features."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def translator():
-    """A random one, whose pictures depend visibly on the features."""
+    """A random one, whose images depend visibly on the features."""
     torch.manual_seed(0)
     cfg = dict(
         type="PairedTranslator",
@@ -44,10 +44,10 @@ def test_predicting_is_painting_the_sampled_or_encoded_features(translator, scen
         for encoded, features in ((True, Inference(translator).encode(batch)), (False, None)):
             if features is None:
                 features = Inference(translator).sample_styles(batch)
-            pictures = Inference(translator).paint(batch, features)
-            assert pictures.shape == (2, 3, 36, 72) and pictures.dtype == torch.uint8
+            images = Inference(translator).paint(batch, features)
+            assert images.shape == (2, 3, 36, 72) and images.dtype == torch.uint8
             predicted = Inference(translator).predict(data, encode_photo=encoded)
-            assert all(torch.equal(p["fake"], x) for p, x in zip(predicted, pictures, strict=True))
+            assert all(torch.equal(p["fake"], x) for p, x in zip(predicted, images, strict=True))
 
 
 def test_a_preview_paints_each_mode_on_the_class_and_leaves_the_others_as_sampled(
@@ -57,14 +57,14 @@ def test_a_preview_paints_each_mode_on_the_class_and_leaves_the_others_as_sample
     batch, bank = translator.data_preprocessor(default_collate([data])), translator.style_bank
     row = render_modes(Inference(translator), data, label)
     found = instances_of(data["label"], data["instance"])
-    assert len(row.pictures) == 3 and row.scene == data["name"]
-    for mode, picture in enumerate(row.pictures):
+    assert len(row.images) == 3 and row.scene == data["name"]
+    for mode, image in enumerate(row.images):
         features = bank.sample(data["name"], data["label"], data["instance"])
         for number in found.ids[found.labels == label].tolist():
             features[:, data["instance"][0] == number] = bank.centres[label, mode][:, None]
         expected = Inference(translator).paint(batch, features[None])[0].permute(1, 2, 0).numpy()
-        np.testing.assert_array_equal(picture, expected)
-    assert not np.array_equal(row.pictures[0], row.pictures[1])
+        np.testing.assert_array_equal(image, expected)
+    assert not np.array_equal(row.images[0], row.images[1])
     inside = [i in found.ids[found.labels == label].tolist() for i in data["instance"].flatten()]
     assert row.region.flatten().tolist() == inside
     np.testing.assert_array_equal(row.photo, data["image"].permute(1, 2, 0))
@@ -79,23 +79,23 @@ def test_classes_are_shown_where_they_are_largest_and_not_where_they_are_tiny(sc
 
 
 def test_an_outline_lies_around_its_region_and_leaves_it_as_it_is():
-    picture = np.full((9, 12, 3), 100, np.uint8)
+    image = np.full((9, 12, 3), 100, np.uint8)
     region = np.zeros((9, 12), bool)
     region[3:6, 4:8] = True
-    shown = tile(picture, region)
+    shown = tile(image, region)
     assert (shown[region] == 100).all()
     assert (shown[2, 4:8] == 255).all() and (shown[1, 4:8] == 50).all() and (shown[0] == 100).all()
-    np.testing.assert_array_equal(tile(picture), picture)
+    np.testing.assert_array_equal(tile(image), image)
 
 
-def test_large_pictures_are_shown_smaller():
+def test_large_images_are_shown_smaller():
     assert tile(np.zeros((1024, 2048, 3), np.uint8), np.ones((1024, 2048), bool)).shape[:2] == (
         128,
         256,
     )
 
 
-def test_a_sheet_holds_every_picture_once_and_unscaled():
+def test_a_sheet_holds_every_image_once_and_unscaled():
     rng = np.random.default_rng(0)
     tiles = rng.integers(0, 255, (2, 3, 20, 40, 3), dtype=np.uint8)
     block = Block("car", "10 modes", (0, 0, 142), ["photo", "mode 0", "mode 1"], list(tiles))

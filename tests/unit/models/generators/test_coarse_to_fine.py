@@ -19,7 +19,7 @@ def generator(**options):
 
 @pytest.mark.parametrize("num_enhancers", [0, 1, 2])
 @pytest.mark.parametrize("hard", [False, True])
-def test_a_picture_from_looked_up_labels_is_that_of_the_convolution(num_enhancers, hard):
+def test_a_image_from_looked_up_labels_is_that_of_the_convolution(num_enhancers, hard):
     network = generator(num_enhancers=num_enhancers, hard_condition=hard)
     label = torch.randint(0, 5, (2, 1, 4, 8)).repeat_interleave(8, 2).repeat_interleave(8, 3)
     condition = torch.cat([one_hot(label, 5), torch.randn(2, 3, 32, 64)], 1)
@@ -31,17 +31,17 @@ def test_a_picture_from_looked_up_labels_is_that_of_the_convolution(num_enhancer
 
 @pytest.mark.parametrize("parts", [("coarse",), ("enhancers",), ("head",), PARTS])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_checkpointing_changes_no_picture_no_gradient_and_no_name(parts, dropout):
+def test_checkpointing_changes_no_image_no_gradient_and_no_name(parts, dropout):
     condition = torch.randn(1, 8, 32, 64, requires_grad=True)
     results = []
     for chosen in ((), parts):
         network = generator(num_enhancers=1, dropout=dropout, checkpointed=chosen)
         torch.manual_seed(1)
-        picture = network(condition)
-        gradients = torch.autograd.grad(picture.square().sum(), [condition, *network.parameters()])
-        results.append((picture, gradients, list(network.state_dict())))
-    (picture, gradients, names), again = results
-    assert torch.equal(again[0], picture) and again[2] == names
+        image = network(condition)
+        gradients = torch.autograd.grad(image.square().sum(), [condition, *network.parameters()])
+        results.append((image, gradients, list(network.state_dict())))
+    (image, gradients, names), again = results
+    assert torch.equal(again[0], image) and again[2] == names
     for one, other in zip(again[1], gradients, strict=True):
         torch.testing.assert_close(one, other)
 

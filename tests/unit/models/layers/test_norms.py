@@ -59,7 +59,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_networks_in_channels_last_have_the_same_gradients_for_one_picture(network):
+def test_networks_in_channels_last_have_the_same_gradients_for_one_image(network):
     """Whoever brings a network into that order learns from right gradients."""
     layers = NETWORKS[network]().double()
     assert all(

@@ -13,7 +13,7 @@ from i2ibench.structures import Step
 
 
 class TwoLevels(nn.Module):
-    """Stands for VGG19: the picture, and the picture at half size with other channels."""
+    """Stands for VGG19: the image, and the image at half size with other channels."""
 
     def forward(self, image):
         return [image * 127.5, F.avg_pool2d(image, 2).repeat(1, 2, 1, 1)]
@@ -26,9 +26,9 @@ def loss(kind, weights=(1.0, 0.5), mean_share=0.001):
     return made
 
 
-def step(pictures=1):
+def step(images=1):
     condition = F.one_hot(torch.randint(0, 3, (2, 8, 12)), 3).permute(0, 3, 1, 2).float()
-    return Step(condition, torch.rand(2, 3 * pictures, 8, 12), torch.rand(2, 3, 8, 12))
+    return Step(condition, torch.rand(2, 3 * images, 8, 12), torch.rand(2, 3, 8, 12))
 
 
 def test_refinement_loss_is_the_weighted_sum_of_mean_differences():
@@ -43,7 +43,7 @@ def test_the_released_weights_are_six():
 
 
 def diversity_by_loop(some, weights, mean_share):
-    """Per scene: the best picture of every class, and a share of their mean."""
+    """Per scene: the best image of every class, and a share of their mean."""
     scenes, classes = some.condition.shape[:2]
     total, real = 0.0, TwoLevels()(some.real)
     for b in range(scenes):
@@ -61,22 +61,22 @@ def diversity_by_loop(some, weights, mean_share):
     return total
 
 
-def test_diversity_loss_counts_the_best_picture_of_every_class():
-    some = step(pictures=4)
+def test_diversity_loss_counts_the_best_image_of_every_class():
+    some = step(images=4)
     expected = diversity_by_loop(some, (1.0, 0.5), 0.1)
     torch.testing.assert_close(loss(DiversityLoss, mean_share=0.1)(some), expected)
 
 
-def test_a_perfect_picture_among_others_leaves_only_the_share_of_the_mean():
-    some = step(pictures=2)
+def test_a_perfect_image_among_others_leaves_only_the_share_of_the_mean():
+    some = step(images=2)
     fake = torch.cat([some.fake[:, :3], some.real], 1)
     value = loss(DiversityLoss, mean_share=0.0)(Step(some.condition, fake, some.real))
     assert value.item() == 0
 
 
-def test_channels_that_are_no_pictures_are_refused():
+def test_channels_that_are_no_images_are_refused():
     some = step()
-    with pytest.raises(UserError, match="K pictures of 3 channels, got 4"):
+    with pytest.raises(UserError, match="K images of 3 channels, got 4"):
         loss(DiversityLoss)(Step(some.condition, torch.rand(2, 4, 8, 12), some.real))
 
 

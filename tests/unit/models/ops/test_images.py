@@ -28,7 +28,7 @@ def test_padding_repeats_the_edge_and_keeps_large_ids():
     padded = pad_to_multiple(x, 2, smallest=3)
     assert padded.shape == (1, 1, 4, 4)
     assert torch.equal(padded[0, 0, 3], torch.tensor([1, 2**30 + 1, 2**30 + 1, 2**30 + 1]))
-    assert pad_to_multiple(padded, 2) is padded, "a condition of a large picture is a gibibyte"
+    assert pad_to_multiple(padded, 2) is padded, "a condition of a large image is a gibibyte"
     assert pad_to_multiple(torch.zeros(1, 1, 9, 33), 8).shape == (1, 1, 16, 40)
 
 

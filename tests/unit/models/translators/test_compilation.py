@@ -183,6 +183,6 @@ def test_compiled_translations_of_any_size_are_the_same(monkeypatch):
     monkeypatch.setattr("i2ibench.inference.inference.require_compiler", lambda *arguments: None)
     compiled = Inference(model, InferenceOptions(compile_mode="default"))
     assert is_compiled(model.generator)
-    for batch, picture in zip(batches, expected, strict=True):
+    for batch, image in zip(batches, expected, strict=True):
         again = compiled.predict(batch)[1]["fake"]
-        assert (again.int() - picture.int()).abs().max() <= 1
+        assert (again.int() - image.int()).abs().max() <= 1

@@ -237,7 +237,7 @@ def test_nothing_goes_back_through_a_frozen_coarse_network(encoder):
     assert [x.requires_grad for x in features] == [False]
 
 
-def test_pictures_in_bf16_are_close_to_those_in_float32():
+def test_images_in_bf16_are_close_to_those_in_float32():
     model, batch = translator().eval(), data()
     whole = Inference(model).predict(batch)[0]["fake"]
     inference = Inference(model, InferenceOptions("bf16"))

@@ -1,4 +1,4 @@
-"""Pictures made in tiles are those made as a whole."""
+"""Images made in tiles are those made as a whole."""
 
 import pytest
 import torch
@@ -77,7 +77,7 @@ def test_any_size_and_tile(size, tile):
 @pytest.mark.parametrize(
     "preprocessor",
     [{"boundaries": False}, {"type": "ColourPreprocessor"}, {"type": "ImagePreprocessor"}, JOINED],
-    ids=["no boundaries", "colours", "another picture", "labels, edges of photos and a picture"],
+    ids=["no boundaries", "colours", "another image", "labels, edges of photos and an image"],
 )
 def test_every_condition(preprocessor):
     data = scenes(height=100, width=150)

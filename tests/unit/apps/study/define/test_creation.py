@@ -10,13 +10,13 @@ from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE
 from i2ibench.apps.study.define.study import open_study
 from i2ibench.apps.study.define.study_file import read_definition
 from i2ibench.errors import UserError
-from i2ibench.io.files import write_picture
+from i2ibench.io.files import write_image
 from i2ibench.testing.scenes import write_paired_scenes
 
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two methods' pictures of the scenes in `paired/val`: all black, and all white."""
+    """Two methods' images of the scenes in `paired/val`: all black, and all white."""
     paired = write_paired_scenes(tmp_path / "paired", count=5)
     for method, level in (("ours", 0), ("theirs", 255)):
         for number in range(5):
@@ -41,10 +41,10 @@ def define(folders, **changes):
 
 
 def pixels(study, method, scene):
-    return np.array(Image.open(study.picture(method, scene)))
+    return np.array(Image.open(study.image(method, scene)))
 
 
-def test_every_method_has_a_picture_of_every_scene_as_it_was(folders):
+def test_every_method_has_a_image_of_every_scene_as_it_was(folders):
     study = create_study(define(folders), folders / "study")
     assert study == open_study(folders / "study")
     assert study.scenes == [f"s{i}" for i in range(5)]
@@ -57,7 +57,7 @@ def test_every_method_has_a_picture_of_every_scene_as_it_was(folders):
     assert len({origin["pictures"] for origin in study.origins.values()}) == 3
 
 
-def test_the_names_of_pictures_tell_nothing_and_differ_between_studies(folders):
+def test_the_names_of_images_tell_nothing_and_differ_between_studies(folders):
     one = create_study(define(folders), folders / "one")
     other = create_study(define(folders), folders / "other")
     names = {p.name for p in (one.folder / "pictures").iterdir()}
@@ -66,18 +66,18 @@ def test_the_names_of_pictures_tell_nothing_and_differ_between_studies(folders):
     assert one.plan(3) == other.plan(3)
 
 
-def test_the_files_of_pictures_tell_no_method(folders, monkeypatch):
+def test_the_files_of_images_tell_no_method(folders, monkeypatch):
     orders = set()
     for name in ("one", "other", "third"):
         written = []
 
         def watched(path, *arguments, written=written, **options):
             written.append(path)
-            write_picture(path, *arguments, **options)
+            write_image(path, *arguments, **options)
 
         monkeypatch.setattr("i2ibench.apps.study.define.creation.write_picture", watched)
         study = create_study(define(folders), folders / name)
-        shown = {study.picture(*shown): shown for shown in study.shown}
+        shown = {study.image(*shown): shown for shown in study.shown}
         orders.add(tuple(shown[path] for path in written))
         assert sorted(written) == sorted(shown)
         stats = [path.stat() for path in shown]
@@ -121,7 +121,7 @@ def test_photos_that_are_no_method_still_serve_for_catch_trials(folders):
     assert {t.left for t in study.plan(0)} | {t.right for t in study.plan(0)} == {
         "ours", "theirs", REFERENCE, DEGRADED,
     }  # fmt: skip
-    assert study.picture(REFERENCE, "s1").is_file()
+    assert study.image(REFERENCE, "s1").is_file()
 
 
 def test_objects_are_highlighted_and_scenes_without_any_left_out(folders):
@@ -140,7 +140,7 @@ def test_objects_are_highlighted_and_scenes_without_any_left_out(folders):
         create_study(define(folders, regions=dict(classes=["cra"])), folders / "other")
 
 
-def test_pictures_are_brought_to_one_size(folders):
+def test_images_are_brought_to_one_size(folders):
     for path in (folders / "ours").iterdir():
         Image.open(path).resize((128, 64)).save(path)
     with pytest.raises(UserError, match="differ in size: ours 128x64, theirs 64x32.*size="):

@@ -97,7 +97,7 @@ def test_repeats_show_trials_of_the_first_third_again_with_sides_swapped():
             assert len(between) > len(main_trials(plan)) / 4
 
 
-def test_catch_trials_are_spread_and_compare_the_reference_with_its_degraded_picture():
+def test_catch_trials_are_spread_and_compare_the_reference_with_its_degraded_image():
     for slot in range(20):
         plan = design().plan(slot)
         places = [t.number for t in plan if t.kind == CATCH]

@@ -1,7 +1,7 @@
-"""The picture cache: a folder of pictures that are made once and kept while nothing changes.
+"""The image cache: a folder of images that are made once and kept while nothing changes.
 
-translate, eval, studies and grids keep their pictures by it. A note in the folder says what the
-pictures were made with, and from which scenes; what would be another picture now is made anew.
+translate, eval, studies and grids keep their images by it. A note in the folder says what the
+images were made with, and from which scenes; what would be another image now is made anew.
 """
 
 import json
@@ -20,8 +20,8 @@ from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.inference.out_of_memory import split_on_out_of_memory
-from i2ibench.io.checksums import is_whole_picture, sealed, unsealed
-from i2ibench.io.files import read_json, write_picture, write_text
+from i2ibench.io.checksums import is_whole_image, sealed, unsealed
+from i2ibench.io.files import read_json, write_image, write_text
 from i2ibench.io.folder_locks import holds_files
 from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress, say
@@ -36,7 +36,7 @@ NOTE = "pictures.json"
 PACKAGES = (
     "registry/contracts", "models", "inference", "data",
 )  # fmt: skip
-"""The packages of the core whose code decides pictures."""
+"""The packages of the core whose code decides images."""
 
 Read = Callable[[Sequence[int]], Any]
 """Gives the collated data of a batch of scenes, by their numbers."""
@@ -47,7 +47,7 @@ Paint = Callable[[Any, int], Sequence[Prediction]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that pictures depend on besides the files of their scenes.
+    """All that images depend on besides the files of their scenes.
 
     Attributes:
         checkpoint: SHA-256 of the file.
@@ -68,7 +68,7 @@ def recipe_of(
     chosen: Mapping[str, Any],
     reading: Sequence[Any],
 ) -> Recipe:
-    """Return the recipe of a checkpoint's pictures.
+    """Return the recipe of a checkpoint's images.
 
     Args:
         checkpoint: the file.
@@ -83,16 +83,16 @@ def recipe_of(
 
 
 @dataclass(frozen=True)
-class PictureCache:
-    """The pictures of some scenes in a folder that this process, or its group, owns.
+class ImageCache:
+    """The images of some scenes in a folder that this process, or its group, owns.
 
     Attributes:
         folder: where they lie.
         recipe: what they are made with.
         scenes: of each scene the SHA-256 of its files.
-        paths: of each scene the pictures, one for each sample.
+        paths: of each scene the images, one for each sample.
         batches: numbers of the scenes that are translated at once. On them rounding depends, so
-            that a picture is made anew if another scene of its batch has changed.
+            that an image is made anew if another scene of its batch has changed.
     """
 
     folder: Path
@@ -103,14 +103,14 @@ class PictureCache:
 
     @property
     def key(self) -> str:
-        """SHA-256 of everything that the pictures depend on; the number of samples is no part."""
+        """SHA-256 of everything that the images depend on; the number of samples is no part."""
         return fingerprint([asdict(self.recipe), [self._source(batch) for batch in self.batches]])
 
     def claim(self, refuse: bool) -> None:
-        """Remove pictures that would be others now, and note what those that stay are made with.
+        """Remove images that would be others now, and note what those that stay are made with.
 
         Args:
-            refuse: stop where the folder holds other files, or pictures of another checkpoint or
+            refuse: stop where the folder holds other files, or images of another checkpoint or
                 of other choices: it is the user's. Otherwise they are removed: it is a cache.
 
         Raises:
@@ -126,7 +126,7 @@ class PictureCache:
         barrier()
 
     def fill(self, read: Read, paint: Paint) -> None:
-        """Make the pictures that are missing or damaged; each process makes its share.
+        """Make the images that are missing or damaged; each process makes its share.
 
         Which scenes share a batch is the same for any number of processes and after an
         interruption. A batch is read once for all of its samples.
@@ -150,19 +150,19 @@ class PictureCache:
             paths = [self.paths[scene][sample] for scene in batch]
             if not all(path.exists() for path in paths):
                 for path, prediction in zip(paths, paint(data, sample), strict=True):
-                    write_picture(path, pixels_of(prediction["fake"]))
+                    write_image(path, pixels_of(prediction["fake"]))
 
     def _is_there(self, scene: int) -> bool:
         return all(path.exists() for path in self.paths[scene])
 
     def _remove_damaged(self) -> None:
         for path in (path for own in self.paths for path in own if path.exists()):
-            if not is_whole_picture(path):
+            if not is_whole_image(path):
                 say(f"{path} is damaged and is made anew.")
                 path.unlink()
 
     def _kept(self, refuse: bool) -> dict[str, str]:
-        """Return by path what pictures of this recipe were made from; others are removed."""
+        """Return by path what images of this recipe were made from; others are removed."""
         before = _read_note(self.folder / NOTE, refuse)
         if before is None and refuse and holds_files(self.folder):
             raise UserError(
@@ -171,7 +171,7 @@ class PictureCache:
         differing = self._differing(before.recipe) if before is not None else []
         if differing and refuse:
             raise UserError(
-                f"{self.folder} holds pictures of another checkpoint or other settings (differing: "
+                f"{self.folder} holds images of another checkpoint or other settings (differing: "
                 f"{', '.join(differing)}); choose another output folder."
             )
         if before is None or differing:
@@ -179,20 +179,20 @@ class PictureCache:
                 shutil.rmtree(self.folder)
             return {}
         if before.recipe.code == self.recipe.code:
-            return before.pictures
-        say(f"{self.folder}: code that its pictures depend on has changed; they are made anew.")
-        for path in before.pictures:
+            return before.images
+        say(f"{self.folder}: code that its images depend on has changed; they are made anew.")
+        for path in before.images:
             (self.folder / path).unlink(missing_ok=True)
         return {}
 
     def _differing(self, before: Recipe) -> list[str]:
-        """The names of what else pictures were made with, code apart."""
+        """The names of what else images were made with, code apart."""
         own = {**json.loads(json.dumps(self.recipe.chosen)), "checkpoint": self.recipe.checkpoint}
         others = {**before.chosen, "checkpoint": before.checkpoint}
         return sorted(name for name in own | others if own.get(name) != others.get(name))
 
     def _made_from(self) -> dict[str, str]:
-        """Return by path of each picture the hash of the scenes of its batch."""
+        """Return by path of each image the hash of the scenes of its batch."""
         return {
             path.relative_to(self.folder).as_posix(): self._source(batch)
             for batch in self.batches
@@ -206,17 +206,17 @@ class PictureCache:
 
 @dataclass(frozen=True)
 class _Note:
-    """The content of a note: the recipe of the pictures, and by path what each is made from."""
+    """The content of a note: the recipe of the images, and by path what each is made from."""
 
     recipe: Recipe
-    pictures: dict[str, str]
+    images: dict[str, str]
 
 
 def _read_note(note: Path, refuse: bool) -> _Note | None:
     """The content of a note; None if there is none, or if it is unusable and is not refused.
 
     Raises:
-        UserError: it is refused: damaged, no note of pictures, or one that leaves its folder.
+        UserError: it is refused: damaged, no note of images, or one that leaves its folder.
     """
     if not note.is_file():
         return None

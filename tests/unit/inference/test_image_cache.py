@@ -1,4 +1,4 @@
-"""The picture cache: what is kept, what is made anew, what is refused."""
+"""The image cache: what is kept, what is made anew, what is refused."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from i2ibench.errors import UserError
-from i2ibench.inference.picture_cache import NOTE, PictureCache, Recipe
+from i2ibench.inference.image_cache import NOTE, ImageCache, Recipe
 from i2ibench.io.checksums import sealed
 
 RECIPE = Recipe("weights", {"amp": None, "size": (2, 2)}, "code")
@@ -32,7 +32,7 @@ def cache_in(folder, recipe=RECIPE, scenes=("a", "b", "c"), samples=1, size=2):
     paths = [[folder / f"{k}" / f"{n}.png" for k in range(samples)] for n in range(len(scenes))]
     starts = range(0, len(scenes), size)
     batches = [tuple(range(s, min(s + size, len(scenes)))) for s in starts]
-    return PictureCache(folder, recipe, scenes, paths, batches)
+    return ImageCache(folder, recipe, scenes, paths, batches)
 
 
 def filled(cache, refuse=False):
@@ -49,7 +49,7 @@ EVERY = [(0, 0), (1, 0), (2, 0)]
 
 
 @pytest.mark.parametrize("refuse", [False, True])
-def test_a_picture_is_made_once(tmp_path, refuse):
+def test_a_image_is_made_once(tmp_path, refuse):
     folder = tmp_path / "p"
     assert filled(cache_in(folder), refuse) == EVERY
     assert filled(cache_in(folder), refuse) == []
@@ -90,7 +90,7 @@ def test_changed_code_makes_all_anew_and_says_so_in_one_line(tmp_path, capsys, r
     mine = folder / "mine.txt"
     mine.touch()
     assert filled(cache_in(folder, replace(RECIPE, code="new")), refuse) == EVERY
-    assert capsys.readouterr().err.count("code that its pictures depend on has changed") == 1
+    assert capsys.readouterr().err.count("code that its images depend on has changed") == 1
     assert mine.exists()
 
 
