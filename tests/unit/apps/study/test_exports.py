@@ -73,10 +73,10 @@ def test_a_page_that_no_browser_opens_is_refused_before_it_is_written(study, tmp
     images = re.findall(r'id="picture-\w+">([^<]+)<', path.read_text())
     size = sum(map(len, images))
     path.unlink()
-    monkeypatch.setattr(static_page, "MAX_PICTURES", size)
+    monkeypatch.setattr(static_page, "MAX_IMAGES", size)
     export_page(study, path, 1)
     path.unlink()
-    monkeypatch.setattr(static_page, "MAX_PICTURES", size - 1)
+    monkeypatch.setattr(static_page, "MAX_IMAGES", size - 1)
     with pytest.raises(UserError, match=f"{len(images)} pictures of .* fewer --slots.* size="):
         export_page(study, path, 1)
     assert not path.exists()

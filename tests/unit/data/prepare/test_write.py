@@ -41,7 +41,7 @@ def break_off(monkeypatch, after, error):
         written.append(path)
         original(path, pixels, **options)
 
-    monkeypatch.setattr(write, "write_picture", write_image)
+    monkeypatch.setattr(write, "write_image", write_image)
     return written
 
 

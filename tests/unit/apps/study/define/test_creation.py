@@ -75,7 +75,7 @@ def test_the_files_of_images_tell_no_method(folders, monkeypatch):
             written.append(path)
             write_image(path, *arguments, **options)
 
-        monkeypatch.setattr("i2ibench.apps.study.define.creation.write_picture", watched)
+        monkeypatch.setattr("i2ibench.apps.study.define.creation.write_image", watched)
         study = create_study(define(folders), folders / name)
         shown = {study.image(*shown): shown for shown in study.shown}
         orders.add(tuple(shown[path] for path in written))
