@@ -488,7 +488,7 @@ def test_a_defect_in_one_session_is_told_there_and_others_go_on(
             raise RuntimeError("boom")
         return real(self, scene, *rest)
 
-    monkeypatch.setattr(type(studio.renderer), "picture", broken)
+    monkeypatch.setattr(type(studio.renderer), "image", broken)
     with Tab(client) as other:
         tab.ask("fill", x=0, y=0, label=3, instance="auto")
         assert "RuntimeError: boom" in tab.until("error")["message"]
