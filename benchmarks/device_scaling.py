@@ -1,6 +1,6 @@
 """Scaling model: step time and bytes exchanged when a config trains on 1 to 64 devices.
 
-python benchmarks/scaling.py configs/pix2pixhd_cityscapes_1024x512_released.py --step-seconds 0.5
+python benchmarks/device_scaling.py CONFIG --step-seconds 0.5
 
 Simulated, not measured. Assumptions:
 - every device computes its own batch in the step time that is given (measure it with one device;

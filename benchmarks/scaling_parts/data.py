@@ -4,8 +4,8 @@ import copy
 import shutil
 from functools import partial
 
-from growing.curves import LINEAR, Curve, named, timed
 from i2ibench.data.datasets.toystreet import drawn_streets
+from scaling_parts.curves import LINEAR, Curve, named, timed
 
 
 def curves(plan):

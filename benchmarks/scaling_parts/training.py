@@ -4,9 +4,9 @@ import torch
 from bench_memory import peak_of
 from systems import BOTH_FUSED, batch, translator
 
-from growing.curves import LINEAR, Bar, Curve, named, pixels, timed, width_of
 from i2ibench.models.ops.labels import instance_average
 from i2ibench.training.optimizers import build_optimizers
+from scaling_parts.curves import LINEAR, Bar, Curve, named, pixels, timed, width_of
 
 TIME, PEAK = "CPU seconds", "MiB of tensors at the peak"
 FLAT = Bar(0, 2.0)

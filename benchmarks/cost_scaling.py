@@ -1,12 +1,12 @@
 """How cost grows: time and memory over pixels, batch, instances, images, epochs and processes.
 
-python benchmarks/growth.py [OUTPUT_DIR] [--quick]
+python benchmarks/cost_scaling.py [OUTPUT_DIR] [--quick]
 
-Writes growth.json, growth.md and a plot for each part; without OUTPUT_DIR to
-benchmarks/results/growth. Times are of the process's CPU on one thread; sizes take turns, and the
-median of the rounds counts. Memory is counted: tensors that live at once, whatever the allocator
-keeps. Exponents are slopes of least squares through the logarithms; the interval is of single
-rounds. `--quick` runs two small sizes of everything, whose figures say nothing.
+Writes cost_scaling.json, cost_scaling.md and a plot for each part; without OUTPUT_DIR to
+benchmarks/results/cost_scaling. Times are of the process's CPU on one thread; sizes take turns, and
+the median of the rounds counts. Memory is counted: tensors that live at once, whatever the
+allocator keeps. Exponents are slopes of least squares through the logarithms; the interval is of
+single rounds. `--quick` runs two small sizes of everything, whose figures say nothing.
 """
 
 import argparse
@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 import torch
-from growing import data, evaluation, ranks, synthesis, training
-from growing.curves import Plan
-from growing.plots import drawn
+from scaling_parts import data, evaluation, ranks, synthesis, training
+from scaling_parts.curves import Plan
+from scaling_parts.plots import drawn
 
 from i2ibench.io.files import write_file, write_text
 from i2ibench.io.provenance import commit, devices, versions
@@ -29,7 +29,7 @@ PARTS = {
     "training": training.curves, "synthesis": synthesis.curves, "data": data.curves,
     "evaluation": evaluation.curves, "ranks": ranks.curves,
 }  # fmt: skip
-RESULTS = Path(__file__).parent / "results" / "growth"
+RESULTS = Path(__file__).parent / "results" / "cost_scaling"
 
 
 def measure(output, quick=False):
@@ -47,8 +47,8 @@ def measure(output, quick=False):
     facts = {"commit": commit(), "versions": versions(), "devices": devices(), "quick": quick,
              "CPU seconds": round(time.process_time() - begin)}  # fmt: skip
     listed = {name: [curve.facts() for curve in curves] for name, curves in found.items()}
-    write_text(output / "growth.json", json.dumps(facts | listed, indent=1))
-    write_text(output / "growth.md", table(found))
+    write_text(output / "cost_scaling.json", json.dumps(facts | listed, indent=1))
+    write_text(output / "cost_scaling.md", table(found))
     return found
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from systems import batch, translator
 
-from growing.curves import LINEAR, Curve, pixels, timed, width_of
-from growing.training import TIME, time_and_peak
 from i2ibench.inference import Inference
+from scaling_parts.curves import LINEAR, Curve, pixels, timed, width_of
+from scaling_parts.training import TIME, time_and_peak
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt."""

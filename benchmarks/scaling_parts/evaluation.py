@@ -13,12 +13,12 @@ import numpy as np
 from bench_memory import peak_of
 from mmengine.visualization import LocalVisBackend
 
-from growing.curves import LINEAR, Bar, Curve, named, timed
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.evaluation import evaluate, parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.reports.training_curves import run_curves
+from scaling_parts.curves import LINEAR, Bar, Curve, named, timed
 
 TIME = "CPU seconds"
 RECORDS = 149

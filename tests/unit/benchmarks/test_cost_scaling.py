@@ -1,4 +1,4 @@
-"""benchmarks/growth.py: fitted exponents, verdicts that can fail, and the files of a run."""
+"""benchmarks/cost_scaling.py: fitted exponents, verdicts that can fail, and the files of a run."""
 
 import json
 import os
@@ -14,7 +14,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 @pytest.fixture
 def curves(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from growing import curves
+    from scaling_parts import curves
 
     return curves
 
@@ -59,7 +59,12 @@ def test_one_disturbed_round_does_not_decide(curves):
 
 @pytest.mark.slow
 def test_a_quick_run_writes_its_plots_and_figures(tmp_path):
-    command = [sys.executable, str(BENCHMARKS / "growth.py"), str(tmp_path / "out"), "--quick"]
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "cost_scaling.py"),
+        str(tmp_path / "out"),
+        "--quick",
+    ]
     paths = os.pathsep.join([str(BENCHMARKS.parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     answer = subprocess.run(
@@ -68,8 +73,10 @@ def test_a_quick_run_writes_its_plots_and_figures(tmp_path):
     assert answer.returncode == 0, answer.stderr
     parts = ["data", "evaluation", "ranks", "synthesis", "training"]
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert written == sorted([*(f"{part}.png" for part in parts), "growth.json", "growth.md"])
-    facts = json.loads((tmp_path / "out" / "growth.json").read_text())
+    assert written == sorted(
+        [*(f"{part}.png" for part in parts), "cost_scaling.json", "cost_scaling.md"]
+    )
+    facts = json.loads((tmp_path / "out" / "cost_scaling.json").read_text())
     for part in parts:
         assert all(c["verdict"] in ("holds", "MISSED", "-") for c in facts[part])
         assert f"| {facts[part][0]['panel']}, " in answer.stdout

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
-from scaling import COUNTS, MACHINES, PER_NODE, exchange_seconds, gradient_counts
+from device_scaling import COUNTS, MACHINES, PER_NODE, exchange_seconds, gradient_counts
 
-from growing.curves import Bar, Curve, Plan, cpu_seconds, named
-from growing.training import step
+from scaling_parts.curves import Bar, Curve, Plan, cpu_seconds, named
+from scaling_parts.training import step
 
 CONFIG = Path(__file__).parents[2] / "configs" / "pix2pixhd_cityscapes_1024x512_released.py"
 STEP_SECONDS = 0.02
