@@ -20,9 +20,8 @@ from i2ibench.apps.editor.scene_files import scene_zip
 from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.sessions import IDLE_SECONDS, Sessions
 from i2ibench.apps.editor.studio import Studio
-from i2ibench.apps.web.downloads import attachment
 from i2ibench.apps.web.same_origin import SameOrigin
-from i2ibench.apps.web.serving import add_headers
+from i2ibench.apps.web.serving import add_headers, attachment
 from i2ibench.errors import UserError
 
 STATIC = Path(__file__).with_name("static")

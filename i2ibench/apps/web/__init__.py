@@ -1,1 +1,1 @@
-"""What the editor's and the study's servers share: listening, headers, and whom they answer."""
+"""Parts of a web server that the editor and the study share."""

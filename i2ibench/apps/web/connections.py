@@ -1,4 +1,4 @@
-"""Connections of a server: how many are kept, and how long a client may keep the server waiting."""
+"""Limits on a server's connections: their number, and how long a client may keep it waiting."""
 
 import logging
 import time
@@ -9,27 +9,34 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SETTLE = "settle"
-"""Key in a WebSocket's ASGI `state`. Its value is a function: call it with True once the client has
-introduced itself and may stay as long as it likes, and with False to count its time again."""
+"""Key in a WebSocket's ASGI `state`. Its value is a function. Call it with True once the client has
+introduced itself: the connection then has no time limit. False starts the time limit again."""
 NOTEWORTHY = 20
-"""Closing fewer connections a minute than this is everyday life and is not logged."""
+"""Fewer closed connections than this in a minute are not logged."""
 LOG_SECONDS = 60.0
 SWEEP_SECONDS = 1.0
+
+FOR_OTHER_FILES = 128
+"""File descriptors reserved for libraries, databases, and connections that are just accepted."""
+FEWEST = 32
+"""Lower limit of `connections_that_fit`."""
+PER_CONNECTION = 2
+"""File descriptors of a connection: a socket, and the file that is sent through it."""
 
 logger = logging.getLogger("uvicorn.error")
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How many connections a server keeps, and how many seconds it waits for each client.
+    """Limits on the number of connections, and on the seconds that a server waits for a client.
 
     Attributes:
         connections: most open connections. One more closes the connection that has kept the server
-            waiting longest; connections whose request is being answered are never closed for it.
-        head_seconds: from the connection's start, or from the last answer, to a complete request
-            head; for a WebSocket from the handshake to the client's introduction.
-        body_seconds: from the request head to the end of the request's body.
-        stalled_seconds: without the client reading any of an answer.
+            waiting longest. Connections whose request is being answered are not closed.
+        head_seconds: limit from the connection's start, or from the last response, to a complete
+            request head. For a WebSocket, from the handshake to the client's introduction.
+        body_seconds: limit from the request head to the end of the request's body.
+        stalled_seconds: limit without the client reading any part of a response.
     """
 
     connections: int = 512
@@ -41,11 +48,35 @@ class ConnectionLimits:
 LIMITS = ConnectionLimits()
 
 
+def connections_that_fit(wanted: int) -> int:
+    """Return how many connections can be kept, at most `wanted` and at least FEWEST.
+
+    If needed and allowed, this raises the process's soft limit of open files towards the hard
+    limit. Windows has no such limit.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    needed = PER_CONNECTION * wanted + FOR_OTHER_FILES
+    if soft < needed:
+        raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+        except (ValueError, OSError):  # some systems allow less than their hard limit says
+            pass
+    return max(FEWEST, min(wanted, (soft - FOR_OTHER_FILES) // PER_CONNECTION))
+
+
 class Doorkeeper:
-    """Closes the connections of clients that keep a server waiting.
+    """A guard that closes the connections of clients that keep a server waiting.
 
     Args:
-        limits: on number and time.
+        limits: limits on number and time.
     """
 
     def __init__(self, limits: ConnectionLimits) -> None:
@@ -54,7 +85,7 @@ class Doorkeeper:
         self._closed, self._logged, self._sweeping = 0, -LOG_SECONDS, False
 
     def admit(self, connection: "GuardedProtocol") -> None:
-        """Add a new connection; where there are too many, close the longest waiting one."""
+        """Add a connection; if there are too many, close the one that waits longest."""
         self._forget_closed()
         self._open.add(connection)
         if len(self._open) > self.limits.connections:
@@ -65,7 +96,7 @@ class Doorkeeper:
             connection.loop.call_later(SWEEP_SECONDS, self._sweep, connection.loop)
 
     def _sweep(self, loop: Any) -> None:
-        """Close what is overdue, again and again while there are connections."""
+        """Close overdue connections, and schedule the next sweep while connections are open."""
         self._forget_closed()
         now = time.monotonic()
         for connection in [each for each in self._open if each.overdue(now)]:
@@ -84,7 +115,7 @@ class Doorkeeper:
         self._open = {each for each in self._open if not each.closed}
 
     def _log(self, now: float) -> None:
-        """Say once a minute how many connections were closed, if they were many."""
+        """Log the number of closed connections once a minute, if it is large."""
         if now - self._logged < LOG_SECONDS or self._closed < NOTEWORTHY:
             return
         logger.warning(
@@ -95,20 +126,20 @@ class Doorkeeper:
 
 
 class GuardedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 connection, with a time limit for everything that the client does.
+    """uvicorn's HTTP/1.1 connection with a time limit for everything that the client does.
 
-    uvicorn itself limits the idle time between two requests only: half a request may stay for ever.
+    uvicorn itself only limits the idle time between two requests. Half a request may stay forever.
 
     Args:
         doorkeeper: closes the connection when its time is up.
-        given: what uvicorn gives to every protocol.
+        options: the arguments that uvicorn passes to every protocol.
 
     Attributes:
-        since: when the connection began to be in its present state, in monotonic seconds.
+        since: start of the connection's present state, in monotonic seconds.
     """
 
-    def __init__(self, doorkeeper: Doorkeeper, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, doorkeeper: Doorkeeper, **options: Any) -> None:
+        super().__init__(**options)
         self.app_state = {**self.app_state, SETTLE: self._settle}
         self._doorkeeper = doorkeeper
         self._upgraded = self._settled = False
@@ -117,38 +148,38 @@ class GuardedProtocol(H11Protocol):
         self.since = time.monotonic()
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to count the time."""
+        """Register the connection with the doorkeeper."""
         super().connection_made(transport)
         self._doorkeeper.admit(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Receive a part of a request; restart the time limit if the request's state changes."""
         super().data_received(data)
         if self.conn.their_state is not self._state:
             self._begin_wait()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Start the time limit for the next request."""
         super().on_response_complete()
         self._begin_wait()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """Hand the connection to uvicorn's WebSocket; its time goes on being counted here."""
+        """Hand the connection to uvicorn's WebSocket; its time limit still applies here."""
         super().handle_websocket_upgrade(event)
         self._upgraded = True
         self._begin_wait()
 
     @property
     def closed(self) -> bool:
-        """Return whether the connection is gone, and its file descriptor with it."""
+        """Return whether the connection and its file descriptor are closed."""
         connected = self.transport.get_extra_info("socket")
         return connected is None or connected.fileno() < 0
 
     @property
     def waits_for_client(self) -> bool:
-        """Return whether the server can do nothing until the client sends or reads something."""
+        """Return whether the server cannot continue until the client sends or reads something."""
         if self.transport.is_closing():
-            return True  # what was written last is still unread
+            return True  # the last written bytes are still unread
         if self._upgraded:
             return not self._settled
         reading = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
@@ -159,9 +190,9 @@ class GuardedProtocol(H11Protocol):
         unread = self.transport.get_write_buffer_size()
         if unread != self._unread:
             self._unread, self.since = unread, now
-        return self.waits_for_client and now - self.since > self._patience()
+        return self.waits_for_client and now - self.since > self._time_limit()
 
-    def _patience(self) -> float:
+    def _time_limit(self) -> float:
         limits = self._doorkeeper.limits
         if self._unread or self.transport.is_closing():
             return limits.stalled_seconds

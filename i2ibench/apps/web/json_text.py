@@ -1,4 +1,4 @@
-"""JSON from strangers, read strictly."""
+"""A strict reader of JSON from untrusted clients."""
 
 import json
 import math
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 LONGEST_INTEGER = 19
-"""Digits; longer integers become infinite, which no field's range holds."""
+"""Most digits of an integer; longer ones become infinite, which every field's range excludes."""
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return the value that a JSON text stands for.
+    """Return the value of a JSON text.
 
-    Refuses what other readers of JSON understand differently: NaN and Infinity, the same name
-    twice in one object, and encodings other than UTF-8.
+    Refuse everything that JSON readers interpret differently: NaN and Infinity, a repeated name in
+    one object, and encodings other than UTF-8.
 
     Raises:
-        ValueError: says why it is no such text.
+        ValueError: the text is not strict JSON; the message says why.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")  # UnicodeDecodeError is a ValueError
@@ -24,7 +24,7 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(
             text,
             parse_constant=_refuse,
-            parse_int=_short_integer,
+            parse_int=_parse_integer,
             object_pairs_hook=_without_duplicates,
         )
     except RecursionError:
@@ -35,16 +35,16 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
 
 
-def _short_integer(digits: str) -> int | float:
+def _parse_integer(digits: str) -> int | float:
     if len(digits.lstrip("-")) <= LONGEST_INTEGER:
         return int(digits)
     return -math.inf if digits.startswith("-") else math.inf
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in content:
             raise ValueError(f"{name[:50]!r} stands twice in an object")
-        found[name] = value
-    return found
+        content[name] = value
+    return content

@@ -1,30 +1,31 @@
-"""Which addresses a browser may reach a server by."""
+"""ASGI middleware that decides by which addresses a browser may reach a server."""
 
 import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ANY = ("0.0.0.0", "::")
-"""All addresses of this machine."""
+"""Listening here means listening on all addresses of this machine."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class SameOrigin:
-    """Refuses requests under another name, and what other pages send.
+    """Middleware that refuses foreign host names and requests sent by foreign pages.
 
-    Without the first a foreign page could give its own name this machine's address (DNS
-    rebinding), without the second it could simply connect, or post.
+    Without the first check a foreign page could point its own host name at this machine (DNS
+    rebinding). Without the second check it could connect or post directly.
 
     Args:
-        app: what is guarded.
-        host: that the server listens on. Loopback has its three names; with 0.0.0.0 or :: every
-            address of this machine, its name and localhost are right.
-        port: of the server.
-        refusal: what those who are refused read.
-        public_url: the address that browsers see where a proxy stands between; it is right too.
+        app: the guarded application.
+        host: the address that the server listens on. For loopback, its three names are accepted.
+            For 0.0.0.0 or ::, every IP address, this machine's name and localhost are accepted.
+        port: the port of the server.
+        refusal: the text of a refused HTTP request's response.
+        public_url: the address that browsers see when a proxy stands before the server. It is
+            accepted, too. "" if there is no proxy.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class SameOrigin:
         self._public_origin = f"{parts.scheme}://{parts.netloc}".lower() if public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it: 400, and 1008 for a WebSocket."""
+        """Pass a request on, or refuse it with status 400 (WebSocket: close code 1008)."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -49,18 +50,18 @@ class SameOrigin:
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         own = self._is_own(host) or (host != "" and host.lower() == self._public_host)
         is_socket = scope["type"] == "websocket"
-        asks = not is_socket and (origin is None or scope["method"] in ("GET", "HEAD"))
-        if own and (asks or origin is not None and self._is_own_origin(origin, host)):
+        only_reads = not is_socket and (origin is None or scope["method"] in ("GET", "HEAD"))
+        if own and (only_reads or origin is not None and self._is_own_origin(origin, host)):
             await self._app(scope, receive, send)
         elif is_socket:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "wrong origin"})
         else:
-            answer = PlainTextResponse(f"{self._refusal}\n", status_code=400)
-            await answer(scope, receive, send)
+            response = PlainTextResponse(f"{self._refusal}\n", status_code=400)
+            await response(scope, receive, send)
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
-        """Return whether the page that asks came from this server."""
+        """Return whether the requesting page came from this server."""
         return origin == f"http://{host}" or origin.lower() == self._public_origin
 
     def _is_own(self, host: str) -> bool:
@@ -72,11 +73,35 @@ class SameOrigin:
             return False
         name = name.strip("[]").lower()
         if self._host in ANY:
-            return name in ("localhost", socket.gethostname().lower()) or _is_address(name)
+            return name in ("localhost", socket.gethostname().lower()) or _is_ip_address(name)
         return name == self._host.lower() or (self._host in LOOPBACK and name in LOOPBACK)
 
 
-def _is_address(name: str) -> bool:
+class PathPrefix:
+    """Middleware that removes the path of the public address from the path of a request.
+
+    The application works whether or not the proxy before the server removes this prefix itself.
+
+    Args:
+        app: the application.
+        public_url: the address that browsers see, such as https://lab.example/study/.
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self._app, self._prefix = app, urlsplit(public_url).path.rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; redirect the prefix without a final slash to the one with it."""
+        path = scope.get("path", "")
+        if scope["type"] == "http" and self._prefix and path == self._prefix:
+            await RedirectResponse(f"{self._prefix}/")(scope, receive, send)
+        elif self._prefix and path.startswith(f"{self._prefix}/"):
+            await self._app({**scope, "path": path[len(self._prefix) :]}, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _is_ip_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,29 +1,38 @@
-"""Listening, serving until Ctrl+C, and the headers of every answer."""
+"""Serving a web application: its socket, its logs, and the headers of its responses."""
 
 import contextlib
 import functools
+import logging
 import mimetypes
 import socket
 import threading
+import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
+from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI
 
-from i2ibench.apps.web.connections import LIMITS, ConnectionLimits, Doorkeeper, GuardedProtocol
-from i2ibench.apps.web.descriptors import connections_that_fit
-from i2ibench.apps.web.logs import calm_logs
+from i2ibench.apps.web.connections import (
+    LIMITS,
+    ConnectionLimits,
+    Doorkeeper,
+    GuardedProtocol,
+    connections_that_fit,
+)
 from i2ibench.errors import UserError
 
 BACKLOG = 1024
-"""Connections that the operating system keeps until they are accepted."""
+"""Most connections that the operating system queues until they are accepted."""
 ACCEPTED_AT_ONCE = 16
 """Connections that are accepted before any of them is read or counted. asyncio accepts as many as
-its backlog says. If those were more than are kept open, new clients would be closed unheard."""
+its backlog says. If these were more than the limit of open connections, new clients would be
+closed before they are read."""
 IDLE_SECONDS = 5
-"""How long a connection may stay open between two requests."""
+"""Longest time between two requests on one connection."""
 MAX_HEAD_BYTES = 2**14
 
 HEADERS = {
@@ -36,11 +45,21 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-"""`{host}` stands for the address that the page was asked from."""
+"""Headers of every response. `{host}` is replaced by the request's Host header."""
+
+LOG_SECONDS = 60.0
+"""A log message of one kind is written at most once in this time."""
+LOGGERS = ("uvicorn.error", "asyncio")
+MOST_KINDS = 1000
+"""Kinds of log messages that are remembered."""
+
+LONGEST_NAME = 50
+"""Most characters of a name in a download's file name; the bytes then fit all file systems."""
+_NOT_IN_NAMES = set('<>:"/\\|?*%')
 
 
 def add_headers(app: FastAPI, headers: Mapping[str, str] = HEADERS) -> None:
-    """Give every answer of the application these headers, those that it does not have already."""
+    """Add headers to every response of an application, unless the response has them already."""
     mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
 
     @app.middleware("http")
@@ -52,22 +71,70 @@ def add_headers(app: FastAPI, headers: Mapping[str, str] = HEADERS) -> None:
         return response
 
 
+def attachment(name: str, suffix: str, now: float | None = None) -> dict[str, str]:
+    """Return the header that lets a browser save a response as name_DATE_TIME.suffix.
+
+    Args:
+        name: any text, such as a scene's name. Characters that file names must not contain become
+            underscores.
+        suffix: the ending of the file name, such as ".zip".
+        now: seconds since 1970; None is the present. The file name has local time.
+    """
+    kept = "".join(
+        "_" if c in _NOT_IN_NAMES or unicodedata.category(c)[0] == "C" else c
+        for c in unicodedata.normalize("NFC", name)
+    )
+    stem = kept.strip(". ")[:LONGEST_NAME].rstrip(". ") or "scene"
+    file_name = f"{stem}_{time.strftime('%Y-%m-%d_%H%M%S', time.localtime(now))}{suffix}"
+    ascii_name = "".join(c if c.isascii() else "_" for c in file_name)
+    header = f'attachment; filename="{ascii_name}"'
+    if ascii_name != file_name:
+        header += f"; filename*=UTF-8''{quote(file_name, safe='')}"  # RFC 5987
+    return {"Content-Disposition": header}
+
+
+class OncePerMinute(logging.Filter):
+    """A log filter that passes one record of a kind in a minute, with the number left out.
+
+    Records are of one kind if their unformatted messages and their exceptions' types agree.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written; a message may get the number left out added."""
+        kind = str(record.msg), record.exc_info[0] if record.exc_info else None
+        now = time.monotonic()
+        last, left_out = self._passed.get(kind, (-LOG_SECONDS, 0))
+        if now - last < LOG_SECONDS:
+            self._passed[kind] = last, left_out + 1
+            return False
+        if len(self._passed) >= MOST_KINDS:
+            self._passed.clear()
+        self._passed[kind] = now, 0
+        if left_out:
+            record.msg = f"{record.msg} ({left_out} more like this since the last such line)"
+        return True
+
+
 class ListeningSocket(socket.socket):
-    """A socket whose queue of connections has its own length, not asyncio's."""
+    """A socket with a queue of BACKLOG connections, independent of asyncio's backlog."""
 
     def listen(self, backlog: int = BACKLOG) -> None:
-        """Listen with a queue of BACKLOG connections, whatever is asked for."""
+        """Listen with a queue of BACKLOG connections; the argument is ignored."""
         super().listen(BACKLOG)
 
 
 def listen(host: str, port: int) -> ListeningSocket:
-    """Return a socket that listens; port 0 takes a free one.
+    """Return a listening socket; port 0 takes a free port.
 
     Raises:
         UserError: the port is in use, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, because asyncio switches Nagle's delay off only where it is.
+    # asyncio switches Nagle's delay off only if the socket names its protocol.
     listening = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -83,18 +150,18 @@ def listen(host: str, port: int) -> ListeningSocket:
 
 
 def address(host: str, listening: socket.socket) -> str:
-    """The URL of a page that is served there."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listening.getsockname()[1]}/"
+    """Return the URL of a page that is served on a listening socket."""
+    url_host = f"[{host}]" if ":" in host else host
+    return f"http://{url_host}:{listening.getsockname()[1]}/"
 
 
 def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24) -> None:
-    """Serve until Ctrl+C.
+    """Serve an application until Ctrl+C.
 
     Args:
         app: the application.
-        listening: that `listen` gave.
-        max_message_bytes: of a WebSocket's message.
+        listening: the socket that `listen` returned.
+        max_message_bytes: the longest message of a WebSocket.
     """
     with contextlib.suppress(KeyboardInterrupt):
         _server(app, max_message_bytes).run(sockets=[listening])
@@ -102,11 +169,11 @@ def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24
 
 @contextlib.contextmanager
 def served(make: Callable[[int], FastAPI], limits: ConnectionLimits = LIMITS) -> Iterator[str]:
-    """Serve an application in a thread; gives the address on this machine.
+    """Serve an application in a thread and yield its URL on this machine.
 
     Args:
-        make: gives the application for a port.
-        limits: of the connections.
+        make: returns the application for a port.
+        limits: limits on the connections.
     """
     listening = listen("127.0.0.1", 0)
     server = _server(make(listening.getsockname()[1]), limits=limits)
@@ -123,7 +190,10 @@ def served(make: Callable[[int], FastAPI], limits: ConnectionLimits = LIMITS) ->
 def _server(
     app: FastAPI, max_message_bytes: int = 2**24, limits: ConnectionLimits = LIMITS
 ) -> uvicorn.Server:
-    calm_logs()
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, OncePerMinute) for each in logger.filters):
+            logger.addFilter(OncePerMinute())
     fitting = replace(limits, connections=connections_that_fit(limits.connections))
     connection = functools.partial(GuardedProtocol, Doorkeeper(fitting))
     config = uvicorn.Config(
@@ -131,7 +201,7 @@ def _server(
         http=cast(Any, connection),
         loop="asyncio",  # the time limits need its transports
         log_level="warning",
-        proxy_headers=False,  # who asks is decided by the connection, not by what it claims
+        proxy_headers=False,  # trust the connection's address, not the headers of a client
         backlog=ACCEPTED_AT_ONCE,
         timeout_keep_alive=IDLE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,

@@ -42,8 +42,7 @@ from i2ibench.apps.study.collect.store_errors import (
 from i2ibench.apps.study.define.study import Study
 from i2ibench.apps.web.addresses import is_web_address
 from i2ibench.apps.web.bodies import read_body
-from i2ibench.apps.web.prefix import PathPrefix
-from i2ibench.apps.web.same_origin import SameOrigin
+from i2ibench.apps.web.same_origin import PathPrefix, SameOrigin
 from i2ibench.apps.web.serving import HEADERS, add_headers
 from i2ibench.errors import UserError
 

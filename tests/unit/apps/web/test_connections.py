@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from i2ibench.apps.web.descriptors import (
+from i2ibench.apps.web.connections import (
     FEWEST,
     FOR_OTHER_FILES,
     PER_CONNECTION,
