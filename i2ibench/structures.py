@@ -109,8 +109,8 @@ class Step:
         condition: BCHW.
         fake: the generated images, BCHW in [-1, 1], with gradient.
         real: the photos, BCHW in [-1, 1].
-        fake_scales: the discriminator's answer to the fake, with gradient; None without one.
-        real_scales: its answer to the photos; the generator's losses detach it.
+        fake_outputs: the discriminator's answer to the fake, with gradient; None without one.
+        real_outputs: its answer to the photos; the generator's losses detach it.
         label: the scenes' label maps, integer B1HW; None where the data has none.
         discriminate: the discriminator, which answers for other images of this condition.
     """
@@ -118,8 +118,8 @@ class Step:
     condition: Tensor
     fake: Tensor
     real: Tensor
-    fake_scales: DiscriminatorOutput | None = None
-    real_scales: DiscriminatorOutput | None = None
+    fake_outputs: DiscriminatorOutput | None = None
+    real_outputs: DiscriminatorOutput | None = None
     label: Tensor | None = None
     discriminate: Callable[[Tensor], DiscriminatorOutput] | None = None
 

@@ -93,7 +93,7 @@ class FlowTranslator(Translator):
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
         """Return the trained parameters; the denoiser's optimiser trains the colours too."""
-        return {"denoiser": self.trained("denoiser", "colours")}
+        return {"denoiser": self.trainable_parameters("denoiser", "colours")}
 
     def paint(self, condition: Tensor) -> Tensor:
         """Return the colours for a condition, BCHW; a zero where the source has none."""

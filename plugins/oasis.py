@@ -181,11 +181,11 @@ class OASISLoss(AdversarialLoss):
 
     def generator(self, step: Step) -> Tensor:
         """The generator's scalar loss: its pixels should pass for their classes."""
-        return self._as_classes(_scores(step.fake_scales), _label(step))
+        return self._as_classes(_scores(step.fake_outputs), _label(step))
 
     def discriminator(self, step: Step) -> dict[str, Tensor]:
         """The discriminator's scalar losses by name."""
-        label, real, fake = _label(step), _scores(step.real_scales), _scores(step.fake_scales)
+        label, real, fake = _label(step), _scores(step.real_outputs), _scores(step.fake_outputs)
         made = torch.full_like(label, fake.shape[1] - 1)
         terms = {"real": self._as_classes(real, label), "fake": F.cross_entropy(fake, made)}
         if self.label_mix_weight:

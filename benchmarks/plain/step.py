@@ -56,13 +56,13 @@ class PlainStep:
             inputs = torch.cat([condition, features], 1)
         fake = own.generator(inputs)
         detached_scales = self._judge(condition, fake.detach())
-        real_scales = self._judge(condition, real)
-        fake_scales = self._judge(condition, fake)
-        on_real, on_fake = own.adversarial.discriminator(real_scales, detached_scales)
-        step = Step(condition, fake, real, fake_scales, real_scales)
+        real_outputs = self._judge(condition, real)
+        fake_outputs = self._judge(condition, fake)
+        on_real, on_fake = own.adversarial.discriminator(real_outputs, detached_scales)
+        step = Step(condition, fake, real, fake_outputs, real_outputs)
         with torchs_distance():
             others = sum(own.weights[name] * loss(step) for name, loss in own.loss_terms.items())
-        return own.adversarial.generator(fake_scales) + others, on_real + on_fake
+        return own.adversarial.generator(fake_outputs) + others, on_real + on_fake
 
     def _judge(self, condition, image):
         return self.translator.discriminator(torch.cat([condition, image], 1))

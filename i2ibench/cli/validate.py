@@ -17,7 +17,7 @@ from i2ibench.data.validation import notes_of
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 from i2ibench.io.progress import Progress
-from i2ibench.models.translators.conditions import facts_for
+from i2ibench.models.translators.conditions import dataset_options
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
@@ -93,7 +93,7 @@ def _not_opened(split: str, error: UserError) -> Problem:
 
 def _needs(config: Config, dataset: Dataset) -> list[str]:
     """Return the kinds of files that the condition, the encoder or training take."""
-    known = facts_for(dataset.metainfo)
+    known = dataset_options(dataset.metainfo)
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
     needs += ["instance"] if config.model.get("encoder") else []
     return list(dict.fromkeys(needs))

@@ -159,7 +159,7 @@ def _translated(
         chosen: dict[str, Any] = {
             "name": subject,
             "encode_photo": encoded,
-            **opened.inference.facts(),
+            **opened.inference.image_options(),
             "style_seed": bank.seed if bank is not None else None,
         }
         folder = output_dir / "pictures" / slug(name)
@@ -179,7 +179,7 @@ def _translated(
 
 def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
     """Say how a checkpoint's images are made where there is a choice: precision, settings."""
-    facts = opened.inference.facts()
+    facts = opened.inference.image_options()
     settings = ", ".join(f"{name}={value}" for name, value in facts.get("settings", {}).items())
     evaluations = opened.translator.evaluations(opened.inference.settings)
     notes = {
@@ -273,7 +273,7 @@ def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
         "epoch": opened.epoch,
         "seed": opened.config.get("seed", 0),
         "evaluations": opened.translator.evaluations(opened.inference.settings),
-        **opened.inference.facts(),
+        **opened.inference.image_options(),
         "config": opened.config.to_dict(),
     }
 

@@ -54,7 +54,7 @@ class Inference:
         if options.compile_mode is not None:
             self._compile(options.compile_mode)
 
-    def facts(self) -> dict[str, Any]:
+    def image_options(self) -> dict[str, Any]:
         """Return what of the options decides the images, in plain JSON; defaults are left out.
 
         Tiles are not in it: they give the same images up to rounding.
@@ -206,7 +206,7 @@ class Inference:
         recorded.
         """
         options = {"mode": mode}
-        names = self.translator.translating()
+        names = self.translator.translation_parts()
         device = next(self.translator.parameters()).device.type
         require_compiler({names[0]: options}, device)
         parts = self.translator.parts()

@@ -129,11 +129,11 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
             f"{samples} samples would be equal."
         )
     if bank is None:
-        return {"styles": kind, **opened.inference.facts()}
+        return {"styles": kind, **opened.inference.image_options()}
     if not bank.counts.any():
         say("The style bank is empty: every instance gets zeros, the middle of the range.")
     digest = {"bank": sha256(Path(file))} if file else {}
-    return {"styles": kind, **digest, "style_seed": bank.seed, **opened.inference.facts()}
+    return {"styles": kind, **digest, "style_seed": bank.seed, **opened.inference.image_options()}
 
 
 def use_bank(opened: OpenedCheckpoint, path: Path) -> None:

@@ -29,7 +29,7 @@ def test_an_adversarial_loss_says_what_it_reads(name: str, contract_part: Worksh
     label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
     step = _labelled_step(label[:, 0].long(), label)
     try:
-        loss.generator(step if loss.takes_step else step.fake_scales)
+        loss.generator(step if loss.takes_step else step.fake_outputs)
     except Exception as error:
         given, other = ("the Step", "False") if loss.takes_step else ("the scores", "True")
         raise AssertionError(
@@ -63,7 +63,7 @@ def test_a_loss_says_whether_it_needs_a_discriminator(name: str, contract_part: 
     if loss.needs_discriminator:
         pytest.skip("it says so")
     try:
-        loss(replace(step, fake_scales=None, real_scales=None, discriminate=None))
+        loss(replace(step, fake_outputs=None, real_outputs=None, discriminate=None))
     except Exception as error:
         raise AssertionError(
             f"{name} fails where the model has no discriminator ({type(error).__name__}: {error}): "
@@ -76,7 +76,7 @@ def test_a_loss_is_zero_for_a_perfect_fake_and_positive_otherwise(
     name: str, contract_part: Workshop
 ) -> None:
     some = _step()
-    perfect = Step(some.condition, some.real, some.real, some.real_scales, some.real_scales)
+    perfect = Step(some.condition, some.real, some.real, some.real_outputs, some.real_outputs)
     loss = contract_part("loss", name)
     at_best, otherwise = loss(perfect).item(), loss(some).item()
     assert at_best == pytest.approx(0, abs=1e-6), (

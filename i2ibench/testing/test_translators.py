@@ -43,10 +43,10 @@ def test_a_translator_is_a_class_with_frozen_settings_and_names_real_parts(
             f"TRAINING_ONLY must name options of the constructor or submodules; {name} has no "
             f"{left_out!r}"
         )
-    parts, translating = translator.parts(), translator.translating()
+    parts, translating = translator.parts(), translator.translation_parts()
     assert translating and set(translating) <= parts.keys(), (
-        f"translating() must name the parts that make images, of {', '.join(parts)}; {name} names "
-        f"{', '.join(translating) or 'none'}"
+        "translation_parts() must name the parts that make images, of "
+        f"{', '.join(parts)}; {name} names {', '.join(translating) or 'none'}"
     )
     assert all(part is getattr(translator, part_name) for part_name, part in parts.items()), (
         f"parts() must give direct submodules under their own names; {name} gives "
@@ -264,8 +264,8 @@ def test_settings_reach_the_translator_and_every_key(name: str, contract_part: W
     plain = methods.built(name, contract_part)
     for field, value in methods.other_settings(method).items():
         options = InferenceOptions(settings={field: value})
-        facts = Inference(plain, options).facts()
-        assert facts != Inference(plain).facts() and json.dumps(facts), (
+        facts = Inference(plain, options).image_options()
+        assert facts != Inference(plain).image_options() and json.dumps(facts), (
             f"the setting {field!r} must be a part of results and cache keys; {name}'s is not"
         )
         configured = {**contract_part.options("translator", name).get("settings", {}), field: value}
@@ -359,18 +359,18 @@ def test_a_translators_weights_have_names_in_the_stage_before(
 ) -> None:
     translator = methods.built(name, contract_part).eval()
     own = translator.state_dict()
-    found = translator.names_before(own, own)
+    found = translator.previous_names(own, own)
     assert found.keys() == own.keys(), (
-        "names_before must say of every own weight what it was called in the stage before, None "
+        "previous_names must say of every own weight what it was called in the stage before, None "
         f"if it is new; {name}'s answer differs in {sorted(found.keys() ^ own.keys())[:3]}"
     )
     strange = [key for key, old in found.items() if old is not None and old not in own]
     assert not strange, (
-        "names_before must give names of the stage before, or None; "
+        "previous_names must give names of the stage before, or None; "
         f"{name} gives {found[strange[0]]!r} for {strange[0]!r}"
     )
     with torch.no_grad():
-        translator.show(methods.batch_for(translator))
+        translator.run_networks(methods.batch_for(translator))
 
 
 def _refused_by_no_one(check: Callable[..., Any], *arguments: Any) -> Any:

@@ -21,7 +21,7 @@ from i2ibench.inference.checkpoint_contents import read_config
 from i2ibench.inference.checkpoints import building_from, read_checkpoint
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.blank_scenes import blank_scene
-from i2ibench.models.translators.conditions import facts_for
+from i2ibench.models.translators.conditions import dataset_options
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset, Preprocessor
 from i2ibench.training.optimizers import NetworkOptimizer
@@ -165,7 +165,7 @@ def read_initial_weights(
     saved = read_checkpoint(path)
     config, metainfo = read_config(saved, path), saved["meta"]["dataset_meta"]
     with building_from(path):
-        before = PREPROCESSORS.build_for(config["data_preprocessor"], facts_for(metainfo))
+        before = PREPROCESSORS.build_for(config["data_preprocessor"], dataset_options(metainfo))
     old_classes = metainfo["classes"]
     found = InitialWeights(path, saved.get("optimizer", {}) if moments else {})
     found.new_classes = [name for name in classes if name not in old_classes]
@@ -176,7 +176,7 @@ def read_initial_weights(
     if own_names != old_names:
         carry = _Carrier(marked_rows(translator, size), own_names, old_names).carry
     _take(found, translator, saved["state_dict"], carry, (classes, old_classes))
-    networks = translator.translating()
+    networks = translator.translation_parts()
     if not any(_network(name) in networks for name in found.state):
         raise UserError(
             f"The {' and '.join(networks)} takes none of the weights of {path}: it has other "
@@ -217,7 +217,7 @@ def _take(
     classes: tuple[Sequence[str], Sequence[str]],
 ) -> None:
     own = translator.state_dict()
-    sources = translator.names_before(own, before)
+    sources = translator.previous_names(own, before)
     for name, value in own.items():
         old = before.get(sources[name] or "")
         if old is None:
@@ -303,7 +303,7 @@ def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]
     try:
         translator.eval()
         with torch.no_grad():
-            translator.show(blank_scene(translator, condition))
+            translator.run_networks(blank_scene(translator, condition))
     finally:
         translator.train(training)
         for handle in handles:

@@ -186,7 +186,7 @@ def _average(config: Config, translator: Translator) -> int:
     if not any((hook or {}).get("type") == "ExponentialMovingAverage" for hook in hooks):
         return 0
     state = translator.state_dict().items()
-    averaged = translator.translating()
+    averaged = translator.translation_parts()
     return bytes_of(x for name, x in state if name.partition(".")[0] in averaged)
 
 

@@ -32,7 +32,7 @@ def load_previous_stage(
     before = saved["state_dict"]
     own = translator.state_dict()
     translator.load_state_dict({**own, **carried_weights(translator, before)})
-    source = translator.names_before(own, before)
+    source = translator.previous_names(own, before)
     for kind, optimizer in optimizers.items():
         if kind in saved["optimizer"]:
             carry_moments(optimizer, source, saved["optimizer"][kind])
@@ -45,7 +45,7 @@ def carried_weights(translator: Translator, before: Mapping[str, Tensor]) -> dic
         UserError: a part that should be carried over has another shape.
     """
     own = translator.state_dict()
-    source = translator.names_before(own, before)
+    source = translator.previous_names(own, before)
     carried = {name: before[old] for name, old in source.items() if old and old in before}
     for name, value in carried.items():
         if own[name].shape != value.shape:

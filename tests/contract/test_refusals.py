@@ -116,12 +116,12 @@ class Forgetful(Plain):
 
 class ReadsAnswers(Loss):
     def forward(self, step):
-        return sum(layer.square().mean() for scale in step.fake_scales for layer in scale)
+        return sum(layer.square().mean() for scale in step.fake_outputs for layer in scale)
 
 
 class ReadsStep(AdversarialLoss):
     def generator(self, fake):
-        return fake.fake_scales[0][-1].mean()
+        return fake.fake_outputs[0][-1].mean()
 
     def discriminator(self, *answers):
         return answers

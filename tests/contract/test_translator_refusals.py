@@ -91,7 +91,7 @@ class Unused(Sound):
 
 class Forgotten(Sound):
     def networks(self):
-        return {"painter": self.trained("painter"), "critic": {}}
+        return {"painter": self.trainable_parameters("painter"), "critic": {}}
 
 
 class Renamed(Sound):
@@ -240,17 +240,17 @@ class NamesNoOption(Sound):
 
 
 class NamesNoPart(Sound):
-    def translating(self):
+    def translation_parts(self):
         return ("generator",)
 
 
 class WithoutNames(Sound):
-    def names_before(self, own, before):
+    def previous_names(self, own, before):
         return {name: name for name in own if "weight" in name}
 
 
 class StrangeNames(Sound):
-    def names_before(self, own, before):
+    def previous_names(self, own, before):
         return {name: f"old.{name}" for name in own}
 
 

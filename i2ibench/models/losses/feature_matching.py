@@ -36,8 +36,8 @@ class FeatureMatching(Loss):
 
     def forward(self, step: Step) -> Tensor:
         """Scalar; the gradient flows through the fake alone."""
-        assert step.fake_scales is not None and step.real_scales is not None
-        scales = zip(step.fake_scales, step.real_scales, strict=True)
+        assert step.fake_outputs is not None and step.real_outputs is not None
+        scales = zip(step.fake_outputs, step.real_outputs, strict=True)
         distances = torch.stack([self._distance(fake, real) for fake, real in scales])
         return distances.sum() if self.sum_over_scales else distances.mean()
 

@@ -146,9 +146,9 @@ class Translator(nn.Module, metaclass=ABCMeta):
         switched off is there without parameters: an optimiser for it is left out.
         """
         weighty = [name for name, part in self.parts().items() if list(part.parameters())]
-        return {name: self.trained(name) for name in weighty}
+        return {name: self.trainable_parameters(name) for name in weighty}
 
-    def trained(self, *names: str) -> dict[str, nn.Parameter]:
+    def trainable_parameters(self, *names: str) -> dict[str, nn.Parameter]:
         """Return the parameters of the named direct submodules that are not frozen, by name."""
         return {
             name: parameter
@@ -156,7 +156,7 @@ class Translator(nn.Module, metaclass=ABCMeta):
             if name.partition(".")[0] in names and parameter.requires_grad
         }
 
-    def translating(self) -> tuple[str, ...]:
+    def translation_parts(self) -> tuple[str, ...]:
         """Return the names of the parts that make images; EMA averages their weights."""
         return tuple(name for name in self.parts() if name not in self.TRAINING_ONLY)
 
@@ -171,12 +171,12 @@ class Translator(nn.Module, metaclass=ABCMeta):
         size = (len(condition), self.encoder.out_channels, *condition.shape[-2:])
         return condition.new_zeros(size)
 
-    def show(self, batch: Batch) -> None:
+    def run_networks(self, batch: Batch) -> None:
         """Run every network once on a batch, to see where its condition arrives (`start_from`)."""
         self.losses(batch)
         self.synthesise(batch, self.settings)
 
-    def names_before(
+    def previous_names(
         self, own: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, str | None]:
         """Return by own name what a weight was called in the stage before; None if it is new.

@@ -6,7 +6,7 @@ from typing import Any
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError
 from i2ibench.models.translators.base import Translator, method_named
-from i2ibench.models.translators.conditions import facts_for
+from i2ibench.models.translators.conditions import dataset_options
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.registry.configuration import ConfigDict
 from i2ibench.registry.contracts import Preprocessor
@@ -18,7 +18,7 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator
     Raises:
         UserError: the config names an unknown part or option, or features without an encoder.
     """
-    facts = facts_for(metainfo)
+    facts = dataset_options(metainfo)
     preprocessor: Preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
     if preprocessor.takes_features and not config["model"].get("encoder"):
         raise UserError(

@@ -207,7 +207,7 @@ class ImagePreprocessor(ConditionPreprocessor):
         super().__init__(["image"], num_classes, channels_by_kind=channels_by_kind)
 
 
-def facts_for(metainfo: Mapping[str, Any]) -> dict[str, Any]:
+def dataset_options(metainfo: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a preprocessor may ask for of a data set with this metainfo."""
     formats = metainfo.get("formats", {})
     return {

@@ -58,7 +58,7 @@ def generator_term(loss: AdversarialLoss, step: Step) -> Tensor:
 
     A loss with `takes_step` is given the whole step, others the discriminator's answer alone.
     """
-    return loss.generator(step if loss.takes_step else step.fake_scales)
+    return loss.generator(step if loss.takes_step else step.fake_outputs)
 
 
 def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
@@ -68,7 +68,7 @@ def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
     """
     if loss.takes_step:
         return {f"D/{name}": value for name, value in loss.discriminator(step).items()}
-    on_real, on_fake = loss.discriminator(step.real_scales, step.fake_scales)
+    on_real, on_fake = loss.discriminator(step.real_outputs, step.fake_outputs)
     return {"D/real": on_real, "D/fake": on_fake}
 
 

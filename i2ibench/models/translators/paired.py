@@ -126,18 +126,18 @@ class PairedTranslator(Translator):
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
         """Return the trained parameters by optimiser; the generator's trains the encoder too."""
         return {
-            "generator": self.trained("generator", "encoder"),
-            "discriminator": self.trained("discriminator"),
+            "generator": self.trainable_parameters("generator", "encoder"),
+            "discriminator": self.trainable_parameters("discriminator"),
         }
 
-    def show(self, batch: Batch) -> None:
-        """Run generator and discriminator once; see Translator.show."""
+    def run_networks(self, batch: Batch) -> None:
+        """Run generator and discriminator once; see Translator.run_networks."""
         condition = batch["condition"]
         fake = self.forward(condition, self.blank_features(condition))
         if self.discriminator is not None:  # plainly, not the condition's share apart
             self.discriminator(torch.cat([condition, fake], 1))
 
-    def names_before(
+    def previous_names(
         self, own: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, str | None]:
         """Return by own name what a weight was called in a smaller system; None if it is new."""

@@ -14,7 +14,7 @@ class Loss(nn.Module, metaclass=ABCMeta):
     """A loss that the generator minimises: a scalar that is 0 where the fake is the photo.
 
     Attributes:
-        needs_discriminator: read `step.fake_scales` and `step.real_scales`, which a model without
+        needs_discriminator: read `step.fake_outputs` and `step.real_outputs`, which a model without
             a discriminator does not have.
     """
 

@@ -59,7 +59,7 @@ class ExponentialMovingAverage(Hook):
         """Average the weights after the step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        averaged = runner.model.translating()
+        averaged = runner.model.translation_parts()
         names = [n for n, _ in runner.model.named_parameters() if n.split(".")[0] in averaged]
         weights = _kept(runner.model)
         averages = [self._average[name] for name in names]
@@ -116,5 +116,5 @@ def _kept(model: Translator) -> dict[str, Tensor]:
 
     The styles are among them, for they are its encoder's.
     """
-    kept = (*model.translating(), "style_bank")
+    kept = (*model.translation_parts(), "style_bank")
     return {name: x for name, x in model.state_dict().items() if name.split(".")[0] in kept}

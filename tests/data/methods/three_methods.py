@@ -98,7 +98,7 @@ class Mood(Translator):
         self.painter = network(channels + size, self.image_channels, width)
 
     def networks(self):
-        return {"both": self.trained("describer", "painter")}
+        return {"both": self.trainable_parameters("describer", "painter")}
 
     def losses(self, batch):
         mean, log_variance = self.describer(batch["real"]).mean((2, 3)).chunk(2, 1)
@@ -135,7 +135,10 @@ class Layers(Translator):
         self.detail = network(channels + made + 1, made, width) if detailed else None
 
     def networks(self):
-        return {"ground": self.trained("ground"), "detail": self.trained("detail")}
+        return {
+            "ground": self.trainable_parameters("ground"),
+            "detail": self.trainable_parameters("detail"),
+        }
 
     def layers(self, condition):
         ground = nn.functional.interpolate(self.ground(condition).tanh(), scale_factor=2)

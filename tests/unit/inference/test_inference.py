@@ -97,8 +97,8 @@ def test_the_photo_is_hidden_and_sides_are_multiples_of_the_stride():
 def test_settings_change_the_images_and_the_facts_by_which_they_are_kept():
     model, data = Batched(settings={"noise": 0.25}).eval(), scenes()
     plain, still = Inference(model), Inference(model, InferenceOptions(settings={"noise": 0}))
-    assert plain.facts() == {"settings": {"noise": 0.25}}
-    assert still.facts() == {"settings": {"noise": 0}}
+    assert plain.image_options() == {"settings": {"noise": 0.25}}
+    assert still.image_options() == {"settings": {"noise": 0}}
     assert not torch.equal(plain.predict(data)[0]["fake"], still.predict(data)[0]["fake"])
     with pytest.raises(UserError, match="Did you mean 'noise'"):
         Inference(model, InferenceOptions(settings={"nose": 1}))

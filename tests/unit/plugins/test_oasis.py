@@ -51,7 +51,7 @@ def by_hand(scores, label, balanced):
 
 def test_the_losses_are_the_papers_cross_entropies_of_n_plus_1_classes():
     some, loss = step(), OASISLoss(label_mix_weight=0)
-    fake, real = some.fake_scales[0][-1], some.real_scales[0][-1]
+    fake, real = some.fake_outputs[0][-1], some.real_outputs[0][-1]
     terms = loss.discriminator(some)
     made = torch.full_like(some.label, CLASSES)
     assert loss.generator(some).item() == pytest.approx(by_hand(fake, some.label, True), rel=1e-5)
@@ -104,7 +104,7 @@ def test_label_mix_compares_the_answer_to_the_mixture_with_the_mixture_of_answer
         pixel = (b, slice(None), 1, 2)
         origin = some.real if mask[b, 0, 1, 2] else some.fake
         assert torch.equal(asked[0][pixel], origin[pixel])
-    answers = torch.where(mask, some.real_scales[0][-1], some.fake_scales[0][-1])
+    answers = torch.where(mask, some.real_outputs[0][-1], some.fake_outputs[0][-1])
     assert value.item() == pytest.approx(7 * answers.square().mean().item(), rel=1e-5)
     assert not asked[0].requires_grad, "the mixture is for the discriminator alone"
 
@@ -123,7 +123,7 @@ def test_label_mix_is_zero_for_a_discriminator_that_judges_pixel_by_pixel():
 
 def test_without_labels_the_loss_says_so():
     some = step()
-    without = Step(some.condition, some.fake, some.real, some.fake_scales, some.real_scales)
+    without = Step(some.condition, some.fake, some.real, some.fake_outputs, some.real_outputs)
     with pytest.raises(UserError, match="needs label maps"):
         OASISLoss().generator(without)
 

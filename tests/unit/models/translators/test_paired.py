@@ -69,11 +69,11 @@ def test_both_updates_use_the_gradients_of_separate_backward_passes():
     generator_side = torch.nn.ModuleList([reference.generator, reference.encoder])
     expected_g = torch.autograd.grad(total, list(generator_side.parameters()))
     fake = step.fake.detach()
-    real_scales, fake_scales = (
+    real_outputs, fake_outputs = (
         reference.discriminator(torch.cat([prepared["condition"], image], 1))
         for image in (prepared["real"], fake)
     )
-    losses = reference.adversarial.discriminator(real_scales, fake_scales)
+    losses = reference.adversarial.discriminator(real_outputs, fake_outputs)
     expected_d = torch.autograd.grad(sum(losses), list(reference.discriminator.parameters()))
 
     own = torch.nn.ModuleList([model.generator, model.encoder])
@@ -118,7 +118,7 @@ def test_the_discriminators_losses_are_logged_without_the_factor_that_is_trained
     model, batch = translator(adversarial=loss, discriminator_first=first), data()
     step = model.forward_step(model.data_preprocessor(batch))
     logs = model.train_step(batch, optimizers(model))
-    for name, scales, target in (("real", step.real_scales, 1), ("fake", step.fake_scales, 0)):
+    for name, scales, target in (("real", step.real_outputs, 1), ("fake", step.fake_outputs, 0)):
         expected = sum((layers[-1] - target).square().mean() for layers in scales)
         torch.testing.assert_close(logs[f"D/{name}"], expected.detach())
     trained = model.discriminator_losses(step).totals["discriminator"]
