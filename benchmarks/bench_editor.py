@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from i2ibench.apps.editor.server import create_app
 from i2ibench.apps.editor.studio import open_studio
 from i2ibench.apps.web.serving import listen
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.models.translators.build import build_translator

@@ -68,7 +68,7 @@ def gradient_counts(path: Path) -> dict[str, int]:
 
 
 def _metainfo(kind: str, config):
-    from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
+    from i2ibench.data.classes import CITYSCAPES_CLASSES
     from i2ibench.data.datasets.camvid import CAMVID_CLASSES
 
     known = {"CamVid": CAMVID_CLASSES, "Cityscapes": CITYSCAPES_CLASSES,

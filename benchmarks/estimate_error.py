@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from i2ibench.data.loaders import images_of
+from i2ibench.data.loaders import batch_spec
 from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
 from i2ibench.models.translators.build import build_translator
 from i2ibench.training.memory_estimate import estimate_memory
@@ -69,7 +69,7 @@ def measure(row):
     """The peaks of real steps in bytes, counted in the second one and resident."""
     config = config_of(row)
     torch.set_num_threads(1)
-    images = images_of(config.train_dataloader, None)
+    images = batch_spec(config.train_dataloader, None)
     size = (images.batch_size, 1, images.height, images.width)
     batch = {
         "name": ["s"] * size[0],

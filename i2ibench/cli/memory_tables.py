@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from i2ibench.data.loaders import Images
+from i2ibench.data.loaders import BatchSpec
 from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.training.memory_estimate import Estimate, estimate_memory
 from i2ibench.training.optimizers import choose_precision
@@ -79,7 +79,7 @@ def _peaks(estimates: dict[str | None, Estimate], accumulate: int) -> Table:
     return table
 
 
-def _what(images: Images, accumulate: int = 1) -> str:
+def _what(images: BatchSpec, accumulate: int = 1) -> str:
     times = f"{accumulate} x " if accumulate > 1 else ""
     return f"{times}{images.batch_size} of {images.width}x{images.height}"
 

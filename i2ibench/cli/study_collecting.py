@@ -27,7 +27,7 @@ from i2ibench.apps.study.define.study_file import load_definition
 from i2ibench.cli.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import read_text, write_private, write_text
-from i2ibench.io.folder_locks import own_folder
+from i2ibench.io.folder_locks import lock_folder
 
 
 def create(options: argparse.Namespace) -> None:
@@ -58,7 +58,7 @@ def serve_study(options: argparse.Namespace) -> None:
     study = open_study(options.folder)
     study.require_images()
     key = None if options.results_key is None else _key(options.results_key)
-    with own_folder(study.folder, "serving a study", "stop that server"):
+    with lock_folder(study.folder, "serving a study", "stop that server"):
         listening = listen(options.host, options.port)
         port = listening.getsockname()[1]
         url = options.public_url or address(options.host, listening)
@@ -135,7 +135,7 @@ def _page_of(study: Study, url: str | None) -> Iterator[str]:
     from i2ibench.apps.web.serving import served
 
     with (
-        own_folder(study.folder, "serving a study", "give the page's address as --url"),
+        lock_folder(study.folder, "serving a study", "give the page's address as --url"),
         served(lambda port: create_app(study, "127.0.0.1", port)) as address,
     ):
         yield address

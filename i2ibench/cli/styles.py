@@ -36,7 +36,7 @@ from i2ibench.inference.styles.fitting import (
 )
 from i2ibench.inference.translation import use_bank
 from i2ibench.io.files import require_possible_names, write_image
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank
 from i2ibench.registry.compat import silence_third_parties
 
@@ -105,7 +105,7 @@ def _fit(options: argparse.Namespace) -> None:
     classes = opened.metainfo["classes"]
     facts = facts_of_fit(opened, dataset, settings)
     if output is not None:
-        with own_target(output, "writing styles", wait=True):  # two files, which are of one bank
+        with lock_target(output, "writing styles", wait=True):  # two files, which are of one bank
             save_bank(bank, classes, output, facts)
     if copy is not None:
         write_copy(opened, copy, bank, facts)

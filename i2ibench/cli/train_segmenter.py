@@ -11,7 +11,7 @@ from i2ibench.cli.arguments import (
 )
 from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.evaluation.segmenters.fitting import fit_segmenter, save_segmenter, score_segmenter
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import prepare_work_dir
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Train, score on the validation photos, save."""
     silence_third_parties()
-    with own_target(options.output, "training a segmenter"):
+    with lock_target(options.output, "training a segmenter"):
         _train(options)
 
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from i2ibench.cli.arguments import add_config_arguments, config_of
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.loaders import build_dataset, prepare_dataset
 from i2ibench.data.pixel_formats import MixedImagesError
-from i2ibench.data.problems import Problem, problems_of, shared_scenes
-from i2ibench.data.survey import SceneFacts, survey
-from i2ibench.data.validation import notes_of
+from i2ibench.data.problems import Problem, find_problems, shared_scenes
+from i2ibench.data.survey import SceneSurvey, survey
+from i2ibench.data.validation import format_notes
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 from i2ibench.io.progress import Progress
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Validate."""
     config = config_of(options)
-    facts: dict[str, list[SceneFacts]] = {}
+    facts: dict[str, list[SceneSurvey]] = {}
     notes: list[str] = []
     classes = ClassTable(())
     problems: list[Problem] = []
@@ -51,10 +50,10 @@ def run(options: argparse.Namespace) -> None:
         with Progress(f"checking {split}", len(dataset)) as progress:
             facts[split] = survey(dataset.scenes, progress.advance)
         codings = [scene.coding for scene in facts[split]]
-        notes += [f"{split}: {note}" for note in notes_of(dataset.scenes, codings)]
+        notes += [f"{split}: {note}" for note in format_notes(dataset.scenes, codings)]
         classes = dataset.scenes.classes
         infos.append(dataset.metainfo)
-        found = problems_of(split, facts[split], classes)
+        found = find_problems(split, facts[split], classes)
         settled = _settled(config, split, dataset)
         problems += [
             *_lacking(config, split, dataset),
@@ -109,7 +108,7 @@ def _settled(config: Config, split: str, dataset: Dataset) -> set[str]:
 def _is_of_one_size(dataset: Dataset) -> bool:
     """Return whether the transforms bring the scenes of all sizes to one."""
     try:
-        samples = [dataset[index] for index in one_scene_of_each_size(dataset)]
+        samples = [dataset[index] for index in dataset.scenes.one_of_each_size()]
     except UserError:  # which is told as a problem of its own
         return False
     return len({size_of(sample) for sample in samples}) == 1
@@ -141,7 +140,7 @@ def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
 
 
 def _print(
-    facts: Mapping[str, Sequence[SceneFacts]], classes: ClassTable, problems: Sequence[Problem]
+    facts: Mapping[str, Sequence[SceneSurvey]], classes: ClassTable, problems: Sequence[Problem]
 ) -> None:
     print(table(summary_rows(facts), left=(0, 3)))
     if len(classes) and facts:

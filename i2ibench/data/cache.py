@@ -31,7 +31,7 @@ from i2ibench.data.kinds import KINDS
 from i2ibench.data.tar_members import place_of
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 from i2ibench.io.progress import Progress, say
 
 MAGIC = b"i2ibench scenes 2\n"
@@ -145,7 +145,7 @@ def open_cache(
     if cache is not None:
         return cache
     with (
-        own_target(folder / subject, "caching scenes", ELSEWHERE, wait=True),
+        lock_target(folder / subject, "caching scenes", ELSEWHERE, wait=True),
         _explained(folder),
     ):
         if (cache := _existing(path)) is None:  # nobody has made it while this one waited

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.image_files import MapPixels
-from i2ibench.data.map_errors import InexactMapError
+from i2ibench.data.image_files import InexactMapError, MapPixels
 
 TRAIN_ID_NAMES = (
     "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign",
@@ -77,7 +76,7 @@ def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
 
     Cityscapes' `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
     """
-    train, label = says_train_ids(path), _LABEL_IDS.search(path.name)
+    train, label = name_states_train_ids(path), _LABEL_IDS.search(path.name)
     if not train and not label:
         return None
     channel = {c.name: k for k, c in enumerate(classes.classes)}
@@ -100,7 +99,7 @@ def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
     return None
 
 
-def says_train_ids(path: Path) -> bool:
+def name_states_train_ids(path: Path) -> bool:
     """Return whether a file's name states train ids, or that of one of the two folders around."""
     if _TRAIN_IDS.search(path.name):
         return True
@@ -108,9 +107,9 @@ def says_train_ids(path: Path) -> bool:
     return not _LABEL_IDS.search(path.name) and any(map(_FOLDER.fullmatch, folders))
 
 
-def coding_mark(path: Path) -> str:
+def coding_suffix(path: Path) -> str:
     """Return what of a file's name states its coding, for a new name that has to keep it."""
-    if says_train_ids(path):
+    if name_states_train_ids(path):
         return "-trainIds"
     return "-labelIds" if _LABEL_IDS.search(path.name) else ""
 

@@ -61,7 +61,7 @@ def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
             the image has more than `MAX_PIXELS` pixels.
     """
     try:
-        with explained(place):
+        with wrap_decoder_errors(place):
             stream: Any = io.BytesIO(data) if isinstance(data, bytes) else data
             image = Image.open(stream, formats=formats())
     except UnidentifiedImageError:
@@ -69,7 +69,7 @@ def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UserError(_too_large(place, f"{width}x{height} pixels"))
-    with explained(place):
+    with wrap_decoder_errors(place):
         count = count_images(image)
     if count > 1 and not (pages and image.format == "TIFF"):
         raise SeveralImagesError(
@@ -86,7 +86,7 @@ def formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def explained(place: str) -> Iterator[None]:
+def wrap_decoder_errors(place: str) -> Iterator[None]:
     """Turn whatever a decoder raises on a file's contents into an error that names the file.
 
     Raises:

@@ -48,7 +48,7 @@ def find_images(folder: Path) -> FoundFiles:
             if path.name.lower() not in _SYSTEM_FILES:
                 found.ignored[path.suffix.lower() or "without an ending"] += 1
             continue
-        name = composed(path.relative_to(folder).with_suffix("").as_posix())
+        name = to_nfc(path.relative_to(folder).with_suffix("").as_posix())
         if name in found.images:
             raise UserError(
                 f"{found.images[name]} and {path} would be the same scene {name!r}; remove one."
@@ -98,7 +98,7 @@ def ignored_note(folder: Path, ignored: Mapping[str, int]) -> str:
     )
 
 
-def composed(name: str) -> str:
+def to_nfc(name: str) -> str:
     """Return a name in Unicode's composed form (NFC): macOS stores names decomposed."""
     return unicodedata.normalize("NFC", name)
 
@@ -154,8 +154,8 @@ def short_names(labels: Sequence[Path], folder: Path, ending: str) -> list[str]:
         folder: that they lie below.
         ending: of their names, left out.
     """
-    short = [composed(path.name.removesuffix(ending)) for path in labels]
+    short = [to_nfc(path.name.removesuffix(ending)) for path in labels]
     if len(set(short)) == len(short):
         return short
-    parents = (composed(path.parent.relative_to(folder).as_posix()) for path in labels)
+    parents = (to_nfc(path.parent.relative_to(folder).as_posix()) for path in labels)
     return [f"{parent}/{name}" for parent, name in zip(parents, short, strict=True)]

@@ -31,7 +31,7 @@ def annotation_advice(folder: Path) -> str:
 
 
 @contextmanager
-def advising(folder: Path) -> Iterator[None]:
+def adding_annotation_advice(folder: Path) -> Iterator[None]:
     """Add to the message of a `UserError` how annotations in the folder become label maps."""
     try:
         yield

@@ -22,7 +22,6 @@ from i2ibench.data.file_formats import (
     Contents,
     bits_per_sample,
     count_images,
-    explained,
     has_signs,
     is_inverted,
     is_lossy,
@@ -34,9 +33,9 @@ from i2ibench.data.file_formats import (
     scale_transparent_grey,
     tiff_pages,
     without_texts,
+    wrap_decoder_errors,
 )
-from i2ibench.data.map_errors import InexactMapError
-from i2ibench.data.readers import Shape, check_shape, in_channels, read_by, reader_of, shape_by
+from i2ibench.data.readers import Shape, check_shape, read_with, reader_of, shape_with, to_hwc
 from i2ibench.data.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
@@ -48,6 +47,10 @@ _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 
 class DeepImageError(UserError):
     """A photo has more than 8 bits per channel where 8 are read."""
+
+
+class InexactMapError(UserError):
+    """A map in a kind of file that does not hold its ids: a JPEG, floats, 8 bits for too many."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def verify_rgb(path: Path) -> tuple[int, int]:
     data, place = _contents(path), str(path)
     image = open_image(data, place)
     _refuse_as_photo(image, data, place)
-    with explained(place):
+    with wrap_decoder_errors(place):
         size = _upright_size(image, data)
         if image.format == "PNG":
             open_image(data, place).verify()
@@ -141,8 +144,8 @@ def image_shape(path: Path) -> Shape:
     """
     reader = reader_of(path)
     if reader is not None:
-        return shape_by(reader, _contents(path), str(path))
-    with _header(path) as (image, data), explained(str(path)):
+        return shape_with(reader, _contents(path), str(path))
+    with _header(path) as (image, data), wrap_decoder_errors(str(path)):
         height, width = _upright_size(image, data)
         bits = 16 if bits_per_sample(image, data) > 8 else 8
         channels = (1 if image.mode in _GREY_MODES else 3) * count_images(image)
@@ -160,16 +163,16 @@ def read_samples(path: Path) -> NDArray[Any]:
     """
     data, place, reader = _contents(path), str(path), reader_of(path)
     if reader is not None:
-        return read_by(reader, data, place)
+        return read_with(reader, data, place)
     image = open_image(data, place, pages=True)
     if image.mode in ("P", "PA"):
         raise UserError(f"{place} has a palette; save it as grey or with all of its channels.")
-    with explained(place):
+    with wrap_decoder_errors(place):
         pages = count_images(image)
     samples = _samples(image, data, place) if pages == 1 else _stacked(image, place)
     if samples.dtype == np.int32 and samples.min() >= 0 and samples.max() < 2**16:
         samples = samples.astype(np.uint16)  # which Pillow makes of some files of 16 bits
-    return in_channels(samples, place)
+    return to_hwc(samples, place)
 
 
 def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
@@ -178,7 +181,7 @@ def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
     Raises:
         UserError: they differ in size or have channels themselves, or are too many.
     """
-    with explained(place):
+    with wrap_decoder_errors(place):
         size, mode, pages = image.size, image.mode, tiff_pages(image)
         check_shape(Shape(size[1], size[0], len(pages), 16), place)
         found = []
@@ -213,7 +216,7 @@ def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
     plain = image.mode == "RGB" and "transparency" not in image.info
     if image.format == "PNG" and plain and orientation(image, data) == 1:
         return _decode_png(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, place)
-    with explained(place):
+    with wrap_decoder_errors(place):
         if image.format == "PNG":
             _decode_png(data, cv2.IMREAD_UNCHANGED, place)  # Pillow fills up what is cut off
             scale_transparent_grey(image, data)
@@ -232,7 +235,7 @@ def decode_map(data: bytes, place: str) -> MapPixels:
             f"{place} is a {_name_of(image)} image, which changes ids; save label and instance "
             "maps as PNG."
         )
-    with explained(place):
+    with wrap_decoder_errors(place):
         bits, inverted = bits_per_sample(image, data), is_inverted(image)
     values = _samples(image, data, place)
     if values.dtype.kind not in "uib":
@@ -290,7 +293,7 @@ def _map(path: Path) -> mmap.mmap | None:
 
 def _refuse_as_photo(image: Image.Image, data: bytes, place: str) -> None:
     """Refuse an image whose depth or colour space would be lost in three channels of 8 bits."""
-    with explained(place):
+    with wrap_decoder_errors(place):
         deep = bits_per_sample(image, data) > 8
     if deep or image.mode.startswith(("I", "F")):
         raise DeepImageError(f"{place} has more than 8 bits per channel; save photos with 8.")
@@ -324,7 +327,7 @@ def _samples(image: Image.Image, data: bytes, place: str) -> NDArray[Any]:
             return pixels if pixels.ndim == 2 else _rgb_order(pixels)
     if image.format == "PPM" and image.mode not in ("1", "F"):
         maximum = ppm_maximum(image)
-    with explained(place):
+    with wrap_decoder_errors(place):
         shown = np.array(_upright(image, data))
     if image.format == "TIFF" and shown.dtype == np.uint8 and has_signs(image):
         return shown.view(np.int8)  # Pillow ignores the sign of 8 bits
@@ -381,7 +384,7 @@ def _rgb_order(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def _decode_png(data: bytes, flags: int, place: str) -> NDArray[Any]:
     """Decode a PNG by OpenCV: the pixels that Pillow gives, in less time, and all of them."""
-    with explained(place):
+    with wrap_decoder_errors(place):
         pixels = cv2.imdecode(np.frombuffer(without_texts(data), np.uint8), flags)
         if pixels is None:
             open_image(data, place).load()  # Pillow says what is wrong, if it finds it

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, default_collate
 
-from i2ibench.data.dataset_checks import check_class, check_scenes
 from i2ibench.data.image_files import image_size
 from i2ibench.data.sampler import EpochSampler
+from i2ibench.data.scenes import Scenes
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
-from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options
+from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options, options_of
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 
@@ -26,6 +26,13 @@ OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefe
 
 CACHE = "i2ibench_cache"
 """The folder in a data set's root that `cache=True` stands for."""
+
+PROMISE = (
+    "A data set takes the option seed, for random transforms, inherits from "
+    "i2ibench.registry.contracts.Dataset and sets self.metainfo (ClassTable.metainfo) and "
+    "self.scenes (a Scenes, with the files of every scene) in its constructor. "
+    "`i2ibench new-plugin dataset NAME` writes an example."
+)
 
 
 def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> Dataset:
@@ -43,6 +50,28 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
     check_scenes(dataset)
     dataset.scenes.cache_folder = _cache_folder(cfg.get("cache", False), options, data_root)
     return dataset
+
+
+def check_class(part: Callable[..., Any]) -> None:
+    """Refuse a class without the option `seed`, which every data set is given.
+
+    Raises:
+        UserError: names the class, and the promise.
+    """
+    if "seed" not in options_of(part):
+        raise UserError(f"The data set {part.__name__} does not take 'seed'. {PROMISE}")
+
+
+def check_scenes(dataset: Dataset) -> None:
+    """Refuse a data set whose `scenes` are something else.
+
+    Raises:
+        UserError: names the class, and the promise.
+    """
+    if not isinstance(dataset.scenes, Scenes):
+        raise UserError(
+            f"The data set {type(dataset).__name__} has no 'scenes', a Scenes. {PROMISE}"
+        )
 
 
 def build_datasets(config: Config) -> tuple[Dataset, Dataset]:
@@ -251,7 +280,7 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Images:
+class BatchSpec:
     """Facts of a loader's output: a class table's metainfo, pixels, scenes in a batch."""
 
     metainfo: dict[str, Any]
@@ -260,7 +289,7 @@ class Images:
     batch_size: int
 
 
-def images_of(cfg: Mapping[str, Any], data_root: str | None) -> Images:
+def batch_spec(cfg: Mapping[str, Any], data_root: str | None) -> BatchSpec:
     """What the loader of a config will yield; see `build_dataset`.
 
     Data sets that know their classes and sizes need not be there. Of several sizes the largest
@@ -280,7 +309,7 @@ def images_of(cfg: Mapping[str, Any], data_root: str | None) -> Images:
     for transform in transforms:
         arrays = transform(arrays)
     height, width = arrays["label"].shape
-    return Images(metainfo, width, height, cfg.get("batch_size", 1))
+    return BatchSpec(metainfo, width, height, cfg.get("batch_size", 1))
 
 
 def _known(

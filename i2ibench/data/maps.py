@@ -10,10 +10,27 @@ from numpy.typing import NDArray
 
 from i2ibench.data.classes import MAX_CLASSES, ClassTable
 from i2ibench.data.codings import coding_of, looks_like_train_ids, stated_coding
-from i2ibench.data.image_files import MapPixels, read_map, read_map_pixels
-from i2ibench.data.map_errors import ColouredMapError, InexactMapError, UnknownIdError
+from i2ibench.data.image_files import InexactMapError, MapPixels, read_map, read_map_pixels
+from i2ibench.errors import UserError
 
 LARGEST_ID = 2**31 - 1
+
+
+class ColouredMapError(UserError):
+    """A map of colours, where one channel of ids is wanted."""
+
+
+class UnknownIdError(UserError):
+    """A label map with a value that is no class's id.
+
+    Attributes:
+        value: the smallest such value; None in an error that comes from a loader's process, which
+            hands on messages alone.
+    """
+
+    def __init__(self, message: str, value: int | None = None) -> None:
+        super().__init__(message)
+        self.value = value
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from i2ibench.data.image_files import (
     read_samples,
     verify_rgb,
 )
-from i2ibench.data.readers import MOST_CHANNELS, reader_of
+from i2ibench.data.readers import MAX_CHANNELS, reader_of
 from i2ibench.errors import UserError
 
 FILES_LOOKED_AT = 16
@@ -77,7 +77,7 @@ def formats_in(metainfo: Mapping[str, Any]) -> dict[str, PixelFormat]:
     return {kind: format_in(metainfo, kind) for kind in ("image", *metainfo.get("formats", {}))}
 
 
-def stated_by(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
+def metainfo_entries(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
     """Return the entries of a data set's metainfo that `format_in` reads; RGB is left out."""
     image = formats.get("image", RGB)
     others = {
@@ -100,9 +100,9 @@ def check_format(kind: str, entry: Any, place: str) -> None:
     """
     numbers = entry if isinstance(entry, list | tuple) else ()
     whole = isinstance(kind, str) and len(numbers) == 2 and all(type(n) is int for n in numbers)
-    if not (whole and 0 < entry[0] <= MOST_CHANNELS and entry[1] in (8, 16)):
+    if not (whole and 0 < entry[0] <= MAX_CHANNELS and entry[1] in (8, 16)):
         raise UserError(
-            f"{place} is {entry!r}, not the channels (1 to {MOST_CHANNELS}) and the bits (8, 16)."
+            f"{place} is {entry!r}, not the channels (1 to {MAX_CHANNELS}) and the bits (8, 16)."
         )
 
 
@@ -152,7 +152,7 @@ def read_alone(path: Path) -> NDArray[Any]:
     Raises:
         UserError: see `read_image`.
     """
-    return read_image(path, find_format([path], Stated(), grey_is_rgb=True))
+    return read_image(path, find_format([path], StatedFormat(), grey_is_rgb=True))
 
 
 def verify_alone(path: Path) -> tuple[int, int]:
@@ -161,7 +161,7 @@ def verify_alone(path: Path) -> tuple[int, int]:
     Raises:
         UserError: see `read_image`.
     """
-    return verify_image(path, find_format([path], Stated(), grey_is_rgb=True))
+    return verify_image(path, find_format([path], StatedFormat(), grey_is_rgb=True))
 
 
 def _read_photo(path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
@@ -197,7 +197,7 @@ def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PixelFormat) -> NDArray
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedFormat:
     """The statements of a config on a kind of picture; None for what is found from its files.
 
     Attributes:
@@ -211,7 +211,9 @@ class Stated:
     option: str = "image_channels= and image_depth="
 
 
-def find_format(paths: Sequence[Path], stated: Stated, grey_is_rgb: bool = False) -> PixelFormat:
+def find_format(
+    paths: Sequence[Path], stated: StatedFormat, grey_is_rgb: bool = False
+) -> PixelFormat:
     """Return the format of a data set's images, by the config or by some files' headers.
 
     Of 8 bits, images are grey where all that are looked at are, and RGB where some are not.
@@ -263,15 +265,15 @@ def _agreed(seen: Mapping[int, Path], what: str, default: int) -> int:
     )
 
 
-def _check_stated(stated: Stated) -> None:
+def _check_stated(stated: StatedFormat) -> None:
     channels, bits = stated.channels, stated.bits
-    if channels is not None and (type(channels) is not int or not 0 < channels <= MOST_CHANNELS):
-        raise UserError(f"image_channels is 1 to {MOST_CHANNELS} or None, not {channels!r}.")
+    if channels is not None and (type(channels) is not int or not 0 < channels <= MAX_CHANNELS):
+        raise UserError(f"image_channels is 1 to {MAX_CHANNELS} or None, not {channels!r}.")
     if bits is not None and (type(bits) is not int or bits not in (8, 16)):
         raise UserError(f"image_depth is 8, 16 or None, not {bits!r}.")
 
 
-def as_shown(samples: NDArray[Any]) -> NDArray[np.uint8]:
+def to_display_rgb(samples: NDArray[Any]) -> NDArray[np.uint8]:
     """Return an image uint8 or uint16 [H,W,C] as uint8 [H,W,3] for people to look at.
 
     Of 16 bits the upper 8 are shown; of two channels the first, of more than three the first three.

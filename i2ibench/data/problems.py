@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.map_errors import ColouredMapError, InexactMapError
+from i2ibench.data.image_files import InexactMapError
+from i2ibench.data.maps import ColouredMapError
 from i2ibench.data.pixel_formats import ColourError
 from i2ibench.data.scenes import SceneFiles
-from i2ibench.data.survey import Fault, SceneFacts, class_use
+from i2ibench.data.survey import Fault, SceneSurvey, count_classes
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 """Scenes and files that one problem names; the others are counted."""
 
 ABOVE_CLASSES = "np.where(instance == 0, label, instance.astype('uint16') + 256)"
@@ -44,7 +45,7 @@ class Problem:
     fatal: bool = False
 
 
-def problems_of(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+def find_problems(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
     """The problems of one split, fatal ones first."""
     found = [
         Problem(split, _kind(kind, f), f.message, _mend(scene.files, kind, f), True)
@@ -99,11 +100,11 @@ def paths_of(files: SceneFiles) -> list[Path]:
 
 def remove(paths: Sequence[Path]) -> str:
     """The shell command that removes files."""
-    named = " ".join(shlex.quote(str(path)) for path in paths[:MOST_NAMED])
-    return f"rm -- {named}{' ...' if len(paths) > MOST_NAMED else ''}"
+    named = " ".join(shlex.quote(str(path)) for path in paths[:MAX_NAMED])
+    return f"rm -- {named}{' ...' if len(paths) > MAX_NAMED else ''}"
 
 
-def _sizes(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
+def _sizes(split: str, facts: Sequence[SceneSurvey]) -> list[Problem]:
     sizes = Counter(scene.size for scene in facts if scene.size)
     if len(sizes) < 2:
         return []
@@ -116,7 +117,7 @@ def _sizes(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
     )]  # fmt: skip
 
 
-def _straddling(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+def _straddling(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
     """One problem per id that covers several classes: they become one object."""
     scenes: dict[int, list[str]] = {}
     examples: dict[int, str] = {}
@@ -152,7 +153,7 @@ def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Pro
     return Problem(split, "instance straddles classes", message, fix)
 
 
-def _no_instances(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+def _no_instances(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
     """Return a problem if every instance id is its class's own, by file value or position."""
     maps = [scene.regions for scene in facts if scene.regions is not None]
     pairs = {(number, label) for rows in maps for number, label, _ in rows.tolist()}
@@ -164,10 +165,10 @@ def _no_instances(split: str, facts: Sequence[SceneFacts], classes: ClassTable) 
     return [Problem(split, "no instances", message, fix)]
 
 
-def _never_seen(split: str, facts: Sequence[SceneFacts], classes: ClassTable) -> list[Problem]:
+def _never_seen(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
     if not any(scene.pixels is not None for scene in facts):
         return []
-    use = class_use(facts, len(classes))
+    use = count_classes(facts, len(classes))
     unseen = [c.name for c, n in zip(classes.classes, use.scenes, strict=True) if not n]
     scored = [c.name for c in classes.classes if c.scored and c.name in unseen]
     if not scored:
@@ -180,8 +181,8 @@ def _never_seen(split: str, facts: Sequence[SceneFacts], classes: ClassTable) ->
     return [Problem(split, "classes never seen", message, fix)]
 
 
-def _equal(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
-    groups: dict[str, list[SceneFacts]] = {}
+def _equal(split: str, facts: Sequence[SceneSurvey]) -> list[Problem]:
+    groups: dict[str, list[SceneSurvey]] = {}
     for scene in facts:
         if scene.digest:
             groups.setdefault(scene.digest, []).append(scene)
@@ -194,7 +195,7 @@ def _equal(split: str, facts: Sequence[SceneFacts]) -> list[Problem]:
     return [Problem(split, "duplicates", message, remove(spare))]
 
 
-def shared_scenes(facts: Mapping[str, Sequence[SceneFacts]]) -> list[Problem]:
+def shared_scenes(facts: Mapping[str, Sequence[SceneSurvey]]) -> list[Problem]:
     """Images that are in the training and in the validation data, byte by byte."""
     trained = {scene.digest: scene for scene in facts.get("train", ()) if scene.digest}
     both = [(trained[s.digest], s) for s in facts.get("val", ()) if s.digest in trained]

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, Contents, explained
+from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, Contents, wrap_decoder_errors
 from i2ibench.errors import UserError
 from i2ibench.registry import READERS
 from i2ibench.registry.contracts import Reader, Shape
 
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 """The most channels that an image may have."""
 
-MOST_SAMPLES = 4 * MAX_PIXELS
+MAX_SAMPLES = 4 * MAX_PIXELS
 """The most pixels times channels that an image may have."""
 
 _PILLOWS = frozenset(EXTENSIONS)
@@ -39,25 +39,25 @@ def _readers() -> list[Reader]:
     return [READERS.build({"type": name}) for name in READERS.names()]
 
 
-def read_by(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
+def read_with(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
     """Return what a reader reads, uint8 or uint16 [H,W,C].
 
     Raises:
         UserError: the file is broken or too large, or its samples are of another type.
     """
-    check_shape(shape_by(reader, data, place), place)
-    with explained(place):
+    check_shape(shape_with(reader, data, place), place)
+    with wrap_decoder_errors(place):
         samples = reader.read(data, place)
-    return in_channels(samples, place)
+    return to_hwc(samples, place)
 
 
-def shape_by(reader: Reader, data: Contents, place: str) -> Shape:
+def shape_with(reader: Reader, data: Contents, place: str) -> Shape:
     """Return the shape that a reader finds.
 
     Raises:
         UserError: the file is broken.
     """
-    with explained(place):
+    with wrap_decoder_errors(place):
         return reader.describe(data, place)
 
 
@@ -68,15 +68,15 @@ def check_shape(shape: Shape, place: str) -> None:
         UserError: names the file, its shape and the limits.
     """
     height, width, channels, _ = shape
-    allowed = height * width <= MAX_PIXELS and height * width * channels <= MOST_SAMPLES
-    if min(height, width, channels) < 1 or channels > MOST_CHANNELS or not allowed:
+    allowed = height * width <= MAX_PIXELS and height * width * channels <= MAX_SAMPLES
+    if min(height, width, channels) < 1 or channels > MAX_CHANNELS or not allowed:
         raise UserError(
             f"{place} has {width}x{height} pixels of {channels} channels; at most {MAX_PIXELS} "
-            f"pixels, {MOST_CHANNELS} channels and {MOST_SAMPLES} samples are read."
+            f"pixels, {MAX_CHANNELS} channels and {MAX_SAMPLES} samples are read."
         )
 
 
-def in_channels(samples: NDArray[Any], place: str) -> NDArray[Any]:
+def to_hwc(samples: NDArray[Any], place: str) -> NDArray[Any]:
     """Return samples as uint8 or uint16 [H,W,C].
 
     Raises:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from i2ibench.data.cache import SceneCache, open_cache, source_of
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.codings import separate_objects
+from i2ibench.data.image_files import image_size
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import RGB, PixelFormat, read_image
 from i2ibench.errors import UserError
@@ -149,6 +150,13 @@ class Scenes:
     def is_cached(self) -> bool:
         """Return whether scenes are read from a cache."""
         return self._cache is not None
+
+    def one_of_each_size(self) -> list[int]:
+        """Return the index of the first scene of every size in the data set."""
+        first: dict[tuple[int, int], int] = {}
+        for index, files in enumerate(self.files):
+            first.setdefault(image_size(files.input), index)
+        return list(first.values())
 
     def open_cache(self) -> None:
         """From now on read from a cache in `cache_folder`, which is made if it is not there.

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from i2ibench.data.codings import require_class_ids
 from i2ibench.data.kinds import KINDS
-from i2ibench.data.map_errors import UnknownIdError
-from i2ibench.data.maps import read_ids, read_label_map
+from i2ibench.data.maps import UnknownIdError, read_ids, read_label_map
 from i2ibench.data.pixel_formats import RGB, PixelFormat, read_image
 from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.data.tar_members import read_bytes
 from i2ibench.errors import UserError
-from i2ibench.io.threads import in_threads
+from i2ibench.io.threads import map_in_threads
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Fault:
 
 
 @dataclass
-class SceneFacts:
+class SceneSurvey:
     """The contents of one scene's files.
 
     Attributes:
@@ -64,7 +63,7 @@ class SceneFacts:
     formats: Mapping[str, PixelFormat] = field(default_factory=dict)
 
 
-def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneFacts]:
+def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneSurvey]:
     """The facts of every scene, in order.
 
     Every file is read as training reads it.
@@ -73,12 +72,12 @@ def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[S
         scenes: what to read.
         on_scene: called after each scene.
     """
-    return in_threads(partial(examine, scenes=scenes), scenes.files, on_scene)
+    return map_in_threads(partial(examine, scenes=scenes), scenes.files, on_scene)
 
 
-def examine(files: SceneFiles, scenes: Scenes) -> SceneFacts:
+def examine(files: SceneFiles, scenes: Scenes) -> SceneSurvey:
     """Return the facts of one scene of a data set; what cannot be read is a fault, not an error."""
-    facts, classes = SceneFacts(files, formats=scenes.formats), scenes.classes
+    facts, classes = SceneSurvey(files, formats=scenes.formats), scenes.classes
     sizes: dict[str, tuple[int, ...]] = {}
     label = ids = None
     with _noting(facts, "label"):
@@ -117,7 +116,7 @@ def _read(files: SceneFiles, kind: str, scenes: Scenes) -> NDArray[Any]:
 
 
 @contextmanager
-def _noting(facts: SceneFacts, kind: str) -> Iterator[None]:
+def _noting(facts: SceneSurvey, kind: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
@@ -153,7 +152,7 @@ def _digest(path: Path) -> str:
 
 
 @dataclass
-class ClassUse:
+class ClassCounts:
     """Counts of the classes in a split.
 
     Attributes:
@@ -167,14 +166,14 @@ class ClassUse:
     instances: NDArray[np.int64]
 
 
-def class_use(facts: Sequence[SceneFacts], count: int) -> ClassUse:
+def count_classes(facts: Sequence[SceneSurvey], count: int) -> ClassCounts:
     """The sums over the scenes whose maps could be read.
 
     Args:
         facts: of the scenes.
         count: classes.
     """
-    use = ClassUse(*(np.zeros(count, np.int64) for _ in range(3)))
+    use = ClassCounts(*(np.zeros(count, np.int64) for _ in range(3)))
     for scene in facts:
         if scene.pixels is not None:
             use.pixels += scene.pixels

@@ -11,11 +11,11 @@ from i2ibench.data.maps import read_label_map
 from i2ibench.data.pixel_formats import RGB, PixelFormat, verify_image
 from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.errors import UserError
-from i2ibench.io.threads import in_threads
+from i2ibench.io.threads import map_in_threads
 
 
 @dataclass(frozen=True)
-class Checked:
+class ValidationResult:
     """The outcome of checking every file of a data set.
 
     Attributes:
@@ -28,7 +28,7 @@ class Checked:
     notes: list[str]
 
 
-def check_every_file(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> Checked:
+def validate_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> ValidationResult:
     """Check every file of a data set.
 
     Maps are read in full, and images that are not RGB; of photos the size, depth, checksums and
@@ -48,12 +48,14 @@ def check_every_file(scenes: Scenes, on_scene: Callable[[], None] | None = None)
         except UserError as error:
             return str(error), ""
 
-    outcomes = in_threads(check, scenes.files, on_scene)
+    outcomes = map_in_threads(check, scenes.files, on_scene)
     codings = [coding for _, coding in outcomes]
-    return Checked([fault for fault, _ in outcomes if fault], notes_of(scenes, codings))
+    return ValidationResult(
+        [fault for fault, _ in outcomes if fault], format_notes(scenes, codings)
+    )
 
 
-def notes_of(scenes: Scenes, codings: Sequence[str]) -> list[str]:
+def format_notes(scenes: Scenes, codings: Sequence[str]) -> list[str]:
     """Return sentences on how a data set's files are taken where that is not plain.
 
     Args:
@@ -81,18 +83,18 @@ def notes_of(scenes: Scenes, codings: Sequence[str]) -> list[str]:
     return notes + ignored_notes(scenes.folders)
 
 
-def require_faultless(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[str]:
-    """Check every file of a data set and return the notes of `Checked`.
+def require_valid_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[str]:
+    """Check every file of a data set and return the notes of `ValidationResult`.
 
     Raises:
         UserError: some cannot be used; the first five are named.
     """
-    checked = check_every_file(scenes, on_scene)
-    refuse(checked.faults)
+    checked = validate_files(scenes, on_scene)
+    raise_faults(checked.faults)
     return checked.notes
 
 
-def refuse(faults: Sequence[str]) -> None:
+def raise_faults(faults: Sequence[str]) -> None:
     """Raise an error that lists the first five faults, if there are any.
 
     Raises:

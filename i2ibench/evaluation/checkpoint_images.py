@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.image_files import image_size
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.evaluation.image_sources import FolderImages
@@ -55,7 +54,7 @@ def fill_store(
         UserError: the scenes do not suit the checkpoint.
     """
     for height, width in {
-        size_of(scenes.sample(i)) for i in one_scene_of_each_size(scenes.dataset)
+        size_of(scenes.sample(i)) for i in scenes.dataset.scenes.one_of_each_size()
     }:
         try_translation(opened.inference, height, width)
     encoded = chosen["encode_photo"]

@@ -12,12 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.file_search import files_by_name, ignored_notes
 from i2ibench.data.image_files import image_size, is_lossy_file
 from i2ibench.data.pixel_formats import RGB, PixelFormat, format_in, read_image
 from i2ibench.data.transforms import resize_image
-from i2ibench.data.validation import refuse
+from i2ibench.data.validation import raise_faults
 from i2ibench.errors import UserError
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.style_samples import StyleProbe
@@ -186,7 +185,7 @@ def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fold
     files = scenes.dataset.scenes.files
     sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
         image_size(files[i].input): size_of(scenes.sample(i))
-        for i in one_scene_of_each_size(scenes.dataset)
+        for i in scenes.dataset.scenes.one_of_each_size()
     }
     chosen: dict[str, Path] = {}
     faults: list[str] = []
@@ -203,7 +202,7 @@ def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fold
                 if found
                 else f"{folder} has no image for scene {name!r} (such as {name}.png)."
             )
-    refuse(faults)
+    raise_faults(faults)
     for note in [*_unused(folder, given, chosen), *ignored_notes([folder])]:
         say(note)
     return FolderImages([chosen], resize, made=made)

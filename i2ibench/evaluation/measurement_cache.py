@@ -24,7 +24,7 @@ from i2ibench.evaluation.measurements import (
 )
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.io.files import remove_leftovers
-from i2ibench.io.folder_locks import own_folder
+from i2ibench.io.folder_locks import lock_folder
 from i2ibench.io.progress import say
 from i2ibench.io.provenance import code_hash, versions
 from i2ibench.registry.code_hashes import module_of
@@ -103,7 +103,7 @@ class SharedRows:
     def keep(self) -> None:
         """Share what has been measured whole since `fetch`."""
         try:
-            with own_folder(self.folder, "sharing rows", OTHERWISE, wait=True):
+            with lock_folder(self.folder, "sharing rows", OTHERWISE, wait=True):
                 remove_leftovers(self.folder)
                 for store, path in self._new:
                     save_rows(path, store.read())

@@ -9,13 +9,13 @@ from torch.utils.data import default_collate
 
 from i2ibench.data.loaders import build_dataset, prepare_dataset
 from i2ibench.data.scenes import Scenes
-from i2ibench.data.validation import require_faultless
+from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError
 from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.inference.image_cache import file_hashes, readers_of
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import fingerprint
-from i2ibench.io.threads import in_threads
+from i2ibench.io.threads import map_in_threads
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Appearance, Sample
@@ -97,7 +97,7 @@ def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> 
         )
     dataset = _build(options, root or _root(protocol, config))
     with Progress("checking files", len(dataset)) as progress:
-        notes = require_faultless(dataset.scenes, progress.advance)
+        notes = require_valid_files(dataset.scenes, progress.advance)
     for note in notes:
         say(note)
     return _scored(dataset, options)
@@ -143,7 +143,7 @@ def _scored(dataset: Dataset, options: dict[str, Any]) -> ScoredScenes:
     """The class table belongs to the facts: it decides what the same files mean."""
     files = dataset.scenes.files
     facts = {**options, "metainfo": dataset.metainfo}
-    digest = fingerprint(in_threads(file_hashes, files))
+    digest = fingerprint(map_in_threads(file_hashes, files))
     return ScoredScenes(dataset, [f.name for f in files], digest, facts)
 
 

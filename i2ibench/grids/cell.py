@@ -16,7 +16,7 @@ from i2ibench.errors import UserError
 from i2ibench.grids.grid import Cell, Grid, config_hash
 from i2ibench.grids.state import FILE, CellState, last_state, write_state
 from i2ibench.inference.checkpoints import newest_of_config, open_checkpoint
-from i2ibench.io.folder_locks import move_contents_aside, own_folder, own_target
+from i2ibench.io.folder_locks import lock_folder, lock_target, move_contents_aside
 from i2ibench.io.progress import say
 from i2ibench.io.provenance import fingerprint
 from i2ibench.io.run_folders import list_checkpoints
@@ -35,7 +35,7 @@ def run_cell(grid: Grid, cell: Cell) -> None:
     Raises:
         UserError: it runs already, or its config or data cannot be used.
     """
-    with own_folder(cell.folder, "training", "leave the cell to it"):
+    with lock_folder(cell.folder, "training", "leave the cell to it"):
         before = last_state(cell.folder, cell.hash)
         if before.state == "done":
             return
@@ -80,7 +80,7 @@ def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
     shared = shared_folder(grid, stages)
     if list_checkpoints(folder) and shared.exists():
         return
-    with own_target(shared, "training a stage that cells share", wait=True):
+    with lock_target(shared, "training a stage that cells share", wait=True):
         if not shared.exists():
             _train_alone(cell, stage)
             _publish(folder, shared)

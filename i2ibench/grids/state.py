@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.checksums import add_checksum, verify_checksum
 from i2ibench.io.files import read_json, write_text
-from i2ibench.io.folder_locks import is_owned
+from i2ibench.io.folder_locks import is_locked
 
 FILE = "cell.json"
 STATES = ("waiting", "running", "done", "failed")
@@ -40,7 +40,7 @@ def read_state(folder: Path, hash_: str) -> CellState:
     """The state of a cell: waiting if its config has changed; a running one whose process is gone
     waits again."""
     found = last_state(folder, hash_)
-    if found.state == "running" and not is_owned(folder):
+    if found.state == "running" and not is_locked(folder):
         found.state = "waiting"
     return found
 
@@ -51,7 +51,7 @@ def last_state(folder: Path, hash_: str) -> CellState:
     if not path.is_file():
         return CellState(hash=hash_)
     try:
-        content = unsealed(read_json(path))
+        content = verify_checksum(read_json(path))
     except (ValueError, TypeError) as error:
         raise UserError(
             f"{path} is damaged ({error}). Delete it to train the cell on from its checkpoints."
@@ -83,4 +83,4 @@ def checked_state(content: Any, path: Path) -> CellState:
 
 def write_state(folder: Path, state: CellState) -> None:
     """Keep the state, whole or not at all."""
-    write_text(folder / FILE, json.dumps(sealed(asdict(state)), indent=2))
+    write_text(folder / FILE, json.dumps(add_checksum(asdict(state)), indent=2))

@@ -17,7 +17,7 @@ from i2ibench.io.checksums import zip_damage
 from i2ibench.io.processes import is_main_process
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import list_checkpoints, list_epochs, stage_folders
-from i2ibench.io.unpickling import why_unreadable
+from i2ibench.io.weights import why_unreadable
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
 from i2ibench.registry.configuration import Config, ConfigDict, list_stages

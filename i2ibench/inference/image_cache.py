@@ -20,7 +20,7 @@ from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
 from i2ibench.inference.out_of_memory import split_on_out_of_memory
-from i2ibench.io.checksums import is_whole_image, sealed, unsealed
+from i2ibench.io.checksums import add_checksum, is_whole_image, verify_checksum
 from i2ibench.io.files import read_json, write_image, write_text
 from i2ibench.io.folder_locks import holds_files
 from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
@@ -122,7 +122,7 @@ class ImageCache:
             for path in [path for path, source in kept.items() if now.get(path, source) != source]:
                 (self.folder / path).unlink(missing_ok=True)
             note = {**asdict(self.recipe), "pictures": {**kept, **now}}
-            write_text(self.folder / NOTE, json.dumps(sealed(note)))
+            write_text(self.folder / NOTE, json.dumps(add_checksum(note)))
         barrier()
 
     def fill(self, read: Read, paint: Paint) -> None:
@@ -221,7 +221,7 @@ def _read_note(note: Path, refuse: bool) -> _Note | None:
     if not note.is_file():
         return None
     try:
-        content = unsealed(read_json(note))
+        content = verify_checksum(read_json(note))
         recipe = Recipe(content["checkpoint"], dict(content["chosen"]), content["code"])
         return _Note(recipe, {safe_name(k, str(note)): v for k, v in content["pictures"].items()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

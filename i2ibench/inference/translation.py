@@ -12,7 +12,7 @@ from i2ibench.data.inputs import find_inputs, is_cityscapes
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import formats_in
 from i2ibench.data.scenes import SceneFiles, Scenes
-from i2ibench.data.validation import require_faultless
+from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.image_cache import ImageCache, file_hashes, readers_of, recipe_of
@@ -95,7 +95,7 @@ def _open_scenes(
     scenes.formats = formats_in(opened.metainfo)
     scenes.folders = [] if is_cityscapes(files) else [folder]
     with Progress("checking files", len(files)) as progress:
-        notes = require_faultless(scenes, progress.advance)
+        notes = require_valid_files(scenes, progress.advance)
     for note in notes:
         say(note)
     for columns, rows in {size or image_size(scene.input)[::-1] for scene in files}:

@@ -122,13 +122,13 @@ def is_whole_png(path: Path) -> bool:
     return False
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+def add_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a JSON object with a checksum of itself."""
     return {**content, SEAL: _checksum(content)}
 
 
-def unsealed(content: Any) -> dict[str, Any]:
-    """Return a JSON object that `sealed` gave, without its checksum.
+def verify_checksum(content: Any) -> dict[str, Any]:
+    """Return a JSON object that `add_checksum` gave, without its checksum.
 
     Raises:
         ValueError: it has none, or was changed since.

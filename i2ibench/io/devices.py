@@ -10,6 +10,6 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def exact_type(device: torch.device) -> torch.dtype:
+def most_precise_dtype(device: torch.device) -> torch.dtype:
     """Return the most exact floating-point type of a device: float64, but float32 on Apple's."""
     return torch.float32 if device.type == "mps" else torch.float64

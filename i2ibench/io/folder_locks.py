@@ -60,7 +60,7 @@ _held: dict[str, _Held] = {}
 
 
 @contextlib.contextmanager
-def own_folder(
+def lock_folder(
     folder: Path, purpose: str, otherwise: str = "choose another folder", wait: bool = False
 ) -> Iterator[None]:
     """Own a folder until the block ends or the process does.
@@ -87,10 +87,10 @@ def own_folder(
 
 
 @contextlib.contextmanager
-def own_target(
+def lock_target(
     path: Path, purpose: str, otherwise: str = "choose another name", wait: bool = False
 ) -> Iterator[None]:
-    """Own the name of a file or folder that is to be written; see `own_folder`.
+    """Own the name of a file or folder that is to be written; see `lock_folder`.
 
     The lock lies beside it, so that the folder itself may be renamed or not be there.
     """
@@ -100,7 +100,7 @@ def own_target(
         yield
 
 
-def is_owned(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Return whether a living process, this one or another, owns a folder."""
     lock = folder / NAME
     if _key(lock) in _held:

@@ -5,19 +5,19 @@ from typing import Any
 import torch.distributed as dist
 
 
-def several() -> bool:
+def is_distributed() -> bool:
     """Return whether this process is one of several of an initialised process group."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def get_rank() -> int:
     """Return the number of this process, from 0; 0 without a process group."""
-    return dist.get_rank() if several() else 0
+    return dist.get_rank() if is_distributed() else 0
 
 
 def get_world_size() -> int:
     """Return the number of processes; 1 without a process group."""
-    return dist.get_world_size() if several() else 1
+    return dist.get_world_size() if is_distributed() else 1
 
 
 def is_main_process() -> bool:
@@ -27,11 +27,11 @@ def is_main_process() -> bool:
 
 def barrier() -> None:
     """Wait until every process has come here; return at once without a process group."""
-    if several():
+    if is_distributed():
         dist.barrier()
 
 
 def broadcast_object_list(objects: list[Any]) -> None:
     """Replace the objects of every process by those of rank 0, in place."""
-    if several():
+    if is_distributed():
         dist.broadcast_object_list(objects, src=0)

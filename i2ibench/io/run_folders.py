@@ -35,7 +35,7 @@ def list_epochs(work_dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.stem.removeprefix("epoch_")))
 
 
-def last_good(work_dir: Path) -> str:
+def last_checkpoint_note(work_dir: Path) -> str:
     """A sentence for error messages: what a run that has failed can go on from."""
     found = list_checkpoints(work_dir)
     if not found:

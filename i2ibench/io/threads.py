@@ -17,7 +17,7 @@ def file_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=min(MOST, os.cpu_count() or 1))
 
 
-def in_threads(
+def map_in_threads(
     work: Callable[[Item], Result],
     items: Iterable[Item],
     on_item: Callable[[], None] | None = None,

@@ -1,6 +1,7 @@
 """Pretrained weights: where each file is looked for, and how to get one that is missing."""
 
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ import torch
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.io.checksums import zip_damage
 from i2ibench.io.provenance import sha256
-from i2ibench.io.unpickling import why_unreadable
+
+_ASKED_FOR = re.compile(r"GLOBAL ([\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -169,3 +171,23 @@ def load_state(path: Path | str) -> dict[str, torch.Tensor]:
     if not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in pairs):
         raise UserError(f"{path} holds no state dict: weights by name.")
     return state
+
+
+def why_unreadable(error: Exception) -> str:
+    """Return the reason for which `torch.load(..., weights_only=True)` failed, in one line.
+
+    torch's own messages advise to load the file with `weights_only=False`, which executes whatever
+    is in it; that advice is left out.
+    """
+    text = str(error)
+    if "TorchScript" in text:
+        return "it is a TorchScript file, which is a program and no list of weights"
+    asked = _ASKED_FOR.search(text)
+    if asked:
+        return (
+            f"it asks for {asked[1]}, and a file of weights holds tensors and plain values only; "
+            "nothing in it was run"
+        )
+    if "weights_only" in text:
+        return "it holds something else than tensors and plain values; nothing in it was run"
+    return next(iter(text.splitlines()), type(error).__name__) or type(error).__name__

@@ -14,7 +14,7 @@ from mmengine.config.config import RESERVED_KEYS as RESERVED_KEYS
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import remove_leftovers
-from i2ibench.io.folder_locks import own_folder
+from i2ibench.io.folder_locks import lock_folder
 from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.registry.assignments import names_a_path, resolve
 from i2ibench.registry.compat import read_config
@@ -235,7 +235,7 @@ def own_work_dir(
     """
     with contextlib.ExitStack() as owned:
         if is_main_process():
-            owned.enter_context(own_folder(work_dir, purpose, otherwise))
+            owned.enter_context(lock_folder(work_dir, purpose, otherwise))
             prepare_work_dir(work_dir)
             trees = [path for part in parts for path in (work_dir / part).glob("**/")]
             remove_leftovers(work_dir, *trees)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.kinds import images_among
-from i2ibench.data.pixel_formats import as_shown
+from i2ibench.data.pixel_formats import to_display_rgb
 from i2ibench.data.problems import Problem
 from i2ibench.data.scenes import read_arrays
-from i2ibench.data.survey import SceneFacts, class_use
+from i2ibench.data.survey import SceneSurvey, count_classes
 from i2ibench.reports.data_text import class_rows, summary_rows
 from i2ibench.reports.rendering import render
 
@@ -26,7 +26,7 @@ WIDTH = 420
 
 def render_data(
     name: str,
-    facts: Mapping[str, Sequence[SceneFacts]],
+    facts: Mapping[str, Sequence[SceneSurvey]],
     classes: ClassTable,
     problems: Sequence[Problem],
 ) -> str:
@@ -57,10 +57,10 @@ def render_data(
 
 
 def _histogram(
-    facts: Mapping[str, Sequence[SceneFacts]], classes: ClassTable
+    facts: Mapping[str, Sequence[SceneSurvey]], classes: ClassTable
 ) -> list[dict[str, Any]]:
     """Each class's colour and, by split, the percentage of pixels and of scenes."""
-    uses = [(class_use(scenes, len(classes)), len(scenes)) for scenes in facts.values()]
+    uses = [(count_classes(scenes, len(classes)), len(scenes)) for scenes in facts.values()]
     rows = []
     for number, semantic_class in enumerate(classes.classes):
         bars = [
@@ -74,15 +74,15 @@ def _histogram(
     return sorted(rows, key=lambda row: -max(bar["pixels"] for bar in row["bars"]))
 
 
-def _spread(scenes: Sequence[SceneFacts]) -> list[SceneFacts]:
+def _spread(scenes: Sequence[SceneSurvey]) -> list[SceneSurvey]:
     step = max(-(-len(scenes) // SHOWN), 1)
     return list(scenes[::step])
 
 
-def images(scene: SceneFacts, classes: ClassTable) -> list[tuple[str, str]]:
+def images(scene: SceneSurvey, classes: ClassTable) -> list[tuple[str, str]]:
     """Return titles and images: photo, source and the like, labels, both with the borders."""
     arrays = read_arrays(scene.files, classes, scene.formats)
-    arrays |= {kind: as_shown(arrays[kind]) for kind in images_among(arrays)}
+    arrays |= {kind: to_display_rgb(arrays[kind]) for kind in images_among(arrays)}
     shown: list[tuple[str, NDArray[Any]]] = [
         ("photo" if kind == "image" else kind, arrays[kind])
         for kind in sorted(images_among(arrays), key="image".__ne__)

@@ -7,9 +7,9 @@ import numpy as np
 
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.problems import Problem
-from i2ibench.data.survey import SceneFacts, class_use
+from i2ibench.data.survey import SceneSurvey, count_classes
 
-Facts = Mapping[str, Sequence[SceneFacts]]
+Facts = Mapping[str, Sequence[SceneSurvey]]
 
 
 def summary_rows(facts: Facts) -> list[tuple[str, ...]]:
@@ -37,7 +37,7 @@ def class_rows(facts: Facts, classes: ClassTable) -> list[tuple[str, ...]]:
     head: list[str] = ["id", "class"]
     columns: list[list[str]] = []
     for split, scenes in facts.items():
-        use = class_use(scenes, len(classes))
+        use = count_classes(scenes, len(classes))
         total = max(int(use.pixels.sum()), 1)
         head += [f"{split} %", "scenes", "instances"]
         columns.append([f"{100 * n / total:.3f}" if n else "-" for n in use.pixels.tolist()])

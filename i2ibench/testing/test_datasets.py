@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.data.dataset_checks import check_class, check_scenes
+from i2ibench.data.loaders import check_class, check_scenes
 from i2ibench.registry import DATASETS
 from i2ibench.testing.parts import Workshop
 

@@ -3,7 +3,7 @@
 import pytest
 
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.readers import read_by
+from i2ibench.data.readers import read_with
 from i2ibench.errors import UserError
 from i2ibench.registry import READERS
 
@@ -25,4 +25,4 @@ def test_a_reader_has_endings_that_nothing_else_reads(name: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, b"\x89PNG\r\n\x1a\n" + b"x" * 200])
 def test_a_reader_refuses_what_is_no_file_of_its_own(name: str, data: bytes) -> None:
     with pytest.raises(UserError, match="scan"):
-        read_by(READERS.build({"type": name}), data, "scan")
+        read_with(READERS.build({"type": name}), data, "scan")

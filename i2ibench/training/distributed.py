@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from i2ibench.errors import UserError
-from i2ibench.io.processes import several
+from i2ibench.io.processes import is_distributed
 
 
 class Announced(nn.Module):
@@ -47,7 +47,7 @@ def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | N
     Args:
         parameters: trained ones, on their device, the same in every process.
     """
-    if not several():
+    if not is_distributed():
         return None
     return DistributedDataParallel(
         Announced(parameters),
@@ -60,7 +60,7 @@ def averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataParallel | N
 @torch.no_grad()
 def broadcast_weights(network: nn.Module) -> None:
     """Give every process the first one's parameters and buffers; nothing with one process."""
-    if not several():
+    if not is_distributed():
         return
     for value in (*network.parameters(), *network.buffers()):
         first = value.contiguous()
@@ -80,7 +80,7 @@ def synchronises_batch_norms(choice: object, device_type: str) -> bool:
     """
     if not isinstance(choice, bool):
         raise UserError(f"sync_batch_norm is True or False, not {choice!r}.")
-    if not (choice and several()):
+    if not (choice and is_distributed()):
         return False
     if device_type == "cpu":
         raise UserError(

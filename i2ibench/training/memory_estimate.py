@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
 
 from i2ibench.data.kinds import in_order
-from i2ibench.data.loaders import Images, images_of
+from i2ibench.data.loaders import BatchSpec, batch_spec
 from i2ibench.data.pixel_formats import PixelFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
@@ -56,8 +56,8 @@ class Estimate:
         translation: the peak of translating a batch of `val`, with what only that needs.
     """
 
-    train: Images
-    val: Images
+    train: BatchSpec
+    val: BatchSpec
     networks: dict[str, Network]
     average: int
     activations: int
@@ -83,7 +83,7 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
     """
     precision = precision and "bf16"  # fp16 takes as much, and the CPU does not train in it
     train, val = (
-        images_of(config[f"{name}_dataloader"], config.get("data_root"))
+        batch_spec(config[f"{name}_dataloader"], config.get("data_root"))
         for name in ("train", "val")
     )
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -103,7 +103,7 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
             ) from error
 
 
-def _count(config: Config, precision: str | None, train: Images, val: Images) -> Estimate:
+def _count(config: Config, precision: str | None, train: BatchSpec, val: BatchSpec) -> Estimate:
     translator = build_translator(_without(config, ("compiled",)), train.metainfo).train()
     optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
     with TensorMemoryCounter() as counter:
@@ -141,7 +141,7 @@ def _accumulated(config: Config) -> int:
     return accumulate
 
 
-def _batch(images: Images, translator: Translator) -> dict[str, Any]:
+def _batch(images: BatchSpec, translator: Translator) -> dict[str, Any]:
     """Collated scenes without contents, of every kind that the translator needs."""
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
@@ -190,7 +190,7 @@ def _average(config: Config, translator: Translator) -> int:
     return bytes_of(x for name, x in state if name.partition(".")[0] in averaged)
 
 
-def _translation(config: Config, val: Images) -> int:
+def _translation(config: Config, val: BatchSpec) -> int:
     """The peak of a batch's translation in float32, with what only that needs."""
     config = _without(config, training_only(config))
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()

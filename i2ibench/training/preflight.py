@@ -8,10 +8,9 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from i2ibench.data.dataset_checks import one_scene_of_each_size
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.pixel_formats import RGB, PixelFormat, format_in
-from i2ibench.data.validation import require_faultless
+from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.trial_translation import (
@@ -38,7 +37,7 @@ def check_files(datasets: Mapping[str, Dataset]) -> None:
     """
     for name, dataset in datasets.items():
         with Progress(f"checking {name} files", len(dataset)) as progress:
-            notes = require_faultless(dataset.scenes, progress.advance)
+            notes = require_valid_files(dataset.scenes, progress.advance)
         for note in notes:
             say(f"{name}: {note}")
 
@@ -54,7 +53,7 @@ def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config
     """
     for name, dataset in datasets.items():
         sizes = set()
-        for index in one_scene_of_each_size(dataset):
+        for index in dataset.scenes.one_of_each_size():
             sample = dataset[index]
             _check_kinds(name, sample, translator)
             batch = translator.data_preprocessor(default_collate([sample]))

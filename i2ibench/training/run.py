@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from i2ibench.data.file_record import check_data, record_data
+from i2ibench.data.data_fingerprints import check_fingerprints, record_fingerprints
 from i2ibench.errors import UserError
 from i2ibench.io.folder_locks import move_contents_aside
 from i2ibench.io.processes import barrier, is_main_process
@@ -107,9 +107,9 @@ def _know_data(stages: Sequence[Stage], goes_on: bool, accept: bool) -> None:
     datasets = [data for stage in stages for data in (stage.train_data, stage.val_data)]
     scenes = [files for data in datasets for files in data.scenes.files]
     if goes_on:
-        check_data(stages[0].work_dir, scenes, accept)
+        check_fingerprints(stages[0].work_dir, scenes, accept)
     else:
-        record_data(stages[0].work_dir, scenes)
+        record_fingerprints(stages[0].work_dir, scenes)
 
 
 def _train_all(stages: list[Stage], preemption: Preemption | None) -> None:

@@ -7,8 +7,7 @@ import torch
 
 from i2ibench.apps.study.define.design import Design
 from i2ibench.apps.study.define.study_file import load_definition
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import class_table
+from i2ibench.data.classes import CITYSCAPES_CLASSES, class_table
 from i2ibench.errors import UserError
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options

@@ -7,8 +7,8 @@ import sys
 HOLD = """
 import sys
 from pathlib import Path
-from i2ibench.io.folder_locks import own_folder
-with own_folder(Path(sys.argv[1]), "holding"):
+from i2ibench.io.folder_locks import lock_folder
+with lock_folder(Path(sys.argv[1]), "holding"):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -131,7 +131,7 @@ ELSEWHERE = {
         "test_the_report_has_every_row_over_its_seeds_and_names_what_is_missing",
     "i2ibench grid run {shlex.quote(str(grid.path))}":
         "tests/integration/test_grids.py::test_a_failed_cell_says_why_and_the_others_go_on",
-    "rm -- {named}{' ...' if len(paths) > MOST_NAMED else ''}":
+    "rm -- {named}{' ...' if len(paths) > MAX_NAMED else ''}":
         "tests/unit/data/test_advice_of_problems.py::test_",
     **dict.fromkeys(
         [

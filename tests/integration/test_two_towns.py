@@ -9,7 +9,7 @@ import torch
 from mmengine.config import ConfigDict
 from PIL import Image
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.cityscapes import Cityscapes
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards

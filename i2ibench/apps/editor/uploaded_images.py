@@ -11,8 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from i2ibench.apps.editor.classes import Classes
 from i2ibench.apps.editor.ids import LARGEST_ID
 from i2ibench.data.image_files import decode_image, decode_map
-from i2ibench.data.map_errors import UnknownIdError
-from i2ibench.data.maps import label_map_of
+from i2ibench.data.maps import UnknownIdError, label_map_of
 from i2ibench.errors import UserError
 
 MAX_SIDE = 4096

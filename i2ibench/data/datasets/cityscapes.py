@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import ClassTable
+from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
 from i2ibench.data.file_search import short_names, walk_files
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError

@@ -8,10 +8,10 @@ from typing import Any
 from i2ibench.data.classes import ClassTable, class_table
 from i2ibench.data.codings import numbers_objects
 from i2ibench.data.file_search import files_by_name, find_images, ignored_note
-from i2ibench.data.foreign_annotations import advising
+from i2ibench.data.foreign_annotations import adding_annotation_advice
 from i2ibench.data.kinds import images_among, in_order
 from i2ibench.data.maps import read_instance, read_label
-from i2ibench.data.pixel_formats import PixelFormat, Stated, find_format
+from i2ibench.data.pixel_formats import PixelFormat, StatedFormat, find_format
 from i2ibench.data.scenes import SceneFiles, Scenes, is_input
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json
@@ -86,7 +86,7 @@ class PairedFolder(Dataset):
             for kind, folder in named.items()
             if folder is not None
         }
-        with advising(Path(root)):
+        with adding_annotation_advice(Path(root)):
             if classes is None and label_dir is not None:
                 table = read_classes(Path(root))
             else:
@@ -113,11 +113,11 @@ def find_formats(
     Raises:
         UserError: see `find_format`.
     """
-    stated = Stated(image_channels, image_depth)
+    stated = StatedFormat(image_channels, image_depth)
     return {
         kind: find_format(
             [scene.paths[kind] for scene in files],
-            stated if kind == "image" else Stated(),
+            stated if kind == "image" else StatedFormat(),
             grey_is_rgb=kind == "source",
         )
         for kind in images_among(files[0].paths if files else ())

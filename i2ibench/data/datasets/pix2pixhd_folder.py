@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import ClassTable, class_table
+from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable, class_table
 from i2ibench.data.datasets.paired_folder import (
     counts_objects,
     find_formats,

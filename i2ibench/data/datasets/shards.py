@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.data.classes import ClassTable, class_table
-from i2ibench.data.codings import coding_mark, stated_coding
+from i2ibench.data.codings import coding_suffix, stated_coding
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.pixel_formats import PixelFormat, check_format
 from i2ibench.data.scenes import SceneFiles, Scenes, is_input
 from i2ibench.data.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.checksums import add_checksum, verify_checksum
 from i2ibench.io.files import read_json, write_file, write_text
 from i2ibench.io.safe_names import safe_name
 from i2ibench.registry import DATASETS
@@ -93,7 +93,7 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
         raise UserError(f"{path} is no index of shards: {error}") from None
     check_index(index, path)
     try:
-        unsealed(index)
+        verify_checksum(index)
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): copy or write the shards anew.") from None
     for name, size in index["shards"].items():
@@ -219,7 +219,7 @@ def write_shards(
              "counts_objects": dataset.scenes.counts_objects,
              "formats": {k: [f.channels, f.bits] for k, f in dataset.scenes.formats.items()},
              "scenes": places}  # fmt: skip
-    write_text(index_path(root, split), json.dumps(sealed(index)))
+    write_text(index_path(root, split), json.dumps(add_checksum(index)))
     return [root / name for name in shards]
 
 
@@ -261,5 +261,5 @@ def _members(key: int, scene: SceneFiles, classes: ClassTable) -> Iterator[tuple
     yield "name", f"{key:08d}.json", json.dumps({"name": scene.name}).encode()
     for kind, path in scene.paths.items():
         stated = stated_coding(path, classes) if kind == "label" else None
-        mark = coding_mark(path) if stated is not None else ""
+        mark = coding_suffix(path) if stated is not None else ""
         yield kind, f"{key:08d}.{kind}{mark}{path.suffix.lower()}", read_bytes(path)

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import ClassTable
+from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
 from i2ibench.data.datasets.cityscapes import find_scenes
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.toystreet.attributes import read_appearances
 from i2ibench.data.toystreet.render import render_scene
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json, write_image, write_text
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 from i2ibench.io.progress import Progress
 from i2ibench.registry import DATASETS, options_of
 from i2ibench.registry.contracts import Dataset
@@ -160,7 +159,7 @@ def draw_split(
     Raises:
         UserError: unknown split, or the split is there with other settings.
     """
-    with own_target(root / f"toystreet_{split}", "drawing scenes", wait=True):
+    with lock_target(root / f"toystreet_{split}", "drawing scenes", wait=True):
         if not is_drawn(root, split, num_scenes, size, scene_seed):
             _draw(root, split, num_scenes, size, scene_seed, on_scene)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from i2ibench.data.classes import MAX_CLASSES, ClassTable, class_table
 from i2ibench.data.datasets.paired_folder import read_classes
-from i2ibench.data.file_search import composed
+from i2ibench.data.file_search import to_nfc
 from i2ibench.data.prepare.annotated import Choices
 from i2ibench.errors import UserError, near_match
 
@@ -77,7 +77,7 @@ def _refuse_alike(source: Path, labels: Iterable[str]) -> None:
     """Refuse labels that are one word to people, such as Car and car."""
     seen: dict[str, str] = {}
     for label in labels:
-        other = seen.setdefault(" ".join(composed(label).casefold().split()), label)
+        other = seen.setdefault(" ".join(to_nfc(label).casefold().split()), label)
         if other != label:
             raise UserError(
                 f"The labels {ascii(other)} and {ascii(label)} differ in capitals, spaces or the "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.file_search import composed, walk_files
+from i2ibench.data.file_search import to_nfc, walk_files
 from i2ibench.errors import UserError
 
 FARTHEST = 1e7
@@ -93,8 +93,8 @@ def _existing(path: Path) -> Path | None:
             return None
     except OSError:  # a name that is too long
         return None
-    form = composed(path.name)
-    return next((p for p in path.parent.iterdir() if composed(p.name) == form), None)
+    form = to_nfc(path.name)
+    return next((p for p in path.parent.iterdir() if to_nfc(p.name) == form), None)
 
 
 def points_of(values: Any, place: str) -> NDArray[np.float64]:

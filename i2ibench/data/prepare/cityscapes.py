@@ -4,7 +4,7 @@ from pathlib import Path
 
 from i2ibench.data.datasets.cityscapes import find_scenes
 from i2ibench.errors import UserError
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 
 FOLDERS = ("gtFine", "leftImg8bit")
 
@@ -18,7 +18,7 @@ def link_cityscapes(source: Path, target: Path) -> dict[str, int]:
         UserError: files are missing, or `target` holds something else.
     """
     counts = {split: len(find_scenes(source, split)) for split in ("train", "val")}
-    with own_target(target, "preparing a data set", wait=True):
+    with lock_target(target, "preparing a data set", wait=True):
         _link(source, target)
     return counts
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.file_search import files_by_name
-from i2ibench.data.pixel_formats import as_shown, read_alone
+from i2ibench.data.pixel_formats import read_alone, to_display_rgb
 from i2ibench.data.prepare.hed import HED_OBTAIN, load_hed
 from i2ibench.data.prepare.raw import Content, PublishedData, RawData, RawScene, require
 from i2ibench.data.prepare.splits import chosen_for_validation
@@ -107,7 +107,7 @@ def _grey(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, detect: Detector) -> dict[str, Content]:
-    return {"source": 255 - detect(as_shown(read_alone(path))), "image": path}
+    return {"source": 255 - detect(to_display_rgb(read_alone(path))), "image": path}
 
 
 EDGES = PublishedData(read_edges, OBTAIN, "configs/pix2pixhd_edges2photo.py")

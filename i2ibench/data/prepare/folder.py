@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.paired_folder import pair_by_name, read_classes
-from i2ibench.data.foreign_annotations import advising
+from i2ibench.data.foreign_annotations import adding_annotation_advice
 from i2ibench.data.image_files import MapPixels, read_map_pixels, read_rgb
 from i2ibench.data.maps import read_label
 from i2ibench.data.prepare.raw import (
@@ -47,7 +47,7 @@ def read_folder(source: Path, components: bool = False) -> RawData:
     Raises:
         UserError: files are missing, or there are instance maps already.
     """
-    with advising(source):
+    with adding_annotation_advice(source):
         return _read_folder(source, components)
 
 

@@ -26,7 +26,7 @@ from i2ibench.io.files import (
     write_image,
     write_text,
 )
-from i2ibench.io.folder_locks import own_target
+from i2ibench.io.folder_locks import lock_target
 from i2ibench.io.progress import Progress, track
 from i2ibench.io.threads import file_threads
 
@@ -50,7 +50,7 @@ def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
         UserError: a file is broken, scenes share a name, or the disk is full.
     """
     partial = target.with_name(target.name + PARTIAL)
-    with own_target(target, "preparing a data set", wait=True), _explained(partial):
+    with lock_target(target, "preparing a data set", wait=True), _explained(partial):
         if is_prepared(target, facts):  # by another process while this one waited
             return
         require_possible_names(

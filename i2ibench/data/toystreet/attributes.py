@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.toystreet.scene import Layout, Named
 from i2ibench.structures import Appearance
 

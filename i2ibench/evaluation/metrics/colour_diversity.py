@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.io.devices import exact_type
+from i2ibench.io.devices import most_precise_dtype
 from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
@@ -78,13 +78,13 @@ class ColourDiversity(Metric):
 
 
 def mean_colours(images: Tensor, members: Tensor, sizes: Tensor) -> Tensor:
-    """The mean colour of every instance in every image, `exact_type` [S,n,3] in 0..255.
+    """Return the mean colour of every instance in every image, [S,n,3] in 0..255.
 
     Args:
         images: uint8 [S,3,H,W].
         members: int64 [H,W], per pixel the number of its instance.
         sizes: int64 [n], pixels of each.
     """
-    pixels = images.flatten(2).permute(2, 0, 1).to(exact_type(images.device))
+    pixels = images.flatten(2).permute(2, 0, 1).to(most_precise_dtype(images.device))
     sums = pixels.new_zeros(len(sizes), *pixels.shape[1:]).index_add_(0, members.flatten(), pixels)
     return (sums / sizes[:, None, None]).permute(1, 0, 2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.io.devices import exact_type
+from i2ibench.io.devices import most_precise_dtype
 from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
@@ -149,12 +149,12 @@ class StyleControl(Metric):
         if modes and mode >= 0 and colours[mode].isfinite().all():
             intended = modes[nearest(choices, colours[mode])]
             real = prediction["real"]
-            obtained = real.to(exact_type(real.device))[:, inside].mean(1).cpu().double()
+            obtained = real.to(most_precise_dtype(real.device))[:, inside].mean(1).cpu().double()
             hit = modes[nearest(choices, obtained)]
             known = [*colours[intended].tolist(), *obtained.tolist()]
             yield [label, 1, intended, hit, hit, len(modes), *known, 0, 0]
         images = styles.repaint(instance, modes)
-        images = images.to(exact_type(images.device))
+        images = images.to(most_precise_dtype(images.device))
         outside = ~widened(inside, self.margin)
         found = images[1:, :, inside].mean(2).cpu().double()
         light = found.mean(0) - choices.mean(0)

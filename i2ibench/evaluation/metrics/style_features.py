@@ -15,7 +15,7 @@ from i2ibench.evaluation.metrics.class_statistics import (
     FeatureScores,
     tabulate,
 )
-from i2ibench.io.devices import exact_type
+from i2ibench.io.devices import most_precise_dtype
 from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
@@ -86,7 +86,7 @@ class StyleFeatures(Metric):
         encoded, looks = prediction["styles"].encoded(), prediction["appearances"]
         found = instances_of(prediction["label"], prediction["instance"])
         least = self.min_area * found.members.numel()
-        photo = prediction["real"].to(exact_type(prediction["real"].device))
+        photo = prediction["real"].to(most_precise_dtype(prediction["real"].device))
         rows = []
         for position, (id_, label, size) in enumerate(
             zip(found.ids.tolist(), found.labels.tolist(), found.sizes.tolist(), strict=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.segmenters.outputs import check_count
-from i2ibench.io.devices import exact_type
+from i2ibench.io.devices import most_precise_dtype
 from i2ibench.models.ops.images import pad_to_multiple
 
 Network = Callable[[Tensor], Tensor]
@@ -125,7 +125,7 @@ class Framing:
             return rows[self.logits(network, images).argmax(1)]
         seen = self.frame.seen(images)
         classes = self.scores(network, seen).argmax(1, keepdim=True)
-        classes = classes.to(exact_type(images.device))
+        classes = classes.to(most_precise_dtype(images.device))
         size = images.shape[-2:]
         return rows[F.interpolate(classes, size=size, mode="nearest-exact")[:, 0].long()]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from i2ibench.io.devices import exact_type
+from i2ibench.io.devices import most_precise_dtype
 
 MARGIN = 4
 """Pixels that a tile takes with it on every side: 3 for a 7x7 convolution, 1 for a strided one."""
@@ -149,11 +149,11 @@ def _of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], T
 
 
 def _moments(parts: Iterator[Tensor], dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Mean and variance over all parts in `exact_type`, combined as of Chan et al. 1979."""
+    """Mean and variance over all parts in `most_precise_dtype`, combined as of Chan et al. 1979."""
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for part in parts:
         own_variance, own_mean = (
-            x.to(exact_type(x.device))
+            x.to(most_precise_dtype(x.device))
             for x in torch.var_mean(part.float(), dims, correction=0, keepdim=True)
         )
         own = part.numel() // own_mean.numel()

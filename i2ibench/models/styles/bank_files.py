@@ -14,7 +14,7 @@ from torch import Tensor
 
 from i2ibench import __version__
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.checksums import add_checksum, verify_checksum
 from i2ibench.io.files import read_json, write_file, write_text
 from i2ibench.io.provenance import sha256
 from i2ibench.io.safe_names import safe_text
@@ -64,7 +64,7 @@ def save_bank(
     tensors = {name: value.contiguous().cpu() for name, value in bank.state_dict().items()}
     write_file(path, lambda aside: save_file(tensors, aside))
     note = {**describe(bank, classes), **(facts or {}), "tensors": sha256(path)}
-    write_text(note_path(path), json.dumps(sealed(note), indent=1))
+    write_text(note_path(path), json.dumps(add_checksum(note), indent=1))
 
 
 def describe(bank: StyleBank, classes: Sequence[str]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def read_bank(path: Path) -> SavedBank:
         )
     saved = SavedBank(_bank(path, tensors, note), note["classes"], note)
     try:
-        unsealed(note)
+        verify_checksum(note)
     except ValueError as error:
         raise UserError(f"{note_path(path)} is damaged ({error}): copy it, or fit again.") from None
     return saved

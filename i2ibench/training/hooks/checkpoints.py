@@ -12,7 +12,7 @@ from i2ibench import __version__
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
 from i2ibench.io.processes import barrier, get_world_size, is_main_process
-from i2ibench.io.run_folders import INTERRUPTED, last_good, list_epochs
+from i2ibench.io.run_folders import INTERRUPTED, last_checkpoint_note, list_epochs
 from i2ibench.registry import HOOKS
 from i2ibench.registry.discovery import plugin_records
 from i2ibench.training.hooks.random_states import (
@@ -211,7 +211,7 @@ def _write(folder: Path, checkpoint: dict[str, Any]) -> None:
     except OSError as error:
         raise UserError(
             f"The checkpoint {path} cannot be written: {error.strerror or error}. "
-            f"{last_good(folder)}"
+            f"{last_checkpoint_note(folder)}"
         ) from error
 
 

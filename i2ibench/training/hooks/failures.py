@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.runner import Runner
 
 from i2ibench.errors import UserError
-from i2ibench.io.run_folders import last_good
+from i2ibench.io.run_folders import last_checkpoint_note
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def machine_failures(runner: Runner) -> Iterator[None]:
         if cause is None:
             raise
         raise UserError(
-            f"Training stopped in step {runner.iter + 1}: {cause} {last_good(work_dir)}"
+            f"Training stopped in step {runner.iter + 1}: {cause} {last_checkpoint_note(work_dir)}"
         ) from error
 
 

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.io.run_folders import last_good
+from i2ibench.io.run_folders import last_checkpoint_note
 from i2ibench.registry import HOOKS
 
 
@@ -65,7 +65,7 @@ class StopAtNonFinite(Hook):
             step, name = min(found, key=lambda pair: pair[0])
             raise UserError(
                 f"Training stopped: the loss {name} was not finite in step {step}. "
-                f"{last_good(Path(runner.work_dir))} A lower learning rate may help, or "
+                f"{last_checkpoint_note(Path(runner.work_dir))} A lower learning rate may help, or "
                 " hooks=dict(non_finite=dict(type='SkipNonFinite'))."
             )
 
@@ -122,7 +122,7 @@ class SkipNonFinite(Hook):
                 raise UserError(
                     f"Training stopped by step {runner.iter + 1}: {longest} updates of the {name} "
                     f"one after the other had no finite gradient (patience {self.patience}). "
-                    f"{last_good(Path(runner.work_dir))}"
+                    f"{last_checkpoint_note(Path(runner.work_dir))}"
                 )
 
 
@@ -142,5 +142,5 @@ def require_finite_weights(runner: Runner) -> None:
         if not good:
             raise UserError(
                 f"Training stopped in epoch {runner.epoch + 1}: the weights {name} are no longer "
-                f"finite. {last_good(Path(runner.work_dir))}"
+                f"finite. {last_checkpoint_note(Path(runner.work_dir))}"
             )

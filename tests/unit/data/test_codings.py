@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import class_table
-from i2ibench.data.codings import LABEL_IDS, TRAIN_ID_NAMES, coding_mark, numbers_objects
+from i2ibench.data.classes import CITYSCAPES_CLASSES, class_table
+from i2ibench.data.codings import LABEL_IDS, TRAIN_ID_NAMES, coding_suffix, numbers_objects
 from i2ibench.data.datasets.paired_folder import PairedFolder
-from i2ibench.data.map_errors import InexactMapError, UnknownIdError
-from i2ibench.data.maps import read_ids, read_label, read_label_map
+from i2ibench.data.image_files import InexactMapError
+from i2ibench.data.maps import UnknownIdError, read_ids, read_label, read_label_map
 from i2ibench.data.survey import survey
-from i2ibench.data.validation import check_every_file
+from i2ibench.data.validation import validate_files
 from i2ibench.errors import UserError
 from i2ibench.training.preflight import check_alike
 
@@ -85,8 +84,8 @@ def test_values_that_look_like_train_ids_are_refused_with_that_reason(tmp_path):
 
 def test_a_new_name_keeps_what_states_the_coding(tmp_path):
     for name in ("a_gtFine_labelTrainIds.png", "a_gtFine_labelIds.png", "a.png"):
-        new = f"00000001.label{coding_mark(tmp_path / name)}.png"
-        assert coding_mark(tmp_path / new) == coding_mark(tmp_path / name)
+        new = f"00000001.label{coding_suffix(tmp_path / name)}.png"
+        assert coding_suffix(tmp_path / new) == coding_suffix(tmp_path / name)
 
 
 def test_a_palette_is_read_by_its_values_where_they_are_ids(tmp_path):
@@ -207,12 +206,12 @@ def test_a_map_that_counts_among_others_that_do_not_is_refused_and_not_guessed(t
     numbers = {f"s{n:02d}": [2000 + n, 2] for n in range(40)} | {"s07": [1, 2]}
     data = PairedFolder(str(write_cars(tmp_path, numbers)), classes=CLASSES)
     assert not data.scenes.counts_objects
-    (fault,) = check_every_file(data.scenes).faults
+    (fault,) = validate_files(data.scenes).faults
     assert "s07.png numbers objects" in fault and 'instance_ids="numbers"' in fault
     (scene,) = (scene for scene in survey(data.scenes) if scene.faults)
     assert scene.files.name == "s07"
     said = PairedFolder(str(tmp_path), classes=CLASSES, instance_ids="classes")
-    assert not check_every_file(said.scenes).faults
+    assert not validate_files(said.scenes).faults
 
 
 def test_splits_of_two_codings_are_refused():
@@ -255,4 +254,4 @@ def test_label_maps_may_be_the_instance_maps_too(tmp_path):
     sample = data[0]
     ids = np.array([c.id for c in COLOURED.classes])
     assert np.array_equal(sample["instance"].numpy(), ids[sample["label"].numpy()])
-    assert not check_every_file(data.scenes).faults
+    assert not validate_files(data.scenes).faults

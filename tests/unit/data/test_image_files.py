@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, SUFFIXES, formats
 from i2ibench.data.image_files import (
+    InexactMapError,
     decode_image,
     decode_map,
     image_size,
@@ -20,7 +21,6 @@ from i2ibench.data.image_files import (
     read_rgb,
     verify_rgb,
 )
-from i2ibench.data.map_errors import InexactMapError
 from i2ibench.errors import UserError
 
 RNG = np.random.default_rng(0)

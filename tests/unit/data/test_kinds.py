@@ -13,7 +13,7 @@ from i2ibench.data.inputs import find_inputs
 from i2ibench.data.kinds import KINDS, Kind, register_kind
 from i2ibench.data.maps import read_instance
 from i2ibench.data.survey import survey
-from i2ibench.data.validation import require_faultless
+from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError
 from i2ibench.models.translators.conditions import ConditionPreprocessor, without_condition
 from i2ibench.testing.scenes import save, write_paired_scenes
@@ -69,7 +69,7 @@ def test_a_cache_and_shards_keep_it(root, tmp_path):
 def test_checks_and_surveys_read_it(root):
     (root / "train" / "rooms" / "s1.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"rooms/s1\.png"):
-        require_faultless(opened(root).scenes)
+        require_valid_files(opened(root).scenes)
     faults = survey(opened(root).scenes)[1].faults
     assert list(faults) == ["rooms"]
 

@@ -12,15 +12,15 @@ from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.data.image_files import image_size, read_samples
 from i2ibench.data.pixel_formats import (
     PixelFormat,
-    Stated,
+    StatedFormat,
     find_format,
     format_in,
     read_image,
     verify_image,
 )
-from i2ibench.data.readers import MOST_CHANNELS, reader_of
+from i2ibench.data.readers import MAX_CHANNELS, reader_of
 from i2ibench.data.transforms import Resize
-from i2ibench.data.validation import check_every_file, require_faultless
+from i2ibench.data.validation import require_valid_files, validate_files
 from i2ibench.errors import UserError
 from i2ibench.io.files import ending_for, write_image
 from i2ibench.models.ops.images import pixels_of, tensor_of, to_levels, to_signed
@@ -45,7 +45,7 @@ def saved(path, pixels):
 def test_what_is_written_is_found_and_read_as_it_was(channels, bits, tmp_path):
     pixels = samples(channels, bits)
     path = saved(tmp_path / f"a{ending_for(channels)}", pixels)
-    found = find_format([path], Stated())
+    found = find_format([path], StatedFormat())
     assert found == PixelFormat(channels, bits)
     read = read_image(path, found)
     assert np.array_equal(read, pixels) and read.dtype == pixels.dtype
@@ -68,7 +68,7 @@ def test_pages_of_a_tiff_are_channels(tmp_path):
     pixels = samples(4, 16)
     pages = [Image.fromarray(pixels[..., page]) for page in range(4)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
-    found = find_format([tmp_path / "a.tif"], Stated())
+    found = find_format([tmp_path / "a.tif"], StatedFormat())
     assert found == PixelFormat(4, 16)
     assert np.array_equal(read_image(tmp_path / "a.tif", found), pixels)
     with pytest.raises(UserError, match=r"a\.tif has 4 channels of 16 bits"):
@@ -86,17 +86,17 @@ def test_three_pages_of_8_bits_are_three_channels(tmp_path):
 def test_rgba_lies_on_white_unless_four_channels_are_stated(tmp_path):
     pixels = np.full((4, 5, 4), [10, 20, 30, 0], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert find_format([tmp_path / "a.png"], Stated()).is_rgb
+    assert find_format([tmp_path / "a.png"], StatedFormat()).is_rgb
     assert (read_image(tmp_path / "a.png") == 255).all()
-    stated = find_format([tmp_path / "a.png"], Stated(channels=4))
+    stated = find_format([tmp_path / "a.png"], StatedFormat(channels=4))
     assert np.array_equal(read_image(tmp_path / "a.png", stated), pixels)
 
 
 def test_grey_is_rgb_where_others_are_in_colour_or_it_is_a_source(tmp_path):
     grey = saved(tmp_path / "a.png", samples(1, 8))
     colour = saved(tmp_path / "b.png", samples(3, 8))
-    assert find_format([grey, colour], Stated()).is_rgb
-    assert find_format([grey], Stated(), grey_is_rgb=True).is_rgb
+    assert find_format([grey, colour], StatedFormat()).is_rgb
+    assert find_format([grey], StatedFormat(), grey_is_rgb=True).is_rgb
     assert np.array_equal(read_image(grey), samples(1, 8).repeat(3, 2))
 
 
@@ -105,7 +105,7 @@ def test_a_mix_is_refused_with_both_files_named(other, tmp_path):
     one = saved(tmp_path / "a.png", samples(1, 16))
     two = saved(tmp_path / f"b{ending_for(other[0])}", samples(*other))
     with pytest.raises(UserError, match=f"{one.name} has .* and .*{two.name} has"):
-        find_format([one, two], Stated())
+        find_format([one, two], StatedFormat())
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,15 @@ def test_a_mix_is_refused_with_both_files_named(other, tmp_path):
 def test_a_file_unlike_the_others_is_refused_with_one_of_them(own, other, tmp_path):
     first = saved(tmp_path / "first.png", samples(*own))
     odd = saved(tmp_path / "odd.png", samples(*other))
-    found = find_format([first], Stated())
+    found = find_format([first], StatedFormat())
     for use in (read_image, verify_image):
         with pytest.raises(UserError, match=r"odd\.png has .*first\.png"):
             use(odd, found)
 
 
 @pytest.mark.parametrize(
-    "stated", [Stated(0), Stated(True), Stated(MOST_CHANNELS + 1), Stated(1, 12)]
+    "stated",
+    [StatedFormat(0), StatedFormat(True), StatedFormat(MAX_CHANNELS + 1), StatedFormat(1, 12)],
 )
 def test_an_impossible_format_is_refused(stated):
     with pytest.raises(UserError, match="image_(channels|depth) is"):
@@ -203,7 +204,7 @@ def test_a_data_set_says_its_channels_and_depth_and_keeps_both(depth_root, tmp_p
     assert shards.metainfo["image_depth"] == 16
     for other in (data, shards):
         assert torch.equal(other[1]["image"], image)
-    require_faultless(data.scenes)
+    require_valid_files(data.scenes)
 
 
 def test_a_stated_depth_that_files_do_not_have_is_refused(depth_root):
@@ -212,7 +213,7 @@ def test_a_stated_depth_that_files_do_not_have_is_refused(depth_root):
     odd = saved(depth_root / "train" / "image" / "2.png", samples(1, 8))
     with pytest.raises(UserError, match=r"0\.png has 16 bits and .*2\.png has 8"):
         opened(depth_root)
-    faults = check_every_file(opened(depth_root, image_depth=16).scenes).faults
+    faults = validate_files(opened(depth_root, image_depth=16).scenes).faults
     assert len(faults) == 1 and str(odd) in faults[0] and "0.png" in faults[0]
 
 

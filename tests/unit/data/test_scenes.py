@@ -8,12 +8,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import FIELDS, VOID, class_table
+from i2ibench.data.classes import CITYSCAPES_CLASSES, FIELDS, VOID, class_table
 from i2ibench.data.image_files import read_map, read_rgb
 from i2ibench.data.maps import read_instance, read_label
 from i2ibench.data.scenes import SceneFiles, Scenes
-from i2ibench.data.validation import check_every_file
+from i2ibench.data.validation import validate_files
 from i2ibench.errors import UserError
 from i2ibench.testing.scenes import save
 
@@ -104,7 +103,7 @@ def test_all_faults_are_found_in_one_pass(tmp_path):
     save(tmp_path / "bad.png", np.full((2, 2), 9, np.uint8))
     names = ("good", "bad", "missing")
     scenes = Scenes([SceneFiles(n, {"label": tmp_path / f"{n}.png"}) for n in names], TABLE)
-    faults = check_every_file(scenes).faults
+    faults = validate_files(scenes).faults
     assert len(faults) == 2 and "bad.png" in faults[0] and "missing.png" in faults[1]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from i2ibench.data.classes import class_table
 from i2ibench.data.datasets.paired_folder import PairedFolder
-from i2ibench.data.problems import problems_of, shared_scenes
-from i2ibench.data.survey import class_use, regions_of, survey
+from i2ibench.data.problems import find_problems, shared_scenes
+from i2ibench.data.survey import count_classes, regions_of, survey
 from i2ibench.reports.data_page import render_data
 from i2ibench.reports.data_text import class_rows, summary_rows, table
 from i2ibench.testing.scenes import save
@@ -21,7 +21,7 @@ def open_split(root, split="train"):
 
 def found(root, split="train"):
     scenes = open_split(root, split)
-    return {p.kind: p for p in problems_of(split, survey(scenes), scenes.classes)}
+    return {p.kind: p for p in find_problems(split, survey(scenes), scenes.classes)}
 
 
 def shuffle_of_ids(kind):
@@ -46,7 +46,7 @@ def test_a_sound_data_set_has_no_problem(paired_root):
 
 def test_use_of_classes_is_summed_over_the_scenes(paired_root):
     facts = survey(open_split(paired_root))
-    use = class_use(facts, 4)
+    use = count_classes(facts, 4)
     assert use.pixels.sum() == 6 * 32 * 64 and use.pixels[2] == 6 * 8 * 16
     assert use.scenes.tolist() == use.instances.tolist() == [6, 6, 6, 6]
     assert facts[0].bits == 16 and facts[0].size == (64, 32)
@@ -57,7 +57,7 @@ def test_files_that_cannot_be_used_are_fatal_with_a_command(paired_root):
     save(paired_root / "train/label/s1.png", np.full((32, 64), 9, np.uint8))
     save(paired_root / "train/instance/s2.png", np.zeros((8, 8), np.uint16))
     scenes = open_split(paired_root)
-    fatal = [p for p in problems_of("train", survey(scenes), scenes.classes) if p.fatal]
+    fatal = [p for p in find_problems("train", survey(scenes), scenes.classes) if p.fatal]
     assert [p.kind for p in fatal] == ["unreadable", "unreadable", "sizes differ"]
     assert all(f"s{n}.png" in p.message + p.fix for n, p in enumerate(fatal))
     assert f"rm -- {paired_root}/train/label/s0.png" in fatal[0].fix
@@ -72,7 +72,7 @@ def test_the_fix_follows_from_what_is_wrong_and_not_from_how_files_are_called(pa
     save(root / "train/instance/s2.png", np.arange(32 * 64, dtype=np.uint8).reshape(32, 64))
     save(root / "train/label/s3.png", np.full((32, 64), 9, np.uint8))
     scenes = open_split(root)
-    fatal = [p for p in problems_of("train", survey(scenes), scenes.classes) if p.fatal]
+    fatal = [p for p in find_problems("train", survey(scenes), scenes.classes) if p.fatal]
     beginnings = ("Copy or download", "Save one channel", "Save the map anew", 'Add {"name": ')
     assert len(fatal) == 4
     assert all(p.fix.startswith(b) for p, b in zip(fatal, beginnings, strict=True))

@@ -6,7 +6,7 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.grids.state import FILE, CellState, read_state, write_state
-from i2ibench.io.checksums import sealed
+from i2ibench.io.checksums import add_checksum
 
 FAULTS = {
     "a key that there is not": {"state": "done", "command": "x"},
@@ -20,7 +20,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_file_that_no_cell_wrote_is_refused(fault, tmp_path):
-    (tmp_path / FILE).write_text(json.dumps(sealed(FAULTS[fault])), encoding="utf-8")
+    (tmp_path / FILE).write_text(json.dumps(add_checksum(FAULTS[fault])), encoding="utf-8")
     with pytest.raises(UserError, match=r"cell\.json is no state of a grid's cell. Delete it"):
         read_state(tmp_path, "a")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from i2ibench.errors import UserError
 from i2ibench.inference.image_cache import NOTE, ImageCache, Recipe
-from i2ibench.io.checksums import sealed
+from i2ibench.io.checksums import add_checksum
 
 RECIPE = Recipe("weights", {"amp": None, "size": (2, 2)}, "code")
 
@@ -125,7 +125,7 @@ def test_a_note_removes_nothing_outside_its_folder(tmp_path, path):
     folder = tmp_path / "p"
     folder.mkdir()
     note = {"checkpoint": "weights", "chosen": {"amp": None, "size": [2, 2]}, "code": "old"}
-    (folder / NOTE).write_text(json.dumps(sealed({**note, "pictures": {path: "x"}})))
+    (folder / NOTE).write_text(json.dumps(add_checksum({**note, "pictures": {path: "x"}})))
     with pytest.raises(UserError, match="is no note of a translation"):
         cache_in(folder).claim(refuse=True)
     assert filled(cache_in(folder)) == EVERY and precious.exists()

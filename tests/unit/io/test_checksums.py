@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.io.checksums import is_whole_png, sealed, unsealed, zip_damage
+from i2ibench.io.checksums import add_checksum, is_whole_png, verify_checksum, zip_damage
 from i2ibench.testing.damage import flipped
 
 
@@ -86,7 +86,7 @@ def test_a_flipped_bit_of_a_image_is_noticed(tmp_path):
 
 def test_a_sealed_object_is_the_same_in_any_order_and_layout():
     content = {"b": [1, 2.5, None], "a": {"ü": "x"}}
-    assert unsealed(dict(reversed(sealed(content).items()))) == content
-    for broken in ({**sealed(content), "b": [1, 2.5, 0]}, content, [], None):
+    assert verify_checksum(dict(reversed(add_checksum(content).items()))) == content
+    for broken in ({**add_checksum(content), "b": [1, 2.5, 0]}, content, [], None):
         with pytest.raises(ValueError, match="checksum"):
-            unsealed(broken)
+            verify_checksum(broken)

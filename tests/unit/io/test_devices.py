@@ -7,7 +7,7 @@ import torch
 
 from i2ibench.cli.arguments import add_device_argument
 from i2ibench.io import devices
-from i2ibench.io.devices import best_device, exact_type
+from i2ibench.io.devices import best_device, most_precise_dtype
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,12 @@ def test_nvidias_is_taken_before_apples_before_the_cpu(monkeypatch, cuda, mps, b
 
 
 def test_only_apples_lacks_float64():
-    assert exact_type(torch.device("mps")) == torch.float32
-    assert exact_type(torch.device("cpu")) == exact_type(torch.device("cuda", 1)) == torch.float64
+    assert most_precise_dtype(torch.device("mps")) == torch.float32
+    assert (
+        most_precise_dtype(torch.device("cpu"))
+        == most_precise_dtype(torch.device("cuda", 1))
+        == torch.float64
+    )
 
 
 def test_mmengine_chooses_the_same():

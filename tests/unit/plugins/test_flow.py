@@ -208,7 +208,7 @@ def test_mixtures_and_velocities_are_those_that_torchcfm_gave(
 # The sampler
 
 
-def images_of(model, batch, **settings):
+def batch_spec(model, batch, **settings):
     prepared = model.data_preprocessor(batch)
     prepared.pop("real")
     with torch.inference_mode():
@@ -220,7 +220,7 @@ def test_one_step_of_euler_is_the_networks_answer_at_the_start(source):
     model, batch = translator(source), data()
     answer = torch.rand(2, 3, 32, 64) * 2 - 1
     model.denoiser = Recorded(answer)
-    torch.testing.assert_close(images_of(model, batch, steps=1), answer)
+    torch.testing.assert_close(batch_spec(model, batch, steps=1), answer)
     mixture, time, condition = model.denoiser.asked[0]
     assert torch.equal(time, torch.zeros(2)) and len(model.denoiser.asked) == 1
     colours = model.paint(condition)
@@ -233,7 +233,7 @@ def test_every_source_ends_at_the_photo_that_the_network_predicts(source, solver
     model, batch = translator(source), data()
     answer = torch.rand(2, 3, 32, 64) * 2 - 1
     model.denoiser = Recorded(answer)
-    images = images_of(model, batch, steps=7, solver=solver)
+    images = batch_spec(model, batch, steps=7, solver=solver)
     torch.testing.assert_close(images, answer, atol=1e-5, rtol=1e-4)
 
 
@@ -241,10 +241,10 @@ def test_heun_is_of_second_order_and_euler_of_first():
     """The error falls by 4 and by 2 when the steps are halved; the last step is always Euler's."""
     model, batch = translator(), data()
     model.denoiser = Pull()
-    exact = images_of(model, batch, steps=4096, solver="heun")
+    exact = batch_spec(model, batch, steps=4096, solver="heun")
     errors = {
         solver: [
-            (images_of(model, batch, steps=n, solver=solver) - exact).abs().max() for n in (32, 64)
+            (batch_spec(model, batch, steps=n, solver=solver) - exact).abs().max() for n in (32, 64)
         ]
         for solver in ("euler", "heun")
     }
@@ -265,7 +265,7 @@ def test_images_are_those_that_torchdiffeq_gave(solver, recorded, monkeypatch):
     model, batch = translator(), data(height=4, width=4)
     model.denoiser = Pull()
     monkeypatch.setattr(model, "noise", lambda *_: ENDS / 4)
-    images = images_of(model, batch, steps=8, solver=solver)
+    images = batch_spec(model, batch, steps=8, solver=solver)
     assert every_24th(images) == pytest.approx(recorded, abs=2e-6)
 
 
@@ -281,7 +281,7 @@ def test_the_sampler_agrees_with_torchdiffeqs(solver):
     method = {"euler": "euler", "heun": "heun2"}[solver]
     images = torchdiffeq.odeint(velocity, start, times[:-1], method=method)[-1]
     images = images + (times[-1] - times[-2]) * velocity(times[-2], images)
-    ours = images_of(model, batch, steps=8, solver=solver)
+    ours = batch_spec(model, batch, steps=8, solver=solver)
     torch.testing.assert_close(ours, images.clamp(-1, 1), atol=1e-5, rtol=1e-5)
 
 
@@ -290,7 +290,7 @@ def test_a_bridges_steps_together_have_the_variance_of_the_bridge(source):
     """Noise half-way has variance 2 s t (1 - t) of a bridge; straight ways have none."""
     model, batch = translator(source), data(batch=1, height=64, width=128)
     model.denoiser = Recorded(torch.zeros(1, 3, 64, 128))
-    images_of(model, batch, steps=8)
+    batch_spec(model, batch, steps=8)
     start, half = model.denoiser.asked[0][0], model.denoiser.asked[4][0]
     spread = (half - start / 2).std().item()
     assert spread == pytest.approx(0.5 if source == "bridge" else 0, abs=0.02)
@@ -298,10 +298,10 @@ def test_a_bridges_steps_together_have_the_variance_of_the_bridge(source):
 
 def test_guidance_of_one_is_none_and_more_moves_away_from_the_unconditional_answer():
     model, batch = translator(), data()
-    plain = images_of(model, batch)
+    plain = batch_spec(model, batch)
     prepared = model.data_preprocessor(batch)
-    assert torch.equal(images_of(model, batch, guidance=1.0), plain)
-    assert not torch.equal(images_of(model, batch, guidance=2.0), plain)
+    assert torch.equal(batch_spec(model, batch, guidance=1.0), plain)
+    assert not torch.equal(batch_spec(model, batch, guidance=2.0), plain)
     noise, blank = model.noise(prepared), torch.zeros_like(prepared["condition"])
     with torch.inference_mode():
         told, untold = (model.velocity(noise, 0.3, c, 1) for c in (prepared["condition"], blank))
@@ -315,7 +315,7 @@ def test_evaluations_count_the_runs_of_the_network(solver, guidance):
     model, batch = translator(), data()
     model.denoiser = Recorded(torch.zeros(2, 3, 32, 64))
     settings = dict(steps=5, solver=solver, guidance=guidance)
-    images_of(model, batch, **settings)
+    batch_spec(model, batch, **settings)
     assert len(model.denoiser.asked) == model.evaluations(Sampling(**settings))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from i2ibench.cli.main import main
 from i2ibench.cli.memory_tables import smallest_card
-from i2ibench.data.loaders import build_dataset, images_of, prepare_dataset
+from i2ibench.data.loaders import batch_spec, build_dataset, prepare_dataset
 from i2ibench.errors import UserError
 from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
 from i2ibench.registry.configuration import list_stages, load_config
@@ -116,7 +116,7 @@ def test_cityscapes_and_camvid_need_not_be_there_and_toystreet_is_not_drawn(tmp_
     size = {"type": "ScaleWidth", "width": 96}
     for kind, expected in (("Cityscapes", (96, 48)), ("CamVid", (96, 72)), ("ToyStreet", (96, 48))):
         loader = {"dataset": {"type": kind, "split": "train", "transforms": [size]}}
-        images = images_of(loader, str(tmp_path / "nowhere"))
+        images = batch_spec(loader, str(tmp_path / "nowhere"))
         assert (images.width, images.height) == expected
         assert images.metainfo["dataset"] == kind
     assert not (tmp_path / "nowhere").exists()
@@ -127,7 +127,7 @@ def test_what_a_data_set_knows_is_what_it_has(tmp_path):
         "dataset": {"type": "ToyStreet", "num_scenes": 1, "width": 64, "height": 32},
         "batch_size": 1,
     }
-    images = images_of(cfg, str(tmp_path))
+    images = batch_spec(cfg, str(tmp_path))
     prepare_dataset(cfg, str(tmp_path))
     dataset = build_dataset(cfg, str(tmp_path))
     assert dataset.metainfo == images.metainfo
@@ -136,7 +136,7 @@ def test_what_a_data_set_knows_is_what_it_has(tmp_path):
 
 def test_the_size_of_other_data_is_its_files(tiny_config):
     config = load_config(tiny_config)
-    images = images_of(config.train_dataloader, config.data_root)
+    images = batch_spec(config.train_dataloader, config.data_root)
     assert (images.width, images.height, images.batch_size) == (64, 32, 2)
 
 

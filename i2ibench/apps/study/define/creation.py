@@ -28,7 +28,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.inference.translation import translate
-from i2ibench.io.checksums import sealed
+from i2ibench.io.checksums import add_checksum
 from i2ibench.io.files import read_text, write_image, write_private
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import fingerprint, sha256
@@ -74,7 +74,7 @@ def _create(
     origins = {name: {**made, **_content(images[name])} for name, made in sources.origins.items()}
     study = Study(folder, definition, names, reference, _secret(folder), origins, size, today)
     _write_images(study, images, sources.objects)
-    write_private(folder / NOTE, json.dumps(sealed(study.as_dict()), indent=1))
+    write_private(folder / NOTE, json.dumps(add_checksum(study.as_dict()), indent=1))
     (folder / SECRET).unlink()
     return study
 

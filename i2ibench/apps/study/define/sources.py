@@ -9,8 +9,7 @@ import numpy as np
 
 from i2ibench.apps.study.define.definition import Definition, Method
 from i2ibench.apps.study.define.regions import Mask, class_channels, find_objects
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
-from i2ibench.data.classes import ClassTable
+from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
 from i2ibench.data.datasets.paired_folder import read_classes
 from i2ibench.data.file_search import files_by_name
 from i2ibench.data.inputs import find_inputs

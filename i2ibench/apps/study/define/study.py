@@ -13,7 +13,7 @@ from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, Definitio
 from i2ibench.apps.study.define.design import Design, Trial
 from i2ibench.apps.study.define.study_file import read_definition
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import is_whole_png, unsealed
+from i2ibench.io.checksums import is_whole_png, verify_checksum
 from i2ibench.io.files import read_json
 from i2ibench.io.safe_names import safe_name
 
@@ -137,7 +137,7 @@ def open_study(folder: Path) -> Study:
     study = _checked(folder, content, note)
     try:
         if set(content) != set(study.as_dict()):  # without a checksum it may have been made by hand
-            unsealed(content)
+            verify_checksum(content)
     except ValueError as error:
         raise UserError(f"{note} is damaged ({error}): bring it back from a copy.") from None
     return study

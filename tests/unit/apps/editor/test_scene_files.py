@@ -21,7 +21,7 @@ from i2ibench.apps.editor.uploaded_images import (
     read_label_png,
     read_photo,
 )
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
 from tests.unit.apps.editor.conftest import CLASSES, street
 

@@ -7,7 +7,7 @@ import pytest
 
 from i2ibench.apps.study.define.study import NOTE, open_study
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import sealed
+from i2ibench.io.checksums import add_checksum
 from i2ibench.testing.damage import flipped
 from tests.study_folder import write_study
 
@@ -53,7 +53,7 @@ def test_a_text_with_half_a_character_is_refused(tmp_path):
 def test_a_flipped_bit_in_a_study_or_a_image_of_it_is_refused(tmp_path):
     study = write_study(tmp_path / "study")
     note = tmp_path / "study" / NOTE
-    content = json.dumps(sealed(study.as_dict()), indent=1).encode()
+    content = json.dumps(add_checksum(study.as_dict()), indent=1).encode()
     for changed in flipped(content, times=120):
         note.write_bytes(changed)
         with contextlib.suppress(UserError):

@@ -11,7 +11,7 @@ from PIL import Image
 from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.prepare.catalogue import KNOWN, prepare
 from i2ibench.data.prepare.write import count_photos
-from i2ibench.data.validation import check_every_file
+from i2ibench.data.validation import validate_files
 from i2ibench.errors import UserError
 from tests.unit.data.prepare import publishers
 
@@ -29,7 +29,7 @@ def prepared(tmp_path, name, split="val", **options):
         instance_dir="{split}/instance" if instances else None,
         source_dir=None if labels else "{split}/source",
     )
-    assert not check_every_file(dataset.scenes).faults and dataset.metainfo["dataset"] == name
+    assert not validate_files(dataset.scenes).faults and dataset.metainfo["dataset"] == name
     return dataset
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from i2ibench.data.cityscapes_classes import CITYSCAPES_CLASSES
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
 from i2ibench.inference.interop.folder import export_folder
 from i2ibench.models.translators.build import build_translator

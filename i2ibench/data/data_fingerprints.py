@@ -9,7 +9,7 @@ from typing import Any
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import place_of
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import sealed, unsealed
+from i2ibench.io.checksums import add_checksum, verify_checksum
 from i2ibench.io.files import write_text
 from i2ibench.io.progress import say, track
 
@@ -19,14 +19,14 @@ State = list[int | None]
 """Of a file: its size, its time of change in nanoseconds, and its CRC-32, None if not read."""
 
 
-def record_data(work_dir: Path, scenes: Iterable[SceneFiles]) -> None:
+def record_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles]) -> None:
     """Note in the folder of a run, or of its first stage, what its files are; each is read."""
     paths = _paths(scenes)
     states = {str(p): _state(p, read=True) for p in track(paths, "noting what the data is")}
     _write(work_dir, states)
 
 
-def check_data(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> None:
+def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> None:
     """Refuse to go on with other files than those that the run began with.
 
     Files of another time of change, but the same size, are read.
@@ -42,7 +42,7 @@ def check_data(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> No
     paths = _paths(scenes)
     before = _read(work_dir)
     if before is None:
-        record_data(work_dir, scenes)
+        record_fingerprints(work_dir, scenes)
         return
     now = {str(path): _state(path, read=False) for path in paths}
     touched = [p for p in paths if str(p) in before and now[str(p)][:2] != before[str(p)][:2]]
@@ -57,7 +57,7 @@ def check_data(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> No
         )
     if changed:
         say(f"{len(changed)} files of the data have changed since the run began.")
-        record_data(work_dir, scenes)
+        record_fingerprints(work_dir, scenes)
     elif touched:
         _write(work_dir, {p: [*now[p][:2], before[p][2]] for p in before})
 
@@ -85,7 +85,7 @@ def _read(work_dir: Path) -> Mapping[str, State] | None:
     """The states in a run's note; None if there is none, or it is damaged."""
     path = work_dir / FILE
     try:
-        files: Any = unsealed(json.loads(path.read_text(encoding="utf-8")))["files"]
+        files: Any = verify_checksum(json.loads(path.read_text(encoding="utf-8")))["files"]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, RecursionError) as error:
@@ -95,4 +95,4 @@ def _read(work_dir: Path) -> Mapping[str, State] | None:
 
 
 def _write(work_dir: Path, states: Mapping[str, State]) -> None:
-    write_text(work_dir / FILE, json.dumps(sealed({"files": states})))
+    write_text(work_dir / FILE, json.dumps(add_checksum({"files": states})))

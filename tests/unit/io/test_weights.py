@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.io.unpickling import why_unreadable
+from i2ibench.io.weights import why_unreadable
 
 
 class Program:
