@@ -1,4 +1,4 @@
-# The whole project in four words: make demo, make test, make lint, make clean.
+# The whole project in four words: make demo, make test, make lint, make docs.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/pix2pixhd_toystreet.py
 RUN := work_dirs/pix2pixhd_toystreet
 
-.PHONY: demo test test-slurm lint bench gpu clean
+.PHONY: demo test test-all test-slurm lint bench gpu clean
 
 demo: $(VENV)/installed
 	$(BIN)/i2ibench prepare_data $(CONFIG)
@@ -15,8 +15,13 @@ demo: $(VENV)/installed
 	$(BIN)/i2ibench eval $(CONFIG)
 	@echo "edit: $(BIN)/i2ibench edit $$(ls $(RUN)/epoch_*.pth | tail -n 1)"
 
+# The fast tests, in at most four minutes on two cores; the first file runs a user's main job.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow or main_job"
+
+# All tests: the fast ones, then every command end to end, browsers, kills and full disks.
+test-all: test
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not main_job"
 
 test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[slurm]'

@@ -106,17 +106,6 @@ def test_a_lacking_key_is_named(tmp_path):
         load_config(write(tmp_path, "model = dict()"))
 
 
-def test_the_readmes_config_for_own_data_loads_and_builds(tmp_path):
-    readme = (CONFIGS[0].parents[1] / "README.md").read_text()
-    blocks = [b.partition("```")[0] for b in readme.split("```python\n")[1:]]
-    (text,) = [block for block in blocks if block.startswith("_base_")]
-    text = text.replace('"_base_/', f'"{CONFIGS[0].parent}/_base_/')
-    config = load_config(write(tmp_path, text))
-    with torch.device("meta"):
-        translator = build_translator(config, class_table(["sky", "road", "void"]).metainfo("x"))
-    assert translator.data_preprocessor.condition_channels == 4
-
-
 @pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
 def test_a_study_is_a_few_lines_and_can_be_planned(path):
     definition = load_definition(path)

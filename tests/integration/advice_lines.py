@@ -58,7 +58,7 @@ def texts(path: Path) -> Iterator[str]:
     Docstrings are seen where they are a command's help.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    seen = ast.get_docstring(tree) if path.parent.name == "commands" else None
+    seen = ast.get_docstring(tree) if path.parent.name == "cli" else None
     unseen = {id(part) for node in ast.walk(tree) for part in _docstring_or_parts(node)}
     yield seen or ""
     for node in ast.walk(tree):
@@ -90,7 +90,7 @@ def advised_commands() -> Iterator[tuple[str, str]]:
         for text in texts(path):
             for found in IN_TEXT.findall(text):
                 yield str(path.relative_to(ROOT)), tidy(found)
-    for path in sorted((ROOT / "i2ibench" / "templates").rglob("*")):
+    for path in sorted((ROOT / "i2ibench").rglob("templates/*")):
         if path.is_file():
             for found in IN_TEXT.findall(path.read_text(encoding="utf-8")):
                 yield str(path.relative_to(ROOT)), tidy(found)

@@ -53,6 +53,7 @@ def test_training_shows_progress_with_an_estimate(run):
     assert "seg/miou" in answer.stderr
 
 
+@pytest.mark.main_job
 def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
     answer = tool("eval", "tiny.py", cwd=run, env={"I2IBENCH_WEIGHTS": "", "TORCH_HOME": str(run)})
     assert answer.returncode == 0, answer.stderr
