@@ -1,6 +1,4 @@
-"""Attributes: what a reader may know about a painted scene, as plain JSON values."""
-
-from __future__ import annotations
+"""The true appearance of everything in a scene, as plain JSON values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import CITYSCAPES_CLASSES
-from i2ibench.data.toystreet.scene import Layout, Named
+from i2ibench.data.toystreet.layout import Layout, NamedColour
 from i2ibench.structures import Appearance
 
 FIRST_THING = 24000
+"""The lowest instance id of a thing."""
 
 LOOKS = {
     "road": ("texture", "rgb"),
@@ -21,11 +20,11 @@ LOOKS = {
     "vegetation": ("foliage", "rgb"),
     "terrain": ("grass", "rgb"),
 }
-"""By class of stuff where its attributes hold the name and the colour of its look."""
+"""The attributes that hold the name and the colour of each stuff class."""
 
 
 def describe_stuff(layout: Layout) -> dict[str, Any]:
-    """Return the scene-wide look of each stuff class, keyed by class name."""
+    """Return the appearance of each stuff class, by class name; one for the whole scene."""
     looks, light = layout.looks, layout.light
     return {
         "road": {"texture": looks.road.name, "rgb": list(looks.road.rgb)},
@@ -42,36 +41,42 @@ def describe_stuff(layout: Layout) -> dict[str, Any]:
 
 
 def describe_instances(layout: Layout, instance: NDArray[np.int32]) -> dict[str, Any]:
-    """Return class and colour of every thing that has a pixel in instance, keyed by its id."""
-    known: dict[int, tuple[str, Named]] = {
+    """Return class and colour of every visible thing, by instance id.
+
+    Args:
+        layout: the street.
+        instance: its painted instance map [H,W]; a thing without a pixel in it is left out.
+    """
+    colours: dict[int, tuple[str, NamedColour]] = {
         vehicle.instance: (vehicle.kind, vehicle.colour) for vehicle in layout.vehicles
     }
-    known.update({person.instance: ("person", person.shirt) for person in layout.people})
-    visible = np.unique(instance[instance >= FIRST_THING]).tolist()
-    return {
-        str(number): {
-            "class": known[number][0],
-            "colour": known[number][1].name,
-            "rgb": list(known[number][1].rgb),
-        }
-        for number in visible
-    }
+    colours.update({person.instance: ("person", person.shirt) for person in layout.people})
+    descriptions = {}
+    for number in np.unique(instance[instance >= FIRST_THING]).tolist():
+        kind, colour = colours[number]
+        descriptions[str(number)] = {
+            "class": kind, "colour": colour.name, "rgb": list(colour.rgb),
+        }  # fmt: skip
+    return descriptions
 
 
 def read_appearances(attributes: Mapping[str, Any]) -> dict[int, Appearance]:
-    """How the instances of a scene look, by id, from what its attributes file holds.
+    """Return the true appearance of every instance of a scene, by instance id.
 
-    The sky is left out, whose colours are those of the time of day. A scene's stuff has one look;
-    its instance id is the id of its class.
+    A stuff class has one appearance in a scene, under its class id. The sky has none, because its
+    colours depend on the time of day.
+
+    Args:
+        attributes: the contents of the scene's attributes file.
     """
-    ids = {known.name: known.id for known in CITYSCAPES_CLASSES.classes}
-    found = {}
+    ids = {entry.name: entry.id for entry in CITYSCAPES_CLASSES.classes}
+    appearances = {}
     for name, (kind, colour) in LOOKS.items():
         look = attributes["stuff"][name]
-        found[ids[name]] = Appearance(look[kind], _rgb(look[colour]))
+        appearances[ids[name]] = Appearance(look[kind], _rgb(look[colour]))
     for number, look in attributes["instances"].items():
-        found[int(number)] = Appearance(look["colour"], _rgb(look["rgb"]))
-    return found
+        appearances[int(number)] = Appearance(look["colour"], _rgb(look["rgb"]))
+    return appearances
 
 
 def _rgb(values: Sequence[int]) -> tuple[int, int, int]:

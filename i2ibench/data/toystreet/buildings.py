@@ -1,26 +1,45 @@
-"""Buildings: houses along both sides, each a street front and the flank that faces us."""
+"""Houses along both sides: each has a street front and a flank that faces the camera."""
 
-from __future__ import annotations
-
-import dataclasses
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.toystreet.camera import NEAREST, Camera, Floats
-from i2ibench.data.toystreet.canvas import Canvas, Patch
-from i2ibench.data.toystreet.facade import Wall, outline, wall_colours
-from i2ibench.data.toystreet.layout import STREET_END
-from i2ibench.data.toystreet.scene import Facade, Layout
-from i2ibench.data.toystreet.texture import mix, tint
+from i2ibench.data.toystreet.canvas import Canvas, Patch, Rgb
+from i2ibench.data.toystreet.layout import GROUND_FLOOR, STREET_END, Facade, Layout
+from i2ibench.data.toystreet.texture import blend, centred_fraction, cover, planes
 
 BUILDING = 11
 FLANK_DEPTH = 11.0
 CLOSING_HALF = 16.0
+GLASS_LOW = planes((64.0, 76.0, 92.0))
+GLASS_HIGH = planes((128.0, 148.0, 166.0))
+LIT = planes((255.0, 244.0, 150.0))
+TRIM_LIGHT = 232.0
+WINDOW_WIDTH, WINDOW_HEIGHT, FRAME = 1.25, 1.65, 0.16
+
+
+@dataclass(frozen=True)
+class Wall:
+    """The pixels of a wall.
+
+    Attributes:
+        along: metres along the wall, [1,w] or [h,w].
+        up: metres above the ground, [h,w].
+        pixel_along, pixel_up: size of a pixel on the wall in metres.
+        length: of the wall in metres.
+    """
+
+    along: Floats
+    up: Floats
+    pixel_along: Floats
+    pixel_up: Floats
+    length: float
 
 
 def paint_house(canvas: Canvas, layout: Layout, facade: Facade) -> None:
-    """Paint the flank that faces the camera, if it can be seen, then the street front."""
+    """Paint the flank, if the camera sees it, then the street front."""
     camera = layout.camera
     near = max(facade.start, NEAREST)
     inner = facade.side * facade.plane
@@ -57,10 +76,10 @@ def paint_closing(canvas: Canvas, layout: Layout) -> None:
 
 
 def _paint_flank(canvas: Canvas, layout: Layout, facade: Facade) -> None:
-    # Seen from the front a flank has few windows, no shop and no gable of the street front.
-    flank = dataclasses.replace(_shaded(facade, 0.8), bays=3, shop=None)
+    # A flank has few windows, no shop and not the gable of the street front.
+    flank = replace(_shaded(facade, 0.8), bays=3, shop=None)
     if facade.roof == "gable":
-        flank = dataclasses.replace(flank, roof="flat", roof_height=0.0)
+        flank = replace(flank, roof="flat", roof_height=0.0)
     _paint_frontal(canvas, layout, flank, FLANK_DEPTH)
 
 
@@ -98,14 +117,14 @@ def _stamp_wall(
     inside: NDArray[np.bool_],
 ) -> None:
     light = layout.light
-    colours = wall_colours(wall, facade, layout.looks.wall.rgb, light.lit_windows)
-    colours = mix(colours, tint(light.haze), light.veil(depth))
-    mask = inside & (wall.up >= 0.0) & (wall.up <= outline(wall, facade))
-    canvas.stamp(patch, mask, colours, BUILDING)
+    colours = _wall_colours(wall, facade, layout.looks.wall.rgb, light.lit_windows)
+    colours = light.add_haze(colours, depth)
+    mask = inside & (wall.up >= 0.0) & (wall.up <= _outline(wall, facade))
+    canvas.paint(patch, mask, colours, BUILDING)
 
 
 def _shaded(facade: Facade, factor: float) -> Facade:
-    return dataclasses.replace(facade, shade=facade.shade * factor)
+    return replace(facade, shade=facade.shade * factor)
 
 
 def _height(camera: Camera, v: Floats, depth: Floats) -> Floats:
@@ -116,3 +135,92 @@ def _height(camera: Camera, v: Floats, depth: Floats) -> Floats:
 def _depth_step(camera: Camera, depth: Floats, plane: float, width: int) -> Floats:
     reach = max(abs(plane - camera.lateral), 0.1)
     return np.asarray(2.0 * depth * depth / (camera.focal * reach * width), np.float32)
+
+
+def _outline(wall: Wall, facade: Facade) -> Floats:
+    """Return the height of the house in metres at each of `wall.along`."""
+    if facade.roof != "gable":
+        return np.full_like(wall.along, facade.top)
+    rise = 1.0 - np.abs(wall.along / wall.length - 0.5) * 2.0
+    return np.asarray(facade.wall_height + facade.roof_height * rise, np.float32)
+
+
+def _wall_colours(wall: Wall, facade: Facade, rgb: Rgb, lit_windows: float) -> Floats:
+    """Return the colours [3,h,w] in 0..255 of a wall with its windows, doors and roof."""
+    tone = facade.shade * (1.0 - 0.2 * np.exp(-np.maximum(wall.up, 0.0) / 1.2))
+    colours: Floats = planes(rgb) * tone
+    colours = _paint_bands(colours, wall, facade)
+    colours = _paint_windows(colours, wall, facade, lit_windows)
+    colours = _paint_ground_floor(colours, wall, facade)
+    if facade.roof == "mansard":
+        colours = _paint_tiles(colours, wall, facade)
+    return colours
+
+
+def _paint_bands(colours: Floats, wall: Wall, facade: Facade) -> Floats:
+    plinth = cover(wall.up, 0.6, wall.pixel_up)
+    belt = cover(wall.up - GROUND_FLOOR, 0.14, wall.pixel_up)
+    cornice = cover(wall.up - facade.wall_height + 0.2, 0.2, wall.pixel_up)
+    if facade.roof == "gable":
+        cornice = cover(_outline(wall, facade) - wall.up - 0.15, 0.22, wall.pixel_up)
+    colours = blend(colours, colours * np.float32(0.68), plinth)
+    return blend(colours, TRIM_LIGHT, 0.55 * np.maximum(belt, cornice))
+
+
+def _paint_windows(colours: Floats, wall: Wall, facade: Facade, lit_windows: float) -> Floats:
+    bay = wall.length / facade.bays
+    floor = (facade.wall_height - GROUND_FLOOR - 0.3) / facade.floors
+    column = wall.along / bay
+    storey = (wall.up - GROUND_FLOOR - 0.1) / floor
+    beside = centred_fraction(column) * np.float32(bay)
+    above = centred_fraction(storey) * np.float32(floor)
+    upper = (storey > 0.0) & (storey < facade.floors)
+    half_w, half_h = 0.5 * min(WINDOW_WIDTH, 0.6 * bay), 0.5 * WINDOW_HEIGHT
+    frame = cover(beside, half_w + FRAME, wall.pixel_along)
+    frame = frame * cover(above, half_h + FRAME, wall.pixel_up) * upper
+    glass = cover(beside, half_w, wall.pixel_along) * cover(above, half_h, wall.pixel_up) * upper
+    bar = cover(beside, 0.05, wall.pixel_along) * 0.7
+    pane = blend(GLASS_LOW, GLASS_HIGH, np.clip(above / WINDOW_HEIGHT + 0.5, 0, 1))
+    if lit_windows > 0.0:
+        cell = np.floor(column) * 12.9 + np.floor(storey) * 78.2 + facade.number * 37.7
+        chance = np.abs(np.sin(cell) * 43.7) % 1.0
+        pane = np.where((chance < lit_windows), LIT, pane)
+    pane = blend(pane, TRIM_LIGHT, bar)
+    colours = blend(colours, TRIM_LIGHT, 0.75 * frame)
+    return blend(colours, pane, glass)
+
+
+def _paint_ground_floor(colours: Floats, wall: Wall, facade: Facade) -> Floats:
+    bay = wall.length / facade.bays
+    column = wall.along / bay
+    beside = centred_fraction(column) * np.float32(bay)
+    is_door = np.floor(column) == facade.bays // 2
+    door = cover(beside, 0.6, wall.pixel_along) * cover(wall.up - 1.15, 1.15, wall.pixel_up)
+    surround = cover(beside, 0.78, wall.pixel_along) * cover(wall.up - 1.2, 1.3, wall.pixel_up)
+    half_w, low, high = (0.42 * bay, 0.7, 2.7) if facade.shop else (0.55, 1.1, 2.6)
+    middle, half_h = 0.5 * (low + high), 0.5 * (high - low)
+    glass = cover(beside, half_w, wall.pixel_along) * cover(wall.up - middle, half_h, wall.pixel_up)
+    glass, door, surround = glass * ~is_door, door * is_door, surround * is_door
+    pane = blend(GLASS_LOW * 0.85, GLASS_HIGH, np.clip((wall.up - low) / 2.2, 0, 1))
+    colours = blend(colours, TRIM_LIGHT, 0.6 * surround)
+    colours = blend(colours, planes(facade.roof_rgb) * 0.7, door)
+    colours = blend(colours, pane, glass)
+    if facade.shop is not None:
+        sign = cover(wall.up - 3.1, 0.3, wall.pixel_up)
+        colours = blend(colours, planes(facade.shop), 0.9 * sign)
+    return colours
+
+
+def _paint_tiles(colours: Floats, wall: Wall, facade: Facade) -> Floats:
+    above = wall.up - facade.wall_height
+    course = cover(centred_fraction(above / 0.4) * 0.4, 0.07, wall.pixel_up)
+    fade = np.clip(0.3 / wall.pixel_up, 0.0, 1.0)
+    shade = 0.88 + 0.1 * above / facade.roof_height - 0.12 * course * fade
+    tiles = planes(facade.roof_rgb) * shade
+    bay = wall.length / facade.bays
+    beside = centred_fraction(wall.along / (2.0 * bay)) * np.float32(2.0 * bay)
+    dormer = cover(beside, 0.75, wall.pixel_along) * cover(above - 1.05, 0.8, wall.pixel_up)
+    window = cover(beside, 0.5, wall.pixel_along) * cover(above - 1.0, 0.55, wall.pixel_up)
+    tiles = blend(tiles, TRIM_LIGHT * 0.85, dormer)
+    tiles = blend(tiles, GLASS_LOW, window)
+    return blend(colours, tiles, (above > 0.0).astype(np.float32))

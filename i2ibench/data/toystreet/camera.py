@@ -1,10 +1,9 @@
-"""Camera: where a point of the street, in metres, lands in the image.
+"""The camera: it maps points of the street, in metres, to positions in the image.
 
-Image positions are fractions (u of the width, v of the height), so a layout is the same street
-at every size. An image is taken to be twice as wide as high, which is why u carries a half.
+Image positions are fractions (u of the width, v of the height), so that a layout is the same
+street at every image size. Images are taken to be twice as wide as high, hence the factors 0.5
+and 2 beside u.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +14,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 NEAREST = 0.3
+"""The least distance in metres that is projected; nearer points are moved there."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera looking along the street.
+    """A pinhole camera that looks along the street.
 
-    height and lateral are metres (lateral is positive to the right of the road's middle), focal is
-    in image heights, vanish_u and vanish_v are the vanishing point in fractions.
+    Attributes:
+        height: above the ground in metres.
+        lateral: metres to the right of the middle of the road.
+        focal: focal length in image heights.
+        vanish_u, vanish_v: the vanishing point, in fractions of the image.
     """
 
     height: float
@@ -32,7 +35,7 @@ class Camera:
     vanish_v: float
 
     def project(self, points: Sequence[Sequence[float]] | Floats) -> Floats:
-        """Return [N, 2] fractions (u, v) for [N, 3] points (x right, y up, z ahead) in metres."""
+        """Return the image positions (u, v) [N,2] of points (x right, y up, z ahead) [N,3]."""
         xyz = np.asarray(points, np.float32)
         scale = self.focal / np.maximum(xyz[:, 2], NEAREST)
         place = np.empty((len(xyz), 2), np.float32)
@@ -41,9 +44,9 @@ class Camera:
         return place
 
     def depth_of_rows(self, v: Floats) -> Floats:
-        """Return the distance in metres of the ground seen at rows v, all below the horizon."""
+        """Return the distance in metres of the ground at image rows v, all below the horizon."""
         return self.focal * self.height / (v - self.vanish_v)
 
     def depth_of_columns(self, u: Floats, plane_x: float) -> Floats:
-        """Return the distance in metres of the upright plane x = plane_x seen at columns u."""
+        """Return the distance in metres of the upright plane x = plane_x at image columns u."""
         return 0.5 * self.focal * (plane_x - self.lateral) / (u - self.vanish_u)

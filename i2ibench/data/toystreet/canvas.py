@@ -1,6 +1,4 @@
-"""Canvas: photo, label and instance arrays that are always painted with one and the same mask."""
-
-from __future__ import annotations
+"""The canvas: an image, a label map and an instance map that are painted together."""
 
 import math
 from dataclasses import dataclass
@@ -15,13 +13,18 @@ Bytes = NDArray[np.uint8]
 Rgb = tuple[int, int, int]
 SUBPIXEL_BITS = 4
 FARTHEST_PIXEL = 30000.0
-# Channels from here up are lamps and lit windows: no shading may lift a colour that far.
 GLOW_FROM = 236
+"""Channels from this value on are lamps and lit windows; shading makes no colour that bright."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A rectangle of pixels: its slices, and the fractions u [w] and v [h] of the pixel centres."""
+    """A rectangle of pixels.
+
+    Attributes:
+        rows, columns: its slices of the canvas.
+        u, v: fractions of the canvas at the pixel centres, [w] and [h].
+    """
 
     rows: slice
     columns: slice
@@ -30,7 +33,13 @@ class Patch:
 
 
 class Canvas:
-    """The three arrays of one scene while it is painted, far things first."""
+    """The three arrays of one scene while it is painted, distant things first.
+
+    Attributes:
+        image: RGB, uint8 [H,W,3].
+        label: class ids, uint8 [H,W].
+        instance: instance ids, int32 [H,W]; the class id where there is no instance.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         self.width = width
@@ -40,8 +49,17 @@ class Canvas:
         self.instance: NDArray[np.int32] = np.zeros((height, width), np.int32)
         self._size = np.array([width, height], np.float32)
 
-    def polygon(self, corners: Floats, rgb: Rgb, label: int, instance: int | None = None) -> None:
-        """Fill the polygon with [N, 2] corners in fractions in all three arrays."""
+    def fill_polygon(
+        self, corners: Floats, rgb: Rgb, label: int, instance: int | None = None
+    ) -> None:
+        """Fill a polygon in all three arrays.
+
+        Args:
+            corners: (u, v) in fractions of the canvas, [N,2].
+            rgb: colour, 0..255.
+            label: class id.
+            instance: instance id; None takes the class id.
+        """
         points = [self._fixed_point(corners)]
         cv2.fillPoly(self.image, points, rgb, cv2.LINE_8, SUBPIXEL_BITS)
         cv2.fillPoly(self.label, points, (label,), cv2.LINE_8, SUBPIXEL_BITS)
@@ -49,7 +67,7 @@ class Canvas:
         cv2.fillPoly(self.instance, points, (number,), cv2.LINE_8, SUBPIXEL_BITS)
 
     def patch(self, left: float, top: float, right: float, bottom: float) -> Patch | None:
-        """Return the pixels inside the given fractions, or None where there are none."""
+        """Return the pixels inside a rectangle given in fractions; None if it covers no pixel."""
         columns = _span(left, right, self.width)
         rows = _span(top, bottom, self.height)
         if columns.stop <= columns.start or rows.stop <= rows.start:
@@ -58,19 +76,31 @@ class Canvas:
         v = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / self.height
         return Patch(rows, columns, u, v)
 
-    def stamp(
+    def paint(
         self, patch: Patch, mask: NDArray[np.bool_], colours: Floats, label: int | Bytes
     ) -> None:
-        """Paint colours [3, h, w] in 0..255 where mask [h, w] holds, as stuff of that label."""
-        planes = np.clip(colours, 0, 255).astype(np.uint8)
-        pixels = cv2.merge([planes[0], planes[1], planes[2]])
+        """Paint stuff into all three arrays.
+
+        Args:
+            patch: the pixels to paint, [h,w].
+            mask: which of the pixels are painted, bool [h,w].
+            colours: 0..255, [3,h,w].
+            label: class id, one or [h,w].
+        """
+        red, green, blue = np.clip(colours, 0, 255).astype(np.uint8)
+        pixels = cv2.merge([red, green, blue])
         where = (patch.rows, patch.columns)
         cv2.copyTo(pixels, mask.view(np.uint8), self.image[where])
         np.copyto(self.label[where], label, where=mask, casting="unsafe")
         np.copyto(self.instance[where], label, where=mask)
 
-    def shadow(self, corners: Floats, strength: float) -> None:
-        """Darken the photo alone, softly, inside the polygon; strength 1 turns it black."""
+    def cast_shadow(self, corners: Floats, strength: float) -> None:
+        """Darken the image, but not the maps, inside a polygon with soft edges.
+
+        Args:
+            corners: (u, v) in fractions of the canvas, [N,2].
+            strength: 0 changes nothing, 1 makes the pixels black.
+        """
         low, high = corners.min(axis=0), corners.max(axis=0)
         margin = 0.15 * (high - low)
         left, top = (low - margin).tolist()
@@ -85,8 +115,8 @@ class Canvas:
         soft = cv2.blur(cover, (2 * reach + 1, reach))
         self._dim(patch, 1.0 - strength / 255.0 * soft.astype(np.float32))
 
-    def shade(self, patch: Patch, factor: Floats, instance: int) -> None:
-        """Multiply the photo by factor (broadcast to [h, w]) where one instance does not glow."""
+    def shade_instance(self, patch: Patch, factor: Floats, instance: int) -> None:
+        """Multiply the image by a factor [h,w] on one instance, except on its lamps."""
         where = (patch.rows, patch.columns)
         own = (self.instance[where] == instance) & (self.image[where].max(axis=-1) < GLOW_FROM)
         self._dim(patch, np.where(own, factor, np.float32(1.0)).astype(np.float32))

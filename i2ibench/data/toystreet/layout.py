@@ -1,216 +1,190 @@
-"""Layout: the street of one seed and index, drawn by chance before anything is painted."""
+"""The layout of one street in metres: what stands where, before anything is painted.
 
-from __future__ import annotations
+x runs to the right from the middle of the road, y up from the ground, z ahead of the camera.
+"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass
 
-import numpy as np
-
-from i2ibench.data.toystreet import palette
 from i2ibench.data.toystreet.camera import Camera
 from i2ibench.data.toystreet.canvas import Rgb
-from i2ibench.data.toystreet.light import LIGHTS
-from i2ibench.data.toystreet.scene import (
-    Facade,
-    Layout,
-    Looks,
-    Named,
-    Post,
-    Street,
-    Tree,
-)
-from i2ibench.data.toystreet.traffic import sample_people, sample_vehicles
+from i2ibench.data.toystreet.light import Light
 
-Rng = np.random.Generator
-T = TypeVar("T")
 STREET_END = 115.0
+"""The z in metres at which the street ends."""
+
 GROUND_FLOOR = 3.6
-CLOUDS = {"clear": 0.0, "few clouds": 0.45, "many clouds": 0.8}
-SIGN_FACES = ("stop", "speed limit", "priority", "blue arrow", "warning")
+"""The height in metres of the ground floor of every house."""
+
+PERSON_LABEL = 24
+VEHICLE_LABELS = {"car": 26, "truck": 27, "bus": 28}
 
 
-def sample_layout(rng: Rng) -> Layout:
-    """Return the street that rng draws; the image's size plays no part."""
-    light = LIGHTS[int(rng.choice(len(LIGHTS), p=(0.3, 0.2, 0.15, 0.25, 0.1)))]
-    looks = _sample_looks(rng)
-    street = _sample_street(rng, looks.road.name)
-    facades: list[Facade] = []
-    trees: list[Tree] = []
-    green_side = int(rng.choice((-1, 1, 0, 0, 0, 0)))
-    for side in (-1, 1):
-        if side == green_side:
-            trees += _sample_park(rng, side, street)
-        else:
-            row, yards = _sample_row(rng, side, street)
-            facades += row
-            trees += yards
-    trees += _sample_avenue(rng, street)
-    return Layout(
-        light=light,
-        camera=_sample_camera(rng, street),
-        street=street,
-        looks=looks,
-        facades=tuple(facades),
-        trees=tuple(trees),
-        posts=tuple(_sample_posts(rng, street)),
-        vehicles=tuple(sample_vehicles(rng, street)),
-        people=tuple(sample_people(rng, street)),
-        closing=pick(rng, ("trees", "trees", "houses")),
-    )
+@dataclass(frozen=True)
+class NamedColour:
+    """A colour with a name; `rgb` is 0..255, before the light changes it."""
+
+    name: str
+    rgb: Rgb
 
 
-def pick(rng: Rng, options: Sequence[T]) -> T:
-    """Return one of the options, all equally likely."""
-    return options[int(rng.integers(len(options)))]
+@dataclass(frozen=True)
+class Street:
+    """The ground of a street and its markings.
+
+    Attributes:
+        road_half: half the width of the roadway in metres.
+        lane_edge: distance in metres from the middle of the road to the line beside the lane.
+        sidewalk: width of each sidewalk in metres.
+        centre_dashed: paint a dashed line in the middle and lines at the edges of the lanes.
+        zebra_z: z in metres where the zebra crossing begins; 0 for a street without one.
+        sunny_side: -1 if the sun shines on the left side of the street, 1 for the right.
+    """
+
+    road_half: float
+    lane_edge: float
+    sidewalk: float
+    centre_dashed: bool
+    zebra_z: float
+    sunny_side: int
+
+    @property
+    def frontage(self) -> float:
+        """Return the distance in metres from the middle of the road to the houses."""
+        return self.road_half + self.sidewalk
 
 
-def pick_named(rng: Rng, colours: Mapping[str, Rgb]) -> Named:
-    """Return one of the named colours, all equally likely."""
-    name = pick(rng, tuple(colours))
-    return Named(name, colours[name])
+@dataclass(frozen=True)
+class Facade:
+    """A house, of which the street front and the wall that faces the camera are seen.
+
+    Attributes:
+        side: -1 for a house on the left of the street, 1 on the right.
+        start, end: the z in metres between which the street front stands.
+        plane: distance in metres of the street front from the middle of the road.
+        wall_height: height in metres of the wall without the roof.
+        roof: "flat", "mansard" or "gable".
+        roof_height: height in metres of the roof above the wall.
+        roof_rgb: colour of the roof and the door, 0..255.
+        bays: columns of windows.
+        floors: floors above the ground floor.
+        shade: factor of the wall's brightness.
+        shop: colour of a shop's sign, 0..255; None for a house without a shop.
+        flank: whether the wall that faces the camera is painted.
+        number: of the house in its row, which varies the lit windows.
+    """
+
+    side: int
+    start: float
+    end: float
+    plane: float
+    wall_height: float
+    roof: str
+    roof_height: float
+    roof_rgb: Rgb
+    bays: int
+    floors: int
+    shade: float
+    shop: Rgb | None
+    flank: bool
+    number: int
+
+    @property
+    def top(self) -> float:
+        """Return the height in metres of the highest point."""
+        return self.wall_height + self.roof_height
+
+    @property
+    def eaves(self) -> float:
+        """Return the height in metres of the two upper corners of the street front."""
+        return self.wall_height if self.roof == "gable" else self.top
 
 
-def _sample_looks(rng: Rng) -> Looks:
-    clouds = pick(rng, tuple(CLOUDS))
-    return Looks(
-        road=pick_named(rng, palette.ROAD_COLOURS),
-        sidewalk=pick_named(rng, palette.SIDEWALK_COLOURS),
-        wall=pick_named(rng, palette.WALL_COLOURS),
-        foliage=pick_named(rng, palette.FOLIAGE_COLOURS),
-        grass=pick_named(rng, palette.GRASS_COLOURS),
-        clouds=clouds,
-        cloudiness=CLOUDS[clouds],
-    )
+@dataclass(frozen=True)
+class Tree:
+    """A tree (`trunk` > 0) or a bush; `blobs` are (dx, dy, radius) of its crown in metres."""
+
+    x: float
+    z: float
+    trunk: float
+    blobs: tuple[tuple[float, float, float], ...]
+    shade: float
+    offset: float
 
 
-def _sample_street(rng: Rng, texture: str) -> Street:
-    lane_edge = float(rng.uniform(3.2, 3.9))
-    parking = float(rng.choice((0.3, 2.2, 2.2)))
-    zebra = float(rng.uniform(9.0, 24.0)) if rng.random() < 0.35 else 0.0
-    return Street(
-        road_half=lane_edge + parking,
-        lane_edge=lane_edge,
-        sidewalk=float(rng.uniform(3.2, 4.8)),
-        centre_dashed=texture != "cobbles",
-        zebra_z=zebra,
-        sunny_side=int(rng.choice((-1, 1))),
-    )
+@dataclass(frozen=True)
+class Post:
+    """A pole: `kind` is "lamp", "light" or "sign"; `face` names the sign or the light's colour."""
+
+    kind: str
+    x: float
+    z: float
+    height: float
+    face: str
 
 
-def _sample_camera(rng: Rng, street: Street) -> Camera:
-    return Camera(
-        height=float(rng.uniform(1.45, 1.9)),
-        lateral=float(0.5 * street.lane_edge + rng.uniform(-0.5, 0.4)),
-        focal=float(rng.uniform(1.3, 1.6)),
-        vanish_u=float(rng.uniform(0.42, 0.58)),
-        vanish_v=float(rng.uniform(0.41, 0.47)),
-    )
+@dataclass(frozen=True)
+class Vehicle:
+    """A car, truck or bus around `x`, from `z` on; `away` means that the camera sees its rear."""
+
+    kind: str
+    body: str
+    x: float
+    z: float
+    scale: float
+    away: bool
+    braking: bool
+    colour: NamedColour
+    instance: int
 
 
-def _sample_row(rng: Rng, side: int, street: Street) -> tuple[list[Facade], list[Tree]]:
-    facades: list[Facade] = []
-    yards: list[Tree] = []
-    start = float(rng.uniform(-6.0, 1.0))
-    while start < STREET_END:
-        facade = _sample_facade(rng, side, start, street, facades)
-        facades.append(facade)
-        gap = rng.random() < 0.28
-        start = facade.end
-        if gap:
-            width = float(rng.uniform(4.0, 11.0))
-            for _ in range(2):
-                x = side * (street.frontage + float(rng.uniform(2.0, 9.0)))
-                yards.append(_sample_tree(rng, x, start + width * float(rng.uniform(0.2, 0.9))))
-            start += width
-    return facades, yards
+@dataclass(frozen=True)
+class Person:
+    """A person on foot, height in metres.
+
+    Attributes:
+        heading: -1 for somebody who looks left, 1 for right.
+        stride: 0 for somebody who stands, up to 1 for the widest step.
+    """
+
+    x: float
+    z: float
+    height: float
+    heading: int
+    stride: float
+    shirt: NamedColour
+    trousers: Rgb
+    skin: Rgb
+    hair: Rgb
+    instance: int
 
 
-def _sample_facade(
-    rng: Rng, side: int, start: float, street: Street, nearer: Sequence[Facade]
-) -> Facade:
-    length = float(rng.uniform(8.0, 17.0))
-    floors = int(rng.integers(1, 4))
-    roof = pick(rng, ("flat", "mansard", "gable"))
-    roof_height = {"flat": 0.0, "mansard": 2.4, "gable": 0.32 * length}[roof]
-    shop = pick(rng, tuple(palette.CLOTHES_COLOURS.values())) if rng.random() < 0.35 else None
-    house = Facade(
-        side=side,
-        start=start,
-        end=start + length,
-        plane=street.frontage + float(rng.choice((0.0, 0.0, 0.4, 1.2))),
-        wall_height=GROUND_FLOOR + 3.0 * floors + float(rng.uniform(0.2, 0.8)),
-        roof=roof,
-        roof_height=roof_height,
-        roof_rgb=pick(rng, palette.ROOF_COLOURS),
-        bays=max(2, round(length / float(rng.uniform(2.4, 3.2)))),
-        floors=floors,
-        shade=float(rng.uniform(0.9, 1.08)),
-        shop=shop,
-        flank=True,
-        number=len(nearer),
-    )
-    return house if not nearer or _stands_out(house, nearer[-1]) else replace(house, flank=False)
+@dataclass(frozen=True)
+class Looks:
+    """The colours that are the same in a whole scene, and its clouds (`cloudiness` 0..1)."""
+
+    road: NamedColour
+    sidewalk: NamedColour
+    wall: NamedColour
+    foliage: NamedColour
+    grass: NamedColour
+    clouds: str
+    cloudiness: float
 
 
-def _stands_out(house: Facade, nearer: Facade) -> bool:
-    if house.start > nearer.end or house.plane < nearer.plane:
-        return True
-    return house.eaves > nearer.eaves
+@dataclass(frozen=True)
+class Layout:
+    """Everything about one street except the size of its image.
 
+    `closing` is what ends the view: "trees" or "houses".
+    """
 
-def _sample_tree(rng: Rng, x: float, z: float) -> Tree:
-    size = float(rng.uniform(1.5, 2.3))
-    trunk = float(rng.uniform(1.9, 2.9))
-    blobs = [(0.0, trunk + size, size)]
-    for _ in range(5):
-        angle = float(rng.uniform(0.0, 2.0 * np.pi))
-        reach = size * float(rng.uniform(0.5, 0.75))
-        blobs.append((reach * np.cos(angle), trunk + size + reach * np.sin(angle), size * 0.62))
-    return Tree(x, z, trunk, tuple(blobs), float(rng.uniform(0.88, 1.12)), float(rng.random()))
-
-
-def _sample_bush(rng: Rng, x: float, z: float) -> Tree:
-    size = float(rng.uniform(0.7, 1.2))
-    blobs = tuple((size * dx, 0.55 * size, 0.8 * size) for dx in (-0.8, 0.0, 0.8))
-    return Tree(x, z, 0.0, blobs, float(rng.uniform(0.8, 1.0)), float(rng.random()))
-
-
-def _sample_park(rng: Rng, side: int, street: Street) -> list[Tree]:
-    trees: list[Tree] = []
-    z = float(rng.uniform(4.0, 9.0))
-    while z < STREET_END:
-        reach = street.frontage + float(rng.uniform(1.2, 3.0))
-        trees.append(_sample_bush(rng, side * reach, z))
-        trees.append(_sample_tree(rng, side * (reach + float(rng.uniform(1.0, 7.0))), z + 1.0))
-        z += float(rng.uniform(3.0, 6.0)) * (1.0 + z / 60.0)
-    return trees
-
-
-def _sample_avenue(rng: Rng, street: Street) -> list[Tree]:
-    trees: list[Tree] = []
-    spacing = float(rng.choice((16.0, 24.0, 36.0)))
-    for side in (-1, 1):
-        z = float(rng.uniform(11.0, 11.0 + spacing))
-        while z < 0.8 * STREET_END:
-            trees.append(_sample_tree(rng, side * (street.road_half + 1.0), z))
-            z += spacing * float(rng.uniform(0.85, 1.2))
-    return trees
-
-
-def _sample_posts(rng: Rng, street: Street) -> list[Post]:
-    posts: list[Post] = []
-    kerb = street.road_half + 0.5
-    for side in (-1, 1):
-        first = float(rng.uniform(8.0, 18.0))
-        for z in np.arange(first, 90.0, 27.0).tolist():
-            posts.append(Post("lamp", side * kerb, z, 6.5, ""))
-        for place in range(int(rng.integers(1, 4))):
-            z = 8.5 + 9.0 * place + float(rng.uniform(0.0, 6.0))
-            posts.append(Post("sign", side * (kerb + 0.2), z, 3.0, pick(rng, SIGN_FACES)))
-    if street.zebra_z > 0.0 or rng.random() < 0.6:
-        z = street.zebra_z - 0.8 if street.zebra_z > 0.0 else float(rng.uniform(10.0, 24.0))
-        state = pick(rng, ("red", "green", "amber"))
-        posts += [Post("light", side * (kerb - 0.1), z, 3.6, state) for side in (-1, 1)]
-    return posts
+    light: Light
+    camera: Camera
+    street: Street
+    looks: Looks
+    facades: tuple[Facade, ...]
+    trees: tuple[Tree, ...]
+    posts: tuple[Post, ...]
+    vehicles: tuple[Vehicle, ...]
+    people: tuple[Person, ...]
+    closing: str

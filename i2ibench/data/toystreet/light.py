@@ -1,39 +1,50 @@
-"""Light: the time of day, as tint, haze, sky colours and lit windows."""
-
-from __future__ import annotations
+"""The light and the sky of a time of day."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from i2ibench.data.toystreet.camera import Floats
-from i2ibench.data.toystreet.canvas import GLOW_FROM, Bytes, Rgb
+from i2ibench.data.toystreet.camera import Camera, Floats
+from i2ibench.data.toystreet.canvas import GLOW_FROM, Bytes, Canvas, Rgb
+from i2ibench.data.toystreet.texture import Tiles, blend, planes, read_tile
 
 SKY_LABEL = 23
 GLOW_SPAN = 14.0
+CLOUD_DECK = 0.12
 
 
 @dataclass(frozen=True)
 class Light:
-    """How one time of day looks; colours are 0..255, gain multiplies them per channel."""
+    """The appearance of one time of day; colours are 0..255.
+
+    Attributes:
+        name: of the time of day.
+        gain: factors of the red, green and blue of everything but the sky and lamps.
+        sky_top, sky_low: the sky's colours at the top and at the horizon.
+        haze: the colour that distant things take.
+        haze_density: of the haze, per metre.
+        shadow: strength 0..1 of shadows on the ground.
+        lit_windows: share 0..1 of the windows that are lit.
+    """
 
     name: str
     gain: tuple[float, float, float]
     sky_top: Rgb
     sky_low: Rgb
     haze: Rgb
-    thickness: float
+    haze_density: float
     shadow: float
     lit_windows: float
 
-    def veil(self, distance: float | Floats) -> Floats:
-        """Return 0..1: how much of a colour the haze replaces at that distance in metres."""
-        return np.asarray(1.0 - np.exp(-self.thickness * np.asarray(distance)), np.float32)
+    def add_haze(self, colours: Floats, distance: float | Floats) -> Floats:
+        """Return colours [3,h,w] as they are seen through the haze at a distance in metres."""
+        weight = np.asarray(1.0 - np.exp(-self.haze_density * np.asarray(distance)), np.float32)
+        return blend(colours, planes(self.haze), weight)
 
     def hazed(self, rgb: Rgb, distance: float, shade: float = 1.0) -> Rgb:
-        """Return the colour times shade, seen through the haze at that distance in metres."""
-        weight = 1.0 - math.exp(-self.thickness * distance)
+        """Return one colour times `shade` as it is seen through the haze at a distance."""
+        weight = 1.0 - math.exp(-self.haze_density * distance)
         red, green, blue = (
             int(min(c * shade, max(c, GLOW_FROM - 1)) * (1 - weight) + h * weight)
             for c, h in zip(rgb, self.haze, strict=True)
@@ -56,9 +67,10 @@ LIGHTS = (
 
 
 def apply_light(image: Bytes, label: Bytes, light: Light) -> Bytes:
-    """Return the photo uint8 [H, W, 3] under the light; sky and glowing colours keep theirs.
+    """Return an image uint8 [H,W,3] with its channels multiplied by the light's gain.
 
-    Channels near 255 glow: lamps and lit windows must not go dark with the walls at dusk.
+    The sky keeps its colours. Channels near 255 belong to lamps and lit windows and keep their
+    brightness, so that lamps and windows stay bright at dusk.
     """
     level = np.arange(256, dtype=np.float32)
     glow = np.clip((level - GLOW_FROM) / GLOW_SPAN, 0.0, 1.0)
@@ -69,3 +81,31 @@ def apply_light(image: Bytes, label: Bytes, light: Light) -> Bytes:
         lit[..., channel] = table[image[..., channel]]
     np.copyto(lit, image, where=(label == SKY_LABEL)[..., None])
     return lit
+
+
+def paint_sky(
+    canvas: Canvas, camera: Camera, light: Light, cloudiness: float, tiles: Tiles
+) -> None:
+    """Paint a gradient with clouds from the top row to just below the horizon."""
+    patch = canvas.patch(0.0, 0.0, 1.0, camera.vanish_v + 0.03)
+    if patch is None:
+        return
+    rise = np.clip((camera.vanish_v - patch.v) / camera.vanish_v, 0.0, 1.0)[:, None]
+    low, top = planes(light.sky_low), planes(light.sky_top)
+    colours = np.repeat(blend(low, top, rise**0.8), len(patch.u), axis=2)
+    weight = _cloud_cover(patch.u, rise, cloudiness, tiles)
+    white = low + 0.45 * (255.0 - low)
+    colours = blend(colours, white, 0.85 * weight)
+    canvas.paint(patch, np.ones(weight.shape, np.bool_), colours, SKY_LABEL)
+
+
+def _cloud_cover(u: Floats, rise: Floats, cloudiness: float, tiles: Tiles) -> Floats:
+    if cloudiness == 0.0:
+        return np.zeros((len(rise), len(u)), np.float32)
+    # A flat layer of clouds overhead: it shrinks towards the horizon as the ground does.
+    depth = 0.1 / (rise + CLOUD_DECK)
+    x = (u[None, :] - 0.5) * (0.35 + 2.2 * depth)
+    y = np.repeat(1.6 * depth, len(u), axis=1)
+    density = read_tile(tiles.soft, x, y) + 2.0 * (cloudiness - 0.62)
+    step = np.clip(density, 0.0, 1.0)
+    return np.asarray(step * step * (3.0 - 2.0 * step) * np.minimum(1.0, 6.0 * rise), np.float32)

@@ -1,6 +1,4 @@
-"""Palette: the named colours a scene chooses from (0..255 RGB, before the light's tint)."""
-
-from __future__ import annotations
+"""The named colours that a scene chooses from, RGB 0..255 before the light changes them."""
 
 from i2ibench.data.toystreet.canvas import Rgb
 

@@ -1,16 +1,13 @@
-"""People: figures on foot, made of legs, a coat, arms and a head."""
-
-from __future__ import annotations
+"""People on foot, painted from legs, a coat, arms and a head."""
 
 import numpy as np
 
 from i2ibench.data.toystreet.canvas import Canvas, Rgb
-from i2ibench.data.toystreet.scene import Layout, Person
-from i2ibench.data.toystreet.traffic import PERSON_LABEL
+from i2ibench.data.toystreet.layout import PERSON_LABEL, Layout, Person
 
 Outline = tuple[tuple[float, float], ...]
 SHOE: Rgb = (40, 36, 34)
-# Outlines are fractions of the person's height: x ahead of the body's middle, y above the ground.
+# Outlines are fractions of a person's height: x ahead of the body's middle, y above the ground.
 TORSO: Outline = (
     (-0.105, 0.81), (-0.055, 0.845), (0.055, 0.845), (0.105, 0.81), (0.088, 0.46), (-0.088, 0.46),
 )  # fmt: skip
@@ -18,11 +15,11 @@ HEAD_MIDDLE, HEAD_RADIUS = 0.925, 0.062
 
 
 def paint_person(canvas: Canvas, layout: Layout, person: Person) -> None:
-    """Paint one person, feet on the ground at (x, z), and the shadow at the feet."""
+    """Paint the shadow at a person's feet, then the person."""
     z, reach = person.z, 0.26 * person.height
     foot = [[-reach, -0.15], [reach, -0.15], [reach, 0.2], [-reach, 0.2]]
     ground = layout.camera.project([[person.x + x, 0.0, z + dz] for x, dz in foot])
-    canvas.shadow(ground, 0.8 * layout.light.shadow)
+    canvas.cast_shadow(ground, 0.8 * layout.light.shadow)
     swing = 0.12 * person.stride
     rear, front = _shade(person.trousers, 0.8), person.trousers
     _limb(canvas, layout, person, ((-0.03, 0.48), (-0.04 - swing, 0.03), 0.04), rear)
@@ -57,8 +54,8 @@ def _limb(
 def _part(canvas: Canvas, layout: Layout, person: Person, outline: Outline, rgb: Rgb) -> None:
     size, turn = person.height, person.heading * person.height
     points = [[person.x + turn * x, max(size * y, 0.0), person.z] for x, y in outline]
-    seen = layout.light.hazed(rgb, person.z)
-    canvas.polygon(layout.camera.project(points), seen, PERSON_LABEL, person.instance)
+    hazed = layout.light.hazed(rgb, person.z)
+    canvas.fill_polygon(layout.camera.project(points), hazed, PERSON_LABEL, person.instance)
 
 
 def _disc(x: float, y: float, radius: float) -> Outline:

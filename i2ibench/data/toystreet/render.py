@@ -1,23 +1,24 @@
-"""Render: one street scene as photo, label map, instance map and attributes."""
-
-from __future__ import annotations
+"""Rendering of a street scene: image, label map, instance map and attributes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from i2ibench.data.toystreet.attributes import describe_instances, describe_stuff
 from i2ibench.data.toystreet.buildings import paint_closing, paint_house
 from i2ibench.data.toystreet.canvas import Bytes, Canvas
-from i2ibench.data.toystreet.layout import sample_layout
-from i2ibench.data.toystreet.light import apply_light
+from i2ibench.data.toystreet.layout import Layout
+from i2ibench.data.toystreet.light import apply_light, paint_sky
 from i2ibench.data.toystreet.people import paint_person
 from i2ibench.data.toystreet.poles import paint_post
 from i2ibench.data.toystreet.road import paint_ground
-from i2ibench.data.toystreet.scene import Layout, Scene
-from i2ibench.data.toystreet.sky import paint_sky
+from i2ibench.data.toystreet.sampling import sample_layout
 from i2ibench.data.toystreet.texture import Tiles, make_tiles
 from i2ibench.data.toystreet.vegetation import paint_tree, paint_woods
 from i2ibench.data.toystreet.vehicles import paint_vehicle
@@ -27,18 +28,37 @@ NOISE = 1.6
 VIGNETTE = 0.1
 EDGE_BLUR = 0.55
 
-Stroke = tuple[float, Callable[[], None]]
+PaintStep = tuple[float, Callable[[], None]]
+"""The distance in metres of a thing, and a function that paints the thing."""
 
 
-def render_scene(seed: int, index: int, width: int, height: int) -> Scene:
-    """Return scene number index of the endless series that seed names, at the given size.
+@dataclass(frozen=True)
+class RenderedScene:
+    """One painted street.
 
-    image is uint8 [height, width, 3] RGB; label is uint8 [height, width] with Cityscapes label
-    ids; instance is int32 [height, width]: the label id for stuff, label * 1000 + k for things.
-    attributes is JSON-able. The street depends on (seed, index) alone, not on the size.
+    Attributes:
+        image: RGB, uint8 [H,W,3].
+        label: label ids of Cityscapes, uint8 [H,W].
+        instance: int32 [H,W]; label id * 1000 + k for things, the label id for stuff.
+        attributes: the true appearance of the scene, see `attributes.py`; plain JSON values.
+    """
+
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+    instance: NDArray[np.int32]
+    attributes: dict[str, Any]
+
+
+def render_scene(seed: int, index: int, width: int, height: int) -> RenderedScene:
+    """Return one scene of an endless series.
+
+    Args:
+        seed: of the series.
+        index: number of the scene in the series.
+        width, height: size of the image in pixels; the street does not depend on the size.
 
     Raises:
-        ValueError: a size is too small, or seed or index is negative.
+        ValueError: a size is too small, or `seed` or `index` is negative.
     """
     _check(seed, index, width, height)
     rng = np.random.default_rng([seed, index])
@@ -47,7 +67,7 @@ def render_scene(seed: int, index: int, width: int, height: int) -> Scene:
     canvas = Canvas(width, height)
     _paint(canvas, layout, tiles)
     image = apply_light(canvas.image, canvas.label, layout.light)
-    return Scene(
+    return RenderedScene(
         image=_photograph(image, rng),
         label=canvas.label,
         instance=canvas.instance,
@@ -81,26 +101,23 @@ def _paint(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
         paint_closing(canvas, layout)
     paint_ground(canvas, layout, tiles)
     frontage = layout.street.frontage
-    behind: list[Stroke] = [
+    behind: list[PaintStep] = [
         (facade.start, partial(paint_house, canvas, layout, facade)) for facade in layout.facades
     ]
-    ahead: list[Stroke] = []
+    ahead: list[PaintStep] = []
     for tree in layout.trees:
         row = behind if abs(tree.x) > frontage else ahead
         row.append((tree.z, partial(paint_tree, canvas, layout, tiles, tree)))
     ahead += [(post.z, partial(paint_post, canvas, layout, post)) for post in layout.posts]
     ahead += [(car.z, partial(paint_vehicle, canvas, layout, car)) for car in layout.vehicles]
     ahead += [(one.z, partial(paint_person, canvas, layout, one)) for one in layout.people]
-    for strokes in (behind, ahead):
-        for _, paint in sorted(strokes, key=_distance, reverse=True):
+    for steps in (behind, ahead):
+        for _, paint in sorted(steps, key=itemgetter(0), reverse=True):
             paint()
 
 
-def _distance(stroke: Stroke) -> float:
-    return stroke[0]
-
-
 def _photograph(image: Bytes, rng: np.random.Generator) -> Bytes:
+    """Return the image with soft edges, darker corners and noise, as a camera takes it."""
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (3, 3), EDGE_BLUR)
     u = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]

@@ -1,6 +1,4 @@
-"""Road: the whole ground, that is roadway, sidewalks and the grass behind them."""
-
-from __future__ import annotations
+"""The ground: the roadway, the sidewalks and the grass behind them."""
 
 from dataclasses import dataclass
 
@@ -8,8 +6,15 @@ import numpy as np
 
 from i2ibench.data.toystreet.camera import Camera, Floats
 from i2ibench.data.toystreet.canvas import Canvas
-from i2ibench.data.toystreet.scene import Layout, Named, Street
-from i2ibench.data.toystreet.texture import Tiles, centred_fraction, cover, mix, read_tile, tint
+from i2ibench.data.toystreet.layout import Layout, NamedColour, Street
+from i2ibench.data.toystreet.texture import (
+    Tiles,
+    blend,
+    centred_fraction,
+    cover,
+    planes,
+    read_tile,
+)
 
 ROAD, SIDEWALK, TERRAIN = 7, 8, 22
 KERB = 0.22
@@ -19,7 +24,13 @@ ZEBRA_LENGTH = 3.2
 
 @dataclass(frozen=True)
 class Ground:
-    """Ground positions of a patch's pixels: x [h, w], z [h, 1], and one pixel's size in metres."""
+    """The places on the ground that the pixels of a patch show, in metres.
+
+    Attributes:
+        x: to the right of the middle of the road, [h,w].
+        z: distance from the camera, [h,1].
+        across, along: size of a pixel across the street and along it.
+    """
 
     x: Floats
     z: Floats
@@ -28,7 +39,7 @@ class Ground:
 
 
 def paint_ground(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
-    """Paint everything below the horizon."""
+    """Paint the ground from the horizon to the lowest row."""
     camera, street = layout.camera, layout.street
     # Half a pixel lower, so that every pixel centre lies below the horizon at any size.
     patch = canvas.patch(0.0, camera.vanish_v + 0.008 + 0.5 / canvas.height, 1.0, 1.0)
@@ -47,13 +58,13 @@ def paint_ground(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
         _roadway(ground, street, looks.road, grain) + 0.035 * soft,
         np.where(is_walk, _slabs(ground, street) + 0.025 * grain, 1.0 + 0.09 * grain + 0.07 * soft),
     )
-    beside = np.where(is_walk, tint(looks.sidewalk.rgb), tint(looks.grass.rgb))
-    base = np.where(is_road, tint(looks.road.rgb), beside)
+    beside = np.where(is_walk, planes(looks.sidewalk.rgb), planes(looks.grass.rgb))
+    base = np.where(is_road, planes(looks.road.rgb), beside)
     paint = _markings(ground, street) * is_road
-    colours: Floats = mix(base * shade, PAINT, paint) * _daylight(ground, layout)
-    colours = mix(colours, tint(layout.light.haze), layout.light.veil(ground.z))
+    colours: Floats = blend(base * shade, PAINT, paint) * _daylight(ground, layout)
+    colours = layout.light.add_haze(colours, ground.z)
     label = np.where(is_road, ROAD, np.where(is_walk, SIDEWALK, TERRAIN)).astype(np.uint8)
-    canvas.stamp(patch, np.ones(label.shape, np.bool_), colours, label)
+    canvas.paint(patch, np.ones(label.shape, np.bool_), colours, label)
 
 
 def _locate(camera: Camera, u: Floats, v: Floats, canvas: Canvas) -> Ground:
@@ -86,7 +97,7 @@ def _slabs(ground: Ground, street: Street) -> Floats:
     return np.asarray(1.0 - 0.16 * joints * (1 - kerb) + 0.16 * kerb, np.float32)
 
 
-def _roadway(ground: Ground, street: Street, look: Named, grain: Floats) -> Floats:
+def _roadway(ground: Ground, street: Street, look: NamedColour, grain: Floats) -> Floats:
     side = np.abs(ground.x)
     gutter = cover(side - street.road_half, 0.3, ground.across)
     tracks = cover(np.abs(side - 0.5 * street.lane_edge) - 0.75, 0.3, 0.5)

@@ -1,6 +1,4 @@
-"""Texture: repeating grey tiles, and how a shader reads them."""
-
-from __future__ import annotations
+"""Repeating grey textures, and the arithmetic that painters share."""
 
 from dataclasses import dataclass
 
@@ -14,14 +12,14 @@ TILE = 256
 
 @dataclass(frozen=True)
 class Tiles:
-    """Two [256, 256] tiles that repeat without a seam, mean 0 and spread 1: soft and grainy."""
+    """Two seamless noise textures [256,256] with mean 0 and standard deviation 1."""
 
     soft: Floats
     grain: Floats
 
 
 def make_tiles(rng: np.random.Generator) -> Tiles:
-    """Return the two tiles of one scene; they do not depend on the image's size."""
+    """Return the two textures of one scene; they do not depend on the image's size."""
     soft = np.zeros((TILE, TILE), np.float32)
     for cells, weight in ((4, 1.0), (8, 0.6), (16, 0.35), (32, 0.2)):
         soft += weight * _octave(rng, cells)
@@ -30,7 +28,7 @@ def make_tiles(rng: np.random.Generator) -> Tiles:
 
 
 def read_tile(tile: Floats, x: Floats, y: Floats) -> Floats:
-    """Return tile values [h, w] at x and y (both [h, w]); one tile spans 1.0, then repeats."""
+    """Return the values [h,w] of a texture at x and y [h,w], interpolated; it repeats every 1.0."""
     column = ((x - np.floor(x)) * TILE).astype(np.float32)
     row = ((y - np.floor(y)) * TILE).astype(np.float32)
     return np.asarray(
@@ -39,23 +37,29 @@ def read_tile(tile: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def cover(distance: Floats, half_width: float | Floats, pixel: float | Floats) -> Floats:
-    """Return 0..1: how much of a pixel a band of that half width covers, at that distance."""
+    """Return the share 0..1 of each pixel that a band covers.
+
+    Args:
+        distance: of the pixel's centre from the band's middle, in metres.
+        half_width: half the width of the band in metres.
+        pixel: size of the pixel in metres.
+    """
     share = (half_width - np.abs(distance)) / pixel + 0.5
     return np.asarray(np.minimum(np.maximum(share, 0.0), 1.0), np.float32)
 
 
 def centred_fraction(position: Floats) -> Floats:
-    """Return -0.5..0.5: the place inside the unit cell around position."""
+    """Return positions relative to the middle of their unit interval, -0.5..0.5."""
     return np.asarray(position - np.floor(position) - 0.5, np.float32)
 
 
-def tint(rgb: tuple[float, float, float]) -> Floats:
-    """Return the colour as [3, 1, 1], the shape that shaders broadcast over [h, w]."""
+def planes(rgb: tuple[float, float, float]) -> Floats:
+    """Return a colour as float32 [3,1,1], which broadcasts over images [3,h,w]."""
     return np.array(rgb, np.float32)[:, None, None]
 
 
-def mix(base: Floats, other: Floats | float, weight: Floats) -> Floats:
-    """Return base moved towards other by weight 0..1, all broadcast together."""
+def blend(base: Floats, other: Floats | float, weight: Floats) -> Floats:
+    """Return `base` interpolated towards `other` by a weight 0..1; the three are broadcast."""
     return np.asarray(base + (other - base) * weight, np.float32)
 
 

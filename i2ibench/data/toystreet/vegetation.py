@@ -1,14 +1,11 @@
-"""Vegetation: street trees, bushes and the woods at the end of the street."""
-
-from __future__ import annotations
+"""Street trees, bushes and the woods at the end of the street."""
 
 import numpy as np
 
 from i2ibench.data.toystreet.camera import Floats
 from i2ibench.data.toystreet.canvas import Canvas, Patch
-from i2ibench.data.toystreet.layout import STREET_END
-from i2ibench.data.toystreet.scene import Layout, Tree
-from i2ibench.data.toystreet.texture import Tiles, mix, read_tile, tint
+from i2ibench.data.toystreet.layout import STREET_END, Layout, Tree
+from i2ibench.data.toystreet.texture import Tiles, planes, read_tile
 
 VEGETATION = 21
 BARK = (92, 72, 54)
@@ -16,34 +13,30 @@ EDGE_NOISE = 0.07
 
 
 def paint_tree(canvas: Canvas, layout: Layout, tiles: Tiles, tree: Tree) -> None:
-    """Paint the trunk, if it has one, and the crown of round, lit clumps of leaves."""
+    """Paint the trunk, if there is one, then the crown of round clumps of leaves."""
     camera = layout.camera
     if tree.trunk > 0.0:
         half = 0.13
         corners = [
-            [tree.x - half, 0.0],
-            [tree.x + half, 0.0],
-            [tree.x + 0.7 * half, tree.trunk + 0.8],
-            [tree.x - 0.7 * half, tree.trunk + 0.8],
+            [tree.x - half, 0.0, tree.z],
+            [tree.x + half, 0.0, tree.z],
+            [tree.x + 0.7 * half, tree.trunk + 0.8, tree.z],
+            [tree.x - 0.7 * half, tree.trunk + 0.8, tree.z],
         ]
-        trunk = camera.project([[*corner, tree.z] for corner in corners])
-        canvas.polygon(trunk, layout.light.hazed(BARK, tree.z), VEGETATION)
+        trunk = camera.project(corners)
+        canvas.fill_polygon(trunk, layout.light.hazed(BARK, tree.z), VEGETATION)
     blobs = np.asarray(tree.blobs, np.float32)
     low = (blobs[:, :2] - 1.3 * blobs[:, 2:]).min(axis=0)
     high = (blobs[:, :2] + 1.3 * blobs[:, 2:]).max(axis=0)
-    box = camera.project(
-        [
-            [tree.x + low[0], max(float(low[1]), 0.0), tree.z],
-            [tree.x + high[0], high[1], tree.z],
-        ]
-    )
+    lower = [tree.x + low[0], max(float(low[1]), 0.0), tree.z]
+    box = camera.project([lower, [tree.x + high[0], high[1], tree.z]])
     patch = canvas.patch(float(box[0, 0]), float(box[1, 1]), float(box[1, 0]), float(box[0, 1]))
     if patch is not None:
         _paint_crown(canvas, layout, tiles, tree, patch)
 
 
 def paint_woods(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
-    """Paint the far line of trees that closes the view at the horizon."""
+    """Paint a distant line of trees at the horizon."""
     camera, light = layout.camera, layout.light
     patch = canvas.patch(0.0, camera.vanish_v - 0.09, 1.0, camera.vanish_v + 0.03)
     if patch is None:
@@ -53,10 +46,9 @@ def paint_woods(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
     crest = 0.042 + 0.014 * read_tile(tiles.soft, across * 1.3, np.zeros_like(across))
     clumps = read_tile(tiles.soft, across * 2.4, 2.0 * rise)
     shade = 0.78 + 0.1 * clumps + 4.0 * np.clip(rise, 0.0, 0.06)
-    colours: Floats = tint(layout.looks.foliage.rgb) * shade
-    haze = tint(light.haze)
-    colours = mix(colours, haze, light.veil(1.3 * STREET_END))
-    canvas.stamp(patch, rise < crest, colours, VEGETATION)
+    colours: Floats = planes(layout.looks.foliage.rgb) * shade
+    colours = light.add_haze(colours, 1.3 * STREET_END)
+    canvas.paint(patch, rise < crest, colours, VEGETATION)
 
 
 def _paint_crown(canvas: Canvas, layout: Layout, tiles: Tiles, tree: Tree, patch: Patch) -> None:
@@ -81,7 +73,7 @@ def _paint_crown(canvas: Canvas, layout: Layout, tiles: Tiles, tree: Tree, patch
         nearest = np.where(closer, gap, nearest)
     mask = (nearest + EDGE_NOISE * (2.0 * noise + 2.5 * leaves) < 1.0) & (y > 0.0)[:, None]
     shade = tree.shade * (0.92 + 0.24 * lit + 0.06 * noise + 0.1 * leaves)
-    base = tint(layout.looks.foliage.rgb)
+    base = planes(layout.looks.foliage.rgb)
     colours: Floats = base * np.clip(shade, 0.35, 1.5)
-    colours = mix(colours, tint(light.haze), light.veil(tree.z))
-    canvas.stamp(patch, mask, colours, VEGETATION)
+    colours = light.add_haze(colours, tree.z)
+    canvas.paint(patch, mask, colours, VEGETATION)

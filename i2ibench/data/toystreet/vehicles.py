@@ -1,17 +1,158 @@
-"""Vehicles: cars, trucks and buses, built from the faces of their bodies."""
-
-from __future__ import annotations
+"""Cars, trucks and buses, painted from the faces of their bodies."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from i2ibench.data.toystreet.bodies import BODIES, TURNED, Body, Point
 from i2ibench.data.toystreet.camera import Floats
 from i2ibench.data.toystreet.canvas import Canvas, Rgb
-from i2ibench.data.toystreet.scene import Layout, Vehicle
+from i2ibench.data.toystreet.layout import Layout, Vehicle
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Body:
+    """The shape of a vehicle in metres: a side profile that is extended across its width.
+
+    Attributes:
+        half_width: half of the width.
+        profile: points (t, y), t metres from the rear and y above the ground. They run from the
+            lowest point of the rear over the roof to the lowest point of the front.
+        finishes: what lies between each point and the next: bumper, rear, front, doors, panel or
+            glass.
+        windows: outlines (t, y) of the side windows.
+        wheels: t of each axle.
+        wheel_radius: of all wheels.
+        shoulder: height above which the cabin narrows.
+        taper: share of the width by which the roof is narrower than the shoulder.
+    """
+
+    half_width: float
+    profile: tuple[Point, ...]
+    finishes: tuple[str, ...]
+    windows: tuple[tuple[Point, ...], ...]
+    wheels: tuple[float, ...]
+    wheel_radius: float
+    shoulder: float
+    taper: float
+
+    @cached_property
+    def length(self) -> float:
+        """Return the distance from rear to front in metres."""
+        return max(t for t, _ in self.profile)
+
+    @cached_property
+    def height(self) -> float:
+        """Return the height of the roof in metres."""
+        return max(y for _, y in self.profile)
+
+    def half_width_at(self, y: float) -> float:
+        """Return half the width in metres at height `y`."""
+        rise = (y - self.shoulder) / max(self.height - self.shoulder, 0.1)
+        return self.half_width * (1.0 - self.taper * min(max(rise, 0.0), 1.0))
+
+    def turned(self) -> "Body":
+        """Return the body with front and rear exchanged."""
+
+        def turn(points: Iterable[Point]) -> tuple[Point, ...]:
+            return tuple((self.length - t, y) for t, y in points)
+
+        return replace(
+            self,
+            profile=turn(reversed(self.profile)),
+            finishes=tuple(reversed(self.finishes)),
+            windows=tuple(turn(window) for window in self.windows),
+            wheels=tuple(self.length - t for t in self.wheels),
+        )
+
+
+SEDAN = Body(
+    half_width=0.9,
+    profile=(
+        (0.0, 0.28), (0.0, 0.58), (0.06, 0.98), (0.7, 1.04), (1.3, 1.43), (2.55, 1.46),
+        (3.35, 1.0), (4.35, 0.82), (4.48, 0.56), (4.45, 0.28),
+    ),
+    finishes=(
+        "bumper", "rear", "panel", "glass", "panel", "glass", "panel", "front", "bumper",
+    ),
+    windows=(
+        ((0.98, 1.03), (1.42, 1.36), (1.95, 1.39), (1.95, 1.0)),
+        ((2.03, 1.0), (2.03, 1.39), (2.5, 1.39), (3.12, 1.0)),
+    ),
+    wheels=(0.85, 3.6), wheel_radius=0.33, shoulder=0.95, taper=0.2,
+)  # fmt: skip
+
+HATCHBACK = Body(
+    half_width=0.87,
+    profile=(
+        (0.0, 0.28), (0.0, 0.58), (0.07, 0.99), (0.45, 1.46), (2.1, 1.49), (2.95, 1.02),
+        (3.75, 0.84), (3.88, 0.56), (3.85, 0.28),
+    ),
+    finishes=("bumper", "rear", "glass", "panel", "glass", "panel", "front", "bumper"),
+    windows=(
+        ((0.36, 1.04), (0.6, 1.38), (1.4, 1.42), (1.4, 1.02)),
+        ((1.48, 1.02), (1.48, 1.42), (2.05, 1.42), (2.72, 1.02)),
+    ),
+    wheels=(0.7, 3.1), wheel_radius=0.32, shoulder=0.95, taper=0.17,
+)  # fmt: skip
+
+VAN = Body(
+    half_width=0.95,
+    profile=(
+        (0.0, 0.3), (0.0, 0.6), (0.04, 1.1), (0.2, 1.78), (0.38, 1.9), (3.05, 1.9),
+        (3.85, 1.16), (4.5, 0.92), (4.6, 0.58), (4.57, 0.3),
+    ),
+    finishes=(
+        "bumper", "rear", "glass", "panel", "panel", "glass", "panel", "front", "bumper",
+    ),
+    windows=(
+        ((0.35, 1.18), (0.45, 1.7), (1.8, 1.74), (1.8, 1.16)),
+        ((1.92, 1.16), (1.92, 1.74), (2.95, 1.74), (3.55, 1.16)),
+    ),
+    wheels=(0.85, 3.7), wheel_radius=0.34, shoulder=1.05, taper=0.09,
+)  # fmt: skip
+
+TRUCK = Body(
+    half_width=1.18,
+    profile=(
+        (0.0, 0.5), (0.0, 0.85), (0.0, 1.15), (0.0, 3.2), (5.4, 3.2), (5.5, 2.55), (6.85, 2.5),
+        (7.25, 1.5), (7.4, 0.75), (7.4, 0.42),
+    ),
+    finishes=(
+        "bumper", "rear", "doors", "panel", "panel", "panel", "glass", "front", "bumper",
+    ),
+    windows=(((5.9, 1.5), (5.9, 2.3), (6.8, 2.3), (7.1, 1.5)),),
+    wheels=(1.2, 2.3, 6.3), wheel_radius=0.48, shoulder=3.2, taper=0.0,
+)  # fmt: skip
+
+BUS = Body(
+    half_width=1.25,
+    profile=(
+        (0.0, 0.36), (0.0, 0.7), (0.0, 1.5), (0.05, 2.65), (0.2, 3.05), (10.8, 3.05),
+        (10.95, 2.7), (11.0, 1.15), (11.0, 0.65), (11.0, 0.36),
+    ),
+    finishes=(
+        "bumper", "rear", "glass", "panel", "panel", "panel", "glass", "front", "bumper",
+    ),
+    windows=tuple(
+        ((t, 1.3), (t, 2.5), (t + 1.6, 2.5), (t + 1.6, 1.3)) for t in (0.4, 2.2, 4.0, 5.8, 7.6, 9.3)
+    ),
+    wheels=(2.4, 8.6), wheel_radius=0.48, shoulder=3.05, taper=0.0,
+)  # fmt: skip
+
+BODIES: dict[str, Body] = {
+    "sedan": SEDAN,
+    "hatchback": HATCHBACK,
+    "van": VAN,
+    "truck": TRUCK,
+    "bus": BUS,
+}
+TURNED_BODIES: dict[str, Body] = {name: body.turned() for name, body in BODIES.items()}
+
 
 RUBBER: Rgb = (28, 28, 30)
 RIM: Rgb = (158, 160, 164)
@@ -27,19 +168,19 @@ SKYLIT_GLASS: Rgb = (104, 122, 138)
 
 
 def paint_vehicle(canvas: Canvas, layout: Layout, vehicle: Vehicle) -> None:
-    """Paint the soft shadow on the ground, then the faces of the body that we see."""
-    body = (BODIES if vehicle.away else TURNED)[vehicle.body]
-    coach = _Coach(canvas, layout, vehicle, body)
-    coach.paint_shadow()
-    coach.paint_underside()
-    coach.paint_strips()
-    coach.paint_side()
-    coach.round_off()
+    """Paint the soft shadow on the ground, then the faces of the body that the camera sees."""
+    body = (BODIES if vehicle.away else TURNED_BODIES)[vehicle.body]
+    painter = _VehiclePainter(canvas, layout, vehicle, body)
+    painter.paint_shadow()
+    painter.paint_underside()
+    painter.paint_strips()
+    painter.paint_side()
+    painter.darken_lower_parts()
 
 
 @dataclass(frozen=True)
-class _Coach:
-    """One vehicle on its canvas; its body is turned so that t = 0 is the near end."""
+class _VehiclePainter:
+    """Paints one vehicle; the body is turned so that t = 0 is the end nearer to the camera."""
 
     canvas: Canvas
     layout: Layout
@@ -50,7 +191,7 @@ class _Coach:
         half, length = self.body.half_width + 0.12, self.body.length
         feet = ((-half, -0.25), (half, -0.25), (half, length), (-half, length))
         corners = [(x, 0.0, t) for x, t in feet]
-        self.canvas.shadow(self._project(corners), 0.5 + 0.6 * self.layout.light.shadow)
+        self.canvas.cast_shadow(self._project(corners), 0.5 + 0.6 * self.layout.light.shadow)
 
     def paint_underside(self) -> None:
         half, low = self.body.half_width, self.body.profile[0][1]
@@ -65,7 +206,7 @@ class _Coach:
         stretches = list(zip(self.body.profile[:-1], ends, self.body.finishes, strict=True))
         for start, end, finish in reversed(stretches):
             quad = self._strip(start, end, (-1.0, 1.0), (0.0, 1.0))
-            # The corners run anticlockwise on the image only where the face looks at us.
+            # The corners run anticlockwise in the image only if the camera sees the face.
             if _signed_area(quad) < 0.0:
                 self._paint_strip(start, end, finish, quad)
 
@@ -86,7 +227,7 @@ class _Coach:
             for size, rgb in ((1.18, UNDERSIDE), (1.0, RUBBER), (0.58, RIM)):
                 self._fill(self._profile(_circle(wheel, radius, size * radius), side), rgb)
 
-    def round_off(self) -> None:
+    def darken_lower_parts(self) -> None:
         corners = [
             (x, y, 0.0)
             for x in (-self.body.half_width, self.body.half_width)
@@ -99,7 +240,7 @@ class _Coach:
         if patch is not None:
             drop = (patch.v - top) / max(bottom - top, 1e-3)
             factor = (1.02 - 0.18 * drop).astype(np.float32)[:, None]
-            self.canvas.shade(patch, factor, self.vehicle.instance)
+            self.canvas.shade_instance(patch, factor, self.vehicle.instance)
 
     def _paint_strip(self, start: Point, end: Point, finish: str, quad: Floats) -> None:
         ahead, up = end[0] - start[0], end[1] - start[1]
@@ -153,9 +294,9 @@ class _Coach:
         return self.layout.camera.project(points)
 
     def _fill(self, corners: Floats, rgb: Rgb, shade: float = 1.0) -> None:
-        seen = self.layout.light.hazed(rgb, self.vehicle.z, shade)
+        hazed = self.layout.light.hazed(rgb, self.vehicle.z, shade)
         label = self.vehicle.instance // 1000
-        self.canvas.polygon(corners, seen, label, self.vehicle.instance)
+        self.canvas.fill_polygon(corners, hazed, label, self.vehicle.instance)
 
 
 def _signed_area(corners: Floats) -> float:

@@ -6,15 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from i2ibench.data.toystreet.render import render_scene
-from i2ibench.data.toystreet.scene import Scene
+from i2ibench.data.toystreet.render import RenderedScene, render_scene
 
 KNOWN_LABELS = {7, 8, 11, 17, 19, 20, 21, 22, 23, 24, 26, 27, 28}
 FIRST_THING = 24
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[Scene]:
+def scenes() -> list[RenderedScene]:
     return [render_scene(11, index, 256, 128) for index in range(24)]
 
 
@@ -36,25 +35,25 @@ def test_another_seed_or_index_gives_another_street(seed: int, index: int) -> No
     assert not np.array_equal(one.image, other.image)
 
 
-def test_label_and_instance_agree_on_every_pixel(scenes: list[Scene]) -> None:
+def test_label_and_instance_agree_on_every_pixel(scenes: list[RenderedScene]) -> None:
     for scene in scenes:
         thing = scene.label >= FIRST_THING
         np.testing.assert_array_equal(scene.instance[thing] // 1000, scene.label[thing])
         np.testing.assert_array_equal(scene.instance[~thing], scene.label[~thing])
 
 
-def test_only_known_labels_occur_and_every_pixel_has_one(scenes: list[Scene]) -> None:
+def test_only_known_labels_occur_and_every_pixel_has_one(scenes: list[RenderedScene]) -> None:
     for scene in scenes:
         assert set(np.unique(scene.label).tolist()) <= KNOWN_LABELS
 
 
-def test_every_visible_instance_is_listed_and_none_other(scenes: list[Scene]) -> None:
+def test_every_visible_instance_is_listed_and_none_other(scenes: list[RenderedScene]) -> None:
     for scene in scenes:
         visible = {str(number) for number in np.unique(scene.instance) if number >= 1000}
         assert set(scene.attributes["instances"]) == visible
 
 
-def test_an_instance_is_listed_under_the_class_of_its_pixels(scenes: list[Scene]) -> None:
+def test_an_instance_is_listed_under_the_class_of_its_pixels(scenes: list[RenderedScene]) -> None:
     names = {24: "person", 26: "car", 27: "truck", 28: "bus"}
     for scene in scenes:
         for number, told in scene.attributes["instances"].items():
@@ -82,7 +81,7 @@ def test_the_street_is_the_same_at_two_sizes() -> None:
             assert one == other
 
 
-def test_a_car_has_the_colour_its_attributes_name(scenes: list[Scene]) -> None:
+def test_a_car_has_the_colour_its_attributes_name(scenes: list[RenderedScene]) -> None:
     named, seen = [], []
     for scene in scenes:
         for number, told in scene.attributes["instances"].items():
@@ -96,7 +95,7 @@ def test_a_car_has_the_colour_its_attributes_name(scenes: list[Scene]) -> None:
         assert np.corrcoef(one, other)[0, 1] > 0.7
 
 
-def test_the_wall_colour_is_the_colour_of_the_buildings(scenes: list[Scene]) -> None:
+def test_the_wall_colour_is_the_colour_of_the_buildings(scenes: list[RenderedScene]) -> None:
     by_day = [scene for scene in scenes if scene.attributes["time_of_day"] in ("noon", "overcast")]
     named = np.array([scene.attributes["stuff"]["building"]["wall_rgb"] for scene in by_day])
     seen = np.array([scene.image[scene.label == 11].mean(axis=0) for scene in by_day])
@@ -104,7 +103,7 @@ def test_the_wall_colour_is_the_colour_of_the_buildings(scenes: list[Scene]) -> 
     assert np.corrcoef(redness_named, redness_seen)[0, 1] > 0.7
 
 
-def test_every_kind_of_thing_a_street_has_occurs_often_enough(scenes: list[Scene]) -> None:
+def test_every_kind_of_thing_a_street_has_occurs_often_enough(scenes: list[RenderedScene]) -> None:
     labels = np.stack([scene.label for scene in scenes])
     share = np.bincount(labels.ravel(), minlength=256) / labels.size
     for label, least, most in ((7, 0.25, 0.42), (11, 0.15, 0.32), (23, 0.06, 0.2), (26, 0.03, 0.1)):
@@ -113,7 +112,7 @@ def test_every_kind_of_thing_a_street_has_occurs_often_enough(scenes: list[Scene
         assert share[label] > 0.002, label
 
 
-def test_attributes_survive_json(scenes: list[Scene]) -> None:
+def test_attributes_survive_json(scenes: list[RenderedScene]) -> None:
     for scene in scenes:
         assert json.loads(json.dumps(scene.attributes)) == scene.attributes
 
