@@ -1,4 +1,4 @@
-"""The contract tests: what every registered part promises, for the parts of any package.
+"""Public contract tests, which hold every registered part to the promises of its kind.
 
     pytest --pyargs i2ibench.testing --plugin my_package
 
@@ -12,9 +12,9 @@ A package's own suite imports them instead:
     from i2ibench.testing.test_losses import *
     PLUGIN = "my_package"
 
-A part is built with its defaults. One that would be too large, or that needs files, says how it is
-built in a test by the class attribute `contract_options`: its options, or a static method that
-gives them for an empty folder in which it may write. See `i2ibench.testing.parts`.
+A part is built with its default options. If these make it too large, or if it needs files, give its
+class the attribute `contract_options`: a dict of options, or a static method that gets an empty
+folder, may write into it, and returns the options. See `i2ibench.testing.parts`.
 
 pytest is needed here and nowhere else in i2ibench: `pip install i2ibench[testing]`.
 """

@@ -1,6 +1,6 @@
-"""How the parts of the core are built in the contract tests: options, or a function of a folder.
+"""Options with which the contract tests build the parts of the core at a small size.
 
-A part that is not named here is built with its defaults.
+A part that is not listed here is built with its default options.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ Options = Mapping[str, Any]
 
 
 def _vgg(folder: Path) -> Options:
-    """Random weights in torchvision's VGG19 layout, so that the real loading code runs."""
+    """Write random weights in torchvision's VGG19 layout, so that the real loading code runs."""
     path = folder.parent / "vgg19.pth"  # half a gigabyte: written once
     if not path.exists():
         torch.manual_seed(0)

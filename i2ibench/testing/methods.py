@@ -1,4 +1,4 @@
-"""A translator in the contract tests: built, its weights shaken, with scenes and optimisers."""
+"""Helpers of the translators' contract tests: build a translator, scenes, optimisers, images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -18,7 +18,7 @@ from i2ibench.testing.parts import NUM_CLASSES, Workshop
 from i2ibench.training.optimizers import build_optimizers
 
 SHAKE = 0.02
-"""Deviation of what is added to every weight: layers that begin with zeros make no image."""
+"""Standard deviation of the noise that `shaken` adds to weights; zero weights make no image."""
 
 
 def built(name: str, contract_part: Workshop, without: Sequence[str] = (), **more: Any) -> Any:
@@ -26,9 +26,9 @@ def built(name: str, contract_part: Workshop, without: Sequence[str] = (), **mor
 
     Args:
         name: of the translator.
-        contract_part: builds parts.
-        without: options to leave out, as an opened checkpoint does.
-        more: options.
+        contract_part: builds parts at test size.
+        without: options to leave out, as for an opened checkpoint.
+        more: further options of the translator.
     """
     torch.manual_seed(0)
     options = {**contract_part.options("translator", name), **more}
@@ -39,7 +39,7 @@ def built(name: str, contract_part: Workshop, without: Sequence[str] = (), **mor
 
 @torch.no_grad()
 def shaken(translator: Translator) -> Any:
-    """Return the translator in eval mode, a little noise added to every weight."""
+    """Add a little noise to every weight, and return the translator in evaluation mode."""
     generator = torch.Generator().manual_seed(1)
     for weight in translator.parameters():
         weight.add_(SHAKE * torch.randn(weight.shape, generator=generator))
@@ -47,14 +47,14 @@ def shaken(translator: Translator) -> Any:
 
 
 def size_for(translator: Translator) -> tuple[int, int]:
-    """Return a (height, width) that the networks take, 32x48 or more."""
+    """Return a (height, width) of at least 32x48 that suits the translator's stride."""
     stride, least = translator.stride, translator.smallest_side
     height, width = (-(-max(side, least) // stride) * stride for side in (32, 48))
     return height, width
 
 
 def scenes(names: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
-    """Return collated samples: a scene depends on its name alone.
+    """Return collated random samples, in which equal names give equal scenes.
 
     Args:
         names: of the scenes.
@@ -79,7 +79,7 @@ def batch_for(translator: Translator) -> Batch:
 
 
 def optimizers_of(translator: Translator) -> Optimizers:
-    """Return Adam for every network that is trained."""
+    """Return an Adam optimiser for every network that has trainable parameters."""
     networks = translator.networks()
     return build_optimizers(networks, dict.fromkeys(networks, {"type": "Adam", "lr": 1e-3}))
 
@@ -87,7 +87,7 @@ def optimizers_of(translator: Translator) -> Optimizers:
 def predicted(
     translator: Translator, data: dict[str, Any], sample: int = 0, options: InferenceOptions = PLAIN
 ) -> Tensor:
-    """Return the images uint8 B3HW of scenes of one size, in the photos' styles, if in any."""
+    """Return the translations of scenes as uint8 B3HW, in their photos' styles if it has styles."""
     inference = Inference(translator, options)
     styled = translator.encoder is not None
     return torch.stack([p["fake"] for p in inference.predict(data, styled, sample)])
@@ -95,7 +95,7 @@ def predicted(
 
 @torch.inference_mode()
 def images(translator: Translator, names: Sequence[str]) -> Tensor:
-    """Return the images BCHW, before rounding, of equal scenes with the given names."""
+    """Return unrounded images BCHW of one scene that is given under several names."""
     inference = Inference(translator)
     batch = inference.prepared(scenes("s" * len(names), size_for(translator)))
     batch["names"] = list(names)
@@ -104,7 +104,7 @@ def images(translator: Translator, names: Sequence[str]) -> Tensor:
 
 
 def other_settings(method: type[Translator]) -> dict[str, Any]:
-    """Return by name of a setting another value than its default, as far as one can be guessed."""
+    """Return for each setting, by name, a valid value other than its default, if one is guessed."""
     hints = get_type_hints(method.Settings)
     found = {}
     for field in fields(method.Settings):

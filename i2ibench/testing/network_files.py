@@ -1,4 +1,4 @@
-"""Small seeded networks in the files that segmenters read."""
+"""Write small seeded networks in the file formats that segmenters read."""
 
 import warnings
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import nn
 
 
 class Linear(nn.Module):
-    """Class scores that are a fixed linear function of each pixel."""
+    """A network whose class scores are a fixed linear function of each pixel's colour."""
 
     def __init__(self, num_outputs: int) -> None:
         super().__init__()
@@ -23,13 +23,13 @@ class Linear(nn.Module):
 
 
 def need_smp(folder: Path) -> dict[str, Any]:
-    """No options; skips the test where segmentation_models_pytorch is missing."""
+    """Return no options, or skip the test if segmentation_models_pytorch is not installed."""
     pytest.importorskip("segmentation_models_pytorch")
     return {}
 
 
 def write_feature_network(folder: Path) -> Path:
-    """A TorchScript file whose features are the mean colours of four quarters."""
+    """Write a TorchScript file whose features are the mean colours of an image's quarters."""
     path = folder / "features.ts"
     network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
     with torch.no_grad(), warnings.catch_warnings():
@@ -39,7 +39,7 @@ def write_feature_network(folder: Path) -> Path:
 
 
 def write_torchscript(folder: Path, num_outputs: int) -> Path:
-    """A TorchScript file of `Linear`."""
+    """Write a TorchScript file of `Linear`, and return its path."""
     path = folder / "network.ts"
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates making such files; many exist
@@ -48,7 +48,7 @@ def write_torchscript(folder: Path, num_outputs: int) -> Path:
 
 
 def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w")) -> Path:
-    """An ONNX file of `Linear`; skips the test where onnx is missing."""
+    """Write an ONNX file of `Linear`, or skip the test if onnx is not installed."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     tensor = onnx.helper.make_tensor_value_info
@@ -68,7 +68,7 @@ def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w"
 
 
 def write_transformers(folder: Path, num_outputs: int) -> Path:
-    """A folder with a small SegFormer; skips the test where transformers is missing."""
+    """Write a small SegFormer into the folder, or skip the test if transformers is missing."""
     transformers = pytest.importorskip("transformers")
     config = transformers.SegformerConfig(
         num_labels=num_outputs,

@@ -1,4 +1,4 @@
-"""Which parts are tested, and how each is built small enough for a test."""
+"""Select the parts that are tested, and build each small enough for a test."""
 
 import importlib
 import sys
@@ -17,18 +17,21 @@ from i2ibench.registry.plugin_folders import package_of
 from i2ibench.testing.core_parts import CORE
 
 IN_CHANNELS = 6
-"""The channels of the condition (or of condition and image) in the tests of networks."""
+"""Channels of the condition, or of condition and image, in the tests of networks."""
 
 NUM_CLASSES = 3
-"""The classes of the data set in the tests of discriminators and of losses that read labels."""
+"""Classes of the data in the tests of discriminators and of losses that read label maps."""
 
 
 @cache
 def parts_of(plugin: str) -> list[str]:
-    """The names of all parts of a plugin: a package, a module, or the path of a .py file.
+    """Return the names of all parts of a plugin.
+
+    Args:
+        plugin: a package, a module, or the path of a .py file.
 
     Raises:
-        UserError: it cannot be imported, or registers nothing.
+        UserError: the plugin cannot be imported, or registers nothing.
     """
     found = [name for kind in REGISTRIES for name in parts_of_kind(kind, plugin)]
     if not found:
@@ -38,12 +41,12 @@ def parts_of(plugin: str) -> list[str]:
 
 
 def parts_of_kind(kind: str, plugin: str | None = None, of: type | None = None) -> list[str]:
-    """The names of the parts of one kind, of all origins or of one plugin.
+    """Return the names of all parts of a kind, or of a plugin's parts of this kind.
 
     Args:
         kind: of the registry.
         plugin: see `parts_of`.
-        of: only parts of this base class, where the kind has several.
+        of: return only parts that inherit from this base class.
     """
     registry = REGISTRIES[kind]
     names = registry.names()
@@ -63,13 +66,13 @@ def _module(kind: str, name: str) -> str:
 
 @cache
 def import_plugin(plugin: str) -> str:
-    """The name under which a package, module or .py file is imported, after importing it.
+    """Import a package, a module or a .py file, and return the name of the module.
 
     Raises:
-        UserError: there is no such thing.
+        UserError: the module or file does not exist.
     """
     for registry in REGISTRIES.values():
-        registry.names()  # plugin_entry_points plugins first, so that none is imported twice
+        registry.names()  # imports installed plugins first, so that none is imported twice
     if plugin.endswith(".py"):
         return _import_file(Path(plugin))
     try:
@@ -96,10 +99,10 @@ def _import_file(path: Path) -> str:
 
 
 class Workshop:
-    """Builds parts at test size.
+    """A builder of parts at test size.
 
     Args:
-        new_folder: gives an empty folder for a name.
+        new_folder: makes an empty folder and returns its path, given a name.
     """
 
     def __init__(self, new_folder: Callable[[str], Path]) -> None:
@@ -107,9 +110,12 @@ class Workshop:
         self.known: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def __call__(self, kind: str, name: str, **derived: Any) -> Any:
-        """The part at test size, its random weights always the same; a data set is prepared.
+        """Return a part at test size with seeded weights; prepare a data set first.
 
-        `derived` values (channel and class counts) are given if the part asks for them.
+        Args:
+            kind: name of the registry, such as "generator".
+            name: of the part.
+            derived: channel and class counts, of which the part gets those that it takes.
         """
         torch.manual_seed(0)
         if kind == "dataset":
@@ -117,7 +123,7 @@ class Workshop:
         return REGISTRIES[kind].build_for({"type": name, **self.options(kind, name)}, derived)
 
     def options(self, kind: str, name: str) -> Mapping[str, Any]:
-        """The options with which a part is tested."""
+        """Return the options with which a part is tested."""
         if (kind, name) not in self.known:
             part = REGISTRIES[kind].find(name)
             self.known[kind, name] = contract_options(name, part, self.new_folder)
@@ -127,9 +133,10 @@ class Workshop:
 def contract_options(
     name: str, part: Callable[..., Any], new_folder: Callable[[str], Path]
 ) -> Mapping[str, Any]:
-    """The options with which a part is tested; see `i2ibench.testing`.
+    """Return the options with which a part is tested; see `i2ibench.testing`.
 
-    A function among them may skip the test where a package is missing (`pytest.importorskip`).
+    A function `contract_options` may skip the test if a package is missing, by
+    `pytest.importorskip`.
     """
     given = getattr(part, "contract_options", CORE.get(name, {}))
     if callable(given):

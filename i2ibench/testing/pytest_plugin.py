@@ -1,6 +1,6 @@
-"""What pytest is told: the option --plugin, which parts a test runs over, how they are built.
+"""The pytest plugin: the option --plugin, and the parts over which each contract test runs.
 
-Imported at the start of every pytest run where i2ibench is installed, so it imports nothing large.
+pytest imports this file whenever i2ibench is installed, so it imports nothing large.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ KIND = "contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare --plugin."""
+    """Declare the option --plugin."""
     parser.getgroup("i2ibench").addoption(
         "--plugin",
         metavar="PACKAGE",
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker; refuse a --plugin that registers nothing."""
+    """Declare the marker `contract`, and refuse a --plugin that registers no part."""
     config.addinivalue_line(
         "markers",
         f"{KIND}(kind, of=None): runs once for every registered part of this kind, as `name`, or "
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a contract test the names of the parts it is for."""
+    """Run a contract test once for each part of its kind."""
     marker = metafunc.definition.get_closest_marker(KIND)
     if marker is None:
         return
@@ -58,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out contract tests of kinds that the plugin has no part of."""
+    """Deselect contract tests of kinds of which the plugin has no part."""
     idle = [item for item in items if _has_no_part(item)]
     if idle:
         config.hook.pytest_deselected(items=idle)
@@ -75,7 +75,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def contract_part(tmp_path_factory: pytest.TempPathFactory) -> "Workshop":
-    """Builds parts at test size: `contract_part(kind, name, **derived)`."""
+    """Return the builder of parts at test size: `contract_part(kind, name, **derived)`."""
     from i2ibench.testing.parts import Workshop
 
     return Workshop(tmp_path_factory.mktemp)

@@ -1,4 +1,4 @@
-"""Tiny data sets on disk, in the layouts that the data sets of the core read."""
+"""Write tiny data sets in the layouts that the data sets of the core read."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,10 @@ CLASSES = ["sky", "road", "car", "void"]
 
 
 def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)) -> Path:
-    """The root of `count` scenes of a split for `PairedFolder`: sky, road and one car in each.
+    """Write scenes for `PairedFolder`, each of sky, road and one car, and return the root.
 
-    Labels, 16-bit instance maps and photos that follow the labels, in the splits train and val.
+    Each of the splits train and val gets `count` label maps, 16-bit instance maps, and photos
+    whose colours follow the labels. `size` is (width, height).
     """
     rng = np.random.default_rng(0)
     width, height = size
@@ -41,7 +42,7 @@ def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)
 def write_cityscapes(
     root: Path, names: tuple[str, ...] = ("aachen_000000_000019", "bochum_000000_000313")
 ) -> Path:
-    """The root of scenes in Cityscapes' layout, each one car."""
+    """Write scenes of one car each in Cityscapes' layout, and return the root."""
     for name in names:
         city = name.split("_")[0]
         truth = root / "gtFine" / "train" / city / f"{name}_gtFine"
@@ -53,7 +54,7 @@ def write_cityscapes(
 
 
 def write_released_layout(root: Path) -> Path:
-    """The root of one scene of each split in the released pix2pixHD's layout, one car."""
+    """Write a scene of one car for each split in the released pix2pixHD's layout."""
     for split in ("train", "test"):
         save(root / f"{split}_label" / "a_gtFine_labelIds.png", np.full((6, 8), 26, np.uint8))
         save(root / f"{split}_inst" / "a_gtFine_instanceIds.png", np.full((6, 8), 26001, np.uint16))
@@ -62,7 +63,7 @@ def write_released_layout(root: Path) -> Path:
 
 
 def write_shards_of_scenes(root: Path) -> Path:
-    """The root of shards, two scenes in each, of five paired scenes of a split."""
+    """Write five paired scenes of each split as shards, and return their folder."""
     folders = write_paired_scenes(root / "folders", count=5)
     for split in ("train", "val"):
         write_shards(PairedFolder(str(folders), split), root / "shards", split, shard_bytes=20000)
@@ -70,7 +71,7 @@ def write_shards_of_scenes(root: Path) -> Path:
 
 
 def write_camvid(root: Path) -> Path:
-    """The root of one scene of each split in CamVid's layout."""
+    """Write a scene of each split in CamVid's layout, and return the root."""
     for split in ("train", "val"):
         save(root / split / "0001TP.png", np.zeros((6, 8, 3), np.uint8))
         save(root / f"{split}annot" / "0001TP.png", np.full((6, 8), 11, np.uint8))
@@ -78,6 +79,6 @@ def write_camvid(root: Path) -> Path:
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
-    """Write an image; folders are made."""
+    """Write an image; make its folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)

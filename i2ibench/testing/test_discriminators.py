@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.testing.laws import assert_every_parameter_learns, assert_same_after_loading
+from i2ibench.testing.network_checks import assert_every_parameter_learns, assert_same_after_loading
 from i2ibench.testing.parts import IN_CHANNELS, NUM_CLASSES, Workshop
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from i2ibench.testing.laws import assert_every_parameter_learns
+from i2ibench.testing.network_checks import assert_every_parameter_learns
 from i2ibench.testing.parts import Workshop
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from i2ibench.models.ops.labels import one_hot_into
 from i2ibench.models.ops.one_hot_convolution import OneHot
-from i2ibench.testing.laws import assert_every_parameter_learns, assert_same_after_loading
+from i2ibench.testing.network_checks import assert_every_parameter_learns, assert_same_after_loading
 from i2ibench.testing.parts import IN_CHANNELS, Workshop
 
 

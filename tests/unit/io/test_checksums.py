@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from i2ibench.io.checksums import add_checksum, is_whole_png, verify_checksum, zip_damage
-from i2ibench.testing.damage import flipped
+from tests.damage import flipped
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from i2ibench.errors import UserError
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.styles.bank_files import load_bank, note_path, read_bank, save_bank
-from i2ibench.testing.damage import flipped
+from tests.damage import flipped
 
 CLASSES = ["sky", "road", "car"]
 

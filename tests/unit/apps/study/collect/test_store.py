@@ -16,7 +16,7 @@ from i2ibench.apps.study.collect.store_errors import (
 )
 from i2ibench.apps.study.define.study import ANSWERS
 from i2ibench.errors import UserError
-from i2ibench.testing.damage import flipped
+from tests.damage import flipped
 from tests.study_folder import write_study
 
 LEFT = Answer(0, "left", 800.5)

@@ -1,4 +1,4 @@
-"""Laws that hold for networks of every kind."""
+"""Checks that hold for networks of every kind."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 def assert_every_parameter_learns(part: str, network: nn.Module, output: Tensor) -> None:
-    """Fail if a parameter that asks for a gradient gets none, or one that is not finite.
+    """Fail if a parameter with requires_grad=True gets no gradient or one that is not finite.
 
-    A parameter that never gets a gradient makes distributed training wait for it.
+    Distributed training waits for the gradient of every such parameter.
     """
     output.backward()
     for name, parameter in network.named_parameters():
@@ -23,7 +23,7 @@ def assert_every_parameter_learns(part: str, network: nn.Module, output: Tensor)
 
 
 def assert_same_after_loading(part: str, build: Callable[[], nn.Module], *inputs: Any) -> None:
-    """Fail if the state dict does not hold all that the output depends on."""
+    """Fail if a network that loads the state dict of another gives another output."""
     first, second = build(), build()
     with torch.no_grad():
         for parameter in second.parameters():
