@@ -132,7 +132,7 @@ def test_runner_over_a_bare_loop(benchmark, tmp_path):
     """Milliseconds that the Runner with its hooks adds to a step that costs nothing."""
     root = write_paired_scenes(tmp_path / "paired", count=150)
     config = write_tiny_config(tmp_path / "tiny.py", root)
-    off = {"hooks.pictures": None, "hooks.styles": None, "hooks.checkpoints": None}
+    off = {"hooks.images": None, "hooks.styles": None, "hooks.checkpoints": None}
     off |= {"protocol": None, "train_cfg.max_epochs": 2, "train_cfg.val_interval": 9}
     off |= {"param_scheduler": []}
     changes = {**off, "hooks.log.interval": 20}

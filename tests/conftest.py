@@ -75,7 +75,7 @@ param_scheduler = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin
 train_cfg = dict(max_epochs=2, val_interval=1)
 hooks = dict(
     log=dict(type="TrainingLog", interval=2),
-    pictures=dict(type="ValidationImages", num_scenes=2),
+    images=dict(type="ValidationImages", num_scenes=2),
     styles=dict(type="FitStyleBank"),
     checkpoints=dict(type="Checkpoints"),
 )

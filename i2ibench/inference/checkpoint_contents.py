@@ -69,6 +69,9 @@ def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
     _require(isinstance(config, dict), path, "config", "a JSON object")
     renamed = _with_new_names(config)
     assert isinstance(renamed, dict)
+    hooks = renamed.get("hooks")
+    if isinstance(hooks, dict) and "pictures" in hooks:
+        hooks["images"] = hooks.pop("pictures")
     return renamed
 
 

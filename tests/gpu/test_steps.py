@@ -30,7 +30,7 @@ class Unwatched(Hook):
 
 def test_no_step_off_the_log_interval_waits(tiny_config, tmp_path, monkeypatch):
     """From the preprocessor to the last hook; the first step makes counters and chooses kernels."""
-    off = {"hooks.log.interval": 100, "hooks.pictures": None, "protocol": None}
+    off = {"hooks.log.interval": 100, "hooks.images": None, "protocol": None}
     off |= {"train_dataloader.num_workers": 1, "hooks.ema": {"type": "ExponentialMovingAverage"}}
     runner = build_runner(Stage(load_config(tiny_config, off, tmp_path / "run")))
     runner.register_hook(Unwatched())

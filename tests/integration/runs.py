@@ -10,7 +10,7 @@ from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.hooks import Preempted, Preemption
 from i2ibench.training.run import train
 
-SHORT = {"protocol": None, "hooks.pictures": None}
+SHORT = {"protocol": None, "hooks.images": None}
 """Without what only takes time."""
 
 

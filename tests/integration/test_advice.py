@@ -179,7 +179,7 @@ FOREIGN_OPTIONS = {
 SMALL = [
     *(f"{split}_dataloader.{option}" for split in ("train", "val") for option in
       ("num_workers=0", "dataset.width=64", "dataset.height=32", "dataset.num_scenes=4")),
-    "hooks.pictures=None", "train_cfg.max_epochs=5", "train_cfg.val_interval=5",
+    "hooks.images=None", "train_cfg.max_epochs=5", "train_cfg.val_interval=5",
     "model.generator.base_channels=4", "model.discriminator.base_channels=4",
 ]  # fmt: skip
 """Overrides that make a command on streets small."""

@@ -309,7 +309,7 @@ def test_a_config_trains_on_the_released_layout(tmp_path, paired_root):
     config = write_tiny_config(tmp_path / "tiny.py", paired_root)
     kind = [f"{n}_dataloader.dataset.type=Pix2PixHDFolder" for n in ("train", "val")]
     options = ("--cfg-options", f"data_root={root}", "val_dataloader.dataset.split=test", *kind,
-               "train_cfg.max_epochs=1", "protocol=own", "hooks.pictures=None")  # fmt: skip
+               "train_cfg.max_epochs=1", "protocol=own", "hooks.images=None")  # fmt: skip
     run("validate", config, *options)
     run("train", config, "--work-dir", tmp_path / "work", *options)
     meta = read_checkpoint(tmp_path / "work" / "epoch_0001.pth")["meta"]["dataset_meta"]

@@ -36,7 +36,7 @@ optimizers = dict(generator=dict(type="Adam", lr=2e-3), discriminator=dict(type=
 train_cfg = dict(max_epochs=2, val_interval=1)
 hooks = dict(
     log=dict(type="TrainingLog", interval=1), checkpoints=dict(type="Checkpoints"),
-    pictures=dict(type="ValidationImages", num_scenes=2),
+    images=dict(type="ValidationImages", num_scenes=2),
 )
 protocol = dict(
     type="own", metrics=dict(levels=dict(type="LevelErrors", scale=0.001, unmeasured=0)),
@@ -159,7 +159,7 @@ def test_training_makes_the_depth_better(tmp_path, monkeypatch):
     changes = ["train_cfg.max_epochs=60", "train_dataloader.dataset.transforms=[]"]
     (tmp_path / "deep.py").write_text(CONFIG)
     torch.manual_seed(0)
-    main("train", ["deep.py", "--cfg-options", *changes, "hooks.pictures=None"])
+    main("train", ["deep.py", "--cfg-options", *changes, "hooks.images=None"])
     main("eval", ["deep.py"])
     results = json.loads((tmp_path / "work_dirs/deep/evaluation/results.json").read_text())
     depths = [read_image(p, PixelFormat(1, 16)) for p in (tmp_path / "data/val/image").iterdir()]

@@ -14,7 +14,7 @@ from i2ibench.reports.training_curves import read_scalars
 
 pytestmark = pytest.mark.slow
 
-SHORT = ["protocol=None", "hooks.pictures=None", "train_dataloader.batch_size=1"]
+SHORT = ["protocol=None", "hooks.images=None", "train_dataloader.batch_size=1"]
 
 
 def launch(config, work_dir, processes, *options, script=None):

@@ -34,7 +34,7 @@ def grey_root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(grey_root):
     config = write_tiny_config(grey_root.parent / "tiny.py", grey_root)
-    train(load_config(config, {"hooks.pictures": None}, grey_root.parent / "run"))
+    train(load_config(config, {"hooks.images": None}, grey_root.parent / "run"))
     return grey_root.parent / "run" / "epoch_0002.pth"
 
 

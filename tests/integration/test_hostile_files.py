@@ -124,7 +124,7 @@ def test_a_registry_knows_registered_names_only(kind, nest, monkeypatch):
 def test_training_goes_on_from_a_checkpoint_without_running_its_text(nest, run, tmp_path):
     program = f"open({str(nest.canary)!r}, 'w').close()\n"
     checkpoint = nest.hostile(lambda config: None, meta={"config": program, "cfg": program})
-    options = ("protocol=None", "hooks.pictures=None", "train_cfg.max_epochs=2")
+    options = ("protocol=None", "hooks.images=None", "train_cfg.max_epochs=2")
     code, error = run(
         "train", nest.config, "--work-dir", tmp_path / "run", "--resume", checkpoint,
         "--cfg-options", *options,
@@ -158,7 +158,7 @@ def test_plugin_folders_that_a_checkpoint_names_are_not_loaded(nest, run, tmp_pa
     )
     for command in commands_of(nest, checkpoint, tmp_path).values():
         run(*command)
-    options = ("--cfg-options", "protocol=None", "hooks.pictures=None", "train_cfg.max_epochs=2")
+    options = ("--cfg-options", "protocol=None", "hooks.images=None", "train_cfg.max_epochs=2")
     run("train", nest.config, "--work-dir", tmp_path / "r", "--resume", checkpoint, *options)
     assert folder not in os.environ.get("I2IBENCH_PLUGINS", "")
 

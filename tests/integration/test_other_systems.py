@@ -13,7 +13,7 @@ from i2ibench.inference.checkpoints import read_checkpoint
 from tests.integration.runs import differences
 
 WITHOUT_POSIX = Path(__file__).with_name("without_posix.py")
-QUICK = ["hooks.pictures=None", "hooks.styles=None", "train_cfg.max_epochs=1"]
+QUICK = ["hooks.images=None", "hooks.styles=None", "train_cfg.max_epochs=1"]
 SHORT = ["--cfg-options", "protocol=None", *QUICK]
 
 
@@ -82,7 +82,7 @@ def test_printing_loses_no_work_where_a_console_lacks_letters(foreign, encoding,
     command("train", "--help")
     command("parts")
     if encoding == "cp1252":
-        options = ["--cfg-options", "train_cfg.max_epochs=1", "hooks.pictures=None"]
+        options = ["--cfg-options", "train_cfg.max_epochs=1", "hooks.images=None"]
         command("train", "tiny.py", "--work-dir", "work", *options)
         assert r"\u5929\u7a7a" in command("styles", "list", "work/epoch_0001.pth")
         command("eval", "tiny.py", "--work-dir", "work", *options)

@@ -21,7 +21,7 @@ SMALL = {
     "model.losses.perceptual": None,
     "train_cfg.max_epochs": 1,
     "train_cfg.val_interval": 1,
-    "hooks.pictures": None,
+    "hooks.images": None,
     "train_dataloader.num_workers": 0,
     "val_dataloader.num_workers": 0,
 }
@@ -60,6 +60,6 @@ def test_photos_with_labelmes_polygons_become_a_trained_system(tmp_path, monkeyp
     Path("own.py").write_text(f"{config}protocol = None\noptimizers = {rest}")
     main(arguments=["validate", "own.py"])
     assert capsys.readouterr().out.splitlines()[-1] == "no problems"
-    short = ["train_cfg.max_epochs=1", "hooks.pictures=None"]
+    short = ["train_cfg.max_epochs=1", "hooks.images=None"]
     main(arguments=["train", "own.py", "--cfg-options", *short])
     assert Path("work_dirs/own/epoch_0001.pth").is_file()

@@ -27,7 +27,7 @@ from tests.integration.test_commands import tool as as_process
 
 pytestmark = pytest.mark.slow
 CHECKPOINT = "work_dirs/tiny/epoch_0002.pth"
-SHORT = {"protocol": None, "hooks.pictures": None}
+SHORT = {"protocol": None, "hooks.images": None}
 
 
 @dataclass

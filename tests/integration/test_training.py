@@ -67,7 +67,7 @@ def test_no_step_off_the_log_interval_reads_a_number_back(tiny_config, tmp_path,
 
     Adam is fused, as it is on a GPU: otherwise it reads its own step counts, on the host.
     """
-    off = {"hooks.log.interval": 100, "hooks.pictures": None, "protocol": None}
+    off = {"hooks.log.interval": 100, "hooks.images": None, "protocol": None}
     off |= {f"optimizers.{name}.fused": True for name in ("generator", "discriminator")}
     runner = build_runner(Stage(load_config(tiny_config, off, tmp_path / "run")))
     read, at_step = [], []

@@ -1,0 +1,27 @@
+"""Checkpoints of earlier days: their configs name parts by the words of today."""
+
+import json
+from pathlib import Path
+
+from i2ibench.inference.checkpoint_contents import EARLIER_NAMES, read_config
+from i2ibench.registry import REGISTRIES
+
+
+def test_a_config_with_earlier_names_is_read_with_todays():
+    config = {
+        "model": {
+            "type": "PairedTranslator",
+            "generator": {"type": "RefinementGenerator", "height": 16},
+            "losses": {"refinement": {"type": "RefinementLoss"}},
+        },
+        "hooks": {"pictures": {"type": "ValidationPictures"}, "ema": {"type": "Other"}},
+    }
+    read = read_config({"config": json.dumps(config)}, Path("old.pth"))
+    assert read["model"]["generator"] == {"type": "CRNGenerator", "height": 16}
+    assert read["model"]["losses"]["refinement"]["type"] == "CRNLoss"
+    assert read["hooks"] == {"images": {"type": "ValidationImages"}, "ema": {"type": "Other"}}
+
+
+def test_every_new_name_is_a_registered_part():
+    registered = {name for registry in REGISTRIES.values() for name in registry.names()}
+    assert set(EARLIER_NAMES.values()) <= registered and not set(EARLIER_NAMES) & registered
