@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 RUN_ON_STREETS = {
     "i2ibench train configs/pix2pixhd_toystreet.py": "small",
+    "i2ibench prepare_data configs/pix2pixhd_toystreet.py": "small",
     "i2ibench eval configs/pix2pixhd_toystreet.py": "small",
     "i2ibench translate work_dirs/pix2pixhd_toystreet/epoch_0005.pth data/toystreet/gtFine/val "
     "work_dirs/pix2pixhd_toystreet/translations": "",
