@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG := configs/pix2pixhd_toystreet.py
 RUN := work_dirs/pix2pixhd_toystreet
 
-.PHONY: demo test test-all test-slurm lint bench gpu clean
+.PHONY: demo test test-all test-slurm lint docs bench gpu clean
 
 demo: $(VENV)/installed
 	$(BIN)/i2ibench prepare_data $(CONFIG)
@@ -33,6 +33,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The documentation's site, into site/; a warning, such as a dead link, is an error.
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --strict
+
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py'
 
@@ -53,5 +57,9 @@ $(VENV)/installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/installed
 
+$(VENV)/installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) data/toystreet $(RUN) build *.egg-info
+	rm -rf site $(VENV) data/toystreet $(RUN) build *.egg-info

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from i2ibench.cli import main as cli
 from i2ibench.cli.main import COMMANDS, main
-from i2ibench.cli.main import main as cli
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config
 from tests.integration import advice_lines
@@ -89,7 +89,7 @@ ELSEWHERE = {
         "tests/integration/test_advice.py::test_the_command_that_prepare_data_names_trains",
     "i2ibench convert checkpoints/label2city_1024p label2city.pth":
         "tests/integration/test_converted_checkpoints.py::"
-        "test_translate_makes_a_picture_of_every_scene",
+        "test_translate_makes_an_image_of_every_scene",
     "i2ibench convert label2city.pth official/":
         "tests/integration/test_converted_checkpoints.py::"
         "test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back",
@@ -319,7 +319,7 @@ def test_extras_targets_and_files_that_are_named_exist():
     for place, line in lines:
         for extra in re.findall(r"(?:i2ibench|\.)\[(\w+)\]", line):
             is_there = re.search(rf"^{extra} = \[", project, re.M)
-            assert is_there or place.endswith("plugins/README.md.txt"), (place, line)
+            assert is_there or place.endswith("templates/README.md.txt"), (place, line)
         if line.startswith("make "):
             assert re.search(rf"^{line.split()[1]}:", make, re.M), (place, line)
         if line.startswith(("pytest ", "python ")) and place not in TUTORIALS:

@@ -97,7 +97,7 @@ def shown(folder):
     return {path.name: np.array(Image.open(path)) for path in sorted(folder.glob("*.png"))}
 
 
-def test_translate_makes_a_image_of_every_scene(converted, tmp_path):
+def test_translate_makes_an_image_of_every_scene(converted, tmp_path):
     kind, folder = converted
     run("translate", folder / "native.pth", folder / "data", tmp_path / "out")
     images = shown(tmp_path / "out")
