@@ -9,7 +9,15 @@ import pytest
 from torch import nn
 
 from i2ibench.errors import UserError
-from i2ibench.registry import GENERATORS, HOOKS, LOSSES, REGISTRIES, Registry, discovery
+from i2ibench.registry import (
+    GENERATORS,
+    HOOKS,
+    LOSSES,
+    REGISTRIES,
+    Registry,
+    discovery,
+    plugin_records,
+)
 from i2ibench.registry.sources import blame
 
 
@@ -35,7 +43,7 @@ def test_a_missing_option_is_named():
 
 
 def test_a_derived_value_cannot_be_configured():
-    with pytest.raises(UserError, match="takes 'in_channels' from the rest of the config"):
+    with pytest.raises(UserError, match="gets 'in_channels' from the rest of the config"):
         GENERATORS.build({"type": "CoarseToFineGenerator", "in_channels": 3}, in_channels=4)
 
 
@@ -106,7 +114,8 @@ def claims(monkeypatch):
 
 def test_two_parts_with_one_name_are_refused_naming_both(claims):
     both = (
-        r"Two parts are the loss 'HingeGAN': i2ibench_plugins.hinge_gan \(plugins/, .*hinge_gan.py"
+        r"Two parts are registered as the loss 'HingeGAN': "
+        r"i2ibench_plugins.hinge_gan \(plugins/, .*hinge_gan.py"
     )
     with pytest.raises(UserError, match=both + r"\) and tests\.test_registry"):
         LOSSES.register_module(module=type("HingeGAN", (nn.Module,), {}))
@@ -140,7 +149,7 @@ def test_an_error_is_blamed_on_the_deepest_plugin_in_its_traceback():
 
 
 def test_the_record_of_plugins_names_distribution_file_hash_and_parts():
-    records = {record["module"]: record for record in discovery.plugin_records()}
+    records = {record["module"]: record for record in plugin_records.plugin_records()}
     hinge = records["i2ibench_plugins.hinge_gan"]
     file = Path(LOSSES.find("HingeGAN").generator.__code__.co_filename)
     assert hinge["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()

@@ -10,7 +10,7 @@ from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.io.weights import ALL, OBTAIN, search_folders
 from i2ibench.registry import PROTOCOLS, SEGMENTERS, Registry
 from i2ibench.registry.discovery import load_plugins
-from i2ibench.registry.sources import origin_of, shown_name
+from i2ibench.registry.sources import display_name, origin_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"  {device}")
     print("plugins")
     for module in load_plugins():
-        print(f"  {shown_name(module)} ({origin_of(module)})")
+        print(f"  {display_name(module)} ({origin_of(module)})")
     for module, reason in Registry.skipped.items():
         print(f"  {module}: skipped, {reason}")
     print("weights")

@@ -35,7 +35,7 @@ from i2ibench.data.file_formats import (
     without_texts,
     wrap_decoder_errors,
 )
-from i2ibench.data.readers import Shape, check_shape, read_with, reader_of, shape_with, to_hwc
+from i2ibench.data.readers import ImageShape, check_shape, read_with, reader_of, shape_with, to_hwc
 from i2ibench.data.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
@@ -133,7 +133,7 @@ def image_size(path: Path) -> tuple[int, int]:
         return _upright_size(image, data)
 
 
-def image_shape(path: Path) -> Shape:
+def image_shape(path: Path) -> ImageShape:
     """Return the size of an image as its header states it, its channels and its bits.
 
     The pages of a TIFF count as channels. Palettes and what has alpha count as RGB or grey. More
@@ -149,7 +149,7 @@ def image_shape(path: Path) -> Shape:
         height, width = _upright_size(image, data)
         bits = 16 if bits_per_sample(image, data) > 8 else 8
         channels = (1 if image.mode in _GREY_MODES else 3) * count_images(image)
-        return Shape(height, width, channels, bits)
+        return ImageShape(height, width, channels, bits)
 
 
 def read_samples(path: Path) -> NDArray[Any]:
@@ -183,7 +183,7 @@ def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
     """
     with wrap_decoder_errors(place):
         size, mode, pages = image.size, image.mode, tiff_pages(image)
-        check_shape(Shape(size[1], size[0], len(pages), 16), place)
+        check_shape(ImageShape(size[1], size[0], len(pages), 16), place)
         found = []
         for page in pages:
             image.seek(page)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, Contents, wrap_decoder_errors
 from i2ibench.errors import UserError
 from i2ibench.registry import READERS
-from i2ibench.registry.contracts import Reader, Shape
+from i2ibench.registry.contracts import ImageShape, Reader
 
 MAX_CHANNELS = 64
 """The most channels that an image may have."""
@@ -51,7 +51,7 @@ def read_with(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
     return to_hwc(samples, place)
 
 
-def shape_with(reader: Reader, data: Contents, place: str) -> Shape:
+def shape_with(reader: Reader, data: Contents, place: str) -> ImageShape:
     """Return the shape that a reader finds.
 
     Raises:
@@ -61,7 +61,7 @@ def shape_with(reader: Reader, data: Contents, place: str) -> Shape:
         return reader.describe(data, place)
 
 
-def check_shape(shape: Shape, place: str) -> None:
+def check_shape(shape: ImageShape, place: str) -> None:
     """Refuse an image that is empty or larger than any that is read.
 
     Raises:
@@ -109,11 +109,11 @@ class NumPyReader(Reader):
         flat = np.frombuffer(data, dtype, math.prod(shape), begin).copy()
         return flat.reshape(shape, order="F" if fortran else "C")
 
-    def describe(self, data: Contents, place: str) -> Shape:
+    def describe(self, data: Contents, place: str) -> ImageShape:
         """Return the array's shape from the header."""
         dtype, shape, _, _ = self._parse(data, place)
         channels = shape[2] if len(shape) == 3 else 1
-        return Shape(shape[0], shape[1], channels, 8 * dtype.itemsize)
+        return ImageShape(shape[0], shape[1], channels, 8 * dtype.itemsize)
 
     @staticmethod
     def _parse(data: Contents, place: str) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:

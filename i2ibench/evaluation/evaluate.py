@@ -37,7 +37,7 @@ from i2ibench.io.processes import is_main_process
 from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Metric
-from i2ibench.registry.discovery import plugin_records
+from i2ibench.registry.plugin_records import plugin_records
 
 WRITTEN = ("rows", "reference_rows", "pictures", "shown")
 """The subfolders of an output folder that an evaluation writes."""

@@ -25,7 +25,7 @@ from i2ibench.evaluation.scores import (
 )
 from i2ibench.evaluation.statistics import Estimate, Values, resamplings
 from i2ibench.io.provenance import fingerprint, sha256
-from i2ibench.registry.code_hashes import code_of
+from i2ibench.registry.code_hashes import hash_code_of
 from i2ibench.registry.contracts import Metric
 
 SCHEMA = "i2ibench/results@2"
@@ -61,7 +61,7 @@ class Evaluation:
         """Return all that a metric's rows depend on besides the images, in plain JSON."""
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
         parts = [metric, *vars(metric).values(), *self.scenes.reading]
-        code = code_of(parts, [config, self.scenes.facts], PACKAGES)
+        code = hash_code_of(parts, [config, self.scenes.facts], PACKAGES)
         weights = [sha256(path) for path in metric.weight_files]
         return {"metric": config, "weights": weights, "code": code}
 

@@ -21,7 +21,7 @@ from i2ibench.io.weights import why_unreadable
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
 from i2ibench.registry.configuration import Config, ConfigDict, list_stages
-from i2ibench.registry.recorded_plugins import changed_plugins, missing_plugin
+from i2ibench.registry.plugin_records import changed_plugins, missing_plugin
 from i2ibench.registry.sources import blame
 
 

@@ -28,7 +28,7 @@ from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.io.safe_names import safe_name
 from i2ibench.models.ops.images import pixels_of
-from i2ibench.registry.code_hashes import code_of
+from i2ibench.registry.code_hashes import hash_code_of
 from i2ibench.structures import Prediction
 
 NOTE = "pictures.json"
@@ -53,7 +53,7 @@ class Recipe:
         checkpoint: SHA-256 of the file.
         chosen: all that can be chosen for an image, in plain JSON: precision, the method's own
             settings, styles, size. Tiles are left out, which give the same up to rounding.
-        code: SHA-256 of the source that computes them; see `code_of`.
+        code: SHA-256 of the source that computes them; see `hash_code_of`.
     """
 
     checkpoint: str
@@ -78,7 +78,7 @@ def recipe_of(
         reading: what reads the scenes, which may be a plugin's: data set, transforms, readers.
     """
     named = [config["model"], config["data_preprocessor"]]
-    code = code_of([translator, *reading], named, PACKAGES)
+    code = hash_code_of([translator, *reading], named, PACKAGES)
     return Recipe(sha256(checkpoint), chosen, code)
 
 

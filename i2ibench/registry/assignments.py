@@ -1,4 +1,4 @@
-"""Assignments KEY=VALUE of a command line: how the written text becomes a value."""
+"""Assignments KEY=VALUE of a command line, and the conversion of their texts to values."""
 
 import ast
 import inspect
@@ -8,30 +8,30 @@ from typing import Any
 from mmengine.config import DictAction
 
 PLACES = ("data_root", "root", "work_dir")
-"""Keys whose value is a place, whatever it looks like: a folder may be named None or 2023."""
+"""Keys whose value is always taken as a path: a folder may be named None or 2023."""
 
 PATHS = ("weights", "checkpoint", "file", "path", "folder", "save_dir")
 PATH_ENDINGS = ("_root", "_dir", "_file", "_path")
-"""Other keys for paths by their name; None switches them off."""
+"""Other names, and endings of names, of keys that hold paths; None switches these off."""
 
 SWITCHES = {"cache": ("True", "False")}
 """Keys that take a path or one of these values."""
 
 
 class Written(str):
-    """The right side of KEY=VALUE as it was written, before anything knows what it means."""
+    """The right side of KEY=VALUE as the user typed it, before it is converted to a value."""
 
 
 def resolve(given: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the values of dotted keys, with every written text turned into what it means.
+    """Return the values of dotted keys, with every `Written` text converted to a value.
 
-    A text stays as it was written where the config has a string now and where the key names a
-    place or a path. Elsewhere it is a Python literal: numbers, True, None, lists, tuples, dicts,
-    and words as they are.
+    A text stays a string if the config has a string at that key now, or if the key names a path.
+    Other texts are read as Python literals: numbers, True, None, lists, tuples, dicts. Texts that
+    are no literal stay strings.
 
     Args:
-        given: by dotted key a `Written` text, or a value that is passed on.
-        config: what the assignments change; None for an empty one.
+        given: by dotted key a `Written` text, or a value that is returned unchanged.
+        config: the config that the assignments change; None for an empty one.
     """
     return {
         key: _value_for(key, value, config or {}) if isinstance(value, Written) else value
@@ -42,7 +42,14 @@ def resolve(given: Mapping[str, Any], config: Mapping[str, Any] | None = None) -
 def resolve_options(
     given: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]
 ) -> dict[str, Any]:
-    """Return a part's options: text stays text where its parameter is annotated as a string."""
+    """Return the options of a part, with every `Written` text converted to a value.
+
+    A text stays a string if its parameter is annotated as one.
+
+    Args:
+        given: by option a `Written` text, or a value that is returned unchanged.
+        parameters: the parameters of the part's constructor, from `options_of`.
+    """
     annotations = {name: p.annotation for name, p in parameters.items()}
     is_text = {name: a in (str, str | None, "str", "str | None") for name, a in annotations.items()}
     return {
@@ -52,14 +59,14 @@ def resolve_options(
 
 
 def names_a_path(key: str) -> bool:
-    """Return whether a config's key is by its name one for places and paths."""
+    """Return whether a config key holds a path, judged by its name."""
     return key in (*PLACES, *PATHS) or key.endswith(PATH_ENDINGS)
 
 
 def read_value(text: str) -> Any:
-    """Return what a text means as a Python literal; words and what is no literal stay text.
+    """Return the Python literal that a text holds; a text that is no literal is returned as it is.
 
-    Besides Python's own form, "1,2" and "[a, b]" are lists and "true" and "false" are booleans.
+    Besides Python's own syntax, "1,2" and "[a, b]" are lists, "true" and "false" are booleans.
     """
     if text[:1] in "\"'{[(" and any(mark in text for mark in "\"'{ "):
         try:
@@ -72,7 +79,7 @@ def read_value(text: str) -> Any:
             DictAction._parse_iterable if is_list else DictAction._parse_int_float_bool
         )
         return parse(str(text))
-    except (AssertionError, RecursionError):  # brackets that nobody closes
+    except (AssertionError, RecursionError):  # a bracket is not closed
         return str(text)
 
 
@@ -82,8 +89,8 @@ def _value_for(key: str, text: Written, config: Mapping[str, Any]) -> Any:
         return str(text)
     if text in SWITCHES.get(name, ()):
         return text == "True"
-    now = _present(config, key)
-    return _value(text, isinstance(now, str) or (names_a_path(name) and now is None))
+    current = _current_value(config, key)
+    return _value(text, isinstance(current, str) or (names_a_path(name) and current is None))
 
 
 def _value(text: Written, is_text: bool) -> Any:
@@ -92,8 +99,8 @@ def _value(text: Written, is_text: bool) -> Any:
     return read_value(text)
 
 
-def _present(config: Mapping[str, Any], key: str) -> Any:
-    """Return the value at a dotted key now; None where there is none."""
+def _current_value(config: Mapping[str, Any], key: str) -> Any:
+    """Return the config's value at a dotted key; None if there is none."""
     value: Any = config
     for part in key.split("."):
         if isinstance(value, Mapping):

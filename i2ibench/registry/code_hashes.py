@@ -1,8 +1,8 @@
-"""The source of parts: a hash of all code that images or measurements were computed with.
+"""Hashes of source code: one SHA-256 of all code that computed some images or measurements.
 
-What is kept for later is used again only while this hash is the same. It covers whole packages of
-the core, and of plugins and other code of the user the very files that the parts come from: those
-that define them and, as far as they import each other, the rest. Installed libraries are left out.
+Cached images and measurements are used again only while the hash stays the same. It covers whole
+packages of i2ibench. Of plugins and other code of the user it covers the files that define the
+parts, and the files that those import. Installed libraries are left out.
 """
 
 import ast
@@ -19,23 +19,24 @@ from torch import nn
 
 from i2ibench.io.provenance import code_hash, sha256
 from i2ibench.registry.registries import REGISTRIES
-from i2ibench.registry.sources import is_core, plugin_modules, shown_name
+from i2ibench.registry.sources import display_name, is_core, plugin_modules
 
 
-def code_of(parts: Iterable[Any], config: Any, packages: Sequence[str]) -> str:
+def hash_code_of(parts: Iterable[Any], config: Any, packages: Sequence[str]) -> str:
     """Return the SHA-256 of the code of some parts.
 
     Args:
-        parts: objects, classes or functions; of a torch module its submodules count too.
-        config: every part that it names as a `type` counts too, such as a function that builds.
-        packages: of the core, which are hashed whole, such as "generators".
+        parts: objects, classes or functions. The submodules of a torch module are included.
+        config: a config; the code of every part that it names as a `type` is included.
+        packages: packages of i2ibench that are hashed as a whole, such as "models".
     """
-    modules = {module_of(inner) for part in parts for inner in _with_submodules(part)}
+    objects = [inner for p in parts for inner in (p.modules() if isinstance(p, nn.Module) else [p])]
+    modules = set(map(module_of, objects))
     for name in set(named_types(config)):
         known = (registry.module_dict.get(name) for registry in REGISTRIES.values())
         modules |= {part.__module__ for part in known if part is not None}
-    files = _files_of(modules)
-    listed = [f"{shown_name(name)} {sha256(files[name])}" for name in sorted(files)]
+    files = _user_files(modules)
+    listed = [f"{display_name(name)} {sha256(files[name])}" for name in sorted(files)]
     return hashlib.sha256("\n".join([code_hash(*packages), *listed]).encode()).hexdigest()
 
 
@@ -51,32 +52,28 @@ def named_types(config: Any) -> Iterator[str]:
             yield from named_types(value)
 
 
-def _with_submodules(part: Any) -> Iterable[Any]:
-    return part.modules() if isinstance(part, nn.Module) else [part]
-
-
 def module_of(part: Any) -> str:
     """Return the name of the module that defines a class, a function, or an object's class."""
-    defined = part if isinstance(part, type | FunctionType) else type(part)
-    return str(defined.__module__)
+    definition = part if isinstance(part, type | FunctionType) else type(part)
+    return str(definition.__module__)
 
 
-def _files_of(modules: set[str]) -> dict[str, Path]:
-    """Return by name the files of the user's modules among some, and of those that they import."""
-    found: dict[str, Path] = {}
+def _user_files(modules: set[str]) -> dict[str, Path]:
+    """Return the files of plugins and user code among some modules and their imports, by name."""
+    files: dict[str, Path] = {}
     plugins = set(plugin_modules())
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        file = _file_of(name, plugins)
-        if name not in found and file is not None:
-            found[name] = file
+        file = _user_file(name, plugins)
+        if name not in files and file is not None:
+            files[name] = file
             waiting += _imports(name, file)
-    return found
+    return files
 
 
-def _file_of(module: str, plugins: set[str]) -> Path | None:
-    """The file of an imported module of a plugin or of the user; None for all others."""
+def _user_file(module: str, plugins: set[str]) -> Path | None:
+    """Return the file of an imported module of a plugin or the user; None for other modules."""
     file = getattr(sys.modules.get(module), "__file__", None)
     if not file or is_core(module):
         return None
@@ -90,7 +87,7 @@ def _file_of(module: str, plugins: set[str]) -> Path | None:
 
 
 def _imports(module: str, file: Path) -> list[str]:
-    """The names of all that a file imports, modules or not."""
+    """Return the dotted names of everything that a file imports, modules and other objects."""
     if file.suffix != ".py":
         return []
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]

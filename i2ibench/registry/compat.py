@@ -1,4 +1,4 @@
-"""Work-arounds for mmengine and torch, each with its reason."""
+"""Workarounds for mmengine and torch, each with its reason."""
 
 import contextlib
 import io
@@ -27,21 +27,21 @@ from i2ibench.io.files import read_text
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
 SECONDS_TO_READ = 2
-"""How long a failed first process waits, so that the others learn the cause from its store."""
+"""Time that a failed first process waits, so that the others can read the cause in its store."""
 
 
 def read_config(path: Path, import_custom_modules: bool) -> Config:
-    """Return mmengine's Config of a Python file; it and its bases are read by `read_text`.
+    """Return mmengine's Config of a Python file, with the file and its bases read by `read_text`.
 
-    mmengine 0.10.7 refuses a byte order mark, and looks for packages ("package::" before a base)
-    with pkg_resources, which setuptools has no more from 82 on.
+    mmengine 0.10.7 refuses a byte order mark. It looks for packages ("package::" before a base)
+    with pkg_resources, which setuptools 82 has removed.
 
     Raises:
         UserError: the file or one of its bases is not UTF-8.
     """
-    own = {"open": _open, "is_installed": is_installed, "get_installed_path": installed_path}
-    before = {name: getattr(mmengines_config, name, open) for name in own}
-    for name, function in own.items():
+    patches = {"open": _open, "is_installed": is_installed, "get_installed_path": installed_path}
+    before = {name: getattr(mmengines_config, name, open) for name in patches}
+    for name, function in patches.items():
         setattr(mmengines_config, name, function)
     try:
         return Config.fromfile(path, import_custom_modules=import_custom_modules)
@@ -53,7 +53,7 @@ def read_config(path: Path, import_custom_modules: bool) -> Config:
 def _open(file: str, mode: str = "r", **options: Any) -> Any:
     if mode == "r":
         return io.StringIO(read_text(Path(file)))
-    return open(file, mode, **options)  # noqa: PTH123  what mmengine calls
+    return open(file, mode, **options)  # noqa: PTH123  same signature as mmengine's call
 
 
 def is_installed(package: str) -> bool:
@@ -66,10 +66,10 @@ def is_installed(package: str) -> bool:
 
 
 def installed_path(package: str) -> str:
-    """Return the folder of a package, named as its distribution or as its module.
+    """Return the folder of a package, given the name of its distribution or of its module.
 
     Raises:
-        ModuleNotFoundError: there is none.
+        ModuleNotFoundError: there is no such package.
     """
     modules = [package.replace("-", "_")]
     modules += [module for module, owners in packages_distributions().items() if package in owners]
@@ -81,9 +81,10 @@ def installed_path(package: str) -> str:
 
 
 def dump_odd_keys() -> None:
-    """Make the config that the Runner dumps valid where a key has a quote or a backslash.
+    """Patch mmengine's Config so that it dumps keys with quotes or backslashes correctly.
 
-    mmengine 0.10.7 writes such keys between quotes as they are, and fails or changes them.
+    mmengine 0.10.7 writes such keys between quotes without escaping them. The Runner then fails, or
+    its config file has other keys.
     """
     formatted = Config.pretty_text
     if getattr(formatted, "is_ours", False):
@@ -109,17 +110,17 @@ def _has_odd_keys(value: object) -> bool:
 
 
 def log_in_utf_8(logger: logging.Logger) -> None:
-    """Make the log files of a run UTF-8: mmengine opens them in the encoding of the locale."""
+    """Switch the log files of a run to UTF-8; mmengine opens them in the encoding of the locale."""
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler) and isinstance(handler.stream, TextIOWrapper):
             handler.stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def start_method() -> str:
-    """Return how workers are started: as the process has chosen, else by fork on Linux alone.
+    """Return the start method of worker processes: "fork" on Linux, "spawn" elsewhere.
 
-    mmengine forks wherever it is not on Windows; on macOS a forked process that uses the system's
-    libraries may crash, so that Python itself spawns there.
+    A method that the process has set already is kept. mmengine would fork on macOS too, where a
+    forked process that uses system libraries may crash; Python's own default there is "spawn".
     """
     chosen = multiprocessing.get_start_method(allow_none=True)
     return chosen or ("fork" if sys.platform == "linux" else "spawn")
@@ -127,16 +128,17 @@ def start_method() -> str:
 
 @contextlib.contextmanager
 def process_group(launcher: str) -> Iterator[None]:
-    """Join the processes that `launcher` started, and leave them at the end.
+    """Initialise the distributed process group of a launcher, and destroy it at the end.
 
     mmengine's own initialisation always calls `torch.cuda.set_device`, which fails on a CPU-only
-    machine, and never destroys the group, so that gloo aborts at exit.
+    machine. It never destroys the group, so that gloo aborts at exit.
 
     Args:
         launcher: none, pytorch (torchrun), slurm (srun) or mpi (mpirun).
 
     Raises:
-        UserError: unknown launcher, or its environment variables are missing.
+        UserError: the launcher is unknown, its environment variables are missing, or another
+            process failed.
     """
     if launcher not in LAUNCHERS:
         raise UserError(f"--launcher is one of {', '.join(LAUNCHERS)}, not {launcher!r}.")
@@ -150,20 +152,21 @@ def process_group(launcher: str) -> Iterator[None]:
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     try:
-        with _failing_together(dist.PrefixStore("failure", store), rank):
+        with _sharing_failures(dist.PrefixStore("failure", store), rank):
             yield
     finally:
         dist.destroy_process_group()
 
 
 @contextlib.contextmanager
-def _failing_together(store: dist.Store, rank: int) -> Iterator[None]:
-    """Tell the other processes why this one fails, and fail for their reason if they did first.
+def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
+    """Tell the other processes why this one fails; report their error if they failed first.
 
-    A process that has left makes the others' communication fail, which says nothing of the cause.
+    When a process ends, the communication of the others fails with an error that does not name the
+    cause.
 
     Raises:
-        UserError: another process failed; its message.
+        UserError: another process failed; the message is that of its error.
     """
     try:
         yield
@@ -171,52 +174,49 @@ def _failing_together(store: dist.Store, rank: int) -> Iterator[None]:
         cause = _cause_elsewhere(store, error) if isinstance(error, RuntimeError) else None
         if cause is not None:
             raise UserError(cause) from error
-        with contextlib.suppress(RuntimeError):  # the store may have gone with its process
+        with contextlib.suppress(RuntimeError):  # the process that holds the store may have ended
             store.set("cause", f"Process {rank} failed: {type(error).__name__}: {error}")
             if rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-                time.sleep(SECONDS_TO_READ)  # the store goes with this process
+                time.sleep(SECONDS_TO_READ)  # the store ends with this process
         raise
 
 
 def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
-    """Why another process has left, if that is what made this one's communication fail."""
+    """Return why another process ended, if this process's communication failed for that reason."""
     with contextlib.suppress(RuntimeError):
         if store.check(["cause"]):
             return store.get("cause").decode()
     if "by peer" in str(error):  # gloo's "Connection closed by peer"
-        return f"Another process ended without a word, killed or out of memory: {error}"
+        return f"Another process ended without an error message, killed or out of memory: {error}"
     return None
 
 
 def _export_ranks(launcher: str) -> None:
-    """Set RANK, WORLD_SIZE, LOCAL_RANK from what the launcher calls them."""
-    own_names = {
-        "pytorch": {name: name for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")},
-        "slurm": {
-            "RANK": "SLURM_PROCID",
-            "WORLD_SIZE": "SLURM_NTASKS",
-            "LOCAL_RANK": "SLURM_LOCALID",
-        },
-        "mpi": {
-            "RANK": "OMPI_COMM_WORLD_RANK",
-            "WORLD_SIZE": "OMPI_COMM_WORLD_SIZE",
-            "LOCAL_RANK": "OMPI_COMM_WORLD_LOCAL_RANK",
-        },
+    """Set RANK, WORLD_SIZE and LOCAL_RANK from the launcher's own variables.
+
+    Raises:
+        UserError: one of those variables is not set.
+    """
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    launchers_names = {
+        "pytorch": names,
+        "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+        "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
     }[launcher]
-    missing = [own for own in own_names.values() if own not in os.environ]
+    missing = [name for name in launchers_names if name not in os.environ]
     if missing:
         raise UserError(
             f"--launcher {launcher} needs the environment variable {missing[0]}, which "
             "torchrun, srun or mpirun sets: start the command through it."
         )
-    for name, own in own_names.items():
-        os.environ[name] = os.environ[own]
+    for name, launchers_name in zip(names, launchers_names, strict=True):
+        os.environ[name] = os.environ[launchers_name]
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", "29500")
 
 
 def silence_third_parties() -> None:
-    """Hide the warnings of libraries that a user can do nothing about."""
+    """Hide warnings of other libraries that a user cannot act on."""
     third = "mmengine mmcv lpips torchvision cleanfid tensorboard torch._dynamo torch._inductor"
     for module in third.split():
         warnings.filterwarnings("ignore", module=rf"{module}.*")

@@ -1,4 +1,4 @@
-"""Configs: loading one, checking its keys, and where its run lives."""
+"""Configs: functions that load one, check its keys, list its stages and make its work folder."""
 
 import contextlib
 import copy
@@ -22,31 +22,31 @@ from i2ibench.registry.plugin_folders import use_plugin_folders
 
 KEYS = {
     "model": "the translator (type, generator, discriminator, encoder, adversarial, losses)",
-    "data_preprocessor": "how samples become the condition",
-    "data_root": "where the data is",
+    "data_preprocessor": "how samples become the condition of the generator",
+    "data_root": "the folder of the data",
     "train_dataloader": "dataset, batch_size, num_workers, prefetch, accumulate, cache",
     "val_dataloader": "the same, for validation and evaluation",
     "protocol": "how images are scored: the name of a protocol, or a dict with type and options",
     "optimizers": "one torch optimizer per network",
-    "param_scheduler": "list of mmengine schedulers, or a dict of such lists by optimizer",
+    "param_scheduler": "a list of mmengine schedulers, or a dict of such lists by optimizer",
     "train_cfg": "max_epochs, val_interval",
     "hooks": "hooks by name; None switches one off",
-    "vis_backends": "where scalars and images go",
-    "seed": "of everything random",
+    "vis_backends": "where scalars and images are logged",
+    "seed": "the seed of all random numbers",
     "stages": "changes to the rest of the config by stage name, trained in this order",
     "start_from": "a checkpoint whose weights a new run begins with, or a dict with checkpoint and "
     "moments",
     "amp": "auto (the default: bf16 on GPUs that have it), bf16, fp16, or None for float32",
-    "sync_batch_norm": "True for statistics of batch norms over all processes (GPUs)",
-    "cudnn_benchmark": "let cuDNN choose its kernels by timing them",
-    "work_dir": "where the run writes",
+    "sync_batch_norm": "True to compute batch norm statistics over all processes (GPUs only)",
+    "cudnn_benchmark": "True to let cuDNN choose its kernels by timing them",
+    "work_dir": "the folder that the run writes to",
     "plugins": "folders whose files are plugins, relative to the config file",
     "custom_imports": "mmengine's: modules that are imported, for train and eval CONFIG only",
 }
-"""Every top-level key a config may have, and what it holds."""
+"""Every top-level key of a config, with a description for error messages."""
 
 STAGE_KEYS = KEYS.keys() - {"stages", "work_dir", "plugins", "custom_imports"}
-"""A stage may change these keys."""
+"""The keys that a stage may change."""
 
 DICTS = (
     "model", "data_preprocessor", "train_dataloader", "val_dataloader", "optimizers",
@@ -58,7 +58,7 @@ REQUIRED = ("model", "data_preprocessor", "train_dataloader", "val_dataloader")
 
 
 BACKSLASH = (
-    "In a Python string a backslash begins an escape: write C:/Users, or r'C:\\Users', or "
+    "In a Python string a backslash starts an escape sequence: write C:/Users, r'C:\\Users' or "
     "'C:\\\\Users'."
 )
 
@@ -66,16 +66,20 @@ BACKSLASH = (
 def load_config(
     path: Path, overrides: Mapping[str, Any] | None = None, work_dir: Path | None = None
 ) -> Config:
-    """The config in a file, with its bases, overrides and work directory resolved.
+    """Return the config in a file, with its bases, overrides and work directory resolved.
+
+    The plugin folders that the config names are added to $I2IBENCH_PLUGINS.
 
     Args:
         path: a Python config in mmengine's `_base_` style.
         overrides: values, or `Written` texts, by dotted key, such as
             {"optimizers.generator.lr": 1e-4}.
-        work_dir: where the run writes; None for the config's own or work_dirs/<file name>.
+        work_dir: the folder that the run writes to; None for the config's `work_dir` or, without
+            one, work_dirs/<file name>.
 
     Raises:
-        UserError: the file is missing or broken, or has an unknown key.
+        UserError: the file is missing or broken, has an unknown key, or names a plugin folder that
+            does not exist.
     """
     if not path.is_file():
         raise UserError(f"There is no config {path}.{_similar_config(path)}")
@@ -88,27 +92,20 @@ def load_config(
         raise UserError(f"The config {path} cannot be loaded: {_reason(error)}") from error
     _check_keys(config, path)
     _check_paths(config.to_dict(), str(path))
-    _use_plugins(config, path)
+    # `plugins` is removed, so that the config in a checkpoint names no folders to import.
+    use_plugin_folders(config.pop("plugins", []), path.parent, f"{path}: plugins")
     config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs") / path.stem)
     return config
 
 
-def _use_plugins(config: Config, path: Path) -> None:
-    """Load the plugin folders that the user's config names; the config of a run names none.
-
-    Raises:
-        UserError: one is no folder.
-    """
-    named = config.pop("plugins", [])
-    use_plugin_folders(named, path.parent, f"{path}: plugins")
-
-
 def read_assignments(path: Path, what: str) -> dict[str, Any]:
-    """Return what a Python file that is no config assigns; names that begin with _ are left out.
+    """Return the variables of a Python file that is no config, such as a grid or a study.
+
+    Names that begin with _ are left out.
 
     Args:
         path: the file; it may have mmengine's `_base_`.
-        what: what it describes, such as "grid", for the messages.
+        what: the kind of file, such as "grid", for error messages.
 
     Raises:
         UserError: the file is missing or broken.
@@ -126,20 +123,20 @@ def read_assignments(path: Path, what: str) -> dict[str, Any]:
 
 
 def list_stages(config: Config) -> list[Config]:
-    """The configs of a run's stages in order; the config itself if it has none.
+    """Return the configs of a run's stages in order; the config itself if it has no stages.
 
-    A stage is the config with the stage's changes merged in; its work directory is
-    `<number>_<name>` in the run's.
+    The config of a stage is the run's config with the changes of the stage merged in. Its work
+    directory is `<number>_<name>` in the run's.
 
     Raises:
-        UserError: a stage changes an unknown key.
+        UserError: a stage has an invalid name, changes an unknown key or is no dict.
     """
     stages = []
     for number, (name, changes) in enumerate((config.get("stages") or {}).items(), start=1):
         if not re.fullmatch(r"\w+", name) or not isinstance(changes, Mapping):
             raise UserError(
-                f"Stage {name!r}: its name is letters, digits and _, and its value a dict of "
-                f"changes (dict() for none), not {changes!r}."
+                f"Stage {name!r}: the name of a stage has letters, digits and _ only, and its "
+                f"value is a dict of changes (dict() for none), not {changes!r}."
             )
         stage = copy.deepcopy(config)
         stage.pop("stages")
@@ -150,7 +147,7 @@ def list_stages(config: Config) -> list[Config]:
                 f"{near_match(unknown[0], STAGE_KEYS)}"
             )
         if number > 1:
-            stage.pop("start_from", None)  # later stages begin with the stage before
+            stage.pop("start_from", None)  # later stages start from the previous stage
         stage.merge_from_dict(copy.deepcopy(dict(changes)))
         check_values(stage, f"stage {name!r}")
         stage.work_dir = str(Path(config.work_dir) / f"{number}_{name}")
@@ -159,13 +156,13 @@ def list_stages(config: Config) -> list[Config]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the kind and message of an error, and the way out of an unescaped backslash."""
+    """Return the type and message of an error, with advice if a backslash was not escaped."""
     escape = "unicodeescape" in str(error) or "escape sequence" in str(error)
     return f"{type(error).__name__}: {error}{'. ' + BACKSLASH if escape else ''}"
 
 
 def _check_paths(value: Any, place: str, key: str = "") -> None:
-    """Refuse paths with control characters, which come of "C:\\new" for C:\\new.
+    """Refuse paths with control characters, the result of writing "C:\\new" for C:\\new.
 
     Raises:
         UserError: names the place, the key and the value.
@@ -182,7 +179,7 @@ def _check_paths(value: Any, place: str, key: str = "") -> None:
 
 def _check_keys(config: Config, path: Path) -> None:
     for key in [key for key in config if key.startswith("_")]:
-        config.pop(key)  # names that a config file uses for itself
+        config.pop(key)  # private variables of the config file
     for key in config:
         if key not in KEYS:
             raise UserError(
@@ -190,15 +187,19 @@ def _check_keys(config: Config, path: Path) -> None:
             )
     for key in REQUIRED:
         if key not in config:
-            raise UserError(f"{path} lacks {key!r}: {KEYS[key]}.")
+            raise UserError(f"{path} lacks the key {key!r}: {KEYS[key]}.")
     check_values(config, str(path))
 
 
 def check_values(config: Config, place: str) -> None:
-    """Refuse values of the wrong kind at the top level of a config.
+    """Refuse values of the wrong type at the top level of a config.
+
+    Args:
+        config: of a run or a stage.
+        place: the file or stage, for error messages.
 
     Raises:
-        UserError: names the place, the key and the value.
+        UserError: a value is no dict or list where one is needed, or the seed is out of range.
     """
     for key, value in config.items():
         kind = Mapping if key in DICTS else list if key in LISTS else object
@@ -220,18 +221,19 @@ def _similar_config(path: Path) -> str:
 def own_work_dir(
     work_dir: Path, purpose: str, otherwise: str, parts: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Own the folder that a command writes to; what killed writes have left in it is removed.
+    """Lock the folder that a command writes to, and delete temporary files of killed writes in it.
 
-    Of a group of processes the first one owns it, and the others wait for its verdict.
+    In distributed runs the first process holds the lock, and the others wait for it.
 
     Args:
-        work_dir: the folder, which is made.
-        purpose: what is done there, such as "training", for those who are refused.
-        otherwise: what they can do instead.
-        parts: subfolders in all of which, at any depth, the command writes too.
+        work_dir: the folder; it is created if it does not exist.
+        purpose: the activity that needs the folder, such as "training", for the message that
+            another process gets.
+        otherwise: the advice in that message, such as "give another --work-dir".
+        parts: subfolders that the command writes to as well, at any depth.
 
     Raises:
-        UserError: another process owns it, or it cannot be made or written.
+        UserError: another process holds the lock, or the folder cannot be created or written.
     """
     with contextlib.ExitStack() as owned:
         if is_main_process():
@@ -244,10 +246,10 @@ def own_work_dir(
 
 
 def prepare_work_dir(work_dir: Path) -> None:
-    """Make a folder that a command writes to.
+    """Create a folder that a command writes to, and check that it can be written.
 
     Raises:
-        UserError: it cannot be made or written.
+        UserError: it cannot be created or written.
     """
     try:
         work_dir.mkdir(parents=True, exist_ok=True)

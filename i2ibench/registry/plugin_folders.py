@@ -1,12 +1,12 @@
-"""Plugin folders: the folders whose files are plugins because the user names them.
+"""Plugin folders: folders whose Python files are plugins because the user names the folder.
 
-`--plugins DIR`, the key `plugins` of the user's own config and $I2IBENCH_PLUGINS name them. The
-first two are added to the environment variable, so that every process that is started later (data
-loader workers, cells of a grid) has the same plugins.
+A user names folders by `--plugins DIR`, by the key `plugins` of a config, or by $I2IBENCH_PLUGINS.
+The first two are added to the environment variable, so that processes that are started later (data
+loader workers, cells of a grid) load the same plugins.
 
-The file `own.py` of a folder is the module `i2ibench.registry.plugin_folders.FOLDER_HASH.own`.
-Files of one folder import each other by relative imports. Nothing is added to sys.path, and another
-process finds the module by its name alone, as unpickling does.
+The file `own.py` in a folder is the module `i2ibench.registry.plugin_folders.FOLDER_HASH.own`.
+Files of one folder import each other by relative imports. Nothing is added to sys.path. Another
+process finds the module by its name alone, which unpickling needs.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from i2ibench.registry.sources import FOLDERS
 
 VARIABLE = "I2IBENCH_PLUGINS"
 
-__path__: list[str] = []  # only what has one is asked for modules below it
+__path__: list[str] = []  # Python imports submodules only of a module that has a __path__
 
 _folders: dict[str, Path] = {}
 
@@ -36,18 +36,18 @@ def plugin_folders() -> list[Path]:
 
 
 def use_plugin_folders(texts: Sequence[str], base: Path, source: str) -> None:
-    """Add folders to $I2IBENCH_PLUGINS, from where this process and its children load them.
+    """Add folders to $I2IBENCH_PLUGINS, from which this process and its children load plugins.
 
     Args:
         texts: folders, or several in one text with `os.pathsep` between them.
-        base: folder to which relative ones are relative.
-        source: who names them, for the message.
+        base: the folder to which relative ones are relative.
+        source: the option or key that names them, for error messages.
 
     Raises:
         UserError: one of them is no folder.
     """
     if not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{source}: folders are texts, not {texts!r}.")
+        raise UserError(f"{source}: expected a list of folders as strings, not {texts!r}.")
     folders = [base / Path(one).expanduser() for text in texts for one in text.split(os.pathsep)]
     for folder in folders:
         if folder.is_file():
@@ -60,7 +60,7 @@ def use_plugin_folders(texts: Sequence[str], base: Path, source: str) -> None:
 
 
 def package_of(folder: Path) -> str:
-    """Return the name of the package that a folder is imported as, which Python finds from now."""
+    """Return the name of the package that a folder is imported as, and make it importable."""
     place = folder.resolve()
     digest = hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     name = f"{FOLDERS}{re.sub(r'[^0-9A-Za-z_]', '_', place.name)}_{digest}"
@@ -74,13 +74,13 @@ def folder_of(module: str) -> Path | None:
 
 
 class _Finder:
-    """Tells Python where the package of a plugin folder is; its modules are then found as usual."""
+    """A finder for `sys.meta_path` of the packages that plugin folders are imported as."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a folder's package, with or without `__init__.py`."""
+        """Return the spec of a folder's package, with or without `__init__.py`, or None."""
         if not name.startswith(FOLDERS):
             return None
         for known in plugin_folders():
@@ -88,12 +88,12 @@ class _Finder:
         folder = _folders.get(name)
         if folder is None:
             return None
-        inside = [str(folder)]
         if (folder / "__init__.py").is_file():
-            first = folder / "__init__.py"
-            return spec_from_file_location(name, first, submodule_search_locations=inside)
+            return spec_from_file_location(
+                name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            )
         spec = ModuleSpec(name, None, is_package=True)
-        spec.submodule_search_locations = inside
+        spec.submodule_search_locations = [str(folder)]
         return spec
 
 

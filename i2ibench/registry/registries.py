@@ -1,4 +1,4 @@
-"""The registries: one per kind of part, with errors that say what exists."""
+"""The registries, one per kind of part. Their errors list the registered names."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,20 +21,24 @@ __all__ = [
 
 
 class Registry(MMEngineRegistry):
-    """mmengine's registry, whose `build` checks names and options before it constructs.
+    """A registry of mmengine whose `build` checks names and options before it constructs a part.
 
-    Only registered names are known: mmengine imports whatever dotted name it is asked for, and
-    names come from checkpoints too, whoever wrote them.
-
-    `finders` are functions that import plugins; every registry calls them before a look-up.
-    `skipped` says which plugins were left out and why, for every registry at once. If two modules
-    register the same name, it stands in `conflicts`, and using it is an error.
+    Only registered names can be built. mmengine would import any dotted name, and names come from
+    checkpoints that anybody may have written.
 
     Args:
-        name: of the kind of part.
-        contracts: the base classes of the kind by their dotted names, imported when a part is
-            built; a part is of one of them. None for a kind without a contract.
-        options: of mmengine's registry.
+        name: the kind of part, such as "loss".
+        contracts: dotted names of the base classes of the kind, imported when a part is built.
+            Every part must inherit from one of them. Empty for a kind without a contract.
+        options: further options of mmengine's registry.
+
+    Attributes:
+        skipped: by plugin module, the reason why it could not be imported; shared by all
+            registries.
+        finders: functions that import plugins, called before every look-up; shared by all
+            registries.
+        conflicts: by name that two modules registered, a sentence that names both. Using such a
+            name is an error.
     """
 
     skipped: ClassVar[dict[str, str]] = {}
@@ -46,25 +50,29 @@ class Registry(MMEngineRegistry):
         self.conflicts: dict[str, str] = {}
 
     def build(self, cfg: Mapping[str, Any], **derived: Any) -> Any:
-        """The part that `cfg` describes: a dict with `type` and the constructor's options.
+        """Build the part that `cfg` describes, and check it against the contract of its kind.
 
-        The part is held to the contract of its kind (`i2ibench.registry.contracts`). `derived`
-        values come from the object that owns them (channel counts, class counts); a config that
-        states one of them as well is refused.
+        Args:
+            cfg: a dict with `type` and the options of the constructor.
+            derived: options that other objects determine, such as channel and class counts. A
+                config that sets one of them itself is refused.
 
         Raises:
-            UserError: unknown type, unknown or missing option, a value the part refuses, or a
-                part that does not keep its contract.
+            UserError: the type is unknown, an option is unknown, missing or refused by the part,
+                or the part breaks its contract (`i2ibench.registry.contracts`).
         """
         if not isinstance(cfg, Mapping):
-            raise UserError(f"A {self.name} is a dict with a 'type', not {cfg!r}.")
+            raise UserError(f"A {self.name} in a config is a dict with a 'type', not {cfg!r}.")
         options = dict(cfg)
         if "type" not in options:
             raise UserError(f"A {self.name} needs a 'type'; known: {self._listing()}.")
         kind = options.pop("type")
         part = self.part(kind)
         for name in derived.keys() & options.keys():
-            raise UserError(f"{kind} takes {name!r} from the rest of the config; remove it there.")
+            raise UserError(
+                f"The {self.name} {kind} gets {name!r} from the rest of the config; remove "
+                f"{name!r} from its options."
+            )
         check_options(part, {**derived, **options})
         built = self._construct(part, kind, {**derived, **options})
         if self.contracts:
@@ -72,11 +80,11 @@ class Registry(MMEngineRegistry):
         return built
 
     def base_classes(self) -> dict[str, type]:
-        """Return by its dotted name each base class of this kind; every part is of one of them."""
+        """Import and return the base classes of this kind, by dotted name."""
         return {name: resolve_name(name) for name in self.contracts}
 
     def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
-        """Return what the part's constructor makes, its errors in the user's words."""
+        """Call the part's constructor; errors about its options become a UserError."""
         if self.contracts:
             check_class(self.name, part, self.base_classes())
         try:
@@ -91,12 +99,12 @@ class Registry(MMEngineRegistry):
             ) from error
 
     def find(self, name: str) -> Callable[..., Any]:
-        """The part registered as `name`.
+        """Return the part registered as `name`.
 
         Raises:
-            UnknownPartError: nothing has that name; the message lists what exists and the near
-                match.
-            UserError: `name` is no text, or two plugins claim it; the message names both.
+            UnknownPartError: no part has that name. The message lists the registered names, the
+                near match and the plugins that were skipped.
+            UserError: `name` is no string, or two plugins registered it; the message names both.
         """
         if not isinstance(name, str):
             raise UserError(f"The type of a {self.name} is a name, not {name!r}.")
@@ -115,9 +123,9 @@ class Registry(MMEngineRegistry):
         raise UnknownPartError(message, self.name, name)
 
     def get(self, key: str) -> Any:
-        """Return the part registered as `key`, here or in the parent registry; None for no part.
+        """Return the part registered as `key`, here or in the parent registry; None if unknown.
 
-        Nothing is imported but the core parts and the plugins.
+        Only the core parts and the plugins are imported, never the dotted name `key`.
         """
         self.import_from_location()
         if key in self.module_dict or self.parent is None:
@@ -126,31 +134,38 @@ class Registry(MMEngineRegistry):
         return self.parent.module_dict.get(key)
 
     def part(self, kind: Any) -> Callable[..., Any]:
-        """Return the part of a name, or of a class or function that Python code passes itself."""
+        """Return the part registered as `kind`; a class or function is returned as it is."""
         return kind if callable(kind) else self.find(kind)
 
-    def build_for(self, cfg: Mapping[str, Any], facts: Mapping[str, Any]) -> Any:
-        """The part of a config, given those of the facts (such as the class count) it asks for.
+    def build_for(self, cfg: Mapping[str, Any], derived_options: Mapping[str, Any]) -> Any:
+        """Build the part of a config, with those derived options that its constructor takes.
+
+        Args:
+            cfg: a dict with `type` and the options of the constructor.
+            derived_options: options that the data and other parts determine, such as
+                `num_classes`. Those that the constructor does not take are ignored.
 
         Raises:
             UserError: see `build`.
         """
         if not isinstance(cfg, Mapping) or "type" not in cfg:
             return self.build(cfg)
-        asked = self.parameters(cfg["type"])
-        return self.build(cfg, **{key: facts[key] for key in asked if key in facts})
+        taken = self.parameters(cfg["type"])
+        return self.build(
+            cfg, **{key: derived_options[key] for key in taken if key in derived_options}
+        )
 
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
-        """The names of the options of the part registered as `kind`."""
+        """Return the names of the options of the part registered as `kind`."""
         return list(options_of(self.part(kind)))
 
     def names(self) -> list[str]:
-        """The names of every registered part, plugins included, sorted."""
+        """Return the names of all registered parts, plugins included, sorted."""
         self.import_from_location()
         return sorted(self.module_dict)
 
     def import_from_location(self) -> None:
-        """Import the core parts of this kind and every plugin, as far as they are not imported."""
+        """Import the core parts of this kind and all plugins, unless they are imported already."""
         super().import_from_location()
         for find in self.finders:
             find()
@@ -166,11 +181,12 @@ class Registry(MMEngineRegistry):
             first = self.module_dict.get(name)
             if force or first is None:
                 continue
-            if _place(first) == _place(module):  # reloaded, or a notebook's cell run again
+            same_place = (first.__module__, first.__qualname__)
+            if same_place == (module.__module__, module.__qualname__):  # reloaded, as in a notebook
                 del self._module_dict[name]
                 continue
             both = " and ".join(origin_of(p.__module__).described() for p in (first, module))
-            self.conflicts[name] = f"Two parts are the {self.name} {name!r}: {both}"
+            self.conflicts[name] = f"Two parts are registered as the {self.name} {name!r}: {both}"
             raise UserError(f"{self.conflicts[name]}.")
         super()._register_module(module, module_name, force)
 
@@ -178,14 +194,10 @@ class Registry(MMEngineRegistry):
         return ", ".join(self.names()) or "none"
 
 
-def _place(part: Callable[..., Any]) -> tuple[str, str]:
-    return part.__module__, part.__qualname__
-
-
 def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The options of a part's constructor by name.
+    """Return the parameters of a part's constructor by name.
 
-    A constructor that passes `**kwargs` on has its base classes' options too.
+    A constructor with `**kwargs` has the parameters of its base classes' constructors too.
     """
     open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = dict(inspect.signature(part).parameters)
@@ -199,7 +211,7 @@ def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Refuse options that the constructor of `part` does not have, and missing ones.
+    """Refuse unknown options of the constructor of `part`, and missing ones.
 
     Raises:
         UserError: names the part, the option and the near match.
@@ -211,7 +223,7 @@ def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
 
 
 def check_names(part: Callable[..., Any], options: Iterable[str]) -> None:
-    """Refuse options that the constructor of `part` does not have.
+    """Refuse options that the constructor of `part` does not take.
 
     Raises:
         UserError: names the part, the option and the near match.
@@ -232,7 +244,15 @@ def _core(
     module: str = "i2ibench.registry.contracts",
     **options: Any,
 ) -> Registry:
-    """Return the registry of a package's parts, whose base classes are found in a module."""
+    """Return the registry of the parts in a package of i2ibench.
+
+    Args:
+        name: the kind of part.
+        package: the package, without "i2ibench.".
+        contracts: names of the base classes of the kind.
+        module: the module that defines the base classes.
+        options: further options of the registry.
+    """
     dotted = [f"{module}.{contract}" for contract in contracts]
     return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"], **options)
 

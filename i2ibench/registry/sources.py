@@ -1,4 +1,4 @@
-"""Origins: which plugin and distribution a module belongs to, and who is to blame for an error."""
+"""Sources of parts: the plugin and distribution of a module, and the plugin behind an error."""
 
 import sys
 import traceback
@@ -8,20 +8,22 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 GROUP = "i2ibench.plugins"
+"""The entry-point group in which installed packages name their plugins."""
 
 FOLDERS = "i2ibench.registry.plugin_folders."
-"""Names of modules from plugin folders begin with this; see `plugin_folders`."""
+"""The beginning of the module name of every file in a plugin folder; see `plugin_folders`."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a module comes from.
+    """The source of a module.
 
     Attributes:
         module: its dotted name.
-        distribution: what was installed to bring it; None for a module outside any plugin.
-        version: of the distribution.
-        file: of the module, or None.
+        distribution: the installed distribution that holds it; None for a module outside any
+            installed plugin.
+        version: the version of the distribution.
+        file: the file of the module, or None.
     """
 
     module: str
@@ -30,7 +32,7 @@ class Origin:
     file: Path | None
 
     def __str__(self) -> str:
-        """The name "core", "plugins/", "folder x", "my-package 1.2" or "module my_parts"."""
+        """Return "core", "plugins/", "folder x", "my-package 1.2" or "module my_parts"."""
         package = self.module.partition(".")[0]
         if self.module.startswith(FOLDERS):
             return f"folder {self.file.parent.name if self.file else ''}".rstrip()
@@ -41,17 +43,17 @@ class Origin:
         return f"{self.distribution} {self.version}"
 
     def described(self) -> str:
-        """The module with what brought it and its file, for error messages."""
-        return f"{shown_name(self.module)} ({self}, {self.file})"
+        """Return the module with its source and its file, for error messages."""
+        return f"{display_name(self.module)} ({self}, {self.file})"
 
 
 def is_core(module: str) -> bool:
-    """Return whether a module is one of i2ibench itself."""
+    """Return whether a module belongs to i2ibench itself."""
     return module.partition(".")[0] == "i2ibench" and not module.startswith(FOLDERS)
 
 
-def shown_name(module: str) -> str:
-    """Return `my_plugins/own.py` for a module of a plugin folder, and other names as they are."""
+def display_name(module: str) -> str:
+    """Return `my_plugins/own.py` for a module of a plugin folder, and other names unchanged."""
     if not module.startswith(FOLDERS):
         return module
     package, *rest = module.removeprefix(FOLDERS).split(".")
@@ -59,7 +61,7 @@ def shown_name(module: str) -> str:
 
 
 def origin_of(module: str) -> Origin:
-    """The origin of an imported module."""
+    """Return the origin of an imported module."""
     file = getattr(sys.modules.get(module), "__file__", None)
     distribution: str | None = None
     version: str | None = None
@@ -71,40 +73,45 @@ def origin_of(module: str) -> Origin:
 
 @cache
 def plugin_entry_points() -> tuple[EntryPoint, ...]:
-    """The entry points under which plugins advertise themselves, in an order of their own."""
-    found = entry_points(group=GROUP)  # reads what is installed, which takes its time
-    return tuple(sorted(found, key=lambda point: (point.module, point.name)))
+    """Return the entry points of all installed plugins, sorted by module and name.
+
+    The result is cached, because reading the installed distributions is slow.
+    """
+    return tuple(sorted(entry_points(group=GROUP), key=lambda point: (point.module, point.name)))
 
 
 def plugin_modules() -> list[str]:
     """Return the imported modules of plugins with an entry point or in a folder, sorted."""
     packages = [f"{point.module}." for point in plugin_entry_points()]
-    files = [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]
+    with_file = [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]
     return sorted(
         name
-        for name in files
+        for name in with_file
         if name.startswith(FOLDERS) or any(f"{name}.".startswith(p) for p in packages)
     )
 
 
 def blame(error: BaseException) -> str | None:
-    """The plugin in which an error arose, with its distribution, file and line, or None.
+    """Return the plugin in which an error was raised, or None if no plugin is involved.
 
-    The deepest frame in a plugin's file counts. An error from a data-loader worker brings its
-    traceback as text.
+    The plugin is that of the deepest stack frame in a plugin's file. An error from a data-loader
+    worker holds its traceback as text, which is searched too.
+
+    Returns:
+        A text such as "plugin own (folder my_plugins, /path/own.py, line 7)".
     """
     files = {str(origin.file): origin for origin in map(origin_of, plugin_modules()) if origin.file}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in files:
-            return _named(files[frame.filename], frame.lineno)
-    for line in reversed(str(error).splitlines()):
+            return _with_line(files[frame.filename], frame.lineno)
+    for text in reversed(str(error).splitlines()):
         for file, origin in files.items():
-            if f'File "{file}", line ' in line:
-                number = line.partition('", line ')[2].partition(",")[0]
-                return _named(origin, int(number) if number.isdigit() else None)
+            if f'File "{file}", line ' in text:
+                number = text.partition('", line ')[2].partition(",")[0]
+                return _with_line(origin, int(number) if number.isdigit() else None)
     return None
 
 
-def _named(origin: Origin, line: int | None) -> str:
+def _with_line(origin: Origin, line: int | None) -> str:
     where = f", line {line}" if line else ""
-    return f"plugin {shown_name(origin.module)} ({origin}, {origin.file}{where})"
+    return f"plugin {display_name(origin.module)} ({origin}, {origin.file}{where})"

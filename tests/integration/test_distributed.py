@@ -144,7 +144,7 @@ def test_a_process_that_is_killed_ends_the_others(tiny_config, tmp_path):
     killing = script(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
     answer = launch(tiny_config, tmp_path / "run", 2, *INTERFERING, script=killing)
     assert answer.returncode == 1
-    assert "error: Another process ended without a word" in answer.stderr
+    assert "error: Another process ended without an error message" in answer.stderr
 
 
 def test_a_signal_to_one_process_saves_all_and_the_run_goes_on_equal(tiny_config, tmp_path):

@@ -1,6 +1,6 @@
 """Contracts: one base class for each kind of part, with every promise a typed attribute."""
 
-from i2ibench.registry.contracts.data import Dataset, Preprocessor, Reader, Shape, Transform
+from i2ibench.registry.contracts.data import Dataset, ImageShape, Preprocessor, Reader, Transform
 from i2ibench.registry.contracts.executors import Executor
 from i2ibench.registry.contracts.losses import AdversarialLoss, Loss
 from i2ibench.registry.contracts.metrics import Feature, Metric, SegmentationMetric

@@ -83,7 +83,7 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
         return self.scenes.read(key)
 
 
-class Shape(NamedTuple):
+class ImageShape(NamedTuple):
     """The size of an image in pixels, its channels and the bits of each of its samples."""
 
     height: int
@@ -116,14 +116,14 @@ class Reader(ABC):
             UserError: the contents cannot be used; any other error is told as one of the file.
         """
 
-    def describe(self, data: bytes | mmap.mmap, place: str) -> Shape:
+    def describe(self, data: bytes | mmap.mmap, place: str) -> ImageShape:
         """Return the shape of the samples that `read` would return.
 
         Override it where files have a header: every start asks for the shape of every file.
         """
         samples = self.read(data, place)
         channels = samples.shape[2] if samples.ndim == 3 else 1
-        return Shape(samples.shape[0], samples.shape[1], channels, 8 * samples.dtype.itemsize)
+        return ImageShape(samples.shape[0], samples.shape[1], channels, 8 * samples.dtype.itemsize)
 
 
 class Transform(ABC):

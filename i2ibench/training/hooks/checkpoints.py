@@ -14,7 +14,7 @@ from i2ibench.io.files import write_file
 from i2ibench.io.processes import barrier, get_world_size, is_main_process
 from i2ibench.io.run_folders import INTERRUPTED, last_checkpoint_note, list_epochs
 from i2ibench.registry import HOOKS
-from i2ibench.registry.discovery import plugin_records
+from i2ibench.registry.plugin_records import plugin_records
 from i2ibench.training.hooks.random_states import (
     gather_random_states,
     random_state,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from i2ibench.registry import GENERATORS
-from i2ibench.registry.code_hashes import code_of, named_types
+from i2ibench.registry.code_hashes import hash_code_of, named_types
 from i2ibench.registry.plugin_folders import package_of
 
 
@@ -26,28 +26,28 @@ def own(tmp_path):
 @pytest.mark.parametrize(("file", "changes"), [("own", True), ("scale", True), ("other", False)])
 def test_a_change_of_a_file_counts_where_the_part_comes_from_it(own, tmp_path, file, changes):
     parts = [nn.Sequential(nn.ReLU(), own.Own())]
-    before = code_of(parts, {}, ("models/generators",))
-    assert code_of(parts, {}, ("models/generators",)) == before
+    before = hash_code_of(parts, {}, ("models/generators",))
+    assert hash_code_of(parts, {}, ("models/generators",)) == before
     path = tmp_path / f"{file}.py"
     path.write_text(path.read_text() + "# edited\n")
-    assert (code_of(parts, {}, ("models/generators",)) != before) == changes
+    assert (hash_code_of(parts, {}, ("models/generators",)) != before) == changes
 
 
 def test_a_part_counts_that_a_config_names_and_no_object_is_of():
     built_by_a_function = [{"type": "ResNet9Generator"}, {"losses": [{"type": "HingeGAN"}]}]
     assert set(named_types(built_by_a_function)) == {"ResNet9Generator", "HingeGAN"}
     assert GENERATORS.find("ResNet9Generator")
-    alone = code_of([], {}, ("models/generators",))
-    assert code_of([], built_by_a_function, ("models/generators",)) != alone
-    assert code_of([], {"type": "UNetGenerator"}, ("models/generators",)) == alone, (
+    alone = hash_code_of([], {}, ("models/generators",))
+    assert hash_code_of([], built_by_a_function, ("models/generators",)) != alone
+    assert hash_code_of([], {"type": "UNetGenerator"}, ("models/generators",)) == alone, (
         "of the core already"
     )
-    assert code_of([], {"type": "NoSuchPart"}, ("models/generators",)) == alone
+    assert hash_code_of([], {"type": "NoSuchPart"}, ("models/generators",)) == alone
 
 
 def test_packages_of_the_core_count_whole_and_libraries_do_not():
-    assert code_of([], {}, ("models/generators",)) != code_of(
+    assert hash_code_of([], {}, ("models/generators",)) != hash_code_of(
         [], {}, ("models/generators", "models/ops")
     )
     library = [nn.Conv2d(1, 1, 1), torch.optim.Adam, sys, "text", 3]
-    assert code_of(library, {}, ("models/ops",)) == code_of([], {}, ("models/ops",))
+    assert hash_code_of(library, {}, ("models/ops",)) == hash_code_of([], {}, ("models/ops",))

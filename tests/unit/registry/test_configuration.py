@@ -68,7 +68,7 @@ def test_windows_paths_without_doubled_backslashes_are_refused_with_the_way_out(
     with pytest.raises(UserError) as caught:
         load_config(tiny_config)
     assert said in str(caught.value)
-    assert r"or r'C:\Users', or 'C:\\Users'" in str(caught.value)
+    assert r"r'C:\Users' or 'C:\\Users'" in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["it's", 'a"b', "C:\\Users", "C:\\new", "天空"])

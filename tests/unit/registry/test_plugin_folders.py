@@ -14,7 +14,7 @@ from i2ibench.errors import UserError
 from i2ibench.registry import plugin_folders
 from i2ibench.registry.configuration import load_config
 from i2ibench.registry.plugin_folders import VARIABLE, folder_of, package_of, use_plugin_folders
-from i2ibench.registry.sources import FOLDERS, shown_name
+from i2ibench.registry.sources import FOLDERS, display_name
 from tests.conftest import write_tiny_config
 
 PART = """
@@ -76,7 +76,7 @@ def test_files_of_a_folder_import_each_other_and_leave_the_path_alone(tmp_path):
     before = list(sys.path)
     module = import_module(f"{package_of(tmp_path / 'mine')}.helper")
     assert module.WIDTH == 3 and sys.path == before and "helper" not in sys.modules
-    assert shown_name(module.__name__) == "mine/helper.py"
+    assert display_name(module.__name__) == "mine/helper.py"
     assert folder_of(module.__name__) == (tmp_path / "mine").resolve()
 
 
@@ -135,7 +135,7 @@ def test_a_config_names_folders_beside_itself_and_its_run_names_none(tmp_path):
         load_config(path, {"plugins": ["other"]})
     with pytest.raises(UserError, match=r"'plugins' is a list"):
         load_config(path, {"plugins": "mine"})
-    with pytest.raises(UserError, match="folders are texts"):
+    with pytest.raises(UserError, match="expected a list of folders"):
         load_config(path, {"plugins": [3]})
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from i2ibench.errors import UnknownPartError
-from i2ibench.registry.discovery import plugin_records
-from i2ibench.registry.recorded_plugins import changed_plugins, missing_plugin
+from i2ibench.registry.plugin_records import changed_plugins, missing_plugin, plugin_records
 
 PATH = Path("epoch_0001.pth")
 ERROR = UnknownPartError("No loss named 'Own'.", "loss", "Own")
