@@ -5,9 +5,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from i2ibench.apps.study.define.definition import DEGRADED
+from i2ibench.apps.study.define.definition import DEGRADED, read_definition
 from i2ibench.apps.study.define.study import NOTE, Study, open_study
-from i2ibench.apps.study.define.study_file import read_definition
 from i2ibench.io.files import write_image
 
 METHODS = ("pix2pix", "crn", "real")
@@ -31,7 +30,7 @@ def write_study(folder, num_scenes=6, size=(64, 32), **changes):
         for number, scene in enumerate(scenes):
             pixels = np.full((size[1], size[0], 3), shade, np.uint8)
             pixels[:, : 4 * (number % 12 + 1)] = (shade + 20, number * 30 % 256, 99)
-            write_image(study.image(method, scene), pixels, flush=False)
+            write_image(study.image_path(method, scene), pixels, flush=False)
     (folder / NOTE).write_text(json.dumps(study.as_dict()))
     return open_study(folder)
 

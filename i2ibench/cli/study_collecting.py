@@ -22,8 +22,8 @@ from i2ibench.apps.study.collect.mturk import export_mturk
 from i2ibench.apps.study.collect.static_page import export_page
 from i2ibench.apps.study.collect.store import Store
 from i2ibench.apps.study.define.creation import create_study
+from i2ibench.apps.study.define.definition import load_definition
 from i2ibench.apps.study.define.study import Study, open_study
-from i2ibench.apps.study.define.study_file import load_definition
 from i2ibench.cli.arguments import checked_device, require_web
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import read_text, write_private, write_text

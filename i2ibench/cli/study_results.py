@@ -8,9 +8,8 @@ from typing import Any
 from i2ibench.apps.study.analyse.analysis import analyse, write_analysis
 from i2ibench.apps.study.analyse.power import Clusters, Question, power_lines, study_question
 from i2ibench.apps.study.collect.store import Store
-from i2ibench.apps.study.define.definition import Definition
+from i2ibench.apps.study.define.definition import Definition, load_definition
 from i2ibench.apps.study.define.study import Study, open_study
-from i2ibench.apps.study.define.study_file import load_definition
 from i2ibench.reports.study_page import write_study_report
 
 
@@ -24,7 +23,7 @@ def analyse_study(options: argparse.Namespace) -> None:
 def report_study(options: argparse.Namespace) -> None:
     """Analyse, and write report.html with the tables and plots, and the tables as CSV, MD, TeX."""
     study = open_study(options.folder)
-    path = write_study_report(study.folder, _analyse(study, options), study.image)
+    path = write_study_report(study.folder, _analyse(study, options), study.image_path)
     print(f"report: {path}")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from i2ibench.apps.study.define.definition import load_definition
 from i2ibench.apps.study.define.design import Design
-from i2ibench.apps.study.define.study_file import load_definition
 from i2ibench.data.classes import CITYSCAPES_CLASSES, class_table
 from i2ibench.errors import UserError
 from i2ibench.models.translators.build import build_translator

@@ -214,7 +214,7 @@ def test_mistakes_are_told_in_a_line(study, capsys, tmp_path):
 
 
 def test_a_study_without_all_of_its_images_is_not_served(study, capsys):
-    study.image("ours", "scene_3").unlink()
+    study.image_path("ours", "scene_3").unlink()
     message = refused(capsys, "serve", study.folder, "--port", 0)
     assert "lacks 1 of 32 pictures, first that of 'ours' and scene 'scene_3'" in message
 

@@ -121,10 +121,10 @@ def test_nothing_public_tells_a_method_or_the_secret(client, study):
 
 def test_no_header_tells_which_images_share_a_method(client, study):
     now = time.time()
-    for number, (method, scene) in enumerate(study.shown):  # as if written method by method
-        os.utime(study.image(method, scene), (now + number, now + number))
+    for number, (method, scene) in enumerate(study.image_keys):  # as if written method by method
+        os.utime(study.image_path(method, scene), (now + number, now + number))
     told = {}
-    for method, scene in study.shown:
+    for method, scene in study.image_keys:
         response = client.get(f"/pictures/{study.image_id(method, scene)}.png")
         hint = {"if-modified-since": formatdate(now + 99, usegmt=True), "if-none-match": "*"}
         again = client.get(f"/pictures/{study.image_id(method, scene)}.png", headers=hint)

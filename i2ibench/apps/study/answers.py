@@ -1,4 +1,4 @@
-"""What participants answered, and who they were: nothing but a random token."""
+"""The answers of participants, and the participants themselves: nothing but random tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,24 +9,27 @@ from i2ibench.errors import UserError
 LEFT, RIGHT, TIE = "left", "right", "tie"
 CHOICES = (LEFT, RIGHT, TIE)
 
+REAL, SIMULATED = "real", "simulated"
+"""The two kinds of participants."""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one trial, with what the page measured.
+    """The answer to one trial, with the page's measurements.
 
     Attributes:
-        trial: its number in the participant's plan.
+        trial: number of the trial in the participant's plan.
         choice: one of CHOICES.
-        response_ms: from the first frame of the images to the answer.
+        response_ms: time from the first frame of the images to the answer.
         shown_ms: how long the images were on the screen, measured by its frames; None for
             unlimited time.
-        frame_ms: the screen's frame, measured; 0 where it was not.
-        dropped: frames that came late while the images were shown.
-        unfocused_ms: how long the page was hidden or another window in front during the trial.
-        width: of the window in CSS pixels.
-        height: of the window in CSS pixels.
-        zoom: device pixels to a CSS pixel.
-        showings: how often the images were shown up to the answer; a reload shows them again.
+        frame_ms: measured time between two frames of the screen; 0 if it was not measured.
+        dropped: number of frames that came late while the images were shown.
+        unfocused_ms: how long the page was hidden or behind another window during the trial.
+        width: width of the window in CSS pixels.
+        height: height of the window in CSS pixels.
+        zoom: device pixels for each CSS pixel.
+        showings: how often the images were shown before the answer; a reload shows them again.
     """
 
     trial: int
@@ -42,21 +45,21 @@ class Answer:
     showings: int = 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Return the answer as plain JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Participant:
-    """One sitting.
+    """A participant and the state of their session.
 
     Attributes:
-        token: random; the only name that there is.
+        token: random; the participant's only name.
         slot: number of the plan.
         simulated: whether a program answered.
         consented: whether the consent was given.
         finished: whether every trial is answered.
-        begun: UTC day of the sitting, such as 2026-11-23.
+        begun: UTC day of the session's start, such as 2026-11-23.
         origin: "server", or the file that the answers were imported from.
         code: the completion code that was shown.
     """
@@ -73,48 +76,68 @@ class Participant:
 
 @dataclass(frozen=True)
 class Collected:
-    """All that a study has collected.
+    """All participants of a study and all their answers.
 
     Attributes:
-        participants: every sitting.
-        answers: by token, in the order of the trials.
+        participants: every participant.
+        answers: answers by token, in the order of the trials.
     """
 
     participants: Sequence[Participant]
     answers: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
 
+    @property
+    def kind(self) -> str:
+        """Return REAL or SIMULATED, the kind of all participants.
 
-def read_answer(given: Any, num_trials: int, ties: bool) -> Answer:
-    """The answer in a message.
+        Raises:
+            UserError: there are participants of both kinds.
+        """
+        simulated = sum(p.simulated for p in self.participants)
+        real = len(self.participants) - simulated
+        if real and simulated:
+            raise UserError(
+                f"The study holds answers of {real} real and {simulated} simulated participants, "
+                "which are never analysed together; choose with --participants real or simulated."
+            )
+        return SIMULATED if simulated else REAL
+
+
+def read_answer(content: Any, num_trials: int, ties: bool) -> Answer:
+    """Return the answer in a message.
+
+    Args:
+        content: a JSON value, which should be an object with the attributes of `Answer`.
+        num_trials: number of trials of the session.
+        ties: whether TIE is a valid choice.
 
     Raises:
-        UserError: names what is wrong with it.
+        UserError: names the attribute that is wrong.
     """
-    if not isinstance(given, Mapping):
-        raise UserError(f"An answer is an object, not {str(given)[:80]}.")
-    known = get_type_hints(Answer)
-    for name in given:
-        if name not in known:
+    if not isinstance(content, Mapping):
+        raise UserError(f"An answer is an object, not {str(content)[:80]}.")
+    types = get_type_hints(Answer)
+    for name in content:
+        if name not in types:
             raise UserError(f"An answer has no {str(name)[:80]!r}.")
-    missing = [name for name in ("trial", "choice", "response_ms") if name not in given]
-    if missing:
-        raise UserError(f"The answer lacks {missing[0]!r}.")
-    values = {name: _number(name, value, known[name]) for name, value in given.items()}
-    answer = Answer(**values)
+    for name in ("trial", "choice", "response_ms"):
+        if name not in content:
+            raise UserError(f"The answer lacks {name!r}.")
+    answer = Answer(**{name: _read(name, value, types[name]) for name, value in content.items()})
     if answer.choice not in (CHOICES if ties else CHOICES[:2]):
         raise UserError(f"'choice' is left or right{' or tie' if ties else ''}.")
     if answer.trial >= num_trials:
-        raise UserError(f"There is no trial {answer.trial}; the sitting has {num_trials}.")
+        raise UserError(f"There is no trial {answer.trial}; the session has {num_trials}.")
     return answer
 
 
-def _number(name: str, value: Any, kind: Any) -> Any:
-    """A value of its type, no number negative or endless."""
+def _read(name: str, value: Any, kind: Any) -> Any:
+    """Return a value as the type `kind`; refuse negative, huge and undefined numbers."""
     if kind is str:
         return str(value)[:16]
     if value is None and type(None) in get_args(kind):
         return None
     fits = isinstance(value, int) if kind is int else isinstance(value, int | float)
-    if not fits or isinstance(value, bool) or not 0 <= value < 1e12:  # so no NaN
+    if not fits or isinstance(value, bool) or not 0 <= value < 1e12:  # refuses NaN, too
         raise UserError(f"{name!r} is a number from 0 on, not {str(value)[:80]}.")
     return value if kind is int else float(value)

@@ -20,7 +20,7 @@ from i2ibench.apps.study.analyse.logit_fit import RIDGE
 from i2ibench.apps.study.analyse.quality import quality
 from i2ibench.apps.study.analyse.statistics import compare, rates
 from i2ibench.apps.study.answers import Collected
-from i2ibench.apps.study.define.study import Study, collected_kind
+from i2ibench.apps.study.define.study import Study
 from i2ibench.io.files import write_text
 from i2ibench.io.provenance import commit, versions
 
@@ -47,7 +47,7 @@ def analyse(
     rows = compare(resampled)
     _add_unexcluded(rows, judgments)
     return {
-        "kind": collected_kind(chosen),
+        "kind": chosen.kind,
         "study": _about(study),
         "counts": _counts(collected, judgments, conducts, kept),
         "comparisons": rows,

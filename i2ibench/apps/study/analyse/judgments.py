@@ -8,16 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES, broken_rules, waited_ms
-from i2ibench.apps.study.answers import LEFT, TIE, Answer, Collected, Participant
+from i2ibench.apps.study.answers import LEFT, REAL, SIMULATED, TIE, Answer, Collected, Participant
 from i2ibench.apps.study.define.definition import DEGRADED, Definition, Exclusion
 from i2ibench.apps.study.define.design import CATCH, MAIN, REPEAT, Trial
-from i2ibench.apps.study.define.study import Study, collected_kind
+from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 
 FIRST, TIED, SECOND = 0, 1, 2
 """Outcomes of a judgment for the first method of its pair."""
-
-REAL, SIMULATED = "real", "simulated"
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def chosen_participants(collected: Collected, participants: str | None = None) -
     """
     if participants not in (None, REAL, SIMULATED):
         raise UserError(f"Participants are real or simulated, not {participants!r}.")
-    wanted = participants or collected_kind(collected)
+    wanted = participants or collected.kind
     people = [p for p in collected.participants if p.simulated == (wanted == SIMULATED)]
     if not people:
         raise UserError(f"The study holds no answers of {wanted} participants.")
@@ -170,9 +168,9 @@ def _conduct(
         fair[t.number] not in (DEGRADED, TIE) for t in plan if t.kind == CATCH and t.number in fair
     ]
     repeats = [
-        fair[t.number] == fair[t.of]
+        fair[t.number] == fair[t.repeat_of]
         for t in plan
-        if t.kind == REPEAT and t.number in fair and t.of in fair
+        if t.kind == REPEAT and t.number in fair and t.repeat_of in fair
     ]
     left = sum(a.choice == LEFT for a in answered)
     return ParticipantRecord(

@@ -20,8 +20,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from i2ibench.apps.study.analyse.judgments import REAL, SIMULATED, preferred
-from i2ibench.apps.study.answers import TIE, Answer, Collected, Participant
+from i2ibench.apps.study.analyse.judgments import preferred
+from i2ibench.apps.study.answers import REAL, SIMULATED, TIE, Answer, Collected, Participant
 from i2ibench.apps.study.collect.session import TOKEN, answer_in
 from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
@@ -114,7 +114,7 @@ def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
             trial, measured = plan[answer.trial], answer.as_dict()
             yield (
                 p.token, p.slot, p.simulated, answer.trial, trial.kind, trial.scene, trial.left,
-                trial.right, trial.duration, trial.of, answer.choice,
+                trial.right, trial.duration, trial.repeat_of, answer.choice,
                 "" if answer.choice == TIE else preferred(trial, answer),
                 *(measured[name] for name in _MEASURED),
             )  # fmt: skip

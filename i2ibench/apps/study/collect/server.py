@@ -39,8 +39,8 @@ from i2ibench.apps.study.collect.store_errors import (
     StoreFails,
     UnknownParticipant,
 )
+from i2ibench.apps.study.define.definition import is_web_address
 from i2ibench.apps.study.define.study import Study
-from i2ibench.apps.web.addresses import is_web_address
 from i2ibench.apps.web.bodies import read_body
 from i2ibench.apps.web.same_origin import PathPrefix, SameOrigin
 from i2ibench.apps.web.serving import HEADERS, add_headers
@@ -134,7 +134,7 @@ def _check_address(public_url: str) -> None:
 
 def _add_page(app: FastAPI, study: Study) -> None:
     """The page, what it says, and its images: of the study's folder nothing else."""
-    images = {study.image_id(*shown): study.image(*shown) for shown in study.shown}
+    images = {study.image_id(*key): study.image_path(*key) for key in study.image_keys}
 
     @app.get("/")
     async def page() -> FileResponse:

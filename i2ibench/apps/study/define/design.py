@@ -1,4 +1,4 @@
-"""The trials of a participant: balanced over pairs, durations, sides and scenes, by the seed."""
+"""The trials of each participant, balanced over pairs, durations, sides and scenes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from i2ibench.apps.study.define.definition import DEGRADED, Definition
 from i2ibench.errors import UserError
 
 Comparison = tuple[tuple[str, str], "float | None", str, bool]
-"""Pair, duration, scene, and whether the pair's first method is on the left."""
+"""(pair, duration in seconds, scene, whether the pair's first method is on the left)."""
 
 MAIN, REPEAT, CATCH, PRACTICE = "main", "repeat", "catch", "practice"
 
@@ -19,13 +19,13 @@ class Trial:
     """One pair of images that a participant judges.
 
     Attributes:
-        number: its place in the sitting, from 0; practice comes first.
-        kind: MAIN, REPEAT, CATCH or PRACTICE. Only main trials are evidence on the methods.
+        number: position in the session, from 0; practice comes first.
+        kind: MAIN, REPEAT, CATCH or PRACTICE. Only main trials compare methods.
         scene: name of the scene that both images show.
         left: the method shown on the left.
         right: the method shown on the right.
-        duration: seconds of exposure; None until the answer.
-        of: for a repeat the number of the main trial that it repeats, sides swapped.
+        duration: seconds of exposure; None shows the images until the answer.
+        repeat_of: for a repeat, the number of the main trial that it repeats with swapped sides.
     """
 
     number: int
@@ -34,55 +34,58 @@ class Trial:
     left: str
     right: str
     duration: float | None = None
-    of: int | None = None
+    repeat_of: int | None = None
 
 
 class Design:
-    """The plan of every participant of a study.
+    """The design of a study: it makes the plan of every participant.
 
     - Each participant judges every pair `per_pair` times at each duration, each time on another
-      scene; half of those times (rounded at random) the pair's first method is on the left.
-    - Over participants every pair is judged on every scene equally often (up to one).
+      scene. In half of these trials (rounded at random) the pair's first method is on the left.
+    - Over participants, every pair is judged on every scene equally often (up to one).
     - The order is random within blocks that hold every pair at every duration once.
-    - Repeats come in the last third and repeat trials of the first; catch trials are spread.
+    - Repeats come in the last third and repeat trials of the first third. Catch trials are spread.
 
     Args:
         definition: the study file.
         scenes: names of the scenes.
         reference: the method whose images are degraded for catch and practice trials.
 
+    Attributes:
+        judgments_per_pair: main trials of one participant that compare one pair.
+
     Raises:
-        UserError: fewer scenes than a participant judges of one pair.
+        UserError: there are fewer scenes than a participant's judgments of one pair.
     """
 
     def __init__(self, definition: Definition, scenes: Sequence[str], reference: str) -> None:
         self.definition, self.scenes, self.reference = definition, list(scenes), reference
-        self.per_sitting = definition.per_pair * len(definition.times)
+        self.judgments_per_pair = definition.per_pair * len(definition.times)
         self._passes: dict[int, list[list[int]]] = {}
-        if self.per_sitting > len(scenes):
+        if self.judgments_per_pair > len(scenes):
             raise UserError(
-                f"A participant judges each pair {self.per_sitting} times, each time on another "
-                f"scene, but there are {len(scenes)} scenes; add scenes or lower per_pair."
+                f"A participant judges each pair {self.judgments_per_pair} times, each time on "
+                f"another scene, but there are {len(scenes)} scenes; add scenes or lower per_pair."
             )
 
     @property
     def num_main(self) -> int:
-        """Main trials of one participant."""
-        return self.per_sitting * len(self.definition.compared)
-
-    @property
-    def num_trials(self) -> int:
-        """All trials of one participant."""
-        d = self.definition
-        return d.practice + self.num_main + self.num_repeats + d.catch
+        """Return the number of main trials of one participant."""
+        return self.judgments_per_pair * len(self.definition.compared)
 
     @property
     def num_repeats(self) -> int:
-        """Repeats: what the study asks for, at most a third of the main trials."""
+        """Return the number of repeats, at most a third of the main trials."""
         return min(self.definition.repeats, self.num_main // 3)
 
+    @property
+    def num_trials(self) -> int:
+        """Return the number of all trials of one participant."""
+        d = self.definition
+        return d.practice + self.num_main + self.num_repeats + d.catch
+
     def summary(self) -> str:
-        """The trials of one participant by kind, such as "24 trials: 3 practice, 18 main, ..."."""
+        """Return the number of trials by kind, such as "24 trials: 3 practice, 18 main, ..."."""
         d = self.definition
         kinds = {"practice": d.practice, "main": self.num_main, "repeated": self.num_repeats,
                  "catch": d.catch}  # fmt: skip
@@ -90,56 +93,62 @@ class Design:
         return f"{self.num_trials} trials: {listing}"
 
     def plan(self, slot: int) -> list[Trial]:
-        """The trials of the participant with a number, from 0, in order."""
+        """Return the trials of a participant in order.
+
+        Args:
+            slot: number of the plan, from 0. It determines the plan together with the seed.
+        """
         random = np.random.default_rng((self.definition.seed, 1, slot))
         main = self._ordered(self._main_trials(slot, random), random)
-        repeats = self._repeats(len(main), random)
         body: list[tuple[float, Trial, int | None]] = [
             (float(at), trial, None) for at, trial in enumerate(main)
         ]
-        body += [(place, _swapped(main[at]), at) for at, place in repeats]
+        for at, place in self._repeats(len(main), random):
+            original = main[at]
+            swapped = replace(original, kind=REPEAT, left=original.right, right=original.left)
+            body.append((place, swapped, at))
         body += self._catch_trials(len(main), random)
         body.sort(key=lambda entry: entry[0])
         first = self.definition.practice
-        places = {int(at): first + n for n, (at, t, _) in enumerate(body) if t.kind == MAIN}
+        numbers = {int(at): first + n for n, (at, t, _) in enumerate(body) if t.kind == MAIN}
         trials = self._practice(random)
-        for number, (_, trial, of) in enumerate(body, start=first):
-            repeated = None if of is None else places[of]
-            trials.append(replace(trial, number=number, of=repeated))
+        for number, (_, trial, main_at) in enumerate(body, start=first):
+            repeat_of = None if main_at is None else numbers[main_at]
+            trials.append(replace(trial, number=number, repeat_of=repeat_of))
         return trials
 
     def _main_trials(self, slot: int, random: np.random.Generator) -> list[list[Comparison]]:
-        """The comparisons by block."""
-        times, blocks = self.definition.times, self.definition.per_pair
-        found: list[list[Comparison]] = [[] for _ in range(blocks)]
+        """Return the comparisons of each block."""
+        num_blocks = self.definition.per_pair
+        blocks: list[list[Comparison]] = [[] for _ in range(num_blocks)]
         for number, pair in enumerate(self.definition.compared):
             scenes = random.permutation(self._scenes_of(number, slot))
-            for at, duration in enumerate(times):
+            for at, duration in enumerate(self.definition.times):
                 extra = bool(random.integers(2))
-                left = [i < (blocks + extra) // 2 for i in range(blocks)]
+                left = [i < (num_blocks + extra) // 2 for i in range(num_blocks)]
                 for block, first in enumerate(random.permutation(left)):
-                    scene = self.scenes[scenes[at * blocks + block]]
-                    found[block].append((pair, duration, scene, bool(first)))
-        return found
+                    scene = self.scenes[scenes[at * num_blocks + block]]
+                    blocks[block].append((pair, duration, scene, bool(first)))
+        return blocks
 
     def _scenes_of(self, pair: int, slot: int) -> list[int]:
-        """The scenes on which a participant judges a pair: a slice of endless shuffled passes.
+        """Return the scenes on which a participant judges a pair.
 
-        A slice that runs over the end of a pass finds no scene twice: the next pass begins with
-        scenes that the slice does not have yet.
+        They are a slice of an endless sequence of shuffled passes over all scenes. A slice that
+        crosses the end of a pass has no scene twice: the next pass begins with scenes that are not
+        in the slice yet.
         """
-        count, k = len(self.scenes), self.per_sitting
-        first, last = slot * k, (slot + 1) * k
-        return [self._pass(pair, at // count)[at % count] for at in range(first, last)]
+        count, k = len(self.scenes), self.judgments_per_pair
+        return [self._pass(pair, at // count)[at % count] for at in range(slot * k, (slot + 1) * k)]
 
     def _pass(self, pair: int, number: int) -> list[int]:
-        """The order of all scenes in one pass."""
-        count, k = len(self.scenes), self.per_sitting
+        """Return the order of all scenes in one pass."""
+        count, k = len(self.scenes), self.judgments_per_pair
         passes = self._passes.setdefault(pair, [])
         while len(passes) <= number:
             random = np.random.default_rng((self.definition.seed, 2, pair, len(passes)))
             order: list[int] = random.permutation(count).tolist()
-            begun = len(passes) * count % k  # scenes of a slice that began in the pass before
+            begun = len(passes) * count % k  # scenes of a slice that began in the previous pass
             if begun:
                 before = set(passes[-1][count - begun :])
                 fresh = [scene for scene in order if scene not in before][: k - begun]
@@ -148,7 +157,7 @@ class Design:
         return passes[number]
 
     def _ordered(self, blocks: list[list[Comparison]], random: np.random.Generator) -> list[Trial]:
-        """The main trials in blocks, each block in random order."""
+        """Return the main trials, each block in random order."""
         trials = []
         for block in blocks:
             for at in random.permutation(len(block)):
@@ -158,48 +167,39 @@ class Design:
         return trials
 
     def _repeats(self, count: int, random: np.random.Generator) -> list[tuple[int, float]]:
-        """(main trial of the first third, place in the last third) of every repeat."""
+        """Return (main trial of the first third, place in the last third) of every repeat."""
         third = count // 3
         chosen = random.permutation(third)[: self.num_repeats]
         return [(int(at), float(count - random.uniform(0, third) + 0.3)) for at in chosen]
 
     def _catch_trials(
         self, count: int, random: np.random.Generator
-    ) -> list[tuple[float, Trial, int | None]]:
-        """One in each of equal pieces of the sitting, half with the reference on the left."""
+    ) -> list[tuple[float, Trial, None]]:
+        """Return (place, trial, None): one trial in each of equal parts of the session.
+
+        The reference is on the left in half of them.
+        """
         number = self.definition.catch
         left = random.permutation(np.arange(number) % 2 == random.integers(2))
-        return [
-            (
-                count * float(piece + random.uniform()) / number,
-                self._against_degraded(CATCH, bool(first), random),
-                None,
-            )
-            for piece, first in enumerate(left)
-        ]
+        trials = []
+        for part, first in enumerate(left):
+            place = count * float(part + random.uniform()) / number
+            trials.append((place, self._against_degraded(CATCH, bool(first), random), None))
+        return trials
 
     def _practice(self, random: np.random.Generator) -> list[Trial]:
-        """Trials whose answer is known; with limited time from long to short."""
-        number = self.definition.practice
-        durations = sorted(
-            (random.choice(np.array(self.definition.durations)) for _ in range(number))
-            if self.definition.durations
-            else [],
-            reverse=True,
-        )
+        """Return the practice trials; with limited time, from long to short."""
+        number, options = self.definition.practice, np.array(self.definition.durations)
+        durations = [float(random.choice(options)) for _ in range(number if len(options) else 0)]
+        durations.sort(reverse=True)
         trials = []
         for at in range(number):
             trial = self._against_degraded(PRACTICE, bool(random.integers(2)), random)
-            duration = float(durations[at]) if durations else None
-            trials.append(replace(trial, number=at, duration=duration))
+            trials.append(replace(trial, number=at, duration=durations[at] if durations else None))
         return trials
 
     def _against_degraded(self, kind: str, first: bool, random: np.random.Generator) -> Trial:
-        """The reference beside its degraded image, in limited time for the longest duration."""
+        """Return a trial of the reference and its degraded image, for the longest duration."""
         scene = self.scenes[random.integers(len(self.scenes))]
         names = (self.reference, DEGRADED) if first else (DEGRADED, self.reference)
         return Trial(0, kind, scene, *names, max(self.definition.durations, default=None))
-
-
-def _swapped(trial: Trial) -> Trial:
-    return replace(trial, kind=REPEAT, left=trial.right, right=trial.left)

@@ -1,4 +1,4 @@
-"""Regions of interest: objects outlined, with the rest of the image darkened."""
+"""Regions of interest: objects are outlined, and the rest of the image is darkened."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def class_channels(names: Sequence[str], classes: ClassTable, place: Path) -> li
     """Return the channels of the classes with these names.
 
     Raises:
-        UserError: there is no such class.
+        UserError: there is no such class in the data in the folder `place`.
     """
     known = {c.name: channel for channel, c in enumerate(classes.classes)}
     for name in names:
@@ -38,13 +38,13 @@ def find_objects(
 ) -> list[Mask]:
     """Return the objects of a scene that are large enough, one mask [H,W] each.
 
-    They are those of the instance map; without one the connected pieces of the classes.
+    The instance map defines the objects. Without one, connected components of the classes do.
 
     Args:
-        files: the scene.
-        channels: of the classes whose objects are wanted.
+        files: the files of the scene.
+        channels: channels of the classes whose objects are wanted.
         classes: the table that the scene's label map follows.
-        regions: says how large an object has to be.
+        regions: gives the smallest size of an object in pixels.
 
     Raises:
         UserError: the scene has no label map, or a file is broken.
@@ -62,24 +62,28 @@ def find_objects(
 
 
 def highlight(image: NDArray[np.uint8], objects: Sequence[Mask], dim: float) -> NDArray[np.uint8]:
-    """The image [H,W,3] with a white line around each object and the rest darkened by `dim`.
+    """Return the image [H,W,3] with a white outline around each object and the rest darkened.
 
-    The line lies outside of the objects, whose own pixels stay as they are.
+    The outline lies outside the objects, whose own pixels do not change.
+
+    Args:
+        image: RGB, uint8.
+        objects: masks [H,W].
+        dim: share of the brightness that the rest loses, from 0 to 1.
     """
     thickness = max(1, round(image.shape[1] / 400))
     inside = np.any(objects, axis=0)
-    line = np.zeros_like(inside)
+    outline = np.zeros_like(inside)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * thickness + 1,) * 2)
-    for one in objects:
-        line |= cv2.dilate(one.astype(np.uint8), kernel).astype(bool)
-    darkened = (image * (1 - dim)).astype(np.uint8)
-    shown = np.where(inside[..., None], image, darkened)
-    shown[line & ~inside] = 255
-    return shown
+    for mask in objects:
+        outline |= cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+    highlighted = np.where(inside[..., None], image, (image * (1 - dim)).astype(np.uint8))
+    highlighted[outline & ~inside] = 255
+    return highlighted
 
 
 def resize_mask(mask: Mask, size: Sequence[int]) -> Mask:
-    """The mask at (width, height), every pixel from its nearest one."""
+    """Return the mask resized to (width, height) by nearest neighbour."""
     resized: Mask = cv2.resize(
         mask.astype(np.uint8), (size[0], size[1]), interpolation=cv2.INTER_NEAREST
     ).astype(bool)

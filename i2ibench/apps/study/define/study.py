@@ -1,4 +1,4 @@
-"""A study that was created: its folder, its scenes, its images and its plans."""
+"""A created study: its folder, its scenes, its images and its plans."""
 
 import hashlib
 import json
@@ -8,10 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from i2ibench.apps.study.answers import Collected
-from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, Definition
+from i2ibench.apps.study.define.definition import (
+    DEGRADED,
+    REFERENCE,
+    Definition,
+    read_definition,
+)
 from i2ibench.apps.study.define.design import Design, Trial
-from i2ibench.apps.study.define.study_file import read_definition
 from i2ibench.errors import UserError
 from i2ibench.io.checksums import is_whole_png, verify_checksum
 from i2ibench.io.files import read_json
@@ -24,17 +27,18 @@ ANSWERS = "answers.sqlite"
 
 @dataclass(frozen=True)
 class Study:
-    """A study folder.
+    """A study in its folder.
 
     Attributes:
-        folder: holds `study.json`, `images/` and `answers.sqlite`.
+        folder: holds `study.json`, `pictures/` and `answers.sqlite`.
         definition: the study file.
-        scenes: names, in order.
+        scenes: names of the scenes, in order.
         reference: the method whose images are degraded for catch and practice trials.
-        secret: random; names of images and codes are made of it, so that nobody guesses them.
-        origins: by method what made its images: paths, hashes, settings.
+        secret: random text, from which the names of images and the completion codes are derived,
+            so that nobody can guess them.
+        origins: origin of each method's images: paths, hashes, settings.
         size: (width, height) of the largest image.
-        created: UTC day.
+        created: UTC day of the creation.
     """
 
     folder: Path
@@ -48,60 +52,59 @@ class Study:
 
     @cached_property
     def design(self) -> Design:
-        """The plans of the participants."""
+        """Return the design, which makes the participants' plans."""
         return Design(self.definition, self.scenes, self.reference)
 
     def plan(self, slot: int) -> list[Trial]:
-        """The trials of the participant with a number, from 0."""
+        """Return the trials of the plan with a number, from 0."""
         return self.design.plan(slot)
 
     def image_id(self, method: str, scene: str) -> str:
-        """An image's name, which does not tell its method."""
+        """Return the name of an image, which does not reveal its method."""
         text = f"{self.secret}\0picture\0{method}\0{scene}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def image(self, method: str, scene: str) -> Path:
-        """The file of a method's image of a scene, PNG."""
+    def image_path(self, method: str, scene: str) -> Path:
+        """Return the PNG file of a method's image of a scene."""
         return self.folder / IMAGES / f"{self.image_id(method, scene)}.png"
 
     def code(self, token: str) -> str:
-        """The completion code of a participant."""
+        """Return the completion code of a participant."""
         fixed = self.definition.completion.code
         text = f"{self.secret}\0code\0{token}"
         return fixed or hashlib.sha256(text.encode()).hexdigest()[:10].upper()
 
     @property
-    def shown(self) -> list[tuple[str, str]]:
-        """(method, scene) of every image, the reference's and the degraded ones too."""
+    def image_keys(self) -> list[tuple[str, str]]:
+        """Return (method, scene) of every image, with the reference and the degraded images."""
         methods = {*self.definition.methods, self.reference, DEGRADED}
         return [(method, scene) for method in sorted(methods) for scene in self.scenes]
 
     def require_images(self) -> None:
-        """Refuse to go on without every image.
+        """Check that every image exists and is undamaged.
 
         Raises:
             UserError: some are missing or damaged.
         """
-        wanted = self.shown
-        there = {shown: self.image(*shown) for shown in wanted if self.image(*shown).is_file()}
-        missing = [shown for shown in wanted if shown not in there]
+        keys = self.image_keys
+        missing = [key for key in keys if not self.image_path(*key).is_file()]
         if missing:
             method, scene = missing[0]
             raise UserError(
-                f"{self.folder} lacks {len(missing)} of {len(wanted)} pictures, first that of "
-                f"{method!r} and scene {scene!r}: {self.image(method, scene)}. Put them back, or "
-                "create the study anew in another folder."
+                f"{self.folder} lacks {len(missing)} of {len(keys)} pictures, first that of "
+                f"{method!r} and scene {scene!r}: {self.image_path(method, scene)}. Put them back, "
+                "or create the study anew in another folder."
             )
-        damaged = [path for path in there.values() if not is_whole_png(path)]
+        damaged = [path for key in keys if not is_whole_png(path := self.image_path(*key))]
         if damaged:
             raise UserError(
-                f"{len(damaged)} of {len(wanted)} pictures are damaged, first {damaged[0]}. Bring "
+                f"{len(damaged)} of {len(keys)} pictures are damaged, first {damaged[0]}. Bring "
                 "them back from a copy, or create the study anew in another folder."
             )
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that decides which trials are shown, and of the rules of exclusion."""
+        """Return the SHA-256 of `study.json`: everything that determines trials and exclusion."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,10 +121,10 @@ class Study:
 
 
 def open_study(folder: Path) -> Study:
-    """The study in a folder that `create` wrote.
+    """Return the study in a folder that `create` wrote.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no complete study, or `study.json` is damaged.
     """
     note = folder / NOTE
     if not note.is_file():
@@ -134,17 +137,17 @@ def open_study(folder: Path) -> Study:
         content = read_json(note)
     except ValueError as error:
         raise UserError(f"{note} is no note of a study: {error}") from None
-    study = _checked(folder, content, note)
+    study = _read_note(folder, content, note)
     try:
-        if set(content) != set(study.as_dict()):  # without a checksum it may have been made by hand
+        if set(content) != set(study.as_dict()):  # a file written by hand may have no checksum
             verify_checksum(content)
     except ValueError as error:
         raise UserError(f"{note} is damaged ({error}): bring it back from a copy.") from None
     return study
 
 
-def _checked(folder: Path, content: Any, note: Path) -> Study:
-    """Return the study that a note describes.
+def _read_note(folder: Path, content: Any, note: Path) -> Study:
+    """Return the study that `study.json` describes.
 
     Raises:
         UserError: an entry is missing or wrong; the message names it.
@@ -169,19 +172,3 @@ def _checked(folder: Path, content: Any, note: Path) -> Study:
         folder, definition, scenes, reference, content["secret"], content["origins"],
         (size[0], size[1]), content["created"],
     )  # fmt: skip
-
-
-def collected_kind(collected: Collected) -> str:
-    """ "real" or "simulated", whichever all participants are.
-
-    Raises:
-        UserError: there are both.
-    """
-    simulated = sum(p.simulated for p in collected.participants)
-    real = len(collected.participants) - simulated
-    if real and simulated:
-        raise UserError(
-            f"The study holds answers of {real} real and {simulated} simulated participants, which "
-            "are never analysed together; choose with --participants real or simulated."
-        )
-    return "simulated" if simulated else "real"

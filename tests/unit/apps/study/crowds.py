@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from i2ibench.apps.study.define.definition import read_definition
 from i2ibench.apps.study.define.study import Study
-from i2ibench.apps.study.define.study_file import read_definition
 
 
 def study_of(methods=("ours", "crn", "photos"), scenes=30, **changes):

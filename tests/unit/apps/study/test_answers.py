@@ -17,7 +17,7 @@ def test_an_answer_is_read_with_what_was_measured():
     [
         (dict(choice="tie"), "left or right"),
         (dict(choice=["left"]), "left or right"),
-        (dict(trial=10), "There is no trial 10; the sitting has 10"),
+        (dict(trial=10), "There is no trial 10; the session has 10"),
         (dict(trial=1.5), "'trial' is a number"),
         (dict(trial=True), "'trial' is a number"),
         (dict(trial=-1), "'trial' is a number"),

@@ -6,9 +6,8 @@ import pytest
 from PIL import Image
 
 from i2ibench.apps.study.define.creation import create_study
-from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE
+from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, read_definition
 from i2ibench.apps.study.define.study import open_study
-from i2ibench.apps.study.define.study_file import read_definition
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_image
 from i2ibench.testing.scenes import write_paired_scenes
@@ -41,7 +40,7 @@ def define(folders, **changes):
 
 
 def pixels(study, method, scene):
-    return np.array(Image.open(study.image(method, scene)))
+    return np.array(Image.open(study.image_path(method, scene)))
 
 
 def test_every_method_has_a_image_of_every_scene_as_it_was(folders):
@@ -77,7 +76,7 @@ def test_the_files_of_images_tell_no_method(folders, monkeypatch):
 
         monkeypatch.setattr("i2ibench.apps.study.define.creation.write_image", watched)
         study = create_study(define(folders), folders / name)
-        shown = {study.image(*shown): shown for shown in study.shown}
+        shown = {study.image_path(*key): key for key in study.image_keys}
         orders.add(tuple(shown[path] for path in written))
         assert sorted(written) == sorted(shown)
         stats = [path.stat() for path in shown]
@@ -121,7 +120,7 @@ def test_photos_that_are_no_method_still_serve_for_catch_trials(folders):
     assert {t.left for t in study.plan(0)} | {t.right for t in study.plan(0)} == {
         "ours", "theirs", REFERENCE, DEGRADED,
     }  # fmt: skip
-    assert study.image(REFERENCE, "s1").is_file()
+    assert study.image_path(REFERENCE, "s1").is_file()
 
 
 def test_objects_are_highlighted_and_scenes_without_any_left_out(folders):

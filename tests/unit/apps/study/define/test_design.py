@@ -4,9 +4,8 @@ from itertools import combinations
 
 import pytest
 
-from i2ibench.apps.study.define.definition import DEGRADED
+from i2ibench.apps.study.define.definition import DEGRADED, read_definition
 from i2ibench.apps.study.define.design import CATCH, MAIN, PRACTICE, REPEAT, Design
-from i2ibench.apps.study.define.study_file import read_definition
 from i2ibench.errors import UserError
 
 METHODS = ("ours", "theirs", "photos")
@@ -88,12 +87,12 @@ def test_repeats_show_trials_of_the_first_third_again_with_sides_swapped():
         plan = design().plan(slot)
         repeats = [t for t in plan if t.kind == REPEAT]
         assert len(repeats) == 4
-        assert len({t.of for t in repeats}) == 4
+        assert len({t.repeat_of for t in repeats}) == 4
         for trial in repeats:
-            first = plan[trial.of]
+            first = plan[trial.repeat_of]
             assert (first.kind, first.left, first.right) == (MAIN, trial.right, trial.left)
             assert (first.scene, first.duration) == (trial.scene, trial.duration)
-            between = [t for t in plan[trial.of : trial.number] if t.kind == MAIN]
+            between = [t for t in plan[trial.repeat_of : trial.number] if t.kind == MAIN]
             assert len(between) > len(main_trials(plan)) / 4
 
 

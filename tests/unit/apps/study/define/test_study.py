@@ -60,7 +60,7 @@ def test_a_flipped_bit_in_a_study_or_a_image_of_it_is_refused(tmp_path):
             assert open_study(tmp_path / "study").as_dict() == study.as_dict()
     note.write_bytes(content)
     open_study(tmp_path / "study").require_images()
-    image = study.image(*study.shown[3])
+    image = study.image_path(*study.image_keys[3])
     for changed in flipped(image.read_bytes(), times=20):
         image.write_bytes(changed)
         with pytest.raises(UserError, match=rf"1 of \d+ pictures are damaged.*{image.name}"):

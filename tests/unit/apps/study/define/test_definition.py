@@ -4,8 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from i2ibench.apps.study.define.definition import PAPER_DURATIONS
-from i2ibench.apps.study.define.study_file import load_definition, read_definition
+from i2ibench.apps.study.define.definition import PAPER_DURATIONS, load_definition, read_definition
 from i2ibench.errors import UserError
 
 METHODS = dict(ours=dict(images="a"), theirs=dict(images="b"), photos=dict(images="c"))
