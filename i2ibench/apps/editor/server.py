@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.responses import FileResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
 
 from i2ibench.apps.editor import frames
 from i2ibench.apps.editor.autosave import Autosave
@@ -21,7 +20,7 @@ from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.sessions import IDLE_SECONDS, Sessions
 from i2ibench.apps.editor.studio import Studio
 from i2ibench.apps.web.same_origin import SameOrigin
-from i2ibench.apps.web.serving import add_headers, attachment
+from i2ibench.apps.web.serving import add_headers, attachment, static_files
 from i2ibench.errors import UserError
 
 STATIC = Path(__file__).with_name("static")
@@ -51,7 +50,7 @@ def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
             threads.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", static_files(STATIC), name="static")
 
     @app.exception_handler(UserError)
     async def mistake(request: Request, error: UserError) -> Response:

@@ -10,11 +10,13 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 from i2ibench.apps.web.connections import (
     LIMITS,
@@ -56,6 +58,19 @@ MOST_KINDS = 1000
 LONGEST_NAME = 50
 """Most characters of a name in a download's file name; the bytes then fit all file systems."""
 _NOT_IN_NAMES = set('<>:"/\\|?*%')
+
+
+SHARED_FILES = Path(__file__).with_name("static")
+"""The JavaScript that several pages share."""
+
+
+def static_files(folder: Path) -> StaticFiles:
+    """Return an application that serves a page's own files and the files that pages share.
+
+    Args:
+        folder: the page's own files; one of these hides a shared file of the same name.
+    """
+    return StaticFiles(directory=folder, packages=[("i2ibench.apps.web", SHARED_FILES.name)])
 
 
 def add_headers(app: FastAPI, headers: Mapping[str, str] = HEADERS) -> None:

@@ -4,6 +4,7 @@ import { selectMade } from "./tools.js";
 export class Actions {
   #app;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
@@ -27,7 +28,11 @@ export class Actions {
     store.set({ selected: null }); // so that a second press does not ask for what is gone
   }
 
-  /** A copy of the selected object; beside it unless an offset is given. */
+  /**
+   * A copy of the selected object; beside it unless an offset is given.
+   * @param {number | null} [dx]
+   * @param {number} [dy]
+   */
   async duplicate(dx = null, dy = 0) {
     const { store, edits, maps } = this.#app;
     const info = store.info(store.selected);
@@ -39,12 +44,16 @@ export class Actions {
     selectMade(store, before, await edits.run("duplicate", { instance: store.selected, dx: dx ?? right, dy }));
   }
 
+  /** @param {number} dx @param {number} dy */
   nudge(dx, dy) {
     const { selected } = this.#app.store;
     if (selected !== null) this.#app.edits.run("move", { instance: selected, dx, dy });
   }
 
-  /** The selected object gets another class; it stays selected under its new id. */
+  /**
+   * The selected object gets another class; it stays selected under its new id.
+   * @param {number} label
+   */
   async relabel(label) {
     const { store, edits } = this.#app;
     const info = store.info(store.selected);
@@ -53,11 +62,15 @@ export class Actions {
     selectMade(store, before, await edits.run("relabel", { instance: store.selected, label }));
   }
 
-  /** Select the next or previous object, things first, in the order of ids. */
+  /**
+   * Select the next or previous object, things first, in the order of ids.
+   * @param {number} by
+   */
   step(by) {
     const { store } = this.#app;
+    /** @param {InstanceInfo} info */
     const thing = (info) => store.classes[info.label].thing;
-    const order = [...store.instances].sort(([a, one], [b, two]) => thing(two) - thing(one) || a - b);
+    const order = [...store.instances].sort(([a, one], [b, two]) => Number(thing(two)) - Number(thing(one)) || a - b);
     if (order.length === 0) return;
     const at = order.findIndex(([id]) => id === store.selected);
     const next = at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length;
@@ -73,6 +86,7 @@ export class Actions {
     return store.scope === "class" ? { label: info.label } : { instance: store.selected };
   }
 
+  /** @param {number} mode */
   setStyle(mode) {
     const { store, edits } = this.#app;
     const target = this.styleTarget();

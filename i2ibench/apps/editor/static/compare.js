@@ -1,14 +1,16 @@
 /** Before and after: the picture of the scene as it was opened, or the real photo, left of a line. */
-import { byId } from "./dom.js";
+import { byId, context2d, valueOf } from "./dom.js";
 
 export class Compare {
   #app;
+  /** @type {Map<string, ImageBitmap>} */
   #loaded = new Map();
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
     const { store, view } = app;
-    byId("compare").addEventListener("change", (event) => store.set({ compare: event.target.value }));
+    byId("compare").addEventListener("change", (event) => store.set({ compare: valueOf(event) }));
     byId("compare-at").addEventListener("input", () => this.#place());
     view.addEventListener("change", () => this.#place());
     store.on(["compare"], () => this.show());
@@ -36,10 +38,10 @@ export class Compare {
     byId("before").hidden = byId("compare-at").hidden = byId("compare-line").hidden = !on;
     if (!on) return;
     byId("compare-left").textContent = compare === "photo" ? "Photo" : "Before";
-    const canvas = byId("before-picture");
+    const canvas = byId("before-picture", HTMLCanvasElement);
     canvas.width = store.width;
     canvas.height = store.height;
-    canvas.getContext("2d").drawImage(source, 0, 0, store.width, store.height);
+    context2d(canvas).drawImage(source, 0, 0, store.width, store.height);
     this.#place();
   }
 
@@ -49,7 +51,10 @@ export class Compare {
     if (!store.realPhoto && store.compare === "photo") store.set({ compare: "off" });
   }
 
-  /** The picture of a kind, "first" or "photo"; null, after a message, if it cannot be had. */
+  /**
+   * The picture of a kind, "first" or "photo"; null, after a message, if it cannot be had.
+   * @param {string} kind
+   */
   async #load(kind) {
     const loaded = this.#loaded;
     if (!loaded.has(kind)) {
@@ -65,9 +70,9 @@ export class Compare {
 
   /** The thumb's middle travels between half a thumb from either end. */
   #place() {
-    const input = byId("compare-at");
+    const input = byId("compare-at", HTMLInputElement);
     const thumb = 36;
-    const at = thumb / 2 + (input.value / input.max) * (input.clientWidth - thumb);
+    const at = thumb / 2 + (Number(input.value) / Number(input.max)) * (input.clientWidth - thumb);
     byId("before").style.clipPath = `inset(0 calc(100% - ${at}px) 0 0)`;
     byId("compare-line").style.left = `${at}px`;
   }

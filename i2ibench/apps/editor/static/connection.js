@@ -1,20 +1,31 @@
 /** One WebSocket: requests with answers, frames handled in order, and a new socket when it breaks. */
+import { messageOf } from "./dom.js";
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5000;
 const REFUSED = 1008;
 
+/**
+ * @typedef {object} Handlers
+ * @property {() => Fields} hello gives the fields of the first request
+ * @property {(header: any, payload: Bytes) => void | Promise<void>} frame is given every frame that
+ *   is no answer; the next frame waits for it
+ * @property {(online: string, reason?: string) => void} state hears connected, reconnecting, refused
+ */
+
 export class Connection {
   #handlers;
+  /** @type {WebSocket | null} */
   #socket = null;
   #next = 1;
+  /** @type {Map<number, { resolve: (done: Done) => void, reject: (error: Error) => void }>} */
   #waiting = new Map();
+  /** @type {Promise<void>} */
   #chain = Promise.resolve();
   #handling = 0;
   #wait = FIRST_WAIT;
 
-  /** handlers: hello() gives the first request's fields; frame(header, payload) may be async;
-   * state(name, reason) hears connected, reconnecting and refused. */
+  /** @param {Handlers} handlers */
   constructor(handlers) {
     this.#handlers = handlers;
   }
@@ -42,16 +53,18 @@ export class Connection {
     this.#socket?.close();
   }
 
+  /** @param {WebSocket} socket */
   async #greet(socket) {
     try {
       await this.request("hello", this.#handlers.hello());
       this.#wait = FIRST_WAIT;
       this.#handlers.state("connected");
     } catch (error) {
-      if (socket.readyState === WebSocket.OPEN) this.#handlers.state("refused", error.message);
+      if (socket.readyState === WebSocket.OPEN) this.#handlers.state("refused", messageOf(error));
     }
   }
 
+  /** @param {WebSocket} socket @param {CloseEvent} event */
   #lost(socket, event) {
     if (socket !== this.#socket) return;
     for (const { reject } of this.#waiting.values()) reject(new Error("The connection was lost."));
@@ -65,7 +78,12 @@ export class Connection {
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
   }
 
-  /** The header of the done frame; an Error with the server's message if it refused. */
+  /**
+   * The header of the done frame; an Error with the server's message if it refused.
+   * @param {string} type
+   * @param {Fields} [fields]
+   * @param {Bytes | null} [payload]
+   */
   request(type, fields = {}, payload = null) {
     if (this.#socket?.readyState !== WebSocket.OPEN) {
       return Promise.reject(new Error("There is no connection to the server."));
@@ -73,11 +91,13 @@ export class Connection {
     const id = this.#next;
     this.#next += 1;
     const message = JSON.stringify({ ...fields, type, id });
+    /** @type {Promise<Done>} */
     const answer = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     this.#socket.send(payload ? framed(message, payload) : message);
     return answer;
   }
 
+  /** @param {WebSocket} socket @param {ArrayBuffer} data */
   #receive(socket, data) {
     this.#handling += 1;
     this.#chain = this.#chain.then(async () => {
@@ -91,6 +111,7 @@ export class Connection {
     });
   }
 
+  /** @param {ArrayBuffer} data */
   async #handle(data) {
     const length = new DataView(data).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
@@ -103,11 +124,12 @@ export class Connection {
     if (header.type === "error") {
       const error = new Error(header.message);
       if (asked) asked.reject(error);
-      else this.#handlers.frame({ type: "notice", message: header.message });
+      else this.#handlers.frame({ type: "notice", message: header.message }, new Uint8Array(0));
     } else asked?.resolve(header);
   }
 }
 
+/** @param {string} message @param {Bytes} payload */
 function framed(message, payload) {
   const header = new TextEncoder().encode(message);
   const frame = new Uint8Array(4 + header.length + payload.length);
@@ -117,7 +139,10 @@ function framed(message, payload) {
   return frame;
 }
 
-/** The bytes of a zlib stream. */
+/**
+ * The bytes of a zlib stream.
+ * @param {Bytes} bytes
+ */
 export async function inflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());

@@ -8,17 +8,49 @@ import { EMPTY, union } from "./raster.js";
 
 const MOST_UNANSWERED = 2;
 
+/**
+ * @typedef {object} Report
+ * @property {(box: Box) => void} dirty hears what must be drawn again
+ * @property {(error: unknown) => void} failed
+ * @property {(version: number, since?: number) => void} reached hears the version after an answer;
+ *   of a stroke also since when its answer was waited for
+ *
+ * @typedef {object} Operation
+ * @property {string} type
+ * @property {Fields} fields
+ * @property {Bytes | null} payload
+ * @property {(done: Done | null) => void} resolve
+ *
+ * @typedef {object} Stroke
+ * @property {undefined} [type]
+ * @property {number} stroke its number
+ * @property {PaintTarget & { radius: number }} paint
+ * @property {number} shown the instance that is painted here until the server answers
+ * @property {number[][]} points those that were not sent
+ * @property {number[]} last the newest point
+ * @property {Segment[]} segments those that were not answered
+ * @property {boolean} ended
+ * @property {number} since when the oldest point was added that was not sent
+ * @property {Promise<Done | null>} result
+ * @property {(done: Done | null) => void} resolve
+ */
+
 export class Edits {
   #connection;
   #maps;
   #report;
+  /** @type {(Operation | Stroke)[]} */
   #queue = [];
   #strokes = 0;
   #pumping = false;
   #flying = 0;
 
-  /** report: dirty(box) hears what to redraw, failed(error),
-   * reached(version, since): since when a stroke's answer was waited for, if it was a stroke. */
+  /**
+   * @param {Connection} connection
+   * @param {Maps} maps
+   * @param {Report} report
+   * @param {() => { points: number }} limits
+   */
   constructor(connection, maps, report, limits) {
     this.#connection = connection;
     this.#maps = maps;
@@ -30,19 +62,31 @@ export class Edits {
     return this.#queue.length === 0 && this.#flying === 0;
   }
 
-  /** Begin a stroke at a pixel. `instance` is what the server is told, `shown` what is painted. */
+  /**
+   * Begin a stroke at a pixel. `instance` is what the server is told, `shown` what is painted.
+   * @param {number} x
+   * @param {number} y
+   * @param {PaintTarget & { radius: number, shown: number }} paintTargetradiusnumbershownnumber
+   */
   begin(x, y, { radius, label, instance, shown }) {
     this.#strokes += 1;
     const paint = { radius, label, instance };
-    const stroke = { stroke: this.#strokes, paint, shown, points: [[x, y]], segments: [], ended: false };
-    stroke.result = new Promise((resolve) => (stroke.resolve = resolve));
-    stroke.since = performance.now();
+    /** @type {(done: Done | null) => void} */
+    let resolve = () => {};
+    /** @type {Promise<Done | null>} */
+    const result = new Promise((settle) => (resolve = settle));
+    /** @type {Stroke} */
+    const stroke = {
+      stroke: this.#strokes, paint, shown, points: [[x, y]], last: [x, y], segments: [], ended: false,
+      since: performance.now(), result, resolve,
+    };
     this.#queue.push(stroke);
     this.#echo(stroke, x, y, x, y);
     this.#start();
     return stroke;
   }
 
+  /** @param {Stroke} stroke @param {number} x @param {number} y */
   extend(stroke, x, y) {
     const [lastX, lastY] = stroke.last;
     if ((x === lastX && y === lastY) || stroke.ended) return;
@@ -55,19 +99,29 @@ export class Edits {
     this.#start();
   }
 
-  /** The header of the stroke's last answer, or null if it failed. */
+  /**
+   * The header of the stroke's last answer, or null if it failed.
+   * @param {Stroke} stroke
+   */
   end(stroke) {
     stroke.ended = true;
     this.#start();
     return stroke.result;
   }
 
-  /** Run an operation after everything before it. Null, after a report, if the server refused. */
+  /**
+   * Run an operation after everything before it. Null, after a report, if the server refused.
+   * @param {string} type
+   * @param {Fields} [fields]
+   * @param {Bytes | null} [payload]
+   */
   run(type, fields = {}, payload = null) {
-    return new Promise((resolve) => {
+    /** @type {Promise<Done | null>} */
+    const answer = new Promise((resolve) => {
       this.#queue.push({ type, fields, payload, resolve });
       this.#pump();
     });
+    return answer;
   }
 
   /** Forget what was not sent: the connection is gone. Returns whether anything was lost. */
@@ -79,6 +133,7 @@ export class Edits {
     return lost;
   }
 
+  /** @param {Stroke} stroke @param {number} x0 @param {number} y0 @param {number} x1 @param {number} y1 */
   #echo(stroke, x0, y0, x1, y1) {
     const { radius, label } = stroke.paint;
     const segment = { x0, y0, x1, y1, radius, label, instance: stroke.shown };
@@ -98,13 +153,18 @@ export class Edits {
   }
 
   #pump() {
-    while (this.#queue.length > 0 && this.#queue[0].type) this.#ask(this.#queue.shift());
-    const stroke = this.#queue[0];
+    let stroke = this.#queue[0];
+    while (stroke?.type !== undefined) {
+      this.#queue.shift();
+      this.#ask(stroke);
+      stroke = this.#queue[0];
+    }
     if (!stroke || this.#connection.unanswered > MOST_UNANSWERED) return;
     if (stroke.points.length > 0 || stroke.ended) this.#send(stroke);
     if (this.#queue.length > 0) this.#start();
   }
 
+  /** @param {Operation} operation */
   async #ask({ type, fields, payload, resolve }) {
     this.#flying += 1;
     try {
@@ -119,6 +179,7 @@ export class Edits {
     }
   }
 
+  /** @param {Stroke} stroke */
   async #send(stroke) {
     const most = this.limits().points;
     const points = stroke.points.length > 0 ? stroke.points.slice(0, most) : [stroke.last];
@@ -142,7 +203,10 @@ export class Edits {
     }
   }
 
-  /** A stroke that the server refused paints no further. */
+  /**
+   * A stroke that the server refused paints no further.
+   * @param {Stroke} stroke
+   */
   #abandon(stroke) {
     stroke.ended = true;
     stroke.points = [];

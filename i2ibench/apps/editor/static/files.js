@@ -5,8 +5,10 @@ const MANY = 200;
 
 export class Files {
   #app;
+  /** @type {((file: File) => void) | null} */
   #chosen = null;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
     byId("scene-open").addEventListener("click", () => this.open());
@@ -16,32 +18,38 @@ export class Files {
     byId("styles-real").addEventListener("click", () => this.fromPhoto());
     byId("save").addEventListener("click", () => this.save());
     byId("export").addEventListener("click", () => this.exportPicture());
-    byId("file").addEventListener("change", (event) => {
-      if (event.target.files[0]) this.#chosen?.(event.target.files[0]);
-      event.target.value = "";
+    const input = byId("file", HTMLInputElement);
+    input.addEventListener("change", () => {
+      if (input.files?.[0]) this.#chosen?.(input.files[0]);
+      input.value = "";
     });
     app.store.on(["scenes"], () => this.#list());
     this.#listenToDrops();
   }
 
   open() {
-    byId("scene-search").value = "";
+    byId("scene-search", HTMLInputElement).value = "";
     this.#list();
-    byId("scenes").showModal();
+    byId("scenes", HTMLDialogElement).showModal();
     byId("scene-search").focus();
   }
 
-  /** Files of the user's; a scene or label map comes before what belongs to it. */
+  /**
+   * Files of the user's; a scene or label map comes before what belongs to it.
+   * @param {File[]} files
+   */
   async take(files) {
     const read = [];
     for (const file of files) {
       const bytes = await this.#read(file);
       if (bytes) read.push({ file, bytes, kind: kindOf(bytes, file.name) });
     }
-    const rank = ({ kind }) => ["scene", "label", "instance", "photo"].indexOf(kind);
+    /** @param {{ kind: string | null }} kindstringnull */
+    const rank = ({ kind }) => ["scene", "label", "instance", "photo"].indexOf(kind ?? "");
     for (const each of read.sort((a, b) => rank(a) - rank(b))) await this.#take(each);
   }
 
+  /** @param {{ file: File, bytes: Bytes, kind: string | null }} fileFilebytesByteskindstringnull */
   async #take({ file, bytes, kind }) {
     if (!kind) {
       this.#app.notify(`${file.name} is no PNG, JPEG or scene file (zip).`);
@@ -52,7 +60,10 @@ export class Files {
     } else await this.#upload(kind, file.name, bytes);
   }
 
-  /** Take the styles of the chosen objects from a photo of the user's. */
+  /**
+   * Take the styles of the chosen objects from a photo of the user's.
+   * @param {File} file
+   */
   async photo(file) {
     const bytes = await this.#read(file);
     if (bytes && (await this.#upload("photo", file.name, bytes))) await this.fromPhoto();
@@ -72,6 +83,7 @@ export class Files {
     await this.#download("picture.png");
   }
 
+  /** @param {File} file */
   async #read(file) {
     const most = this.#app.store.limits.upload_bytes;
     if (file.size > most) {
@@ -86,32 +98,37 @@ export class Files {
     }
   }
 
+  /** @param {string} kind @param {string} name @param {Bytes} bytes */
   #upload(kind, name, bytes) {
     return this.#app.edits.run("upload", { kind, name: name.slice(-200) }, bytes);
   }
 
-  /** The server names the file by scene and time. */
+  /**
+   * The server names the file by scene and time.
+   * @param {string} file
+   */
   async #download(file) {
     const { store, settled } = this.#app;
     await settled();
     make("a", { href: `/export/${store.session}/${file}`, download: "" }).click();
   }
 
+  /** @param {string} accept @param {(file: File) => void} then */
   #choose(accept, then) {
     this.#chosen = then;
-    byId("file").accept = accept;
-    byId("scenes").close();
+    byId("file", HTMLInputElement).accept = accept;
+    byId("scenes", HTMLDialogElement).close();
     byId("file").click();
   }
 
   #list() {
     const { store, edits } = this.#app;
-    const wanted = byId("scene-search").value.trim().toLowerCase();
+    const wanted = byId("scene-search", HTMLInputElement).value.trim().toLowerCase();
     const found = store.scenes.filter((name) => name.toLowerCase().includes(wanted));
     const rows = found.slice(0, MANY).map((name) => {
       const row = make("button", { type: "button", class: "scene", "aria-current": name === store.scene }, name);
       row.addEventListener("click", () => {
-        byId("scenes").close();
+        byId("scenes", HTMLDialogElement).close();
         edits.run("open", { scene: name });
       });
       return row;
@@ -125,10 +142,12 @@ export class Files {
 
   #listenToDrops() {
     let depth = 0;
+    /** @param {number} by */
     const shown = (by) => {
       depth = Math.max(0, by === 0 ? 0 : depth + by);
       byId("drop").hidden = depth === 0;
     };
+    /** @param {DragEvent} event */
     const files = (event) => event.dataTransfer?.types.includes("Files");
     addEventListener("dragenter", (event) => files(event) && shown(1));
     addEventListener("dragleave", (event) => files(event) && shown(-1));
@@ -141,10 +160,15 @@ export class Files {
   }
 }
 
+/** @param {Bytes} bytes @param {...number} start */
 const startsWith = (bytes, ...start) => start.every((value, number) => bytes[number] === value);
 
-/** "scene" for a zip, "photo" for a JPEG or colour PNG; grey and palette PNGs are maps: of instances
- * if their name says so, or if it does not say "label" and they have 16 bits. Null for anything else. */
+/**
+ * "scene" for a zip, "photo" for a JPEG or colour PNG; grey and palette PNGs are maps: of instances
+ * if their name says so, or if it does not say "label" and they have 16 bits. Null for anything else.
+ * @param {Bytes} bytes
+ * @param {string} name
+ */
 export function kindOf(bytes, name) {
   if (startsWith(bytes, 0x50, 0x4b)) return "scene";
   if (startsWith(bytes, 0xff, 0xd8, 0xff)) return "photo";

@@ -1,12 +1,15 @@
 /** The selected object: its class, size and style, and what can be done with it. */
-import { byId, colourOf, count, make } from "./dom.js";
+import { byId, make, valueOf } from "./dom.js";
+import { count } from "./legend.js";
+import { colourOf } from "./store.js";
 
 export class Inspector {
   #store;
 
+  /** @param {App} app */
   constructor({ store, actions }) {
     this.#store = store;
-    byId("object-class").addEventListener("change", (event) => actions.relabel(Number(event.target.value)));
+    byId("object-class").addEventListener("change", (event) => actions.relabel(Number(valueOf(event))));
     byId("object-duplicate").addEventListener("click", () => actions.duplicate());
     byId("object-delete").addEventListener("click", () => actions.delete());
     store.on(["classes"], () => this.#fillClasses());
@@ -25,12 +28,12 @@ export class Inspector {
     byId("object").classList.toggle("none", !info);
     byId("object-name").textContent = info ? `Object ${selected}` : "No object selected";
     if (!info) return;
-    byId("object-class").value = info.label;
+    byId("object-class", HTMLSelectElement).value = String(info.label);
     byId("object-swatch").style.background = colourOf(this.#store.classes[info.label]);
     const [, , width, height] = info.box;
     byId("object-facts").textContent = `${count(info.area)} px, ${width} × ${height}`;
     const last = this.#store.instances.size === 1;
-    byId("object-delete").disabled = last;
+    byId("object-delete", HTMLButtonElement).disabled = last;
     byId("object-delete").title = last ? "The only object cannot be deleted" : "Delete (Del)";
   }
 

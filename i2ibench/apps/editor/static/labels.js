@@ -1,4 +1,5 @@
 /** The label map on its canvas: class colours at display only, nothing smoothed. */
+import { context2d } from "./dom.js";
 import { EMPTY, clip, union } from "./raster.js";
 
 export class LabelCanvas {
@@ -9,14 +10,19 @@ export class LabelCanvas {
   #inside = new Uint32Array(256);
   #edge = new Uint32Array(256);
 
+  /** @param {HTMLCanvasElement} canvas @param {Maps} maps */
   constructor(canvas, maps) {
     this.#canvas = canvas;
-    this.#context = canvas.getContext("2d");
+    this.#context = context2d(canvas);
     this.#maps = maps;
   }
 
-  /** Colours of the classes, [[red, green, blue], ...]. */
+  /**
+   * Colours of the classes, [[red, green, blue], ...].
+   * @param {number[][]} colours
+   */
   setColours(colours) {
+    /** @param {number[]} rgb @param {number} part */
     const pack = (rgb, part) =>
       ((255 << 24) | (Math.round(rgb[2] * part) << 16) | (Math.round(rgb[1] * part) << 8) | Math.round(rgb[0] * part)) >>> 0;
     colours.forEach((rgb, number) => {
@@ -25,6 +31,7 @@ export class LabelCanvas {
     });
   }
 
+  /** @param {number} width @param {number} height */
   resize(width, height) {
     if (this.#canvas.width !== width || this.#canvas.height !== height) {
       this.#canvas.width = width;
@@ -33,7 +40,10 @@ export class LabelCanvas {
     this.redraw(this.#maps.whole);
   }
 
-  /** Redraw a box with the next frame; edges reach one pixel to the right and down. */
+  /**
+   * Redraw a box with the next frame; edges reach one pixel to the right and down.
+   * @param {Box} box
+   */
   redraw(box) {
     if (!box.width || !box.height) return;
     if (!this.#dirty.width) requestAnimationFrame(() => this.#draw());

@@ -1,12 +1,32 @@
 /** The legend: every class with colour and count, searchable; a click takes it in hand. */
-import { byId, colourOf, count, make, share } from "./dom.js";
+import { byId, make } from "./dom.js";
+import { colourOf } from "./store.js";
+
+/**
+ * Write 12345 as "12,345".
+ * @param {number} number
+ */
+export const count = (number) => number.toLocaleString("en");
+
+/**
+ * Write a share as "3.4 %".
+ * @param {number} part
+ */
+const share = (part) => (part > 0 && part < 0.001 ? "<0.1 %" : `${(part * 100).toFixed(1)} %`);
+
+/** @typedef {{ row: HTMLElement, amount: HTMLElement, number: number, name: string }} Row */
 
 export class Legend {
   #store;
+  #none = make("p", { class: "empty", id: "legend-none", hidden: true }, "No class has this name.");
+  /** @type {Row[]} */
   #rows = [];
+  /** @type {Row[]} */
   #order = [];
+  /** @type {string | null} */
   #sortedFor = null;
 
+  /** @param {Store} store */
   constructor(store) {
     this.#store = store;
     byId("legend-search").addEventListener("input", () => this.#filter());
@@ -40,17 +60,18 @@ export class Legend {
     if (this.#sortedFor === `${session}/${scene}` || instances.size === 0) return;
     this.#sortedFor = `${session}/${scene}`;
     const present = new Set([...instances.values()].map(({ label }) => label));
+    /** @param {unknown} _ @param {number} number */
     const here = (_, number) => present.has(number);
     this.#arrange(this.#rows.filter(here), this.#rows.filter((row, number) => !here(row, number)));
     this.#mark();
   }
 
+  /** @param {Row[]} first @param {Row[]} others */
   #arrange(first, others) {
     const heads = [first, others].map((rows, number) =>
       make("p", { class: "head", hidden: rows.length === 0 || others.length === 0 }, number ? "Other classes" : "In this scene"));
-    const none = make("p", { class: "empty", id: "legend-none", hidden: true }, "No class has this name.");
     this.#order = [...first, ...others];
-    byId("legend").replaceChildren(heads[0], ...first.map(({ row }) => row), heads[1], ...others.map(({ row }) => row), none);
+    byId("legend").replaceChildren(heads[0], ...first.map(({ row }) => row), heads[1], ...others.map(({ row }) => row), this.#none);
     this.#filter();
   }
 
@@ -75,7 +96,7 @@ export class Legend {
   #mark() {
     const { label } = this.#store;
     this.#rows.forEach(({ row }, number) => {
-      row.setAttribute("aria-selected", number === label);
+      row.setAttribute("aria-selected", String(number === label));
       row.tabIndex = number === label ? 0 : -1;
     });
     const row = this.#rows[label]?.row;
@@ -88,39 +109,43 @@ export class Legend {
   }
 
   #filter() {
-    const wanted = byId("legend-search").value.trim().toLowerCase();
+    const wanted = byId("legend-search", HTMLInputElement).value.trim().toLowerCase();
     let shown = 0;
     for (const { row, name } of this.#rows) {
       row.hidden = !name.includes(wanted);
       shown += row.hidden ? 0 : 1;
     }
-    const none = byId("legend-none");
-    if (none) none.hidden = shown > 0;
+    this.#none.hidden = shown > 0;
   }
 
   #visible() {
     return this.#order.filter(({ row }) => !row.hidden).map(({ number }) => number);
   }
 
+  /** @param {KeyboardEvent} event */
   #searchKey(event) {
     const first = this.#visible()[0];
     if (event.key === "Enter" && first !== undefined) {
       this.#store.set({ label: first });
-      event.target.value = "";
-      event.target.blur();
-      this.#filter();
+      this.#endSearch();
     } else if (event.key === "ArrowDown" && first !== undefined) {
       event.preventDefault();
       this.#rows[first].row.focus();
     } else if (event.key === "Escape") {
-      event.target.value = "";
-      event.target.blur();
-      this.#filter();
+      this.#endSearch();
     }
   }
 
+  #endSearch() {
+    const search = byId("legend-search", HTMLInputElement);
+    search.value = "";
+    search.blur();
+    this.#filter();
+  }
+
+  /** @param {KeyboardEvent} event */
   #listKey(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const order = this.#visible();
     const at = order.indexOf(this.#rows.findIndex(({ row }) => row === event.target));
     if (at < 0) return;

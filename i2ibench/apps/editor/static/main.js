@@ -1,79 +1,40 @@
 /** Puts the page together: frames from the server go to the maps, the panels and the pictures. */
-import { Actions } from "./actions.js";
-import { Compare } from "./compare.js";
-import { Connection, inflate } from "./connection.js";
+import { App } from "./app.js";
+import { inflate } from "./connection.js";
 import { byId } from "./dom.js";
-import { Edits } from "./edits.js";
-import { Files } from "./files.js";
 import { Inspector } from "./inspector.js";
-import { LabelCanvas } from "./labels.js";
 import { Legend } from "./legend.js";
-import { Maps } from "./maps.js";
 import { notify } from "./notices.js";
-import { Select, Stamp } from "./objects.js";
-import { Outlines } from "./outlines.js";
-import { Overlay } from "./overlay.js";
-import { PictureCanvas } from "./picture.js";
-import { Pointer } from "./pointer.js";
 import { listenToKeys } from "./shortcuts.js";
-import { Status, Timings } from "./status.js";
-import { Store } from "./store.js";
 import { Styles } from "./styles.js";
 import { Toolbar } from "./toolbar.js";
-import { Brush, Fill, Lasso, Pipette } from "./tools.js";
-import { View } from "./view.js";
 
 const SESSION = "i2ibench-session";
 
-const store = new Store();
-const maps = new Maps();
-const app = { store, maps, notify, timings: new Timings(), previousTool: "brush" };
-const panes = [byId("labels"), byId("picture")];
-const labels = new LabelCanvas(byId("label-canvas"), maps);
-
-app.view = new View(byId("stage"), panes[0]);
-app.picture = new PictureCanvas(byId("picture-canvas"));
-app.outlines = new Outlines(maps);
-app.overlay = new Overlay([byId("label-overlay"), byId("picture-overlay")], store, app.view, app.outlines);
-app.connection = new Connection({
+const app = new App({
   hello: () => ({ session: sessionStorage.getItem(SESSION) ?? undefined }),
   frame: receive,
   state: changeState,
 });
-const report = {
-  dirty: redraw,
-  failed: (error) => store.online === "connected" && notify(error.message),
-  reached: (version, since) => {
-    reach(version);
-    if (since !== undefined) app.timings.asked(since, version);
-  },
-};
-app.edits = new Edits(app.connection, maps, report, () => store.limits);
-app.ready = () => store.online === "connected" && store.label >= 0;
-app.settled = () => until(() => app.edits.quiet && app.connection.quiet);
-app.tools = {
-  brush: new Brush(app), fill: new Fill(app), lasso: new Lasso(app),
-  stamp: new Stamp(app), select: new Select(app), pipette: new Pipette(app),
-};
-app.tool = () => app.tools[store.tool];
-app.actions = new Actions(app);
-app.status = new Status(app);
-app.compare = new Compare(app);
-app.files = new Files(app);
+const { store, maps, labels } = app;
 const toolbar = new Toolbar(app);
 const styles = new Styles(app);
 new Legend(store);
 new Inspector(app);
-app.pointer = new Pointer(app, panes);
 listenToKeys(app);
 
+/** @type {Record<string, (header: any, payload: Bytes) => void | Promise<void>>} */
 const handlers = { welcome, maps: writeMaps, instances, picture, silhouettes, strip, progress, saved, notice };
 
+/** @param {any} header @param {Bytes} payload */
 function receive(header, payload) {
   return handlers[header.type]?.(header, payload);
 }
 
-/** A scene begins: after hello, open and uploads. */
+/**
+ * A scene begins: after hello, open and uploads.
+ * @param {WelcomeHeader} header
+ */
 function welcome(header) {
   sessionStorage.setItem(SESSION, header.session);
   app.timings.forget();
@@ -97,24 +58,27 @@ function welcome(header) {
   for (const note of header.notes ?? []) notify(note, "note");
 }
 
+/** @param {MapsHeader} header @param {Bytes} payload */
 async function writeMaps(header, payload) {
   const box = { x: header.x, y: header.y, width: header.width, height: header.height };
   app.picture.accept(header.version);
-  reach(header.version);
+  app.reach(header.version);
   if (!box.width) return;
   maps.write(box, await inflate(payload));
-  redraw(box);
+  app.redraw(box);
 }
 
+/** @param {InstancesHeader} header */
 function instances(header) {
   const table = new Map(Object.entries(header.instances).map(([id, info]) => [Number(id), info]));
   app.outlines.clear();
-  reach(header.version);
-  const selected = table.has(store.selected) ? store.selected : null;
+  app.reach(header.version);
+  const selected = store.selected !== null && table.has(store.selected) ? store.selected : null;
   if (store.label < 0) store.set({ label: largest(table) });
   store.set({ instances: table, canUndo: header.can_undo, canRedo: header.can_redo, selected });
 }
 
+/** @param {ImageHeader} header @param {Bytes} payload */
 async function picture(header, payload) {
   // Not awaited by the connection's chain: maps and answers do not wait for a decoder.
   app.picture.show(header, payload).then((drawn) => {
@@ -125,43 +89,39 @@ async function picture(header, payload) {
   });
 }
 
+/** @param {SilhouettesHeader} header @param {Bytes} payload */
 function silhouettes(header, payload) {
   toolbar.receive(header, payload);
 }
 
+/** @param {StripHeader} header @param {Bytes} payload */
 function strip(header, payload) {
   styles.receive(header, payload);
 }
 
+/** @param {{ fraction: number }} header */
 function progress(header) {
   store.set({ progress: header.fraction >= 1 ? null : header.fraction });
 }
 
+/** @param {{ version: number, failed?: boolean }} header */
 function saved(header) {
   store.set(header.failed ? { saveFailed: true } : { saved: header.version, saveFailed: false });
 }
 
+/** @param {{ message: string }} header */
 function notice(header) {
   notify(header.message);
 }
 
+/** @param {string} online @param {string} [reason] */
 function changeState(online, reason) {
-  if (online === "refused") notify(reason);
+  if (online === "refused") notify(reason ?? "The server refuses this page.");
   if (online === "reconnecting") {
     app.pointer.cancel();
     if (app.edits.drop()) notify("The connection broke; the last change may be missing.");
   }
   store.set({ online, progress: null });
-}
-
-function reach(version) {
-  if (version > store.version) store.set({ version });
-}
-
-function redraw(box) {
-  app.outlines.clear();
-  labels.redraw(box);
-  app.overlay.redraw();
 }
 
 app.view.addEventListener("change", () => {
@@ -170,6 +130,7 @@ app.view.addEventListener("change", () => {
     byId(id).style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   }
 });
+/** @type {ToolName} */
 let previous = store.tool;
 store.addEventListener("tool", () => {
   if (previous !== "pipette") app.previousTool = previous;
@@ -183,7 +144,10 @@ for (const [id, run] of Object.entries({
   byId(id).addEventListener("click", run);
 }
 
-/** The class to begin with: that of the largest object. */
+/**
+ * The class to begin with: that of the largest object.
+ * @param {Instances} table
+ */
 function largest(table) {
   const objects = [...table.values()];
   return objects.reduce((best, info) => (info.area > best.area ? info : best), objects[0]).label;
@@ -198,18 +162,11 @@ function chooseThing() {
   if (best !== undefined) store.set({ label: best });
 }
 
-async function until(met) {
-  while (!met()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
-/** For tests and the curious: the page's state, and a promise of the moment when nothing is pending. */
 window.editor = {
-  store, maps, timings: app.timings, view: app.view,
+  store, maps, timings: app.timings, view: app.view, idle: app.idle,
   breakConnection: () => app.connection.close(),
   get width() { return maps.width; },
   get height() { return maps.height; },
   get version() { return store.version; },
-  idle: () => until(() => app.ready() && app.edits.quiet && app.connection.quiet && app.picture.quiet &&
-    app.picture.version >= store.version),
 };
 app.connection.open();

@@ -16,7 +16,11 @@ export class Maps {
   #truth = { label: new Uint8Array(0), instance: new Int32Array(0) };
   #segments = new Set();
 
-  /** Whole maps of another size; strokes that were under way are dropped. */
+  /**
+   * Whole maps of another size; strokes that were under way are dropped.
+   * @param {number} width
+   * @param {number} height
+   */
   resize(width, height) {
     this.width = width;
     this.height = height;
@@ -30,11 +34,16 @@ export class Maps {
     return { x: 0, y: 0, width: this.width, height: this.height };
   }
 
+  /** @param {number} x @param {number} y */
   contains(x, y) {
     return x >= 0 && y >= 0 && x < this.width && y < this.height;
   }
 
-  /** What the server says of a box: label bytes, then instances as int32, both row-major. */
+  /**
+   * What the server says of a box: label bytes, then instances as int32, both row-major.
+   * @param {Box} box
+   * @param {Bytes} bytes
+   */
   write(box, bytes) {
     const count = box.width * box.height;
     const label = bytes.subarray(0, count);
@@ -48,14 +57,20 @@ export class Maps {
     this.#restore(box);
   }
 
-  /** Paint a segment at once; it stays on top until `settle` is told that it is answered. */
+  /**
+   * Paint a segment at once; it stays on top until `settle` is told that it is answered.
+   * @param {Segment} segment
+   */
   paint(segment) {
     this.#segments.add(segment);
     this.#draw(segment);
     return clip(segmentBox(segment), this.width, this.height);
   }
 
-  /** Drop answered segments; what they covered shows the truth again. Returns their boxes. */
+  /**
+   * Drop answered segments; what they covered shows the truth again. Returns their boxes.
+   * @param {Segment[]} segments
+   */
   settle(segments) {
     const boxes = [];
     for (const segment of segments) {
@@ -70,6 +85,7 @@ export class Maps {
     return this.settle([...this.#segments]);
   }
 
+  /** @param {Box} box */
   #restore(box) {
     for (let y = box.y; y < box.y + box.height; y += 1) {
       const start = y * this.width + box.x;
@@ -82,6 +98,7 @@ export class Maps {
     }
   }
 
+  /** @param {Segment} segment */
   #draw(segment) {
     eachSpan(segment, this.width, this.height, (start, end) => {
       this.label.fill(segment.label, start, end);
@@ -90,7 +107,13 @@ export class Maps {
   }
 }
 
-/** The id that a stroke of a class will most likely get, by the server's rule. */
+/**
+ * The id that a stroke of a class will most likely get, by the server's rule.
+ * @param {Instances} instances
+ * @param {PaintTarget["instance"]} painting
+ * @param {number} classNumber
+ * @param {boolean} thing
+ */
 export function likelyInstance(instances, painting, classNumber, thing) {
   if (typeof painting === "number") return painting;
   let best = UNKNOWN;

@@ -1,7 +1,8 @@
 /** The tools that work on whole objects: select, move and copy by dragging; stamp new ones. */
-import { colourOf } from "./dom.js";
+import { context2d } from "./dom.js";
 import { strokeTwice, traceMask } from "./outlines.js";
 import { scaleMask } from "./raster.js";
+import { colourOf } from "./store.js";
 import { selectMade } from "./tools.js";
 
 const CLICK = 4;
@@ -11,12 +12,19 @@ const LARGEST = 8;
 export class Select {
   cursor = "default";
   #app;
+  /**
+   * @type {null | {
+   *   id: number, x: number, y: number, dx: number, dy: number, start: Point, moved: boolean, path: Path2D
+   * }}
+   */
   #drag = null;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
 
+  /** @param {Point} point @param {PointerEvent} event */
   down({ x, y }, event) {
     const { store, maps, outlines } = this.#app;
     if (!maps.contains(x, y)) return;
@@ -31,6 +39,7 @@ export class Select {
     this.#drag = { id, x, y, dx: 0, dy: 0, start, moved: false, path: outlines.of(id, info) };
   }
 
+  /** @param {Point} point @param {PointerEvent} event */
   move({ x, y }, event) {
     const drag = this.#drag;
     if (!drag) return;
@@ -42,6 +51,7 @@ export class Select {
     this.#app.overlay.redraw();
   }
 
+  /** @param {Point} point @param {PointerEvent} event */
   async up(point, event) {
     const drag = this.#drag;
     this.cancel();
@@ -57,6 +67,7 @@ export class Select {
     this.#app.overlay.redraw();
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {number} scale */
   draw(context, scale) {
     const drag = this.#drag;
     if (!drag?.moved) return;
@@ -73,11 +84,14 @@ export class Select {
 export class Stamp {
   cursor = "crosshair";
   #app;
+  /** @type {Silhouette | null} */
   #silhouette = null;
+  /** @type {(Mask & { path: Path2D, canvas?: HTMLCanvasElement }) | null} */
   #ghost = null;
   scale = 1;
   flip = false;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
@@ -86,12 +100,16 @@ export class Stamp {
     return this.#silhouette;
   }
 
-  /** {name, mask, width, height} or null. */
+  /**
+   * {name, mask, width, height} or null.
+   * @param {Silhouette | null} silhouette
+   */
   choose(silhouette) {
     this.#silhouette = silhouette;
     this.#shape();
   }
 
+  /** @param {number} factor */
   resize(factor) {
     this.scale = Math.min(Math.max(this.scale * factor, SMALLEST), LARGEST);
     this.#shape();
@@ -102,10 +120,12 @@ export class Stamp {
     this.#shape();
   }
 
+  /** @param {number} steps */
   wheel(steps) {
     this.resize(1.08 ** -steps);
   }
 
+  /** @param {Point} point */
   async down({ x, y }) {
     const { store, edits } = this.#app;
     if (!this.#silhouette) return;
@@ -128,6 +148,7 @@ export class Stamp {
     this.#ghost = { ...scaled, path: traceMask(scaled) };
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {number} scale */
   draw(context, scale) {
     const { store } = this.#app;
     if (!this.#ghost || !store.pointer) return;
@@ -144,12 +165,16 @@ export class Stamp {
   }
 }
 
-/** A canvas with a silhouette in its class's colour. */
+/**
+ * A canvas with a silhouette in its class's colour.
+ * @param {Mask} mask
+ * @param {SemanticClass} semanticClass
+ */
 export function paintMask({ mask, width, height }, semanticClass) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
-  const context = canvas.getContext("2d");
+  const context = context2d(canvas);
   context.fillStyle = colourOf(semanticClass);
   context.fillRect(0, 0, width, height);
   const image = context.getImageData(0, 0, width, height);

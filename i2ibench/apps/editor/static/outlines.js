@@ -1,6 +1,13 @@
 /** Outlines along pixel edges, as paths in the scene's coordinates. */
 
-/** The outline of the pixels that are 1 in `padded`, which has a margin of one zero all around. */
+/**
+ * The outline of the pixels that are 1 in `padded`, which has a margin of one zero all around.
+ * @param {Uint8Array} padded
+ * @param {number} width
+ * @param {number} height
+ * @param {number} left
+ * @param {number} top
+ */
 function trace(padded, width, height, left, top) {
   const path = new Path2D();
   const stride = width + 2;
@@ -29,6 +36,7 @@ function trace(padded, width, height, left, top) {
   return path;
 }
 
+/** @param {Mask} mask */
 export function traceMask({ mask, width, height }) {
   const padded = new Uint8Array((width + 2) * (height + 2));
   for (let y = 0; y < height; y += 1) {
@@ -40,8 +48,10 @@ export function traceMask({ mask, width, height }) {
 /** Outlines of objects, traced once until the maps change. */
 export class Outlines {
   #maps;
+  /** @type {Map<number, Path2D>} */
   #paths = new Map();
 
+  /** @param {Maps} maps */
   constructor(maps) {
     this.#maps = maps;
   }
@@ -50,15 +60,22 @@ export class Outlines {
     this.#paths.clear();
   }
 
-  /** Path2D of the object, whose pixels all lie in info.box. */
+  /**
+   * Path2D of the object, whose pixels all lie in info.box.
+   * @param {number} id
+   * @param {InstanceInfo} info
+   */
   of(id, info) {
-    if (!this.#paths.has(id)) {
+    let path = this.#paths.get(id);
+    if (!path) {
       const [left, top, width, height] = info.box;
-      this.#paths.set(id, trace(this.#padded(id, left, top, width, height), width, height, left, top));
+      path = trace(this.#padded(id, left, top, width, height), width, height, left, top);
+      this.#paths.set(id, path);
     }
-    return this.#paths.get(id);
+    return path;
   }
 
+  /** @param {number} id @param {number} left @param {number} top @param {number} width @param {number} height */
   #padded(id, left, top, width, height) {
     const { instance, width: stride } = this.#maps;
     const padded = new Uint8Array((width + 2) * (height + 2));
@@ -71,7 +88,14 @@ export class Outlines {
   }
 }
 
-/** A double line, black outside and white inside: seen on every colour and by every eye. */
+/**
+ * A double line, black outside and white inside: seen on every colour and by every eye.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Path2D} path
+ * @param {number} width
+ * @param {number} scale
+ * @param {boolean} [dashed]
+ */
 export function strokeTwice(context, path, width, scale, dashed = false) {
   context.lineCap = "square";
   context.setLineDash([]);

@@ -1,4 +1,5 @@
 /** What lies over both panes in the screen's own pixels: outlines and the tool's preview. */
+import { context2d } from "./dom.js";
 import { strokeTwice } from "./outlines.js";
 
 export class Overlay {
@@ -7,11 +8,15 @@ export class Overlay {
   #view;
   #outlines;
   #asked = false;
-  /** draw(context, scale) of the tool in hand, in the scene's coordinates. */
+  /**
+   * The preview of the tool in hand.
+   * @type {Tool["draw"] | null}
+   */
   preview = null;
   /** While an object is dragged: its outline is drawn by the tool. */
   hideObjects = false;
 
+  /** @param {HTMLCanvasElement[]} canvases @param {Store} store @param {View} view @param {Outlines} outlines */
   constructor(canvases, store, view, outlines) {
     this.#canvases = canvases;
     this.#store = store;
@@ -30,6 +35,7 @@ export class Overlay {
     });
   }
 
+  /** @param {HTMLCanvasElement} canvas */
   #draw(canvas) {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.round(canvas.clientWidth * ratio);
@@ -38,7 +44,7 @@ export class Overlay {
       canvas.width = width;
       canvas.height = height;
     }
-    const context = canvas.getContext("2d");
+    const context = context2d(canvas);
     const { scale, x, y } = this.#view;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
@@ -47,6 +53,7 @@ export class Overlay {
     this.preview?.(context, scale);
   }
 
+  /** @param {CanvasRenderingContext2D} context */
   #drawObjects(context) {
     const { hovered, selected, tool } = this.#store;
     const { scale } = this.#view;
@@ -54,8 +61,15 @@ export class Overlay {
     this.#outline(context, selected, 2, scale, false);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number | null} id
+   * @param {number} width
+   * @param {number} scale
+   * @param {boolean} dashed
+   */
   #outline(context, id, width, scale, dashed) {
     const info = this.#store.info(id);
-    if (info) strokeTwice(context, this.#outlines.of(id, info), width, scale, dashed);
+    if (id !== null && info) strokeTwice(context, this.#outlines.of(id, info), width, scale, dashed);
   }
 }

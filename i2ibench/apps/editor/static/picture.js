@@ -1,4 +1,5 @@
 /** The synthesised picture on its canvas: previews over it, final boxes into it. */
+import { context2d } from "./dom.js";
 import { EMPTY, clip, union } from "./raster.js";
 
 export class PictureCanvas {
@@ -8,23 +9,29 @@ export class PictureCanvas {
   #shown;
   #final;
   #previewed = EMPTY;
+  /** @type {Promise<void>} */
   #chain = Promise.resolve();
   #decoding = 0;
   #since = 0;
   #newest = -1;
 
+  /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.#canvas = canvas;
-    this.#shown = canvas.getContext("2d");
-    this.#final = document.createElement("canvas").getContext("2d");
+    this.#shown = context2d(canvas);
+    this.#final = context2d(document.createElement("canvas"));
   }
 
   get quiet() {
     return this.#decoding === 0;
   }
 
-  /** A scene begins: older pictures are not its own. The pixels stay until the next picture, since
-   * the server sends what differs from them. */
+  /**
+   * A scene begins: older pictures are not its own. The pixels stay until the next picture, since
+   * the server sends what differs from them.
+   * @param {number} width
+   * @param {number} height
+   */
   begin(width, height) {
     if (this.#canvas.width !== width || this.#canvas.height !== height) {
       for (const canvas of [this.#canvas, this.#final.canvas]) {
@@ -37,12 +44,19 @@ export class PictureCanvas {
     this.version = -1;
   }
 
-  /** Pictures count from this version on: the first maps of the scene have come. */
+  /**
+   * Pictures count from this version on: the first maps of the scene have come.
+   * @param {number} version
+   */
   accept(version) {
     if (this.#since === Infinity) this.#since = version;
   }
 
-  /** Show a picture frame; pictures appear in the order in which they came. */
+  /**
+   * Show a picture frame; pictures appear in the order in which they came.
+   * @param {ImageHeader} header
+   * @param {Bytes} payload
+   */
   show(header, payload) {
     this.#decoding += 1;
     const bitmap = header.width > 0 ? decode(payload, header.final) : Promise.resolve(null);
@@ -52,7 +66,11 @@ export class PictureCanvas {
     return turn.catch(() => false);
   }
 
-  /** Whether it was drawn. A final box is always kept: the next one says what differs from it. */
+  /**
+   * Whether it was drawn. A final box is always kept: the next one says what differs from it.
+   * @param {ImageHeader} header
+   * @param {ImageBitmap | null} bitmap
+   */
   #draw(header, bitmap) {
     const box = { x: header.x, y: header.y, width: header.width, height: header.height };
     const current = header.version >= this.#since && header.version >= this.#newest;
@@ -69,6 +87,7 @@ export class PictureCanvas {
     return current;
   }
 
+  /** @param {number} version */
   #finish(version) {
     const box = clip(this.#previewed, this.#canvas.width, this.#canvas.height);
     const { x, y, width, height } = box;
@@ -78,8 +97,10 @@ export class PictureCanvas {
   }
 }
 
+/** @param {Bytes} bytes @param {boolean} exact */
 function decode(bytes, exact) {
   const type = exact ? "image/png" : "image/jpeg";
+  /** @type {ImageBitmapOptions} */
   const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   return createImageBitmap(new Blob([bytes], { type }), options);
 }

@@ -1,18 +1,22 @@
 /** Mouse, pen and wheel on both panes: they share tools, hover, zoom and pan. */
+import { happenedIn } from "./dom.js";
 import { pickClass } from "./tools.js";
 
 export class Pointer {
   #app;
+  /** @type {Point | null} */
   #panning = null;
+  /** @type {Tool | null} */
   #busy = null;
   #space = false;
 
+  /** @param {App} app @param {HTMLElement[]} panes */
   constructor(app, panes) {
     this.#app = app;
     for (const pane of panes) {
       pane.addEventListener("pointerdown", (event) => this.#down(event, pane));
-      pane.addEventListener("pointermove", (event) => this.#move(event, pane));
-      pane.addEventListener("pointerup", (event) => this.#up(event, pane));
+      pane.addEventListener("pointermove", (event) => this.#move(event));
+      pane.addEventListener("pointerup", (event) => this.#up(event));
       pane.addEventListener("pointercancel", () => this.cancel());
       pane.addEventListener("pointerleave", () => this.#leave());
       pane.addEventListener("wheel", (event) => this.#wheel(event, pane), { passive: false });
@@ -35,6 +39,7 @@ export class Pointer {
     return busy;
   }
 
+  /** @param {HTMLElement[]} panes */
   #take(panes) {
     this.cancel();
     const { tool, overlay } = this.#app;
@@ -42,12 +47,14 @@ export class Pointer {
     for (const pane of panes) pane.style.cursor = tool().cursor;
   }
 
+  /** @param {KeyboardEvent} event @param {boolean} down */
   #hold(event, down) {
-    if (event.code !== "Space" || event.target.closest?.("button, input, select, a, dialog")) return;
-    if (event.target.closest?.(".pane")) event.preventDefault();
+    if (event.code !== "Space" || happenedIn(event, "button, input, select, a, dialog")) return;
+    if (happenedIn(event, ".pane")) event.preventDefault();
     this.#space = down;
   }
 
+  /** @param {PointerEvent} event @param {HTMLElement} pane */
   #down(event, pane) {
     pane.focus({ preventScroll: true });
     pane.setPointerCapture(event.pointerId);
@@ -67,6 +74,7 @@ export class Pointer {
     this.#busy.down(point, event);
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     if (this.#panning) {
       this.#app.view.pan(event.clientX - this.#panning.x, event.clientY - this.#panning.y);
@@ -87,7 +95,10 @@ export class Pointer {
     return this.#busy !== null && this.#app.store.tool === "brush";
   }
 
-  /** The positions between two frames. They lack currentTarget, so they are given the pane's. */
+  /**
+   * The positions between two frames. They lack currentTarget, so they are given the pane's.
+   * @param {PointerEvent} event
+   */
   #parts(event) {
     const parts = event.getCoalescedEvents?.() ?? [];
     const { currentTarget } = event;
@@ -95,6 +106,7 @@ export class Pointer {
     return parts.map(({ clientX, clientY }) => ({ clientX, clientY, currentTarget }));
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     this.#panning = null;
     const tool = this.#busy;
@@ -106,6 +118,7 @@ export class Pointer {
     if (!this.#busy) this.#app.store.set({ hovered: null, pointer: null });
   }
 
+  /** @param {WheelEvent} event @param {HTMLElement} pane */
   #wheel(event, pane) {
     event.preventDefault();
     const steps = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY / 100 : event.deltaY / 3;

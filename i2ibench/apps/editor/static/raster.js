@@ -1,12 +1,17 @@
-/** The raster rule, the same as in the server's shapes.py: integers only, so that both agree.
+/** The raster rule, the same as in the server's rasterise.py: integers only, so that both agree.
  *
  * A disc of radius r covers the pixels with dx*dx + dy*dy <= r*r + r; a segment stamps it at every
  * point of the integer Bresenham line, both ends included. A box is {x, y, width, height}.
  */
 
+/** @type {Box} */
 export const EMPTY = Object.freeze({ x: 0, y: 0, width: 0, height: 0 });
 
-/** The smallest box that holds both. */
+/**
+ * The smallest box that holds both.
+ * @param {Box} a
+ * @param {Box} b
+ */
 export function union(a, b) {
   if (!a.width || !a.height) return b;
   if (!b.width || !b.height) return a;
@@ -19,7 +24,12 @@ export function union(a, b) {
   };
 }
 
-/** The part of a box that lies in a width x height map. */
+/**
+ * The part of a box that lies in a width x height map.
+ * @param {Box} box
+ * @param {number} width
+ * @param {number} height
+ */
 export function clip(box, width, height) {
   const x = Math.max(box.x, 0);
   const y = Math.max(box.y, 0);
@@ -28,23 +38,32 @@ export function clip(box, width, height) {
   return right > x && bottom > y ? { x, y, width: right - x, height: bottom - y } : EMPTY;
 }
 
+/** @param {Box} a @param {Box} b */
 export function overlap(a, b) {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
-/** The box that a segment's discs cover, not clipped. */
+/**
+ * The box that a segment's discs cover, not clipped.
+ * @param {Line} line
+ */
 export function segmentBox({ x0, y0, x1, y1, radius }) {
   const x = Math.min(x0, x1) - radius;
   const y = Math.min(y0, y1) - radius;
   return { x, y, width: Math.abs(x1 - x0) + 2 * radius + 1, height: Math.abs(y1 - y0) + 2 * radius + 1 };
 }
 
-/** Half the width of a disc in each of its rows, from the top: 2r + 1 integers. */
+/**
+ * Half the width of a disc in each of its rows, from the top: 2r + 1 integers.
+ * @type {Map<number, Int32Array>}
+ */
 const spans = new Map();
 
+/** @param {number} radius */
 function spansOf(radius) {
-  if (!spans.has(radius)) {
-    const rows = new Int32Array(2 * radius + 1);
+  let rows = spans.get(radius);
+  if (!rows) {
+    rows = new Int32Array(2 * radius + 1);
     for (let dy = -radius; dy <= radius; dy += 1) {
       let half = 0;
       while ((half + 1) * (half + 1) + dy * dy <= radius * radius + radius) half += 1;
@@ -52,10 +71,16 @@ function spansOf(radius) {
     }
     spans.set(radius, rows);
   }
-  return spans.get(radius);
+  return rows;
 }
 
-/** Call row(start, end) with index ranges of every disc row of the segment, clipped to the map. */
+/**
+ * Call row(start, end) with index ranges of every disc row of the segment, clipped to the map.
+ * @param {Line} line
+ * @param {number} width
+ * @param {number} height
+ * @param {(start: number, end: number) => void} row
+ */
 export function eachSpan({ x0, y0, x1, y1, radius }, width, height, row) {
   const halves = spansOf(radius);
   eachPoint(x0, y0, x1, y1, (cx, cy) => {
@@ -70,7 +95,14 @@ export function eachSpan({ x0, y0, x1, y1, radius }, width, height, row) {
   });
 }
 
-/** Call point(x, y) along the standard integer Bresenham line. */
+/**
+ * Call point(x, y) along the standard integer Bresenham line.
+ * @param {number} x0
+ * @param {number} y0
+ * @param {number} x1
+ * @param {number} y1
+ * @param {(x: number, y: number) => void} point
+ */
 export function eachPoint(x0, y0, x1, y1, point) {
   const dx = Math.abs(x1 - x0);
   const dy = -Math.abs(y1 - y0);
@@ -94,7 +126,12 @@ export function eachPoint(x0, y0, x1, y1, point) {
   }
 }
 
-/** A silhouette scaled by the stamp rule: {mask, width, height}, one byte per pixel. */
+/**
+ * A silhouette scaled by the stamp rule: {mask, width, height}, one byte per pixel.
+ * @param {Mask} mask
+ * @param {number} scale
+ * @param {boolean} flip
+ */
 export function scaleMask({ mask, width, height }, scale, flip) {
   const w = Math.max(1, Math.floor(width * scale + 0.5));
   const h = Math.max(1, Math.floor(height * scale + 0.5));

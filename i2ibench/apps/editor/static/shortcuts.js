@@ -1,19 +1,36 @@
 /** Keyboard shortcuts: one table that the page obeys and the `?` dialog shows. */
-import { byId, make } from "./dom.js";
+import { byId, happenedIn, make } from "./dom.js";
 
-/** [group, keys as shown, what it does, keys as pressed, action] */
+/**
+ * @typedef {object} Shortcut
+ * @property {string} group
+ * @property {string | null} shown its keys in the list of shortcuts, if it has a line of its own there
+ * @property {string} text
+ * @property {string[]} keys
+ * @property {(() => unknown) | null} action
+ */
+
+/**
+ * @param {App} app
+ * @returns {Shortcut[]}
+ */
 function table(app) {
   const { store, actions, view, files, tools } = app;
+  /** @param {ToolName} name */
   const tool = (name) => () => store.set({ tool: name });
+  /** @param {string} painting */
   const paint = (painting) => () => store.set({ painting });
+  /** @param {number} factor */
   const size = (factor) => () => {
     if (store.tool === "stamp") return tools.stamp.resize(factor > 1 ? 1.1 : 1 / 1.1);
     const step = Math.max(1, Math.round(store.radius * 0.2));
     const radius = store.radius + (factor > 1 ? step : -step);
     store.set({ radius: Math.min(Math.max(radius, 0), Math.min(store.limits.radius, 128)) });
   };
+  /** @param {number} dx @param {number} dy */
   const move = (dx, dy) => () => actions.nudge(dx, dy);
-  return [
+  /** @type {[string, string | null, string | null, string[], (() => unknown) | null][]} */
+  const rows = [
     ["Tools", "B", "Brush", ["b"], tool("brush")],
     ["Tools", "F", "Fill", ["f"], tool("fill")],
     ["Tools", "L", "Lasso", ["l"], tool("lasso")],
@@ -54,10 +71,12 @@ function table(app) {
     ["View", "\\", "Panes beside or under each other", ["\\"], () => view.turn()],
     ["View", "/", "Search the legend", ["/"], () => byId("legend-search").focus()],
     ["View", "Esc", "Cancel, or select nothing", ["escape"], () => app.pointer.cancel() || store.set({ selected: null })],
-    ["View", "?", "This list", ["?"], () => byId("help").showModal()],
+    ["View", "?", "This list", ["?"], () => byId("help", HTMLDialogElement).showModal()],
   ];
+  return rows.map(([group, shown, text, keys, action]) => ({ group, shown, text: text ?? "", keys, action }));
 }
 
+/** @param {KeyboardEvent} event */
 function pressed(event) {
   const key = event.key.toLowerCase();
   const control = event.ctrlKey || event.metaKey ? "ctrl+" : "";
@@ -66,31 +85,33 @@ function pressed(event) {
   return control + shift + key;
 }
 
+/** @param {App} app */
 export function listenToKeys(app) {
   const rows = table(app);
-  const actions = new Map(rows.flatMap(([, , , keys, action]) => keys.map((key) => [key, action])));
+  const actions = new Map(rows.flatMap(({ keys, action }) => keys.map((key) => /** @type {const} */ ([key, action]))));
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input[type=search], input[type=text], select, textarea");
+    const typing = happenedIn(event, "input[type=search], input[type=text], select, textarea");
     if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
     const name = pressed(event);
     if (typing && !name.startsWith("ctrl+")) return;
-    if (event.target.closest?.("input[type=range], input[type=radio]") && name.includes("arrow")) return;
+    if (happenedIn(event, "input[type=range], input[type=radio]") && name.includes("arrow")) return;
     const digit = /^[0-9]$/.test(name) ? (Number(name) + 9) % 10 : null;
     const action = digit === null ? actions.get(name) : () => app.actions.setStyle(digit);
     if (!action || (event.repeat && !/arrow|\[|\]|ctrl\+|\+|-|,|\./.test(name))) return;
     event.preventDefault();
     if (app.ready() || name === "?") action();
   });
-  byId("help-open").addEventListener("click", () => byId("help").showModal());
+  byId("help-open").addEventListener("click", () => byId("help", HTMLDialogElement).showModal());
   showTable(rows);
 }
 
+/** @param {Shortcut[]} rows */
 function showTable(rows) {
-  const groups = [...new Set(rows.map(([group]) => group))].map((group) => {
+  const groups = [...new Set(rows.map(({ group }) => group))].map((group) => {
     const lines = rows
-      .filter(([own, keys]) => own === group && keys)
-      .flatMap(([, keys, text]) => [
-        make("dt", {}, ...keys.split(/\s\s+/).map((key) => make("kbd", {}, key))),
+      .filter((row) => row.group === group && row.shown)
+      .flatMap(({ shown, text }) => [
+        make("dt", {}, (shown ?? "").split(/\s\s+/).map((key) => make("kbd", {}, key))),
         make("dd", {}, text),
       ]);
     return make("section", {}, make("h3", {}, group), make("dl", {}, ...lines));

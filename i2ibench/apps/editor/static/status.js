@@ -5,18 +5,26 @@ const KEPT = 200;
 
 /** Milliseconds from a change to its picture: when asked, and answered by which picture. */
 export class Timings {
+  /** @type {number[]} */
   all = [];
+  /** @type {number | null} */
   last = null;
+  /** @type {{ since: number, version: number }[]} */
   #open = [];
   #newest = -1;
 
+  /** @param {number} since @param {number} version */
   asked(since, version) {
     if (version <= this.#newest) return; // the message changed nothing, so no picture answers it
     this.#newest = version;
     this.#open.push({ since, version });
   }
 
-  /** A picture of this version is on the screen. */
+  /**
+   * A picture of this version is on the screen.
+   * @param {number} version
+   * @param {number} [now]
+   */
   seen(version, now = performance.now()) {
     const answered = this.#open.filter((entry) => entry.version <= version);
     this.#open = this.#open.filter((entry) => entry.version > version);
@@ -37,8 +45,10 @@ export class Timings {
   }
 }
 
+/** @param {number} ms */
 const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
+/** @type {Record<string, string>} */
 const ONLINE = {
   connecting: "connecting …",
   connected: "connected",
@@ -49,6 +59,7 @@ const ONLINE = {
 export class Status {
   #app;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
     const { store, view } = app;
@@ -59,8 +70,8 @@ export class Status {
     });
     store.on(["saved", "saveFailed", "version", "online"], () => this.#showSaved());
     store.on(["canUndo", "canRedo"], () => {
-      byId("undo").disabled = !store.canUndo;
-      byId("redo").disabled = !store.canRedo;
+      byId("undo", HTMLButtonElement).disabled = !store.canUndo;
+      byId("redo", HTMLButtonElement).disabled = !store.canRedo;
     });
     store.on(["scene", "width", "height", "checkpoint"], () => {
       byId("scene-name").textContent = store.scene || "untitled";
@@ -75,7 +86,7 @@ export class Status {
 
   showTimings() {
     const { last, median } = this.#app.timings;
-    if (last === null) return;
+    if (last === null || median === null) return;
     byId("timing").textContent = `stroke to picture: ${duration(last)} (median ${duration(median)})`;
   }
 
@@ -88,7 +99,7 @@ export class Status {
 
   #showProgress() {
     const { progress } = this.#app.store;
-    const bar = byId("progress");
+    const bar = byId("progress", HTMLProgressElement);
     bar.hidden = progress === null;
     bar.value = progress ?? 0;
     byId("making").textContent = progress === null ? "Making the picture …" : `Making the picture: ${Math.round(progress * 100)} %`;

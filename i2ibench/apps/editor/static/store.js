@@ -2,9 +2,12 @@
 
 export class Store extends EventTarget {
   // from the server
+  /** @type {string | null} */
   session = null;
   scene = "";
+  /** @type {string[]} */
   scenes = [];
+  /** @type {SemanticClass[]} */
   classes = [];
   checkpoint = "";
   styles = false;
@@ -16,31 +19,45 @@ export class Store extends EventTarget {
   version = 0;
   saved = -1;
   saveFailed = false;
+  /** @type {Instances} */
   instances = new Map();
   instancesVersion = -1;
   canUndo = false;
   canRedo = false;
+  /** @type {number | null} */
   progress = null;
   // from the user
   online = "connecting";
+  /** @type {ToolName} */
   tool = "brush";
   label = -1;
   radius = 10;
   painting = "auto";
+  /** @type {number | null} */
   selected = null;
+  /** @type {number | null} */
   hovered = null;
+  /** @type {Point | null} */
   pointer = null;
   scope = "object";
   compare = "off";
 
-  /** Change fields and tell who listens to them. */
+  /**
+   * Change fields and tell who listens to them.
+   * @param {Partial<Store>} changes
+   */
   set(changes) {
-    const changed = Object.keys(changes).filter((name) => this[name] !== changes[name]);
+    const names = /** @type {(keyof Store)[]} */ (Object.keys(changes));
+    const changed = names.filter((name) => this[name] !== changes[name]);
     Object.assign(this, changes);
     for (const name of changed) this.dispatchEvent(new Event(name));
   }
 
-  /** Call listener now and whenever one of the named fields changed (once per turn). */
+  /**
+   * Call listener now and whenever one of the named fields changed (once per turn).
+   * @param {string[]} names
+   * @param {() => void} listener
+   */
   on(names, listener) {
     let asked = false;
     const later = () => {
@@ -55,15 +72,20 @@ export class Store extends EventTarget {
     listener();
   }
 
+  /** @param {number | null} id */
   info(id) {
     return id === null ? undefined : this.instances.get(id);
   }
 
+  /** @param {number} number */
   className(number) {
     return this.classes[number]?.name ?? `class ${number}`;
   }
 
-  /** "mode 3, drawn" and the like: how an object gets its look. */
+  /**
+   * "mode 3, drawn" and the like: how an object gets its look.
+   * @param {number | null} id
+   */
   styleText(id) {
     const style = this.info(id)?.style;
     if (!this.styles || !style) return "";
@@ -73,3 +95,9 @@ export class Store extends EventTarget {
     return mode ? `${mode}, drawn by chance` : "the middle style";
   }
 }
+
+/**
+ * The colour of a class as CSS.
+ * @param {SemanticClass} semanticClass
+ */
+export const colourOf = (semanticClass) => `rgb(${semanticClass.colour.join(" ")})`;

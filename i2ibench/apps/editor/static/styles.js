@@ -1,18 +1,22 @@
 /** The style panel: the modes of the selected object as thumbnails, and where a choice goes. */
-import { byId, calm, make } from "./dom.js";
+import { byId, context2d, make, messageOf, valueOf } from "./dom.js";
 
 const CALM = 200;
 
 export class Styles {
   #app;
+  /** @type {string | null} */
   #asked = null;
+  /** @type {{ button: HTMLButtonElement, canvas: HTMLCanvasElement }[]} */
   #tiles = [];
-  #ask = calm(CALM, () => this.#request());
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
     const { store, actions } = app;
-    byId("scope").addEventListener("change", (event) => store.set({ scope: event.target.value }));
+    byId("scope").addEventListener("change", (event) => store.set({ scope: valueOf(event) }));
     byId("styles-random").addEventListener("click", () => actions.randomStyles());
     byId("styles-reset").addEventListener("click", () => actions.resetStyles());
     store.on(["styles"], () => (byId("styles").hidden = !store.styles));
@@ -20,7 +24,11 @@ export class Styles {
     store.on(["selected", "instances", "styles", "scope"], () => this.#show());
   }
 
-  /** A strip frame: tiles of equal size side by side. */
+  /**
+   * A strip frame: tiles of equal size side by side.
+   * @param {StripHeader} header
+   * @param {Bytes} payload
+   */
   async receive(header, payload) {
     if (header.instance !== this.#app.store.selected) return;
     const bitmap = await createImageBitmap(new Blob([payload], { type: "image/jpeg" }));
@@ -28,7 +36,7 @@ export class Styles {
       if (mode >= header.modes) return;
       canvas.width = header.width;
       canvas.height = header.height;
-      canvas.getContext("2d").drawImage(bitmap, -mode * header.width, 0);
+      context2d(canvas).drawImage(bitmap, -mode * header.width, 0);
       canvas.classList.add("drawn");
     });
     bitmap.close();
@@ -47,20 +55,22 @@ export class Styles {
     const modes = info && store.styles ? store.classes[info.label].modes : 0;
     this.#describe(info, modes);
     // Thumbnails show the object in its surroundings: its shape, not its style, makes them old.
-    const wanted = modes ? `${store.selected}/${info.label}/${info.area}/${info.box}` : null;
+    const wanted = info && modes ? `${store.selected}/${info.label}/${info.area}/${info.box}` : null;
     if (wanted !== this.#asked) {
       this.#asked = wanted;
       if (this.#tiles.length !== modes || !wanted) this.#build(modes);
       for (const { canvas } of this.#tiles) canvas.classList.remove("drawn");
-      if (wanted) this.#ask();
+      clearTimeout(this.#timer);
+      if (wanted) this.#timer = setTimeout(() => this.#request(), CALM);
     }
     this.#tiles.forEach(({ button }, mode) => {
       const current = info?.style?.mode === mode && info.style.kind !== "vector";
-      button.setAttribute("aria-pressed", current && info.style.kind === "mode");
+      button.setAttribute("aria-pressed", String(current && info.style.kind === "mode"));
       button.classList.toggle("drawn-mode", current && info.style.kind === "drawn");
     });
   }
 
+  /** @param {InstanceInfo | undefined} info @param {number} modes */
   #describe(info, modes) {
     const { store } = this.#app;
     const name = info ? store.className(info.label) : "";
@@ -70,6 +80,7 @@ export class Styles {
       : "Select an object to see its modes.";
   }
 
+  /** @param {number} modes */
   #build(modes) {
     this.#tiles = Array.from({ length: modes }, (_, mode) => {
       const canvas = make("canvas", { width: 4, height: 3 });
@@ -92,7 +103,7 @@ export class Styles {
       await connection.request("thumbnails", { instance });
     } catch (error) {
       // An edit may have removed the object while the request was on its way.
-      if (store.selected === instance && store.online === "connected") notify(error.message);
+      if (store.selected === instance && store.online === "connected") notify(messageOf(error));
     }
   }
 }

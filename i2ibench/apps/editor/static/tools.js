@@ -1,23 +1,38 @@
 /** The painting tools. A tool has down, move, up, cancel and draw(context, scale); points are pixels. */
 import { likelyInstance } from "./maps.js";
-import { colourOf } from "./dom.js";
 import { strokeTwice } from "./outlines.js";
+import { colourOf } from "./store.js";
 
-/** What painting means now: {label, instance} as the server is told. */
+/**
+ * Return what painting means now.
+ * @param {Store} store
+ * @returns {PaintTarget}
+ */
 export function paintTarget(store) {
   const info = store.info(store.selected);
-  if (store.painting === "selected" && info) return { label: info.label, instance: store.selected };
+  if (store.painting === "selected" && store.selected !== null && info) {
+    return { label: info.label, instance: store.selected };
+  }
   return { label: store.label, instance: store.painting === "new" ? "new" : "auto" };
 }
 
-/** Select the object that an edit made. */
+/**
+ * Select the object that an edit made.
+ * @param {Store} store
+ * @param {Set<number>} before
+ * @param {Done | null} done
+ */
 export function selectMade(store, before, done) {
   if (!done) return;
   const made = done.instance ?? [...store.instances.keys()].find((id) => !before.has(id));
   if (made !== undefined) store.set({ selected: made });
 }
 
-/** The class under a pixel becomes the class in hand. */
+/**
+ * The class under a pixel becomes the class in hand.
+ * @param {App} app
+ * @param {Point} point
+ */
 export function pickClass({ store, maps }, { x, y }) {
   if (maps.contains(x, y)) store.set({ label: maps.label[y * maps.width + x] });
 }
@@ -25,13 +40,16 @@ export function pickClass({ store, maps }, { x, y }) {
 export class Brush {
   cursor = "crosshair";
   #app;
+  /** @type {import("./edits.js").Stroke | null} */
   #stroke = null;
   #new = false;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
 
+  /** @param {Point} point */
   down(point) {
     const { store, edits } = this.#app;
     const target = paintTarget(store);
@@ -41,6 +59,7 @@ export class Brush {
     this.#stroke = edits.begin(point.x, point.y, { ...target, radius: store.radius, shown });
   }
 
+  /** @param {Point} point */
   move(point) {
     if (this.#stroke) this.#app.edits.extend(this.#stroke, point.x, point.y);
   }
@@ -58,6 +77,7 @@ export class Brush {
     return this.up();
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {number} scale */
   draw(context, scale) {
     const { store } = this.#app;
     if (!store.pointer) return;
@@ -77,10 +97,12 @@ export class Fill {
   cursor = "cell";
   #app;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
 
+  /** @param {Point} point */
   async down({ x, y }) {
     const { store, edits, maps } = this.#app;
     if (!maps.contains(x, y)) return;
@@ -99,16 +121,20 @@ export class Fill {
 export class Lasso {
   cursor = "crosshair";
   #app;
+  /** @type {number[][]} */
   #points = [];
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
 
+  /** @param {Point} point */
   down({ x, y }) {
     this.#points = [[x, y]];
   }
 
+  /** @param {Point} point */
   move({ x, y }) {
     const last = this.#points.at(-1);
     if (last && (last[0] !== x || last[1] !== y)) this.#points.push([x, y]);
@@ -133,6 +159,7 @@ export class Lasso {
     this.#app.overlay.redraw();
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {number} scale */
   draw(context, scale) {
     if (this.#points.length < 2) return;
     const { store } = this.#app;
@@ -151,14 +178,17 @@ export class Pipette {
   cursor = "copy";
   #app;
 
+  /** @param {App} app */
   constructor(app) {
     this.#app = app;
   }
 
+  /** @param {Point} point */
   down(point) {
     pickClass(this.#app, point);
   }
 
+  /** @param {Point} point @param {PointerEvent} event */
   move(point, event) {
     if (event.buttons & 1) pickClass(this.#app, point);
   }

@@ -3,6 +3,8 @@
 const CLOSEST = 32;
 const MARGIN = 10;
 
+/** @typedef {{ clientX: number, clientY: number, currentTarget?: EventTarget | null }} Position */
+
 export class View extends EventTarget {
   scale = 1;
   x = 0;
@@ -13,7 +15,11 @@ export class View extends EventTarget {
   #fitted = true;
   #layout = localStorage.getItem("i2ibench-layout") ?? "auto";
 
-  /** stage holds the panes; both have the size of `pane`. */
+  /**
+   * stage holds the panes; both have the size of `pane`.
+   * @param {HTMLElement} stage
+   * @param {HTMLElement} pane
+   */
   constructor(stage, pane) {
     super();
     this.#stage = stage;
@@ -22,17 +28,21 @@ export class View extends EventTarget {
     new ResizeObserver(() => (this.#fitted ? this.fit() : this.#changed())).observe(pane);
   }
 
+  /** @param {number} width @param {number} height */
   setScene(width, height) {
     this.#size = { width, height };
-    this.#stage.style.setProperty("--aspect", width / height);
+    this.#stage.style.setProperty("--aspect", String(width / height));
     this.#arrange();
     this.fit();
   }
 
-  /** The pixel under a mouse event. */
+  /**
+   * The pixel under a mouse event.
+   * @param {Position} event
+   */
   pixel(event) {
     const area = this.#pane.getBoundingClientRect();
-    const pane = event.currentTarget?.getBoundingClientRect?.() ?? area;
+    const pane = event.currentTarget instanceof Element ? event.currentTarget.getBoundingClientRect() : area;
     return {
       x: Math.floor((event.clientX - pane.left - this.x) / this.scale),
       y: Math.floor((event.clientY - pane.top - this.y) / this.scale),
@@ -50,7 +60,12 @@ export class View extends EventTarget {
     this.#changed();
   }
 
-  /** Zoom by a factor around a point of the pane; its middle if none is given. */
+  /**
+   * Zoom by a factor around a point of the pane; its middle if none is given.
+   * @param {number} factor
+   * @param {number} [x]
+   * @param {number} [y]
+   */
   zoom(factor, x = this.#pane.clientWidth / 2, y = this.#pane.clientHeight / 2) {
     const least = this.#fitting(this.#pane.clientWidth, this.#pane.clientHeight) / 2;
     const scale = Math.min(Math.max(this.scale * factor, least), CLOSEST);
@@ -61,6 +76,7 @@ export class View extends EventTarget {
     this.#keepInSight();
   }
 
+  /** @param {number} dx @param {number} dy */
   pan(dx, dy) {
     this.x += dx;
     this.y += dy;
@@ -87,6 +103,7 @@ export class View extends EventTarget {
     this.#stage.classList.toggle("stacked", stacked);
   }
 
+  /** @param {number} width @param {number} height */
   #fitting(width, height) {
     const across = (width - 2 * MARGIN) / this.#size.width;
     const down = (height - 2 * MARGIN) / this.#size.height;

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from i2ibench.apps.study.collect.messages import (
@@ -43,7 +42,7 @@ from i2ibench.apps.study.define.definition import is_web_address
 from i2ibench.apps.study.define.study import Study
 from i2ibench.apps.web.bodies import read_body
 from i2ibench.apps.web.same_origin import PathPrefix, SameOrigin
-from i2ibench.apps.web.serving import HEADERS, add_headers
+from i2ibench.apps.web.serving import HEADERS, add_headers, static_files
 from i2ibench.errors import UserError
 
 STATIC = Path(__file__).with_name("static")
@@ -111,7 +110,7 @@ def create_app(
         desk.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", static_files(STATIC), name="static")
     _add_errors(app)
     _add_page(app, study)
     _add_sittings(app, desk)

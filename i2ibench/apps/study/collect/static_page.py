@@ -22,6 +22,7 @@ from i2ibench.apps.study.collect.answer_files import MAX_SLOT
 from i2ibench.apps.study.collect.page import public_study
 from i2ibench.apps.study.collect.session import page_trials
 from i2ibench.apps.study.define.study import IMAGES, Study
+from i2ibench.apps.web.serving import SHARED_FILES
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_text
 
@@ -84,7 +85,9 @@ def _scripts() -> str:
     waiting = [ENTRY]
     while waiting:
         name = waiting.pop()
-        source = (STATIC / name).read_text(encoding="utf-8")
+        own = STATIC / name
+        file = own if own.exists() else SHARED_FILES / name
+        source = file.read_text(encoding="utf-8")
         waiting += [found for found in _IMPORT.findall(source) if f"study/{found}" not in imports]
         text = _IMPORT.sub(r'from "study/\1"', source)  # relative names mean nothing in data: URLs
         content = base64.b64encode(text.encode()).decode()

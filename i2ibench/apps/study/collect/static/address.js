@@ -17,7 +17,10 @@ history.replaceState(null, "", address);
 /** Open the page again, as it was asked for. */
 export function reload() {
   const again = new URL(location.href);
-  for (const name of NEEDED) if (asked.has(name)) again.searchParams.set(name, asked.get(name));
+  for (const name of NEEDED) {
+    const value = asked.get(name);
+    if (value !== null) again.searchParams.set(name, value);
+  }
   if (again.href === location.href) location.reload();
   else location.replace(again);
 }

@@ -2,6 +2,7 @@
 
 export class Attention {
   #total = 0;
+  /** @type {number | null} */
   #awaySince = null;
   #question = false;
 
@@ -17,7 +18,10 @@ export class Attention {
     this.#look();
   }
 
-  /** Whether the page itself has put a question in front. */
+  /**
+   * Whether the page itself has put a question in front.
+   * @param {boolean} open
+   */
   set question(open) {
     this.#question = open;
     this.#look();

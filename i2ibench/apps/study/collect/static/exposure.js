@@ -3,10 +3,12 @@
 const REMEMBERED = 90;
 const AT_LEAST = 40;
 
+/** @type {() => Promise<number>} */
 export const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 /** The screen's frame interval: the median of the last frames that were watched. */
 export class Frames {
+  /** @type {number[]} */
   #intervals = [];
 
   /** Milliseconds; 0 before anything was watched. */
@@ -15,7 +17,10 @@ export class Frames {
     return sorted.length ? sorted[sorted.length >> 1] : 0;
   }
 
-  /** Look at frames for a time, and until enough are known. */
+  /**
+   * Look at frames for a time, and until enough are known.
+   * @param {number} milliseconds
+   */
   async watch(milliseconds) {
     const start = await nextFrame();
     let previous = start;
@@ -28,12 +33,18 @@ export class Frames {
   }
 }
 
-/** Show what open() uncovers on one frame and close() covers on the first at which the wanted time
+/**
+ * Show what open() uncovers on one frame and close() covers on the first at which the wanted time
  * has passed, to the nearest whole number of frames.
  *
  * Gives {start, shown_ms, dropped}: the timestamp of the first frame, the difference of both, and
  * how many frames between them did not come. A page that is hidden meanwhile covers at once.
- * What the page cannot see is the way from there to the glass, which is about the same for both. */
+ * What the page cannot see is the way from there to the glass, which is about the same for both.
+ * @param {() => void} open
+ * @param {() => void} close
+ * @param {number} wanted
+ * @param {number} interval
+ */
 export async function expose(open, close, wanted, interval) {
   const count = Math.max(1, Math.round(wanted / interval));
   const start = await nextFrame();
@@ -52,9 +63,11 @@ export async function expose(open, close, wanted, interval) {
 
 /** The next frame's timestamp; a hidden page gets no frames, so there the time of being hidden. */
 function nextFrameOrHidden() {
-  return new Promise((resolve) => {
+  /** @type {Promise<number>} */
+  const timestamp = new Promise((resolve) => {
     const hidden = () => document.hidden && end(performance.now());
     const frame = requestAnimationFrame((now) => end(now));
+    /** @param {number} now */
     const end = (now) => {
       cancelAnimationFrame(frame);
       document.removeEventListener("visibilitychange", hidden);
@@ -63,4 +76,5 @@ function nextFrameOrHidden() {
     document.addEventListener("visibilitychange", hidden);
     hidden();
   });
+  return timestamp;
 }

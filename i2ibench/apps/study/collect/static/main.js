@@ -1,8 +1,9 @@
 /** The course of a sitting: consent, instructions, trials, end. */
 import { Attention } from "./attention.js";
-import { byId, notice } from "./dom.js";
+import { byId, messageOf } from "./dom.js";
 import { Frames } from "./exposure.js";
 import { Refusal } from "./network.js";
+import { notice } from "./notices.js";
 import { Pictures } from "./pictures.js";
 import * as screens from "./screens.js";
 import { TrialView } from "./trial.js";
@@ -11,14 +12,18 @@ const AHEAD = 3;
 const REST_EVERY = 50;
 const REST_BEFORE_END = 15;
 
-/** Lead a participant through the study of a source: a server, or the page's own file.
+/**
+ * Lead a participant through the study of a source: a server, or the page's own file.
  *
  * A source has open(), renew(), enter(), consent(), opened(trial), answer(answer), settled(), blob(id),
  * withdraw(), lasting, pending and number; it may have preview, field(), accepts() for the first
- * screen, and handOver(), ending and deletion for the last. ?new in the address lets another participant begin in the same browser. */
-export async function run(source) {
+ * screen, and handOver(), ending and deletion for the last. ?new in the address lets another participant begin in the same browser.
+ * @param {() => Promise<Source>} open
+ */
+export async function run(open) {
   try {
-    const study = await source.open();
+    const source = await open();
+    const { study } = source;
     document.title = study.title;
     if (!source.lasting) notice("memory", "This browser keeps nothing between visits: please do not reload the page before the end.");
     startAnew(source);
@@ -28,7 +33,10 @@ export async function run(source) {
   }
 }
 
-/** ?new is taken out of the address, so that a reload continues. */
+/**
+ * ?new is taken out of the address, so that a reload continues.
+ * @param {Source} source
+ */
 function startAnew(source) {
   const address = new URL(location.href);
   if (!address.searchParams.has("new")) return;
@@ -37,14 +45,16 @@ function startAnew(source) {
   history.replaceState(null, "", address);
 }
 
+/** @param {unknown} error */
 function stop(error) {
-  byId("leaving").close();
-  if (error.status === 409) {
+  byId("leaving", HTMLDialogElement).close();
+  const status = error instanceof Refusal ? error.status : null;
+  if (status === 409) {
     screens.stopped("Continued in another window", "You went on with this study in another window or tab. Please use that one, or go on here instead.",
       screens.again("Go on here"));
   } else {
-    screens.stopped("The study stopped", error.message, screens.again("Try again"));
-    if (!error.status) console.error(error);
+    screens.stopped("The study stopped", messageOf(error), screens.again("Try again"));
+    if (status === null) console.error(error);
   }
 }
 
@@ -57,8 +67,10 @@ class Course {
   #view;
   #over = false;
 
+  /** @param {Study} study @param {Source} source */
   constructor(study, source) {
-    [this.#study, this.#source] = [study, source];
+    this.#study = study;
+    this.#source = source;
     this.#pictures = new Pictures((id) => source.blob(id));
     this.#view = new TrialView(study, this.#pictures, this.#frames, this.#attention);
     this.#listen();
@@ -83,6 +95,7 @@ class Course {
     screens.end(this.#study, this.#source, sitting);
   }
 
+  /** @param {Sitting} sitting */
   async #prepare(sitting) {
     this.#prefetch(this.#remaining(sitting), 0);
     await screens.largeEnough(this.#study, true);
@@ -90,11 +103,13 @@ class Course {
     await screens.instructions(this.#study, sitting, this.#frames);
   }
 
+  /** @param {Sitting} sitting */
   #remaining(sitting) {
     const answered = new Set(sitting.answered);
     return sitting.trials.map((trial, number) => ({ trial, number })).filter(({ number }) => !answered.has(number));
   }
 
+  /** @param {Sitting} sitting */
   async #trials(sitting) {
     const remaining = this.#remaining(sitting);
     const total = sitting.trials.length;
@@ -106,29 +121,36 @@ class Course {
       this.#view.progress(total - remaining.length + at, total, Boolean(trial.better));
       const answer = await this.#view.run(trial, number, () => this.#source.opened(number));
       if (this.#over) return;
-      this.#source.answer(answer).catch((error) => this.#refused(error));
+      this.#source.answer(answer).catch((/** @type {unknown} */ error) => this.#refused(error));
     }
     await this.#source.settled();
   }
 
-  /** What is said between two trials: the practice is over, or a rest is due. */
+  /**
+   * What is said between two trials: the practice is over, or a rest is due.
+   * @param {NumberedTrial[]} remaining
+   * @param {number} at
+   * @param {number} total
+   */
   async #pause(remaining, at, total) {
     if (!at) return;
     if (remaining[at - 1].trial.better && !remaining[at].trial.better) await screens.practised(this.#study, remaining[at].number);
     else if (at % REST_EVERY === 0 && remaining.length - at >= REST_BEFORE_END) await screens.rest(total - remaining.length + at, total);
   }
 
+  /** @param {NumberedTrial[]} remaining @param {number} at */
   #prefetch(remaining, at) {
     this.#pictures.want(remaining.slice(at, at + 1 + AHEAD).flatMap(({ trial }) => [trial.left, trial.right]));
   }
 
+  /** @param {unknown} error */
   #refused(error) {
     if (!this.#over) stop(error);
     this.#over = true;
   }
 
   #listen() {
-    const dialog = byId("leaving");
+    const dialog = byId("leaving", HTMLDialogElement);
     byId("leave").addEventListener("click", () => dialog.showModal());
     byId("stay").addEventListener("click", () => dialog.close());
     new MutationObserver(() => {
@@ -144,6 +166,7 @@ class Course {
     window.addEventListener("beforeunload", (event) => this.#source.pending && event.preventDefault());
   }
 
+  /** @param {HTMLDialogElement} dialog */
   async #withdraw(dialog) {
     this.#over = true;
     dialog.close();

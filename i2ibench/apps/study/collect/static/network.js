@@ -1,5 +1,5 @@
 /** Requests: what fails for want of a connection is done again until it works, and a notice says so. */
-import { notice } from "./dom.js";
+import { notice } from "./notices.js";
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 8000;
@@ -10,6 +10,7 @@ const TEMPORARY = [408, 425, 429]; // said by what stands between, such as a pro
  *
  * `known` tells whether the study's own server said it, rather than something on the way there. */
 export class Refusal extends Error {
+  /** @param {number} status @param {string} [message] */
   constructor(status, message) {
     super(message ?? `The server answers with ${status}.`);
     this.status = status;
@@ -17,15 +18,22 @@ export class Refusal extends Error {
   }
 }
 
-/** The answer to a request as JSON, or a Refusal. */
+/**
+ * The answer to a request as JSON, or a Refusal.
+ * @param {string} path
+ * @param {unknown} message
+ */
 export async function post(path, message) {
   const body = JSON.stringify(message);
   return (await asked(path, { method: "POST", headers: { "Content-Type": "application/json" }, body })).json();
 }
 
+/** @param {string} path */
 export const getJson = async (path) => (await asked(path)).json();
+/** @param {string} path */
 export const getBlob = async (path) => (await asked(path)).blob();
 
+/** @param {string} path @param {RequestInit} [options] */
 async function asked(path, options = {}) {
   const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(20000) });
   if (answer.ok) return answer;
@@ -33,6 +41,7 @@ async function asked(path, options = {}) {
   throw new Refusal(answer.status, messageIn(text));
 }
 
+/** @param {string} text */
 function messageIn(text) {
   try {
     return JSON.parse(text).error;
@@ -41,17 +50,27 @@ function messageIn(text) {
   }
 }
 
+/** @param {Refusal} refusal */
 const mayPass = ({ status }) => status >= 500 || TEMPORARY.includes(status);
 
 const NO_CONNECTION = "There is no connection to the study's server. Your answers are kept in this browser and are sent when it is back; please leave the page open.";
 const KEPT = "Your answers are kept in this browser and are sent when it works again; please leave the page open.";
 
-/** What a participant reads while a request is done again. */
-const reasonOf = ({ status, known, message }) => (status === DISK_FULL && known ? `${message} ${KEPT}` : NO_CONNECTION);
+/**
+ * Return what a participant reads while a request is done again.
+ * @param {unknown} error
+ */
+const reasonOf = (error) =>
+  error instanceof Refusal && error.status === DISK_FULL && error.known ? `${error.message} ${KEPT}` : NO_CONNECTION;
 
 let waiting = 0;
 
-/** What a request gives at last; only a Refusal ends the trying. */
+/**
+ * What a request gives at last; only a Refusal ends the trying.
+ * @template T
+ * @param {() => Promise<T>} request
+ * @returns {Promise<T>}
+ */
 export async function persist(request) {
   let wait = FIRST_WAIT;
   let late = false;
@@ -76,13 +95,18 @@ export async function persist(request) {
   }
 }
 
+/** @param {string} text */
 function tell(text) {
   notice("network", text);
 }
 
-/** Wait, but no longer than until the browser says that the network is back. */
+/**
+ * Wait, but no longer than until the browser says that the network is back.
+ * @param {number} milliseconds
+ */
 function pause(milliseconds) {
-  return new Promise((resolve) => {
+  /** @type {Promise<void>} */
+  const over = new Promise((resolve) => {
     const go = () => {
       window.removeEventListener("online", go);
       clearTimeout(timer);
@@ -91,4 +115,5 @@ function pause(milliseconds) {
     const timer = setTimeout(go, milliseconds);
     window.addEventListener("online", go);
   });
+  return over;
 }

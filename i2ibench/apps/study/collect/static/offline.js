@@ -11,19 +11,32 @@ const TOKEN = "token";
 const PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE";
 const MTURK = ["https://www.mturk.com", "https://workersandbox.mturk.com"];
 
+/**
+ * @typedef {object} Data what export_page writes into the file
+ * @property {Study} study
+ * @property {string} hash
+ * @property {Trial[][]} plans
+ * @property {string} code
+ * @property {string} url
+ */
+
 class OwnFile {
-  #data = JSON.parse(byId("study-data").textContent);
-  #memory = new Memory(this.#data.study.id);
+  /** @type {Data} */
+  #data = JSON.parse(byId("study-data").textContent ?? "");
+  study = this.#data.study;
+  #memory = new Memory(this.study.id);
   #showings = new Showings(this.#memory);
   #window = randomName();
   #handed = false;
+  /** @type {string | null} */
   #token = null;
+  /** @type {HTMLInputElement | null} */
   #slotInput = null;
   lasting = this.#memory.lasting;
   deletion = "They are deleted from this browser. What you have handed over is not: please write to the people who run this study.";
   ending = "You may close this window when your answers are handed over.";
 
-  async open() {
+  constructor() {
     const slot = asked.get("slot");
     if (slot !== null && !this.#isSlot(slot)) {
       throw new Refusal(400, `This address asks for plan ${slot}; the page has the plans 0 to ${this.#data.plans.length - 1}.`);
@@ -32,7 +45,6 @@ class OwnFile {
     if (submit !== null && !MTURK.includes(new URL(submit).origin)) {
       throw new Refusal(400, `This address sends answers to ${submit}, which is not Mechanical Turk.`);
     }
-    return this.#data.study;
   }
 
   get preview() {
@@ -40,7 +52,7 @@ class OwnFile {
   }
 
   get pending() {
-    return this.#sitting && this.#finished && !this.#handed ? 1 : 0;
+    return this.#finished && !this.#handed;
   }
 
   get number() {
@@ -51,14 +63,22 @@ class OwnFile {
     return `sitting-${this.#token}`;
   }
 
-  get #sitting() {
+  /** @returns {KeptSitting | null} */
+  get #kept() {
     return this.#memory.get(this.#name);
   }
 
-  get #finished() {
-    return this.#sitting.answers.length === this.#data.study.trials;
+  get #sitting() {
+    const sitting = this.#kept;
+    if (!sitting) throw new Refusal(404, "The answers were deleted in another window.");
+    return sitting;
   }
 
+  get #finished() {
+    return this.#kept?.answers.length === this.study.trials;
+  }
+
+  /** @param {string} text */
   #isSlot(text) {
     return /^\d+$/.test(text) && Number(text) < this.#data.plans.length;
   }
@@ -69,12 +89,13 @@ class OwnFile {
 
   async enter() {
     this.#token ??= this.#memory.get(TOKEN); // another window may have another participant by now
-    const sitting = this.#sitting;
-    if (!sitting) return { consented: false, finished: false, answered: [], trials: [] };
+    const sitting = this.#kept;
+    const nobody = { token: "", nonce: "", code: "", url: "" };
+    if (!sitting) return { ...nobody, consented: false, finished: false, answered: [], trials: [] };
     this.#memory.set(this.#name, { ...sitting, window: this.#window });
     const code = this.#finished ? this.#data.code || sitting.token.slice(0, 10).toUpperCase() : "";
     return {
-      consented: true, finished: this.#finished, answered: sitting.answers.map(({ trial }) => trial),
+      token: sitting.token, nonce: "", consented: true, finished: this.#finished, answered: sitting.answers.map(({ trial }) => trial),
       trials: this.#data.plans[sitting.slot], code, url: code && this.#data.url.replaceAll("{code}", encodeURIComponent(code)),
     };
   }
@@ -106,14 +127,17 @@ class OwnFile {
     return this.enter();
   }
 
-  /** The pictures of a trial are shown now; gives how often that makes. */
+  /**
+   * The pictures of a trial are shown now; gives how often that makes.
+   * @param {number} trial
+   */
   opened(trial) {
-    return this.#showings.add(this.#token, trial);
+    return this.#showings.add(this.#sitting.token, trial);
   }
 
+  /** @param {Answer} answer */
   async answer(answer) {
     const sitting = this.#sitting;
-    if (!sitting) throw new Refusal(404, "The answers were deleted in another window.");
     if (sitting.window !== this.#window) throw new Refusal(409, "The sitting was continued in another window.");
     if (sitting.answers.some(({ trial }) => trial === answer.trial)) return;
     this.#memory.set(this.#name, { ...sitting, answers: [...sitting.answers, answer] });
@@ -121,18 +145,19 @@ class OwnFile {
 
   async settled() {}
 
+  /** @param {string} id */
   async blob(id) {
-    const bytes = atob(byId(`picture-${id}`).textContent);
+    const bytes = atob(byId(`picture-${id}`).textContent ?? "");
     return new Blob([Uint8Array.from(bytes, (character) => character.charCodeAt(0))], { type: "image/png" });
   }
 
   async withdraw() {
     this.#memory.remove(this.#name);
-    this.#showings.forget(this.#token);
+    if (this.#token) this.#showings.forget(this.#token);
     if (this.#memory.get(TOKEN) === this.#token) this.#memory.remove(TOKEN);
   }
 
-  /** The answers file, as study/collected.py reads it. */
+  /** The answers file, as answer_files.py reads it. */
   get #file() {
     const { token, slot, begun, answers } = this.#sitting;
     return JSON.stringify({ study: this.#data.hash, token, slot, simulated: false, consented: true, begun, answers });
@@ -154,6 +179,7 @@ class OwnFile {
 
   #mturkForm() {
     const action = new URL("/mturk/externalSubmit", asked.get("turkSubmitTo") ?? MTURK[0]);
+    /** @param {string} name @param {string | null} value */
     const field = (name, value) => make("input", { type: "hidden", name, value });
     return make("form", { method: "post", action, onsubmit: () => (this.#handed = true) },
       field("assignmentId", asked.get("assignmentId")), field("answers", this.#file),
@@ -166,4 +192,4 @@ function randomName() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-run(new OwnFile());
+run(async () => new OwnFile());

@@ -8,22 +8,29 @@ import { Showings } from "./showings.js";
 const TOKEN = "token";
 
 class Server {
-  #memory = null;
-  #sitting = null;
-  #outbox = null;
-  #showings = null;
+  #memory;
+  #outbox;
+  #showings;
+  /** @type {Sitting | null} null before the page has entered */
+  #current = null;
 
-  async open() {
-    const study = await persist(() => getJson("api/study"));
+  /** @param {Study} study */
+  constructor(study) {
+    this.study = study;
     this.#memory = new Memory(study.id);
     this.lasting = this.#memory.lasting;
     this.#showings = new Showings(this.#memory);
     this.#outbox = new Outbox(this.#memory, (entry) => post("api/answer", entry));
-    return study;
   }
 
   get pending() {
-    return this.#outbox?.busy;
+    return this.#outbox.busy;
+  }
+
+  /** @returns {Sitting} */
+  get #sitting() {
+    if (!this.#current) throw new Error("The page has not entered the study yet.");
+    return this.#current;
   }
 
   get number() {
@@ -38,10 +45,11 @@ class Server {
   /** Where the participant of this window stands, after what older windows left has arrived. */
   async enter() {
     for (;;) {
-      const token = this.#sitting?.consented ? this.#sitting.token : this.#memory.get(TOKEN);
+      /** @type {string | null} */
+      const token = this.#current?.consented ? this.#current.token : this.#memory.get(TOKEN);
       await this.#outbox.sendOthers(token);
-      this.#sitting = await persist(() => post("api/enter", token ? { token } : {}));
-      if (!this.#sitting.consented) this.#outbox.forget(token);
+      this.#current = await enter(token);
+      if (!this.#sitting.consented && token) this.#outbox.forget(token);
       this.#outbox.adopt(this.#sitting);
       if (!this.#outbox.waiting) return this.#sitting;
       await this.#outbox.sent();
@@ -52,18 +60,24 @@ class Server {
   async consent() {
     if (this.#memory.get(TOKEN) && (await this.enter()).consented) return this.#sitting;
     const { token, nonce } = this.#sitting;
-    this.#sitting = await persist(() => post("api/consent", { token, nonce }));
+    this.#current = await persist(() => post("api/consent", { token, nonce }));
     this.#memory.set(TOKEN, token);
     this.#outbox.adopt(this.#sitting);
     return this.#sitting;
   }
 
-  /** The pictures of a trial are shown now; gives how often that makes. */
+  /**
+   * The pictures of a trial are shown now; gives how often that makes.
+   * @param {number} trial
+   */
   opened(trial) {
     return this.#showings.add(this.#sitting.token, trial);
   }
 
-  /** Keep an answer, and send it; rejects if the server refuses it. */
+  /**
+   * Keep an answer, and send it; rejects if the server refuses it.
+   * @param {Answer} answer
+   */
   answer(answer) {
     this.#outbox.add(answer);
     return this.#outbox.sent();
@@ -74,6 +88,7 @@ class Server {
     return this.#outbox.sent();
   }
 
+  /** @param {string} id */
   blob(id) {
     return persist(() => getBlob(`pictures/${id}.png`));
   }
@@ -87,4 +102,10 @@ class Server {
   }
 }
 
-run(new Server());
+/**
+ * @param {string | null} token
+ * @returns {Promise<Sitting>}
+ */
+const enter = (token) => persist(() => post("api/enter", token ? { token } : {}));
+
+run(async () => new Server(await persist(() => getJson("api/study"))));

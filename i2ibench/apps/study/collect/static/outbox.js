@@ -9,15 +9,22 @@ export class Outbox {
   #memory;
   #send;
   #own = { token: "", nonce: "" };
+  /** @type {Promise<Receipt | null> | null} */
   #sending = null;
 
-  /** send({token, nonce, answer}) gives the server's receipt. */
+  /**
+   * send({token, nonce, answer}) gives the server's receipt.
+   * @param {Memory} memory
+   * @param {(entry: Entry) => Promise<Receipt>} send
+   */
   constructor(memory, send) {
     this.#memory = memory;
     this.#send = send;
+    /** @type {Receipt | null} */
     this.receipt = null;
   }
 
+  /** @returns {Entry[]} */
   get #entries() {
     return this.#memory.get(NAME) ?? [];
   }
@@ -32,17 +39,24 @@ export class Outbox {
     return Boolean(this.#first);
   }
 
-  /** This window sends from now on what its participant gave in older ones. */
+  /**
+   * This window sends from now on what its participant gave in older ones.
+   * @param {Sitting} sitting
+   */
   adopt({ token, nonce }) {
     this.#own = { token, nonce };
     this.#memory.set(NAME, this.#entries.map((entry) => (entry.token === token ? { ...entry, nonce } : entry)));
   }
 
+  /** @param {Answer} answer */
   add(answer) {
     this.#memory.set(NAME, [...this.#entries, { ...this.#own, answer }]);
   }
 
-  /** Drop what a participant gave. */
+  /**
+   * Drop what a participant gave.
+   * @param {string} token
+   */
   forget(token) {
     this.#keep((entry) => entry.token !== token);
   }
@@ -53,7 +67,10 @@ export class Outbox {
     return this.#sending;
   }
 
-  /** Send what other participants than this one left in this browser, as far as the server takes it. */
+  /**
+   * Send what other participants than this one left in this browser, as far as the server takes it.
+   * @param {string | null} token
+   */
   async sendOthers(token) {
     for (const entry of this.#entries.filter((other) => other.token !== token)) {
       try {
@@ -75,23 +92,30 @@ export class Outbox {
     return this.receipt;
   }
 
-  /** The receipt. What is refused stays for another try, unless the answer itself is wrong. */
+  /**
+   * The receipt. What is refused stays for another try, unless the answer itself is wrong.
+   * @param {Entry} entry
+   */
   async #deliver(entry) {
     try {
       const receipt = await persist(() => this.#send(entry));
       this.#drop(entry);
       return receipt;
     } catch (error) {
-      if (error.status === 400 && error.known) this.#drop(entry);
+      if (error instanceof Refusal && error.status === 400 && error.known) this.#drop(entry);
       throw error;
     }
   }
 
+  /** @param {Entry} entry */
   #drop({ token, answer }) {
     this.#keep((other) => other.token !== token || other.answer.trial !== answer.trial);
   }
 
-  /** The storage is read again each time: another window may have written meanwhile. */
+  /**
+   * The storage is read again each time: another window may have written meanwhile.
+   * @param {(entry: Entry) => boolean} stays
+   */
   #keep(stays) {
     this.#memory.set(NAME, this.#entries.filter(stays));
   }

@@ -1,15 +1,23 @@
 /** Pictures: fetched and decoded before they are needed, and drawn as sharply as the screen allows. */
+import { context2d } from "./dom.js";
 
 export class Pictures {
   #blob;
+  /** @type {Map<string, Promise<ImageBitmap>>} */
   #ready = new Map();
 
-  /** blob(id) gives a picture's file. */
+  /**
+   * blob(id) gives a picture's file.
+   * @param {(id: string) => Promise<Blob>} blob
+   */
   constructor(blob) {
     this.#blob = blob;
   }
 
-  /** Begin to fetch and decode these; forget all others. */
+  /**
+   * Begin to fetch and decode these; forget all others.
+   * @param {string[]} ids
+   */
   want(ids) {
     const wanted = new Set(ids);
     for (const [id, bitmap] of this.#ready) {
@@ -20,19 +28,32 @@ export class Pictures {
     for (const id of wanted) this.get(id).catch(() => {}); // whoever needs it hears of the error
   }
 
-  /** A promise of the decoded picture. */
+  /**
+   * A promise of the decoded picture.
+   * @param {string} id
+   */
   get(id) {
-    if (!this.#ready.has(id)) this.#ready.set(id, this.#blob(id).then((blob) => createImageBitmap(blob)));
-    return this.#ready.get(id);
+    let bitmap = this.#ready.get(id);
+    if (!bitmap) {
+      bitmap = this.#blob(id).then((blob) => createImageBitmap(blob));
+      this.#ready.set(id, bitmap);
+    }
+    return bitmap;
   }
 }
 
-/** Draw a picture into the middle of a canvas of a size in CSS pixels, whole and evenly scaled. */
+/**
+ * Draw a picture into the middle of a canvas of a size in CSS pixels, whole and evenly scaled.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ImageBitmap} bitmap
+ * @param {number} width
+ * @param {number} height
+ */
 export function draw(canvas, bitmap, width, height) {
   const zoom = window.devicePixelRatio || 1;
   canvas.width = Math.round(width * zoom);
   canvas.height = Math.round(height * zoom);
-  const context = canvas.getContext("2d", { alpha: false });
+  const context = context2d(canvas, { alpha: false });
   const scale = Math.min(canvas.width / bitmap.width, canvas.height / bitmap.height);
   const [w, h] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
   context.fillStyle = "#808080";
@@ -43,11 +64,16 @@ export function draw(canvas, bitmap, width, height) {
 
 const GRAIN = 4;
 
-/** Fill a canvas with coloured noise of a grain of a few CSS pixels. */
+/**
+ * Fill a canvas with coloured noise of a grain of a few CSS pixels.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width
+ * @param {number} height
+ */
 export function drawNoise(canvas, width, height) {
   canvas.width = Math.ceil(width / GRAIN);
   canvas.height = Math.ceil(height / GRAIN);
-  const context = canvas.getContext("2d", { alpha: false });
+  const context = context2d(canvas, { alpha: false });
   const noise = context.createImageData(canvas.width, canvas.height);
   for (let i = 0; i < noise.data.length; i += 1) noise.data[i] = i % 4 === 3 ? 255 : Math.random() * 256;
   context.putImageData(noise, 0, 0);

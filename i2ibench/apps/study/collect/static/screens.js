@@ -1,13 +1,36 @@
 /** The screens of text around the trials. */
 import { reload } from "./address.js";
-import { byId, clicked, make, paragraphs, pressed, show } from "./dom.js";
+import { clicked, pressed } from "./buttons.js";
+import { byId, make, nodesOf } from "./dom.js";
 import { GAP } from "./trial.js";
 
 const CONTROLS_HEIGHT = 260; // around the pictures; mturk.py gives a frame that much, and its scroll bars
 
+/** @param {string[]} texts */
+const paragraphs = (texts) => texts.map((text) => make("p", {}, text));
+
+/**
+ * Show a screen of text in place of whatever was there, and let screen readers begin at its title.
+ * @param {string} title
+ * @param {...Children} children
+ */
+function show(title, ...children) {
+  byId("trial").hidden = true;
+  const heading = make("h1", { tabindex: "-1" }, title);
+  byId("screen").replaceChildren(heading, ...nodesOf(children));
+  byId("screen").hidden = false;
+  window.scrollTo(0, 0);
+  heading.focus();
+}
+
+/** @param {string} text @param {Object<string, unknown>} [properties] */
 const main = (text, properties = {}) => make("button", { type: "button", class: "main", ...properties }, text);
 
-/** Ends when the participant agrees. */
+/**
+ * Ends when the participant agrees.
+ * @param {Study} study
+ * @param {Source} source
+ */
 export async function consent(study, source) {
   const agree = main("I agree and want to take part", { disabled: Boolean(source.preview) });
   const leave = make("button", { type: "button", onclick: () => left() }, "No, thank you");
@@ -22,15 +45,21 @@ function left() {
   show("You have not taken part", make("p", {}, "Nothing was stored. You can close this window."));
 }
 
-/** The window's size that the pair and the buttons need, in CSS pixels. */
+/**
+ * The window's size that the pair and the buttons need, in CSS pixels.
+ * @param {Study} study
+ */
 export function neededSize(study) {
   return { width: 2 * study.width + GAP + 32, height: study.height + CONTROLS_HEIGHT };
 }
 
 const leaving = () =>
-  make("button", { type: "button", class: "small", onclick: () => byId("leaving").showModal() }, "Leave…");
+  make("button", { type: "button", class: "small", onclick: () => byId("leaving", HTMLDialogElement).showModal() }, "Leave…");
 
-/** Ends when the window is large enough; shows how large it must be until then, and to participants how to leave. */
+/**
+ * Ends when the window is large enough; shows how large it must be until then, and to participants how to leave.
+ * @param {Study} study
+ */
 export async function largeEnough(study, isParticipant = false) {
   const needed = neededSize(study);
   const fits = () => window.innerWidth >= needed.width && window.innerHeight >= needed.height;
@@ -41,7 +70,8 @@ export async function largeEnough(study, isParticipant = false) {
     make("p", {}, "Two pictures must fit side by side. Maximise the window or press F11. If the page is zoomed in, press Ctrl and 0 (⌘ and 0 on a Mac). On a telephone the study cannot be done."),
     sizes, now, make("p", { class: "soft" }, "The study goes on by itself as soon as the window is large enough."),
     isParticipant && make("div", { class: "buttons" }, leaving()));
-  await new Promise((resolve) => {
+  /** @type {Promise<void>} */
+  const enough = new Promise((resolve) => {
     const look = () => {
       now.textContent = `It is ${windowSize()} now and must be at least ${needed.width} × ${needed.height}.`;
       compare(sizes, needed);
@@ -52,19 +82,26 @@ export async function largeEnough(study, isParticipant = false) {
     window.addEventListener("resize", look);
     look();
   });
+  await enough;
 }
 
 const windowSize = () => `${window.innerWidth} × ${window.innerHeight}`;
 
-/** Both sizes as frames. */
+/**
+ * Both sizes as frames.
+ * @param {HTMLElement} element
+ * @param {{ width: number, height: number }} needed
+ */
 function compare(element, needed) {
   const scale = 148 / Math.max(needed.height, window.innerHeight, needed.width / 3, window.innerWidth / 3);
+  /** @param {string} name @param {string} text @param {number} width @param {number} height */
   const frame = (name, text, width, height) =>
     make("div", { class: name, style: `width: ${width * scale}px; height: ${height * scale}px` }, text);
   element.replaceChildren(frame("wanted", "needed", needed.width, needed.height),
     frame("", "now", window.innerWidth, window.innerHeight));
 }
 
+/** @param {Study} study @param {Sitting} sitting @param {Frames} frames */
 export async function instructions(study, sitting, frames) {
   const rows = [["left", "the left picture", "←"], ["right", "the right picture", "→"]];
   if (study.ties) rows.push(["tie", "you cannot tell", "↓"]);
@@ -83,6 +120,7 @@ export async function instructions(study, sitting, frames) {
   await pressed(begin);
 }
 
+/** @param {Study} study @param {number} count */
 export async function practised(study, count) {
   const begin = main("Begin");
   show("Practice is over", make("p", {}, `Now come ${study.trials - count} pairs. You are no longer told which picture is the better one; often nobody knows.`),
@@ -90,6 +128,7 @@ export async function practised(study, count) {
   await pressed(begin);
 }
 
+/** @param {number} done @param {number} total */
 export async function rest(done, total) {
   const on = main("Go on");
   show("Time for a short rest", make("p", {}, `${done} of ${total} pairs are done. Look away from the screen for a moment, and go on when you like.`),
@@ -97,11 +136,19 @@ export async function rest(done, total) {
   await pressed(on);
 }
 
-/** The participant's only name, for whoever wants to have the answers deleted when this browser has forgotten it. */
+/**
+ * The participant's only name, for whoever wants to have the answers deleted when this browser has forgotten it.
+ * @param {Source} source
+ */
 export const numberOf = (source) =>
   make("p", { class: "soft number" }, "Your number: ", make("code", {}, source.number), ", needed to have your answers deleted later.");
 
-/** The last screen; the source may want something done with the answers. */
+/**
+ * The last screen; the source may want something done with the answers.
+ * @param {Study} study
+ * @param {Source} source
+ * @param {Sitting} sitting
+ */
 export function end(study, source, { code, url }) {
   const copied = make("span", { class: "soft", role: "status" });
   const copy = make("button", { type: "button", onclick: () => copyText(code, copied) }, "Copy");
@@ -113,16 +160,20 @@ export function end(study, source, { code, url }) {
       make("button", { type: "button", class: "small", onclick: () => askToDelete(source) }, "Delete my answers…")), numberOf(source));
 }
 
-/** The question of leaving, when there is nothing to go on with. */
+/**
+ * The question of leaving, when there is nothing to go on with.
+ * @param {Source} source
+ */
 function askToDelete(source) {
   byId("leaving-title").textContent = "Delete your answers?";
   byId("leaving-text").textContent = source.deletion ?? "All that is stored of you is deleted and does not count. Whoever pays for taking part will not find your code then.";
   byId("later").hidden = true;
   byId("stay").textContent = "Keep them";
   byId("withdraw").textContent = "Delete my answers";
-  byId("leaving").showModal();
+  byId("leaving", HTMLDialogElement).showModal();
 }
 
+/** @param {string} text @param {HTMLElement} status */
 export async function copyText(text, status) {
   try {
     await navigator.clipboard.writeText(text);
@@ -132,7 +183,9 @@ export async function copyText(text, status) {
   }
 }
 
+/** @param {string} title @param {string} text @param {HTMLElement} [button] */
 export const stopped = (title, text, button) =>
   show(title, make("p", {}, text), button && make("div", { class: "buttons" }, button));
 
+/** @param {string} text */
 export const again = (text) => main(text, { onclick: reload });
