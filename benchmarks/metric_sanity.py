@@ -14,7 +14,8 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from numpy.typing import NDArray
 
-from i2ibench.evaluation import evaluate, parse_systems
+from i2ibench.evaluation.evaluate import evaluate
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation.image_sources import ClassColours
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes, open_scenes, prepare_scenes

@@ -23,7 +23,8 @@ from i2ibench.cli.arguments import (
     positive,
 )
 from i2ibench.errors import UserError
-from i2ibench.evaluation import WRITTEN, SystemSource, evaluate, parse_systems
+from i2ibench.evaluation.evaluate import WRITTEN, evaluate
+from i2ibench.evaluation.systems import SystemSource, parse_systems
 from i2ibench.evaluation.protocols.of_checkpoints import foreign_protocol
 from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol
 from i2ibench.evaluation.results import check_computed

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation import WRITTEN, SystemSource, evaluate
+from i2ibench.evaluation.evaluate import WRITTEN, evaluate
+from i2ibench.evaluation.systems import SystemSource
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.grids.cell import checkpoint_of

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.evaluation import evaluate, parse_systems
+from i2ibench.evaluation.evaluate import evaluate
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation import measurement_cache as shared_module
 from i2ibench.evaluation import measurements as rows_module
 from i2ibench.evaluation.protocols.protocol import build_protocol

@@ -9,7 +9,8 @@ from torch.utils.data import default_collate
 
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.errors import UserError
-from i2ibench.evaluation import evaluate, parse_systems
+from i2ibench.evaluation.evaluate import evaluate
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation.metrics.style_control import StyleControl
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes

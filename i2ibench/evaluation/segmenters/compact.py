@@ -1,4 +1,4 @@
-"""A compact segmenter that one trains on the photos of a data set in minutes."""
+"""A compact segmenter that is trained on the images of a data set in minutes."""
 
 import shlex
 from importlib.resources import files
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.errors import MissingWeightsError
-from i2ibench.evaluation.segmenters.loading import fill
+from i2ibench.evaluation.segmenters.base import fill
 from i2ibench.io.weights import load_state
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.contracts import Segmenter
@@ -19,17 +19,18 @@ SHIPPED = files("i2ibench.evaluation.segmenters") / "weights"
 
 @SEGMENTERS.register_module()
 class CompactSegmenter(Segmenter):
-    """Class ids for images: three strided convolutions, dilated residual blocks, skip decoder.
+    """A small network of three strided convolutions, dilated residual blocks and a skip decoder.
 
     Args:
-        num_classes: scored classes.
-        weights: a state dict on disk, or the name of a shipped one ("toystreet"); None for
-            random weights, to be trained: no score is computed with those.
-        base_channels: width of the first level; it doubles twice.
-        dilations: one residual block at 1/8 size for each.
+        num_classes: the number of scored classes.
+        weights: a weights file, or the name of weights in this package ("toystreet"). None for
+            random weights, with which no score is computed.
+        base_channels: channels at 1/2 of the size. They double at 1/4 and at 1/8.
+        dilations: the dilation of each residual block at 1/8 of the size.
 
     Raises:
-        UserError: the weights are missing or belong to another network.
+        MissingWeightsError: the weights file does not exist.
+        UserError: the weights belong to another network.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class CompactSegmenter(Segmenter):
         self.at_half = _conv(3, half, stride=2)
         self.at_quarter = nn.Sequential(_conv(half, quarter, stride=2), _conv(quarter, quarter))
         self.at_eighth = nn.Sequential(
-            _conv(quarter, eighth, stride=2), *[_Residual(eighth, d) for d in dilations]
+            _conv(quarter, eighth, stride=2), *[_DilatedBlock(eighth, d) for d in dilations]
         )
         self.back_to_quarter = _conv(eighth + quarter, quarter)
         self.back_to_half = _conv(quarter + half, half)
@@ -55,10 +56,11 @@ class CompactSegmenter(Segmenter):
 
     @staticmethod
     def locate(weights: str) -> Path:
-        """Return the file for a path or the name of shipped weights.
+        """Return the weights file for a path, or for the name of weights in this package.
 
         Raises:
-            MissingWeightsError: there is no such file; the message lists what is shipped.
+            MissingWeightsError: there is no such file; the message lists the weights in the
+                package.
         """
         for path in (Path(weights), Path(str(SHIPPED / f"{weights}.pth"))):
             if path.is_file():
@@ -66,25 +68,27 @@ class CompactSegmenter(Segmenter):
         shipped = sorted(p.name.removesuffix(".pth") for p in Path(str(SHIPPED)).glob("*.pth"))
         raise MissingWeightsError(
             f"No segmenter weights at {weights!r}; shipped: {', '.join(shipped) or 'none'}. Train "
-            "them on your photos with: i2ibench train_segmenter CONFIG "
+            "them on your images with: i2ibench train_segmenter CONFIG "
             f"{shlex.quote(weights)}"
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class ids, int64 BHW, for uint8 images B3HW."""
+        """Return class ids, int64 BHW, for uint8 images B3HW."""
         return self.logits(images).argmax(1)
 
     def logits(self, images: Tensor) -> Tensor:
-        """Unnormalised log probabilities, BNHW at the images' size, for uint8 images B3HW."""
+        """Return unnormalised log probabilities, BNHW, for uint8 images B3HW of the same size."""
         half = self.at_half(images.float() / 127.5 - 1)
         quarter = self.at_quarter(half)
         eighth = self.at_eighth(quarter)
-        x = self.back_to_quarter(torch.cat([_resized(eighth, quarter), quarter], 1))
-        x = self.back_to_half(torch.cat([_resized(x, half), half], 1))
-        return _resized(self.classify(x), images)
+        x = self.back_to_quarter(torch.cat([_resize_like(eighth, quarter), quarter], 1))
+        x = self.back_to_half(torch.cat([_resize_like(x, half), half], 1))
+        return _resize_like(self.classify(x), images)
 
 
-class _Residual(nn.Module):
+class _DilatedBlock(nn.Module):
+    """A residual block with a dilated and a plain convolution. Keeps size and channels."""
+
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(
@@ -102,5 +106,5 @@ def _conv(in_channels: int, out_channels: int, stride: int = 1, dilation: int = 
     return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
 
 
-def _resized(x: Tensor, like: Tensor) -> Tensor:
+def _resize_like(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""Fitting a segmenter to the photos of a data set."""
+"""Training of a segmenter on the labelled images of a data set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from i2ibench.data.classes import VOID
 from i2ibench.data.loaders import SceneLoader
 from i2ibench.errors import UserError
 from i2ibench.evaluation.segmenters.compact import CompactSegmenter
-from i2ibench.evaluation.segmenters.smp import SMPSegmenter
+from i2ibench.evaluation.segmenters.libraries import SMPSegmenter
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import Progress
 from i2ibench.models.ops.confusion import class_iou, confusion_matrix, pixel_accuracy
@@ -28,10 +28,21 @@ def fit_segmenter(
     rate: float = 2e-3,
     device: str = "cpu",
 ) -> None:
-    """Train the segmenter on the loader's photos with cross entropy, the last step at rate 0.
+    """Train a segmenter with cross entropy and AdamW; the learning rate falls to 0 (cosine).
 
-    Photos are mirrored by the loader's transforms if at all; brightness, contrast and noise are
-    varied here, so that a translator's slightly different images do not throw the segmenter.
+    Brightness, contrast and noise of the images are varied at random, so that the segmenter also
+    works on the slightly different images of a translator. Mirroring is left to the loader's
+    transforms.
+
+    Args:
+        segmenter: the segmenter; afterwards it is on `device` and in evaluation mode.
+        loader: real images with label maps.
+        num_epochs: passes through the loader.
+        rate: the learning rate at the start.
+        device: the device that computes.
+
+    Raises:
+        UserError: the images do not have 8 bits, or are neither RGB nor grey.
     """
     rows = torch.tensor(loader.dataset.metainfo["scored_ids"], device=device)
     segmenter.to(device).train()
@@ -42,7 +53,7 @@ def fit_segmenter(
             loader.sampler.set_epoch(epoch)
             for data in loader:
                 target = rows[data["label"][:, 0].to(device).long()]
-                logits = segmenter.logits(_disturb(_photos(data).to(device)))
+                logits = segmenter.logits(_disturb(_rgb_images(data).to(device)))
                 loss = F.cross_entropy(logits, target, ignore_index=VOID)
                 optimizer.zero_grad()
                 loss.backward()
@@ -52,30 +63,26 @@ def fit_segmenter(
     segmenter.eval()
 
 
-def _photos(data: Mapping[str, Any]) -> Tensor:
-    """Return the photos of collated samples as RGB.
-
-    Raises:
-        UserError: they are neither RGB nor grey of 8 bits.
-    """
-    photos: Tensor = data["image"]
-    if photos.dtype != torch.uint8:
-        raise UserError("A segmenter is trained on photos of 8 bits, and these have 16.")
-    return as_rgb(photos, "A segmenter")
+def _rgb_images(data: Mapping[str, Any]) -> Tensor:
+    """Return the images of collated samples as RGB, or raise UserError if that is impossible."""
+    images: Tensor = data["image"]
+    if images.dtype != torch.uint8:
+        raise UserError("A segmenter is trained on images of 8 bits, and these have 16.")
+    return as_rgb(images, "A segmenter")
 
 
 @torch.inference_mode()
 def score_segmenter(
     segmenter: TrainableSegmenter, loader: SceneLoader, device: str = "cpu"
 ) -> Mapping[str, float]:
-    """Pixel accuracy and mean IoU on the loader's photos."""
+    """Return pixel accuracy and mean IoU, each in 0..1, on the images of a loader."""
     metainfo = loader.dataset.metainfo
     rows = torch.tensor(metainfo["scored_ids"], device=device)
     count = len(metainfo["scored_classes"])
     confusion = torch.zeros(count, count + 1, dtype=torch.int64)
     for data in loader:
         target = rows[data["label"][:, 0].to(device).long()]
-        confusion += confusion_matrix(segmenter(_photos(data).to(device)), target, count).cpu()
+        confusion += confusion_matrix(segmenter(_rgb_images(data).to(device)), target, count).cpu()
     return {
         "pixel_acc": pixel_accuracy(confusion),
         "miou": class_iou(confusion).nanmean().item(),
@@ -83,7 +90,7 @@ def score_segmenter(
 
 
 def save_segmenter(segmenter: TrainableSegmenter, path: Path) -> None:
-    """Write what the segmenter's `weights` reads: a state dict, halved to half precision."""
+    """Write a weights file for the segmenter's option `weights`: a float16 state dict."""
     network = segmenter.network if isinstance(segmenter, SMPSegmenter) else segmenter
     state: dict[str, Any] = {
         name: value.half() if value.is_floating_point() else value
@@ -93,7 +100,7 @@ def save_segmenter(segmenter: TrainableSegmenter, path: Path) -> None:
 
 
 def _disturb(images: Tensor) -> Tensor:
-    """The uint8 images B3HW with random brightness, contrast and noise."""
+    """Return uint8 images B3HW with random changes of brightness, contrast and noise."""
     shape = (len(images), 1, 1, 1)
     contrast = torch.empty(shape, device=images.device).uniform_(0.8, 1.25)
     brightness = torch.empty(shape, device=images.device).uniform_(-20, 20)

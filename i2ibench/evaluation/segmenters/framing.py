@@ -1,4 +1,4 @@
-"""How a network sees images: their size and levels on the way in, classes on the way out."""
+"""The way from images into a network and back: sizes, pixel values and classes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.evaluation.segmenters.outputs import check_count
 from i2ibench.io.devices import most_precise_dtype
 from i2ibench.models.ops.images import pad_to_multiple
 
@@ -20,14 +19,14 @@ Settings = TypeVar("Settings", "Resizing", "Pixels")
 
 @dataclass(frozen=True)
 class Resizing:
-    """The rules by which images and classes change size.
+    """The rules for resizing images and labels.
 
     Attributes:
-        antialias: False interpolates between the four neighbours, as cv2.INTER_LINEAR does; True
-            widens the filter when it reduces, as PIL's BILINEAR does. Both are computed in float
-            and not rounded to whole levels.
-        nearest: False brings scores back bilinearly (pixel centres on pixel centres) and decides
-            then; True decides at the network's size and repeats class ids, as PIL's NEAREST does.
+        antialias: False interpolates between the four neighbours, as cv2.INTER_LINEAR does. True
+            widens the filter when it reduces, as PIL's BILINEAR does. Both compute in float and do
+            not round.
+        nearest: False resizes class scores bilinearly (align_corners=False) before the argmax. True
+            takes the argmax at the network's size and repeats class ids, as PIL's NEAREST does.
     """
 
     antialias: bool = False
@@ -36,11 +35,14 @@ class Resizing:
 
 @dataclass(frozen=True)
 class Frame:
-    """At what size a network sees images.
+    """The size at which a network receives images.
 
     Attributes:
-        width, height: in pixels; None for the images' own size.
-        resizing: the rules of the way there and back.
+        width, height: the size in pixels; None for both keeps the size of the images.
+        resizing: the rules for resizing images and labels.
+
+    Raises:
+        UserError: a side is no positive integer, or only one side is given.
     """
 
     width: int | None = None
@@ -55,8 +57,8 @@ class Frame:
                 f"their own size (None, None), not at {sides}."
             )
 
-    def seen(self, images: Tensor) -> Tensor:
-        """Float B3HW in 0..255 at the frame's size, for uint8 images B3HW."""
+    def resize(self, images: Tensor) -> Tensor:
+        """Return uint8 images B3HW as float B3HW in 0..255 at the size of the frame."""
         levels, antialias = images.float(), self.resizing.antialias
         if self.width is None or self.height is None:
             return levels
@@ -65,13 +67,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Pixels:
-    """The values that a network takes: (levels - mean) / std / divisor.
+    """The pixel values that a network expects: (levels - mean) / std / divisor.
 
     Attributes:
-        mean, std: one each for red, green and blue (in this order if `bgr` is False, else for
-            blue, green and red), on the scale 0..255.
-        bgr: whether the network takes blue first.
-        divisor: of everything, after mean and std.
+        mean, std: one value for each of red, green and blue, on the scale 0..255. With `bgr` their
+            order is blue, green, red.
+        bgr: the network expects the channels in the order blue, green, red.
+        divisor: a further divisor of all values.
+
+    Raises:
+        UserError: there are not three values, or a divisor is 0.
     """
 
     mean: Sequence[float] = (0.0, 0.0, 0.0)
@@ -87,7 +92,7 @@ class Pixels:
             )
 
     def prepared(self, levels: Tensor) -> Tensor:
-        """Float B3HW for the network, for float levels B3HW in 0..255, RGB."""
+        """Return the network's input, float B3HW, for RGB levels, float B3HW in 0..255."""
         ordered = levels.flip(1) if self.bgr else levels
         mean, std = (torch.tensor(v, device=levels.device) for v in (self.mean, self.std))
         return (ordered - mean.view(3, 1, 1)) / std.view(3, 1, 1) / self.divisor
@@ -99,14 +104,15 @@ IMAGENET = Pixels(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 
 @dataclass(frozen=True)
 class Framing:
-    """Everything between images and classes but the network itself.
+    """All computation between images and labels except the network itself.
 
     Attributes:
-        frame, pixels: the way in.
-        rows: for each output of the network its class's row in the scores; N, the class count,
-            stands for "something else".
-        stride: images are enlarged by their repeated edge until it divides both sides; the
-            scores of the added part are cut off.
+        frame: the size of the network's input.
+        pixels: the pixel values of the network's input.
+        rows: for each output of the network the row of its class in the scores. The value N, the
+            number of classes, stands for "something else".
+        stride: images are padded by repeating their edge until this number divides both sides. The
+            scores of the padding are cropped.
     """
 
     frame: Frame
@@ -115,7 +121,7 @@ class Framing:
     stride: int = 1
 
     def labels(self, network: Network, images: Tensor) -> Tensor:
-        """Class ids, int64 BHW in 0..N, for uint8 images B3HW in RGB.
+        """Return class ids, int64 BHW in 0..N, for uint8 RGB images B3HW.
 
         Raises:
             UserError: see `scores`.
@@ -123,45 +129,51 @@ class Framing:
         rows = torch.tensor(self.rows, device=images.device)
         if not self.frame.resizing.nearest:
             return rows[self.logits(network, images).argmax(1)]
-        seen = self.frame.seen(images)
-        classes = self.scores(network, seen).argmax(1, keepdim=True)
+        levels = self.frame.resize(images)
+        classes = self.scores(network, levels).argmax(1, keepdim=True)
         classes = classes.to(most_precise_dtype(images.device))
         size = images.shape[-2:]
         return rows[F.interpolate(classes, size=size, mode="nearest-exact")[:, 0].long()]
 
     def logits(self, network: Network, images: Tensor) -> Tensor:
-        """The network's scores in its own order of classes, BCHW at the size of the uint8 images.
+        """Return the scores of the network's outputs, BCHW at the size of uint8 images B3HW.
 
         Raises:
             UserError: see `scores`.
         """
-        return resized(self.scores(network, self.frame.seen(images)), images)
+        return resize_like(self.scores(network, self.frame.resize(images)), images)
 
     def scores(self, network: Network, levels: Tensor) -> Tensor:
-        """The network's scores at the size of the levels, float B3HW in 0..255.
+        """Return the scores of the network's outputs at the size of levels, float B3HW in 0..255.
 
         Raises:
-            UserError: the network has another number of outputs than `rows`.
+            UserError: the network's number of outputs differs from the length of `rows`.
         """
         padded = pad_to_multiple(levels, self.stride)
         scores = network(self.pixels.prepared(padded))
-        check_count(scores.shape[1], len(self.rows))
+        _check_count(scores.shape[1], len(self.rows))
         height, width = levels.shape[-2:]
         if padded.shape == levels.shape:
             return scores
-        return resized(scores, padded)[..., :height, :width]
+        return resize_like(scores, padded)[..., :height, :width]
 
 
-def resized(scores: Tensor, like: Tensor) -> Tensor:
-    """BCHW bilinearly at the size of `like`."""
+def resize_like(scores: Tensor, like: Tensor) -> Tensor:
+    """Resize BCHW bilinearly to the size of `like`."""
     return _bilinear(scores, (like.shape[-2], like.shape[-1]))
 
 
-def settled(published: Settings, changes: Mapping[str, Any] | None) -> Settings:
-    """The published settings with a config's changes.
+def _bilinear(x: Tensor, size: tuple[int, int], antialias: bool = False) -> Tensor:
+    if tuple(x.shape[-2:]) == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", antialias=antialias)
+
+
+def override(published: Settings, changes: Mapping[str, Any] | None) -> Settings:
+    """Return published settings with the values that a config overrides.
 
     Raises:
-        UserError: a setting that does not exist, or an impossible value.
+        UserError: a setting does not exist, or its value is impossible.
     """
     known = [field.name for field in dataclasses.fields(published)]
     for name in changes or {}:
@@ -173,7 +185,49 @@ def settled(published: Settings, changes: Mapping[str, Any] | None) -> Settings:
     return dataclasses.replace(published, **(changes or {}))
 
 
-def _bilinear(x: Tensor, size: tuple[int, int], antialias: bool = False) -> Tensor:
-    if tuple(x.shape[-2:]) == size:
-        return x
-    return F.interpolate(x, size=size, mode="bilinear", antialias=antialias)
+def rows_of(
+    num_outputs: int,
+    scored_classes: Sequence[str],
+    outputs: Sequence[str | None] | None = None,
+) -> tuple[int, ...]:
+    """Return for each output of a network the row of its class, or N for "something else".
+
+    Args:
+        num_outputs: the number of outputs of the network.
+        scored_classes: the names of the N scored classes, in row order.
+        outputs: for each output the name of a scored class, or None for "something else". Several
+            outputs may have one class. A class without an output is never predicted. None as a
+            whole means: the scored classes in order, and "something else" for further outputs.
+
+    Raises:
+        UserError: the counts do not fit (the message has both), or a name is no scored class.
+    """
+    num_classes = len(scored_classes)
+    if outputs is None:
+        if num_outputs < num_classes:
+            raise UserError(
+                f"The network has {num_outputs} outputs, fewer than the {num_classes} scored "
+                "classes; say which class each output is with the segmenter's `outputs`."
+            )
+        return tuple(min(output, num_classes) for output in range(num_outputs))
+    _check_count(num_outputs, len(outputs))
+    return tuple(num_classes if name is None else _row(name, scored_classes) for name in outputs)
+
+
+def _check_count(num_outputs: int, described: int) -> None:
+    """Raise UserError if a config describes another number of outputs than the network has."""
+    if num_outputs != described:
+        raise UserError(
+            f"The network has {num_outputs} outputs, but the segmenter's `outputs` describe "
+            f"{described}."
+        )
+
+
+def _row(name: str, scored_classes: Sequence[str]) -> int:
+    if name not in scored_classes:
+        raise UserError(
+            f"The segmenter's `outputs` name {name!r}, which is no scored class."
+            f"{near_match(name, scored_classes)} Scored: {', '.join(scored_classes)}. An output "
+            "that is not scored is None."
+        )
+    return list(scored_classes).index(name)

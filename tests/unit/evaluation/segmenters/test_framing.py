@@ -13,9 +13,9 @@ from i2ibench.evaluation.segmenters.framing import (
     Framing,
     Pixels,
     Resizing,
-    settled,
+    override,
+    rows_of,
 )
-from i2ibench.evaluation.segmenters.outputs import rows_of
 
 CLASSES = ["sky", "road", "car"]
 
@@ -29,26 +29,26 @@ def as_batch(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pixels).movedim(-1, 0)[None].contiguous()
 
 
-def seen(pixels, width, height, **rules):
-    levels = Frame(width, height, Resizing(**rules)).seen(as_batch(pixels))
+def resize(pixels, width, height, **rules):
+    levels = Frame(width, height, Resizing(**rules)).resize(as_batch(pixels))
     return levels[0].movedim(0, -1).numpy()
 
 
 @pytest.mark.parametrize("size", [(24, 16), (90, 70), (61, 20)])
 def test_without_antialiasing_images_are_resized_as_cv2_does_in_float(image, size):
     expected = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(seen(image, *size), expected, atol=0.05)
+    np.testing.assert_allclose(resize(image, *size), expected, atol=0.05)
 
 
 @pytest.mark.parametrize("size", [(24, 16), (90, 70), (61, 20)])
 def test_with_antialiasing_images_are_resized_as_pil_does_but_for_its_rounding(image, size):
     expected = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-    np.testing.assert_allclose(seen(image, *size, antialias=True), expected, atol=1.01)
+    np.testing.assert_allclose(resize(image, *size, antialias=True), expected, atol=1.01)
 
 
 def test_without_a_frame_or_at_its_size_a_image_stays_as_it_is(image):
     for size in ((None, None), (61, 37)):
-        np.testing.assert_array_equal(seen(image, *size, antialias=True), image)
+        np.testing.assert_array_equal(resize(image, *size, antialias=True), image)
 
 
 def test_pixels_have_the_released_codes_arithmetic(image):
@@ -72,7 +72,7 @@ def framing(width=None, height=None, stride=1, **rules):
 
 def test_scores_come_back_bilinearly_or_classes_by_pils_nearest_rule(image):
     images = as_batch(image[:36, :60])  # of even size: no pixel lies between two classes
-    small = framing(25, 17).scores(lambda x: x, framing(25, 17).frame.seen(images))
+    small = framing(25, 17).scores(lambda x: x, framing(25, 17).frame.resize(images))
     plain = framing(25, 17).labels(lambda x: x, images)
     bilinear = torch.nn.functional.interpolate(small, size=(36, 60), mode="bilinear")
     assert torch.equal(plain, bilinear.argmax(1))
@@ -121,8 +121,8 @@ def test_outputs_become_rows_by_name_and_the_rest_is_something_else():
         (lambda: Frame(0, 5), "width and a height"),
         (lambda: Pixels(mean=(1.0,)), "three means"),
         (lambda: Pixels(std=(1.0, 0.0, 1.0)), "other than 0"),
-        (lambda: settled(Resizing(), {"antialais": True}), "Did you mean 'antialias'"),
-        (lambda: settled(Pixels(), {"means": (0, 0, 0)}), "Did you mean 'mean'"),
+        (lambda: override(Resizing(), {"antialais": True}), "Did you mean 'antialias'"),
+        (lambda: override(Pixels(), {"means": (0, 0, 0)}), "Did you mean 'mean'"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_way_out(call, message):

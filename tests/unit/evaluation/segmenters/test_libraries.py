@@ -26,7 +26,9 @@ LRASPP = "lraspp_mobilenet_v3_large"
     ("kind", "write"), [(TorchScriptSegmenter, write_torchscript), (OnnxSegmenter, write_onnx)]
 )
 def test_an_exported_network_gives_the_classes_of_the_network_itself(tmp_path, kind, write):
-    segmenter = kind(CLASSES, str(write(tmp_path, num_outputs=4)), [None, "car", "sky", "road"])
+    segmenter = kind(
+        CLASSES, str(write(tmp_path, num_outputs=4)), outputs=[None, "car", "sky", "road"]
+    )
     with torch.no_grad():
         outputs = Linear(4)(IMAGENET.prepared(IMAGES.float())).argmax(1)
     expected = torch.tensor([3, 2, 0, 1])[outputs]
@@ -120,14 +122,14 @@ def test_a_torchvision_state_dict_loads_by_name_and_decides_the_number_of_output
     first = TorchvisionSegmenter([*CLASSES, "bus"], architecture=LRASPP).eval()
     torch.save(first.network.state_dict(), tmp_path / "x.pth")
     second = TorchvisionSegmenter(
-        CLASSES, str(tmp_path / "x.pth"), ["sky", "road", "car", None], architecture=LRASPP
+        CLASSES, str(tmp_path / "x.pth"), outputs=["sky", "road", "car", None], architecture=LRASPP
     ).eval()
     with torch.no_grad():
         assert torch.equal(first(IMAGES), second(IMAGES))
         expected = first.network(IMAGENET.prepared(IMAGES.float()))["out"]
         torch.testing.assert_close(second.logits(IMAGES), expected)
     with pytest.raises(UserError, match="4 outputs.*describe 1"):
-        TorchvisionSegmenter(CLASSES, str(tmp_path / "x.pth"), ["sky"], architecture=LRASPP)
+        TorchvisionSegmenter(CLASSES, str(tmp_path / "x.pth"), outputs=["sky"], architecture=LRASPP)
     with pytest.raises(UserError, match="Did you mean 'fcn_resnet50'"):
         TorchvisionSegmenter(CLASSES, architecture="fcn_resnet5")
 

@@ -3,14 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from i2ibench_plugins.espnet import _ESP, CAMVID, CITYSCAPES, ESPNet, ESPNetwork
+from i2ibench_plugins.espnetv2 import _EESP, ESPNetv2, ESPNetv2Network, _dilations
 from torch import nn
 
 from i2ibench.errors import MissingWeightsError, UserError
-from i2ibench.evaluation.segmenters.espnet import CAMVID, CITYSCAPES, ESPNet
-from i2ibench.evaluation.segmenters.espnet_network import _ESP, ESPNetwork
-from i2ibench.evaluation.segmenters.espnetv2 import ESPNetv2
-from i2ibench.evaluation.segmenters.espnetv2_encoder import _EESP, _dilations
-from i2ibench.evaluation.segmenters.espnetv2_network import ESPNetv2Network
 
 CLASSES = [f"class {row}" for row in range(11)]
 IMAGES = torch.randint(0, 255, (1, 3, 32, 48), dtype=torch.uint8)
