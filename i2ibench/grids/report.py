@@ -7,9 +7,9 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import WRITTEN, evaluate
-from i2ibench.evaluation.systems import SystemSource
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
+from i2ibench.evaluation.systems import SystemSource
 from i2ibench.grids.cell import checkpoint_of
 from i2ibench.grids.grid import Cell, Grid
 from i2ibench.grids.state import read_state

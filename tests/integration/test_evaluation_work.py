@@ -6,12 +6,12 @@ import torch
 from torchvision.models import alexnet
 
 from i2ibench.data import scenes as scenes_module
-from i2ibench.evaluation.evaluate import evaluate
-from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation import image_sources as pictures
+from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.metrics import PerceptualDiversity, perceptual
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.segmenters import CompactSegmenter
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import write_paired_scenes
 from i2ibench.training.run import train

@@ -13,8 +13,8 @@ from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import evaluate
-from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate

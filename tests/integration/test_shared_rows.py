@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.evaluation.evaluate import evaluate
-from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation import measurement_cache as shared_module
 from i2ibench.evaluation import measurements as rows_module
+from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.registry.configuration import load_config
 from i2ibench.testing.scenes import write_paired_scenes
 from tests.conftest import write_tiny_config

@@ -10,11 +10,11 @@ from torch.utils.data import default_collate
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import evaluate
-from i2ibench.evaluation.systems import parse_systems
 from i2ibench.evaluation.metrics.style_control import StyleControl
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.evaluation.style_samples import StyleProbe
+from i2ibench.evaluation.systems import parse_systems
 from i2ibench.inference import Inference
 from i2ibench.registry.configuration import load_config
 from i2ibench.reports.page import render
