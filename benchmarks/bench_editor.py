@@ -18,8 +18,8 @@ import uvicorn
 from mmengine.config import Config, ConfigDict
 from websockets.sync.client import connect
 
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.server import create_app
-from i2ibench.apps.editor.studio import open_studio
 from i2ibench.apps.web.serving import listen
 from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.toystreet import drawn_streets
@@ -99,10 +99,10 @@ def page(request, tmp_path_factory):
     system, width, height = request.param
     root = tmp_path_factory.mktemp("toystreet")
     drawn_streets(root, split="val", num_scenes=2, width=width, height=height)
-    studio = open_studio(opened_checkpoint(system, root, width, height))
+    editor = open_editor(opened_checkpoint(system, root, width, height))
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    app = create_app(studio, tmp_path_factory.mktemp("saved"), "127.0.0.1", port)
+    app = create_app(editor, tmp_path_factory.mktemp("saved"), "127.0.0.1", port)
     config = uvicorn.Config(app, log_level="error", ws_per_message_deflate=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

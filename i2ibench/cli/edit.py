@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> None:
     """Serve until Ctrl+C."""
     silence_third_parties()
     require_web("editor")
+    from i2ibench.apps.editor.editor import open_editor
     from i2ibench.apps.editor.messages import MAX_UPLOAD_BYTES
     from i2ibench.apps.editor.server import create_app
-    from i2ibench.apps.editor.studio import open_studio
     from i2ibench.apps.editor.uploaded_images import MAX_PIXELS, MAX_UPLOAD_PIXELS
     from i2ibench.apps.web.serving import address, listen, serve
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
     opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)
     if options.bank is not None:
         use_bank(opened, options.bank)
-    studio = open_studio(opened, options.data, max_pixels)
+    editor = open_editor(opened, options.data, max_pixels)
     folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
     with contextlib.suppress(OSError):  # the next line says why it cannot be made
         make_private_folder(folder)
@@ -77,4 +77,4 @@ def run(options: argparse.Namespace) -> None:
         listening = listen(options.host, options.port)
         host, port = options.host, listening.getsockname()[1]
         print(f"editor: {address(host, listening)} (Ctrl+C ends it)", flush=True)
-        serve(create_app(studio, folder, host, port), listening, MAX_UPLOAD_BYTES + 2**20)
+        serve(create_app(editor, folder, host, port), listening, MAX_UPLOAD_BYTES + 2**20)

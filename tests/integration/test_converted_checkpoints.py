@@ -10,7 +10,7 @@ from mmengine.config import ConfigDict
 from PIL import Image
 from torch.utils.data import default_collate
 
-from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.cli.main import main
 from i2ibench.data.classes import class_table
 from i2ibench.data.loaders import build_dataset
@@ -198,20 +198,20 @@ def test_the_editor_opens_it(converted):
     opened = open_checkpoint(folder / "native.pth")
     if kind.labels is None:
         with pytest.raises(Exception, match="translates images, not label maps"):
-            open_studio(opened, folder / "data")
+            open_editor(opened, folder / "data")
         return
-    studio = open_studio(opened, folder / "data")
-    assert studio.library.names == ["aachen_000000_000019", "bochum_000001_000313"]
-    assert studio.renderer.has_styles == kind.encoder
-    scene = studio.library.open("aachen_000000_000019")
+    editor = open_editor(opened, folder / "data")
+    assert editor.library.names == ["aachen_000000_000019", "bochum_000001_000313"]
+    assert editor.renderer.has_styles == kind.encoder
+    scene = editor.library.open("aachen_000000_000019")
     translated = opened.inference.predict(default_collate([scene_data(folder)]))[0]["fake"]
-    drawn = studio.renderer.image(scene.scene)
+    drawn = editor.renderer.image(scene.scene)
     assert drawn.shape == (32, 64, 3) and drawn.std() > 0
     if not opened.inference.varies:
         assert np.abs(drawn.astype(int) - translated.permute(1, 2, 0).numpy()).max() <= 1
     if kind.encoder:
-        assert studio.renderer.encode(scene.scene, scene.photo)
-    assert open_studio(opened).library.names == ["empty canvas"]
+        assert editor.renderer.encode(scene.scene, scene.photo)
+    assert open_editor(opened).library.names == ["empty canvas"]
 
 
 def test_a_study_is_made_of_it(converted, tmp_path):

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.messages import FIELDS
 from i2ibench.apps.editor.scene_files import read_scene_zip
 from i2ibench.apps.editor.server import create_app
 from i2ibench.apps.editor.sessions import Sessions
-from i2ibench.apps.editor.studio import open_studio
 from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import open_checkpoint
@@ -39,19 +39,19 @@ __all__ = ["official"]  # a fixture
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    return open_studio(open_small(), write_data(tmp_path_factory.mktemp("data")))
+def editor(tmp_path_factory):
+    return open_editor(open_small(), write_data(tmp_path_factory.mktemp("data")))
 
 
 @contextmanager
-def serving(studio, folder):
-    with TestClient(create_app(studio, folder, "127.0.0.1", 8000), base_url=ORIGIN) as client:
+def serving(editor, folder):
+    with TestClient(create_app(editor, folder, "127.0.0.1", 8000), base_url=ORIGIN) as client:
         yield client
 
 
 @pytest.fixture
-def client(studio, tmp_path):
-    with serving(studio, tmp_path) as client:
+def client(editor, tmp_path):
+    with serving(editor, tmp_path) as client:
         yield client
 
 
@@ -75,7 +75,7 @@ def exported(client, token):
     return scene, np.array(Image.open(io.BytesIO(answer.content)))
 
 
-def test_hello_tells_all_that_the_page_needs(client, tab, studio):
+def test_hello_tells_all_that_the_page_needs(client, tab, editor):
     welcome = tab.told["welcome"]
     assert welcome["scenes"] == ["street0", "street1", "street2"]
     assert (welcome["scene"], welcome["width"], welcome["height"]) == ("street0", 40, 24)
@@ -84,13 +84,13 @@ def test_hello_tells_all_that_the_page_needs(client, tab, studio):
     }  # fmt: skip
     assert welcome["styles"] and welcome["photo"] and welcome["real_photo"]
     assert welcome["limits"]["radius"] == 256 and welcome["notes"] == []
-    scene = studio.library.open("street0").scene
+    scene = editor.library.open("street0").scene
     np.testing.assert_array_equal(tab.label, scene.label)
     np.testing.assert_array_equal(tab.instance, scene.instance)
     car = tab.told["instances"]["instances"]["26000"]
     assert car["label"] == 2 and car["area"] == 40 and car["box"] == [4, 8, 8, 5]
     assert car["style"]["kind"] == "drawn" and 0 <= car["style"]["mode"] < 5
-    np.testing.assert_array_equal(tab.painted(0), studio.renderer.image(scene))
+    np.testing.assert_array_equal(tab.painted(0), editor.renderer.image(scene))
 
 
 def test_every_edit_reaches_the_maps_the_image_and_the_disk(client, tab, tmp_path):
@@ -175,7 +175,7 @@ def test_the_strip_shows_every_mode(tab):
     assert "no modes" in tab.refused("thumbnails", instance=21)
 
 
-def test_uploads_replace_the_scene_or_a_part_of_it(client, tab, studio):
+def test_uploads_replace_the_scene_or_a_part_of_it(client, tab, editor):
     label = np.array(CLASSES.ids, np.uint8)[np.tile([[0, 2], [1, 1]], (8, 8)).astype(int)]
     tab.ask("upload", png(label), kind="label")
     assert tab.told["welcome"]["width"] == 16 and not tab.told["welcome"]["real_photo"]
@@ -203,25 +203,25 @@ def test_uploads_replace_the_scene_or_a_part_of_it(client, tab, studio):
         assert sorted(z.namelist()) == ["instance.png", "label.png", "styles.json"]
 
 
-def test_the_photo_is_the_scenes(client, tab, studio):
+def test_the_photo_is_the_scenes(client, tab, editor):
     answer = client.get(f"/photo/{tab.session}.png")
     photo = np.array(Image.open(io.BytesIO(answer.content)))
-    np.testing.assert_array_equal(photo, studio.library.open("street0").photo)
+    np.testing.assert_array_equal(photo, editor.library.open("street0").photo)
     tab.ask("upload", png(np.full((4, 4), 7, np.uint8)), kind="label")
     assert client.get(f"/photo/{tab.session}.png").status_code == 404
 
 
-def test_the_first_image_stays_that_of_the_scene_as_it_was_opened(studio, tmp_path):
+def test_the_first_image_stays_that_of_the_scene_as_it_was_opened(editor, tmp_path):
     def first(client, tab):
         return np.array(Image.open(io.BytesIO(client.get(f"/first/{tab.session}.png").content)))
 
-    with serving(studio, tmp_path) as client, Tab(client) as tab:
+    with serving(editor, tmp_path) as client, Tab(client) as tab:
         before = tab.painted(0).copy()
         done = stroke(tab, [[5, 5], [30, 5]])
         tab.until("saved", done["version"])
         assert (tab.painted(done["version"]) != before).any()
         np.testing.assert_array_equal(first(client, tab), before)
-    with serving(studio, tmp_path) as client, Tab(client, tab.session) as tab:
+    with serving(editor, tmp_path) as client, Tab(client, tab.session) as tab:
         np.testing.assert_array_equal(first(client, tab), before)
 
 
@@ -259,20 +259,20 @@ def test_a_second_page_with_a_connected_session_gets_a_copy(client, tab):
         assert exported(client, tab.session)[0].label[5, 20] == 1
 
 
-def test_nothing_is_lost_when_the_server_restarts(studio, tmp_path):
-    with serving(studio, tmp_path) as client, Tab(client) as tab:
+def test_nothing_is_lost_when_the_server_restarts(editor, tmp_path):
+    with serving(editor, tmp_path) as client, Tab(client) as tab:
         stroke(tab, [[5, 5], [30, 5]])
         done = tab.ask("set_style", instance=26000, mode=2)
         tab.until("saved", done["version"])
         label, token, image = tab.label, tab.session, tab.painted(done["version"])
-    with serving(studio, tmp_path) as client, Tab(client, token) as tab:
+    with serving(editor, tmp_path) as client, Tab(client, token) as tab:
         assert tab.session == token and not tab.told["welcome"]["notes"]
         np.testing.assert_array_equal(tab.label, label)
         assert tab.told["instances"]["instances"]["26000"]["style"] == {"kind": "mode", "mode": 2}
         np.testing.assert_array_equal(tab.painted(0), image)
         assert tab.told["welcome"]["real_photo"]
         tab.ask("reset")
-        np.testing.assert_array_equal(tab.label, studio.library.open("street0").scene.label)
+        np.testing.assert_array_equal(tab.label, editor.library.open("street0").scene.label)
 
 
 def test_an_autosave_that_cannot_be_used_is_told_and_kept(client, tmp_path):
@@ -286,8 +286,8 @@ def test_an_autosave_that_cannot_be_used_is_told_and_kept(client, tmp_path):
     assert path.read_bytes() == b"half a zip"
 
 
-def test_idle_sessions_leave_memory_and_come_back_from_disk(studio, tmp_path):
-    sessions = Sessions(studio, tmp_path)
+def test_idle_sessions_leave_memory_and_come_back_from_disk(editor, tmp_path):
+    sessions = Sessions(editor, tmp_path)
     session = sessions.enter(None)
     sessions.drop_idle(0)
     assert sessions.get(session.token) is session  # a page is connected
@@ -300,9 +300,9 @@ def test_idle_sessions_leave_memory_and_come_back_from_disk(studio, tmp_path):
     assert sessions.enter(session.token).token == session.token
 
 
-def test_memory_holds_a_limited_number_of_sessions(studio, tmp_path, monkeypatch):
+def test_memory_holds_a_limited_number_of_sessions(editor, tmp_path, monkeypatch):
     monkeypatch.setattr("i2ibench.apps.editor.sessions.MAX_SESSIONS", 2)
-    sessions = Sessions(studio, tmp_path)
+    sessions = Sessions(editor, tmp_path)
     one, two = sessions.enter(None), sessions.enter(None)
     with pytest.raises(UserError, match="2 pages"):
         sessions.enter(None)
@@ -392,7 +392,7 @@ def test_other_names_are_not_answered(client, tab):
         assert client.get(path, headers={"host": "evil.example"}).status_code == 400
 
 
-def test_a_request_without_a_host_is_refused_like_a_foreign_one(studio, tmp_path):
+def test_a_request_without_a_host_is_refused_like_a_foreign_one(editor, tmp_path):
     sent = []
 
     async def receive():
@@ -402,7 +402,7 @@ def test_a_request_without_a_host_is_refused_like_a_foreign_one(studio, tmp_path
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    asyncio.run(create_app(studio, tmp_path, "127.0.0.1", 8000)(scope, receive, send))
+    asyncio.run(create_app(editor, tmp_path, "127.0.0.1", 8000)(scope, receive, send))
     assert sent[0]["status"] == 400
 
 
@@ -478,17 +478,17 @@ def test_limits_are_told(tab, monkeypatch):
 
 
 def test_a_defect_in_one_session_is_told_there_and_others_go_on(
-    client, tab, studio, monkeypatch, capsys
+    client, tab, editor, monkeypatch, capsys
 ):
     tab.painted(0)
-    real = type(studio.renderer).image
+    real = type(editor.renderer).image
 
     def broken(self, scene, *rest):
         if (scene.label[:3] == 3).any():
             raise RuntimeError("boom")
         return real(self, scene, *rest)
 
-    monkeypatch.setattr(type(studio.renderer), "image", broken)
+    monkeypatch.setattr(type(editor.renderer), "image", broken)
     with Tab(client) as other:
         tab.ask("fill", x=0, y=0, label=3, instance="auto")
         assert "RuntimeError: boom" in tab.until("error")["message"]
@@ -499,8 +499,8 @@ def test_a_defect_in_one_session_is_told_there_and_others_go_on(
 
 
 def test_a_system_without_styles_is_edited_and_says_so(tmp_path):
-    studio = open_studio(open_small(PLAIN), write_data(tmp_path / "data"))
-    with serving(studio, tmp_path / "saved") as client, Tab(client) as tab:
+    editor = open_editor(open_small(PLAIN), write_data(tmp_path / "data"))
+    with serving(editor, tmp_path / "saved") as client, Tab(client) as tab:
         welcome = tab.told["welcome"]
         assert welcome["styles"] is False and welcome["photo"] is False
         assert all(c["modes"] == 0 for c in welcome["classes"])
@@ -516,8 +516,8 @@ def test_a_system_without_styles_is_edited_and_says_so(tmp_path):
 
 def test_a_converted_official_checkpoint_is_edited(official, tmp_path):
     import_folder(official, tmp_path / "native.pth")
-    studio = open_studio(open_checkpoint(tmp_path / "native.pth"))
-    with serving(studio, tmp_path / "saved") as client, Tab(client) as tab:
+    editor = open_editor(open_checkpoint(tmp_path / "native.pth"))
+    with serving(editor, tmp_path / "saved") as client, Tab(client) as tab:
         welcome = tab.told["welcome"]
         assert [c["modes"] for c in welcome["classes"] if c["modes"]] == [1, 3]
         assert welcome["scenes"] == ["empty canvas"] and welcome["styles"]

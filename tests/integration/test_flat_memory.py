@@ -83,7 +83,7 @@ from pathlib import Path
 import torch
 from fastapi.testclient import TestClient
 from i2ibench.apps.editor.server import create_app
-from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.editor.editor import open_editor
 from tests.unit.apps.editor.conftest import open_small, write_data
 from tests.unit.apps.editor.tab import ORIGIN, Tab
 
@@ -93,9 +93,9 @@ def resident():
 
 torch.set_num_threads(1)
 folder, requests = Path(sys.argv[1]), int(sys.argv[2])
-studio = open_studio(open_small(), write_data(folder))
+editor = open_editor(open_small(), write_data(folder))
 records = []
-app = create_app(studio, folder, "127.0.0.1", 8000)
+app = create_app(editor, folder, "127.0.0.1", 8000)
 with TestClient(app, base_url=ORIGIN) as client, Tab(client) as tab:
     for number in range(1, requests + 1):
         if number % 10 == 0:

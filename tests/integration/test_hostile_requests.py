@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.server import create_app as create_editor
-from i2ibench.apps.editor.studio import open_studio
 from i2ibench.apps.study.collect.server import create_app as create_study
 from i2ibench.apps.study.collect.store import Store
 from tests.study_folder import write_study
@@ -70,8 +70,8 @@ def study(tmp_path):
 def app(request, tmp_path):
     if request.param == "study":
         return create_study(write_study(tmp_path), "127.0.0.1", 8000)
-    studio = open_studio(open_small(), write_data(tmp_path / "data", 1))
-    return create_editor(studio, tmp_path / "autosave", "127.0.0.1", 8000)
+    editor = open_editor(open_small(), write_data(tmp_path / "data", 1))
+    return create_editor(editor, tmp_path / "autosave", "127.0.0.1", 8000)
 
 
 async def asked(app, method, path, headers=(), body=b""):

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.server import create_app as create_editor
-from i2ibench.apps.editor.studio import open_studio
 from i2ibench.apps.study.collect.server import create_app as create_study
 from i2ibench.apps.web.connections import ConnectionLimits
 from i2ibench.apps.web.serving import served
@@ -31,15 +31,15 @@ HURRIED = ConnectionLimits(head_seconds=1, body_seconds=1, stalled_seconds=1)
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    return open_studio(open_small(), write_data(tmp_path_factory.mktemp("data"), 1))
+def editor(tmp_path_factory):
+    return open_editor(open_small(), write_data(tmp_path_factory.mktemp("data"), 1))
 
 
 @contextlib.contextmanager
-def serving(kind, studio, tmp_path, limits):
+def serving(kind, editor, tmp_path, limits):
     def make(port):
         if kind == "editor":
-            return create_editor(studio, tmp_path / "autosave", "127.0.0.1", port)
+            return create_editor(editor, tmp_path / "autosave", "127.0.0.1", port)
         return create_study(write_study(tmp_path), "127.0.0.1", port)
 
     with served(make, limits) as url:
@@ -122,9 +122,9 @@ def halves(url):
 
 
 @pytest.mark.parametrize("kind", ["study", "editor"])
-def test_hundreds_of_half_open_requests_do_not_keep_a_client_out(kind, studio, tmp_path):
+def test_hundreds_of_half_open_requests_do_not_keep_a_client_out(kind, editor, tmp_path):
     with (
-        serving(kind, studio, tmp_path, FEW) as url,
+        serving(kind, editor, tmp_path, FEW) as url,
         many(url, HALF_OPEN, halves(url)) as waiting,
     ):
         for _ in range(3):
@@ -134,9 +134,9 @@ def test_hundreds_of_half_open_requests_do_not_keep_a_client_out(kind, studio, t
         assert gone >= HALF_OPEN - FEW.connections
 
 
-def test_hundreds_of_silent_web_sockets_do_not_keep_an_editors_page_out(studio, tmp_path):
+def test_hundreds_of_silent_web_sockets_do_not_keep_an_editors_page_out(editor, tmp_path):
     with (
-        serving("editor", studio, tmp_path, FEW) as url,
+        serving("editor", editor, tmp_path, FEW) as url,
         many(url, 1, [handshake(url)]) as (early,),
     ):
         say_hello(early)
@@ -149,8 +149,8 @@ def test_hundreds_of_silent_web_sockets_do_not_keep_an_editors_page_out(studio, 
         assert not is_closed(early, 0.1)  # a page with a session is never closed for others
 
 
-def test_a_client_that_stops_is_waited_for_so_long_and_no_longer(studio, tmp_path):
-    with serving("editor", studio, tmp_path, HURRIED) as url:
+def test_a_client_that_stops_is_waited_for_so_long_and_no_longer(editor, tmp_path):
+    with serving("editor", editor, tmp_path, HURRIED) as url:
         with many(url, 5, halves(url)) as waiting:
             assert all(is_closed(each, 4) for each in waiting)
         with many(url, 1, [handshake(url)]) as (silent,):
@@ -160,8 +160,8 @@ def test_a_client_that_stops_is_waited_for_so_long_and_no_longer(studio, tmp_pat
             assert not is_closed(page, 3)
 
 
-def test_a_client_that_drips_has_no_more_time(studio, tmp_path):
-    with serving("study", studio, tmp_path, HURRIED) as url:
+def test_a_client_that_drips_has_no_more_time(editor, tmp_path):
+    with serving("study", editor, tmp_path, HURRIED) as url:
         for begun in halves(url)[1:4]:
             with many(url, 1, [begun]) as (slow,):
                 begun_at = time.monotonic()
@@ -172,8 +172,8 @@ def test_a_client_that_drips_has_no_more_time(studio, tmp_path):
                 assert time.monotonic() - begun_at < 4
 
 
-def test_chunks_count_as_they_come(studio, tmp_path):
-    with serving("study", studio, tmp_path, FEW) as url:
+def test_chunks_count_as_they_come(editor, tmp_path):
+    with serving("study", editor, tmp_path, FEW) as url:
         head = (
             f"POST /api/enter HTTP/1.1\r\nHost: {url.netloc}\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
@@ -184,8 +184,8 @@ def test_chunks_count_as_they_come(studio, tmp_path):
             assert one.recv(2**16).startswith(b"HTTP/1.1 413")
 
 
-def test_a_client_that_reads_nothing_is_left(studio, tmp_path):
-    with serving("study", studio, tmp_path, HURRIED) as url:
+def test_a_client_that_reads_nothing_is_left(editor, tmp_path):
+    with serving("study", editor, tmp_path, HURRIED) as url:
         ask = f"GET /static/study.css HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode()
         with socket.socket() as one:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -234,10 +234,10 @@ def test_few_file_descriptors_are_enough_and_the_log_stays_short(tmp_path):
     assert len(written.splitlines()) < 10, written
 
 
-def test_a_message_that_clients_cause_is_logged_once_a_minute(studio, tmp_path, caplog):
+def test_a_message_that_clients_cause_is_logged_once_a_minute(editor, tmp_path, caplog):
     caplog.set_level(logging.WARNING, "uvicorn.error")
     with (
-        serving("study", studio, tmp_path, FEW) as url,
+        serving("study", editor, tmp_path, FEW) as url,
         many(url, 50, [b"rubbish\r\n\r\n"]) as sent,
     ):
         assert all(is_closed(each, 5) for each in sent)

@@ -4,10 +4,10 @@ import numpy as np
 
 from i2ibench.apps.editor.classes import Classes
 from i2ibench.apps.editor.ids import next_id
-from i2ibench.apps.editor.scene import Paint, Scene, class_of
+from i2ibench.apps.editor.scene import Brush, Scene, class_of
 
 
-def choose_paint(scene: Scene, classes: Classes, label: int, target: str | int) -> Paint:
+def choose_brush(scene: Scene, classes: Classes, label: int, target: str | int) -> Brush:
     """What to paint for a class.
 
     Args:
@@ -21,12 +21,12 @@ def choose_paint(scene: Scene, classes: Classes, label: int, target: str | int) 
         UserError: the instance does not exist, or no id is free.
     """
     if isinstance(target, int):
-        return Paint(class_of(scene, target), target)
+        return Brush(class_of(scene, target), target)
     if target == "new" or classes.things[label]:
-        return Paint(label, next_id(scene.instance))
+        return Brush(label, next_id(scene.instance))
     areas = np.bincount(scene.instance[scene.label == label])
     if len(areas):
-        return Paint(label, int(areas.argmax()))
+        return Brush(label, int(areas.argmax()))
     own = classes.ids[label]
     taken = bool((scene.instance == own).any())
-    return Paint(label, next_id(scene.instance) if taken else own)
+    return Brush(label, next_id(scene.instance) if taken else own)

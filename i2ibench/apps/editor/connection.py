@@ -12,7 +12,7 @@ from i2ibench.apps.editor.messages import MalformedMessage, Request, frame, pars
 from i2ibench.apps.editor.page import Page, PageLeft
 from i2ibench.apps.editor.session import Outcome, Session
 from i2ibench.apps.editor.sessions import Sessions
-from i2ibench.apps.editor.stream import Painter
+from i2ibench.apps.editor.stream import ImageStream
 from i2ibench.errors import UserError
 
 Result = TypeVar("Result")
@@ -42,7 +42,7 @@ class Connection:
         self._page, self._sessions = page, sessions
         self._network, self._autosave = network, autosave
         self._threads = {"style_from_photo": network, "upload": uploads}
-        self._painter = Painter(page, network)
+        self._painter = ImageStream(page, network)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: Session | None = None
 
@@ -133,13 +133,13 @@ class Connection:
                 await self._page.fail(request.id, error)
 
     async def _strip(self, session: Session, instance: int) -> bytes:
-        scene, renderer = session.scene, session.studio.renderer
+        scene, renderer = session.scene, session.editor.renderer
         made = await self._run(lambda: renderer.strip(scene, instance), self._network)
         return await self._run(lambda: frames.strip(instance, made))
 
     async def _silhouettes(self, session: Session, label: int) -> bytes:
-        session.studio.check_class(label)
-        stamps = session.studio.stamps
+        session.editor.check_class(label)
+        stamps = session.editor.stamps
         return await self._run(lambda: frames.silhouettes(label, stamps.of_class(label)))
 
     async def _tell(self, news: list[bytes], done: bytes) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.apps.editor.history import Box, box_of
-from i2ibench.apps.editor.instances import take_stock
+from i2ibench.apps.editor.history import PixelBox, box_of
+from i2ibench.apps.editor.instances import list_instances
 from i2ibench.apps.editor.messages import (
     MAX_MESSAGE_BYTES,
     MAX_POINTS,
@@ -34,34 +34,34 @@ LIMITS = {
 
 def welcome(session: Session) -> bytes:
     """Return what the page shows, and what it allows."""
-    studio, scene = session.studio, session.scene
+    editor, scene = session.editor, session.scene
     height, width = scene.size
-    classes = studio.classes
+    classes = editor.classes
     rows = zip(classes.names, classes.colours, classes.things, strict=True)
     return frame(
         type="welcome",
         session=session.token,
         scene=scene.name,
-        scenes=studio.library.names,
+        scenes=editor.library.names,
         width=width,
         height=height,
         classes=[
-            {"name": n, "colour": list(c), "thing": t, "modes": studio.renderer.num_modes(label)}
+            {"name": n, "colour": list(c), "thing": t, "modes": editor.renderer.num_modes(label)}
             for label, (n, c, t) in enumerate(rows)
         ],
-        styles=studio.renderer.has_styles,
-        photo=studio.renderer.reads_photos,
+        styles=editor.renderer.has_styles,
+        photo=editor.renderer.reads_photos,
         real_photo=session.photo is not None,
-        checkpoint=studio.checkpoint,
+        checkpoint=editor.checkpoint,
         limits=LIMITS,
         notes=session.take_notes(),
     )
 
 
-def maps(session: Session, box: Box | None = None) -> bytes:
+def maps(session: Session, box: PixelBox | None = None) -> bytes:
     """The maps in a box; all of them without one."""
     height, width = session.scene.size
-    box = box or Box(0, 0, width, height)
+    box = box or PixelBox(0, 0, width, height)
     label, instance = (a[box.slices] for a in (session.scene.label, session.scene.instance))
     payload = zlib.compress(label.tobytes() + instance.astype("<i4").tobytes(), 1)
     return frame(payload, type="maps", **vars(box), version=session.version)
@@ -70,8 +70,8 @@ def maps(session: Session, box: Box | None = None) -> bytes:
 def instances(session: Session) -> bytes:
     """Every instance's class, area, box and style."""
     scene = session.scene
-    stock = take_stock(scene)
-    modes = session.studio.renderer.modes(scene, stock.ids, stock.labels)
+    stock = list_instances(scene)
+    modes = session.editor.renderer.modes(scene, stock.ids, stock.labels)
     rows = zip(
         stock.ids.tolist(), stock.labels.tolist(), stock.areas.tolist(), stock.boxes.tolist(),
         modes, strict=True,
@@ -101,12 +101,12 @@ def image(
 ) -> bytes:
     """A final image uint8 [H,W,3]: the box that differs from the one sent before."""
     height, width = pixels.shape[:2]
-    box: Box | None = Box(0, 0, width, height)
+    box: PixelBox | None = PixelBox(0, 0, width, height)
     if before is not None and before.shape == pixels.shape:
         box = box_of((before != pixels).any(2))
     payload = b"" if box is None else png(pixels[box.slices])
     return frame(
-        payload, type="picture", **vars(box or Box(0, 0, 0, 0)), scale=1, version=version,
+        payload, type="picture", **vars(box or PixelBox(0, 0, 0, 0)), scale=1, version=version,
         final=True, seconds=seconds,
     )  # fmt: skip
 
@@ -115,7 +115,7 @@ def preview(
     pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, version: int, seconds: float
 ) -> bytes:
     """An image `scale` times smaller than the scene of (height, width)."""
-    box = Box(0, 0, size[1], size[0])
+    box = PixelBox(0, 0, size[1], size[0])
     return frame(
         jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,
         seconds=seconds,

@@ -14,7 +14,7 @@ MAX_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Box:
+class PixelBox:
     """A rectangle of pixels."""
 
     x: int
@@ -28,16 +28,16 @@ class Box:
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
-def box_of(mask: NDArray[np.bool_]) -> Box | None:
+def box_of(mask: NDArray[np.bool_]) -> PixelBox | None:
     """The smallest box around what is true in a mask bool [H,W]; None for nothing."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return None
     x, y = int(columns[0]), int(rows[0])
-    return Box(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
+    return PixelBox(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
 
 
-def changed_box(before: Scene, after: Scene) -> Box | None:
+def changed_box(before: Scene, after: Scene) -> PixelBox | None:
     """The smallest box around the pixels whose class or instance differs; None for none."""
     if before.label is after.label and before.instance is after.instance:
         return None
@@ -48,7 +48,7 @@ def changed_box(before: Scene, after: Scene) -> Box | None:
 class _Step:
     """One step: the box, both maps' bitwise differences in it, and everything else twice."""
 
-    box: Box | None
+    box: PixelBox | None
     label: bytes
     instance: bytes
     styles: tuple[Mapping[int, Style], Mapping[int, Style]]
@@ -127,7 +127,7 @@ class History:
         return other
 
 
-def _step(before: Scene, after: Scene, box: Box | None) -> _Step:
+def _step(before: Scene, after: Scene, box: PixelBox | None) -> _Step:
     label = instance = b""
     if box is not None:
         at = box.slices

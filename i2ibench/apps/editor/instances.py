@@ -11,7 +11,7 @@ from i2ibench.apps.editor.scene import Scene
 
 
 @dataclass(frozen=True)
-class Inventory:
+class InstanceTable:
     """The instances of a scene in the order of their ids.
 
     Attributes:
@@ -25,7 +25,7 @@ class Inventory:
     boxes: NDArray[np.int64]
 
 
-def take_stock(scene: Scene) -> Inventory:
+def list_instances(scene: Scene) -> InstanceTable:
     """The instances of a scene."""
     counts = np.bincount(scene.instance.ravel())
     ids = np.flatnonzero(counts)
@@ -33,7 +33,7 @@ def take_stock(scene: Scene) -> Inventory:
     slices = [found[i] for i in ids]
     boxes = [(s[1].start, s[0].start, s[1].stop - s[1].start, s[0].stop - s[0].start)
              for s in slices]  # fmt: skip
-    return Inventory(ids, labels_of(scene, ids), counts[ids], np.array(boxes))
+    return InstanceTable(ids, labels_of(scene, ids), counts[ids], np.array(boxes))
 
 
 def labels_of(scene: Scene, ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.apps.editor.history import Box
+from i2ibench.apps.editor.history import PixelBox
 from i2ibench.apps.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
@@ -37,7 +37,7 @@ class Strip:
     """
 
     tiles: NDArray[np.uint8]
-    box: Box
+    box: PixelBox
     approximate: bool
 
 
@@ -207,7 +207,7 @@ def _name(scene: Scene) -> str:
     return f"{scene.name}/{scene.draw}" if scene.draw else scene.name
 
 
-def _tile(scene: Scene, instance: int) -> tuple[Box, int]:
+def _tile(scene: Scene, instance: int) -> tuple[PixelBox, int]:
     """The box around an instance that a thumbnail shows, and its step."""
     region = region_of(scene, instance)
     height, width = region.mask.shape
@@ -216,7 +216,7 @@ def _tile(scene: Scene, instance: int) -> tuple[Box, int]:
     right = min(region.left + width + margin, scene.size[1])
     bottom = min(region.top + height + margin, scene.size[0])
     step = -(-max(right - left, bottom - top) // TILE_SIDE)
-    return Box(left, top, right - left, bottom - top), step
+    return PixelBox(left, top, right - left, bottom - top), step
 
 
 def _repeated(batch: Batch, number: int) -> Batch:

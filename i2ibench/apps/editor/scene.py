@@ -77,7 +77,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Paint:
+class Brush:
     """A brush's value: the channel of a class, and the id of an instance."""
 
     label: int
@@ -108,12 +108,12 @@ def class_of(scene: Scene, instance: int) -> int:
     return int(scene.label.flat[at])
 
 
-def draw_stroke(scene: Scene, points: Sequence[Point], radius: int, paint: Paint) -> Scene:
+def brush_stroke(scene: Scene, points: Sequence[Point], radius: int, paint: Brush) -> Scene:
     """The scene with discs of a radius painted along the lines between the points."""
     return painted(scene, stroke(points, radius, *scene.size), paint)
 
 
-def fill(scene: Scene, x: int, y: int, paint: Paint) -> Scene:
+def fill(scene: Scene, x: int, y: int, paint: Brush) -> Scene:
     """The scene with the connected part of an instance around (x, y) painted.
 
     Raises:
@@ -125,12 +125,12 @@ def fill(scene: Scene, x: int, y: int, paint: Paint) -> Scene:
     return painted(scene, connected(scene.instance, x, y), paint)
 
 
-def lasso(scene: Scene, points: Sequence[Point], paint: Paint) -> Scene:
+def lasso(scene: Scene, points: Sequence[Point], paint: Brush) -> Scene:
     """The scene with the inside of a polygon painted."""
     return painted(scene, polygon(points, *scene.size), paint)
 
 
-def stamp(scene: Scene, mask: Mask, x: int, y: int, paint: Paint) -> Scene:
+def stamp(scene: Scene, mask: Mask, x: int, y: int, paint: Brush) -> Scene:
     """The scene with a silhouette painted, its middle at (x, y)."""
     return painted(scene, clipped(centred(mask, x, y), *scene.size), paint)
 
@@ -143,7 +143,7 @@ def relabel(scene: Scene, instance: int, label: int) -> Scene:
     """
     if class_of(scene, instance) == label:
         return scene
-    return painted(scene, region_of(scene, instance), Paint(label, next_id(scene.instance)))
+    return painted(scene, region_of(scene, instance), Brush(label, next_id(scene.instance)))
 
 
 def move(scene: Scene, classes: Classes, instance: int, dx: int, dy: int) -> Scene:
@@ -156,7 +156,7 @@ def move(scene: Scene, classes: Classes, instance: int, dx: int, dy: int) -> Sce
         return scene
     region = region_of(scene, instance)
     moved = clipped(Region(region.left + dx, region.top + dy, region.mask), *scene.size)
-    paint = Paint(class_of(scene, instance), instance)
+    paint = Brush(class_of(scene, instance), instance)
     if moved.empty:
         return delete(scene, classes, instance)
     filled = delete(scene, classes, instance)
@@ -180,7 +180,7 @@ def duplicate(scene: Scene, instance: int, dx: int, dy: int, style: Style | None
     copy = clipped(Region(region.left + dx, region.top + dy, region.mask), *scene.size)
     if copy.empty:
         raise UserError("The copy would lie outside the scene.")
-    paint = Paint(class_of(scene, instance), next_id(scene.instance))
+    paint = Brush(class_of(scene, instance), next_id(scene.instance))
     result = painted(scene, copy, paint)
     return result if style is None else set_style(result, [paint.instance], style)
 
@@ -215,17 +215,17 @@ def set_styles(scene: Scene, styles: Mapping[int, Style]) -> Scene:
     return replace(scene, styles={**scene.styles, **styles})
 
 
-def draw_styles(scene: Scene, draw: int) -> Scene:
+def randomise_styles(scene: Scene, draw: int) -> Scene:
     """The scene with new random styles for all instances."""
     return replace(scene, styles={}, draw=draw % DRAWS)
 
 
 def reset_styles(scene: Scene) -> Scene:
     """The scene as its styles were drawn when it was opened."""
-    return draw_styles(scene, 0)
+    return randomise_styles(scene, 0)
 
 
-def painted(scene: Scene, region: Region, paint: Paint) -> Scene:
+def painted(scene: Scene, region: Region, paint: Brush) -> Scene:
     """The scene with a region of one class and instance; styles of what is covered up go."""
     if region.empty:
         return scene

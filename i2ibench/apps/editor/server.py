@@ -12,13 +12,13 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from i2ibench.apps.editor import frames
 from i2ibench.apps.editor.autosave import Autosave
 from i2ibench.apps.editor.connection import Connection
+from i2ibench.apps.editor.editor import Editor
 from i2ibench.apps.editor.messages import TOKEN
 from i2ibench.apps.editor.page import Page
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.scene_files import scene_zip
 from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.sessions import IDLE_SECONDS, Sessions
-from i2ibench.apps.editor.studio import Studio
 from i2ibench.apps.web.same_origin import SameOrigin
 from i2ibench.apps.web.serving import add_headers, attachment, static_files
 from i2ibench.errors import UserError
@@ -26,16 +26,16 @@ from i2ibench.errors import UserError
 STATIC = Path(__file__).with_name("static")
 
 
-def create_app(studio: Studio, folder: Path, host: str, port: int) -> FastAPI:
+def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
     """The application.
 
     Args:
-        studio: the checkpoint and the data.
+        editor: the checkpoint and the data.
         folder: of the autosaves.
         host: that the server listens on.
         port: that the server listens on.
     """
-    sessions = Sessions(studio, folder)
+    sessions = Sessions(editor, folder)
     network = ThreadPoolExecutor(1, "network")  # one thread is the lock around the network
     uploads = ThreadPoolExecutor(1, "uploads")
     autosave = Autosave(sessions)
@@ -96,7 +96,7 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
     async def scene(token: str) -> Response:
         session = _session_of(sessions, token)
         return await made(
-            lambda: scene_zip(session.scene, sessions.studio.classes), "application/zip",
+            lambda: scene_zip(session.scene, sessions.editor.classes), "application/zip",
             attachment(session.scene.name, ".zip"),
         )  # fmt: skip
 
@@ -120,7 +120,7 @@ def _png_of(session: Session, scene: Scene) -> bytes:
     """The image of a scene of a session: one that was painted already, or a new one."""
     pixels = session.image_of(scene)
     if pixels is None:
-        pixels = session.studio.renderer.image(scene)
+        pixels = session.editor.renderer.image(scene)
         session.keep(scene, pixels)
     return frames.png(pixels)
 

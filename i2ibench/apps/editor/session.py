@@ -5,14 +5,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.apps.editor.history import Box, History, changed_box
+from i2ibench.apps.editor.editor import Editor
+from i2ibench.apps.editor.history import History, PixelBox, changed_box
 from i2ibench.apps.editor.instances import labels_of
 from i2ibench.apps.editor.library import OpenedScene
 from i2ibench.apps.editor.messages import Request
-from i2ibench.apps.editor.operations import EDITS, Fields, paint_of, require_styles, whom
-from i2ibench.apps.editor.scene import Paint, Scene, Style, Vector, draw_stroke, set_styles
+from i2ibench.apps.editor.operations import (
+    EDITS,
+    Fields,
+    brush_of,
+    instances_to_style,
+    require_styles,
+)
+from i2ibench.apps.editor.scene import Brush, Scene, Style, Vector, brush_stroke, set_styles
 from i2ibench.apps.editor.scene_files import Saved, new_scene, read_scene_zip
-from i2ibench.apps.editor.studio import Studio
 from i2ibench.apps.editor.uploaded_images import read_instance_png, read_label_png, read_photo
 from i2ibench.errors import UserError
 
@@ -28,7 +34,7 @@ class Outcome:
         instance: what the request was about.
     """
 
-    changed: Box | None = None
+    changed: PixelBox | None = None
     finished: bool = False
     opened: bool = False
     instance: int | None = None
@@ -47,7 +53,7 @@ class Snapshot:
 @dataclass(frozen=True)
 class _Stroke:
     number: int
-    paint: Paint
+    paint: Brush
     before: Scene
 
 
@@ -61,12 +67,12 @@ class Session:
 
     Args:
         token: its name, which only its page knows.
-        studio: what all sessions share.
+        editor: what all sessions share.
         opened: the scene to begin with.
     """
 
-    def __init__(self, token: str, studio: Studio, opened: OpenedScene) -> None:
-        self.token, self.studio = token, studio
+    def __init__(self, token: str, editor: Editor, opened: OpenedScene) -> None:
+        self.token, self.editor = token, editor
         self.version = 0
         self.history = History()
         self.connected = False
@@ -85,7 +91,7 @@ class Session:
         self._stroke = None
 
     @property
-    def drawing(self) -> bool:
+    def brushing(self) -> bool:
         """Return whether a stroke has begun and not ended."""
         return self._stroke is not None
 
@@ -118,7 +124,7 @@ class Session:
         styles, dropped = self._usable(saved.scene)
         if dropped:
             notes.append(f"{dropped} styles do not fit this checkpoint and were dropped.")
-        photo = self.studio.library.photo(saved.scene.name)
+        photo = self.editor.library.photo(saved.scene.name)
         if photo is not None and photo.shape[:2] != saved.scene.size:
             photo = None
         self._begin(OpenedScene(saved.opened, photo, notes))
@@ -127,7 +133,7 @@ class Session:
 
     def copy(self, token: str) -> "Session":
         """A session of its own with the same scene and history."""
-        other = Session(token, self.studio, OpenedScene(self.first, self.photo, self.notes))
+        other = Session(token, self.editor, OpenedScene(self.first, self.photo, self.notes))
         other.scene, other.version, other.history = self.scene, self.version, self.history.copy()
         other._style_photo, other._photo_name = self._style_photo, self._photo_name
         return other
@@ -142,7 +148,7 @@ class Session:
             return self._draw(request.fields)
         self.end_stroke()
         if request.type == "open":
-            return self._open(self.studio.library.open(request.fields["scene"]))
+            return self._open(self.editor.library.open(request.fields["scene"]))
         if request.type == "upload":
             return self._upload(request)
         if request.type in ("undo", "redo"):
@@ -154,7 +160,7 @@ class Session:
             return self._become(
                 self._styled_by_photo(request.fields), request.fields.get("instance")
             )
-        after, instance = EDITS[request.type](self.scene, self.studio, request.fields)
+        after, instance = EDITS[request.type](self.scene, self.editor, request.fields)
         return self._become(after, instance)
 
     def end_stroke(self) -> bool:
@@ -165,11 +171,11 @@ class Session:
     def _draw(self, fields: Fields) -> Outcome:
         stroke = self._stroke
         if stroke is None or stroke.number != fields["stroke"]:
-            paint = paint_of(self.scene, self.studio, fields)
+            paint = brush_of(self.scene, self.editor, fields)
             self.end_stroke()
             stroke = _Stroke(fields["stroke"], paint, self.scene)
         before = self.scene
-        self.scene = draw_stroke(before, fields["points"], fields["radius"], stroke.paint)
+        self.scene = brush_stroke(before, fields["points"], fields["radius"], stroke.paint)
         self._stroke = stroke
         changed = changed_box(before, self.scene)
         self.version += changed is not None
@@ -193,8 +199,8 @@ class Session:
         return Outcome(finished=True, opened=True)
 
     def _upload(self, request: Request) -> Outcome:
-        kind, data, classes = request.fields["kind"], request.payload, self.studio.classes
-        name, most = request.fields.get("name", kind), self.studio.max_pixels
+        kind, data, classes = request.fields["kind"], request.payload, self.editor.classes
+        name, most = request.fields.get("name", kind), self.editor.max_pixels
         if kind == "photo":
             self._style_photo, self._photo_name = read_photo(data, *self.scene.size), name
             return Outcome()
@@ -209,19 +215,19 @@ class Session:
         return self._become(replace(scene, draw=self.scene.draw))
 
     def _styled_by_photo(self, fields: Fields) -> Scene:
-        require_styles(self.studio)
-        ids = whom(self.scene, fields)
+        require_styles(self.editor)
+        ids = instances_to_style(self.scene, fields)
         photo, name = self._style_photo, self._photo_name
         if photo is None:
             photo, name = self.photo, f"the photo of {self.scene.name}"
         if photo is None:
             raise UserError("There is no photo to take styles from; upload one.")
-        values = self.studio.renderer.encode(self.scene, photo)
+        values = self.editor.renderer.encode(self.scene, photo)
         return set_styles(self.scene, {i: Vector(values[i], name) for i in ids})
 
     def _usable(self, scene: Scene) -> tuple[dict[int, Style], int]:
         """The styles that the style bank has, and how many it has not."""
-        fits = self.studio.renderer.fits
+        fits = self.editor.renderer.fits
         labels = labels_of(scene, np.array(list(scene.styles), np.int64)).tolist()
         kept = {
             i: style

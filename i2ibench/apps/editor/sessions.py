@@ -6,11 +6,11 @@ import threading
 import time
 from pathlib import Path
 
+from i2ibench.apps.editor.editor import Editor
 from i2ibench.apps.editor.library import OpenedScene
 from i2ibench.apps.editor.messages import TOKEN
 from i2ibench.apps.editor.scene_files import read_scene_zip, scene_zip
 from i2ibench.apps.editor.session import Session, Snapshot
-from i2ibench.apps.editor.studio import Studio
 from i2ibench.errors import UserError
 from i2ibench.io.files import is_disk_full, make_private_folder, write_private
 
@@ -22,13 +22,13 @@ class Sessions:
     """The sessions by token.
 
     Args:
-        studio: what they share.
+        editor: what they share.
         folder: of the autosaves, one zip per session. A new one is for its owner alone, and so is
             every file in it. No file's name tells a token: whoever knows it can edit the scene.
     """
 
-    def __init__(self, studio: Studio, folder: Path) -> None:
-        self.studio, self.folder = studio, folder
+    def __init__(self, editor: Editor, folder: Path) -> None:
+        self.editor, self.folder = editor, folder
         make_private_folder(folder)
         self._adopt_older()
         self._open: dict[str, Session] = {}
@@ -54,9 +54,9 @@ class Sessions:
         with self._entering:  # or two pages with one token could both find it unconnected
             session, notes = self._find(token)
             if session is None:
-                library = self.studio.library
+                library = self.editor.library
                 opened = library.first() if scene is None else library.open(scene)
-                session = Session(_new_token(), self.studio, opened)
+                session = Session(_new_token(), self.editor, opened)
             elif session.connected:
                 session = session.copy(_new_token())
             session.notes = [*notes, *session.notes]
@@ -84,7 +84,7 @@ class Sessions:
         Raises:
             UserError: the disk is full, or fails.
         """
-        content = scene_zip(state.scene, self.studio.classes, state.first)
+        content = scene_zip(state.scene, self.editor.classes, state.first)
         try:
             write_private(self._path(state.token), content)
         except OSError as error:
@@ -113,10 +113,10 @@ class Sessions:
         except OSError:
             return None, ["The earlier session is gone; this is a new one."]
         try:
-            saved = read_scene_zip(content, self.studio.classes)
+            saved = read_scene_zip(content, self.editor.classes)
         except UserError as error:
             return None, [f"The earlier session cannot be read ({error}); this is a new one."]
-        session = Session(token, self.studio, OpenedScene(saved.opened, None, []))
+        session = Session(token, self.editor, OpenedScene(saved.opened, None, []))
         session.restore(saved)
         return session, []
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from i2ibench.apps.editor.instances import take_stock
+from i2ibench.apps.editor.instances import list_instances
 from i2ibench.apps.editor.library import Library
 from i2ibench.apps.editor.rasterise import Mask, tight
 from i2ibench.apps.editor.scene import Scene
@@ -69,7 +69,7 @@ class Stamps:
 
 def _silhouettes(scene: Scene, things: tuple[bool, ...]) -> list[tuple[int, Mask]]:
     """Class and silhouette of the things that no border of the canvas cuts off."""
-    stock = take_stock(scene)
+    stock = list_instances(scene)
     height, width = scene.size
     found = []
     for i, label, area, (x, y, w, h) in zip(

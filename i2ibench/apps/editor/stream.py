@@ -22,7 +22,7 @@ class Superseded(Exception):
     """Nobody waits for the image: the page has left, or a stroke has begun and needs previews."""
 
 
-class Painter:
+class ImageStream:
     """Sends a page images of its session.
 
     Args:
@@ -68,40 +68,40 @@ class Painter:
             self._left = True  # ends what the network's thread still paints
 
     async def _paint(self, session: Session) -> None:
-        state, drawing = session.snapshot(), session.drawing
+        state, brushing = session.snapshot(), session.brushing
         pixels_in_all = math.prod(state.scene.size)
-        scale = preview_scale(self._seconds_per_pixel * pixels_in_all) if drawing else 1
-        watch = _Watch(self._page, state.version, asyncio.get_running_loop())
+        scale = preview_scale(self._seconds_per_pixel * pixels_in_all) if brushing else 1
+        watch = _ProgressReporter(self._page, state.version, asyncio.get_running_loop())
 
         def work() -> tuple[NDArray[np.uint8], float]:
             watch.begin()
 
             def layer_done(fraction: float) -> None:
-                if self._left or (session.drawing and not drawing):
+                if self._left or (session.brushing and not brushing):
                     raise Superseded
                 watch.tell(fraction)
 
-            pixels = session.studio.renderer.image(state.scene, scale, layer_done)
+            pixels = session.editor.renderer.image(state.scene, scale, layer_done)
             return pixels, watch.seconds
 
         pixels, seconds = await watch.loop.run_in_executor(self._network, work)
         size, version = state.scene.size, state.version
-        if drawing:
+        if brushing:
             made = await asyncio.to_thread(frames.preview, pixels, size, scale, version, seconds)
         else:
             before = self._sent[1] if self._sent and self._sent[0] is state.first else None
             made = await asyncio.to_thread(frames.image, pixels, before, version, seconds)
         if session.first is not state.first:  # another scene was opened meanwhile
             return
-        if not drawing or math.isinf(self._seconds_per_pixel):
+        if not brushing or math.isinf(self._seconds_per_pixel):
             self._seconds_per_pixel = seconds * scale**2 / pixels_in_all
-        if not drawing:
+        if not brushing:
             self._sent = state.first, pixels
             session.keep(state.scene, pixels)
         await self._page.send(made)
 
 
-class _Watch:
+class _ProgressReporter:
     """Tells a page how far an image is, once it has taken long."""
 
     def __init__(self, page: Page, version: int, loop: asyncio.AbstractEventLoop) -> None:

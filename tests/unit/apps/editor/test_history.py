@@ -1,13 +1,13 @@
 import numpy as np
 
 from i2ibench.apps.editor.history import History
-from i2ibench.apps.editor.scene import Paint, Scene, draw_stroke
+from i2ibench.apps.editor.scene import Brush, Scene, brush_stroke
 
 
 def test_only_so_many_steps_are_kept(scene):
     history, now = History(max_steps=3), scene
     for n in range(5):
-        after = draw_stroke(now, [(n, n)], 2, Paint(0, 100 + n))
+        after = brush_stroke(now, [(n, n)], 2, Brush(0, 100 + n))
         assert history.record(now, after)
         now = after
     undone = 0
@@ -39,18 +39,18 @@ def test_only_so_many_bytes_are_kept_but_the_last_step_always():
 
 def test_a_step_that_changes_nothing_is_none_and_leaves_redo(scene):
     history = History()
-    after = draw_stroke(scene, [(5, 5)], 3, Paint(0, 23))
+    after = brush_stroke(scene, [(5, 5)], 3, Brush(0, 23))
     history.record(scene, after)
     back = history.undo(after)
     assert not history.record(back, back)
     assert history.can_redo
-    history.record(back, draw_stroke(back, [(30, 20)], 3, Paint(0, 23)))
+    history.record(back, brush_stroke(back, [(30, 20)], 3, Brush(0, 23)))
     assert not history.can_redo
 
 
 def test_a_copy_goes_its_own_way(scene):
     history = History()
-    after = draw_stroke(scene, [(5, 5)], 3, Paint(1, 7))
+    after = brush_stroke(scene, [(5, 5)], 3, Brush(1, 7))
     history.record(scene, after)
     other = history.copy()
     other.undo(after)

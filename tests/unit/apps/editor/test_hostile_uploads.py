@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.messages import Request
 from i2ibench.apps.editor.scene_files import (
     MAX_MAP_BYTES,
@@ -19,7 +20,6 @@ from i2ibench.apps.editor.scene_files import (
     scene_zip,
 )
 from i2ibench.apps.editor.session import Session
-from i2ibench.apps.editor.studio import open_studio
 from i2ibench.apps.editor.uploaded_images import MAX_UPLOAD_PIXELS
 from i2ibench.apps.editor.zip_files import MAX_ENTRIES
 from i2ibench.errors import UserError
@@ -114,7 +114,7 @@ def measure(folder):
 
     made = json.loads((folder / "uploads.json").read_text())
     session = Session(
-        "x" * 32, open_studio(open_small(), write_data(folder / "data", 1)), here.first()
+        "x" * 32, open_editor(open_small(), write_data(folder / "data", 1)), here.first()
     )
     base, said = None, {}
     for name, kind in [("a whole scene", None), *made.items()]:

@@ -6,11 +6,11 @@ import torch
 from torch.utils.data import default_collate
 
 from i2ibench.apps.editor.classes import read_classes
-from i2ibench.apps.editor.instances import take_stock
+from i2ibench.apps.editor.editor import open_editor
+from i2ibench.apps.editor.instances import list_instances
 from i2ibench.apps.editor.library import EMPTY, open_library
 from i2ibench.apps.editor.render import Renderer
-from i2ibench.apps.editor.scene import Mode, Vector, draw_styles, set_style
-from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.editor.scene import Mode, Vector, randomise_styles, set_style
 from i2ibench.data.image_files import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.translation import translate
@@ -43,9 +43,9 @@ def test_the_first_image_is_the_one_that_translate_makes(tmp_path, model, prepro
     opened.path.write_bytes(b"only hashed")
     folder = write_data(tmp_path / "data")
     translate(opened, folder, tmp_path / "out")
-    studio = open_studio(opened, folder)
-    for name in studio.library.names:
-        image = studio.renderer.image(studio.library.open(name).scene)
+    editor = open_editor(opened, folder)
+    for name in editor.library.names:
+        image = editor.renderer.image(editor.library.open(name).scene)
         np.testing.assert_array_equal(image, read_rgb(tmp_path / "out" / f"{name}.png"))
 
 
@@ -75,7 +75,7 @@ def test_the_nth_random_draw_is_translates_nth_sample(scene, model):
     first = renderer.image(scene)
     for sample in (1, 2):
         fake = opened.inference.predict(data, sample=sample)[0]["fake"]
-        image = renderer.image(draw_styles(scene, sample))
+        image = renderer.image(randomise_styles(scene, sample))
         np.testing.assert_array_equal(image, fake.permute(1, 2, 0))
         assert not np.array_equal(image, first)
 
@@ -83,12 +83,12 @@ def test_the_nth_random_draw_is_translates_nth_sample(scene, model):
 def test_the_same_scene_and_styles_give_the_same_image(renderer, scene):
     styled = set_style(scene, [26000], Mode(3))
     first = renderer.image(styled)
-    renderer.image(draw_styles(scene, 5))
+    renderer.image(randomise_styles(scene, 5))
     np.testing.assert_array_equal(renderer.image(styled), first)
 
 
 def test_choosing_the_mode_that_is_drawn_changes_nothing(renderer, scene):
-    stock = take_stock(scene)
+    stock = list_instances(scene)
     modes = renderer.modes(scene, stock.ids, stock.labels)
     chosen = scene
     for i, mode in zip(stock.ids.tolist(), modes, strict=True):
@@ -165,7 +165,7 @@ def test_a_system_without_styles_says_so(scene):
 
 def test_a_system_that_translates_images_is_refused():
     with pytest.raises(UserError, match="not label maps.*ImagePreprocessor"):
-        open_studio(open_small(PLAIN, {"type": "ImagePreprocessor"}))
+        open_editor(open_small(PLAIN, {"type": "ImagePreprocessor"}))
 
 
 def test_without_data_there_is_an_empty_canvas_of_stuff(classes):
@@ -188,10 +188,10 @@ def test_a_canvas_is_of_the_first_scored_stuff():
 
 
 def test_silhouettes_are_whole_things_of_the_data(tmp_path):
-    studio = open_studio(open_small(), write_data(tmp_path))
-    stamps = studio.stamps.of_class(2)
+    editor = open_editor(open_small(), write_data(tmp_path))
+    stamps = editor.stamps.of_class(2)
     assert [s.name for s in stamps] == ["car 1", "car 2", "car 3"]
     assert all(s.mask.all() and s.mask.shape == (5, 10) for s in stamps)
-    assert studio.stamps.of_class(1) == []
+    assert editor.stamps.of_class(1) == []
     with pytest.raises(UserError, match="silhouette"):
-        studio.stamps.mask("nothing")
+        editor.stamps.mask("nothing")

@@ -3,22 +3,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from i2ibench.apps.editor.brush import choose_paint
+from i2ibench.apps.editor.brush import choose_brush
 from i2ibench.apps.editor.history import History
 from i2ibench.apps.editor.ids import LARGEST_ID, derived_instances, next_id, one_class_each
-from i2ibench.apps.editor.instances import labels_of, take_stock
+from i2ibench.apps.editor.instances import labels_of, list_instances
 from i2ibench.apps.editor.scene import (
     Mode,
     Scene,
     Vector,
+    brush_stroke,
     class_of,
     delete,
-    draw_stroke,
-    draw_styles,
     duplicate,
     fill,
     lasso,
     move,
+    randomise_styles,
     region_of,
     relabel,
     reset_styles,
@@ -55,11 +55,11 @@ def apply(scene: Scene, edit: tuple) -> Scene:  # noqa: C901  one line per edit
         return n if isinstance(n, str) else ids[n % len(ids)]
 
     def paint(label, target):
-        return choose_paint(scene, CLASSES, label, pick(target))
+        return choose_brush(scene, CLASSES, label, pick(target))
 
     kind, *rest = edit
     if kind == "stroke":
-        return draw_stroke(scene, rest[0], rest[1], paint(rest[2], rest[3]))
+        return brush_stroke(scene, rest[0], rest[1], paint(rest[2], rest[3]))
     if kind == "fill":
         return fill(scene, rest[0], rest[1], paint(rest[2], rest[3]))
     if kind == "lasso":
@@ -67,7 +67,7 @@ def apply(scene: Scene, edit: tuple) -> Scene:  # noqa: C901  one line per edit
     if kind == "stamp":
         return stamp(scene, np.ones((5, 7), bool), *rest[0], paint(rest[1], "new"))
     if kind == "draw":
-        return draw_styles(scene, rest[0])
+        return randomise_styles(scene, rest[0])
     if kind == "style":
         return set_style(scene, [pick(rest[0])], Mode(rest[1]))
     if kind == "relabel":
@@ -183,20 +183,20 @@ def test_relabelling_gives_a_new_id_and_drops_the_style(scene):
     ],
 )
 def test_what_is_painted_follows_the_rule(classes, scene, label, target, expected):
-    paint = choose_paint(scene, classes, label, target)
+    paint = choose_brush(scene, classes, label, target)
     assert (paint.label, paint.instance) == expected
 
 
 def test_a_class_that_is_not_there_begins_with_its_own_id(classes, scene):
     bare = delete(scene, classes, 21)
-    assert choose_paint(bare, classes, 3, "auto").instance == 21
+    assert choose_brush(bare, classes, 3, "auto").instance == 21
     taken = Scene("x", bare.label, np.where(bare.instance == 23, 21, bare.instance))
-    assert choose_paint(taken, classes, 3, "auto").instance == 26002
+    assert choose_brush(taken, classes, 3, "auto").instance == 26002
 
 
 def test_the_largest_instance_of_a_class_is_extended(classes, scene):
     split = relabel(relabel(scene, 21, 0), 26000, 0)
-    assert choose_paint(split, classes, 0, "auto").instance == 23
+    assert choose_brush(split, classes, 0, "auto").instance == 23
 
 
 def test_new_ids_are_the_smallest_free_ones_where_16_bits_end():
@@ -212,12 +212,12 @@ def test_errors_name_what_is_missing(classes, scene):
         lambda: delete(scene, classes, 5),
         lambda: move(scene, classes, 5, 1, 1),
         lambda: relabel(scene, 5, 1),
-        lambda: choose_paint(scene, classes, 1, 5),
+        lambda: choose_brush(scene, classes, 1, 5),
     ):
         with pytest.raises(UserError, match="no instance 5"):
             act()
     with pytest.raises(UserError, match="outside"):
-        fill(scene, 40, 0, choose_paint(scene, classes, 0, "auto"))
+        fill(scene, 40, 0, choose_brush(scene, classes, 0, "auto"))
 
 
 def test_the_last_instance_cannot_be_deleted(classes):
@@ -229,14 +229,14 @@ def test_the_last_instance_cannot_be_deleted(classes):
 
 
 def test_the_map_is_never_empty_of_ids_by_painting_over_everything(classes, scene):
-    paint = choose_paint(scene, classes, 1, "new")
-    full = draw_stroke(scene, [(20, 12)], 60, paint)
+    paint = choose_brush(scene, classes, 1, "new")
+    full = brush_stroke(scene, [(20, 12)], 60, paint)
     assert np.unique(full.instance).tolist() == [paint.instance]
 
 
 def test_random_styles_drop_the_chosen_and_reset_goes_back(scene):
     styled = set_style(scene, [26000], Mode(1))
-    drawn = draw_styles(styled, 3)
+    drawn = randomise_styles(styled, 3)
     assert drawn.draw == 3 and not drawn.styles
     assert same(reset_styles(drawn), scene)
 
@@ -249,7 +249,7 @@ def test_arrays_cannot_be_changed(scene):
 
 
 def test_stock_is_what_a_loop_counts(scene):
-    stock = take_stock(scene)
+    stock = list_instances(scene)
     for i, label, area, (x, y, w, h) in zip(
         stock.ids, stock.labels, stock.areas, stock.boxes, strict=True
     ):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from i2ibench.apps.editor.classes import read_classes
-from i2ibench.apps.editor.scene import DRAWS, Mode, Scene, Vector, draw_styles, set_styles
+from i2ibench.apps.editor.scene import DRAWS, Mode, Scene, Vector, randomise_styles, set_styles
 from i2ibench.apps.editor.scene_files import new_scene, read_scene_zip, scene_zip
 from i2ibench.apps.editor.uploaded_images import (
     MAX_SIDE,
@@ -46,7 +46,7 @@ def rewritten(data: bytes, method=zipfile.ZIP_STORED, **changes) -> bytes:
 
 def test_a_scene_and_its_beginning_come_back_exactly(scene):
     edited = set_styles(
-        draw_styles(scene, 7), {26000: Mode(3), 23: Vector((0.1, -1 / 3), "a photo")}
+        randomise_styles(scene, 7), {26000: Mode(3), 23: Vector((0.1, -1 / 3), "a photo")}
     )
     saved = read_scene_zip(scene_zip(edited, CLASSES, scene), CLASSES)
     assert not saved.notes
@@ -135,9 +135,9 @@ def test_compressed_zips_are_read_and_damage_in_them_is_told(scene):
 
 
 def test_after_the_last_random_draw_comes_the_first(scene):
-    last = draw_styles(scene, DRAWS - 1)
+    last = randomise_styles(scene, DRAWS - 1)
     assert read_scene_zip(scene_zip(last, CLASSES), CLASSES).scene.draw == DRAWS - 1
-    after = draw_styles(last, last.draw + 1)
+    after = randomise_styles(last, last.draw + 1)
     assert read_scene_zip(scene_zip(after, CLASSES), CLASSES).scene.draw == 0
 
 

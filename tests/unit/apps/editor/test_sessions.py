@@ -1,4 +1,4 @@
-"""Sessions: whom they belong to, and what is left of them when files or disks fail."""
+"""Sessions: instances_to_style they belong to, and what is left of them when files or disks fail."""
 
 import asyncio
 import errno
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from i2ibench.apps.editor.autosave import Autosave
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.library import EMPTY
 from i2ibench.apps.editor.sessions import Sessions
-from i2ibench.apps.editor.studio import open_studio
 from i2ibench.errors import UserError
 from tests.unit.apps.editor.conftest import open_small, write_data
 
@@ -26,35 +26,35 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def studio(folder):
-    return open_studio(open_small(), folder)
+def editor(folder):
+    return open_editor(open_small(), folder)
 
 
-def test_a_broken_first_scene_leaves_a_canvas_and_the_others(studio, folder, tmp_path):
+def test_a_broken_first_scene_leaves_a_canvas_and_the_others(editor, folder, tmp_path):
     (folder / "label" / "street0.png").write_bytes(b"broken")
-    session = Sessions(studio, tmp_path).enter(None)
+    session = Sessions(editor, tmp_path).enter(None)
     assert session.scene.name == EMPTY
     (note,) = session.notes
     assert "street0.png" in note and "empty canvas" in note
-    assert Sessions(studio, tmp_path).enter(None, "street1").scene.name == "street1"
+    assert Sessions(editor, tmp_path).enter(None, "street1").scene.name == "street1"
 
 
-def test_a_saved_scene_comes_back_though_its_data_is_gone(studio, folder, tmp_path):
-    before = Sessions(studio, tmp_path)
+def test_a_saved_scene_comes_back_though_its_data_is_gone(editor, folder, tmp_path):
+    before = Sessions(editor, tmp_path)
     session = before.enter(None)
     before.save(session.snapshot())
     (folder / "image" / "street0.png").write_bytes(b"broken")
-    again = Sessions(studio, tmp_path).enter(session.token)
+    again = Sessions(editor, tmp_path).enter(session.token)
     assert again.token == session.token and again.photo is None
     np.testing.assert_array_equal(again.scene.label, session.scene.label)
 
 
-def test_pages_that_come_at_once_with_one_token_get_scenes_of_their_own(studio, tmp_path):
-    sessions = Sessions(studio, tmp_path)
+def test_pages_that_come_at_once_with_one_token_get_scenes_of_their_own(editor, tmp_path):
+    sessions = Sessions(editor, tmp_path)
     session = sessions.enter(None)
     sessions.save(session.snapshot())
     for _ in range(10):
-        sessions = Sessions(studio, tmp_path)
+        sessions = Sessions(editor, tmp_path)
         together = threading.Barrier(4)
 
         def enter(sessions=sessions, together=together):
@@ -68,9 +68,9 @@ def test_pages_that_come_at_once_with_one_token_get_scenes_of_their_own(studio, 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_autosaves_are_for_their_owner_alone_and_no_name_tells_the_token(studio, tmp_path):
+def test_autosaves_are_for_their_owner_alone_and_no_name_tells_the_token(editor, tmp_path):
     folder = tmp_path / "a" / "b"
-    sessions = Sessions(studio, folder)
+    sessions = Sessions(editor, folder)
     session = sessions.enter(None)
     for _ in range(2):
         sessions.save(session.snapshot())
@@ -83,21 +83,21 @@ def test_autosaves_are_for_their_owner_alone_and_no_name_tells_the_token(studio,
         sessions.save(replace(session.snapshot(), token="../" + "a" * 29))
 
 
-def test_autosaves_that_earlier_versions_named_by_token_are_found(studio, tmp_path):
-    sessions = Sessions(studio, tmp_path)
+def test_autosaves_that_earlier_versions_named_by_token_are_found(editor, tmp_path):
+    sessions = Sessions(editor, tmp_path)
     session = sessions.enter(None, "street1")
     sessions.save(session.snapshot())
     (path,) = tmp_path.glob("*.zip")
     path.rename(tmp_path / f"{session.token}.zip").chmod(0o644)
     (tmp_path / "mine.zip").write_bytes(b"not an autosave")
-    again = Sessions(studio, tmp_path).enter(session.token)
+    again = Sessions(editor, tmp_path).enter(session.token)
     assert (again.token, again.scene.name) == (session.token, "street1")
     assert {p.name for p in tmp_path.glob("*.zip")} == {path.name, "mine.zip"}
     assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_full_disk_is_told_as_such(studio, tmp_path, monkeypatch):
-    sessions = Sessions(studio, tmp_path)
+def test_a_full_disk_is_told_as_such(editor, tmp_path, monkeypatch):
+    sessions = Sessions(editor, tmp_path)
     session = sessions.enter(None)
     sessions.save(session.snapshot())
     before = {path: path.read_bytes() for path in tmp_path.glob("*.zip")}
@@ -113,8 +113,8 @@ def test_a_full_disk_is_told_as_such(studio, tmp_path, monkeypatch):
     sessions.save(session.snapshot())
 
 
-def test_whatever_keeps_a_scene_from_being_saved_is_told(studio, tmp_path, monkeypatch, capsys):
-    sessions = Sessions(studio, tmp_path)
+def test_whatever_keeps_a_scene_from_being_saved_is_told(editor, tmp_path, monkeypatch, capsys):
+    sessions = Sessions(editor, tmp_path)
     session = sessions.enter(None)
     told = []
 
@@ -142,6 +142,6 @@ def test_the_canvas_says_that_the_checkpoints_data_is_not_there(tmp_path):
     opened = open_small()
     config = opened.config.copy()
     config.update(val_dataloader={"dataset": {"type": "X"}}, data_root=str(tmp_path / "moved"))
-    session = Sessions(open_studio(replace(opened, config=config)), tmp_path).enter(None)
+    session = Sessions(open_editor(replace(opened, config=config)), tmp_path).enter(None)
     (note,) = session.notes
     assert f"{tmp_path / 'moved'}" in note and "--data" in note

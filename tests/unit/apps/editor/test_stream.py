@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.sessions import Sessions
-from i2ibench.apps.editor.stream import Painter, preview_scale
-from i2ibench.apps.editor.studio import open_studio
+from i2ibench.apps.editor.stream import ImageStream, preview_scale
 from tests.unit.apps.editor.conftest import open_small
 
 
@@ -36,30 +36,30 @@ class SlowRenderer:
 
 @pytest.fixture
 def session(tmp_path):
-    studio = replace(open_studio(open_small()), renderer=SlowRenderer())
-    return Sessions(studio, tmp_path).enter(None)
+    editor = replace(open_editor(open_small()), renderer=SlowRenderer())
+    return Sessions(editor, tmp_path).enter(None)
 
 
 async def begin_and_leave(session):
     """A painter paints the session's scene until nobody waits for it, which is at once."""
     with ThreadPoolExecutor(1) as network:
-        painter = Painter(None, network)
+        painter = ImageStream(None, network)
         painting = asyncio.create_task(painter.run())
         painter.wake(session)
-        await asyncio.to_thread(session.studio.renderer.started.wait)
+        await asyncio.to_thread(session.editor.renderer.started.wait)
         painting.cancel()
         await asyncio.gather(painting, return_exceptions=True)
 
 
 def test_a_image_that_nobody_waits_for_is_given_up(session):
     asyncio.run(begin_and_leave(session))  # the executor ends when its thread does
-    assert session.studio.renderer.seconds < 10
+    assert session.editor.renderer.seconds < 10
 
 
 def test_a_stroke_before_the_first_image_gets_the_coarsest_preview(session, monkeypatch):
-    monkeypatch.setattr(type(session), "drawing", True)
+    monkeypatch.setattr(type(session), "brushing", True)
     asyncio.run(begin_and_leave(session))
-    assert session.studio.renderer.scales == [4]
+    assert session.editor.renderer.scales == [4]
 
 
 def test_previews_are_the_coarser_the_longer_a_image_takes():

@@ -13,7 +13,7 @@ from i2ibench.inference.checkpoints import OpenedCheckpoint
 
 
 @dataclass(frozen=True)
-class Studio:
+class Editor:
     """The checkpoint's classes and renderer, the data's scenes and silhouettes.
 
     `max_pixels` is the most that an uploaded scene or map may have.
@@ -36,10 +36,10 @@ class Studio:
             raise UserError(f"There is no class {label}; the last is {len(self.classes) - 1}.")
 
 
-def open_studio(
+def open_editor(
     opened: OpenedCheckpoint, data: Path | None = None, max_pixels: int = MAX_UPLOAD_PIXELS
-) -> Studio:
-    """Return the studio of a checkpoint and a folder of scenes (None: its own validation data).
+) -> Editor:
+    """Return the editor of a checkpoint and a folder of scenes (None: its own validation data).
 
     Raises:
         UserError: the checkpoint's condition is no label map, or the folder has no scenes.
@@ -47,4 +47,4 @@ def open_studio(
     renderer = Renderer(opened)
     classes = read_classes(opened.metainfo)
     library = open_library(opened, classes, data)
-    return Studio(str(opened.path), classes, renderer, library, Stamps(library), max_pixels)
+    return Editor(str(opened.path), classes, renderer, library, Stamps(library), max_pixels)
