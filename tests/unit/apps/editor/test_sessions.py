@@ -1,4 +1,4 @@
-"""Sessions: instances_to_style they belong to, and what is left of them when files or disks fail."""
+"""Sessions: the pages that they belong to, and what is left of them when files or disks fail."""
 
 import asyncio
 import errno
