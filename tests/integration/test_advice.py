@@ -30,6 +30,8 @@ RUN_ON_STREETS = {
     "i2ibench eval configs/pix2pixhd_toystreet.py": "small",
     "i2ibench translate work_dirs/pix2pixhd_toystreet/epoch_0005.pth data/toystreet/gtFine/val "
     "work_dirs/pix2pixhd_toystreet/translations": "",
+    "i2ibench translate work_dirs/pix2pixhd_toystreet/epoch_0005.pth data/toystreet/gtFine/val "
+    "translations": "",
     "i2ibench styles list CHECKPOINT": "",
     "i2ibench styles preview CHECKPOINT": "",
     "i2ibench styles fit CHECKPOINT --num-styles 5": "",

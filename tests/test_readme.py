@@ -1,0 +1,65 @@
+"""The README: short, true to the tree, and its blocks run as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from i2ibench.data.classes import class_table
+from i2ibench.models.translators.build import build_translator
+from i2ibench.registry.configuration import load_config
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+
+
+def block(beginning: str) -> str:
+    """The one Python block that begins so."""
+    (found,) = [text for text in PYTHON if text.startswith(beginning)]
+    return found
+
+
+def test_it_has_at_most_150_lines_and_names_every_wing_once():
+    assert README.count("\n") <= 150
+    wings = [p.name for p in (ROOT / "i2ibench").iterdir() if (p / "__init__.py").is_file()]
+    named = re.findall(r"^\| `i2ibench/(\w+)` \|", README, re.M)
+    assert sorted(named) == sorted(wings)
+
+
+def test_the_files_and_folders_of_its_map_exist():
+    for line in re.findall(r"^\| `(?:i2ibench/\w+|plugins|configs)`.*", README, re.M):
+        folder, _, change = line.strip("| ").split(" | ")
+        base = ROOT / folder.partition(";")[0].strip("`")
+        for name in re.findall(r"`([\w/]+(?:\.py|\.js)?)`", change):
+            places = (base / name, ROOT / "i2ibench" / name, ROOT / name, base / "editor" / name)
+            assert any(place.exists() for place in places), (folder, name)
+
+
+def test_its_links_lead_to_files():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_its_config_for_own_data_loads_and_builds(tmp_path):
+    text = block("_base_").replace('"_base_/', f'"{ROOT}/configs/_base_/')
+    path = tmp_path / "own.py"
+    path.write_text(text, encoding="utf-8")
+    with torch.device("meta"):
+        metainfo = class_table(["sky", "road", "void"]).metainfo("own")
+        translator = build_translator(load_config(path), metainfo)
+    assert translator.data_preprocessor.condition_channels == 4
+
+
+def test_its_plugin_is_the_file_that_it_names():
+    assert block('"""Hinge') == (ROOT / "plugins/hinge_gan.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_its_python_lines_train_and_translate(tmp_path, monkeypatch, tiny_config, paired_root):
+    monkeypatch.chdir(tmp_path)
+    text = block("from pathlib").replace("configs/pix2pixhd_toystreet.py", str(tiny_config))
+    text = text.replace("data/toystreet/gtFine/val", str(paired_root / "val"))
+    exec(compile(text.replace("epoch_0005", "epoch_0002"), "README.md", "exec"), {})
+    assert list((tmp_path / "translations").glob("*.png"))
