@@ -20,7 +20,7 @@ from i2ibench.apps.study.collect.answer_files import (
 from i2ibench.apps.study.collect.client import send_participants
 from i2ibench.apps.study.collect.mturk import export_mturk
 from i2ibench.apps.study.collect.static_page import export_page
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from i2ibench.apps.study.define.creation import create_study
 from i2ibench.apps.study.define.definition import load_definition
 from i2ibench.apps.study.define.study import Study, open_study
@@ -95,7 +95,7 @@ def _key(path: Path) -> str:
 def status(options: argparse.Namespace) -> None:
     """Say how many came, and how far they are."""
     study = open_study(options.folder)
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         collected = store.collected()
     for kind, n in count_by_kind(collected).items():
         finished, answers = n["finished"], n["answers"]
@@ -171,7 +171,7 @@ def export(options: argparse.Namespace) -> None:
     elif options.mturk:
         export_mturk(study, options.output, options.mturk, slots)
     else:
-        with Store(study) as store:
+        with AnswerStore(study) as store:
             collected = store.collected()
         if options.token:
             write_text(options.output, participant_json(study, collected, options.token))
@@ -185,7 +185,7 @@ def add_answers(options: argparse.Namespace) -> None:
     """Take in what static pages or MTurk collected; a file twice counts once."""
     study = open_study(options.folder)
     collected = read_collected(study, options.files)
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         new = store.add(collected)
     print(f"imported: {new} new participants of {len(collected.participants)}")
 
@@ -195,7 +195,7 @@ def forget(options: argparse.Namespace) -> None:
     study = open_study(options.folder)
     if bool(options.token) is options.simulated:
         raise UserError("study forget takes a token or --simulated, one of both.")
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         tokens = [options.token]
         if options.simulated:
             tokens = [p.token for p in store.collected().participants if p.simulated]

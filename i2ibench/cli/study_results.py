@@ -7,7 +7,7 @@ from typing import Any
 
 from i2ibench.apps.study.analyse.analysis import analyse, write_analysis
 from i2ibench.apps.study.analyse.power import Clusters, Question, power_lines, study_question
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from i2ibench.apps.study.define.definition import Definition, load_definition
 from i2ibench.apps.study.define.study import Study, open_study
 from i2ibench.reports.study_page import write_study_report
@@ -28,7 +28,7 @@ def report_study(options: argparse.Namespace) -> None:
 
 
 def _analyse(study: Study, options: argparse.Namespace) -> dict[str, Any]:
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         collected = store.collected()
     analysis = analyse(study, collected, options.participants)
     write_analysis(study.folder / "analysis.json", analysis)

@@ -11,7 +11,7 @@ import pytest
 from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.server import create_app as create_editor
 from i2ibench.apps.study.collect.server import create_app as create_study
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from tests.study_folder import write_study
 from tests.unit.apps.editor.conftest import open_small, write_data
 
@@ -153,7 +153,7 @@ def test_no_message_makes_the_study_fail(study):
 
     asyncio.run(run())
     assert {200, 400, 404, 409, 413} >= seen >= {200, 400, 413}
-    with Store(study) as store:  # whatever was taken can be read again
+    with AnswerStore(study) as store:  # whatever was taken can be read again
         assert store.collected().participants
 
 

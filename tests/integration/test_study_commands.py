@@ -12,7 +12,7 @@ from PIL import Image
 from i2ibench.apps.study.analyse.simulation import Crowd
 from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.collect.client import send_participants
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from i2ibench.apps.study.define.definition import REFERENCE
 from i2ibench.apps.study.define.study import ANSWERS, open_study
 from i2ibench.apps.web import serving
@@ -85,7 +85,7 @@ def test_real_and_simulated_answers_are_never_mixed(study, capsys):
     run(capsys, "simulate", study.folder, "--number", 3)
     token = "ab" * 16
     answers = [Answer(t.number, "left", 900.0) for t in study.plan(0)]
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         store.add(Collected([Participant(token, 0, consented=True)], {token: answers}))
     message = refused(capsys, "report", study.folder)
     assert "1 real and 3 simulated participants" in message
@@ -99,7 +99,7 @@ def test_real_and_simulated_answers_are_never_mixed(study, capsys):
 
 def test_one_participants_data_can_be_taken_out_and_deleted(study, capsys, tmp_path):
     run(capsys, "simulate", study.folder, "--number", 2)
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         token = store.collected().participants[0].token
     run(capsys, "export", study.folder, tmp_path / "own.json", "--token", token)
     own = json.loads((tmp_path / "own.json").read_text())
@@ -162,7 +162,7 @@ def test_fifty_participants_at_once_lose_nothing(study):
     crowd = Crowd(STRENGTHS, missing=0.05)
     with served(study) as url:
         traffic = send_participants(study, url, crowd, participants=60, concurrent=50)
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         collected = store.collected()
     assert len(collected.participants) == 60
     assert {t: list(a) for t, a in collected.answers.items() if a} == traffic.acknowledged

@@ -1,4 +1,4 @@
-"""The study's page in a real browser: whole sittings, and everything that interrupts them."""
+"""The study's page in a real browser: whole sessions, and everything that interrupts them."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ import pytest
 from i2ibench.apps.study.collect.answer_files import MTURK_COLUMN, read_collected
 from i2ibench.apps.study.collect.mturk import CONTROLS_HEIGHT
 from i2ibench.apps.study.collect.static_page import STATIC, export_page
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from tests.integration.editor_driver import wait_until
 from tests.integration.study_driver import (
     END,
@@ -66,7 +66,7 @@ def url(study):
 
 
 def stored(study):
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         return store.collected()
 
 
@@ -461,7 +461,7 @@ def test_the_page_in_a_file_needs_no_server(context, page, study, file, tmp_path
     assert page.locator("output").inner_text() == participant.code
     assert page.locator("#screen .number code").inner_text() == participant.token
     assert [a.choice for a in collected.answers[participant.token]] == ["right"] * 4
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         assert (store.add(collected), store.add(collected)) == (1, 0)
         assert store.collected() == collected
 
@@ -542,7 +542,7 @@ def test_a_window_that_is_too_small_is_told_before_the_consent(context, page, ur
     page.goto(url)
     page.get_by_role("heading", name="Please make this window larger").wait_for()
     assert page.get_by_role("button", name="Leave").count() == 0
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         assert store.collected().participants == []
     page.set_viewport_size(WINDOW)
     begin(page)

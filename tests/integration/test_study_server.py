@@ -13,7 +13,7 @@ import pytest
 
 from i2ibench.apps.study.collect.messages import MAX_MESSAGE_BYTES
 from i2ibench.apps.study.collect.server import create_app
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.errors import UserError
 from tests.study_folder import METHODS, SECRET, write_study
@@ -54,65 +54,65 @@ def seated(client, **more):
     return client.post("/api/consent", json={**known, **more}).json()
 
 
-def answered(client, sitting, **changes):
-    known = {name: sitting[name] for name in ("token", "nonce")}
+def answered(client, session, **changes):
+    known = {name: session[name] for name in ("token", "nonce")}
     return client.post("/api/answer", json={**known, "answer": {**ANSWER, **changes}})
 
 
 def test_a_sitting_from_the_first_page_to_the_code(client, study):
     new = client.post("/api/enter", json={}).json()
     assert not new["consented"] and new["trials"] == [] and new["code"] == ""
-    sitting = seated(client)
-    assert len(sitting["trials"]) == study.design.num_trials
-    for number, trial in enumerate(sitting["trials"]):
+    session = seated(client)
+    assert len(session["trials"]) == study.design.num_trials
+    for number, trial in enumerate(session["trials"]):
         for side in ("left", "right"):
             image = client.get(f"/pictures/{trial[side]}.png")
             assert image.headers["content-type"] == "image/png"
             assert "immutable" in image.headers["cache-control"]
-        receipt = answered(client, sitting, trial=number).json()
+        receipt = answered(client, session, trial=number).json()
         assert receipt["counted"] and receipt["answered"] == number + 1
-    assert receipt["finished"] and receipt["code"] == study.code(sitting["token"])
-    again = client.post("/api/enter", json={"token": sitting["token"]}).json()
+    assert receipt["finished"] and receipt["code"] == study.code(session["token"])
+    again = client.post("/api/enter", json={"token": session["token"]}).json()
     assert again["finished"] and again["code"] == receipt["code"] and again["trials"] == []
-    gone = client.post("/api/withdraw", json={"token": sitting["token"]})
+    gone = client.post("/api/withdraw", json={"token": session["token"]})
     assert gone.json() == {"deleted": True}
-    assert not client.post("/api/enter", json={"token": sitting["token"]}).json()["consented"]
+    assert not client.post("/api/enter", json={"token": session["token"]}).json()["consented"]
 
 
 def test_twice_and_elsewhere(client):
-    sitting = seated(client)
-    assert answered(client, sitting).json()["counted"]
-    assert not answered(client, sitting, choice="right").json()["counted"]
-    other = client.post("/api/enter", json={"token": sitting["token"]}).json()
+    session = seated(client)
+    assert answered(client, session).json()["counted"]
+    assert not answered(client, session, choice="right").json()["counted"]
+    other = client.post("/api/enter", json={"token": session["token"]}).json()
     assert other["answered"] == [0]
-    late = answered(client, sitting, trial=1)
+    late = answered(client, session, trial=1)
     assert late.status_code == 409 and "another window" in late.json()["error"]
-    assert answered(client, {**sitting, "token": "0" * 32}).status_code == 404
+    assert answered(client, {**session, "token": "0" * 32}).status_code == 404
 
 
 def test_the_completion_link_has_the_code(tmp_path):
     completion = {"code": "A&B", "url": "https://app.example/done?cc={code}"}
     study = write_study(tmp_path, completion=completion)
     with client_of(study) as client:
-        sitting = seated(client)
-        assert sitting["url"] == ""
+        session = seated(client)
+        assert session["url"] == ""
         assert "A&B" not in client.get("/api/study").text
         for trial in range(study.design.num_trials):
-            receipt = answered(client, sitting, trial=trial).json()
+            receipt = answered(client, session, trial=trial).json()
     assert (receipt["code"], receipt["url"]) == ("A&B", "https://app.example/done?cc=A%26B")
 
 
 def test_nothing_public_tells_a_method_or_the_secret(client, study):
     texts = [client.get("/").text, client.get("/api/study").text]
     for _ in range(3):
-        sitting = seated(client)
-        texts += [json.dumps(sitting), answered(client, sitting).text]
-        assert all(set(t) <= {"left", "right", "seconds", "better"} for t in sitting["trials"])
+        session = seated(client)
+        texts += [json.dumps(session), answered(client, session).text]
+        assert all(set(t) <= {"left", "right", "seconds", "better"} for t in session["trials"])
         practice = study.definition.practice
-        assert ["better" in t for t in sitting["trials"]] == [
-            n < practice for n in range(len(sitting["trials"]))
+        assert ["better" in t for t in session["trials"]] == [
+            n < practice for n in range(len(session["trials"]))
         ]
-        for trial, shown in zip(study.plan(sitting["slot"]), sitting["trials"], strict=True):
+        for trial, shown in zip(study.plan(session["slot"]), session["trials"], strict=True):
             assert shown.get("better") in (None, "left" if trial.left == "real" else "right")
     for text in texts:
         for word in (*METHODS, DEGRADED, SECRET, "scene0", "catch", "repeat"):
@@ -171,20 +171,20 @@ def test_hostile_messages_are_refused_legibly(client, path, body):
      {"zoom": "\ud800"}, {"width": 1.5}],
 )  # fmt: skip
 def test_hostile_answers_are_refused_and_not_kept(client, study, changes):
-    sitting = seated(client)
-    known = {name: sitting[name] for name in ("token", "nonce")}
+    session = seated(client)
+    known = {name: session[name] for name in ("token", "nonce")}
     body = json.dumps({**known, "answer": {**ANSWER, **changes}})
     response = client.post("/api/answer", content=body)
     assert response.status_code == 400 and list(response.json()) == ["error"]
-    with Store(study) as store:
-        assert store.collected().answers[sitting["token"]] == []
+    with AnswerStore(study) as store:
+        assert store.collected().answers[session["token"]] == []
 
 
 def test_limited_time_needs_its_exposure(tmp_path):
     with client_of(write_study(tmp_path, durations=(0.125,))) as client:
-        sitting = seated(client)
-        assert "shown_ms" in answered(client, sitting).json()["error"]
-        assert answered(client, sitting, shown_ms=133.0).json()["counted"]
+        session = seated(client)
+        assert "shown_ms" in answered(client, session).json()["error"]
+        assert answered(client, session, shown_ms=133.0).json()["counted"]
 
 
 def test_long_messages_are_cut_off(client):
@@ -201,19 +201,19 @@ def test_other_names_and_pages_are_refused(client):
 
 
 def test_results_are_read_on_this_machine(client, study):
-    sitting = seated(client)
-    answered(client, sitting)
+    session = seated(client)
+    answered(client, session)
     simulated = seated(client, simulated=True)
     page = client.get("/results")
     assert page.status_code == 200 and "pix2pix – crn" in page.text
     (row,) = csv.DictReader(io.StringIO(client.get("/results/answers.csv").text))
     trial = study.plan(0)[0]
     assert (row["token"], row["kind"], row["preferred"]) == (
-        sitting["token"], "practice", trial.left,
+        session["token"], "practice", trial.left,
     )  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(client.get("/results/participants.csv").text)))
     assert [(r["token"], r["simulated"], r["answers"]) for r in rows] == [
-        (sitting["token"], "False", "1"), (simulated["token"], "True", "0"),
+        (session["token"], "False", "1"), (simulated["token"], "True", "0"),
     ]  # fmt: skip
 
 
@@ -264,16 +264,16 @@ def test_a_public_address_that_is_none_is_refused(study):
 
 
 def test_a_full_disk_is_told_as_such_and_takes_answers_again(client, study, monkeypatch, caplog):
-    sitting = seated(client)
+    session = seated(client)
     with monkeypatch.context() as patch:
         patch.setattr(logging.getLogger("uvicorn.error"), "filters", [])  # once a minute
         patch.setattr("i2ibench.apps.study.collect.store.insert_answers", full)
-        response = answered(client, sitting)
+        response = answered(client, session)
         assert response.status_code == 507
         assert response.json()["error"].startswith("The disk is full")
         assert "is full, so" in caplog.text and str(study.folder) in caplog.text
-    assert client.post("/api/enter", json={"token": sitting["token"]}).json()["answered"] == []
-    again = client.post("/api/enter", json={"token": sitting["token"]}).json()
+    assert client.post("/api/enter", json={"token": session["token"]}).json()["answered"] == []
+    again = client.post("/api/enter", json={"token": session["token"]}).json()
     assert answered(client, again).json()["counted"]
 
 
@@ -282,13 +282,13 @@ def full(*_):
 
 
 def test_a_disk_that_fails_is_no_defect(client, monkeypatch):
-    sitting = seated(client)
+    session = seated(client)
 
     def failing(*_):
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr("i2ibench.apps.study.collect.store.insert_answers", failing)
-    response = answered(client, sitting)
+    response = answered(client, session)
     assert response.status_code == 503 and "cannot read or write" in response.json()["error"]
 
 
@@ -296,7 +296,7 @@ def test_a_defect_gives_no_traceback(client, study, monkeypatch):
     def broken(*_):
         raise RuntimeError("secret thing")
 
-    monkeypatch.setattr(Store, "enter", broken)
+    monkeypatch.setattr(AnswerStore, "enter", broken)
     response = client.post("/api/enter", json={})
     assert response.status_code == 500
     assert list(response.json()) == ["error"] and "secret" not in response.text

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from i2ibench.apps.study.answers import Answer
-from i2ibench.apps.study.collect.store import Store
+from i2ibench.apps.study.collect.store import AnswerStore
 from tests.study_folder import write_study
 
 pytest.importorskip("uvicorn", reason="pip install -e '.[web]'")
@@ -48,10 +48,10 @@ class Sitter(threading.Thread):
             connection.close()
 
     def sit(self, connection):
-        sitting = post(connection, "enter", {"token": self.token} if self.token else {})
-        known = {name: sitting[name] for name in ("token", "nonce")}
-        trials = len((sitting if self.token else post(connection, "consent", known))["trials"])
-        self.token = sitting["token"]
+        session = post(connection, "enter", {"token": self.token} if self.token else {})
+        known = {name: session[name] for name in ("token", "nonce")}
+        trials = len((session if self.token else post(connection, "consent", known))["trials"])
+        self.token = session["token"]
         while True:
             answer = Answer(self.random.randrange(trials), "left", self.random.uniform(300, 9000))
             receipt = post(connection, "answer", {**known, "answer": answer.as_dict()})
@@ -95,7 +95,7 @@ def test_acknowledged_answers_survive_kills(tmp_path):
         tokens = [sitter.token for sitter in sitters]
         for sitter in sitters:
             acknowledged.setdefault(sitter.token, {}).update(sitter.acknowledged)
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         collected = store.collected()
     assert {p.token for p in collected.participants} == set(tokens)
     assert sorted(p.slot for p in collected.participants) == list(range(SITTERS))

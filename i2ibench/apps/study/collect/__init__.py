@@ -1,1 +1,1 @@
-"""Collect answers: the server, the page, the store, and pages without a server."""
+"""Collect answers: the server, the page, the store of answers, and pages without a server."""

@@ -1,4 +1,4 @@
-"""Simulated participants who take part through the page's own interface, several at a time."""
+"""Simulated participants who use the page's own interface, several at a time."""
 
 import json
 import time
@@ -22,11 +22,11 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass
 class Traffic:
-    """What the participants did, and how long the server took.
+    """The answers that a server acknowledged, and its response times.
 
     Attributes:
-        acknowledged: by token the answers that the server said it keeps.
-        seconds: of every request.
+        acknowledged: acknowledged answers by token.
+        seconds: response time of every request.
     """
 
     acknowledged: dict[str, list[Answer]] = field(default_factory=dict)
@@ -34,12 +34,16 @@ class Traffic:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def note(self, seconds: float) -> None:
-        """Count a request."""
+        """Add the response time of a request. Any thread may call this."""
         with self._lock:
             self.seconds.append(seconds)
 
     def took(self, share: float) -> float:
-        """The time that this share of the requests stayed below, in milliseconds."""
+        """Return the quantile of the response times, in milliseconds.
+
+        Args:
+            share: from 0 to 1; 0.5 is the median.
+        """
         ordered = sorted(self.seconds)
         return 1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
@@ -49,52 +53,51 @@ def send_participants(
 ) -> Traffic:
     """Let simulated participants take part in a study that is being served.
 
-    Each of them enters, consents, loads every image that it is shown, and answers; the server
-    counts them as simulated.
+    Each of them enters, consents, loads the images of each trial, and answers. The server marks
+    them as simulated.
 
     Args:
-        study: the one that is served; it knows which image is whose.
+        study: the served study. It tells which image belongs to which method.
         url: the page's address.
-        crowd: how they answer; who has the plan n answers as the crowd's n-th.
-        participants: how many.
-        concurrent: how many at a time.
+        crowd: the preferences. The participant with plan n answers as the crowd's n-th member.
+        participants: how many take part.
+        concurrent: how many take part at the same time.
 
     Raises:
-        UserError: nobody listens there, another study is served, or the server refused something.
+        UserError: no server listens there, it serves another study, or it refused a request.
     """
     traffic = Traffic()
     with Progress("participants", participants) as progress, ThreadPoolExecutor(concurrent) as pool:
 
         def take_part(number: int) -> None:
-            with _Visit(url, traffic) as visit:
-                _sitting(study, visit, crowd, traffic)
+            with _Client(url, traffic) as client:
+                _take_part(study, client, crowd, traffic)
             progress.advance()
 
         list(pool.map(take_part, range(participants)))
     return traffic
 
 
-def _sitting(study: Study, visit: "_Visit", crowd: Crowd, traffic: Traffic) -> None:
-    """One participant from the first page to the last answer."""
-    visit.get("/")
-    if json.loads(visit.get("/api/study"))["id"] != public_study(study)["id"]:
+def _take_part(study: Study, client: "_Client", crowd: Crowd, traffic: Traffic) -> None:
+    """Take part once, from the first page to the last answer."""
+    client.get("/")
+    if json.loads(client.get("/api/study"))["id"] != public_study(study)["id"]:
         raise UserError(f"Another study is served there than the one in {study.folder}.")
-    sitting = visit.post("/api/enter", {})
-    name = {"token": sitting["token"], "nonce": sitting["nonce"]}
-    sitting = visit.post("/api/consent", {**name, "simulated": True})
-    plan = study.plan(sitting["slot"])
+    session = client.post("/api/enter", {})
+    name = {"token": session["token"], "nonce": session["nonce"]}
+    session = client.post("/api/consent", {**name, "simulated": True})
     acknowledged = traffic.acknowledged.setdefault(name["token"], [])
-    for trial, images in zip(plan, sitting["trials"], strict=True):
+    for trial, images in zip(study.plan(session["slot"]), session["trials"], strict=True):
         for side in ("left", "right"):
-            visit.get(f"/pictures/{images[side]}.png")
-        answer = crowd.answer(sitting["slot"], trial)
+            client.get(f"/pictures/{images[side]}.png")
+        answer = crowd.answer(session["slot"], trial)
         if answer is not None:
-            visit.post("/api/answer", {**name, "answer": answer.as_dict()})
+            client.post("/api/answer", {**name, "answer": answer.as_dict()})
             acknowledged.append(answer)
 
 
-class _Visit:
-    """One participant's connection, which stays open between requests."""
+class _Client:
+    """The connection of one participant, which stays open between requests."""
 
     def __init__(self, url: str, traffic: Traffic) -> None:
         parts = urlsplit(url)
@@ -104,22 +107,24 @@ class _Visit:
         self._connection = connect(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
         self._path, self._url, self._traffic = parts.path.rstrip("/"), url, traffic
 
-    def __enter__(self) -> "_Visit":
+    def __enter__(self) -> "_Client":
         return self
 
     def __exit__(self, *error: object) -> None:
         self._connection.close()
 
     def get(self, path: str) -> bytes:
-        """What the server gives."""
-        return self._ask("GET", path)
+        """Return the body of the response to a GET request."""
+        return self._request("GET", path)
 
     def post(self, path: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """What the server answers to a message."""
-        answer: dict[str, Any] = json.loads(self._ask("POST", path, json.dumps(message).encode()))
-        return answer
+        """Send a message, and return the JSON object of the response."""
+        content: dict[str, Any] = json.loads(
+            self._request("POST", path, json.dumps(message).encode())
+        )
+        return content
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         begun = time.perf_counter()
         headers = {"Content-Type": "application/json"} if body else {}
         try:
@@ -130,6 +135,6 @@ class _Visit:
             raise UserError(f"{self._url} does not answer: {error}. Is it served?") from None
         self._traffic.note(time.perf_counter() - begun)
         if response.status != 200:
-            said = content[:200].decode(errors="replace")
-            raise UserError(f"{self._url} refused {path}: {response.status} {said}")
+            message = content[:200].decode(errors="replace")
+            raise UserError(f"{self._url} refused {path}: {response.status} {message}")
         return content

@@ -1,6 +1,6 @@
-"""The SQLite file of a study: its tables, its durability, and its rows as participants and answers.
+"""The SQLite file of a study: its tables, its durability, and its rows of participants and answers.
 
-Several processes may read and write it at once.
+Several processes may read and write the file at the same time.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,29 +35,29 @@ CREATE TABLE IF NOT EXISTS seals (
 """
 _SETTINGS = (
     "journal_mode=WAL",
-    "synchronous=FULL",  # a commit waits until the disk has it
+    "synchronous=FULL",  # a commit waits until the data are on the disk
     "foreign_keys=ON",
     "secure_delete=ON",  # deleted answers are overwritten
 )
 WAIT_MS = 20_000
-"""How long a write waits for other processes' writes."""
+"""How long a write waits for the writes of other processes."""
 
-_PARTICIPANT = "token, slot, simulated, consented, finished, begun, origin, code"
+_PARTICIPANT = ", ".join(f.name for f in fields(Participant))
 _ANSWER = ", ".join(f.name for f in fields(Answer))
 _PERSON = -1
-"""In place of a trial: the checksum is of the participant's row."""
+"""Value of `seals.trial` for the checksum of a participant's row."""
 
 RESTORE = "bring the file back from a copy"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection that any thread may use, one at a time; the tables are made.
+    """Return a connection that any thread may use, one at a time; create missing tables.
 
-    A new file is for its owner alone (mode 0600), and so are the files that SQLite keeps beside it.
+    Only the owner may read a new file and the files that SQLite keeps beside it (mode 0600).
 
     Raises:
         sqlite3.DatabaseError: the file is no database, or bytes of it have changed.
-        OSError: it cannot be made.
+        OSError: the file cannot be made.
     """
     if not path.exists():
         path.touch(0o600)
@@ -69,63 +69,24 @@ def open_database(path: Path) -> sqlite3.Connection:
             db.execute(f"PRAGMA {setting}")
         known = db.execute("SELECT name FROM sqlite_master WHERE name = 'seals'").fetchone()
         db.executescript(_TABLES)
-        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(f"it is damaged ({found}); {RESTORE}")
+        (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if state != "ok":
+            raise sqlite3.DatabaseError(f"it is damaged ({state}); {RESTORE}")
         if known is None:
-            _seal_all(db)
+            _add_missing_checksums(db)
         with transaction(db, "DEFERRED"):
             read_answers(db)
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         db.close()
         if isinstance(error, sqlite3.OperationalError):  # the disk, or another process
             raise
-        raise sqlite3.DatabaseError(str(error)) from error  # whatever changed bytes bring about
+        raise sqlite3.DatabaseError(str(error)) from error  # changed bytes cause various errors
     return db
-
-
-def _seal_all(db: sqlite3.Connection) -> None:
-    """Give the rows of a file that was made before rows had checksums theirs."""
-    with transaction(db):
-        for row in db.execute(f"SELECT {_PARTICIPANT} FROM participants").fetchall():
-            _keep_seal(db, row[0], _PERSON, row)
-        for row in db.execute(f"SELECT token, {_ANSWER} FROM answers").fetchall():
-            _keep_seal(db, row[0], row[1], row)
-
-
-def _keep_seal(db: sqlite3.Connection, token: str, trial: int, row: Sequence[object]) -> None:
-    """Keep the checksum of a row; the first answer to a trial counts, and so does its."""
-    db.execute(
-        "INSERT INTO seals VALUES (?, ?, ?) ON CONFLICT (token, trial) DO NOTHING",
-        (token, trial, _seal(row)),
-    )
-
-
-def _seal(row: Sequence[object]) -> str:
-    """A checksum of a row; SQLite gives booleans back as integers, and integers as floats."""
-    plain = [float(value) if isinstance(value, int | float) else value for value in row]
-    return f"{zlib.crc32(json.dumps(plain).encode()):08x}"
-
-
-def _checked(
-    db: sqlite3.Connection, columns: str, table: str, trial: str
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of a table, in the order of their making or of their keys.
-
-    Raises:
-        sqlite3.DatabaseError: a row does not fit its checksum, or is missing.
-    """
-    seals = f"(SELECT seal FROM seals WHERE token = rows.token AND trial = {trial})"
-    order = "rowid" if table == "participants" else "token, trial"
-    for *row, seal in db.execute(f"SELECT {columns}, {seals} FROM {table} rows ORDER BY {order}"):
-        if seal != _seal(row):
-            raise sqlite3.DatabaseError(f"its {table} do not fit their checksums; {RESTORE}")
-        yield tuple(row)
 
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """What is done inside happens as a whole or not at all."""
+    """Commit everything that is done inside, or roll everything back."""
     db.execute(f"BEGIN {kind}")
     try:
         yield
@@ -137,14 +98,18 @@ def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[Non
 
 
 def clear_log(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
-    """Empty the log of writes; return whether deleted rows are gone from the files.
+    """Empty the write-ahead log; return whether deleted rows are gone from the files.
 
-    Not while another process reads an older state; it is waited for so long.
+    The log cannot be emptied while another process reads an older state.
+
+    Args:
+        db: the connection.
+        wait_ms: how long to wait for other processes.
     """
     db.execute(f"PRAGMA busy_timeout={wait_ms}")
     try:
         (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError:  # the disk is full or fails: what was committed stays so
+    except sqlite3.OperationalError:  # the disk is full or fails; committed data are safe
         return False
     finally:
         db.execute(f"PRAGMA busy_timeout={WAIT_MS}")
@@ -152,28 +117,27 @@ def clear_log(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
 
 
 def insert_participant(db: sqlite3.Connection, participant: Participant) -> None:
-    """Add a participant whose token is new."""
-    p = participant
-    row = (p.token, p.slot, p.simulated, p.consented, p.finished, p.begun, p.origin, p.code)
+    """Insert a participant whose token is new."""
+    row = astuple(participant)
     db.execute(f"INSERT INTO participants ({_PARTICIPANT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    _keep_seal(db, p.token, _PERSON, row)
+    _insert_checksum(db, participant.token, _PERSON, row)
 
 
 def set_finished(db: sqlite3.Connection, token: str, finished: bool) -> None:
-    """Note whether a participant has answered every trial."""
+    """Store whether a participant has answered every trial."""
     db.execute("UPDATE participants SET finished = ? WHERE token = ?", (finished, token))
     query = f"SELECT {_PARTICIPANT} FROM participants WHERE token = ?"
-    seal = _seal(db.execute(query, (token,)).fetchone())
-    place = (seal, token, _PERSON)
-    db.execute("UPDATE seals SET seal = ? WHERE token = ? AND trial = ?", place)
+    checksum = _checksum(db.execute(query, (token,)).fetchone())
+    values = (checksum, token, _PERSON)
+    db.execute("UPDATE seals SET seal = ? WHERE token = ? AND trial = ?", values)
 
 
 def insert_answers(db: sqlite3.Connection, token: str, answers: Sequence[Answer]) -> int:
     """Insert answers, and return how many were the first to their trial; others change nothing."""
     places = ", ".join("?" * (len(fields(Answer)) + 1))
-    rows = [(token, *answer.as_dict().values()) for answer in answers]
+    rows = [(token, *astuple(answer)) for answer in answers]
     for row in rows:
-        _keep_seal(db, token, row[1], row)
+        _insert_checksum(db, token, row[1], row)
     return db.executemany(
         f"INSERT INTO answers (token, {_ANSWER}) VALUES ({places}) "
         "ON CONFLICT (token, trial) DO NOTHING",
@@ -182,12 +146,12 @@ def insert_answers(db: sqlite3.Connection, token: str, answers: Sequence[Answer]
 
 
 def read_participants(db: sqlite3.Connection) -> list[Participant]:
-    """Everybody, in the order of their coming.
+    """Return all participants, in the order in which they came.
 
     Raises:
         sqlite3.DatabaseError: a row does not fit its checksum.
     """
-    rows = _checked(db, _PARTICIPANT, "participants", str(_PERSON))
+    rows = _verified_rows(db, _PARTICIPANT, "participants", str(_PERSON))
     return [
         Participant(token, slot, bool(simulated), bool(consented), bool(finished), *rest)
         for token, slot, simulated, consented, finished, *rest in rows
@@ -195,15 +159,59 @@ def read_participants(db: sqlite3.Connection) -> list[Participant]:
 
 
 def read_answers(db: sqlite3.Connection) -> dict[str, list[Answer]]:
-    """By token, in the order of the trials; those who answered nothing have an empty list.
+    """Return the answers by token, in the order of the trials; a list may be empty.
 
     Raises:
         sqlite3.DatabaseError: a row does not fit its checksum, or is missing.
     """
-    found: dict[str, list[Answer]] = {p.token: [] for p in read_participants(db)}
-    for token, *values in _checked(db, f"token, {_ANSWER}", "answers", "rows.trial"):
-        found[token].append(Answer(*values))
-    (sealed,) = db.execute("SELECT count(*) FROM seals").fetchone()
-    if sealed != len(found) + sum(map(len, found.values())):
+    answers: dict[str, list[Answer]] = {p.token: [] for p in read_participants(db)}
+    for token, *values in _verified_rows(db, f"token, {_ANSWER}", "answers", "rows.trial"):
+        answers[token].append(Answer(*values))
+    (checksums,) = db.execute("SELECT count(*) FROM seals").fetchone()
+    if checksums != len(answers) + sum(map(len, answers.values())):
         raise sqlite3.DatabaseError(f"rows of it are missing; {RESTORE}")
-    return found
+    return answers
+
+
+def _add_missing_checksums(db: sqlite3.Connection) -> None:
+    """Add checksums to a file that was made before rows had checksums."""
+    with transaction(db):
+        for row in db.execute(f"SELECT {_PARTICIPANT} FROM participants").fetchall():
+            _insert_checksum(db, row[0], _PERSON, row)
+        for row in db.execute(f"SELECT token, {_ANSWER} FROM answers").fetchall():
+            _insert_checksum(db, row[0], row[1], row)
+
+
+def _insert_checksum(db: sqlite3.Connection, token: str, trial: int, row: Sequence[object]) -> None:
+    """Insert the checksum of a row, unless the trial has one: only the first answer is kept."""
+    db.execute(
+        "INSERT INTO seals VALUES (?, ?, ?) ON CONFLICT (token, trial) DO NOTHING",
+        (token, trial, _checksum(row)),
+    )
+
+
+def _checksum(row: Sequence[object]) -> str:
+    """Return a checksum of a row that does not distinguish the types of equal numbers.
+
+    SQLite returns booleans as integers, and the integers of a REAL column as floats.
+    """
+    plain = [float(value) if isinstance(value, int | float) else value for value in row]
+    return f"{zlib.crc32(json.dumps(plain).encode()):08x}"
+
+
+def _verified_rows(
+    db: sqlite3.Connection, columns: str, table: str, trial: str
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table: participants as they were inserted, answers in trial order.
+
+    Raises:
+        sqlite3.DatabaseError: a row does not fit its checksum, or its checksum is missing.
+    """
+    seals = f"(SELECT seal FROM seals WHERE token = rows.token AND trial = {trial})"
+    order = "rowid" if table == "participants" else "token, trial"
+    for *row, checksum in db.execute(
+        f"SELECT {columns}, {seals} FROM {table} rows ORDER BY {order}"
+    ):
+        if checksum != _checksum(row):
+            raise sqlite3.DatabaseError(f"its {table} do not fit their checksums; {RESTORE}")
+        yield tuple(row)

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, TypeVar
 
+from fastapi import HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
 
 from i2ibench.apps.web.json_text import parse_json
 from i2ibench.errors import UserError
@@ -12,17 +14,17 @@ MAX_MESSAGE_BYTES = 4096
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="32 hexadecimal digits")]
 Nonce = Annotated[str, Field(pattern=r"^[!-~]{1,64}$", description="what entering gave")]
 Flag = Annotated[bool, Field(description="true or false")]
-Given = Annotated[dict[str, Any], Field(description="a JSON object")]
+JsonObject = Annotated[dict[str, Any], Field(description="a JSON object")]
 
 
 class Message(BaseModel):
-    """A message. A field's description is what a refusal says that the field must be."""
+    """A message. An error message quotes a field's description as the field's valid values."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Entering(Message):
-    """The page was opened; the token is that of an earlier sitting in the same browser."""
+    """The page was opened; the token is that of an earlier session in the same browser."""
 
     token: Token | None = Field(None, description="32 hexadecimal digits, or null")
 
@@ -36,11 +38,11 @@ class Consenting(Message):
 
 
 class Answering(Message):
-    """The participant answers one trial; `sitting.answer_in` reads the answer."""
+    """The participant answers one trial; `session.read_study_answer` reads the answer."""
 
     token: Token
     nonce: Nonce
-    answer: Given
+    answer: JsonObject
 
 
 class Withdrawing(Message):
@@ -52,14 +54,16 @@ class Withdrawing(Message):
 Kind = TypeVar("Kind", bound=Message)
 
 
-def read_message(body: bytes, kind: type[Kind]) -> Kind:
+async def receive_message(request: Request, kind: type[Kind]) -> Kind:
     """Return the message in a request's body.
 
     Raises:
-        UserError: the body is no JSON object, or names the first field that is wrong.
+        HTTPException: 413 if the body is longer than MAX_MESSAGE_BYTES, 400 if the client left
+            before its end.
+        UserError: the body is no JSON object, or a field is wrong. The message names the first one.
     """
     try:
-        content = parse_json(body)
+        content = parse_json(await _read_body(request))
     except ValueError as error:
         raise UserError(f"A message is JSON in UTF-8: {str(error)[:200]}.") from None
     if not isinstance(content, dict):
@@ -71,10 +75,24 @@ def read_message(body: bytes, kind: type[Kind]) -> Kind:
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise UserError(_sentence(kind, str(first["loc"][0]), first["type"])) from None
+        name = str(first["loc"][0])
+        if first["type"] == "missing":
+            raise UserError(f"The message lacks {name!r}.") from None
+        raise UserError(f"{name!r} is {kind.model_fields[name].description}.") from None
 
 
-def _sentence(kind: type[Message], name: str, why: str) -> str:
-    if why == "missing":
-        return f"The message lacks {name!r}."
-    return f"{name!r} is {kind.model_fields[name].description}."
+async def _read_body(request: Request) -> bytes:
+    """Return a request's body, whether the request states its length or not."""
+    too_long = HTTPException(413, f"A message has at most {MAX_MESSAGE_BYTES} bytes.")
+    stated = request.headers.get("content-length", "")
+    if stated.isdigit() and int(stated[:20]) > MAX_MESSAGE_BYTES:
+        raise too_long
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_MESSAGE_BYTES:
+                raise too_long
+    except ClientDisconnect:
+        raise HTTPException(400, "The message has no end.") from None
+    return bytes(body)

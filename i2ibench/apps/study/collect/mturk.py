@@ -1,21 +1,21 @@
-"""Files for Mechanical Turk, and how the study fits Prolific.
+"""Files for a study on Mechanical Turk, and how to run a study on Prolific.
 
-Two ways on Mechanical Turk:
+There are two ways on Mechanical Turk:
 
-- The page inside of the task: host the page of `static_page.export_page` anywhere under https and
-  create HITs with `question.xml` through the API. Every worker gets a plan at random; for a HIT of
-  its own for every plan put the addresses of `hits.csv` into the file. Answers come in the results
-  file, column `Answer.answers`, which `collected.read_collected` reads.
-- A link: paste `layout.html` into a project of the requester's site and publish it with
-  `hits.csv`. From a served study workers bring back the completion code, which `participants.csv`
-  lists; from the page of `export_page` also their answers as text, in the column that
+- The page inside the task: host the page of `static_page.export_page` anywhere under https, and
+  create HITs with `question.xml` through the API. Every worker gets a random plan. For one HIT per
+  plan, put the addresses of `hits.csv` into the file. The answers are in the results file, column
+  `Answer.answers`, which `answer_files.read_collected` reads.
+- A link: paste `layout.html` into a project of the requester's site, and publish it with
+  `hits.csv`. From a served study, workers return the completion code, which `participants.csv`
+  lists. From the page of `export_page`, they also return their answers as text, in the column that
   `read_collected` reads.
 
-On Prolific give the page's address as the study's link, and write the completion link into the
-study file (`completion.url`). Prolific adds PROLIFIC_PID to addresses if it is asked to: do not ask
-for it. The page reads only `slot`, `new`, `assignmentId` and `turkSubmitTo` from its address, and
-takes all but the first two out of it at once; no recruiter's name of a participant is sent by the
-page or stored by the server. Sources: ExternalQuestion,
+On Prolific, give the page's address as the study's link, and write the completion link into the
+study file (`completion.url`). Prolific can add PROLIFIC_PID to addresses; do not enable this. The
+page reads only `slot`, `new`, `assignmentId` and `turkSubmitTo` from its address, and removes all
+but the first two at once. The page sends and the server stores no recruiter's name of a
+participant. Source (ExternalQuestion):
 https://docs.aws.amazon.com/AWSMechTurk/latest/AWSMturkAPI/ApiReference_ExternalQuestionArticle.html
 """
 
@@ -35,9 +35,9 @@ SCHEMA = (
 )
 CONTROLS_HEIGHT = 300
 """CSS pixels around the images in the frame of a task: the 260 that the page asks for
-(`static/screens.js`), and room for a scroll bar and what zooming rounds."""
+(`static/screens.js`), and room for a scroll bar and for rounding by the zoom."""
 LEAST_HEIGHT = 700
-"""So that the texts need little scrolling."""
+"""Least height of the frame in CSS pixels, so that the texts need little scrolling."""
 
 _QUESTION = """<?xml version="1.0" encoding="UTF-8"?>
 <ExternalQuestion xmlns="{schema}">
@@ -59,38 +59,34 @@ _LAYOUT = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></scr
 
 
 def export_mturk(study: Study, folder: Path, url: str, slots: int) -> list[Path]:
-    """The files that were written: hits.csv (slot, url), question.xml and layout.html.
+    """Write hits.csv (slot, url), question.xml and layout.html; return their paths.
 
     Args:
-        study: that workers take part in.
-        folder: for the files.
-        url: of the page, under https.
-        slots: how many rows hits.csv has; each names a plan, from 0 on.
+        study: the study that workers take part in.
+        folder: folder of the files.
+        url: the page's address, under https.
+        slots: number of rows of hits.csv; the rows name the plans from 0 on.
 
     Raises:
-        UserError: the address is none that Mechanical Turk shows, or there are no rows.
+        UserError: Mechanical Turk does not show pages with such an address, or there are no rows.
     """
     if urlsplit(url).scheme != "https" or not urlsplit(url).netloc:
         raise UserError(f"Mechanical Turk shows pages under https:// only, not {url!r}.")
     if not 1 <= slots <= MAX_SLOT + 1:
         raise UserError(f"There are 1 to {MAX_SLOT + 1} plans, not {slots}.")
     width, height = study.size
-    shown = round((study.definition.width or width) * height / width)
+    image_height = round((study.definition.width or width) * height / width)
     question = _QUESTION.format(
-        schema=SCHEMA, url=escape(url), height=max(shown + CONTROLS_HEIGHT, LEAST_HEIGHT)
+        schema=SCHEMA, url=escape(url), height=max(image_height + CONTROLS_HEIGHT, LEAST_HEIGHT)
     )
     contents = {
-        "hits.csv": _hits(url, slots),
+        "hits.csv": csv_text(("slot", "url"), [(n, _with_slot(url, n)) for n in range(slots)]),
         "question.xml": question,
         "layout.html": _LAYOUT.format(title=escape(study.definition.title)),
     }
     for name, text in contents.items():
         write_text(folder / name, text)
     return [folder / name for name in contents]
-
-
-def _hits(url: str, slots: int) -> str:
-    return csv_text(("slot", "url"), [(slot, _with_slot(url, slot)) for slot in range(slots)])
 
 
 def _with_slot(url: str, slot: int) -> str:

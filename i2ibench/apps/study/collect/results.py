@@ -1,8 +1,10 @@
-"""The results that the server shows to the lab: how far the study is, and the answers as tables."""
+"""The results pages for the lab: the progress of the study, its tables, and who may read them."""
 
 import asyncio
+import hmac
+import ipaddress
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -10,12 +12,24 @@ from fastapi.responses import HTMLResponse
 
 from i2ibench.apps.study.answers import Collected
 from i2ibench.apps.study.collect.answer_files import answers_csv, count_by_kind, participants_csv
-from i2ibench.apps.study.collect.results_access import may_read, refusal
 from i2ibench.apps.study.define.design import MAIN
 from i2ibench.apps.study.define.study import Study
 from i2ibench.reports.rendering import render
 
 _PRIVATE = {"Cache-Control": "no-store"}
+
+# Headers that proxies add to requests. Through a proxy that adds none, everybody looks local.
+_FORWARDED = {
+    "forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip",
+    "fastly-client-ip",
+}  # fmt: skip
+_FORWARDING = ("x-forwarded-", "cf-")
+
+_HERE = "on the server's own machine, at its loopback address, or "
+_WITH_KEY = (
+    "with the key that the server was started with (study serve --results-key FILE): add ?key=KEY "
+    "to the address, or send Authorization: Bearer KEY."
+)
 
 
 def add_results(
@@ -25,41 +39,47 @@ def add_results(
     key: str | None,
     behind_proxy: bool,
 ) -> None:
-    """Add `/results`, `/results/answers.csv` and `/results/participants.csv`.
+    """Add `/results`, `/results/answers.csv` and `/results/participants.csv` to an application.
 
     Args:
-        app: of the study.
-        study: whose results.
-        collect: gives the answers up to now.
-        key: that opens them from elsewhere.
+        app: the study's application.
+        study: the study.
+        collect: returns the answers up to now.
+        key: lets other machines read the results; None lets only this machine read them.
         behind_proxy: whether visitors come through a proxy.
     """
 
-    own = replace(study)  # plans are made in another thread here, and a design is of one thread
+    own = replace(study)  # a copy, because a design must not be used by two threads
     turn = asyncio.Lock()
 
-    async def made(request: Request, make: Callable[..., str], *arguments: str) -> str:
-        if not may_read(request, key, behind_proxy):
-            raise HTTPException(403, refusal(behind_proxy))
+    async def make(request: Request, write: Callable[..., str], *arguments: str) -> str:
+        if not _may_read(request, key, behind_proxy):
+            raise HTTPException(403, f"Results are read {'' if behind_proxy else _HERE}{_WITH_KEY}")
         async with turn:
-            return await asyncio.to_thread(make, own, await collect(), *arguments)
+            return await asyncio.to_thread(write, own, await collect(), *arguments)
 
     @app.get("/results")
     async def status(request: Request) -> Response:
-        page = await made(request, status_page, _query(request))
-        return HTMLResponse(page, headers=_PRIVATE)
+        query = f"?{request.url.query}" if "key" in request.query_params else ""
+        return HTMLResponse(await make(request, _status_page, query), headers=_PRIVATE)
 
     @app.get("/results/answers.csv")
     async def answers(request: Request) -> Response:
-        return Response(await made(request, answers_csv), 200, _PRIVATE, "text/csv")
+        return Response(await make(request, answers_csv), 200, _PRIVATE, "text/csv")
 
     @app.get("/results/participants.csv")
     async def participants(request: Request) -> Response:
-        return Response(await made(request, participants_csv), 200, _PRIVATE, "text/csv")
+        return Response(await make(request, participants_csv), 200, _PRIVATE, "text/csv")
 
 
-def status_page(study: Study, collected: Collected, query: str = "") -> str:
-    """How many took part and how many answers each pair has, as HTML."""
+def _status_page(study: Study, collected: Collected, query: str) -> str:
+    """Return the page with the numbers of participants and of answers to each pair, as HTML.
+
+    Args:
+        study: the study.
+        collected: its answers.
+        query: added to the page's links; it holds the key if the page's address has one.
+    """
     return render(
         "study_status.html",
         title=study.definition.title,
@@ -71,20 +91,39 @@ def status_page(study: Study, collected: Collected, query: str = "") -> str:
 
 
 def _answers_by_pair(study: Study, collected: Collected) -> list[tuple[str, str, int, int]]:
-    """(one method, other, real answers, simulated answers) to main trials."""
-    found: Counter[tuple[frozenset[str], bool]] = Counter()
+    """Return (method, other method, real answers, simulated answers) to main trials."""
+    counts: Counter[tuple[frozenset[str], bool]] = Counter()
     for p in collected.participants:
         plan = study.plan(p.slot)
         for answer in collected.answers.get(p.token, ()):
             trial = plan[answer.trial]
             if trial.kind == MAIN:
-                found[frozenset((trial.left, trial.right)), p.simulated] += 1
+                counts[frozenset((trial.left, trial.right)), p.simulated] += 1
     return [
-        (one, other, found[frozenset((one, other)), False], found[frozenset((one, other)), True])
+        (one, other, counts[frozenset((one, other)), False], counts[frozenset((one, other)), True])
         for one, other in study.definition.compared
     ]
 
 
-def _query(request: Request) -> str:
-    """What links keep: the key, if it came in the address."""
-    return f"?{request.url.query}" if "key" in request.query_params else ""
+def _may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
+    """Return whether a request may read the results.
+
+    A request with a key must have the right one. A request without a key must come from this
+    machine and must not be forwarded. Behind a proxy every request is forwarded.
+    """
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    request_key = value.strip() if scheme.lower() == "bearer" else request.query_params.get("key")
+    if request_key is not None:
+        return key is not None and hmac.compare_digest(request_key.encode(), key.encode())
+    return not behind_proxy and not _is_forwarded(request.headers) and _is_local(request)
+
+
+def _is_forwarded(headers: Mapping[str, str]) -> bool:
+    return any(name in _FORWARDED or name.startswith(_FORWARDING) for name in headers)
+
+
+def _is_local(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

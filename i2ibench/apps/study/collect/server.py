@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -15,24 +16,22 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from i2ibench.apps.study.collect.messages import (
-    MAX_MESSAGE_BYTES,
     Answering,
     Consenting,
     Entering,
-    Kind,
     Withdrawing,
-    read_message,
+    receive_message,
 )
 from i2ibench.apps.study.collect.page import public_study
 from i2ibench.apps.study.collect.results import add_results
 from i2ibench.apps.study.collect.session import (
     ParticipantSession,
-    answer_in,
     completion_url,
     page_trials,
+    read_study_answer,
 )
-from i2ibench.apps.study.collect.store import Store
-from i2ibench.apps.study.collect.store_errors import (
+from i2ibench.apps.study.collect.store import (
+    AnswerStore,
     ContinuedElsewhere,
     DiskFull,
     StoreFails,
@@ -40,7 +39,6 @@ from i2ibench.apps.study.collect.store_errors import (
 )
 from i2ibench.apps.study.define.definition import is_web_address
 from i2ibench.apps.study.define.study import Study
-from i2ibench.apps.web.bodies import read_body
 from i2ibench.apps.web.same_origin import PathPrefix, SameOrigin
 from i2ibench.apps.web.serving import HEADERS, add_headers, static_files
 from i2ibench.errors import UserError
@@ -51,12 +49,11 @@ REFUSAL = (
     "participants see: study serve --public-url"
 )
 _STATUS = {UnknownParticipant: 404, ContinuedElsewhere: 409}
-_FAILURES: dict[
-    type[UserError], tuple[int, str]
-] = {  # what participants read; the page keeps the answer and sends it again
+_FAILURES: dict[type[UserError], tuple[int, str]] = {
     DiskFull: (507, "The disk is full: the study's server cannot keep answers just now."),
     StoreFails: (503, "The study's server cannot read or write its answers just now."),
 }
+"""Status and text for participants. The page keeps the answer and sends it again."""
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 logger = logging.getLogger("uvicorn.error")
@@ -64,23 +61,23 @@ Result = TypeVar("Result")
 
 
 class StoreExecutor:
-    """Does one thing after another with the store, off the event loop: commits wait for the disk.
+    """A thread that uses the store, so that commits do not block the event loop.
 
     Args:
-        study: whose answers are kept.
+        study: the study whose answers are kept.
     """
 
     def __init__(self, study: Study) -> None:
-        self.study, self.store = study, Store(study)
+        self.study, self.store = study, AnswerStore(study)
         self._thread = ThreadPoolExecutor(1, "store")
 
-    async def do(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """What a function gives that runs in the store's thread."""
+    async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Return the result of a function that runs in the store's thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: work(*arguments))
 
     def close(self) -> None:
-        """Finish what was begun, and let go of the file."""
+        """Wait for running functions, and close the store."""
         self._thread.shutdown()
         self.store.close()
 
@@ -88,51 +85,48 @@ class StoreExecutor:
 def create_app(
     study: Study, host: str, port: int, public_url: str = "", results_key: str | None = None
 ) -> FastAPI:
-    """The application.
+    """Return the application of a study.
 
     Args:
-        study: that participants take part in.
-        host: that the server listens on.
-        port: that the server listens on.
-        public_url: the page's address where a proxy stands before the server, with its path.
-        results_key: opens the results from elsewhere; without it they are read on this machine
-            only, and behind a proxy not at all.
+        study: the study that participants take part in.
+        host: the address that the server listens on.
+        port: the port that the server listens on.
+        public_url: the page's address, with its path, if a proxy stands before the server.
+        results_key: lets other machines read the results. Without a key, only this machine can
+            read the results, and nobody can behind a proxy.
 
     Raises:
-        UserError: the study's answers cannot be opened, or the public address is none.
+        UserError: the study's answers cannot be opened, or the public address is no web address.
     """
-    _check_address(public_url)
-    desk = StoreExecutor(study)
+    if public_url and not is_web_address(public_url):
+        raise UserError(
+            f"A public address is one such as https://lab.example/study/, not {public_url!r}."
+        )
+    executor = StoreExecutor(study)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        desk.close()
+        executor.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", static_files(STATIC), name="static")
     _add_errors(app)
     _add_page(app, study)
-    _add_sittings(app, desk)
-    add_results(app, study, lambda: desk.do(desk.store.collected), results_key, bool(public_url))
+    _add_sessions(app, executor)
+    collect = functools.partial(executor.run, executor.store.collected)
+    add_results(app, study, collect, results_key, bool(public_url))
     policy = HEADERS["Content-Security-Policy"].replace(" ws://{host}", "")
     add_headers(app, {**HEADERS, "Content-Security-Policy": policy})
     app.add_middleware(PathPrefix, public_url=public_url)
-    app.add_middleware(
+    app.add_middleware(  # the middleware that is added last is called first
         SameOrigin, host=host, port=port, refusal=REFUSAL, public_url=public_url
-    )  # the last one added is asked first
+    )
     return app
 
 
-def _check_address(public_url: str) -> None:
-    if public_url and not is_web_address(public_url):
-        raise UserError(
-            f"A public address is one such as https://lab.example/study/, not {public_url!r}."
-        )
-
-
 def _add_page(app: FastAPI, study: Study) -> None:
-    """The page, what it says, and its images: of the study's folder nothing else."""
+    """Add the page, its texts and its images; no other file of the study's folder is served."""
     images = {study.image_id(*key): study.image_path(*key) for key in study.image_keys}
 
     @app.get("/")
@@ -148,56 +142,57 @@ def _add_page(app: FastAPI, study: Study) -> None:
         path = images.get(name)
         if path is None or not path.is_file():
             raise HTTPException(404, "There is no such picture.")
-        # No FileResponse: its ETag and Last-Modified tell which files were written together.
+        # No FileResponse: its ETag and Last-Modified reveal which files were written together.
         return Response(await asyncio.to_thread(path.read_bytes), 200, _FOREVER, "image/png")
 
 
-def _add_sittings(app: FastAPI, desk: StoreExecutor) -> None:
-    """What the page asks and says; every message names the participant's token."""
-    store, study = desk.store, desk.study
+def _add_sessions(app: FastAPI, executor: StoreExecutor) -> None:
+    """Add the page's requests about a session; every message names the participant's token."""
+    store, study = executor.store, executor.study
 
-    def shown(sitting: ParticipantSession) -> dict[str, Any]:
-        begun = sitting.slot is not None and not sitting.finished
-        trials = page_trials(study, sitting.slot) if begun and sitting.slot is not None else []
-        url = completion_url(study, sitting.code)
-        return {**asdict(sitting), "consented": sitting.consented, "trials": trials, "url": url}
+    def as_json(session: ParticipantSession) -> dict[str, Any]:
+        trials = []
+        if session.slot is not None and not session.finished:
+            trials = page_trials(study, session.slot)
+        url = completion_url(study, session.code)
+        return {**asdict(session), "consented": session.consented, "trials": trials, "url": url}
 
     @app.post("/api/enter")
     async def enter(request: Request) -> dict[str, Any]:
-        message = await _message(request, Entering)
-        return await desk.do(lambda: shown(store.enter(message.token)))
+        message = await receive_message(request, Entering)
+        return await executor.run(lambda: as_json(store.enter(message.token)))
 
     @app.post("/api/consent")
     async def consent(request: Request) -> dict[str, Any]:
-        message = await _message(request, Consenting)
-        agreed = message.token, message.nonce, message.simulated
-        return await desk.do(lambda: shown(store.consent(*agreed)))
+        message = await receive_message(request, Consenting)
+        arguments = message.token, message.nonce, message.simulated
+        return await executor.run(lambda: as_json(store.consent(*arguments)))
 
     @app.post("/api/answer")
     async def answer(request: Request) -> dict[str, Any]:
-        message = await _message(request, Answering)
-        given = answer_in(study, message.answer)
-        receipt = await desk.do(store.answer, message.token, message.nonce, given)
+        message = await receive_message(request, Answering)
+        content = read_study_answer(study, message.answer)
+        receipt = await executor.run(store.answer, message.token, message.nonce, content)
         return {**asdict(receipt), "url": completion_url(study, receipt.code)}
 
     @app.post("/api/withdraw")
     async def withdraw(request: Request) -> dict[str, Any]:
-        message = await _message(request, Withdrawing)
-        return {"deleted": await desk.do(store.forget, message.token)}
+        message = await receive_message(request, Withdrawing)
+        return {"deleted": await executor.run(store.forget, message.token)}
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every error is {"error": message}; a defect's traceback stays in the server's log."""
+    """Return every error as {"error": message}; tracebacks stay in the server's log."""
 
     @app.exception_handler(UserError)
-    async def mistake(request: Request, error: UserError) -> Response:
+    async def user_error(request: Request, error: UserError) -> Response:
         if type(error) in _FAILURES:
             logger.error("%s", error)
             return _error(*_FAILURES[type(error)])
         return _error(_STATUS.get(type(error), 400), str(error))
 
     @app.exception_handler(AnyHTTPException)
-    async def refusal(request: Request, error: AnyHTTPException) -> Response:
+    async def http_error(request: Request, error: AnyHTTPException) -> Response:
         return _error(error.status_code, str(error.detail))
 
     @app.exception_handler(Exception)
@@ -206,10 +201,5 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _error(status: int, message: str) -> Response:
-    # ASCII, because a message may quote half a surrogate pair, which is no UTF-8
+    # ASCII, because a message may quote half a surrogate pair, which UTF-8 cannot encode
     return Response(json.dumps({"error": message}), status, media_type="application/json")
-
-
-async def _message(request: Request, kind: type[Kind]) -> Kind:
-    """The message in a request."""
-    return read_message(await read_body(request, MAX_MESSAGE_BYTES), kind)

@@ -1,4 +1,4 @@
-"""A participant's sitting as the page has it: where it stands, and the trials without methods."""
+"""A participant's session as the page sees it: its progress, and its trials without methods."""
 
 import re
 import secrets
@@ -14,19 +14,19 @@ from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
-"""What the name of a participant looks like."""
+"""The form of a participant's token."""
 
 
 @dataclass(frozen=True)
 class ParticipantSession:
-    """Where a participant stands.
+    """The progress of a participant.
 
     Attributes:
         token: the participant's only name.
-        nonce: of the window that the participant answers in; a later window has another.
+        nonce: random name of the window in which the participant answers.
         slot: number of the plan, from 0; None before the consent, when nothing is stored.
-        answered: numbers of the trials that are answered, sorted.
-        finished: whether every trial is.
+        answered: sorted numbers of the answered trials.
+        finished: whether every trial is answered.
         code: the completion code; "" before the end.
     """
 
@@ -39,18 +39,18 @@ class ParticipantSession:
 
     @property
     def consented(self) -> bool:
-        """Return whether the consent was given."""
+        """Return whether the participant agreed to take part."""
         return self.slot is not None
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What the server says to an answer.
+    """The server's response to an answer.
 
     Attributes:
-        counted: whether it was kept; False if the trial had been answered before.
+        counted: whether the answer was kept; False if the trial had been answered before.
         answered: how many trials are answered now.
-        finished: whether every trial is.
+        finished: whether every trial is answered.
         code: the completion code; "" before the end.
     """
 
@@ -61,35 +61,35 @@ class Receipt:
 
 
 def new_token() -> str:
-    """A random name: 128 bits in hexadecimal digits."""
+    """Return a random token of 128 bits in hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def page_trials(study: Study, slot: int) -> list[dict[str, Any]]:
-    """The trials of a plan as the page gets them: names of images, seconds, nothing of methods.
+    """Return the trials of a plan as JSON for the page: names of images and seconds, no methods.
 
-    Only practice trials tell which side is the better one.
+    Only practice trials tell which side is better.
     """
     trials = []
     for trial in study.plan(slot):
-        shown: dict[str, Any] = {
+        content: dict[str, Any] = {
             "left": study.image_id(trial.left, trial.scene),
             "right": study.image_id(trial.right, trial.scene),
             "seconds": trial.duration,
         }
         if trial.kind == PRACTICE:
-            shown["better"] = RIGHT if trial.left == DEGRADED else LEFT
-        trials.append(shown)
+            content["better"] = RIGHT if trial.left == DEGRADED else LEFT
+        trials.append(content)
     return trials
 
 
-def answer_in(study: Study, given: Any) -> Answer:
-    """The answer in a message of the page.
+def read_study_answer(study: Study, content: Any) -> Answer:
+    """Return the answer in a message of the page, checked against the study.
 
     Raises:
-        UserError: it is none, or its exposure does not fit the study.
+        UserError: it is no answer, or its exposure does not fit the study.
     """
-    answer = read_answer(given, study.design.num_trials, study.definition.ties)
+    answer = read_answer(content, study.design.num_trials, study.definition.ties)
     timed = bool(study.definition.durations)
     if timed is (answer.shown_ms is None):
         wanted = "a number, because this study limits the time" if timed else "null: no limit"
@@ -98,6 +98,6 @@ def answer_in(study: Study, given: Any) -> Answer:
 
 
 def completion_url(study: Study, code: str) -> str:
-    """Where the end's button leads; "" without one, and before the end."""
+    """Return the target of the last page's button; "" before the end, or if there is no button."""
     url = study.definition.completion.url
     return url.replace("{code}", quote(code, safe="")) if code else ""

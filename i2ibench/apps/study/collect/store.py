@@ -1,4 +1,4 @@
-"""The participants and answers of a study: what was acknowledged is kept, through kill -9."""
+"""The store of a study's participants and answers; acknowledged answers survive kill -9."""
 
 import contextlib
 import datetime
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.collect.database import (
@@ -21,53 +22,77 @@ from i2ibench.apps.study.collect.database import (
     transaction,
 )
 from i2ibench.apps.study.collect.session import ParticipantSession, Receipt, new_token
-from i2ibench.apps.study.collect.store_errors import (
-    ContinuedElsewhere,
-    UnknownParticipant,
-    told_failures,
-)
 from i2ibench.apps.study.define.study import ANSWERS, Study
 from i2ibench.errors import UserError
+from i2ibench.io.files import is_disk_full
 
 ACTIVE_SECONDS = 2 * 3600
-"""A participant who was not seen for so long loses the claim to a plan, but may still go on."""
+"""A participant who was not seen for this time loses the claim to a plan, but may continue."""
 
 READERS_MS = 100
 """How long a deletion waits for readers in other processes; all answers wait with it."""
 
+_DEFECTS = (
+    sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InternalError,
+    sqlite3.NotSupportedError,
+)  # fmt: skip
+"""Errors of SQLite that are caused by this program, not by the disk."""
+
+
+class UnknownParticipant(UserError):
+    """The token is unknown: the consent was not given, or the answers were deleted."""
+
+
+class ContinuedElsewhere(UserError):
+    """The participant opened the page again, and this window is not the newest."""
+
+
+class StoreFails(UserError):
+    """The answers' file cannot be read or written now; the requested change did not happen."""
+
+
+class DiskFull(StoreFails):
+    """The disk has no room for more answers."""
+
 
 @dataclass(frozen=True)
 class _Window:
-    """Where a participant sits: `nonce` of the page's window, `seen` seconds since 1970."""
+    """The newest window of a participant.
+
+    Attributes:
+        nonce: random name of the window.
+        seen: time of its last request, in seconds since 1970.
+    """
 
     nonce: str
     seen: float
 
 
-class Store:
+class AnswerStore:
     """The answers of one study. Any thread may call any method.
 
-    Nothing is stored before the consent, and of a person nothing but a random token. When somebody
-    was last seen, and in which window, is known in memory only: after a restart those are active
-    who come back, in the window that they come back in. So one server at a time gives out plans.
+    Nothing is stored before the consent, and a person is stored as a random token only. Windows and
+    the times at which they were seen are kept in memory only. After a restart, participants are
+    active once they come back, in whatever window they come back. So only one server at a time may
+    give out plans.
 
     Args:
-        study: whose `answers.sqlite` this is.
-        clock: seconds since 1970.
+        study: the study whose `answers.sqlite` this is.
+        clock: returns the time in seconds since 1970.
 
     Attributes:
-        erased: whether nothing that was deleted is in the files any more; see `forget`.
+        erased: whether all deleted data are gone from the files; see `forget`.
 
     Raises:
-        UserError: the file is of another study, is no SQLite file, or cannot be made.
+        UserError: the file belongs to another study, is no SQLite file, or cannot be made.
     """
 
     def __init__(self, study: Study, clock: Callable[[], float] = time.time) -> None:
         self._study, self._clock, self._lock = study, clock, threading.RLock()
         self._windows: dict[str, _Window] = {}
-        self.erased = False  # an earlier process may have left it so
+        self.erased = False  # an earlier process may have left deleted data
         self._path = study.folder / ANSWERS
-        with told_failures(self._path):
+        with _explained_failures(self._path):
             self._db = open_database(self._path)
         try:
             self._check_study()
@@ -75,55 +100,56 @@ class Store:
             self._db.close()
             raise
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> "AnswerStore":
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, after a last attempt to erase deleted data."""
         with self._lock:
             if not self.erased:
                 self.erased = clear_log(self._db)
             self._db.close()
 
     def enter(self, token: str | None = None) -> ParticipantSession:
-        """The sitting of a token, in a new window: older ones can answer no more.
+        """Return the session of a token in a new window; older windows can no longer answer.
 
-        Without a token, or with one that nobody has, a sitting that is not stored before consent.
+        Without a token, or with an unknown one, the session is new. It is stored at the consent.
         """
         nonce = secrets.token_hex(8)
         with self._reading():
             if token is None or not self._has(token):
                 return ParticipantSession(new_token(), nonce)
             self._windows[token] = _Window(nonce, self._clock())
-            return self._sitting(token, nonce)
+            return self._session(token, nonce)
 
     def consent(self, token: str, nonce: str, simulated: bool = False) -> ParticipantSession:
-        """The sitting of a participant who has agreed, with the lowest free plan.
+        """Store a participant who agrees, and return the session with the lowest free plan.
 
-        Saying it twice changes nothing. Plans are counted apart for simulated participants.
+        A second call changes nothing. Simulated participants have plans of their own.
 
         Raises:
-            ContinuedElsewhere: the token sits in another window.
+            ContinuedElsewhere: the participant has a newer window.
         """
         with self._writing() as db:
             if not self._has(token):
+                now = datetime.datetime.fromtimestamp(self._clock(), datetime.timezone.utc)
                 participant = Participant(
                     token, self._free_slot(simulated), simulated, consented=True,
-                    begun=self._today(), code=self._study.code(token),
+                    begun=now.date().isoformat(), code=self._study.code(token),
                 )  # fmt: skip
                 insert_participant(db, participant)
             self._check_window(token, nonce)
-            return self._sitting(token, nonce)
+            return self._session(token, nonce)
 
     def answer(self, token: str, nonce: str, answer: Answer) -> Receipt:
-        """Keep an answer; when this returns, the disk has it. The first one to a trial counts.
+        """Write an answer to the disk. Only the first answer to a trial is kept.
 
         Raises:
-            UnknownParticipant: nobody has the token.
-            ContinuedElsewhere: the participant answers in another window by now.
+            UnknownParticipant: the token is unknown.
+            ContinuedElsewhere: the participant has a newer window.
         """
         with self._writing() as db:
             self._check_window(token, nonce)
@@ -138,8 +164,8 @@ class Store:
     def forget(self, token: str) -> bool:
         """Delete a participant and all their rows; return whether the participant existed.
 
-        Their bytes leave the files at once if no other process is just reading the file. Else
-        `erased` is False, and every later write, closing and opening tries it again.
+        The deleted bytes leave the files at once, unless another process is reading the file. In
+        that case `erased` is False, and every later write, closing and opening tries again.
         """
         with self._lock:
             with self._writing() as db:
@@ -149,26 +175,26 @@ class Store:
             return bool(gone)
 
     def collected(self) -> Collected:
-        """Everybody who consented, in the order of their coming, and their answers."""
+        """Return all participants in the order in which they came, and their answers."""
         with self._reading() as db:
             return Collected(read_participants(db), read_answers(db))
 
     def add(self, collected: Collected) -> int:
-        """How many participants were new; all of them are kept, or none.
+        """Add participants and their answers; return how many participants were new.
 
         Raises:
-            UserError: a token is there already with other answers.
+            UserError: a token is stored already with other answers. Nobody is added then.
         """
         with self._writing() as db:
-            have, new = read_answers(db), 0
+            stored, new = read_answers(db), 0
             for p in collected.participants:
                 answers = sorted(collected.answers.get(p.token, []), key=lambda a: a.trial)
-                if p.token not in have:
+                if p.token not in stored:
                     insert_participant(db, p)
                     insert_answers(db, p.token, answers)
-                    have[p.token] = answers
+                    stored[p.token] = answers
                     new += 1
-                elif have[p.token] != answers:
+                elif stored[p.token] != answers:
                     raise UserError(
                         f"{p.origin}: participant {p.token} is there already with other answers; "
                         "leave the file out, or delete those answers first."
@@ -177,13 +203,13 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, told_failures(self._path), transaction(self._db, "DEFERRED"):
+        with self._lock, _explained_failures(self._path), transaction(self._db, "DEFERRED"):
             yield self._db
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            with told_failures(self._path), transaction(self._db):
+            with _explained_failures(self._path), transaction(self._db):
                 yield self._db
             if not self.erased:
                 self.erased = clear_log(self._db)
@@ -196,8 +222,8 @@ class Store:
                 db.execute("INSERT INTO study VALUES (?)", (self._study.hash,))
             elif row[0] != self._study.hash:
                 raise UserError(
-                    f"{self._study.folder / ANSWERS} holds answers to another study.json than the "
-                    "one beside it; put that one back, or create the new study in a new folder."
+                    f"{self._path} holds answers to another study.json than the one beside it; put "
+                    "that one back, or create the new study in a new folder."
                 )
 
     def _has(self, token: str) -> bool:
@@ -205,15 +231,15 @@ class Store:
         return rows.fetchone() is not None
 
     def _check_window(self, token: str, nonce: str) -> None:
-        """Refuse all windows but the newest; the first one is it after a restart."""
+        """Refuse all windows but the newest; after a restart it is the first one that comes."""
         if not self._has(token):
             raise UnknownParticipant("There is no such participant; reload the page.")
         if token in self._windows and self._windows[token].nonce != nonce:
-            raise ContinuedElsewhere("This sitting was continued in another window.")
+            raise ContinuedElsewhere("This session was continued in another window.")
         self._windows[token] = _Window(nonce, self._clock())
 
     def _free_slot(self, simulated: bool) -> int:
-        """The lowest plan that no finished and no active participant has."""
+        """Return the lowest plan that no finished and no active participant has."""
         since = self._clock() - ACTIVE_SECONDS
         active = {token for token, window in self._windows.items() if window.seen > since}
         rows = self._db.execute(
@@ -222,7 +248,7 @@ class Store:
         taken = {slot for token, slot, finished in rows if finished or token in active}
         return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
-    def _sitting(self, token: str, nonce: str) -> ParticipantSession:
+    def _session(self, token: str, nonce: str) -> ParticipantSession:
         slot, finished, code = self._db.execute(
             "SELECT slot, finished, code FROM participants WHERE token = ?", (token,)
         ).fetchone()
@@ -232,6 +258,21 @@ class Store:
             token, nonce, slot, answered, bool(finished), code if finished else ""
         )
 
-    def _today(self) -> str:
-        now = datetime.datetime.fromtimestamp(self._clock(), datetime.timezone.utc)
-        return now.date().isoformat()
+
+@contextlib.contextmanager
+def _explained_failures(path: Path) -> Iterator[None]:
+    """Replace errors of the disk or of another process by errors that name the answers' file.
+
+    Raises:
+        StoreFails: the file cannot be read or written.
+        DiskFull: the disk has no room.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.DatabaseError) as error:
+        if isinstance(error, _DEFECTS):
+            raise
+        if is_disk_full(error) or "disk is full" in str(error):  # SQLite's wording
+            message = f"The disk is full, so {path} takes no answers. Make room on it."
+            raise DiskFull(message) from error
+        raise StoreFails(f"{path} cannot be used: {error}.") from error

@@ -16,8 +16,8 @@ METHODS = tuple(STRENGTHS)
 
 
 def resampled(study, crowd, participants=12, draws=200):
-    judgments, sittings = gather(study, simulate(study, crowd, participants))
-    return Resampled(exclude(judgments, sittings, study.definition.exclusion).judgments, 1, draws)
+    judgments, records = gather(study, simulate(study, crowd, participants))
+    return Resampled(exclude(judgments, records, study.definition.exclusion).judgments, 1, draws)
 
 
 def by_method(found):

@@ -35,22 +35,22 @@ def kept_of(study, collected):
 
 def test_outcomes_are_told_from_the_pairs_first_method_whichever_side_it_was_on():
     study = study_of()
-    judgments, (sitting,) = gather(study, answered(study, prefer("ours", "photos", "crn")))
-    assert len(judgments) == study.design.num_main == sitting.main == sitting.planned
+    judgments, (record,) = gather(study, answered(study, prefer("ours", "photos", "crn")))
+    assert len(judgments) == study.design.num_main == record.main == record.planned
     compared = study.definition.compared
     assert 0 < judgments.first_left.mean() < 1
     for at, (first, second) in enumerate(compared):
         expected = 1.0 if (first, second) != ("crn", "photos") else 0.0
         assert set(judgments.value[judgments.pair == at]) == {expected}
-    assert sitting.catch == (5, 5) and sitting.repeats == (5, 5)
-    assert sitting.left + sitting.right == sitting.main
+    assert record.catch == (5, 5) and record.repeats == (5, 5)
+    assert record.left + record.right == record.main
 
 
 def test_ties_are_half_and_are_wrong_in_catch_trials():
     study = study_of(ties=True)
-    judgments, (sitting,) = gather(study, answered(study, lambda t: "tie"))
+    judgments, (record,) = gather(study, answered(study, lambda t: "tie"))
     assert set(judgments.value) == {0.5}
-    assert sitting.catch == (0, 5) and sitting.repeats == (5, 5) and sitting.left == 0
+    assert record.catch == (0, 5) and record.repeats == (5, 5) and record.left == 0
 
 
 def test_real_and_simulated_participants_are_never_mixed():
@@ -114,8 +114,8 @@ def test_catch_trials_and_repeats_that_break_a_rule_count_for_nothing():
     study = study_of(durations=[1.0])
     wrong = prefer(DEGRADED, "ours", "crn", "photos")
     given = answered(study, wrong, shown_ms=40.0, response_ms=90.0)
-    _, (sitting,) = gather(study, given)
-    assert sitting.catch == (0, 0) and sitting.repeats == (0, 0)
+    _, (record,) = gather(study, given)
+    assert record.catch == (0, 0) and record.repeats == (0, 0)
     assert kept_of(study, given).people == [True]
 
 

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 import pytest
 
 from i2ibench.apps.study.answers import Answer, Collected, Participant
-from i2ibench.apps.study.collect.store import ACTIVE_SECONDS, Store
-from i2ibench.apps.study.collect.store_errors import (
+from i2ibench.apps.study.collect.store import (
+    ACTIVE_SECONDS,
+    AnswerStore,
     ContinuedElsewhere,
     DiskFull,
     StoreFails,
@@ -41,7 +42,7 @@ def clock():
 
 @pytest.fixture
 def store(study, clock):
-    with Store(study, clock) as store:
+    with AnswerStore(study, clock) as store:
         yield store
 
 
@@ -51,9 +52,9 @@ def seated(store, simulated=False):
     return store.consent(new.token, new.nonce, simulated)
 
 
-def finish(store, sitting, num_trials=7):
+def finish(store, session, num_trials=7):
     for trial in range(num_trials):
-        receipt = store.answer(sitting.token, sitting.nonce, Answer(trial, "left", 900.0))
+        receipt = store.answer(session.token, session.nonce, Answer(trial, "left", 900.0))
     return receipt
 
 
@@ -70,21 +71,21 @@ def test_nothing_is_stored_before_the_consent(store):
 
 
 def test_the_first_answer_to_a_trial_counts_and_a_second_is_acknowledged(store):
-    sitting = seated(store)
-    first = store.answer(sitting.token, sitting.nonce, LEFT)
-    again = store.answer(sitting.token, sitting.nonce, replace(LEFT, choice="right"))
+    session = seated(store)
+    first = store.answer(session.token, session.nonce, LEFT)
+    again = store.answer(session.token, session.nonce, replace(LEFT, choice="right"))
     assert (first.counted, again.counted) == (True, False)
     assert first.answered == again.answered == 1
-    assert store.collected().answers == {sitting.token: [LEFT]}
+    assert store.collected().answers == {session.token: [LEFT]}
 
 
 def test_answers_are_kept_as_they_were_given(store, study):
-    sitting = seated(store)
+    session = seated(store)
     full = Answer(3, "right", 1234.5, 133.4, 16.67, 1, 20.5, 1280, 720, 1.25, 2)
-    store.answer(sitting.token, sitting.nonce, full)
-    store.answer(sitting.token, sitting.nonce, LEFT)
-    with Store(study) as other:
-        assert other.collected().answers[sitting.token] == [LEFT, full]
+    store.answer(session.token, session.nonce, full)
+    store.answer(session.token, session.nonce, LEFT)
+    with AnswerStore(study) as other:
+        assert other.collected().answers[session.token] == [LEFT, full]
 
 
 def test_a_reload_continues_and_closes_the_older_window(store):
@@ -106,33 +107,33 @@ def test_agreeing_twice_is_agreeing_once(store):
 
 
 def test_the_last_answer_brings_the_code_and_later_visits_only_that(store, study):
-    sitting = seated(store)
-    receipt = finish(store, sitting)
-    assert receipt.finished and receipt.code == study.code(sitting.token)
-    repeated = store.answer(sitting.token, sitting.nonce, LEFT)
+    session = seated(store)
+    receipt = finish(store, session)
+    assert receipt.finished and receipt.code == study.code(session.token)
+    repeated = store.answer(session.token, session.nonce, LEFT)
     assert (repeated.counted, repeated.code) == (False, receipt.code)
-    later = store.enter(sitting.token)
+    later = store.enter(session.token)
     assert later.finished and later.code == receipt.code
     assert store.collected().participants[0].finished
 
 
 def test_new_participants_get_the_lowest_plan_that_nobody_needs(store, clock):
-    sittings = [seated(store) for _ in range(4)]
-    assert [s.slot for s in sittings] == [0, 1, 2, 3]
-    finish(store, sittings[0])
+    sessions = [seated(store) for _ in range(4)]
+    assert [s.slot for s in sessions] == [0, 1, 2, 3]
+    finish(store, sessions[0])
     clock.now += ACTIVE_SECONDS / 2
-    store.answer(sittings[2].token, sittings[2].nonce, LEFT)
+    store.answer(sessions[2].token, sessions[2].nonce, LEFT)
     clock.now += ACTIVE_SECONDS / 2 + 1
     assert [seated(store).slot for _ in range(3)] == [1, 3, 4]
-    assert store.forget(sittings[2].token)
+    assert store.forget(sessions[2].token)
     assert seated(store).slot == 2
-    assert store.enter(sittings[1].token).slot == 1
+    assert store.enter(sessions[1].token).slot == 1
 
 
 def test_after_a_restart_those_are_active_who_come_back(store, study, clock):
     abandoned, reloaded, answering = (seated(store) for _ in range(3))
     store.answer(answering.token, answering.nonce, LEFT)
-    with Store(study, clock) as later:
+    with AnswerStore(study, clock) as later:
         assert later.enter(reloaded.token).slot == 1
         second = Answer(1, "left", 900.0)
         assert later.answer(answering.token, answering.nonce, second).answered == 2
@@ -157,42 +158,42 @@ def test_simulated_participants_take_no_real_ones_plan(store):
 
 
 def test_a_forgotten_participant_leaves_no_trace_in_the_files(store, study):
-    sitting, other = seated(store), seated(store)
-    store.answer(sitting.token, sitting.nonce, LEFT)
+    session, other = seated(store), seated(store)
+    store.answer(session.token, session.nonce, LEFT)
     store.answer(other.token, other.nonce, LEFT)
-    assert store.forget(sitting.token) and not store.forget(sitting.token)
+    assert store.forget(session.token) and not store.forget(session.token)
     assert [p.token for p in store.collected().participants] == [other.token]
     assert list(store.collected().answers) == [other.token]
-    assert store.erased and not on_disk(study, sitting.token)
+    assert store.erased and not on_disk(study, session.token)
     with pytest.raises(UnknownParticipant):
-        store.answer(sitting.token, sitting.nonce, LEFT)
-    assert not store.enter(sitting.token).consented
+        store.answer(session.token, session.nonce, LEFT)
+    assert not store.enter(session.token).consented
 
 
 def test_readers_elsewhere_delay_only_the_erasing(study):
-    with Store(study) as store, contextlib.closing(reader(study)) as other:
-        sitting, staying = seated(store), seated(store)
+    with AnswerStore(study) as store, contextlib.closing(reader(study)) as other:
+        session, staying = seated(store), seated(store)
         other.execute("BEGIN")
         other.execute("SELECT * FROM participants").fetchall()
         begun = time.perf_counter()
-        assert store.forget(sitting.token) and not store.erased
+        assert store.forget(session.token) and not store.erased
         assert time.perf_counter() - begun < 10  # SQLite would wait for 20
-        assert on_disk(study, sitting.token)
+        assert on_disk(study, session.token)
         assert [p.token for p in store.collected().participants] == [staying.token]
         other.execute("COMMIT")
         assert store.answer(staying.token, staying.nonce, LEFT).counted
-        assert store.erased and not on_disk(study, sitting.token)
+        assert store.erased and not on_disk(study, session.token)
 
 
 def test_what_a_killed_server_had_deleted_is_erased_by_the_next(study):
-    with Store(study) as store, contextlib.closing(reader(study)) as other:
-        sitting = seated(store)
+    with AnswerStore(study) as store, contextlib.closing(reader(study)) as other:
+        session = seated(store)
         other.execute("BEGIN")
         other.execute("SELECT * FROM participants").fetchall()
-        assert store.forget(sitting.token) and on_disk(study, sitting.token)
+        assert store.forget(session.token) and on_disk(study, session.token)
         other.execute("COMMIT")
-        with Store(study) as later:
-            assert later.erased and not on_disk(study, sitting.token)
+        with AnswerStore(study) as later:
+            assert later.erased and not on_disk(study, session.token)
 
 
 def reader(study):
@@ -218,28 +219,28 @@ def test_imported_answers_count_once_and_contradictions_are_refused(store):
 def test_answers_of_another_study_are_not_mixed_with_these(store, study):
     other = replace(study, created="2026-11-24")
     with pytest.raises(UserError, match="another study.json"):
-        Store(other)
+        AnswerStore(other)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     study = write_study(tmp_path)
     (tmp_path / ANSWERS).write_text("no database" * 100)
     with pytest.raises(UserError, match=r"answers.sqlite cannot be used: file is not a database"):
-        Store(study)
+        AnswerStore(study)
 
 
 def test_a_full_disk_refuses_answers_and_recovers(store, study):
-    sitting = seated(store)
+    session = seated(store)
     (pages,) = store._db.execute("PRAGMA page_count").fetchone()
     store._db.execute(f"PRAGMA max_page_count = {pages}")
     kept = 0
     with pytest.raises(DiskFull, match="The disk is full, so .*answers.sqlite takes no answers"):
         for trial in range(10_000):
-            store.answer(sitting.token, sitting.nonce, Answer(trial, "left", 900.0))
+            store.answer(session.token, session.nonce, Answer(trial, "left", 900.0))
             kept += 1
     store._db.execute("PRAGMA max_page_count = 100000")
-    assert len(store.collected().answers[sitting.token]) == kept
-    assert store.answer(sitting.token, sitting.nonce, Answer(kept, "left", 900.0)).counted
+    assert len(store.collected().answers[session.token]) == kept
+    assert store.answer(session.token, session.nonce, Answer(kept, "left", 900.0)).counted
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -251,19 +252,19 @@ def test_no_other_user_of_the_machine_reads_answers(store, study):
 
 
 def test_what_is_wrong_with_the_file_is_told(store, study):
-    sitting = seated(store)
+    session = seated(store)
     store._db.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(study.folder / ANSWERS, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreFails, match=r"answers.sqlite cannot be used: database is locked"):
-        store.answer(sitting.token, sitting.nonce, LEFT)
+        store.answer(session.token, session.nonce, LEFT)
     other.close()
-    assert store.answer(sitting.token, sitting.nonce, LEFT).counted
+    assert store.answer(session.token, session.nonce, LEFT).counted
 
 
 def test_a_folder_that_cannot_be_written_is_named(study):
     with pytest.raises(UserError, match=r"answers.sqlite cannot be used: .*No such file"):
-        Store(replace(study, folder=study.folder / "gone"))
+        AnswerStore(replace(study, folder=study.folder / "gone"))
 
 
 def test_no_column_could_hold_an_address_or_a_browser(store, study):
@@ -275,10 +276,10 @@ def test_no_column_could_hold_an_address_or_a_browser(store, study):
 
 
 def test_a_flipped_bit_in_the_answers_is_refused_or_changes_nothing(study):
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         finish(store, seated(store))
-        sitting = seated(store, simulated=True)
-        store.answer(sitting.token, sitting.nonce, LEFT)
+        session = seated(store, simulated=True)
+        store.answer(session.token, session.nonce, LEFT)
         true = store.collected()
     path = study.folder / ANSWERS
     refused = 0
@@ -287,7 +288,7 @@ def test_a_flipped_bit_in_the_answers_is_refused_or_changes_nothing(study):
         for beside in study.folder.glob(f"{ANSWERS}-*"):
             beside.unlink()
         try:
-            with Store(study) as store:
+            with AnswerStore(study) as store:
                 assert store.collected() == true
         except UserError as error:
             assert str(path) in str(error)
@@ -296,7 +297,7 @@ def test_a_flipped_bit_in_the_answers_is_refused_or_changes_nothing(study):
 
 
 def test_changed_and_missing_rows_are_refused(study):
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         finish(store, seated(store))
     path = study.folder / ANSWERS
     whole = path.read_bytes()
@@ -310,16 +311,16 @@ def test_changed_and_missing_rows_are_refused(study):
         with contextlib.closing(reader(study)) as db:
             db.execute(change)
         with pytest.raises(UserError, match=r"answers\.sqlite.*bring the file back from a copy"):
-            Store(study)
+            AnswerStore(study)
         path.write_bytes(whole)
 
 
 def test_answers_from_before_the_checksums_get_theirs(study):
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         finish(store, seated(store))
         true = store.collected()
     with contextlib.closing(reader(study)) as db:
         db.execute("DROP TABLE seals")
-    with Store(study) as store:
+    with AnswerStore(study) as store:
         assert store.collected() == true
         finish(store, seated(store))
