@@ -108,7 +108,6 @@ ELSEWHERE = {
         [
             "i2ibench study create study.py",
             "i2ibench study create STUDY.py",
-            "i2ibench study report work_dirs/studies/study",
             "i2ibench study report FOLDER",
             "i2ibench study simulate FOLDER --strengths photos=2",
         ],
@@ -121,7 +120,6 @@ ELSEWHERE = {
         "tests/integration/test_study_commands.py::test_power_is_told_of_a_study_or_of_numbers",
     **dict.fromkeys(
         [
-            "i2ibench study serve work_dirs/studies/study",
             "i2ibench study serve FOLDER",
             "i2ibench study serve {shlex.quote(str(folder))}",
         ],
