@@ -59,6 +59,8 @@ RUN_ON_STREETS = {
 ELSEWHERE = {
     "pytest --pyargs i2ibench.testing --plugin PACKAGE":
         "tests/integration/test_outside_plugin.py::test_it_keeps_the_contracts",
+    "i2ibench validate CONFIG --html report.html":
+        "tests/integration/test_commands.py::test_",
     "make demo": "tests/integration/test_advice.py::test_what_is_advised_on_streets_works",
     "i2ibench train configs/pix2pix_toystreet.py":
         "tests/integration/test_systems.py::test_",
