@@ -14,7 +14,7 @@ from pathlib import Path
 from i2ibench.cli.arguments import Overrides, add_options_argument, config_of
 from i2ibench.data.datasets.cityscapes import OBTAIN
 from i2ibench.data.loaders import prepare_dataset, prepare_datasets
-from i2ibench.data.prepare.catalogue import KNOWN, prepare, reader_options
+from i2ibench.data.prepare.catalogue import READERS, prepare, reader_options
 from i2ibench.data.prepare.cityscapes import link_cityscapes
 from i2ibench.data.prepare.write import count_photos
 from i2ibench.errors import UserError, near_match
@@ -23,7 +23,7 @@ from i2ibench.registry.assignments import resolve_options
 from i2ibench.registry.configuration import list_stages
 
 CITYSCAPES, TOYSTREET = "cityscapes", "toystreet"
-WIDTH = max(map(len, KNOWN))
+WIDTH = max(map(len, READERS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "",
             f"{CITYSCAPES:{WIDTH}}  its files, checked and linked",
         ]
-        + [f"{name:{WIDTH}}  {_summary(name)}" for name in KNOWN]
+        + [f"{name:{WIDTH}}  {_summary(name)}" for name in READERS]
         + [f"{TOYSTREET:{WIDTH}}  one split, drawn into the folder SOURCE"]
     )
     parser.add_argument("what", help="a config that uses ToyStreet, or a name from above")
@@ -53,15 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _summary(name: str) -> str:
     options = [f"{k}={p.default}" for k, p in reader_options(name).items()]
-    first = (inspect.getdoc(KNOWN[name].read) or "").partition("\n")[0]
+    first = (inspect.getdoc(READERS[name].read) or "").partition("\n")[0]
     return f"{first}\n{'':{WIDTH}}  --options {' '.join(options)}" if options else first
 
 
 def run(options: argparse.Namespace) -> None:
     """Draw the splits that a config names, or prepare a published data set."""
-    known = (TOYSTREET, CITYSCAPES, *KNOWN)
-    if options.options and options.what not in (TOYSTREET, *KNOWN):
-        takers = ", ".join((TOYSTREET, *KNOWN))
+    known = (TOYSTREET, CITYSCAPES, *READERS)
+    if options.options and options.what not in (TOYSTREET, *READERS):
+        takers = ", ".join((TOYSTREET, *READERS))
         raise UserError(f"{options.what} has no --options; those are for {takers}.")
     if options.cfg_options and options.what in known:
         raise UserError("--cfg-options change a config; a data set's own options are --options.")
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     if options.source is None or options.target is None:
         usage = f"i2ibench prepare_data {options.what} SOURCE TARGET"
-        obtain = KNOWN[options.what].obtain if options.what in KNOWN else OBTAIN
+        obtain = READERS[options.what].obtain if options.what in READERS else OBTAIN
         raise UserError(f"{usage}: {obtain}")
     if options.what == CITYSCAPES:
         counts = link_cityscapes(options.source, options.target)
@@ -100,7 +100,7 @@ def _prepare(options: argparse.Namespace) -> None:
     print(f"{'ready' if new else 'was ready'}: {options.target}")
     links, files = count_photos(options.target)
     print(f"photos: {links} hard links to files in {options.source}, {files} files of their own")
-    config = KNOWN[options.what].config or "CONFIG"
+    config = READERS[options.what].config or "CONFIG"
     print(f"train: i2ibench train {config} --cfg-options {data_root(options.target)}")
     if config == "CONFIG":
         print("CONFIG is a config of yours (README, Your own data)")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from i2ibench.cli.main import main
-from i2ibench.data.prepare.catalogue import KNOWN, prepare
+from i2ibench.data.prepare.catalogue import READERS, prepare
 from i2ibench.registry.configuration import load_config
 from i2ibench.training.run import train
 from tests.conftest import TINY_CONFIG
@@ -27,7 +27,7 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name, data in KNOWN.items() if data.config])
+@pytest.mark.parametrize("name", [name for name, data in READERS.items() if data.config])
 def test_a_published_data_set_trains_with_its_config(tmp_path, name, monkeypatch):
     if name == "nyuv2":
         pytest.importorskip("h5py")
@@ -39,7 +39,7 @@ def test_a_published_data_set_trains_with_its_config(tmp_path, name, monkeypatch
     prepare(name, tmp_path / "source", tmp_path / "data", {})
     monkeypatch.chdir(tmp_path)  # the configs name a segmenter's weights in weights/
     overrides = {**SMALL, "data_root": str(tmp_path / "data")}
-    train(load_config(ROOT / KNOWN[name].config, overrides, tmp_path / "run"))
+    train(load_config(ROOT / READERS[name].config, overrides, tmp_path / "run"))
     assert (tmp_path / "run/epoch_0001.pth").is_file()
 
 

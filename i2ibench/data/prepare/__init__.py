@@ -1,1 +1,1 @@
-"""Published data sets brought into the layout that `PairedFolder` reads; one file a data set."""
+"""Bringing data sets into the layout that `PairedFolder` reads; one file a data set."""

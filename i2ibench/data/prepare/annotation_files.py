@@ -1,6 +1,5 @@
-"""Annotation files and the photos that they name: found within the user's folder only."""
+"""Finding annotation files and the photos that they name, and checking the values in them."""
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -10,82 +9,67 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.file_formats import EXTENSIONS
 from i2ibench.data.file_search import to_nfc, walk_files
 from i2ibench.errors import UserError
 
 FARTHEST = 1e7
-"""Pixels from the origin beyond which a coordinate is taken for a mistake."""
-
-
-def digest_of(paths: Sequence[Path], root: Path) -> str:
-    """Return a hash of files' names and contents: another one says that a file was edited."""
-    found = hashlib.sha256()
-    for path in sorted(paths):
-        found.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()
+"""The distance from the origin in pixels from which a coordinate is taken for a mistake."""
 
 
 def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """Yield the files with these suffixes at any depth, as `walk_files` finds them."""
+    """Yield the files with these suffixes at any depth, in the order of `walk_files`."""
     return (path for path in walk_files(folder) if path.suffix.lower() in suffixes)
 
 
-def photos_below(folder: Path) -> Iterator[Path]:
-    """Yield the images at any depth, sorted."""
-    return files_below(folder, EXTENSIONS)
-
-
-def named_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> Path | None:
-    """Return the photo of a name, of either slash, in the first of several folders; None if absent.
+def find_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> Path | None:
+    """Return a photo by its name in an annotation file; None if no folder contains the photo.
 
     Args:
-        name: as it stands in an annotation file.
-        folders: where it may be, the likeliest first.
-        root: the user's folder, outside of which nothing is read.
+        name: the relative path in the file, with slashes or backslashes.
+        folders: in which the photo may be, the likeliest first.
+        root: the user's folder; nothing outside of it is read.
         place: the annotation file, for messages.
 
     Raises:
-        UserError: the name is no relative path to a place within `root`.
+        UserError: the name is no relative path, or leads out of `root`.
     """
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise UserError(f"{place} has no proper name of a photo, but {name!r}.")
-    written = PureWindowsPath(name)  # takes both slashes
+    relative = PureWindowsPath(name)  # accepts both slashes
     inside = []
-    if not written.drive and not written.root:
-        paths = [Path(os.path.normpath(folder.joinpath(*written.parts))) for folder in folders]
+    if not relative.drive and not relative.root:
+        paths = [Path(os.path.normpath(folder.joinpath(*relative.parts))) for folder in folders]
         inside = [path for path in paths if _is_within(path, root)]
-    found = next((found for path in inside if (found := _existing(path)) is not None), None)
-    if found is None and len(inside) < len(folders):
+    photo = next(filter(None, map(_existing, inside)), None)
+    if photo is None and len(inside) < len(folders):
         raise UserError(
             f"{place} names the photo {name!r}, which lies outside of {root}. Write a name that is "
             "relative to the annotation file, and put the photo there."
         )
-    return found
+    return photo
 
 
 def _is_within(path: Path, root: Path) -> bool:
-    """Return whether a path lies within a folder, by its name: links are not resolved."""
+    """Return whether a path lies within a folder; links are not resolved."""
     whole = Path(os.path.normpath(Path.cwd() / root))
     return Path(os.path.normpath(Path.cwd() / path)).is_relative_to(whole)
 
 
-def listed_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> Path:
-    """Return the photo of a name as `named_photo` does.
+def require_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> Path:
+    """Return a photo by its name in an annotation file, see `find_photo`.
 
     Raises:
-        UserError: the name leads out of `root`, or there is no such photo.
+        UserError: the name is no relative path or leads out of `root`, or the photo is missing.
     """
-    found = named_photo(name, folders, root, place)
-    if found is None:
+    photo = find_photo(name, folders, root, place)
+    if photo is None:
         listing = ", ".join(map(str, folders[:3]))
         raise UserError(f"{place} names the photo {name!r}, which is in none of {listing}.")
-    return found
+    return photo
 
 
 def _existing(path: Path) -> Path | None:
-    """Return the file, or the one of the same letters in another Unicode form; None if absent."""
+    """Return a file, or the file of the same name in another Unicode form; None if absent."""
     try:
         if path.is_file():
             return path
@@ -101,30 +85,27 @@ def points_of(values: Any, place: str) -> NDArray[np.float64]:
     """Return the points (x, y) [N,2] of a list of pairs or of a flat list of numbers.
 
     Raises:
-        UserError: they are something else, infinite, or farther than 10 million pixels away.
+        UserError: the list is malformed, or a value is not finite or above 10 million.
     """
-    if isinstance(values, list) and values and isinstance(values[0], list):
-        pairs = values
-    elif isinstance(values, list) and len(values) % 2 == 0:
-        pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
-    else:
-        raise UserError(f"{place} has points that are no pairs of numbers: {str(values)[:60]}.")
+    pairs = values if isinstance(values, list) else [None]
+    if pairs and not isinstance(pairs[0], list):
+        pairs = [pairs[i : i + 2] for i in range(0, len(pairs), 2)]
     if not all(isinstance(p, list) and len(p) == 2 and all(map(is_coordinate, p)) for p in pairs):
         raise UserError(f"{place} has points that are no pairs of numbers: {str(values)[:60]}.")
     return np.array(pairs, np.float64).reshape(-1, 2)
 
 
 def is_coordinate(value: Any) -> bool:
-    """Return whether a value is a number of pixels."""
+    """Return whether a value is a finite number of pixels of a likely size."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and math.isfinite(value) and abs(value) < FARTHEST
 
 
 def stated_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
-    """Return the (height, width) that a file states; None where it states none.
+    """Return the (height, width) stated in a file; None if both values are None.
 
     Raises:
-        UserError: it states something else.
+        UserError: a value is no positive integer.
     """
     if height is None and width is None:
         return None
@@ -135,12 +116,12 @@ def stated_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
 
 
 def photo_folders(annotations: Path, source: Path, subset: str) -> list[Path]:
-    """Return where the photos of an annotation file may be, the likeliest first.
+    """Return the folders in which the photos of an annotation file may be, the likeliest first.
 
     Args:
         annotations: the file.
         source: the user's folder.
-        subset: what the file calls its photos, such as "train2017"; "" for nothing.
+        subset: the name of the photos' subset, such as "train2017"; "" for none.
     """
     beside = annotations.parent
     folders = [root / images for root in (beside, source) for images in ("images", "")]

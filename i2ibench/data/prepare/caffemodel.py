@@ -1,4 +1,4 @@
-"""Weights of a Caffe network, read from its protocol buffer without Caffe."""
+"""Reading the weights of a Caffe network from its protocol buffer, without Caffe."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 
 from i2ibench.errors import UserError
 
-# Field numbers of caffe.proto: layers of NetParameter, old and new; of both kinds of layer the
-# name and the blobs; of BlobProto the shape (old: four numbers) and the data.
-LAYERS = {100: (1, 7), 2: (4, 6)}
-DATA, SHAPE, OLD_SHAPE = 5, 7, (1, 2, 3, 4)
-
-Field = tuple[int, int | memoryview]
+# Field numbers of caffe.proto.
+LAYERS = {100: (1, 7), 2: (4, 6)}  # of NetParameter, new and old, with a layer's name and blobs
+DATA, SHAPE, OLD_SHAPE = 5, 7, (1, 2, 3, 4)  # of BlobProto; old shapes are four numbers
 
 
 def read_caffemodel(path: Path) -> dict[str, list[NDArray[np.float32]]]:
-    """The blobs of every layer that has some, by the layer's name: weights, then biases.
+    """Return the weight and bias of every layer that has some, by the layer's name.
 
     Raises:
         UserError: the file is missing, or no Caffe model.
@@ -29,22 +26,24 @@ def read_caffemodel(path: Path) -> dict[str, list[NDArray[np.float32]]]:
     try:
         layers = [
             _layer(value, *LAYERS[number])
-            for number, value in fields(content)
+            for number, value in _fields(content)
             if number in LAYERS and isinstance(value, memoryview)
         ]
-        found = {name: blobs for name, blobs in layers if blobs}
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no Caffe model, or not all of it: {error}") from None
-    if not found:
+    blobs_of_layer = {name: blobs for name, blobs in layers if blobs}
+    if not blobs_of_layer:
         raise UserError(f"{path} holds no layers with weights, so it is no trained Caffe model.")
-    return found
+    return blobs_of_layer
 
 
-def fields(message: memoryview) -> Iterator[Field]:
-    """The (number, value) pairs of a message in the wire format of protocol buffers.
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield the (number, value) of each field of a protocol buffer's message.
+
+    See https://protobuf.dev/programming-guides/encoding.
 
     Raises:
-        ValueError, IndexError: it is none.
+        ValueError, IndexError: the message is malformed.
     """
     position = 0
     while position < len(message):
@@ -77,19 +76,15 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
 
 
 def _layer(message: memoryview, name: int, blobs: int) -> tuple[str, list[NDArray[np.float32]]]:
-    title, found = "", []
-    for number, value in fields(message):
-        if isinstance(value, memoryview):
-            if number == name:
-                title = bytes(value).decode()
-            elif number == blobs:
-                found.append(_blob(value))
-    return title, found
+    """Return a layer's name and blobs, given the field numbers of both."""
+    fields = [(n, value) for n, value in _fields(message) if isinstance(value, memoryview)]
+    names = [bytes(value).decode() for number, value in fields if number == name]
+    return names[-1] if names else "", [_blob(value) for n, value in fields if n == blobs]
 
 
 def _blob(message: memoryview) -> NDArray[np.float32]:
     data, shape, old = [], [], {}
-    for number, value in fields(message):
+    for number, value in _fields(message):
         if number == DATA and isinstance(value, memoryview):
             data.append(np.frombuffer(value, "<f4"))
         elif number == SHAPE and isinstance(value, memoryview):
@@ -101,9 +96,9 @@ def _blob(message: memoryview) -> NDArray[np.float32]:
 
 
 def _dimensions(message: memoryview) -> list[int]:
-    """The sizes in a BlobShape, packed or one by one."""
+    """Return the sizes in a BlobShape, which are packed into one field or one field each."""
     sizes: list[int] = []
-    for _, value in fields(message):
+    for _, value in _fields(message):
         if isinstance(value, int):
             sizes.append(value)
             continue

@@ -1,4 +1,4 @@
-"""Cityscapes stays as it is published: its files are checked and linked."""
+"""Cityscapes, which is used as it is published: its files are checked and linked."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ FOLDERS = ("gtFine", "leftImg8bit")
 
 
 def link_cityscapes(source: Path, target: Path) -> dict[str, int]:
-    """The number of scenes by split; `target` then holds links to the folders of `source`.
+    """Link the folders of `source` into `target`, and return the number of scenes by split.
 
-    The class `Cityscapes` reads the official layout, so nothing is converted.
+    The class `Cityscapes` reads the official layout, so that nothing is converted.
 
     Raises:
-        UserError: files are missing, or `target` holds something else.
+        UserError: files are missing, or `target` holds other files of these names.
     """
     counts = {split: len(find_scenes(source, split)) for split in ("train", "val")}
     with lock_target(target, "preparing a data set", wait=True):

@@ -1,87 +1,155 @@
-"""Instances in COCO's JSON format: of COCO 2017 itself, and as annotation tools export it."""
+"""Instances in COCO's JSON format: those of COCO 2017, and exports of annotation tools."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from i2ibench.data.classes import MAX_CLASSES
-from i2ibench.data.prepare.account import Account
-from i2ibench.data.prepare.annotated import AnnotatedPhoto, Choices, count_unlisted, raw_data
+from i2ibench.data.prepare.annotated_photos import (
+    AnnotatedPhoto,
+    AnnotationOptions,
+    UsageReport,
+    count_unlisted,
+    source_data,
+)
 from i2ibench.data.prepare.annotation_classes import (
     CLASSES_FILE,
     annotation_classes,
-    canonical,
+    class_name,
     is_background,
 )
 from i2ibench.data.prepare.annotation_files import (
-    digest_of,
-    listed_photo,
+    files_below,
     photo_folders,
     points_of,
+    require_photo,
     stated_size,
 )
-from i2ibench.data.prepare.coco_files import OBTAIN, CocoFile, annotation_paths, read_content
-from i2ibench.data.prepare.drawing import Shape, Size
-from i2ibench.data.prepare.raster import Mask, fill_polygon
-from i2ibench.data.prepare.raw import PublishedData, RawData
-from i2ibench.data.prepare.run_lengths import decode_coco_runs
+from i2ibench.data.prepare.dataset_readers import DatasetReader, SourceData
+from i2ibench.data.prepare.shapes import (
+    AnnotatedShape,
+    Mask,
+    Size,
+    decode_coco_runs,
+    fill_polygon,
+)
 from i2ibench.data.prepare.splits import split_and_name, split_of
 from i2ibench.errors import UserError
+from i2ibench.io.files import read_json
+
+OBTAIN = (
+    "COCO's instances are http://images.cocodataset.org/annotations/"
+    "annotations_trainval2017.zip (241 MB), unpacked into annotations/, with the photos in "
+    "train2017/ and val2017/. Roboflow's export is train/ and valid/ with _annotations.coco.json "
+    "beside the photos; other tools' is one JSON file in SOURCE or in annotations/."
+)
+ROBOFLOW_FILE = "_annotations.coco.json"
+
+_FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "images": {"id": int | str, "file_name": str},
+    "annotations": {"image_id": int | str, "category_id": int},
+    "categories": {"id": int, "name": str},
+}
+"""The required fields of the entries of each list, with their types."""
 
 
-def read_coco(
-    source: Path,
-    background: str = "background",
-    score_background: bool = False,
-    stuff: str = "",
-    others: str = "",
-    keep_unannotated: bool = False,
-    val_share: float = 0.1,
-    seed: int = 0,
-) -> RawData:
+@dataclass(frozen=True)
+class CocoFile:
+    """An annotation file.
+
+    Attributes:
+        path: of the file.
+        content: its lists of images, annotations and categories.
+    """
+
+    path: Path
+    content: Mapping[str, list[dict[str, Any]]]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Return the name of each category, by category id."""
+        return {entry["id"]: entry["name"] for entry in self.content["categories"]}
+
+    @property
+    def subset(self) -> str:
+        """Return the name of the photos' subset, such as "train2017"."""
+        if self.path.name == ROBOFLOW_FILE:
+            return self.path.parent.name
+        return self.path.stem.removeprefix("instances_")
+
+
+def read_coco(source: Path, options: AnnotationOptions) -> SourceData:
     """Draw COCO's instances (polygons and run lengths) into label and instance maps.
 
-    Crowds are drawn first and are no objects; the others follow from the largest to the smallest,
-    so that a small object on a large one is seen. Boxes without a segmentation are left out.
+    Crowds are drawn first and are no objects. The others follow from the largest to the smallest,
+    so that a small object on a large one is visible. Boxes without a segmentation are left out.
 
     Args:
         source: the folder of annotations and photos.
-        background: the class of pixels that no shape covers.
-        score_background: whether scores count it.
-        stuff: names of classes without objects, joined by commas.
-        others: the class of labels that classes.json lacks; without it they are refused.
-        keep_unannotated: use listed photos without a shape, as background.
-        val_share: of the photos to validate on, where the files are of no split.
-        seed: another one chooses others.
+        options: of the user.
 
     Raises:
         UserError: a file is broken or contradicts its photo, a photo is missing or outside of
             `source`, or there is nothing to draw.
     """
-    names = {"background": background, "stuff": stuff, "others": others}
-    choices = Choices(score_background, keep_unannotated, val_share, seed, **names)
-    account = Account()
-    files = [CocoFile(path, read_content(path)) for path in annotation_paths(source)]
+    report = UsageReport()
+    files = [CocoFile(path, _read_content(path)) for path in annotation_paths(source)]
     for other in files[1:]:
         if other.names != files[0].names:
             raise UserError(f"{files[0].path} and {other.path} differ in their categories.")
-    photos = [photo for file in files for photo in _photos(file, source, choices, account)]
-    count_unlisted(photos, account)
-    classes = annotation_classes(source, _entries(files, choices, account), choices)
-    return raw_data(photos, classes, choices, account, largest_first=True)
+    photos = [photo for file in files for photo in _photos(file, source, options, report)]
+    count_unlisted(photos, report)
+    classes = annotation_classes(source, _class_entries(files, options, report), options)
+    return source_data(photos, classes, options, report, largest_first=True)
 
 
-def coco_digest(source: Path) -> str:
-    """Return a hash of the annotations: a data set of other ones is another."""
-    own = [path for path in (source / CLASSES_FILE,) if path.is_file()]
-    return digest_of([*annotation_paths(source), *own], source)
+def annotation_paths(source: Path) -> list[Path]:
+    """Return the annotation files: Roboflow's, else COCO's, else the only JSON file.
+
+    Raises:
+        UserError: there is none, or it is not clear which of several files are meant.
+    """
+    paths = [path for path in files_below(source, (".json",)) if path.name != CLASSES_FILE]
+    roboflow = [path for path in paths if path.name == ROBOFLOW_FILE]
+    coco = [path for path in paths if path.name.startswith("instances_")]
+    if roboflow or coco:
+        return roboflow or coco
+    near = [p for p in paths if p.parent in (source, source / "annotations") or _has_split(p)]
+    if len(near) == 1 or (near and all(map(_has_split, near))):
+        return near
+    listing = f" It has {', '.join(map(str, near[:3]))}." if near else ""
+    raise UserError(f"{source} holds no annotations of COCO's form.{listing} {OBTAIN}")
+
+
+def _has_split(path: Path) -> bool:
+    return split_of(path.stem) is not None or split_of(path.parent.name) is not None
+
+
+def _read_content(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the lists of images, annotations and categories, with their fields checked."""
+    content = read_json(path)
+    if not isinstance(content, dict) or not _FIELDS.keys() <= content.keys():
+        raise UserError(f"{path} lacks {', '.join(_FIELDS)}, so it is not COCO's form. {OBTAIN}")
+    if "segments_info" in str(content["annotations"])[:2000]:
+        raise UserError(
+            f"{path} is a panoptic file; `i2ibench prepare_data coco_panoptic SOURCE TARGET` reads "
+            "those."
+        )
+    for key, fields in _FIELDS.items():
+        for entry in content[key] if isinstance(content[key], list) else [None]:
+            values = entry if isinstance(entry, dict) else {}
+            lacking = [f for f, kind in fields.items() if not isinstance(values.get(f), kind)]
+            if lacking:
+                raise UserError(f"{path} has an entry of {key} without a proper {lacking[0]}.")
+    return {key: content[key] for key in _FIELDS}
 
 
 def _photos(
-    file: CocoFile, source: Path, choices: Choices, account: Account
+    file: CocoFile, source: Path, options: AnnotationOptions, report: UsageReport
 ) -> Iterator[AnnotatedPhoto]:
     images = file.content["images"]
     by_image: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in images}
@@ -91,54 +159,50 @@ def _photos(
         if annotation["image_id"] in by_image:
             by_image[annotation["image_id"]].append(annotation)
         else:
-            account.leave_out("annotations of photos that are not listed", str(file.path))
+            report.count_left_out("annotations of photos that are not listed", str(file.path))
     folders = photo_folders(file.path, source, file.subset)
     for image in images:
         place = f"{file.path}, photo {image['file_name']},"
-        photo = listed_photo(image["file_name"], folders, source, file.path)
+        photo = require_photo(image["file_name"], folders, source, file.path)
         split, name = split_and_name(photo.relative_to(source), image["file_name"])
-        found = [
-            _shape(number, annotation, file, place, choices)
-            for number, annotation in enumerate(by_image[image["id"]])
-        ]
-        shapes = [shape for shape in found if shape is not None]
-        for _ in range(len(found) - len(shapes)):
-            account.leave_out("boxes without a segmentation", str(file.path))
+        shapes = []
+        for number, annotation in enumerate(by_image[image["id"]]):
+            category = annotation["category_id"]
+            if category not in file.names:
+                raise UserError(
+                    f"{place} has the category {category!r}, which the file does not list."
+                )
+            if annotation.get("segmentation"):
+                label = class_name(file.names[category], options)
+                shapes.append(_shape(number, annotation, label, place))
+            else:
+                report.count_left_out("boxes without a segmentation", str(file.path))
         size = stated_size(image.get("height"), image.get("width"), place)
         yield AnnotatedPhoto(name, place, photo, shapes, size, split_of(file.subset) or split)
 
 
-def _shape(
-    number: int, annotation: Mapping[str, Any], file: CocoFile, place: str, choices: Choices
-) -> Shape | None:
-    """Return the shape of an annotation; None if it has no segmentation."""
-    category = annotation["category_id"]
-    if category not in file.names:
-        raise UserError(f"{place} has the category {category!r}, which the file does not list.")
-    segmentation = annotation.get("segmentation")
-    if not segmentation:
-        return None
-    label = canonical(file.names[category], choices)
+def _shape(number: int, annotation: Mapping[str, Any], label: str, place: str) -> AnnotatedShape:
+    segmentation = annotation["segmentation"]
     kind = "polygon" if isinstance(segmentation, list) else "mask"
     crowd = bool(annotation.get("iscrowd"))
-    return Shape(label, kind, _masker(segmentation, place), None if crowd else number)
+    return AnnotatedShape(label, kind, _masker(segmentation, place), None if crowd else number)
 
 
 def _masker(segmentation: Any, place: str) -> Callable[[Size], Mask]:
     if isinstance(segmentation, list):
         if not all(isinstance(ring, list) for ring in segmentation):
             raise UserError(f"{place} has a segmentation that is no list of polygons.")
-        return partial(_union, [points_of(ring, place) for ring in segmentation])
+        return partial(_fill_polygons, [points_of(ring, place) for ring in segmentation])
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), list | str):
         raise UserError(f"{place} has a segmentation that is neither polygons nor run lengths.")
-    return partial(_runs, segmentation["counts"], segmentation.get("size"), place)
+    return partial(_decode_runs, segmentation["counts"], segmentation.get("size"), place)
 
 
-def _union(rings: Sequence[Any], size: Size) -> Mask:
-    return np.logical_or.reduce([fill_polygon(ring, *size) for ring in rings])
+def _fill_polygons(polygons: Sequence[Any], size: Size) -> Mask:
+    return np.logical_or.reduce([fill_polygon(polygon, *size) for polygon in polygons])
 
 
-def _runs(counts: Any, stated: Any, place: str, size: Size) -> Mask:
+def _decode_runs(counts: Any, stated: Any, place: str, size: Size) -> Mask:
     if stated is not None and stated != list(size):
         raise UserError(f"{place} has a mask of [height, width] {stated}, not {list(size)}.")
     try:
@@ -147,20 +211,23 @@ def _runs(counts: Any, stated: Any, place: str, size: Size) -> Mask:
         raise UserError(f"{place} has a mask that cannot be read: {error}.") from None
 
 
-def _entries(files: Sequence[CocoFile], choices: Choices, account: Account) -> list[dict[str, Any]]:
-    """Return name and id of the categories, without those of the background.
+def _class_entries(
+    files: Sequence[CocoFile], options: AnnotationOptions, report: UsageReport
+) -> list[dict[str, Any]]:
+    """Return name and id of each category that is not the background.
 
-    Roboflow lists its project's name as a category, which nothing has; it is left out. Ids are
-    kept where a label map can hold them beside the background's 0, and counted from 1 otherwise.
+    Roboflow lists the name of its project as a category without annotations, which is left out.
+    The ids are kept if all are 1..255. Otherwise they are numbered from 1, because a label map
+    cannot hold them beside the background's 0.
     """
     used = {a.get("category_id") for file in files for a in file.content["annotations"]}
-    above = {c.get("supercategory") for c in files[0].content["categories"]}
+    supercategories = {c.get("supercategory") for c in files[0].content["categories"]}
     names = {}
     for number, name in sorted(files[0].names.items()):
-        if is_background(name, choices):
+        if is_background(name, options):
             continue
-        if number not in used and name in above:
-            account.leave_out("categories that only stand for others", name)
+        if number not in used and name in supercategories:
+            report.count_left_out("categories that only stand for others", name)
             continue
         names[number] = name
     kept = all(0 < number < MAX_CLASSES for number in names)
@@ -170,4 +237,4 @@ def _entries(files: Sequence[CocoFile], choices: Choices, account: Account) -> l
     ]
 
 
-COCO = PublishedData(read_coco, OBTAIN, digest=coco_digest)
+COCO = DatasetReader(read_coco, OBTAIN, options=AnnotationOptions, editable_files=annotation_paths)

@@ -1,4 +1,4 @@
-"""Edges computed from photos, dark on white as pix2pix's: an edge condition for any photos."""
+"""Edge maps computed from photos, dark on white as in pix2pix's data sets."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from i2ibench.data.file_search import files_by_name
 from i2ibench.data.pixel_formats import read_alone, to_display_rgb
+from i2ibench.data.prepare.dataset_readers import (
+    Contents,
+    DatasetReader,
+    SourceData,
+    require,
+    scenes_of_images,
+)
 from i2ibench.data.prepare.hed import HED_OBTAIN, load_hed
-from i2ibench.data.prepare.raw import Content, PublishedData, RawData, RawScene, require
 from i2ibench.data.prepare.splits import chosen_for_validation
 from i2ibench.errors import UserError
 
@@ -22,7 +28,7 @@ OBTAIN = (
 METHODS = ("canny", "sobel", "hed")
 
 Detector = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""Photo uint8 [H,W,3] to edges uint8 [H,W], 255 where there is one."""
+"""A function from a photo uint8 RGB [H,W,3] to its edges uint8 [H,W], 255 on an edge."""
 
 
 def read_edges(
@@ -33,32 +39,26 @@ def read_edges(
     blur: float = 1.0,
     weights: str | None = None,
     val_share: float = 0.1,
-) -> RawData:
-    """Edge maps as sources, uint8, and the photos that they were found in.
+) -> SourceData:
+    """Read photos and compute their edge maps, uint8, which are the sources.
 
     Args:
         source: the folder of photos.
-        method: canny; sobel, the gradient's strength; or hed (Xie & Tu 2015), which pix2pix used
-            and which needs weights.
-        low, high: Canny's thresholds, of the gradient's length as `sobel` has it.
+        method: "canny"; "sobel", the gradient's length; or "hed" (Xie & Tu 2015), which pix2pix
+            used and which needs weights.
+        low, high: thresholds of Canny, for the gradient's length as `sobel` returns it.
         blur: standard deviation in pixels of the Gaussian before Canny and Sobel; 0 for none.
         weights: HED's published file, hed_pretrained_bsds.caffemodel.
-        val_share: of the photos that are validated on, chosen by a hash of their names, where the
-            folder has no train/ and val/.
+        val_share: share of the photos to validate on if the folder has no train/ and val/. A hash
+            of the names chooses the photos.
 
     Raises:
         UserError: there are no photos, or an option is wrong.
     """
     require(source, OBTAIN)
-    detect = _detector(method, (low, high), blur, weights)
-    splits = {
-        split: [
-            RawScene(name.replace("/", "_"), partial(_read, path, detect))
-            for name, path in files.items()
-        ]
-        for split, files in _photos(source, val_share).items()
-    }
-    return RawData(splits)
+    read = partial(_read, detect=_detector(method, (low, high), blur, weights))
+    splits = _photos(source, val_share).items()
+    return SourceData({split: scenes_of_images(files, read) for split, files in splits})
 
 
 def _photos(source: Path, val_share: float) -> dict[str, dict[str, Path]]:
@@ -82,20 +82,18 @@ def _detector(
         return load_hed(Path(weights))
     if weights is not None:
         raise UserError(f"weights are for method=hed, not {method}.")
-    return (
-        partial(canny, thresholds=thresholds, blur=blur)
-        if method == "canny"
-        else partial(sobel, blur=blur)
-    )
+    if method == "canny":
+        return partial(canny, thresholds=thresholds, blur=blur)
+    return partial(sobel, blur=blur)
 
 
 def canny(photo: NDArray[np.uint8], thresholds: tuple[int, int], blur: float) -> NDArray[np.uint8]:
-    """Thin edges, 0 or 255 [H,W] (Canny 1986, OpenCV's)."""
+    """Return thin edges, 0 or 255 [H,W], found by OpenCV's algorithm of Canny (1986)."""
     return cv2.Canny(_grey(photo, blur), *thresholds, L2gradient=True)
 
 
 def sobel(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
-    """The gradient's length, uint8 [H,W]; 255 for a step of 64 levels and more, unblurred."""
+    """Return the gradient's length, uint8 [H,W]; an unblurred step of 64 levels or more is 255."""
     grey = _grey(photo, blur).astype(np.float32)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     return np.clip(np.hypot(across, down), 0, 255).astype(np.uint8)
@@ -106,8 +104,8 @@ def _grey(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
     return cv2.GaussianBlur(grey, (0, 0), blur) if blur else grey
 
 
-def _read(path: Path, detect: Detector) -> dict[str, Content]:
+def _read(path: Path, detect: Detector) -> Contents:
     return {"source": 255 - detect(to_display_rgb(read_alone(path))), "image": path}
 
 
-EDGES = PublishedData(read_edges, OBTAIN, "configs/pix2pixhd_edges2photo.py")
+EDGES = DatasetReader(read_edges, OBTAIN, "configs/pix2pixhd_edges2photo.py")

@@ -1,4 +1,4 @@
-"""Anyone's own folders with a class list: colours become ids, connected regions instances."""
+"""A user's own folders with a class list: colours become ids, connected regions instances."""
 
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,15 @@ from i2ibench.data.datasets.paired_folder import pair_by_name, read_classes
 from i2ibench.data.foreign_annotations import adding_annotation_advice
 from i2ibench.data.image_files import MapPixels, read_map_pixels, read_rgb
 from i2ibench.data.maps import read_label
-from i2ibench.data.prepare.raw import (
+from i2ibench.data.prepare.dataset_readers import (
     Content,
-    PublishedData,
-    RawData,
-    RawScene,
+    Contents,
+    DatasetReader,
+    SourceData,
+    SourceScene,
     number_instances,
     require,
+    scene_name,
     things_of,
 )
 from i2ibench.data.scenes import SceneFiles
@@ -34,14 +36,14 @@ OBTAIN = (
 SPLITS = ("train", "val", "test")
 
 
-def read_folder(source: Path, components: bool = False) -> RawData:
-    """Label maps of ids (8 bits, palettes too) as they are, and colour maps as ids.
+def read_folder(source: Path, components: bool = False) -> SourceData:
+    """Read label maps of class ids, which stay as they are, or of colours, which become ids.
 
-    Data whose label maps are ids already need not be prepared: `PairedFolder` reads it.
+    Data whose label maps hold ids need not be prepared: `PairedFolder` reads it.
 
     Args:
         source: the folder with classes.json.
-        components: make instance maps, in which every connected region of a thing is an object.
+        components: make instance maps in which every connected region of a thing is an object.
             Objects that touch become one.
 
     Raises:
@@ -51,7 +53,7 @@ def read_folder(source: Path, components: bool = False) -> RawData:
         return _read_folder(source, components)
 
 
-def _read_folder(source: Path, components: bool) -> RawData:
+def _read_folder(source: Path, components: bool) -> SourceData:
     require(source / "classes.json", OBTAIN)
     classes = read_classes(source)
     if components and not things_of(classes).any():
@@ -66,57 +68,56 @@ def _read_folder(source: Path, components: bool) -> RawData:
                 raise UserError(
                     f"{folders['instance']} has instance maps; leave components=true out."
                 )
-            scenes = pair_by_name(folders)
             splits[split] = [
-                RawScene(s.name.replace("/", "_"), partial(_read, s, classes, components))
-                for s in scenes
+                SourceScene(scene_name(files.name), partial(_read, files, classes, components))
+                for files in pair_by_name(folders)
             ]
     if not {"train", "val"} <= splits.keys():
         raise UserError(f"{source} lacks train/ or val/. {OBTAIN}")
-    return RawData(splits, classes)
+    return SourceData(splits, classes)
 
 
-def _read(files: SceneFiles, classes: ClassTable, components: bool) -> dict[str, Content]:
+def _read(files: SceneFiles, classes: ClassTable, components: bool) -> Contents:
     assert files.label is not None and files.image is not None
     contents: dict[str, Content] = {"label": files.label, "image": files.image}
     pixels = read_map_pixels(files.label)
     if pixels.values.ndim == 3 or (pixels.from_colour and _in_class_colours(pixels, classes)):
-        contents["label"] = ids_of_colours(files.label, classes)
+        contents["label"] = _ids_of_colours(files.label, classes)
     if components:
-        content = contents["label"]
-        label = _ids(content, classes) if isinstance(content, Path) else content
-        contents["instance"] = number_instances(label, regions(label), things_of(classes))
+        label = contents["label"]
+        if isinstance(label, Path):
+            label = classes.values()[read_label(label, classes)]
+        contents["instance"] = number_instances(label, _regions(label), things_of(classes))
     elif files.instance is not None:
         contents["instance"] = files.instance
     return contents
 
 
 def _in_class_colours(pixels: MapPixels, classes: ClassTable) -> bool:
-    """Return whether every grey of a map in three channels is the colour of a class."""
+    """Return whether every value of a map with three equal channels is the colour of a class."""
     greys = {c.colour[0] for c in classes.classes if len(set(c.colour)) == 1}
     return set(np.unique(pixels.values).tolist()) <= greys
 
 
-def _ids(path: Path, classes: ClassTable) -> NDArray[np.integer]:
-    return classes.values()[read_label(path, classes)]
-
-
-def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
-    """The class ids [H,W] of a map in the classes' colours.
+def _ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
+    """Return the class ids [H,W] of a map in the classes' colours.
 
     Raises:
-        UserError: two classes share a colour, or a pixel has another one.
+        UserError: two classes share a colour, or a pixel has the colour of no class.
     """
     colours = np.array([c.colour for c in classes.classes], np.int64) @ (1, 2**8, 2**16)
     if len(set(colours.tolist())) < len(colours):
-        raise UserError(f"Classes share a colour, so {path} cannot be told into ids.")
-    picture = read_rgb(path).astype(np.int64) @ (1, 2**8, 2**16)
+        raise UserError(
+            f"Classes share a colour, so that the colours in {path} stand for no single class. "
+            "Give each class in classes.json a colour of its own."
+        )
+    pixels = read_rgb(path).astype(np.int64) @ (1, 2**8, 2**16)
     order = np.argsort(colours)
-    position = np.searchsorted(colours[order], picture).clip(max=len(colours) - 1)
-    wrong = colours[order][position] != picture
+    position = np.searchsorted(colours[order], pixels).clip(max=len(colours) - 1)
+    wrong = colours[order][position] != pixels
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
-        value = int(picture[row, column])
+        value = int(pixels[row, column])
         colour = [value & 255, value >> 8 & 255, value >> 16]
         raise UserError(
             f"{path} has the colour {colour} at row {row}, column {column} and {wrong.sum()} of "
@@ -126,8 +127,8 @@ def ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
     return classes.values()[order][position]
 
 
-def regions(label: NDArray[np.integer]) -> NDArray[Any]:
-    """A number from 1 on for every 8-connected region, its own within its label, int32 [H,W]."""
+def _regions(label: NDArray[np.integer]) -> NDArray[Any]:
+    """Return the number of each 8-connected region, from 1 on within each class, int32 [H,W]."""
     numbers = np.zeros(label.shape, np.int32)
     for value in np.unique(label):
         here = (label == value).astype(np.uint8)
@@ -135,4 +136,4 @@ def regions(label: NDArray[np.integer]) -> NDArray[Any]:
     return numbers
 
 
-FOLDER = PublishedData(read_folder, OBTAIN)
+FOLDER = DatasetReader(read_folder, OBTAIN)

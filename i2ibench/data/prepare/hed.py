@@ -1,4 +1,4 @@
-"""Holistically-nested edge detection (Xie & Tu 2015, arXiv 1504.06375), with its own weights."""
+"""Holistically-nested edge detection (Xie & Tu 2015, arXiv 1504.06375), with published weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +17,22 @@ HED_OBTAIN = (
     "https://github.com/s9xie/hed."
 )
 BLOCKS = (2, 2, 3, 3, 3)
-"""Convolutions of each of VGG16's blocks; the paper's side outputs come from the last of each."""
+"""The convolutions of each block of VGG16; a side output follows the last one of each block."""
 
 MEAN = (104.00698793, 116.66876762, 122.67891434)
-"""Of blue, green and red, 0..255, subtracted from the photo."""
+"""The mean of blue, green and red, 0..255, that is subtracted from the photo."""
 
 PADDING = 35
-"""Around the first convolution, so that small photos pass all poolings."""
+"""The padding of the first convolution in pixels, so that small photos pass all poolings."""
 
 
 def load_hed(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-    """A function from a photo, uint8 RGB [H,W,3], to its edges, uint8 [H,W], 255 where sure.
+    """Return a function from a photo, uint8 RGB [H,W,3], to its edges, uint8 [H,W].
+
+    The value of an edge is its probability times 255.
+
+    Args:
+        path: the Caffe model with the weights.
 
     Raises:
         UserError: the file is missing, no Caffe model, or of another network.
@@ -52,25 +57,18 @@ def load_hed(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
 
 
 def layer_names() -> list[str]:
-    """The layers with weights, as the released network calls them."""
-    convolutions = [
-        f"conv{block}_{i + 1}" for block, count in enumerate(BLOCKS, 1) for i in range(count)
-    ]
-    sides = [f"score-dsn{block}" for block in range(1, len(BLOCKS) + 1)]
-    return [
-        *convolutions,
-        *sides,
-        *(f"upsample_{2**i}" for i in range(1, 5)),
-        "new-score-weighting",
-    ]
+    """Return the names of the released network's layers that have weights."""
+    names = [f"conv{block}_{i + 1}" for block, count in enumerate(BLOCKS, 1) for i in range(count)]
+    names += [f"score-dsn{block}" for block in range(1, len(BLOCKS) + 1)]
+    return [*names, *(f"upsample_{2**i}" for i in range(1, 5)), "new-score-weighting"]
 
 
 def detect_edges(pixels: Tensor, blobs: dict[str, list[Tensor]]) -> Tensor:
-    """The fused probability of an edge, B1HW in [0, 1].
+    """Return the fused probability of an edge, B1HW in [0, 1].
 
     Args:
-        pixels: BGR less the mean, B3HW.
-        blobs: weights and biases by layer.
+        pixels: BGR minus the mean, B3HW.
+        blobs: weight and bias of each layer, by the layer's name.
     """
     height, width = pixels.shape[-2:]
     sides, x = [], pixels
@@ -78,18 +76,19 @@ def detect_edges(pixels: Tensor, blobs: dict[str, list[Tensor]]) -> Tensor:
         if block > 1:
             x = F.max_pool2d(x, 2, ceil_mode=True)  # Caffe rounds sizes up
         for i in range(count):
-            weight, bias = _two(blobs[f"conv{block}_{i + 1}"])
+            weight, bias = _weight_and_bias(blobs[f"conv{block}_{i + 1}"])
             x = F.relu(F.conv2d(x, weight, bias, padding=PADDING if block == 1 and i == 0 else 1))
-        side, stride = F.conv2d(x, *_two(blobs[f"score-dsn{block}"])), 2 ** (block - 1)
+        side, stride = F.conv2d(x, *_weight_and_bias(blobs[f"score-dsn{block}"])), 2 ** (block - 1)
         if block > 1:
             kernel = blobs[f"upsample_{stride}"][0].reshape(1, 1, 2 * stride, 2 * stride)
             side = F.conv_transpose2d(side, kernel, stride=stride)
-        # Each side output is shifted by the padding and by half of what its kernel overlaps.
+        # Each side output is shifted by the padding and by half of the overlap of its kernels.
         start = PADDING - 1 + (stride // 2 if block > 1 else 0)
         sides.append(side[..., start : start + height, start : start + width])
-    return torch.sigmoid(F.conv2d(torch.cat(sides, 1), *_two(blobs["new-score-weighting"])))
+    weight, bias = _weight_and_bias(blobs["new-score-weighting"])
+    return torch.sigmoid(F.conv2d(torch.cat(sides, 1), weight, bias))
 
 
-def _two(layer: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Weight and bias; old files hold the bias as [1,1,1,C]."""
+def _weight_and_bias(layer: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the weight and the bias [C] of a layer; old files hold the bias as [1,1,1,C]."""
     return layer[0], layer[1].reshape(-1)

@@ -1,4 +1,4 @@
-"""Helen's face parts (Le et al. 2012; masks of Smith et al. 2013)."""
+"""The face parts of Helen (Le et al. 2012; masks of Smith et al. 2013)."""
 
 from functools import partial
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 
 from i2ibench.data.classes import class_table
 from i2ibench.data.image_files import read_map
-from i2ibench.data.prepare.raw import (
-    Content,
-    PublishedData,
-    RawData,
-    RawScene,
+from i2ibench.data.prepare.dataset_readers import (
+    Contents,
+    DatasetReader,
+    SourceData,
+    SourceScene,
     require,
     require_all,
     unpacked,
@@ -32,54 +32,51 @@ CLASSES = class_table(
         "upper lip", "inner mouth", "lower lip", "hair",
     ]
 )  # fmt: skip
-"""In the order of the mask files; skin is without ears and neck."""
+"""The parts in the order of the mask files; skin does not include ears and neck."""
 
 
-def read_helen(source: Path) -> RawData:
-    """2,000 faces to train on (exemplars), 230 to validate (tuning) and 100 to test.
+def read_helen(source: Path) -> SourceData:
+    """Read 2,000 training faces (exemplars), 230 validation faces (tuning) and 100 test faces.
 
-    Each part is a probability in an 8-bit PNG, `labels/NAME/NAME_lblNN.png`; a pixel's class is
-    the most probable part.
+    The probability of each part is an 8-bit PNG, `labels/NAME/NAME_lblNN.png`. The class of a pixel
+    is the argmax over the parts.
 
     Args:
         source: the unpacked archive, or the folder that holds it.
 
     Raises:
-        UserError: files are missing, or a list is another file.
+        UserError: files are missing, or a list has another format.
     """
     root = unpacked(source, "SmithCVPR2013_dataset_resized")
     splits = {}
     for split, listing in SPLITS.items():
-        names = read_names(require(root / listing, OBTAIN))
+        names = _read_names(require(root / listing, OBTAIN))
         photos = [root / "images" / f"{name}.jpg" for name in names]
         masks = [_masks(root, name) for name in names]
         require_all([*photos, *(path for paths in masks for path in paths)], OBTAIN)
         splits[split] = [
-            RawScene(photo.stem, partial(_read, paths, photo))
+            SourceScene(photo.stem, partial(_read, paths, photo))
             for paths, photo in zip(masks, photos, strict=True)
         ]
-    return RawData(splits, CLASSES)
+    return SourceData(splits, CLASSES)
 
 
-def read_names(path: Path) -> list[str]:
-    """The names in a list, whose lines are "number , name".
-
-    Raises:
-        UserError: a line is something else.
-    """
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
-    rows = [[part.strip() for part in line.split(",")] for line in lines]
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != 2 or not row[1]:
+def _read_names(path: Path) -> list[str]:
+    """Return the names in a list with lines "number , name"."""
+    names = []
+    for line in filter(str.strip, read_text(path).splitlines()):
+        _, _, name = line.partition(",")
+        if not name.strip() or "," in name:
             raise UserError(f"{path} has the line {line!r}; expected a number and a name. {OBTAIN}")
-    return [safe_name(row[1], str(path), folders=False) for row in rows]
+        names.append(safe_name(name.strip(), str(path), folders=False))
+    return names
 
 
 def _masks(root: Path, name: str) -> list[Path]:
     return [root / "labels" / name / f"{name}_lbl{part:02d}.png" for part in range(len(CLASSES))]
 
 
-def _read(masks: list[Path], photo: Path) -> dict[str, Content]:
+def _read(masks: list[Path], photo: Path) -> Contents:
     parts = [read_map(path) for path in masks]
     shapes = {part.shape for part in parts}
     if len(shapes) > 1 or len(parts[0].shape) != 2:
@@ -87,4 +84,4 @@ def _read(masks: list[Path], photo: Path) -> dict[str, Content]:
     return {"label": np.stack(parts).argmax(0).astype(np.uint8), "image": photo}
 
 
-HELEN = PublishedData(read_helen, OBTAIN, "configs/pix2pixhd_helen.py")
+HELEN = DatasetReader(read_helen, OBTAIN, "configs/pix2pixhd_helen.py")

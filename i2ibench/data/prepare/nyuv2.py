@@ -1,18 +1,19 @@
-"""NYU Depth v2, indoor (Silberman et al. 2012), the 1,449 labelled scenes."""
+"""The 1,449 labelled indoor scenes of NYU Depth v2 (Silberman et al. 2012), in MATLAB's files."""
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy.io
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable, class_table
-from i2ibench.data.prepare.matlab import HDF5File, read_v5
-from i2ibench.data.prepare.raw import (
-    Content,
-    PublishedData,
-    RawData,
-    RawScene,
+from i2ibench.data.prepare.dataset_readers import (
+    Contents,
+    DatasetReader,
+    SourceData,
+    SourceScene,
     number_instances,
     require,
     things_of,
@@ -28,52 +29,48 @@ OBTAIN = (
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
 STUFF = {"wall", "floor", "ceiling"}
 WINDOW = slice(44, 471), slice(40, 601)
-"""What the depth camera sees too, as the publisher's toolbox cuts it out: 561x427 of 640x480
-(rows 45..471 and columns 41..601 in MATLAB's count). Outside is the white border."""
+"""The 561x427 of 640x480 pixels that the depth camera sees too, as the publisher's toolbox crops
+(rows 45..471 and columns 41..601 counted from 1). Outside is the white border."""
+
+_ARRAYS = {"images": 4, "labels": 3, "instances": 3}
+"""The arrays of the file that are read, with their number of dimensions."""
 
 
-def read_nyuv2(source: Path, mapping: str = "classMapping40.mat", crop: bool = True) -> RawData:
-    """The official 795 training and 654 test scenes with the 40 usual classes and instances.
+def read_nyuv2(source: Path, mapping: str = "classMapping40.mat", crop: bool = True) -> SourceData:
+    """Read the official 795 training and 654 test scenes, with 40 classes and instances.
 
-    The 894 names of the labels are more than the 256 classes of a label map, so a mapping is
-    needed: `mapClass`, the class of every name, and `className`. Unlabelled pixels (0) are void.
-    Walls, floors and ceilings are stuff, everything else has instances.
+    The labels have 894 names, more than the 256 classes of a label map. A mapping file assigns
+    each name a class (`mapClass`) and names the classes (`className`). Unlabelled pixels (0) are
+    void. Walls, floors and ceilings are stuff, everything else has instances.
 
     Args:
         source: the folder that holds the three files.
         mapping: a file in that folder, or elsewhere, such as one for 13 classes.
-        crop: to the 561x427 pixels inside of the white border.
+        crop: crop to the 561x427 pixels inside of the white border.
 
     Raises:
-        UserError: a file is missing, broken or another, or h5py is missing.
+        UserError: a file is missing, broken or of another format, or h5py is missing.
     """
     path = require(source / "nyu_depth_v2_labeled.mat", OBTAIN)
-    table, classes = read_mapping(require(source / mapping, OBTAIN))
-    indices = read_splits(require(source / "splits.mat", OBTAIN))
+    class_of_label, classes = _read_mapping(require(source / mapping, OBTAIN))
+    indices = _read_splits(require(source / "splits.mat", OBTAIN))
     file = HDF5File(path)
     count = min(file.array(name, size).shape[0] for name, size in _ARRAYS.items())
     beyond = [i for chosen in indices.values() for i in chosen if not 1 <= i <= count]
     if beyond:
         raise UserError(f"splits.mat names the scene {beyond[0]}, but {path} has {count}. {OBTAIN}")
     window = WINDOW if crop else (slice(None), slice(None))
-    read = partial(_read, file, table, things_of(classes), window)
+    read = partial(_read, file, class_of_label, things_of(classes), window)
     splits = {
-        split: [RawScene(f"{i:04d}", partial(read, i - 1)) for i in chosen]
+        split: [SourceScene(f"{i:04d}", partial(read, i - 1)) for i in chosen]
         for split, chosen in indices.items()
     }
-    return RawData(splits, classes)
+    return SourceData(splits, classes)
 
 
-_ARRAYS = {"images": 4, "labels": 3, "instances": 3}
-
-
-def read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
-    """By label 0..894 the class that it counts as, and the classes with void as 0.
-
-    Raises:
-        UserError: the file has no `mapClass` and `className`, or they do not go together.
-    """
-    variables = read_v5(path)
+def _read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
+    """Return the class id of each label 0..894, and the classes with void as id 0."""
+    variables = _read_matlab_5(path)
     if not {"mapClass", "className"} <= variables.keys():
         found = ", ".join(name for name in variables if not name.startswith("_"))
         raise UserError(f"{path} has no mapClass and className, but {found}. {OBTAIN}")
@@ -90,13 +87,9 @@ def read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
     return np.concatenate([[0], numbers]).astype(np.uint8), class_table([void, *numbered])
 
 
-def read_splits(path: Path) -> dict[str, list[int]]:
-    """The scenes of each split, counted from 1.
-
-    Raises:
-        UserError: the file has no `trainNdxs` and `testNdxs`.
-    """
-    variables = read_v5(path)
+def _read_splits(path: Path) -> dict[str, list[int]]:
+    """Return the numbers of each split's scenes, counted from 1."""
+    variables = _read_matlab_5(path)
     if not set(SPLITS.values()) <= variables.keys():
         raise UserError(f"{path} has no trainNdxs and testNdxs. {OBTAIN}")
     return {
@@ -104,22 +97,74 @@ def read_splits(path: Path) -> dict[str, list[int]]:
     }
 
 
+def _read_matlab_5(path: Path) -> dict[str, Any]:
+    """Return the variables of a MATLAB file up to version 7, without dimensions of length 1."""
+    try:
+        return scipy.io.loadmat(path, squeeze_me=True)
+    except Exception as error:  # a broken file may make the parser raise any exception
+        raise UserError(f"{path} is no MATLAB file up to version 7: {error}") from None
+
+
+class HDF5File:
+    """A MATLAB file of version 7.3, which is HDF5; dimensions are in the reverse of MATLAB's order.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: h5py is missing, or the file is broken or of an older version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import h5py
+        except ImportError:
+            raise UserError(
+                f'{path} is HDF5, which h5py reads: pip install "i2ibench[data]".'
+            ) from None
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise UserError(
+                f"{path} is no MATLAB file of version 7.3, or was not downloaded to its end: "
+                f"{error}"
+            ) from None
+
+    def array(self, name: str, dimensions: int) -> Any:
+        """Return an array of the file; its values are read when the array is indexed.
+
+        Raises:
+            UserError: the file has no array of that name and number of dimensions.
+        """
+        array = self._file.get(name)
+        if array is None or len(getattr(array, "shape", ())) != dimensions:
+            holds = ", ".join(f"{key} {getattr(v, 'shape', '')}" for key, v in self._file.items())
+            raise UserError(
+                f"{self.path} has no {dimensions}-dimensional {name!r}; it has {holds}."
+            )
+        return array
+
+    def slice(self, name: str, dimensions: int, index: int) -> np.ndarray:
+        """Return entry `index` of MATLAB's last dimension, with the others in MATLAB's order."""
+        return np.asarray(self.array(name, dimensions)[index]).T
+
+
 def _read(
     file: HDF5File,
-    table: NDArray[np.uint8],
+    class_of_label: NDArray[np.uint8],
     things: NDArray[np.bool_],
     window: tuple[slice, slice],
     index: int,
-) -> dict[str, Content]:
+) -> Contents:
     image, names, numbers = (file.slice(name, n, index)[window] for name, n in _ARRAYS.items())
-    if names.max(initial=0) >= len(table):
-        raise UserError(
-            f"{file.path} has the label {names.max()}, but the mapping ends at {len(table) - 1}."
-        )
-    label = table[names]
-    # A chair and a rolling chair may both be number 1; the 40 classes make both chairs.
+    last = len(class_of_label) - 1
+    if names.max(initial=0) > last:
+        raise UserError(f"{file.path} has the label {names.max()}, but the mapping ends at {last}.")
+    label = class_of_label[names]
+    # A chair and a rolling chair may both be number 1; both have the class chair.
     objects = np.where(numbers > 0, names.astype(np.int64) * 2**16 + numbers, 0)
     return {"label": label, "instance": number_instances(label, objects, things), "image": image}
 
 
-NYUV2 = PublishedData(read_nyuv2, OBTAIN, "configs/pix2pixhd_nyuv2.py")
+NYUV2 = DatasetReader(read_nyuv2, OBTAIN, "configs/pix2pixhd_nyuv2.py")

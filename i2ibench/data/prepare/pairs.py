@@ -1,4 +1,4 @@
-"""Pairs side by side in one image, as pix2pix ships edges2shoes, facades, maps and others."""
+"""Pairs of images side by side in one file, as pix2pix publishes edges2shoes, facades and maps."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from i2ibench.data.file_search import files_by_name
 from i2ibench.data.pixel_formats import read_alone
-from i2ibench.data.prepare.raw import Content, PublishedData, RawData, RawScene, require
+from i2ibench.data.prepare.dataset_readers import (
+    Contents,
+    DatasetReader,
+    SourceData,
+    require,
+    scenes_of_images,
+)
 from i2ibench.errors import UserError
 
 OBTAIN = (
@@ -20,11 +26,11 @@ DIRECTIONS = ("AtoB", "BtoA")
 SPLITS = ("train", "val", "test")
 
 
-def read_pairs(source: Path, direction: str = "AtoB") -> RawData:
-    """Sources and photos from the halves of each image; the halves are saved as PNG.
+def read_pairs(source: Path, direction: str = "AtoB") -> SourceData:
+    """Read sources and images from the halves of each file; the halves are saved as PNG.
 
     Args:
-        source: the folder that holds train/ and others.
+        source: the folder that holds train/ and val/ or test/.
         direction: AtoB translates the left half into the right one, BtoA the right into the left.
 
     Raises:
@@ -36,29 +42,26 @@ def read_pairs(source: Path, direction: str = "AtoB") -> RawData:
     splits = {}
     for split in SPLITS:
         if (source / split).is_dir():
-            files = files_by_name(source / split).items()
-            splits[split] = [
-                RawScene(name.replace("/", "_"), partial(_halves, path, direction))
-                for name, path in files
-            ]
+            read = partial(_read, direction=direction)
+            splits[split] = scenes_of_images(files_by_name(source / split), read)
     if len(splits) < 2:
         raise UserError(f"{source} has neither val/ nor test/. {OBTAIN}")
-    return RawData(splits)
+    return SourceData(splits)
 
 
-def _halves(path: Path, direction: str) -> dict[str, Content]:
-    picture = read_alone(path)
-    width = picture.shape[1]
+def _read(path: Path, direction: str) -> Contents:
+    pixels = read_alone(path)
+    width = pixels.shape[1]
     if width % 2:
         raise UserError(f"{path} is {width} pixels wide; two halves take an even number. {OBTAIN}")
-    left, right = picture[:, : width // 2], picture[:, width // 2 :]
+    left, right = pixels[:, : width // 2], pixels[:, width // 2 :]
     source, image = (left, right) if direction == "AtoB" else (right, left)
-    return {"source": _grey_if_grey(source), "image": image}
+    return {"source": _drop_equal_channels(source), "image": image}
 
 
-def _grey_if_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One channel where all three are equal: edges take a third of the disk."""
-    return picture[..., 0] if np.ptp(picture, axis=2).max(initial=0) == 0 else picture
+def _drop_equal_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return one channel of a grey image with equal channels, which takes a third of the disk."""
+    return pixels[..., 0] if np.ptp(pixels, axis=2).max(initial=0) == 0 else pixels
 
 
-PAIRS = PublishedData(read_pairs, OBTAIN, "configs/pix2pixhd_edges2photo.py")
+PAIRS = DatasetReader(read_pairs, OBTAIN, "configs/pix2pixhd_edges2photo.py")

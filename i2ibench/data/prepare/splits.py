@@ -1,4 +1,4 @@
-"""Splits: what their folders are called, and dividing scenes that are in none."""
+"""The splits of a data set: the names of their folders, and the choice of validation scenes."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,17 +14,19 @@ _NAMES = {
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a folder or subset such as "valid" or "train2017" is; None for none."""
+    """Return the split that a name such as "valid" or "train2017" stands for, None for no split."""
     return _NAMES.get(name.lower().rstrip("0123456789_-"))
 
 
 def chosen_for_validation(names: Iterable[str], share: float, salt: str = "") -> set[str]:
-    """Return a share of the names, at least one, chosen by a hash of each name.
+    """Return the names of the validation scenes, at least one, chosen by a hash of each name.
+
+    Adding or removing names changes the choice of few other names.
 
     Args:
-        names: of the scenes; whether more are added or removed changes the choice of few others.
-        share: of the names, between 0 and 1.
-        salt: another one gives another choice.
+        names: of all scenes.
+        share: of the names that is chosen, between 0 and 1.
+        salt: is hashed with the names; another salt gives another choice.
 
     Raises:
         UserError: the share is not between 0 and 1, or there are fewer than two names.
@@ -41,13 +43,13 @@ def chosen_for_validation(names: Iterable[str], share: float, salt: str = "") ->
 
 
 def split_and_name(path: PurePath, name: str | None = None) -> tuple[str | None, str]:
-    """Return the split that a file's folders name, if any, and its scene's name without it.
+    """Return the split that a folder of a file names, or None, and the scene's name without it.
 
     Args:
-        path: of the file, below the user's folder.
-        name: what an annotation file calls the photo, with either slash; `path` if None.
+        path: of the file, relative to the user's folder.
+        name: of the photo in an annotation file, with either slash; None takes `path`.
     """
-    split = next((found for folder in path.parts[:-1] if (found := split_of(folder))), None)
-    named = path if name is None else PureWindowsPath(name)
-    folders = [f for f in named.parts[:-1] if f != ".." and split_of(f) is None]
-    return split, "/".join([*folders, named.stem])
+    split = next(filter(None, map(split_of, path.parts[:-1])), None)
+    photo = path if name is None else PureWindowsPath(name)
+    folders = [f for f in photo.parts[:-1] if f != ".." and split_of(f) is None]
+    return split, "/".join([*folders, photo.stem])

@@ -1,4 +1,4 @@
-"""Prepared data sets: whole or not there at all, and resumed where they were interrupted."""
+"""Writing of prepared data sets, which appear only when complete; an interrupted call resumes."""
 
 import contextlib
 import errno
@@ -11,11 +11,12 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
+from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.paired_folder import PARTIAL, PREPARATION
 from i2ibench.data.image_files import read_map
 from i2ibench.data.kinds import kind_of
 from i2ibench.data.pixel_formats import verify_alone
-from i2ibench.data.prepare.raw import LAST, Content, RawData, RawScene
+from i2ibench.data.prepare.dataset_readers import Content, SourceData, SourceScene
 from i2ibench.data.scenes import SceneFiles, check_sizes
 from i2ibench.errors import UserError
 from i2ibench.io.files import (
@@ -30,52 +31,55 @@ from i2ibench.io.folder_locks import lock_target
 from i2ibench.io.progress import Progress, track
 from i2ibench.io.threads import file_threads
 
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+LAST = "image"
+"""The kind of image that is written last: a scene that has it is complete."""
+
+DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-def write_data(raw: RawData, target: Path, facts: Mapping[str, Any]) -> None:
-    """Make `target` hold the data in the layout that `PairedFolder` reads.
+def write_data(data: SourceData, target: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a data set into `target`, in the layout that `PairedFolder` reads.
 
-    Scenes are gathered in `<target>.partial`, which gets its name when all are there; the same
-    call goes on in it after an interruption. Photos, and label maps that are in order, are hard
-    links to the publisher's files where the file system has them, else copies.
+    The scenes are written into `<target>.partial`, which is renamed when all are there. The same
+    call resumes in this folder after an interruption. Photos, and label maps that need no change,
+    are hard links to the publisher's files, or copies if the file system has no hard links.
 
     Args:
-        raw: what to write.
+        data: to write.
         target: the folder, which does not exist or is empty.
-        facts: what the data is made from and how, in plain JSON; two preparations with equal
-            facts are the same.
+        provenance: source and options of the data as plain JSON values. An existing data set with
+            equal provenance is not written again.
 
     Raises:
         UserError: a file is broken, scenes share a name, or the disk is full.
     """
     partial = target.with_name(target.name + PARTIAL)
-    with lock_target(target, "preparing a data set", wait=True), _explained(partial):
-        if is_prepared(target, facts):  # by another process while this one waited
+    with lock_target(target, "preparing a data set", wait=True), _explaining_full_disk(partial):
+        if is_prepared(target, provenance):  # by another process while this process waited
             return
         require_possible_names(
-            partial / f"{scene.name}.png" for scenes in raw.splits.values() for scene in scenes
+            partial / f"{scene.name}.png" for scenes in data.splits.values() for scene in scenes
         )
         partial.mkdir(parents=True, exist_ok=True)
-        _begin(partial, facts)
-        if len(raw.classes):
-            entries = [c.entry() for c in raw.classes.classes]
+        _begin(partial, provenance)
+        if len(data.classes):
+            entries = [c.entry() for c in data.classes.classes]
             write_text(partial / "classes.json", json.dumps(entries, indent=1))
-        for split, scenes in raw.splits.items():
-            _write_split(raw, partial, split, scenes)
+        for split, scenes in data.splits.items():
+            _write_split(data, partial, split, scenes)
         if hasattr(os, "sync"):
-            os.sync()  # once, and not for every image
+            os.sync()  # once, instead of for every image
         if target.is_dir():
-            target.rmdir()  # an empty one, which not every system renames over
+            target.rmdir()  # not every system can rename over an empty folder
         partial.rename(target)
 
 
 @contextlib.contextmanager
-def _explained(partial: Path) -> Iterator[None]:
+def _explaining_full_disk(partial: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL:
             raise
         raise UserError(
             f"The disk that holds {partial} is full. Make room, then give the same command again: "
@@ -83,15 +87,15 @@ def _explained(partial: Path) -> Iterator[None]:
         ) from None
 
 
-def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
-    """Return whether `target` holds the data already.
+def is_prepared(target: Path, provenance: Mapping[str, Any]) -> bool:
+    """Return whether `target` holds the data set already.
 
     Raises:
-        UserError: it holds something else.
+        UserError: `target` holds something else.
     """
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
-    if _read_facts(target) == facts:
+    if _read_provenance(target) == provenance:
         return True
     raise UserError(
         f"{target} exists and was not prepared from the same files with the same options. Choose "
@@ -100,44 +104,46 @@ def is_prepared(target: Path, facts: Mapping[str, Any]) -> bool:
 
 
 def count_photos(target: Path) -> tuple[int, int]:
-    """How many photos of prepared data are hard links, and how many are files of their own."""
+    """Return how many photos of a prepared data set are hard links, and how many are not."""
     links = [path.stat().st_nlink > 1 for path in target.glob(f"*/{LAST}/*")]
     return sum(links), len(links) - sum(links)
 
 
-def _begin(partial: Path, facts: Mapping[str, Any]) -> None:
-    """Mark an empty folder as this preparation's, or find it as it was left.
-
-    Raises:
-        UserError: it belongs to another preparation.
-    """
+def _begin(partial: Path, provenance: Mapping[str, Any]) -> None:
+    """Write the provenance into an empty folder, or check the provenance in another folder."""
     if not any(partial.iterdir()):
-        write_text(partial / PREPARATION, json.dumps(facts, indent=1))
-    elif _read_facts(partial) != facts:
+        write_text(partial / PREPARATION, json.dumps(provenance, indent=1))
+    elif _read_provenance(partial) != provenance:
         raise UserError(
             f"{partial} was begun from other files or with other options. Delete it to start anew."
         )
 
 
-def _read_facts(folder: Path) -> Any:
+def _read_provenance(folder: Path) -> Any:
     try:
         return read_json(folder / PREPARATION)
     except (OSError, ValueError):
         return None
 
 
-def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawScene]) -> None:
+def _write_split(
+    data: SourceData, partial: Path, split: str, scenes: Sequence[SourceScene]
+) -> None:
     twice = [name for name, count in Counter(scene.name for scene in scenes).items() if count > 1]
-    if twice or not scenes:
-        raise UserError(f"The {split} scenes are none, or share names: {twice[:3]}.")
+    if not scenes:
+        raise UserError(f"The split {split} has no scenes. Add images, or remove its folder.")
+    if twice:
+        raise UserError(
+            f"Scenes of the split {split} share names: {', '.join(twice[:3])}. Rename their files."
+        )
     folder = partial / split
-    done = _whole_scenes(folder, split)
+    done = _complete_scenes(folder, split)
     left = [scene for scene in scenes if scene.name not in done]
     with (
         Progress(f"preparing {split}", len(scenes), len(scenes) - len(left)) as progress,
         file_threads() as pool,
     ):
-        futures = [pool.submit(_write_scene, scene, folder, raw) for scene in left]
+        futures = [pool.submit(_write_scene, scene, folder, data.classes) for scene in left]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -147,43 +153,44 @@ def _write_split(raw: RawData, partial: Path, split: str, scenes: Sequence[RawSc
             raise
 
 
-def _whole_scenes(folder: Path, split: str) -> set[str]:
-    """The scenes that an interrupted call finished; what it was writing is removed.
+def _complete_scenes(folder: Path, split: str) -> set[str]:
+    """Return the scenes that an interrupted call completed, and remove unfinished files.
 
-    Images are not flushed one by one, so that a power failure may have cut some off.
+    Every file is read, because a power failure may have cut off files that were not flushed.
     """
-    for aside in folder.glob("*/.*.tmp"):
-        aside.unlink()
-    photos = folder / LAST
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("*/*")) if photos.is_dir() else ():
-        found.setdefault(path.stem, []).append(path)
-    last = {path.stem for path in photos.iterdir()} if photos.is_dir() else set()
-    whole = set()
+    for unfinished in folder.glob("*/.*.tmp"):
+        unfinished.unlink()
+    last = {path.stem for path in (folder / LAST).glob("*")}
+    files: dict[str, list[Path]] = {name: [] for name in last}
+    for path in sorted(folder.glob("*/*")):
+        if path.stem in last:
+            files[path.stem].append(path)
+    complete = set()
     for name in track(sorted(last), f"checking {split}") if last else ():
         with contextlib.suppress(UserError):
-            for path in found[name]:
+            for path in files[name]:
                 if kind_of(path.parent.name).is_map:  # of any coding
                     read_map(path)
                 else:
                     verify_alone(path)
-            whole.add(name)
-    return whole
+            complete.add(name)
+    return complete
 
 
-def _write_scene(scene: RawScene, folder: Path, raw: RawData) -> None:
+def _write_scene(scene: SourceScene, folder: Path, classes: ClassTable) -> None:
     contents = scene.read()
-    sizes = {kind: _checked_size(kind, content, raw) for kind, content in contents.items()}
+    sizes = {kind: _checked_size(kind, content, classes) for kind, content in contents.items()}
     check_sizes(SceneFiles(scene.name), sizes)
     for kind in sorted(contents, key=LAST.__eq__):
         _write(folder / kind, scene.name, contents[kind])
 
 
-def _checked_size(kind: str, content: Content, raw: RawData) -> tuple[int, ...]:
+def _checked_size(kind: str, content: Content, classes: ClassTable) -> tuple[int, ...]:
+    """Return the (height, width) of an image; a file is read to the end."""
     if not isinstance(content, Path):
         return content.shape[:2]
     read = kind_of(kind).read
-    return verify_alone(content) if read is None else read(content, raw.classes).shape
+    return verify_alone(content) if read is None else read(content, classes).shape
 
 
 def _write(folder: Path, name: str, content: Content) -> None:

@@ -22,7 +22,7 @@ from tests.unit.data.prepare.annotators import (
     photo,
     roboflow,
 )
-from tests.unit.data.prepare.test_run_lengths import compress, runs
+from tests.unit.data.prepare.test_shapes import compress, runs
 
 SMALL = [[12.2, 8.1], [15.8, 8.3], [15.1, 11.7]]
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.datasets.paired_folder import read_classes
-from i2ibench.data.prepare import annotated
+from i2ibench.data.prepare import annotated_photos
 from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.errors import UserError
 from tests.unit.data.prepare.annotators import (
@@ -170,15 +170,15 @@ def test_labels_that_are_one_word_to_people_are_refused_unless_both_are_listed(t
 def test_an_interrupted_preparation_goes_on_and_says_what_was_there(tmp_path, monkeypatch):
     for number in range(6):
         labelme(tmp_path / "s" / f"{number}.json", [shape("car", CAR)])
-    real, drawn = annotated.draw, []
+    real, drawn = annotated_photos.draw_shapes, []
 
-    def draw(*arguments):
+    def draw_shapes(*arguments):
         drawn.append(arguments)
         if len(drawn) == 4:
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(annotated, "draw", draw)
+    monkeypatch.setattr(annotated_photos, "draw_shapes", draw_shapes)
     with pytest.raises(KeyboardInterrupt):
         prepare("labelme", tmp_path / "s", tmp_path / "target", {})
     assert not (tmp_path / "target").exists()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from i2ibench.data.datasets import PairedFolder
-from i2ibench.data.prepare.catalogue import KNOWN, prepare
+from i2ibench.data.prepare.catalogue import READERS, prepare
 from i2ibench.data.prepare.write import count_photos
 from i2ibench.data.validation import validate_files
 from i2ibench.errors import UserError
@@ -163,7 +163,7 @@ def test_a_missing_file_is_named_with_where_to_get_it(tmp_path, name):
     assert not (tmp_path / "target").exists()
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", READERS)
 def test_an_empty_folder_is_answered_with_what_to_download(tmp_path, name):
     (tmp_path / "source").mkdir()
     with pytest.raises(UserError):

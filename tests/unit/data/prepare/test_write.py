@@ -13,7 +13,12 @@ from i2ibench.data.classes import class_table
 from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.prepare import write
 from i2ibench.data.prepare.catalogue import prepare
-from i2ibench.data.prepare.raw import RawData, RawScene, distinct, number_instances
+from i2ibench.data.prepare.dataset_readers import (
+    SourceData,
+    SourceScene,
+    number_instances,
+    unique_of_runs,
+)
 from i2ibench.errors import UserError
 from i2ibench.io import files
 from i2ibench.testing.scenes import write_cityscapes
@@ -146,9 +151,9 @@ def test_a_label_that_is_no_class_is_named(tmp_path):
 
 
 def test_scenes_of_one_name_are_refused(tmp_path):
-    scene = RawScene("a", lambda: {"image": np.zeros((2, 2, 3), np.uint8)})
+    scene = SourceScene("a", lambda: {"image": np.zeros((2, 2, 3), np.uint8)})
     with pytest.raises(UserError, match="share names"):
-        write.write_data(RawData({"train": [scene, scene]}), tmp_path / "target", {})
+        write.write_data(SourceData({"train": [scene, scene]}), tmp_path / "target", {})
 
 
 def test_objects_are_numbered_from_256_by_class_and_own_number():
@@ -163,8 +168,10 @@ def test_objects_are_numbered_from_256_by_class_and_own_number():
 @pytest.mark.parametrize("values", [[], [5], [7, 7, 3, 3, 7, 9, 9]])
 def test_distinct_values_are_those_of_numpy(values):
     values = np.array(values, np.int64)
-    for ours, numpys in zip(distinct(values), np.unique(values, return_inverse=True), strict=True):
-        assert np.array_equal(ours, numpys)
+    unique, inverse = unique_of_runs(values)
+    expected_unique, expected_inverse = np.unique(values, return_inverse=True)
+    assert np.array_equal(unique, expected_unique)
+    assert np.array_equal(inverse, expected_inverse)
 
 
 def test_more_objects_than_16_bits_number_are_refused():
@@ -180,8 +187,8 @@ def test_instance_maps_are_16_bit_pngs_and_classes_json_has_every_field(tmp_path
         "instance": np.full((4, 6), 40000, np.uint16),
         "image": np.zeros((4, 6, 3), np.uint8),
     }
-    scenes = {"train": [RawScene("a", lambda: pixels)]}
-    write.write_data(RawData(scenes, table), tmp_path / "target", {})
+    scenes = {"train": [SourceScene("a", lambda: pixels)]}
+    write.write_data(SourceData(scenes, table), tmp_path / "target", {})
     dataset = PairedFolder(str(tmp_path / "target"))
     assert dataset[0]["instance"].unique().tolist() == [40000]
     assert dataset.scenes.classes == table

@@ -1,0 +1,199 @@
+"""What a reader of a data set returns, and the helpers that readers share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.data.classes import ClassTable, class_table
+from i2ibench.errors import UserError
+
+Content = Path | NDArray[Any]
+"""One image of a scene: a file that is linked or copied, or pixels that are written as PNG."""
+
+Contents = Mapping[str, Content]
+"""The images of a scene by kind, such as "label", "instance" and "image"."""
+
+FIRST_INSTANCE = 256
+"""The lowest id of an object in prepared instance maps; smaller values are class ids."""
+
+
+@dataclass(frozen=True)
+class SourceScene:
+    """A scene that is not prepared yet.
+
+    Attributes:
+        name: of its files in all folders.
+        read: returns the scene's images; it is called when the scene is written.
+    """
+
+    name: str
+    read: Callable[[], Contents]
+
+
+@dataclass(frozen=True)
+class SourceData:
+    """A data set that is not prepared yet.
+
+    Attributes:
+        splits: the scenes of each split.
+        classes: of the label maps; empty if there are none.
+        summary: returns lines for the user about what was used and left out. It is called when all
+            scenes are written.
+    """
+
+    splits: Mapping[str, Sequence[SourceScene]]
+    classes: ClassTable = field(default_factory=lambda: class_table(()))
+    summary: Callable[[], list[str]] = list
+
+
+@dataclass(frozen=True)
+class DatasetReader:
+    """A data set that `prepare_data` can prepare.
+
+    Attributes:
+        read: reads the user's folder and returns its data. Its other parameters are the options of
+            the data set, unless `options` is given.
+        obtain: what to download from where, its size, and how it is laid out.
+        config: the config that trains on the data; None if users write their own.
+        options: a class whose parameters are the options; `read` takes an instance of the class.
+        editable_files: returns the files in the user's folder that the user may edit, such as
+            annotations. Editing them makes another data set. None for a publisher's files.
+    """
+
+    read: Callable[..., SourceData]
+    obtain: str
+    config: str | None = None
+    options: Callable[..., Any] | None = None
+    editable_files: Callable[[Path], Sequence[Path]] | None = None
+
+    def load(self, source: Path, options: Mapping[str, Any]) -> SourceData:
+        """Return the data in the folder `source`, read with the given options."""
+        if self.options is not None:
+            return self.read(source, self.options(**options))
+        return self.read(source, **options)
+
+
+def scene_name(name: str) -> str:
+    """Return the name of a scene's files, given a name that may contain folders."""
+    return name.replace("/", "_")
+
+
+def scenes_of_images(
+    files: Mapping[str, Path], read: Callable[[Path], Contents]
+) -> list[SourceScene]:
+    """Return one scene for each image file.
+
+    Args:
+        files: by name, in which "/" may stand.
+        read: returns the scene's images, given the file.
+    """
+    return [SourceScene(scene_name(name), partial(read, path)) for name, path in files.items()]
+
+
+def scenes_of_pairs(
+    maps: Sequence[Path],
+    photos: Sequence[Path],
+    obtain: str,
+    read: Callable[[Path, Path], Contents],
+) -> list[SourceScene]:
+    """Return one scene for each map and the photo at the same position.
+
+    Args:
+        maps: files of label maps.
+        photos: files of photos, whose names become the scenes' names.
+        obtain: see `require_all`.
+        read: returns the scene's images, given the map and the photo.
+
+    Raises:
+        UserError: a photo is missing.
+    """
+    require_all(photos, obtain)
+    pairs = zip(maps, photos, strict=True)
+    return [SourceScene(photo.stem, partial(read, path, photo)) for path, photo in pairs]
+
+
+def use_as_published(label: Path, photo: Path) -> Contents:
+    """Return the images of a scene whose label map and photo stay as they are published."""
+    return {"label": label, "image": photo}
+
+
+def number_instances(
+    label: NDArray[np.integer], objects: NDArray[np.integer], things: NDArray[np.bool_]
+) -> NDArray[np.uint16]:
+    """Return an instance map [H,W]: class ids, and a larger number for each object of a thing.
+
+    An object that covers several classes becomes one object in each class.
+
+    Args:
+        label: class ids [H,W].
+        objects: any non-negative number per object [H,W]; 0 where a thing is no single object.
+        things: by class id, whether the class is a thing, bool [256] or longer. Numbers of objects
+            begin at its length.
+
+    Raises:
+        UserError: a 16-bit image cannot number so many objects.
+    """
+    within = things[label] & (objects > 0)
+    keys, numbers = unique_of_runs(
+        label[within].astype(np.int64) << 40 | objects[within].astype(np.int64)
+    )
+    first = max(FIRST_INSTANCE, len(things))
+    if len(keys) > 2**16 - first:
+        raise UserError(f"A scene has {len(keys)} objects, more than a 16-bit PNG can number.")
+    instance = label.astype(np.uint16)
+    instance[within] = first + numbers
+    return instance
+
+
+def unique_of_runs(values: NDArray[np.integer]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the result of `np.unique(values, return_inverse=True)`, faster for long runs.
+
+    Only one value of each run of equal values is sorted; maps have few runs.
+
+    Args:
+        values: [N].
+    """
+    starts = np.flatnonzero(np.concatenate([[values.size > 0], values[1:] != values[:-1]]))
+    unique, inverse = np.unique(values[starts], return_inverse=True)
+    return unique, np.repeat(inverse, np.diff(np.append(starts, values.size)))
+
+
+def things_of(classes: ClassTable) -> NDArray[np.bool_]:
+    """Return by class id whether the class is a thing, bool [256] or longer."""
+    things = np.zeros(classes.num_values, bool)
+    things[[c.id for c in classes.classes if c.thing]] = True
+    return things
+
+
+def unpacked(source: Path, name: str) -> Path:
+    """Return the folder of an unpacked archive: `source/name` if it exists, else `source`."""
+    inner = source / name
+    return inner if inner.is_dir() else source
+
+
+def require(path: Path, obtain: str) -> Path:
+    """Return `path`.
+
+    Raises:
+        UserError: the path does not exist; the message says how to obtain the file.
+    """
+    if not path.exists():
+        raise UserError(f"{path} does not exist. {obtain}")
+    return path
+
+
+def require_all(paths: Sequence[Path], obtain: str) -> None:
+    """Check that a download is complete.
+
+    Raises:
+        UserError: files do not exist; the first three are named.
+    """
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise UserError(f"Missing: {', '.join(map(str, missing[:3]))}{more}. {obtain}")
