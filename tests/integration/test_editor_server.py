@@ -22,7 +22,7 @@ from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
 from i2ibench.apps.editor.editor import open_editor
-from i2ibench.apps.editor.messages import FIELDS
+from i2ibench.apps.editor.messages import REQUESTS
 from i2ibench.apps.editor.scene_files import read_scene_zip
 from i2ibench.apps.editor.server import create_app
 from i2ibench.apps.editor.sessions import Sessions
@@ -549,13 +549,14 @@ PLAUSIBLE = {
 @st.composite
 def requests(draw):
     """A request, more or less well-formed."""
-    kind = draw(st.sampled_from(sorted(FIELDS)))
+    kind = draw(st.sampled_from(sorted(REQUESTS)))
     message = {"type": kind, "id": draw(st.integers(0, 99))}
-    for name in FIELDS[kind]:
-        plain = name.rstrip("?")
-        if draw(st.integers(0, 9)) and not (name.endswith("?") and draw(st.booleans())):
+    for name, field in REQUESTS[kind].model_fields.items():
+        if name in ("type", "id", "payload"):
+            continue
+        if draw(st.integers(0, 9)) and (field.is_required() or draw(st.booleans())):
             wild = not draw(st.integers(0, 9))
-            message[plain] = draw(VALUES if wild else PLAUSIBLE.get(plain, VALUES))
+            message[name] = draw(VALUES if wild else PLAUSIBLE.get(name, VALUES))
     return json.dumps(message)
 
 

@@ -1,34 +1,232 @@
-"""One page's connection: its requests in, the answers out."""
+"""The connection of one page: requests come in, answers and images go out."""
 
 import asyncio
 import contextlib
+import math
+import sys
+import time
+import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
+import numpy as np
+from fastapi import WebSocket
+from numpy.typing import NDArray
+
 from i2ibench.apps.editor import frames
-from i2ibench.apps.editor.autosave import Autosave
-from i2ibench.apps.editor.messages import MalformedMessage, Request, frame, parse
-from i2ibench.apps.editor.page import Page, PageLeft
+from i2ibench.apps.editor.messages import (
+    ClassRequest,
+    HelloRequest,
+    InstanceRequest,
+    MalformedMessage,
+    Request,
+    frame,
+    parse,
+)
+from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.session import Outcome, Session
-from i2ibench.apps.editor.sessions import Sessions
-from i2ibench.apps.editor.stream import ImageStream
+from i2ibench.apps.editor.sessions import Autosave, Sessions
+from i2ibench.apps.web.connections import SETTLE
 from i2ibench.errors import UserError
 
 Result = TypeVar("Result")
 
 MAX_SIDE_TASKS = 8
+"""The most requests of one page that may be answered beside the others at once."""
+PROGRESS_AFTER = 0.5
+"""Seconds of rendering after which a page hears of the progress."""
+PROGRESS_EVERY = 0.1
+
+
+class PageLeft(Exception):
+    """The page has closed the connection."""
+
+
+class Superseded(Exception):
+    """An image is not needed any more: the page has left, or a stroke needs previews."""
+
+
+class Page:
+    """A page at the other end of a WebSocket.
+
+    Args:
+        socket: an accepted WebSocket.
+    """
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._sending = asyncio.Lock()
+
+    def settle(self, settled: bool) -> None:
+        """Tell the server whether the page has a session; one without is closed after seconds."""
+        tell_server = self._socket.scope.get("state", {}).get(SETTLE)
+        if tell_server is not None:
+            tell_server(settled)
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message and return it.
+
+        Raises:
+            PageLeft: the page has closed the connection.
+        """
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise PageLeft
+        text = message.get("text")
+        return text if text is not None else message.get("bytes", b"")
+
+    async def send(self, data: bytes) -> None:
+        """Send a frame. Frames are sent one at a time.
+
+        Raises:
+            PageLeft: the page has closed the connection.
+        """
+        try:
+            async with self._sending:
+                await self._socket.send_bytes(data)
+        except Exception as error:  # servers raise different errors for a closed socket
+            raise PageLeft from error
+
+    async def fail(self, number: int | None, error: Exception) -> None:
+        """Send an error frame, and print the traceback of any error but a UserError.
+
+        Args:
+            number: the number of the request that failed; None if it was no request.
+            error: the failure.
+
+        Raises:
+            PageLeft: the page has closed the connection.
+        """
+        message = str(error)
+        if not isinstance(error, UserError):
+            traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+            message = f"{type(error).__name__}: {error}"
+        await self.send(frame(type="error", id=number, message=message[:2000]))
+
+
+class ImageStream:
+    """Sends a page images of its session: one at a time, always of the newest state.
+
+    Args:
+        page: receives the images.
+        network: an executor that runs the networks, one task at a time.
+    """
+
+    def __init__(self, page: Page, network: Executor) -> None:
+        self._page, self._network = page, network
+        self._wake = asyncio.Event()
+        self._session: Session | None = None
+        self._sent: tuple[Scene, NDArray[np.uint8]] | None = None
+        self._seconds_per_pixel = math.inf  # of a whole image; not measured yet
+        self._left = False
+
+    def wake(self, session: Session) -> None:
+        """Render the session again, because it has changed."""
+        self._session = session
+        self._wake.set()
+
+    def forget(self) -> None:
+        """Send the next image whole, not as the difference from the last one."""
+        self._sent = None
+
+    async def run(self) -> None:
+        """Send an image whenever the session has changed, until the page leaves."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                assert self._session is not None
+                try:
+                    await self._stream_image(self._session)
+                except Superseded:
+                    self._wake.set()
+                except PageLeft:
+                    raise
+                except Exception as error:
+                    await self._page.fail(None, error)
+        except PageLeft:
+            pass
+        finally:
+            self._left = True  # stops the rendering in the network's thread
+
+    async def _stream_image(self, session: Session) -> None:
+        state, brushing = session.snapshot(), session.brushing
+        num_pixels = math.prod(state.scene.size)
+        scale = preview_scale(self._seconds_per_pixel * num_pixels) if brushing else 1
+        reporter = _ProgressReporter(self._page, state.version, asyncio.get_running_loop())
+
+        def render() -> tuple[NDArray[np.uint8], float]:
+            reporter.begin()
+
+            def layer_done(fraction: float) -> None:
+                if self._left or (session.brushing and not brushing):
+                    raise Superseded
+                reporter.report(fraction)
+
+            pixels = session.editor.renderer.image(state.scene, scale, layer_done)
+            return pixels, reporter.seconds
+
+        pixels, seconds = await reporter.loop.run_in_executor(self._network, render)
+        size, version = state.scene.size, state.version
+        if brushing:
+            data = await asyncio.to_thread(frames.preview, pixels, size, scale, version, seconds)
+        else:
+            before = self._sent[1] if self._sent and self._sent[0] is state.first else None
+            data = await asyncio.to_thread(frames.image, pixels, before, version, seconds)
+        if session.first is not state.first:  # another scene was opened meanwhile
+            return
+        if not brushing or math.isinf(self._seconds_per_pixel):
+            self._seconds_per_pixel = seconds * scale**2 / num_pixels
+        if not brushing:
+            self._sent = state.first, pixels
+            session.keep(state.scene, pixels)
+        await self._page.send(data)
+
+
+class _ProgressReporter:
+    """Sends a page the progress of an image that takes long."""
+
+    def __init__(self, page: Page, version: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._page, self._version = page, version
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self._began, self._next = time.perf_counter(), PROGRESS_AFTER
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since the clock was started."""
+        return time.perf_counter() - self._began
+
+    def report(self, fraction: float) -> None:
+        """Send a progress frame if one is due. Called from the network's thread."""
+        if self.seconds < self._next:
+            return
+        self._next = self.seconds + PROGRESS_EVERY
+        data = frame(type="progress", fraction=round(fraction, 3), version=self._version)
+        asyncio.run_coroutine_threadsafe(self._page.send(data), self.loop)
+
+
+def preview_scale(seconds: float) -> int:
+    """Return how many times smaller a preview is if a whole image takes so many seconds."""
+    if seconds <= 0.15:
+        return 1
+    return 2 if seconds <= 0.6 else 4
 
 
 class Connection:
-    """One page's connection.
+    """Answers the requests of one page.
 
     Args:
-        page: sends requests.
-        sessions: all sessions.
-        network: runs everything that needs the network, one at a time.
-        uploads: unpacks uploads, one at a time, because each may take hundreds of megabytes.
-        autosave: writes sessions.
+        page: sends the requests.
+        sessions: the sessions of all pages.
+        network: an executor that runs all work with the networks, one task at a time.
+        uploads: an executor that unpacks uploads, one at a time, because each may need hundreds of
+            megabytes of memory.
+        autosave: writes sessions to disk.
     """
 
     def __init__(
@@ -41,27 +239,27 @@ class Connection:
     ) -> None:
         self._page, self._sessions = page, sessions
         self._network, self._autosave = network, autosave
-        self._threads = {"style_from_photo": network, "upload": uploads}
-        self._painter = ImageStream(page, network)
+        self._executors = {"style_from_photo": network, "upload": uploads}
+        self._images = ImageStream(page, network)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: Session | None = None
 
     async def serve(self) -> None:
-        """Answer until the page leaves."""
-        painting = asyncio.create_task(self._painter.run())
+        """Answer requests until the page leaves."""
+        streaming = asyncio.create_task(self._images.run())
         try:
             while True:
                 await self._answer(await self._page.receive())
         except PageLeft:
             pass
         finally:
-            self._leave()  # before anything that waits: this task may be cancelled as well
-            for task in (painting, *self._tasks):
+            self._leave()  # before any await, because this task may be cancelled as well
+            for task in (streaming, *self._tasks):
                 task.cancel()
-            await asyncio.gather(painting, *self._tasks, return_exceptions=True)
+            await asyncio.gather(streaming, *self._tasks, return_exceptions=True)
 
     async def _answer(self, message: str | bytes) -> None:
-        """Do what a message asks for; whatever goes wrong becomes an error frame."""
+        """Do what a message asks for. Every error becomes an error frame."""
         number: int | None = None
         try:
             request = parse(message)
@@ -75,57 +273,55 @@ class Connection:
             await self._page.fail(number, error)
 
     async def _do(self, request: Request) -> None:
-        if request.type == "hello":
+        if isinstance(request, HelloRequest):
             await self._enter(request)
             return
         if self._session is None:
             raise UserError("The first request of a connection is hello.")
         if request.type in ("thumbnails", "stamps"):
-            self._aside(self._show(self._session, request))
+            self._answer_later(self._show(self._session, request))
         elif request.type == "render":
-            self._painter.forget()
-            self._painter.wake(self._session)
+            self._images.forget()
+            self._images.wake(self._session)
             await self._page.send(_done(request, self._session))
         else:
             await self._edit(self._session, request)
 
-    async def _enter(self, request: Request) -> None:
+    async def _enter(self, request: HelloRequest) -> None:
         if self._session is not None:
             raise UserError("This connection has said hello already.")
-        fields = request.fields
-
-        def work() -> Session:
-            return self._sessions.enter(fields.get("session"), fields.get("scene"))
-
-        self._page.settle(True)  # before the work, which may take longer than a page may be silent
+        self._page.settle(True)  # before entering, which may outlast the limit for silent pages
         try:
-            self._session = session = await self._run(work)
+            self._session = session = await self._run(
+                lambda: self._sessions.enter(request.session, request.scene)
+            )
         except BaseException:
             self._page.settle(False)
             raise
-        news = await self._run(lambda: _news(session, Outcome(finished=True, opened=True)))
-        await self._tell(news, _done(request, session))
-        self._painter.wake(session)
+        opened = await self._run(lambda: _changes(session, Outcome(finished=True, opened=True)))
+        await self._send(*opened, _done(request, session))
+        self._images.wake(session)
 
     async def _edit(self, session: Session, request: Request) -> None:
-        def work() -> tuple[Outcome, list[bytes]]:
+        def edit() -> tuple[Outcome, list[bytes]]:
             outcome = session.apply(request)
-            return outcome, _news(session, outcome)
+            return outcome, _changes(session, outcome)
 
-        outcome, news = await self._run(work, self._threads.get(request.type))
-        self._painter.wake(session)
+        outcome, changes = await self._run(edit, self._executors.get(request.type))
+        self._images.wake(session)
         if outcome.finished:
             self._autosave.save(session, self._saved)
-        await self._tell(news, _done(request, session, outcome.instance))
+        await self._send(*changes, _done(request, session, outcome.instance))
 
     async def _show(self, session: Session, request: Request) -> None:
         """Answer a request that changes nothing and may take long."""
         try:
-            if request.type == "thumbnails":
-                made = await self._strip(session, request.fields["instance"])
-            else:
-                made = await self._silhouettes(session, request.fields["label"])
-            await self._tell([made], _done(request, session))
+            data = b""
+            if isinstance(request, InstanceRequest):
+                data = await self._strip(session, request.instance)
+            elif isinstance(request, ClassRequest):
+                data = await self._silhouettes(session, request.label)
+            await self._send(data, _done(request, session))
         except PageLeft:
             pass
         except Exception as error:
@@ -134,17 +330,17 @@ class Connection:
 
     async def _strip(self, session: Session, instance: int) -> bytes:
         scene, renderer = session.scene, session.editor.renderer
-        made = await self._run(lambda: renderer.strip(scene, instance), self._network)
-        return await self._run(lambda: frames.strip(instance, made))
+        strip = await self._run(lambda: renderer.strip(scene, instance), self._network)
+        return await self._run(lambda: frames.strip(instance, strip))
 
     async def _silhouettes(self, session: Session, label: int) -> bytes:
         session.editor.check_class(label)
         stamps = session.editor.stamps
         return await self._run(lambda: frames.silhouettes(label, stamps.of_class(label)))
 
-    async def _tell(self, news: list[bytes], done: bytes) -> None:
-        for each in (*news, done):
-            await self._page.send(each)
+    async def _send(self, *frames_in_order: bytes) -> None:
+        for data in frames_in_order:
+            await self._page.send(data)
 
     async def _saved(self, version: int, failure: Exception | None) -> None:
         with contextlib.suppress(PageLeft):
@@ -157,8 +353,12 @@ class Connection:
     async def _run(self, work: Callable[[], Result], executor: Executor | None = None) -> Result:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    def _aside(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Let an answer come later than those to the next requests."""
+    def _answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Start a task for an answer, so that the next requests do not wait for it.
+
+        Raises:
+            UserError: too many such tasks are running.
+        """
         if len(self._tasks) >= MAX_SIDE_TASKS:
             answer.close()
             raise UserError("Too many such requests at once; wait for an answer.")
@@ -174,14 +374,14 @@ class Connection:
             self._sessions.leave(session)
 
 
-def _news(session: Session, outcome: Outcome) -> list[bytes]:
-    """The frames about what a request did, in order."""
-    news = [frames.welcome(session), frames.maps(session)] if outcome.opened else []
+def _changes(session: Session, outcome: Outcome) -> list[bytes]:
+    """Return the frames that tell a page what a request changed, in order."""
+    changes = [frames.welcome(session), frames.maps(session)] if outcome.opened else []
     if outcome.changed is not None:
-        news.append(frames.maps(session, outcome.changed))
+        changes.append(frames.maps(session, outcome.changed))
     if outcome.finished:
-        news.append(frames.instances(session))
-    return news
+        changes.append(frames.instances(session))
+    return changes
 
 
 def _done(request: Request, session: Session, instance: int | None = None) -> bytes:

@@ -1,12 +1,11 @@
-"""What all sessions of one editor share."""
+"""The editor of a checkpoint: everything that its sessions share."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench.apps.editor.classes import Classes, read_classes
-from i2ibench.apps.editor.library import Library, open_library
+from i2ibench.apps.editor.library import Library, Stamps, open_library
 from i2ibench.apps.editor.render import Renderer
-from i2ibench.apps.editor.stamps import Stamps
 from i2ibench.apps.editor.uploaded_images import MAX_UPLOAD_PIXELS
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint
@@ -14,9 +13,15 @@ from i2ibench.inference.checkpoints import OpenedCheckpoint
 
 @dataclass(frozen=True)
 class Editor:
-    """The checkpoint's classes and renderer, the data's scenes and silhouettes.
+    """A checkpoint and the data that its sessions edit.
 
-    `max_pixels` is the most that an uploaded scene or map may have.
+    Attributes:
+        checkpoint: the path of the checkpoint.
+        classes: the classes of the checkpoint.
+        renderer: makes images of scenes.
+        library: the scenes that can be opened.
+        stamps: the silhouettes that can be added to a scene.
+        max_pixels: the largest area of an uploaded scene or map, in pixels.
     """
 
     checkpoint: str
@@ -27,10 +32,10 @@ class Editor:
     max_pixels: int = MAX_UPLOAD_PIXELS
 
     def check_class(self, label: int) -> None:
-        """Refuse a class that there is not.
+        """Check that a class exists.
 
         Raises:
-            UserError: states how many there are.
+            UserError: there is no class of this channel.
         """
         if label >= len(self.classes):
             raise UserError(f"There is no class {label}; the last is {len(self.classes) - 1}.")
@@ -39,10 +44,15 @@ class Editor:
 def open_editor(
     opened: OpenedCheckpoint, data: Path | None = None, max_pixels: int = MAX_UPLOAD_PIXELS
 ) -> Editor:
-    """Return the editor of a checkpoint and a folder of scenes (None: its own validation data).
+    """Return the editor of a checkpoint and a folder of scenes.
+
+    Args:
+        opened: the checkpoint.
+        data: the folder; None for the validation data of the checkpoint's config.
+        max_pixels: the largest area of an uploaded scene or map, in pixels.
 
     Raises:
-        UserError: the checkpoint's condition is no label map, or the folder has no scenes.
+        UserError: the checkpoint translates no label maps, or the folder has no scenes.
     """
     renderer = Renderer(opened)
     classes = read_classes(opened.metainfo)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from i2ibench.apps.editor.history import PixelBox, box_of
 from i2ibench.apps.editor.instances import list_instances
+from i2ibench.apps.editor.library import Stamp
 from i2ibench.apps.editor.messages import (
     MAX_MESSAGE_BYTES,
     MAX_POINTS,
@@ -20,7 +21,6 @@ from i2ibench.apps.editor.messages import (
 from i2ibench.apps.editor.render import Strip
 from i2ibench.apps.editor.scene import Mode, Vector
 from i2ibench.apps.editor.session import Session
-from i2ibench.apps.editor.stamps import Stamp
 from i2ibench.apps.editor.uploaded_images import MAX_SIDE
 
 LIMITS = {
@@ -70,10 +70,10 @@ def maps(session: Session, box: PixelBox | None = None) -> bytes:
 def instances(session: Session) -> bytes:
     """Every instance's class, area, box and style."""
     scene = session.scene
-    stock = list_instances(scene)
-    modes = session.editor.renderer.modes(scene, stock.ids, stock.labels)
+    table = list_instances(scene.label, scene.instance)
+    modes = session.editor.renderer.modes(scene, table.ids, table.labels)
     rows = zip(
-        stock.ids.tolist(), stock.labels.tolist(), stock.areas.tolist(), stock.boxes.tolist(),
+        table.ids.tolist(), table.labels.tolist(), table.areas.tolist(), table.boxes.tolist(),
         modes, strict=True,
     )  # fmt: skip
     return frame(

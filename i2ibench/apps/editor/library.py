@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.apps.editor.classes import Classes
+from i2ibench.apps.editor.instances import list_instances
+from i2ibench.apps.editor.rasterise import Mask, tight
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.scene_files import new_scene
 from i2ibench.data.inputs import find_inputs
@@ -21,6 +23,11 @@ from i2ibench.models.ops.images import pixels_of, to_shown
 EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)
 HOW_TO_NAME_DATA = "start the editor with --data FOLDER, or drop a label map here."
+SCENES_READ = 40
+PER_CLASS = 12
+SMALLEST_AREA = 48
+SMALLEST_SHARE = 0.35
+"""Of its box that a silhouette covers: less is mostly hidden behind something."""
 
 
 @dataclass(frozen=True)
@@ -113,3 +120,75 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
     if dataset.metainfo["classes"] != list(classes.names):
         raise UserError(f"The data in {own} has other classes than {opened.path}; name --data.")
     return Library(dataset.scenes, classes)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A silhouette bool [h,w] of a class, and its name."""
+
+    name: str
+    label: int
+    mask: Mask
+
+
+class Stamps:
+    """The silhouettes, collected from the data when they are first asked for.
+
+    Args:
+        library: the scenes.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._found: dict[str, Stamp] | None = None
+
+    def of_class(self, label: int) -> list[Stamp]:
+        """The silhouettes of a class, largest first."""
+        return [stamp for stamp in self._all().values() if stamp.label == label]
+
+    def mask(self, name: str) -> Mask:
+        """The silhouette of a name.
+
+        Raises:
+            UserError: there is none.
+        """
+        if name not in self._all():
+            raise UserError(f"There is no silhouette {name[:100]!r}.")
+        return self._all()[name].mask
+
+    def _all(self) -> dict[str, Stamp]:
+        if self._found is None:
+            classes = self._library.classes
+            masks: dict[int, list[Mask]] = {}
+            for opened in self._library.spread(SCENES_READ):
+                for label, mask in _silhouettes(opened.scene, classes.things):
+                    masks.setdefault(label, []).append(mask)
+            stamps = [
+                Stamp(f"{classes.names[label]} {number}", label, mask)
+                for label, found in sorted(masks.items())
+                for number, mask in enumerate(_varied(found), 1)
+            ]
+            self._found = {stamp.name: stamp for stamp in stamps}
+        return self._found
+
+
+def _silhouettes(scene: Scene, things: tuple[bool, ...]) -> list[tuple[int, Mask]]:
+    """Class and silhouette of the things that no border of the canvas cuts off."""
+    table = list_instances(scene.label, scene.instance)
+    height, width = scene.size
+    found = []
+    for i, label, area, (x, y, w, h) in zip(
+        table.ids, table.labels, table.areas, table.boxes, strict=True
+    ):
+        inside = x > 0 and y > 0 and x + w < width and y + h < height
+        large = area >= max(SMALLEST_AREA, SMALLEST_SHARE * w * h)
+        if things[label] and inside and large:
+            found.append((int(label), tight(scene.instance[y : y + h, x : x + w] == i).mask))
+    return found
+
+
+def _varied(masks: list[Mask]) -> list[Mask]:
+    """Up to PER_CLASS silhouettes of all sizes, the largest first."""
+    ordered = sorted(masks, key=lambda mask: -int(mask.sum()))
+    picked = np.unique(np.linspace(0, len(ordered) - 1, PER_CLASS).round().astype(int))
+    return [ordered[i] for i in picked]

@@ -1,15 +1,17 @@
-"""What a page may send, its limits, and the frames that the server sends.
+"""Requests that a page may send, their limits, and the form of the frames in both directions.
 
-A page sends text frames with a JSON object, or binary frames: the length of a JSON header as a
-little-endian uint32, the header, a payload. The server sends binary frames of that form only.
+A page sends text frames with a JSON object, or binary frames. A binary frame is the length of a
+JSON header as a little-endian uint32, the header, and a payload. The server sends binary frames.
 """
 
+import contextlib
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from i2ibench.apps.web.json_text import parse_json
 from i2ibench.errors import UserError
@@ -19,164 +21,227 @@ MAX_UPLOAD_BYTES = 32 * 2**20
 MAX_POINTS = 4096
 MAX_RADIUS = 256
 MAX_COORDINATE = 8192
+MAX_NAME_LENGTH = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
-
-Check = Callable[[Any], Any]
-"""Gives the value, or raises ValueError with what it must be."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One checked message.
-
-    Attributes:
-        type: a key of FIELDS.
-        id: the page's number for it.
-        fields: the checked values; optional ones that were left out are missing.
-        payload: of an upload.
-    """
-
-    type: str
-    id: int
-    fields: Mapping[str, Any]
-    payload: bytes = b""
 
 
 class MalformedMessage(UserError):
-    """A message that is no request; `id` is its number, if it has one."""
+    """An error about a message that is no request.
+
+    Attributes:
+        id: the request's number; None if the message has no valid number.
+    """
 
     def __init__(self, message: str, id: int | None = None) -> None:
         super().__init__(message)
         self.id = id
 
 
-def integer(low: int, high: int) -> Check:
-    """A check for integers in a range."""
+def check_text(value: Any, longest: int = MAX_NAME_LENGTH) -> str:
+    """Return a text of at most `longest` characters that can be encoded.
 
-    def check(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(f"an integer in {low}..{high}")
-        return value
+    The only surrogates allowed are those that stand for undecodable bytes of file names.
 
-    return check
-
-
-def number(low: float, high: float) -> Check:
-    """A check for finite numbers in a range."""
-
-    def check(value: Any) -> float:
-        if type(value) not in (int, float) or not low <= value <= high:
-            raise ValueError(f"a number in {low}..{high}")
-        return float(value)
-
-    return check
+    Raises:
+        ValueError: the value is no such text.
+    """
+    with contextlib.suppress(UnicodeEncodeError):
+        if isinstance(value, str) and len(value) <= longest:
+            value.encode(errors="surrogateescape")
+            return value
+    raise ValueError(f"a text of at most {longest} characters")
 
 
-def one_of(*values: Any) -> Check:
-    """A check for one of a few values."""
-
-    def check(value: Any) -> Any:
-        if not any(type(value) is type(v) and value == v for v in values):
-            raise ValueError(f"one of {', '.join(json.dumps(v) for v in values)}")
-        return value
-
-    return check
+def _check_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("true")
+    return value
 
 
-def text(longest: int) -> Check:
-    """A check for strings."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > longest or not _encodable(value):
-            raise ValueError(f"a text of at most {longest} characters")
-        return value
-
-    return check
+def _integer(low: int, high: int) -> Any:
+    return Field(ge=low, le=high, description=f"an integer in {low}..{high}")
 
 
-def _encodable(value: str) -> bool:
-    """Return whether a text can be written; the only surrogates allowed are bytes of file names."""
-    try:
-        value.encode(errors="surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _text(longest: int) -> PlainValidator:
+    return PlainValidator(partial(check_text, longest=longest))
 
 
-def points(fewest: int) -> Check:
-    """A check for lists of [x, y]."""
-
-    def check(value: Any) -> list[tuple[int, int]]:
-        if not isinstance(value, list) or not fewest <= len(value) <= MAX_POINTS:
-            raise ValueError(f"a list of {fewest} to {MAX_POINTS} points")
-        if not all(isinstance(p, list) and len(p) == 2 for p in value):
-            raise ValueError("a list of points [x, y]")
-        return [(COORDINATE(p[0]), COORDINATE(p[1])) for p in value]
-
-    return check
+def _points(fewest: int) -> Any:
+    return Field(
+        min_length=fewest, max_length=MAX_POINTS,
+        description=f"a list of {fewest} to {MAX_POINTS} points [x, y], where each coordinate is "
+        f"an integer in {-MAX_COORDINATE}..{MAX_COORDINATE}",
+    )  # fmt: skip
 
 
-def target(value: Any) -> str | int:
-    """A check for "auto", "new" or an instance's id."""
-    if value in ("auto", "new") and isinstance(value, str):
-        return value
-    if type(value) is int and 0 <= value <= 65535:
-        return value
-    raise ValueError('"auto", "new" or an instance id')
+Counter = Annotated[int, _integer(0, 2**53)]
+Coordinate = Annotated[int, _integer(-MAX_COORDINATE, MAX_COORDINATE)]
+Label = Annotated[int, _integer(0, 255)]
+InstanceId = Annotated[int, _integer(0, 65535)]
+Flag = Annotated[bool, Field(description="true or false")]
+Name = Annotated[str, _text(MAX_NAME_LENGTH)]
+Target = Annotated[
+    Literal["auto", "new"] | InstanceId, Field(description='"auto", "new" or an instance id')
+]
+PointPair = Annotated[tuple[Coordinate, Coordinate], Field(strict=False)]  # JSON has lists only
 
 
-COORDINATE = integer(-MAX_COORDINATE, MAX_COORDINATE)
-COUNTER = integer(0, 2**53)
-FLAG = one_of(True, False)
-LABEL = integer(0, 255)
-INSTANCE = integer(0, 65535)
-NAME = text(1000)
-PLACE = {"x": COORDINATE, "y": COORDINATE}
-SHIFT = {"instance": INSTANCE, "dx": COORDINATE, "dy": COORDINATE}
-PAINTED = {"label": LABEL, "instance": target}
-WHOM = {"instance?": INSTANCE, "label?": LABEL, "all?": one_of(True)}
+class Request(BaseModel):
+    """A request of a page. The description of a field completes the sentence of a refusal.
 
-FIELDS: dict[str, dict[str, Check]] = {
-    "hello": {"session?": text(64), "scene?": NAME},
-    "open": {"scene": NAME},
-    "upload": {"kind": one_of("scene", "label", "instance", "photo"), "name?": text(200)},
-    "stroke": {
-        "stroke": COUNTER, "points": points(1), "radius": integer(0, MAX_RADIUS), **PAINTED,
-        "end": FLAG,
-    },
-    "fill": {**PLACE, **PAINTED},
-    "relabel": {"instance": INSTANCE, "label": LABEL},
-    "lasso": {"points": points(3), **PAINTED},
-    "stamp": {"stamp": NAME, **PLACE, "scale": number(0.1, 8), "flip": FLAG, "label": LABEL},
-    "duplicate": SHIFT,
-    "move": SHIFT,
-    "delete": {"instance": INSTANCE},
-    "set_style": {**WHOM, "mode": integer(0, 2**31 - 1)},
-    "random_styles": {},
-    "style_from_photo": WHOM,
-    "reset_styles": {},
-    "reset": {},
-    "undo": {},
-    "redo": {},
-    "thumbnails": {"instance": INSTANCE},
-    "stamps": {"label": LABEL},
-    "render": {},
-}  # fmt: skip
-"""The requests and their fields; a name ending in ? may be left out."""
+    Attributes:
+        type: a key of REQUESTS.
+        id: the page's number for the request.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    type: str
+    id: Counter
+
+
+class HelloRequest(Request):
+    """Enter a session, the first request of a connection."""
+
+    session: Annotated[str | None, _text(64)] = None
+    scene: Annotated[str | None, _text(MAX_NAME_LENGTH)] = None
+
+
+class OpenRequest(Request):
+    """Open a scene of the data."""
+
+    scene: Name
+
+
+class UploadRequest(Request):
+    """Take over a file. The payload of the frame is the file's content."""
+
+    kind: Annotated[
+        Literal["scene", "label", "instance", "photo"],
+        Field(description='one of "scene", "label", "instance", "photo"'),
+    ]
+    name: Annotated[str | None, _text(200)] = None
+    payload: bytes = b""
+
+
+class BrushRequest(Request):
+    """An edit that brushes pixels with a class and an instance."""
+
+    label: Label
+    instance: Target
+
+
+class StrokeRequest(BrushRequest):
+    """Brush a part of a stroke; all parts of a stroke have its number."""
+
+    stroke: Counter
+    points: Annotated[list[PointPair], _points(1)]
+    radius: Annotated[int, _integer(0, MAX_RADIUS)]
+    end: Flag
+
+
+class FillRequest(BrushRequest):
+    """Brush the connected part of an instance around a pixel."""
+
+    x: Coordinate
+    y: Coordinate
+
+
+class LassoRequest(BrushRequest):
+    """Brush the inside of a polygon."""
+
+    points: Annotated[list[PointPair], _points(3)]
+
+
+class RelabelRequest(Request):
+    """Give an instance another class."""
+
+    instance: InstanceId
+    label: Label
+
+
+class StampRequest(Request):
+    """Brush a silhouette of the data as a new instance."""
+
+    stamp: Name
+    x: Coordinate
+    y: Coordinate
+    scale: Annotated[float, Field(ge=0.1, le=8, description="a number in 0.1..8")]
+    flip: Flag
+    label: Label
+
+
+class InstanceRequest(Request):
+    """A request about one instance."""
+
+    instance: InstanceId
+
+
+class ShiftRequest(InstanceRequest):
+    """Move or copy an instance by a number of pixels."""
+
+    dx: Coordinate
+    dy: Coordinate
+
+
+class StyleRequest(Request):
+    """A request about the styles of one instance, of a class, or of all instances."""
+
+    instance: InstanceId | None = Field(None, description="an integer in 0..65535")
+    label: Label | None = Field(None, description="an integer in 0..255")
+    all: Annotated[bool, AfterValidator(_check_true)] | None = Field(None, description="true")
+
+
+class ModeRequest(StyleRequest):
+    """Give instances a mode of the style bank."""
+
+    mode: Annotated[int, _integer(0, 2**31 - 1)]
+
+
+class ClassRequest(Request):
+    """A request about one class."""
+
+    label: Label
+
+
+REQUESTS: dict[str, type[Request]] = {
+    "hello": HelloRequest,
+    "open": OpenRequest,
+    "upload": UploadRequest,
+    "stroke": StrokeRequest,
+    "fill": FillRequest,
+    "relabel": RelabelRequest,
+    "lasso": LassoRequest,
+    "stamp": StampRequest,
+    "duplicate": ShiftRequest,
+    "move": ShiftRequest,
+    "delete": InstanceRequest,
+    "set_style": ModeRequest,
+    "random_styles": Request,
+    "style_from_photo": StyleRequest,
+    "reset_styles": Request,
+    "reset": Request,
+    "undo": Request,
+    "redo": Request,
+    "thumbnails": InstanceRequest,
+    "stamps": ClassRequest,
+    "render": Request,
+}
 
 
 def parse(message: str | bytes) -> Request:
-    """The request in a text or binary frame.
+    """Return the request in a text or binary frame.
 
     Raises:
-        MalformedMessage: it is too large, no JSON, or no request; says which field is wrong.
+        MalformedMessage: the message is too large, no JSON, or no request; the error names the
+            first wrong field.
     """
     if isinstance(message, str):
         if len(message) > MAX_MESSAGE_BYTES or len(message.encode(errors="replace")) > (
             MAX_MESSAGE_BYTES
         ):
             raise MalformedMessage(f"A message has at most {MAX_MESSAGE_BYTES} bytes.")
-        return _request(_json(message), b"")
+        return _request(message, b"")
     if len(message) > MAX_UPLOAD_BYTES:
         raise MalformedMessage(f"An upload has at most {MAX_UPLOAD_BYTES // 2**20} MiB.")
     if len(message) < 4:
@@ -185,51 +250,51 @@ def parse(message: str | bytes) -> Request:
     if length > min(MAX_MESSAGE_BYTES, len(message) - 4):
         raise MalformedMessage("The header of a binary frame is longer than the frame or limit.")
     header = message[4 : 4 + length].decode("utf-8", errors="replace")
-    return _request(_json(header), message[4 + length :])
+    return _request(header, message[4 + length :])
 
 
 def frame(payload: bytes = b"", **header: Any) -> bytes:
-    """A frame for the page."""
+    """Return a binary frame for the page."""
     packed = json.dumps(header, separators=(",", ":")).encode()
     return struct.pack("<I", len(packed)) + packed + payload
 
 
-def _json(source: str) -> Any:
+def _request(source: str, payload: bytes) -> Request:
+    content = _json_object(source)
+    number, name = content.get("id"), content.get("type")
+    if type(number) is not int or not 0 <= number <= 2**53:
+        raise MalformedMessage("A message has an 'id', an integer from 0 on.")
+    model = REQUESTS.get(name) if isinstance(name, str) else None
+    if model is None:
+        raise MalformedMessage(f"There is no request {str(name)[:50]!r}.", number)
+    if payload and model is not UploadRequest:
+        raise MalformedMessage(f"{name} has no payload.", number)
+    for field, value in content.items():
+        if field not in model.model_fields or field == "payload":
+            raise MalformedMessage(f"{name} has no field {field[:50]!r}.", number)
+        expected = model.model_fields[field].description
+        if value is None and expected:  # an optional field is left out, not null
+            raise MalformedMessage(f"{name}: {field!r} must be {expected}.", number)
     try:
-        return parse_json(source)
+        return model.model_validate({**content, "payload": payload} if payload else content)
+    except ValidationError as error:
+        raise MalformedMessage(f"{name}{_refusal(model, error)}.", number) from None
+
+
+def _json_object(source: str) -> dict[str, Any]:
+    try:
+        content = parse_json(source)
     except ValueError as error:
         raise MalformedMessage(f"The message is no JSON: {str(error)[:200]}") from None
-
-
-def _request(value: Any, payload: bytes) -> Request:
-    if not isinstance(value, dict):
+    if not isinstance(content, dict):
         raise MalformedMessage("A message is a JSON object.")
-    own = value.get("id")
-    if type(own) is not int or not 0 <= own <= 2**53:
-        raise MalformedMessage("A message has an 'id', an integer from 0 on.")
-    kind = value.get("type")
-    if not isinstance(kind, str) or kind not in FIELDS:
-        raise MalformedMessage(f"There is no request {str(kind)[:50]!r}.", own)
-    if payload and kind != "upload":
-        raise MalformedMessage(f"{kind} has no payload.", own)
-    return Request(kind, own, _fields(kind, value, own), payload)
+    return content
 
 
-def _fields(kind: str, value: Mapping[str, Any], own: int) -> dict[str, Any]:
-    checks = FIELDS[kind]
-    known = {name.rstrip("?") for name in checks} | {"type", "id"}
-    for name in value:
-        if name not in known:
-            raise MalformedMessage(f"{kind} has no field {name[:50]!r}.", own)
-    fields: dict[str, Any] = {}
-    for name, check in checks.items():
-        plain = name.rstrip("?")
-        if plain not in value:
-            if name.endswith("?"):
-                continue
-            raise MalformedMessage(f"{kind} needs {plain!r}.", own)
-        try:
-            fields[plain] = check(value[plain])
-        except ValueError as error:
-            raise MalformedMessage(f"{kind}: {plain!r} is {error}.", own) from None
-    return fields
+def _refusal(model: type[Request], error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = str(first["loc"][0])
+    if first["type"] == "missing":
+        return f" needs {field!r}"
+    expected = model.model_fields[field].description or first["msg"].removeprefix("Value error, ")
+    return f": {field!r} must be {expected}"

@@ -7,6 +7,7 @@ A scene's zip holds `label.png` (the values of the data set's label files, 8 bit
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from i2ibench.apps.editor.classes import Classes
-from i2ibench.apps.editor.ids import derived_instances, one_class_each
-from i2ibench.apps.editor.messages import NAME
+from i2ibench.apps.editor.instances import derived_instances, one_class_each
+from i2ibench.apps.editor.messages import check_text
 from i2ibench.apps.editor.scene import DRAWS, Mode, Scene, Style, Vector
 from i2ibench.apps.editor.uploaded_images import (
     MAX_PIXELS,
@@ -25,7 +26,6 @@ from i2ibench.apps.editor.uploaded_images import (
     read_instance_png,
     read_integers,
 )
-from i2ibench.apps.editor.zip_files import read_entries
 from i2ibench.apps.web.json_text import parse_json
 from i2ibench.data.image_files import MapPixels
 from i2ibench.data.maps import label_map_of
@@ -38,6 +38,11 @@ MAX_STYLES_BYTES = 4 * 2**20
 MAX_BRACKETS = 4 * 2**16
 """In styles.json: twice as many as it has if every instance has a style. More would be objects that
 take seconds to read."""
+MAX_ENTRIES = 64
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of the other methods Python unpacks a piece at once, however large it becomes."""
+_LISTED = b"PK\x01\x02"
+"""Begins every entry of a zip's table of contents."""
 _FORMAT = 1
 _OPENED = "opened/"
 """Where an autosave keeps the scene as it was opened."""
@@ -103,7 +108,7 @@ def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) 
     Raises:
         UserError: it is no such zip, is too large, or belongs to other classes.
     """
-    found = read_entries(
+    found = _read_entries(
         data, {"styles.json": MAX_STYLES_BYTES, **dict.fromkeys(_MAPS, MAX_MAP_BYTES)}
     )
     if _brackets(found.get("styles.json", b"").decode("latin-1")) > MAX_BRACKETS:
@@ -157,7 +162,7 @@ def _scene(
     about: dict[str, Any], found: dict[str, bytes], prefix: str, classes: Classes, max_pixels: int
 ) -> tuple[Scene, list[str]]:
     try:
-        name = NAME(about.get("name"))
+        name = check_text(about.get("name"))
     except ValueError:
         raise UserError("styles.json names no scene.") from None
     for kind in ("label", "instance"):
@@ -204,3 +209,41 @@ def _png(pixels: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def _read_entries(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
+    """Return the named entries of a zip file, those that it has.
+
+    Args:
+        data: the zip file.
+        limits: by entry's name the most bytes that the unpacked entry may have.
+
+    Raises:
+        UserError: it is no zip file, has too many entries, or an entry is too large or packed by an
+            unusual method.
+    """
+    if data.count(_LISTED) > MAX_ENTRIES:
+        raise UserError(f"The zip has more than {MAX_ENTRIES} files; a scene has at most 5.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {
+                name: _entry(archive, archive.NameToInfo[name], most)
+                for name, most in limits.items()
+                if name in archive.NameToInfo
+            }
+    except UserError:
+        raise
+    except Exception as error:  # whatever a foreign file makes the decoders raise
+        raise UserError(f"This is no zip of a scene: {error}") from None
+
+
+def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    if info.compress_type not in METHODS:
+        raise UserError(f"{info.filename} in the zip is not packed by the usual method (deflate).")
+    content = b""
+    if info.file_size <= most:  # what is stated; it may be a lie
+        with archive.open(info) as file:
+            content = file.read(most + 1)
+    if info.file_size > most or len(content) > most:
+        raise UserError(f"{info.filename} in the zip is larger than {most / 2**20:g} MiB.")
+    return content

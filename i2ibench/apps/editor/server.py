@@ -10,15 +10,13 @@ from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from i2ibench.apps.editor import frames
-from i2ibench.apps.editor.autosave import Autosave
-from i2ibench.apps.editor.connection import Connection
+from i2ibench.apps.editor.connection import Connection, Page
 from i2ibench.apps.editor.editor import Editor
 from i2ibench.apps.editor.messages import TOKEN
-from i2ibench.apps.editor.page import Page
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.scene_files import scene_zip
 from i2ibench.apps.editor.session import Session
-from i2ibench.apps.editor.sessions import IDLE_SECONDS, Sessions
+from i2ibench.apps.editor.sessions import IDLE_SECONDS, Autosave, Sessions
 from i2ibench.apps.web.same_origin import SameOrigin
 from i2ibench.apps.web.serving import add_headers, attachment, static_files
 from i2ibench.errors import UserError

@@ -1,4 +1,4 @@
-"""One tab's scene: what it is now, how it came about, and what was asked of it."""
+"""One tab's scene with its history, and the requests that change it."""
 
 from dataclasses import dataclass, replace
 
@@ -9,14 +9,14 @@ from i2ibench.apps.editor.editor import Editor
 from i2ibench.apps.editor.history import History, PixelBox, changed_box
 from i2ibench.apps.editor.instances import labels_of
 from i2ibench.apps.editor.library import OpenedScene
-from i2ibench.apps.editor.messages import Request
-from i2ibench.apps.editor.operations import (
-    EDITS,
-    Fields,
-    brush_of,
-    instances_to_style,
-    require_styles,
+from i2ibench.apps.editor.messages import (
+    OpenRequest,
+    Request,
+    StrokeRequest,
+    StyleRequest,
+    UploadRequest,
 )
+from i2ibench.apps.editor.operations import EDITS, brush_of, instances_to_style, require_styles
 from i2ibench.apps.editor.scene import Brush, Scene, Style, Vector, brush_stroke, set_styles
 from i2ibench.apps.editor.scene_files import Saved, new_scene, read_scene_zip
 from i2ibench.apps.editor.uploaded_images import read_instance_png, read_label_png, read_photo
@@ -28,10 +28,10 @@ class Outcome:
     """The result of a request.
 
     Attributes:
-        changed: the box of the maps that is different now; None for none.
-        finished: whether an operation ended, so that instances and autosave follow.
+        changed: the box of the maps in which pixels changed; None if none changed.
+        finished: whether an operation ended; the instance table is then sent and the scene saved.
         opened: whether the session has another scene now.
-        instance: what the request was about.
+        instance: the id of the instance that was edited, if it was one.
     """
 
     changed: PixelBox | None = None
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A session at one moment."""
+    """The state of a session at one moment."""
 
     token: str
     version: int
@@ -53,33 +53,33 @@ class Snapshot:
 @dataclass(frozen=True)
 class _Stroke:
     number: int
-    paint: Brush
+    brush: Brush
     before: Scene
 
 
 class Session:
-    """One tab's scene with its history; not for several threads at once.
+    """One tab's scene with its history. Not safe for several threads at once.
 
     Attributes:
-        version: counts the states of the scene.
-        connected: whether a page is.
+        version: the number of changes so far.
+        first: the scene as it was opened.
+        connected: whether a page is connected.
         left: when the last page left, in monotonic seconds.
+        notes: messages that the page has not been told yet.
 
     Args:
-        token: its name, which only its page knows.
-        editor: what all sessions share.
+        token: the secret name of the session, which only its page knows.
+        editor: the editor that all sessions share.
         opened: the scene to begin with.
     """
 
     def __init__(self, token: str, editor: Editor, opened: OpenedScene) -> None:
         self.token, self.editor = token, editor
         self.version = 0
-        self.history = History()
         self.connected = False
         self.left = 0.0
         self._opening: tuple[Scene, NDArray[np.uint8]] | None = None
         self._newest: tuple[Scene, NDArray[np.uint8]] | None = None
-        self._stroke: _Stroke | None = None
         self._begin(opened)
 
     def _begin(self, opened: OpenedScene) -> None:
@@ -88,7 +88,7 @@ class Session:
         self._style_photo: NDArray[np.uint8] | None = None
         self._photo_name = ""
         self.history = History()
-        self._stroke = None
+        self._stroke: _Stroke | None = None
 
     @property
     def brushing(self) -> bool:
@@ -96,33 +96,37 @@ class Session:
         return self._stroke is not None
 
     def take_notes(self) -> list[str]:
-        """What the page is to be told once."""
+        """Return the notes and forget them."""
         notes, self.notes = self.notes, []
         return notes
 
     def keep(self, scene: Scene, image: NDArray[np.uint8]) -> None:
-        """Remember the whole image of the scene as it was opened, and the last of another."""
+        """Remember the whole image of a scene: of the first scene, and of the newest other one."""
         if scene is self.first:
             self._opening = scene, image
         else:
             self._newest = scene, image
 
     def image_of(self, scene: Scene) -> NDArray[np.uint8] | None:
-        """The image that was kept for a scene, if it was."""
+        """Return the image that was kept for a scene; None if none was."""
         for kept in (self._opening, self._newest):
             if kept is not None and kept[0] is scene:
                 return kept[1]
         return None
 
-    def snapshot(self) -> "Snapshot":
-        """The session as it is now, for a file."""
+    def snapshot(self) -> Snapshot:
+        """Return the state of the session now."""
         return Snapshot(self.token, self.version, self.scene, self.first)
 
     def restore(self, saved: Saved) -> None:
-        """Go on with a saved scene; its photo is the data's, where the names agree."""
+        """Continue with a saved scene.
+
+        Styles that do not fit the checkpoint are dropped, with a note. The photo is that of the
+        scene of this name in the data, if the sizes agree.
+        """
         notes = [*saved.notes]
-        styles, dropped = self._usable(saved.scene)
-        if dropped:
+        styles = self._usable_styles(saved.scene)
+        if dropped := len(saved.scene.styles) - len(styles):
             notes.append(f"{dropped} styles do not fit this checkpoint and were dropped.")
         photo = self.editor.library.photo(saved.scene.name)
         if photo is not None and photo.shape[:2] != saved.scene.size:
@@ -132,7 +136,7 @@ class Session:
         self.version += 1
 
     def copy(self, token: str) -> "Session":
-        """A session of its own with the same scene and history."""
+        """Return a new session with the same scene and history."""
         other = Session(token, self.editor, OpenedScene(self.first, self.photo, self.notes))
         other.scene, other.version, other.history = self.scene, self.version, self.history.copy()
         other._style_photo, other._photo_name = self._style_photo, self._photo_name
@@ -142,46 +146,44 @@ class Session:
         """Do what an editing request asks for.
 
         Raises:
-            UserError: it cannot be done; nothing has changed.
+            UserError: the request cannot be done; nothing has changed.
         """
-        if request.type == "stroke":
-            return self._draw(request.fields)
+        if isinstance(request, StrokeRequest):
+            return self._brush(request)
         self.end_stroke()
-        if request.type == "open":
-            return self._open(self.editor.library.open(request.fields["scene"]))
-        if request.type == "upload":
+        if isinstance(request, OpenRequest):
+            return self._open(self.editor.library.open(request.scene))
+        if isinstance(request, UploadRequest):
             return self._upload(request)
         if request.type in ("undo", "redo"):
             step = self.history.undo if request.type == "undo" else self.history.redo
             return self._become(step(self.scene), None, record=False)
         if request.type == "reset":
             return self._become(self.first)
-        if request.type == "style_from_photo":
-            return self._become(
-                self._styled_by_photo(request.fields), request.fields.get("instance")
-            )
-        after, instance = EDITS[request.type](self.scene, self.editor, request.fields)
+        if request.type == "style_from_photo" and isinstance(request, StyleRequest):
+            return self._become(self._styled_by_photo(request), request.instance)
+        after, instance = EDITS[request.type](self.scene, self.editor, request)
         return self._become(after, instance)
 
     def end_stroke(self) -> bool:
-        """Make what has been drawn one step, and tell whether anything was."""
+        """Make the current stroke a step of the history; return whether it changed the scene."""
         stroke, self._stroke = self._stroke, None
         return stroke is not None and self.history.record(stroke.before, self.scene)
 
-    def _draw(self, fields: Fields) -> Outcome:
+    def _brush(self, request: StrokeRequest) -> Outcome:
         stroke = self._stroke
-        if stroke is None or stroke.number != fields["stroke"]:
-            paint = brush_of(self.scene, self.editor, fields)
+        if stroke is None or stroke.number != request.stroke:
+            brush = brush_of(self.scene, self.editor, request)
             self.end_stroke()
-            stroke = _Stroke(fields["stroke"], paint, self.scene)
+            stroke = _Stroke(request.stroke, brush, self.scene)
         before = self.scene
-        self.scene = brush_stroke(before, fields["points"], fields["radius"], stroke.paint)
+        self.scene = brush_stroke(before, request.points, request.radius, stroke.brush)
         self._stroke = stroke
         changed = changed_box(before, self.scene)
         self.version += changed is not None
-        if fields["end"]:
+        if request.end:
             self.end_stroke()
-        return Outcome(changed, bool(fields["end"]), instance=stroke.paint.instance)
+        return Outcome(changed, request.end, instance=stroke.brush.instance)
 
     def _become(self, after: Scene, instance: int | None = None, record: bool = True) -> Outcome:
         before = self.scene
@@ -198,9 +200,9 @@ class Session:
         self.version += 1
         return Outcome(finished=True, opened=True)
 
-    def _upload(self, request: Request) -> Outcome:
-        kind, data, classes = request.fields["kind"], request.payload, self.editor.classes
-        name, most = request.fields.get("name", kind), self.editor.max_pixels
+    def _upload(self, request: UploadRequest) -> Outcome:
+        kind, data, classes = request.kind, request.payload, self.editor.classes
+        name, most = kind if request.name is None else request.name, self.editor.max_pixels
         if kind == "photo":
             self._style_photo, self._photo_name = read_photo(data, *self.scene.size), name
             return Outcome()
@@ -214,9 +216,9 @@ class Session:
         scene, self.notes = new_scene(self.scene.name, self.scene.label.copy(), ids, classes)
         return self._become(replace(scene, draw=self.scene.draw))
 
-    def _styled_by_photo(self, fields: Fields) -> Scene:
+    def _styled_by_photo(self, request: StyleRequest) -> Scene:
         require_styles(self.editor)
-        ids = instances_to_style(self.scene, fields)
+        ids = instances_to_style(self.scene, request)
         photo, name = self._style_photo, self._photo_name
         if photo is None:
             photo, name = self.photo, f"the photo of {self.scene.name}"
@@ -225,13 +227,12 @@ class Session:
         values = self.editor.renderer.encode(self.scene, photo)
         return set_styles(self.scene, {i: Vector(values[i], name) for i in ids})
 
-    def _usable(self, scene: Scene) -> tuple[dict[int, Style], int]:
-        """The styles that the style bank has, and how many it has not."""
-        fits = self.editor.renderer.fits
-        labels = labels_of(scene, np.array(list(scene.styles), np.int64)).tolist()
-        kept = {
+    def _usable_styles(self, scene: Scene) -> dict[int, Style]:
+        """Return the styles of a scene that the style bank knows."""
+        ids = np.array(list(scene.styles), np.int64)
+        labels = labels_of(scene.label, scene.instance, ids).tolist()
+        return {
             i: style
             for (i, style), label in zip(scene.styles.items(), labels, strict=True)
-            if fits(label, style)
+            if self.editor.renderer.fits(label, style)
         }
-        return kept, len(scene.styles) - len(kept)

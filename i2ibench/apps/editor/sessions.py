@@ -1,9 +1,11 @@
-"""All sessions: in memory while a page needs them, and on disk for good."""
+"""All sessions, in memory and on disk, and the autosave that writes them."""
 
+import asyncio
 import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from i2ibench.apps.editor.editor import Editor
@@ -13,18 +15,26 @@ from i2ibench.apps.editor.scene_files import read_scene_zip, scene_zip
 from i2ibench.apps.editor.session import Session, Snapshot
 from i2ibench.errors import UserError
 from i2ibench.io.files import is_disk_full, make_private_folder, write_private
+from i2ibench.io.progress import say
 
 IDLE_SECONDS = 30 * 60
 MAX_SESSIONS = 64
 
+SaveReport = Callable[[int, Exception | None], Awaitable[None]]
+"""A function that is called with a version after its save; with None if it is on disk, else with
+the error."""
+
 
 class Sessions:
-    """The sessions by token.
+    """The sessions of an editor by token.
+
+    Sessions are in memory while a page needs them. Their autosaves stay in the folder.
 
     Args:
-        editor: what they share.
-        folder: of the autosaves, one zip per session. A new one is for its owner alone, and so is
-            every file in it. No file's name tells a token: whoever knows it can edit the scene.
+        editor: the editor that all sessions share.
+        folder: the folder of the autosaves, one zip per session. A new folder and all files in it
+            are readable by their owner only. File names hold a hash of the token, because whoever
+            knows a token can edit the scene.
     """
 
     def __init__(self, editor: Editor, folder: Path) -> None:
@@ -35,18 +45,19 @@ class Sessions:
         self._entering = threading.Lock()
 
     def get(self, token: str) -> Session | None:
-        """The session of a token, from memory."""
+        """Return the session of a token; None if it is not in memory."""
         return self._open.get(token)
 
     def enter(self, token: str | None, scene: str | None = None) -> Session:
-        """The session that a page asks for, marked as connected; may be called by several threads.
+        """Return the session that a page asks for, marked as connected. Thread-safe.
 
-        It is the one of the token, from memory or its autosave; a copy of it under another token,
-        if a page is connected to it; a new one, if there is none.
+        The session of the token is taken from memory, else from its autosave. If a page is
+        connected to it, the result is a copy with another token. If there is no such session, the
+        result is a new one.
 
         Args:
-            token: what the page remembers.
-            scene: what a new session begins with; None for the first of the data.
+            token: the token that the page remembers, if any.
+            scene: the name of the scene that a new session begins with; None for the first scene.
 
         Raises:
             UserError: there is no such scene, or too many pages are connected.
@@ -67,22 +78,22 @@ class Sessions:
             return session
 
     def leave(self, session: Session) -> None:
-        """Note that no page is connected to a session any more."""
+        """Mark a session as not connected."""
         session.connected = False
         session.left = time.monotonic()
 
     def drop_idle(self, seconds: float = IDLE_SECONDS) -> None:
-        """Forget the sessions that have been without a page for so long; autosaves stay."""
+        """Remove sessions from memory that had no page for so many seconds; autosaves stay."""
         now = time.monotonic()
         for token, session in list(self._open.items()):
             if not session.connected and now - session.left >= seconds:
                 del self._open[token]
 
     def save(self, state: Snapshot) -> None:
-        """Write a session's autosave, whole or not at all.
+        """Write the autosave of a session, whole or not at all.
 
         Raises:
-            UserError: the disk is full, or fails.
+            UserError: the disk is full, or writing fails.
         """
         content = scene_zip(state.scene, self.editor.classes, state.first)
         try:
@@ -96,14 +107,14 @@ class Sessions:
             raise UserError(f"The scene could not be saved: {error}") from error
 
     def _adopt_older(self) -> None:
-        """Rename autosaves of earlier versions, whose names are the tokens."""
+        """Rename the autosaves of earlier versions, whose file names are the tokens."""
         for path in self.folder.glob("*.zip"):
             if TOKEN.fullmatch(path.stem):
                 path.chmod(0o600)
                 path.rename(self._path(path.stem))
 
     def _find(self, token: str | None) -> tuple[Session | None, list[str]]:
-        """The session of a token, and why there is none."""
+        """Return the session of a token, or None with notes why there is none."""
         if token is None or not TOKEN.fullmatch(token):
             return None, []
         if token in self._open:
@@ -121,16 +132,16 @@ class Sessions:
         return session, []
 
     def _make_room(self) -> None:
-        """Forget the session that has been without a page for longest, if there are too many.
+        """If memory holds MAX_SESSIONS, remove the session whose page left first.
 
         Raises:
-            UserError: all have one.
+            UserError: all sessions have a page.
         """
         if len(self._open) < MAX_SESSIONS:
             return
         idle = [session for session in self._open.values() if not session.connected]
         if not idle:
-            raise UserError(f"{MAX_SESSIONS} pages are connected, which is as many as can be.")
+            raise UserError(f"{MAX_SESSIONS} pages are connected, and more are not allowed.")
         del self._open[min(idle, key=lambda session: session.left).token]
 
     def _path(self, token: str) -> Path:
@@ -140,3 +151,46 @@ class Sessions:
 
 def _new_token() -> str:
     return secrets.token_urlsafe(24)
+
+
+class Autosave:
+    """Writes sessions to disk without making their pages wait.
+
+    Each session has one write at a time. When it ends, the newest state is written.
+
+    Args:
+        sessions: write the states to their folder.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._waiting: dict[str, tuple[Snapshot, SaveReport | None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def save(self, session: Session, report: SaveReport | None = None) -> None:
+        """Write the current state of a session, in place of an older state that still waits."""
+        token = session.token
+        self._waiting[token] = (session.snapshot(), report)
+        if token not in self._tasks:
+            self._tasks[token] = asyncio.create_task(self._write(token))
+
+    async def finish(self) -> None:
+        """Wait until everything is written."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _write(self, token: str) -> None:
+        try:
+            while token in self._waiting:
+                state, report = self._waiting.pop(token)
+                failure: Exception | None = None
+                try:
+                    await asyncio.to_thread(self._sessions.save, state)
+                except Exception as error:
+                    failure = error
+                if report is not None:
+                    await report(state.version, failure)
+                elif failure is not None:
+                    say(f"A scene whose page has left could not be saved: {failure}")
+        finally:
+            del self._tasks[token]

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from i2ibench.apps.editor.editor import open_editor
-from i2ibench.apps.editor.messages import Request
+from i2ibench.apps.editor.messages import UploadRequest
 from i2ibench.apps.editor.scene_files import (
+    MAX_ENTRIES,
     MAX_MAP_BYTES,
     MAX_STYLES_BYTES,
     read_scene_zip,
@@ -21,7 +22,6 @@ from i2ibench.apps.editor.scene_files import (
 )
 from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.uploaded_images import MAX_UPLOAD_PIXELS
-from i2ibench.apps.editor.zip_files import MAX_ENTRIES
 from i2ibench.errors import UserError
 from tests.unit.apps.editor.conftest import CLASSES, open_small, street, write_data
 
@@ -119,18 +119,22 @@ def measure(folder):
     base, said = None, {}
     for name, kind in [("a whole scene", None), *made.items()]:
         if kind is None:  # not counted: what the first use of every library takes
-            session.apply(Request("upload", 1, {"kind": "scene"}, scene_zip(street(), CLASSES)))
+            session.apply(upload("scene", scene_zip(street(), CLASSES)))
             base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             continue
         try:
             content = (folder / name).read_bytes()
-            session.apply(Request("upload", 1, {"kind": kind}, content))
+            session.apply(upload(kind, content))
             said[name] = "taken"
         except UserError as error:
             said[name] = str(error)
     unit = 2**20 if sys.platform == "darwin" else 2**10
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / unit
     sys.stdout.write(json.dumps({"grown": grown, "said": said}) + "\n")
+
+
+def upload(kind, content):
+    return UploadRequest(type="upload", id=1, kind=kind, payload=content)
 
 
 def first():

@@ -88,7 +88,7 @@ def test_the_same_scene_and_styles_give_the_same_image(renderer, scene):
 
 
 def test_choosing_the_mode_that_is_drawn_changes_nothing(renderer, scene):
-    stock = list_instances(scene)
+    stock = list_instances(scene.label, scene.instance)
     modes = renderer.modes(scene, stock.ids, stock.labels)
     chosen = scene
     for i, mode in zip(stock.ids.tolist(), modes, strict=True):

@@ -3,10 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from i2ibench.apps.editor.brush import choose_brush
 from i2ibench.apps.editor.history import History
-from i2ibench.apps.editor.ids import LARGEST_ID, derived_instances, next_id, one_class_each
-from i2ibench.apps.editor.instances import labels_of, list_instances
+from i2ibench.apps.editor.instances import (
+    LARGEST_ID,
+    derived_instances,
+    labels_of,
+    list_instances,
+    next_id,
+    one_class_each,
+)
+from i2ibench.apps.editor.operations import choose_brush
+from i2ibench.apps.editor.rasterise import tight
 from i2ibench.apps.editor.scene import (
     Mode,
     Scene,
@@ -18,6 +25,7 @@ from i2ibench.apps.editor.scene import (
     fill,
     lasso,
     move,
+    nearest_sources,
     randomise_styles,
     region_of,
     relabel,
@@ -249,7 +257,7 @@ def test_arrays_cannot_be_changed(scene):
 
 
 def test_stock_is_what_a_loop_counts(scene):
-    stock = list_instances(scene)
+    stock = list_instances(scene.label, scene.instance)
     for i, label, area, (x, y, w, h) in zip(
         stock.ids, stock.labels, stock.areas, stock.boxes, strict=True
     ):
@@ -258,7 +266,7 @@ def test_stock_is_what_a_loop_counts(scene):
         assert (x, y, w, h) == (
             xs.min(), ys.min(), xs.max() - xs.min() + 1, ys.max() - ys.min() + 1,
         )  # fmt: skip
-    assert labels_of(scene, stock.ids).tolist() == stock.labels.tolist()
+    assert labels_of(scene.label, scene.instance, stock.ids).tolist() == stock.labels.tolist()
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -291,3 +299,32 @@ def test_derived_maps_part_things_and_join_stuff(classes, scene):
     assert set(np.unique(found)) == {23, 7, 21, 1000, 1001}
     assert one_class_each(scene.label, found)[1] == []
     assert ((found == 1000) == (scene.instance == 26000)).all()
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**31 - 1), st.integers(1, 90), st.sampled_from([0.003, 0.05, 0.6]))
+def test_every_hole_pixel_gets_a_source_that_is_as_near_as_brute_force_finds(seed, side, density):
+    rng = np.random.default_rng(seed)
+    height, width = int(rng.integers(1, side + 1)), side
+    mask = rng.random((height, width)) < 0.1
+    mask[rng.integers(height), rng.integers(width)] = True
+    sources = (rng.random((height, width)) < density) & ~mask
+    if not sources.any():
+        with pytest.raises(UserError, match="fill the hole"):
+            nearest_sources(tight(mask), sources)
+        return
+    y, x = nearest_sources(tight(mask), sources)
+    assert sources[y, x].all()
+    at, where = np.argwhere(mask), np.argwhere(sources)
+    distances = ((at[:, None] - where[None]) ** 2).sum(2)
+    np.testing.assert_array_equal(((at - np.stack([y, x], 1)) ** 2).sum(1), distances.min(1))
+
+
+def test_holes_take_stuff_before_things_and_things_before_nothing(classes):
+    label = np.array([[0, 2, 2, 2, 2]], np.uint8)
+    instance = np.array([[23, 5, 6, 7, 7]], np.int32)
+    filled = delete(Scene("x", label, instance), classes, 7)
+    assert filled.instance.tolist() == [[23, 5, 6, 23, 23]]
+    assert filled.label.tolist() == [[0, 2, 2, 0, 0]]
+    things = Scene("x", label[:, 1:].copy(), instance[:, 1:].copy())
+    assert delete(things, classes, 7).instance.tolist() == [[5, 6, 6, 6]]

@@ -11,10 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from i2ibench.apps.editor.autosave import Autosave
 from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.library import EMPTY
-from i2ibench.apps.editor.sessions import Sessions
+from i2ibench.apps.editor.sessions import Autosave, Sessions
 from i2ibench.errors import UserError
 from tests.unit.apps.editor.conftest import open_small, write_data
 

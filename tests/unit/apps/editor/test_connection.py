@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from i2ibench.apps.editor.connection import ImageStream, preview_scale
 from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.sessions import Sessions
-from i2ibench.apps.editor.stream import ImageStream, preview_scale
 from tests.unit.apps.editor.conftest import open_small
 
 
