@@ -17,9 +17,8 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
 from i2ibench.apps.study.analyse.bootstrap import Resampled
-from i2ibench.apps.study.analyse.bradley_terry import bradley_terry
-from i2ibench.apps.study.analyse.exposure_curves import exposure_slopes
 from i2ibench.apps.study.analyse.judgments import gather
+from i2ibench.apps.study.analyse.logit_models import bradley_terry, exposure_slopes
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
 from i2ibench.apps.study.analyse.statistics import compare
 from i2ibench.apps.study.define.definition import Definition, Method

@@ -1,60 +1,71 @@
-"""The analysis of a study, as plain JSON: the same answers give the same file."""
+"""The analysis of a study as plain JSON; the same answers give the same file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from i2ibench.apps.study.analyse.agreement import agreement
+import numpy as np
+
 from i2ibench.apps.study.analyse.bootstrap import DRAWS, LEVEL, Resampled
-from i2ibench.apps.study.analyse.bradley_terry import bradley_terry
-from i2ibench.apps.study.analyse.exclusion import Kept, exclude
-from i2ibench.apps.study.analyse.exposure_curves import exposure_slopes
+from i2ibench.apps.study.analyse.exclusion import ExclusionResult, exclude
 from i2ibench.apps.study.analyse.judgments import (
+    FIRST,
+    SECOND,
+    TIED,
     Judgments,
     ParticipantRecord,
     chosen_participants,
     gather,
 )
-from i2ibench.apps.study.analyse.logit_fit import RIDGE
-from i2ibench.apps.study.analyse.quality import quality
+from i2ibench.apps.study.analyse.logit_models import RIDGE, bradley_terry, exposure_slopes
 from i2ibench.apps.study.analyse.statistics import compare, rates
 from i2ibench.apps.study.answers import Collected
 from i2ibench.apps.study.define.study import Study
 from i2ibench.io.files import write_text
 from i2ibench.io.provenance import commit, versions
 
+EXAMPLES = 4
+"""Number of scenes with the highest and with the lowest agreement."""
+
 
 def analyse(
     study: Study, collected: Collected, participants: str | None = None, draws: int = DRAWS
 ) -> dict[str, Any]:
-    """Everything that the report says, in plain JSON.
+    """Return everything that the report shows, as plain JSON.
 
     Args:
-        study: what was asked.
-        collected: what was answered.
+        study: the study.
+        collected: its participants and answers.
         participants: "real" or "simulated"; None takes all if they are of one kind.
-        draws: of the bootstrap, of each kind.
+        draws: bootstrap draws of participants, of scenes, and of cells.
 
     Raises:
         UserError: there are both kinds and none is chosen, or there is nobody.
     """
     chosen = chosen_participants(collected, participants)
-    judgments, conducts = gather(study, chosen)
-    kept = exclude(judgments, conducts, study.definition.exclusion)
+    judgments, records = gather(study, chosen)
+    kept = exclude(judgments, records, study.definition.exclusion)
     resampled = Resampled(kept.judgments, study.definition.seed, draws)
+    comparisons = compare(resampled)
+    _add_unexcluded(comparisons, judgments)
     times = range(len(study.definition.times))
-    rows = compare(resampled)
-    _add_unexcluded(rows, judgments)
     return {
         "kind": chosen.kind,
         "study": _about(study),
-        "counts": _counts(collected, judgments, conducts, kept),
-        "comparisons": rows,
+        "counts": _counts(collected, judgments, records, kept),
+        "comparisons": comparisons,
         "bradley_terry": [bradley_terry(resampled, time) for time in times],
         "exposure": exposure_slopes(resampled),
-        "exclusion": _exclusions(study, kept),
-        "quality": quality(conducts, kept),
+        "exclusion": {
+            "rules": asdict(study.definition.exclusion),
+            "participants": kept.broken,
+            "participants_total": len(kept.people) - sum(kept.people),
+            "judgments": kept.dropped,
+            "judgments_total": kept.dropped_total,
+        },
+        "quality": quality(records, kept),
         "agreement": agreement(kept.judgments),
         "settings": {
             "level": LEVEL, "draws": draws, "seed": study.definition.seed, "ridge": RIDGE,
@@ -65,12 +76,54 @@ def analyse(
 
 
 def write_analysis(path: Path, analysis: dict[str, Any]) -> None:
-    """Make `path` hold the analysis as JSON."""
+    """Write the analysis to a file as JSON."""
     write_text(path, json.dumps(analysis, indent=1, allow_nan=False) + "\n")
 
 
+def quality(records: Sequence[ParticipantRecord], kept: ExclusionResult) -> dict[str, Any]:
+    """Return the quality of each participant's answers, of all kept participants', and of all.
+
+    Participants are numbered from 1; their tokens are not part of the analysis.
+    """
+    people = [
+        _quality_of([record])
+        | {"number": number, "finished": record.participant.finished, "excluded_by": list(reasons)}
+        for number, (record, reasons) in enumerate(zip(records, kept.reasons, strict=True), start=1)
+    ]
+    left = [record for record, keep in zip(records, kept.people, strict=True) if keep]
+    return {"kept": _quality_of(left), "everybody": _quality_of(records), "participants": people}
+
+
+def agreement(judgments: Judgments) -> list[dict[str, Any]]:
+    """Return each pair's votes by scene, and the scenes with the highest and lowest agreement.
+
+    Votes at all durations are added. `same_vote` is how often two people who saw the same two
+    images gave the same answer; it is None if no images were seen twice.
+    """
+    definition = judgments.definition
+    shape = (len(definition.compared), len(judgments.scenes), 3)
+    votes = np.zeros(shape, dtype=np.int64)
+    np.add.at(votes, (judgments.pair, judgments.scene, judgments.outcome), 1)
+    pairs = []
+    for (first, second), own in zip(definition.compared, votes, strict=True):
+        rows = [
+            {"scene": name, "first": int(v[FIRST]), "ties": int(v[TIED]), "second": int(v[SECOND])}
+            for name, v in zip(judgments.scenes, own, strict=True)
+            if v.sum()
+        ]
+        totals = own.sum(1)
+        encounters = int((totals * (totals - 1)).sum())
+        highest, lowest = _extremes(rows)
+        pairs.append({
+            "first": first, "second": second,
+            "same_vote": float((own * (own - 1)).sum() / encounters) if encounters else None,
+            "scenes": rows, "highest": highest, "lowest": lowest,
+        })  # fmt: skip
+    return pairs
+
+
 def _about(study: Study) -> dict[str, Any]:
-    """The study without its secret."""
+    """Return a description of the study without its secret."""
     definition: dict[str, Any] = json.loads(json.dumps(asdict(study.definition)))
     return {
         "hash": study.hash,
@@ -83,15 +136,18 @@ def _about(study: Study) -> dict[str, Any]:
 
 
 def _counts(
-    collected: Collected, judgments: Judgments, conducts: list[ParticipantRecord], kept: Kept
+    collected: Collected,
+    judgments: Judgments,
+    records: list[ParticipantRecord],
+    kept: ExclusionResult,
 ) -> dict[str, Any]:
-    """How many people and answers there are, of whom the analysis is, and what it uses."""
+    """Return the numbers of participants and judgments: collected, analysed, and used."""
     simulated = sum(p.simulated for p in collected.participants)
     return {
         "real": len(collected.participants) - simulated,
         "simulated": simulated,
-        "participants": len(conducts),
-        "finished": sum(s.participant.finished for s in conducts),
+        "participants": len(records),
+        "finished": sum(r.participant.finished for r in records),
         "participants_used": sum(kept.people),
         "judgments": len(judgments),
         "judgments_used": len(kept.judgments),
@@ -99,21 +155,39 @@ def _counts(
     }
 
 
-def _exclusions(study: Study, kept: Kept) -> dict[str, Any]:
-    """The rules, and how many participants and judgments each left out."""
+def _add_unexcluded(rows: list[dict[str, Any]], judgments: Judgments) -> None:
+    """Add to each comparison its rate without any exclusion."""
+    everything = Resampled(judgments, draws=0).counts[0].sum(2)
+    for row, counts in zip(rows, everything.reshape(len(rows), 3), strict=True):
+        row["n_without_exclusions"] = int(counts.sum())
+        row["rate_without_exclusions"] = float(rates(counts)) if counts.sum() else None
+
+
+def _quality_of(records: Sequence[ParticipantRecord]) -> dict[str, Any]:
+    """Return sums over participants; shares and quantiles of nothing are None."""
+    times = [ms for r in records for ms in r.waited_ms]
+    sided = sum(r.left + r.right for r in records)
     return {
-        "rules": asdict(study.definition.exclusion),
-        "participants": kept.broken,
-        "participants_total": len(kept.people) - sum(kept.people),
-        "judgments": kept.dropped,
-        "judgments_total": kept.dropped_total,
+        "main": [sum(r.main for r in records), sum(r.planned for r in records)],
+        "catch": [sum(r.catch[i] for r in records) for i in range(2)],
+        "repeats": [sum(r.repeats[i] for r in records) for i in range(2)],
+        "left_share": sum(r.left for r in records) / sided if sided else None,
+        "waited_ms": [float(q) for q in np.quantile(times, (0.25, 0.5, 0.75))] if times else None,
     }
 
 
-def _add_unexcluded(rows: list[dict[str, Any]], judgments: Judgments) -> None:
-    """Beside each rate what it would be if nothing were left out."""
-    everything = Resampled(judgments, draws=0).counts[0].sum(2)
-    cells = everything.reshape(len(rows), 3)
-    for row, counts in zip(rows, cells, strict=True):
-        row["n_without_exclusions"] = int(counts.sum())
-        row["rate_without_exclusions"] = float(rates(counts)) if counts.sum() else None
+def _extremes(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return the scenes with the highest agreement and, of the others, those with the lowest.
+
+    One virtual vote for each side prevents a scene with a single vote from being the clearest.
+    """
+
+    def total(row: dict[str, Any]) -> int:
+        return int(row["first"] + row["ties"] + row["second"])
+
+    def clearness(row: dict[str, Any]) -> float:
+        return float(abs(row["first"] - row["second"]) / (total(row) + 2))
+
+    ranked = sorted(rows, key=lambda row: (-clearness(row), -total(row)))
+    others = sorted(ranked[EXAMPLES:], key=lambda row: (clearness(row), -total(row)))
+    return [row["scene"] for row in ranked[:EXAMPLES]], [row["scene"] for row in others[:EXAMPLES]]

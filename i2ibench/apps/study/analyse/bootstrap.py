@@ -1,4 +1,4 @@
-"""Bootstrap over participants and scenes: how much any number made of counts would vary."""
+"""Bootstrap over participants and scenes: the uncertainty of statistics of judgments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from i2ibench.apps.study.analyse.judgments import Judgments
 
 Values = NDArray[np.float64]
 Statistic = Callable[[Values], Values]
-"""From counts [D, pairs, times, 2 sides, 3 outcomes] to numbers [D, ...], nan where undefined.
-
-Sides: the pair's first method on the left, on the right. Outcomes: FIRST, TIED, SECOND."""
+"""A function from counts [D, pairs, times, 2 sides, 3 outcomes] to numbers [D, ...], nan where
+undefined. Sides: the pair's first method is on the left, on the right. Outcomes: FIRST, TIED,
+SECOND."""
 
 LEVEL = 0.95
-"""Of intervals."""
+"""Coverage of intervals."""
 
 ENOUGH = 0.95
-"""Share of draws that must define a number for its variance to be known."""
+"""A variance is known if at least this share of the draws defines the number."""
 DRAWS = 2000
 CHUNK = 100
 
@@ -31,9 +31,10 @@ class Spread:
     """Variances of a statistic's numbers, each [...].
 
     Attributes:
-        participants: over draws of participants.
-        scenes: over draws of scenes.
-        cells: over draws of single (participant, scene) cells, which is what both contain.
+        participants: variance over draws of participants.
+        scenes: variance over draws of scenes.
+        cells: variance over draws of single (participant, scene) cells. Both other variances
+            contain it.
     """
 
     participants: Values
@@ -41,14 +42,15 @@ class Spread:
     cells: Values
 
     def margin(self, clusters: tuple[int, int]) -> "Margin":
-        """The variance if participants and scenes were drawn anew, and what it rests on.
+        """Return the variance over new participants and new scenes, and its degrees of freedom.
 
         Inclusion and exclusion (Cameron, Gelbach & Miller 2011: participants + scenes - cells)
-        with Student's degrees of the smaller number of clusters. Drawing both at once (the
-        pigeonhole bootstrap) would count the answers' own noise three times (Owen 2007). Where
-        answers are independent and clusters few, that difference is often too small by chance;
-        so the mean of the one-way variances, which rests on both numbers of clusters, is taken
-        where it gives the longer interval. `benchmarks/study_coverage.py` measures the coverage.
+        with Student's degrees of the smaller number of clusters. Drawing participants and scenes
+        together (the pigeonhole bootstrap) would count the answers' own noise three times (Owen
+        2007). If answers are independent and clusters few, the difference is often too small by
+        chance. So the mean of the one-way variances, which has the degrees of both numbers of
+        clusters, is used if its interval is longer. `benchmarks/study_coverage.py` measures the
+        coverage.
 
         Args:
             clusters: numbers of participants and scenes.
@@ -62,18 +64,23 @@ class Spread:
 
 @dataclass(frozen=True)
 class Margin:
-    """How uncertain numbers are.
+    """The uncertainty of numbers.
 
     Attributes:
-        variance: of each number, [...]; nan where unknown.
-        degrees: of freedom of Student's distribution, [...].
+        variance: variance of each number, [...]; nan where unknown.
+        degrees: degrees of freedom of Student's distribution, [...].
     """
 
     variance: Values
     degrees: NDArray[np.int64]
 
     def interval(self, value: float, at: Any = ()) -> list[float] | None:
-        """The 95 % interval of a number on an open scale; None where the variance is unknown."""
+        """Return the 95 % interval of an unbounded number; None if its variance is unknown.
+
+        Args:
+            value: the number.
+            at: its index in `variance`.
+        """
         variance = float(self.variance[at])
         if not variance >= 0:
             return None
@@ -81,7 +88,7 @@ class Margin:
         return [value - half, value + half]
 
     def p_value(self, value: float, at: Any = ()) -> float | None:
-        """The two-sided p-value of "the number is zero"; None where the variance is unknown."""
+        """Return the two-sided p-value of "the number is zero"; None if its variance is unknown."""
         variance = float(self.variance[at])
         if not variance > 0:
             return None
@@ -89,23 +96,23 @@ class Margin:
 
 
 class Resampled:
-    """The counts of judgments, as they are and on bootstrap draws.
+    """Counts of judgments, and their bootstrap draws.
 
     Args:
-        judgments: those that count.
-        seed: of the draws.
-        draws: how many of each kind.
+        judgments: the judgments to count.
+        seed: seed of the draws.
+        draws: number of draws of participants, of scenes, and of cells.
 
     Attributes:
-        counts: [1, pairs, times, 2, 3].
+        counts: counts without resampling, [1, pairs, times, 2, 3]; see `Statistic`.
     """
 
     def __init__(self, judgments: Judgments, seed: int = 0, draws: int = DRAWS) -> None:
         d = judgments.definition
         self.judgments, self.draws = judgments, draws
         self.shape = (len(d.compared), len(d.times), 2, 3)
-        place = (judgments.pair, judgments.time, 1 - judgments.first_left, judgments.outcome)
-        self._column = np.ravel_multi_index(place, self.shape)
+        index = (judgments.pair, judgments.time, 1 - judgments.first_left, judgments.outcome)
+        self._column = np.ravel_multi_index(index, self.shape)
         size = int(np.prod(self.shape))
         counts = np.bincount(self._column, minlength=size).astype(np.float64)
         self.counts: Values = counts.reshape(1, *self.shape)
@@ -115,41 +122,51 @@ class Resampled:
         self._drawn = [self._draw(group, random) for group in groups]
 
     def _draw(self, group: NDArray[np.int64], random: np.random.Generator) -> tuple[int, Values]:
-        """The number of clusters and the counts on draws of them, [draws, pairs, times, 2, 3]."""
+        """Return the number of clusters and the counts of each draw, [draws, pairs, times, 2, 3].
+
+        Args:
+            group: the cluster of each judgment.
+            random: the generator of the draws.
+        """
         names, number = np.unique(group, return_inverse=True)
         table = np.zeros((len(names), int(np.prod(self.shape))))
         np.add.at(table, (number, self._column), 1)
         used = np.flatnonzero(table.any(0))
         drawn = np.zeros((self.draws, table.shape[1]))
         even = np.full(len(names), 1 / max(len(names), 1))
-        for start in range(0, self.draws if len(names) else 0, CHUNK):  # weights take memory
+        for start in range(0, self.draws if len(names) else 0, CHUNK):  # weights need memory
             rows = slice(start, min(start + CHUNK, self.draws))
             weights = random.multinomial(len(names), even, size=rows.stop - rows.start)
             drawn[rows, used] = weights @ table[:, used]
         return len(names), drawn.reshape(self.draws, *self.shape)
 
     def spread(self, statistic: Statistic) -> Spread:
-        """The variances of a statistic; nan of one that too few draws define."""
+        """Return the variances of a statistic; nan if too few draws define it."""
         return Spread(*(_variance(statistic(drawn), n) for n, drawn in self._drawn))
 
     def clusters(self, pair: int | None = None, time: int | None = None) -> tuple[int, int]:
-        """The numbers of participants and scenes of all judgments, of a pair's or of a time's."""
+        """Return the numbers of participants and scenes among the judgments.
+
+        Args:
+            pair: index of a pair whose judgments are counted; None counts all pairs.
+            time: index of a duration whose judgments are counted; None counts all durations.
+        """
         chosen = np.ones(len(self.judgments), bool)
         for wanted, own in ((pair, self.judgments.pair), (time, self.judgments.time)):
             if wanted is not None:
                 chosen &= own == wanted
-        kinds = (self.judgments.participant[chosen], self.judgments.scene[chosen])
-        return len(np.unique(kinds[0])), len(np.unique(kinds[1]))
+        judgments = self.judgments.where(chosen)
+        return len(np.unique(judgments.participant)), len(np.unique(judgments.scene))
 
     def margin(
         self, statistic: Statistic, pair: int | None = None, time: int | None = None
     ) -> Margin:
-        """The margin of a statistic of all judgments, of a pair's or of a time's."""
+        """Return the margin of a statistic of the judgments that `clusters` counts."""
         return self.spread(statistic).margin(self.clusters(pair, time))
 
 
 def _variance(values: Values, clusters: int) -> Values:
-    """The variance over draws [D, ...], its bias for few clusters taken out."""
+    """Return the variance over draws [D, ...], corrected for the bias of few clusters."""
     if clusters < 2:
         return np.full(values.shape[1:], np.nan)
     known = ~np.isnan(values)
@@ -163,5 +180,5 @@ def _variance(values: Values, clusters: int) -> Values:
 
 @cache
 def _quantile(degrees: int) -> float:
-    """Student's quantile of a two-sided interval."""
+    """Return Student's quantile of a two-sided interval."""
     return float(t.ppf((1 + LEVEL) / 2, degrees))

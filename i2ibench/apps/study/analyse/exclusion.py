@@ -1,34 +1,35 @@
-"""Exclusion: the participants and judgments that the study file's rules leave out, by rule."""
+"""Exclusion: the participants and judgments that the study file's rules leave out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from i2ibench.apps.study.analyse.judgments import Judgments, ParticipantRecord
-from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES
+from i2ibench.apps.study.analyse.judgments import TRIAL_RULES, Judgments, ParticipantRecord
 from i2ibench.apps.study.define.definition import Exclusion
 
 PERSON_RULES: dict[str, Callable[[ParticipantRecord, Exclusion], bool]] = {
-    "no_consent": lambda s, rules: not s.participant.consented,
-    "catch": lambda s, rules: _share(s.catch) < rules.min_catch_correct,
-    "repeats": lambda s, rules: _share(s.repeats) < rules.min_repeat_agreement,
-    "answered": lambda s, rules: s.main < rules.min_answered * s.planned,
-    "one_side": lambda s, rules: max(s.left, s.right) > rules.max_one_side * s.main,
+    "no_consent": lambda r, rules: not r.participant.consented,
+    "catch": lambda r, rules: _share(*r.catch) < rules.min_catch_correct,
+    "repeats": lambda r, rules: _share(*r.repeats) < rules.min_repeat_agreement,
+    "answered": lambda r, rules: r.main < rules.min_answered * r.planned,
+    "one_side": lambda r, rules: max(r.left, r.right) > rules.max_one_side * r.main,
 }
-"""What a participant does to be left out; a share of no trials breaks no rule."""
+"""Rules that leave out participants. Each function returns whether a participant breaks the rule. A
+participant without such trials breaks no rule about their share."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The judgments that count, and why the others do not.
+class ExclusionResult:
+    """The judgments that the analysis uses, and the reasons for leaving out the others.
 
     Attributes:
-        judgments: those kept.
+        judgments: the kept judgments.
         people: whether each participant is kept, by number.
-        broken: by rule, how many participants break it; one may break several.
-        dropped: by rule, how many judgments of the kept participants break it; likewise.
-        dropped_total: how many judgments of the kept participants are left out.
+        broken: number of participants who break each rule; one may break several.
+        dropped: number of the kept participants' judgments that break each rule; likewise.
+        dropped_total: number of the kept participants' judgments that are left out.
+        reasons: names of the broken rules, by number of the participant.
     """
 
     judgments: Judgments
@@ -36,28 +37,29 @@ class Kept:
     broken: dict[str, int]
     dropped: dict[str, int]
     dropped_total: int
-    reasons: Sequence[Sequence[str]] = field(default_factory=list)
+    reasons: Sequence[Sequence[str]]
 
 
-def exclude(judgments: Judgments, conducts: Sequence[ParticipantRecord], rules: Exclusion) -> Kept:
-    """Apply the rules: first to participants, then to the judgments of those who are left."""
+def exclude(
+    judgments: Judgments, records: Sequence[ParticipantRecord], rules: Exclusion
+) -> ExclusionResult:
+    """Apply the rules to the participants, and then to the judgments of the kept participants."""
     reasons = [
-        [name for name, breaks in PERSON_RULES.items() if breaks(conduct, rules)]
-        for conduct in conducts
+        [name for name, breaks in PERSON_RULES.items() if breaks(record, rules)]
+        for record in records
     ]
-    people = np.array([not found for found in reasons], dtype=bool)
-    left = judgments.where(people[judgments.participant])
-    out = np.asarray(left.broken.any(1))
-    return Kept(
-        left.where(~out),
+    people = np.array([not names for names in reasons], dtype=bool)
+    remaining = judgments.where(people[judgments.participant])
+    dropped = np.asarray(remaining.broken.any(1))
+    return ExclusionResult(
+        remaining.where(~dropped),
         people.tolist(),
-        {name: sum(name in found for found in reasons) for name in PERSON_RULES},
-        dict(zip(TRIAL_RULES, left.broken.sum(0).tolist(), strict=True)),
-        int(out.sum()),
+        {name: sum(name in names for names in reasons) for name in PERSON_RULES},
+        dict(zip(TRIAL_RULES, remaining.broken.sum(0).tolist(), strict=True)),
+        int(dropped.sum()),
         reasons,
     )
 
 
-def _share(counted: tuple[int, int]) -> float:
-    """The first as a share of the second; 1 of nothing."""
-    return counted[0] / counted[1] if counted[1] else 1.0
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0

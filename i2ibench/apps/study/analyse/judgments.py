@@ -1,37 +1,77 @@
-"""Judgments: the answers of a study as flat arrays, one entry for each main trial."""
+"""Judgments: the answers to a study's main trials as arrays, and counts for each participant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES, broken_rules, waited_ms
-from i2ibench.apps.study.answers import LEFT, REAL, SIMULATED, TIE, Answer, Collected, Participant
+from i2ibench.apps.study.answers import (
+    LEFT,
+    REAL,
+    SIMULATED,
+    TIE,
+    Answer,
+    Collected,
+    Participant,
+)
 from i2ibench.apps.study.define.definition import DEGRADED, Definition, Exclusion
 from i2ibench.apps.study.define.design import CATCH, MAIN, REPEAT, Trial
 from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 
 FIRST, TIED, SECOND = 0, 1, 2
-"""Outcomes of a judgment for the first method of its pair."""
+"""Outcomes of a judgment: the pair's first method is preferred, a tie, or the second method."""
+
+
+def waited_ms(answer: Answer) -> float:
+    """Return the milliseconds between the moment an answer is possible and the answer.
+
+    An answer is possible when the images appear or, with limited time, when they are covered again.
+    """
+    return answer.response_ms - (answer.shown_ms or 0.0)
+
+
+def _is_off(answer: Answer, duration: float | None, rules: Exclusion) -> bool:
+    """Return whether an exposure is off by more than the rules allow, or was not measured."""
+    if duration is None:
+        return False
+    if answer.shown_ms is None:
+        return True
+    limit = max(rules.exposure_tolerance_ms, answer.frame_ms / 2)
+    return abs(answer.shown_ms - 1000 * duration) > limit
+
+
+TRIAL_RULES: dict[str, Callable[[Answer, float | None, Exclusion], bool]] = {
+    "too_quick": lambda answer, duration, rules: waited_ms(answer) < rules.min_response_ms,
+    "exposure_off": _is_off,
+    "unfocused": lambda answer, duration, rules: rules.drop_unfocused and answer.unfocused_ms > 0,
+    "seen_again": lambda answer, duration, rules: duration is not None and answer.showings > 1,
+}
+"""Rules that leave out single answers. A function of (answer, seconds of exposure or None for
+unlimited time, rules of the study file) returns whether the answer breaks the rule."""
+
+
+def broken_rules(answer: Answer, trial: Trial, rules: Exclusion) -> list[bool]:
+    """Return whether an answer breaks each of TRIAL_RULES."""
+    return [breaks(answer, trial.duration, rules) for breaks in TRIAL_RULES.values()]
 
 
 @dataclass(frozen=True)
 class Judgments:
-    """The answers to main trials: every array has one entry for each, [n].
+    """The answers to main trials: every array has one entry for each answer, [n].
 
     Attributes:
-        definition: the study's.
-        scenes: names; `scene` counts in them.
-        participant: number of the sitting among those analysed.
-        scene: which one.
-        pair: number in `definition.compared`.
-        time: number in `definition.times`.
+        definition: the study file.
+        scenes: names of the study's scenes.
+        participant: number of the participant among those analysed.
+        scene: index in `scenes`.
+        pair: index in `definition.compared`.
+        time: index in `definition.times`.
         first_left: whether the pair's first method was on the left.
         outcome: FIRST, TIED or SECOND.
-        broken: which of TRIAL_RULES the answer breaks, [n, rules].
+        broken: whether the answer breaks each of TRIAL_RULES, [n, rules].
     """
 
     definition: Definition
@@ -49,13 +89,12 @@ class Judgments:
 
     @property
     def value(self) -> NDArray[np.float64]:
-        """1 where the pair's first method was preferred, 0 where the second was, 1/2 for a tie."""
+        """Return 1 where the pair's first method is preferred, 0 for the second, 1/2 for a tie."""
         return 1 - self.outcome / 2
 
-    def where(self, kept: NDArray[np.bool_]) -> "Judgments":
-        """Those of the judgments that a mask [n] keeps."""
-        arrays = {name: getattr(self, name)[kept] for name in _ARRAYS}
-        return replace(self, **arrays)
+    def where(self, mask: NDArray[np.bool_]) -> "Judgments":
+        """Return the judgments that a mask [n] selects."""
+        return replace(self, **{name: getattr(self, name)[mask] for name in _ARRAYS})
 
 
 _ARRAYS = tuple(f.name for f in fields(Judgments) if f.name not in ("definition", "scenes"))
@@ -66,14 +105,15 @@ class ParticipantRecord:
     """Counts that show how carefully one participant answered.
 
     Attributes:
-        participant: who.
+        participant: the participant.
         planned: main trials in the plan.
-        main: main trials that are answered.
-        catch: (right, answered) catch trials; only those that break no rule for trials.
-        repeats: (answered as the first time, answered both times) repeats; likewise.
-        left: how many main trials were answered with the left side.
-        right: and with the right.
-        waited_ms: of the main trials, in their order; see `waited_ms`.
+        main: answered main trials.
+        catch: (correct, answered) catch trials; only those that break no rule for trials.
+        repeats: (answered as the first time, answered both times) repeats; only those where neither
+            answer breaks a rule for trials.
+        left: main trials answered with the left side.
+        right: main trials answered with the right side.
+        waited_ms: `waited_ms` of the answered main trials, in their order.
     """
 
     participant: Participant
@@ -86,45 +126,47 @@ class ParticipantRecord:
     waited_ms: tuple[float, ...]
 
 
-def chosen_participants(collected: Collected, participants: str | None = None) -> Collected:
-    """The sittings of one kind and their answers.
+def chosen_participants(collected: Collected, kind: str | None = None) -> Collected:
+    """Return the participants of one kind and their answers.
 
     Args:
-        collected: all of them.
-        participants: "real" or "simulated"; None takes all if they are of one kind.
+        collected: all participants.
+        kind: REAL or SIMULATED; None takes all participants if they are of one kind.
 
     Raises:
         UserError: there are both kinds and none is chosen, or there is nobody.
     """
-    if participants not in (None, REAL, SIMULATED):
-        raise UserError(f"Participants are real or simulated, not {participants!r}.")
-    wanted = participants or collected.kind
-    people = [p for p in collected.participants if p.simulated == (wanted == SIMULATED)]
+    if kind not in (None, REAL, SIMULATED):
+        raise UserError(f"Participants are real or simulated, not {kind!r}.")
+    kind = kind or collected.kind
+    people = [p for p in collected.participants if p.simulated == (kind == SIMULATED)]
     if not people:
-        raise UserError(f"The study holds no answers of {wanted} participants.")
+        raise UserError(f"The study holds no answers of {kind} participants.")
     return Collected(people, {p.token: collected.answers.get(p.token, ()) for p in people})
 
 
 def gather(study: Study, collected: Collected) -> tuple[Judgments, list[ParticipantRecord]]:
-    """The judgments of all participants, and what each one's answers say of them."""
+    """Return the judgments of all participants, and one record for each participant."""
     rows: list[dict[str, Any]] = []
-    conducts = []
+    records = []
     for number, person in enumerate(collected.participants):
         plan = study.plan(person.slot)
         answers = {a.trial: a for a in collected.answers.get(person.token, ())}
-        rows += _rows(study, number, plan, answers)
-        conducts.append(_conduct(person, plan, answers, study.definition.exclusion))
-    columns = {name: [row[name] for row in rows] for name in _ARRAYS}
+        rows += _judgments_of(study, number, plan, answers)
+        records.append(_record(person, plan, answers, study.definition.exclusion))
     kinds = {"first_left": bool, "broken": bool}
-    arrays = {n: np.array(v, dtype=kinds.get(n, np.int64)) for n, v in columns.items()}
+    arrays = {
+        name: np.array([row[name] for row in rows], dtype=kinds.get(name, np.int64))
+        for name in _ARRAYS
+    }
     arrays["broken"] = arrays["broken"].reshape(len(rows), len(TRIAL_RULES))
-    return Judgments(study.definition, list(study.scenes), **arrays), conducts
+    return Judgments(study.definition, list(study.scenes), **arrays), records
 
 
-def _rows(
+def _judgments_of(
     study: Study, number: int, plan: Sequence[Trial], answers: dict[int, Answer]
 ) -> list[dict[str, Any]]:
-    """One participant's judgments as dicts."""
+    """Return one participant's judgments, each with an entry for every array of `Judgments`."""
     definition = study.definition
     pairs = {frozenset(pair): at for at, pair in enumerate(definition.compared)}
     times = {duration: at for at, duration in enumerate(definition.times)}
@@ -136,50 +178,47 @@ def _rows(
             continue
         pair = pairs[frozenset((trial.left, trial.right))]
         first_left = trial.left == definition.compared[pair][0]
-        side = answer.choice == LEFT
+        chose_first = (answer.choice == LEFT) == first_left
         rows.append({
             "participant": number, "scene": scenes[trial.scene], "pair": pair,
             "time": times[trial.duration], "first_left": first_left,
-            "outcome": TIED if answer.choice == TIE else FIRST if side == first_left else SECOND,
-            "broken": broken_rules(answer, trial.duration, definition.exclusion),
+            "outcome": TIED if answer.choice == TIE else FIRST if chose_first else SECOND,
+            "broken": broken_rules(answer, trial, definition.exclusion),
         })  # fmt: skip
     return rows
 
 
 def preferred(trial: Trial, answer: Answer) -> str:
-    """The method that an answer prefers, or TIE."""
+    """Return the method that an answer prefers, or TIE."""
     if answer.choice == TIE:
         return TIE
     return trial.left if answer.choice == LEFT else trial.right
 
 
-def _conduct(
+def _record(
     person: Participant, plan: Sequence[Trial], answers: dict[int, Answer], rules: Exclusion
 ) -> ParticipantRecord:
-    """Catch trials, repeats and sides of one participant."""
-    fair = {
+    valid = {
         t.number: preferred(t, answers[t.number])
         for t in plan
-        if t.number in answers and not any(broken_rules(answers[t.number], t.duration, rules))
+        if t.number in answers and not any(broken_rules(answers[t.number], t, rules))
     }
     main = [t for t in plan if t.kind == MAIN]
     answered = [answers[t.number] for t in main if t.number in answers]
-    catch = [
-        fair[t.number] not in (DEGRADED, TIE) for t in plan if t.kind == CATCH and t.number in fair
-    ]
+    caught = [valid[t.number] for t in plan if t.kind == CATCH and t.number in valid]
     repeats = [
-        fair[t.number] == fair[t.repeat_of]
+        valid[t.number] == valid[t.repeat_of]
         for t in plan
-        if t.kind == REPEAT and t.number in fair and t.repeat_of in fair
+        if t.kind == REPEAT and t.number in valid and t.repeat_of in valid
     ]
     left = sum(a.choice == LEFT for a in answered)
     return ParticipantRecord(
         person,
-        len(main),
-        len(answered),
-        (sum(catch), len(catch)),
-        (sum(repeats), len(repeats)),
-        left,
-        sum(a.choice != TIE for a in answered) - left,
-        tuple(waited_ms(a) for a in answered),
+        planned=len(main),
+        main=len(answered),
+        catch=(sum(method not in (DEGRADED, TIE) for method in caught), len(caught)),
+        repeats=(sum(repeats), len(repeats)),
+        left=left,
+        right=sum(a.choice != TIE for a in answered) - left,
+        waited_ms=tuple(waited_ms(a) for a in answered),
     )

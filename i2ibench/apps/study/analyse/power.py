@@ -1,4 +1,4 @@
-"""Power: how many judgments it takes to tell a preference from none."""
+"""Power: the number of judgments that it takes to tell a preference from none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ RATES = (0.51, 0.52, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
 
 @dataclass(frozen=True)
 class Question:
-    """What the test of one pair is asked.
+    """The level and power of the test of one pair.
 
     Attributes:
-        alpha: chance of a preference found where there is none, over all comparisons.
-        power: chance of finding one that is there.
-        comparisons: how many are tested; each must pass alpha / comparisons, Holm's hardest step.
+        alpha: probability of finding a preference where there is none, over all comparisons.
+        power: probability of finding an existing preference.
+        comparisons: number of comparisons that are tested. Each must pass alpha / comparisons, the
+            hardest step of Holm's correction.
     """
 
     alpha: float = 0.05
@@ -38,20 +39,20 @@ class Question:
 
     @property
     def level(self) -> float:
-        """The level at which each comparison is tested."""
+        """Return the level at which each comparison is tested."""
         return self.alpha / self.comparisons
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Why answers are worth less than independent ones.
+    """The clusters of answers, which make answers worth less than independent ones.
 
     Attributes:
         per_participant: judgments of one pair by each participant.
-        scenes: how many there are.
-        participant_share: of an answer's variance that is the participant's own; an earlier
-            analysis gives it (`participant_share` of a comparison).
-        scene_share: and the scene's own.
+        scenes: number of scenes.
+        participant_share: share of an answer's variance that is the participant's own. An earlier
+            analysis measures it (`participant_share` of a comparison).
+        scene_share: share of an answer's variance that is the scene's own.
     """
 
     per_participant: int
@@ -75,13 +76,13 @@ class Clusters:
             )
 
     def design_effect(self, judgments: float) -> float:
-        """By how much more judgments are needed than independent ones (Kish 1965)."""
+        """Return how many judgments are worth one independent judgment (Kish 1965)."""
         per_scene = max(judgments / self.scenes, 1)
         people = (self.per_participant - 1) * self.participant_share
         return 1 + people + (per_scene - 1) * self.scene_share
 
     def judgments(self, independent: int) -> float:
-        """How many are worth as much as so many independent ones; endless if scenes are too few."""
+        """Return how many judgments `independent` ones are worth; inf if scenes are too few."""
         people = 1 + (self.per_participant - 1) * self.participant_share
         if independent * people <= self.scenes:
             return independent * people
@@ -91,13 +92,13 @@ class Clusters:
 
 @dataclass(frozen=True)
 class Need:
-    """What it takes to tell a preference rate from 50 %.
+    """The numbers that it takes to tell a preference rate from 50 %.
 
     Attributes:
-        rate: of the population.
-        independent: judgments of the pair, if all were independent.
-        judgments: with their clusters; None where no number is enough with so few scenes.
-        participants: who give so many; None likewise.
+        rate: preference rate of the population.
+        independent: judgments of the pair if all were independent.
+        judgments: judgments with their clusters; None if no number is enough with so few scenes.
+        participants: participants who give so many judgments; None likewise.
     """
 
     rate: float
@@ -107,14 +108,17 @@ class Need:
 
 
 def judgments_needed(rate: float, question: Question | None = None) -> int:
-    """Independent untied judgments from which on the exact two-sided binomial test has the power.
+    """Return the independent untied judgments that the exact two-sided binomial test needs.
+
+    Every larger number also has the power.
 
     Args:
-        rate: of the population, not 0.5.
-        question: level and power; the usual ones if None.
+        rate: preference rate of the population, not 0.5.
+        question: level and power; None uses the defaults of `Question`.
 
     Raises:
-        UserError: the rate is none, or nearer to 50 % than 0.2 points: a million of judgments.
+        UserError: the rate is not between 0 and 1, or is nearer to 50 % than 0.2 points. A million
+            judgments would not be enough then.
     """
     question = question or Question()
     if not 0 < rate < 1 or abs(rate - 0.5) < 0.00199:
@@ -127,12 +131,12 @@ def _needed(rate: float, level: float, power: float) -> int:
     z = float(norm.ppf(1 - level / 2) + norm.ppf(power))
     near = z * z * 0.25 / (rate - 0.5) ** 2
     numbers = np.arange(max(int(0.5 * near), 1), int(1.5 * near) + 60)
-    short = np.flatnonzero(_power(numbers, rate, level) < power)  # the power goes in teeth
+    short = np.flatnonzero(_power(numbers, rate, level) < power)  # the power is not monotonic
     return int(numbers[short[-1] + 1] if len(short) else numbers[0])
 
 
 def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.float64]:
-    """The chance that the exact test rejects, of each number of judgments."""
+    """Return the probability that the exact test rejects, for each number of judgments."""
     least = binom.isf(level / 2, numbers, 0.5) + 1  # P(X >= least) <= level / 2
     above = binom.sf(least - 1, numbers, rate)
     below = binom.cdf(numbers - least, numbers, rate)
@@ -142,49 +146,44 @@ def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.
 def needs(
     clusters: Clusters, question: Question | None = None, rates: Sequence[float] = RATES
 ) -> list[Need]:
-    """What each rate takes."""
-    found = []
+    """Return the numbers that each rate needs."""
+    rows = []
     for rate in rates:
         independent = judgments_needed(rate, question)
         judgments = clusters.judgments(independent)
-        known = judgments < inf
-        found.append(
-            Need(
-                rate,
-                independent,
-                ceil(judgments) if known else None,
-                ceil(judgments / clusters.per_participant) if known else None,
-            )
-        )
-    return found
+        if judgments < inf:
+            people = ceil(judgments / clusters.per_participant)
+            rows.append(Need(rate, independent, ceil(judgments), people))
+        else:
+            rows.append(Need(rate, independent, None, None))
+    return rows
 
 
 def smallest_rate(
     participants: int, clusters: Clusters, question: Question | None = None
 ) -> float | None:
-    """The smallest rate above 50 %, in steps of 0.1 points, that so many participants can tell.
+    """Return the smallest rate above 50 % that the participants can tell from 50 %.
 
-    None where they can tell none.
+    Rates are tried in steps of 0.1 points. The result is None if they can tell no rate.
     """
     question = question or Question()
     total = participants * clusters.per_participant
     worth = int(total / clusters.design_effect(total))
-    rates = np.arange(0.501, 1.0, 0.001)
-    enough = [
-        r for r in rates if _power(np.array([worth]), float(r), question.level)[0] >= question.power
-    ]
-    return round(float(enough[0]), 3) if enough else None
+    for rate in np.arange(0.501, 1.0, 0.001):
+        if _power(np.array([worth]), float(rate), question.level)[0] >= question.power:
+            return round(float(rate), 3)
+    return None
 
 
 def study_question(definition: Definition, alpha: float = 0.05, power: float = 0.8) -> Question:
-    """The question of a whole study: a comparison is a pair at one of the durations."""
+    """Return the question of a whole study: a comparison is a pair at one of the durations."""
     return Question(alpha, power, len(definition.compared) * len(definition.times))
 
 
 def power_lines(
     clusters: Clusters, question: Question, participants: int | None = None
 ) -> list[str]:
-    """The table for a terminal."""
+    """Return the lines of a table for the terminal."""
     lines = [
         f"Exact two-sided binomial test, alpha {question.alpha:g} over {question.comparisons} "
         f"comparison{'s' * (question.comparisons != 1)}, power {question.power:g}.",
@@ -194,15 +193,13 @@ def power_lines(
         f"{'to tell':>10} {'independent judgments':>22} {'judgments':>10} {'participants':>13}",
     ]
     for need in needs(clusters, question):
-        with_clusters = (
-            ("more scenes", "") if need.judgments is None else (need.judgments, need.participants)
-        )
+        judgments = "more scenes" if need.judgments is None else need.judgments
+        people = "" if need.participants is None else need.participants
         lines.append(
-            f"{100 * need.rate:8.0f} % {need.independent:22,} {with_clusters[0]:>10} "
-            f"{with_clusters[1]:>13}"
+            f"{100 * need.rate:8.0f} % {need.independent:22,} {judgments:>10} {people:>13}"
         )
     if participants is not None:
         rate = smallest_rate(participants, clusters, question)
-        what = "no preference" if rate is None else f"{100 * rate:.1f} %"
-        lines.append(f"{participants} participants can tell {what} from 50 %.")
+        preference = "no preference" if rate is None else f"{100 * rate:.1f} %"
+        lines.append(f"{participants} participants can tell {preference} from 50 %.")
     return lines

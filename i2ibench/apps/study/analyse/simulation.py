@@ -1,4 +1,4 @@
-"""Simulated participants: answers of people whose preferences are known."""
+"""Simulated participants with known preferences."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,26 +21,26 @@ NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class Crowd:
-    """People who prefer methods by their strengths (Davidson 1970, with a bias to the left).
+    """A population that prefers methods by their strengths (Davidson 1970, with a left bias).
 
     log P(left) : log P(tie) : log P(right) = d/2 : log(tie_width) : -d/2, where
-    d = (left's strength - right's) * share of the exposure + side_bias, and each participant and
-    each scene adds something of its own to each method's strength. Every draw is made from the
-    seed and from what it is for, so that the order of the answers changes nothing.
+    d = (left's strength - right's) * exposure / (exposure + exposure_scale) + side_bias. Each
+    participant and each scene adds a normal deviate to each method's strength. Every random number
+    is a hash of the seed and of its purpose, so it does not depend on the order of the answers.
 
     Attributes:
-        strengths: by method, in log odds.
-        tie_width: 0 for nobody who cannot tell; 2 ties every other time between equals.
+        strengths: strength of each method, in log odds.
+        tie_width: 0 for no ties; 2 makes half of the answers to equal methods ties.
         lapse: share of trials answered by chance, left or right.
-        side_bias: to the left, in log odds.
-        participant_sd: of what a participant adds to a method's strength.
-        scene_sd: of what a scene adds.
+        side_bias: bias to the left, in log odds.
+        participant_sd: standard deviation of what a participant adds to a method's strength.
+        scene_sd: standard deviation of what a scene adds to a method's strength.
         missing: share of trials that are not answered.
-        exposure_scale: seconds at which half of the preference is there: t / (t + scale).
-        seed: decides everything that is random.
+        exposure_scale: seconds at which the preference has half of its full strength.
+        seed: seed of all random numbers.
 
     Raises:
-        UserError: a share or a spread is none.
+        UserError: a share is not between 0 and 1, or a width, deviation or scale is negative.
     """
 
     strengths: Mapping[str, float]
@@ -69,11 +69,11 @@ class Crowd:
         return str(self.seed).encode()
 
     def decide(self, participant: int, trial: Trial) -> str | None:
-        """What a participant answers, or None for a trial that is left out.
+        """Return a participant's choice, or None for a trial that is not answered.
 
         Args:
             participant: number of the plan.
-            trial: of that plan.
+            trial: a trial of that plan.
         """
         place = (participant, trial.number)
         if self._draw("missing", *place) < self.missing:
@@ -85,29 +85,34 @@ class Crowd:
             return RIGHT if trial.left == DEGRADED else LEFT
         d = self._strength(participant, trial.left, trial.scene)
         d -= self._strength(participant, trial.right, trial.scene)
-        left, tie = self._shares(d * self._seen(trial.duration) + self.side_bias)
+        left, tie = self._shares(d * self._share_seen(trial.duration) + self.side_bias)
         return LEFT if chance < left else TIE if chance < left + tie else RIGHT
 
     def answer(self, participant: int, trial: Trial) -> Answer | None:
-        """The whole answer, with times as a screen of 60 frames a second measures them."""
+        """Return the whole answer, with times as measured on a screen of 60 frames a second."""
         choice = self.decide(participant, trial)
         if choice is None:
             return None
         slowness = NORMAL.inv_cdf(self._draw("time", participant, trial.number))
-        shown = None
+        shown_ms = None
         if trial.duration is not None:
-            shown = round(max(round(1000 * trial.duration / FRAME_MS), 1) * FRAME_MS, 2)
-        response = exp(log(1500) + 0.45 * slowness) + (shown or 0)
-        return Answer(trial.number, choice, round(response, 1), shown, round(FRAME_MS, 3))
+            shown_ms = round(max(round(1000 * trial.duration / FRAME_MS), 1) * FRAME_MS, 2)
+        response = exp(log(1500) + 0.45 * slowness) + (shown_ms or 0)
+        return Answer(trial.number, choice, round(response, 1), shown_ms, round(FRAME_MS, 3))
 
     def rate(self, first: str, second: str, duration: float | None = None) -> float:
-        """How often the population prefers the first method, ties half, sides balanced.
+        """Return the population's preference rate of the first method; a tie is half an answer.
 
-        The mean over participants and scenes, by Gauss-Hermite quadrature.
+        It is the mean over participants, scenes and both sides, by Gauss-Hermite quadrature.
+
+        Args:
+            first: a method.
+            second: the other method.
+            duration: seconds of exposure; None is unlimited time.
         """
         points, weights = np.polynomial.hermite_e.hermegauss(64)
         sd = (2 * (self.participant_sd**2 + self.scene_sd**2)) ** 0.5
-        seen = self._seen(duration)
+        seen = self._share_seen(duration)
         total = 0.0
         for point, weight in zip(points.tolist(), weights.tolist(), strict=True):
             d = (self.strengths[first] - self.strengths[second] + sd * point) * seen
@@ -118,36 +123,36 @@ class Crowd:
         return (1 - self.lapse) * mean + self.lapse / 2
 
     def _shares(self, d: float) -> tuple[float, float]:
-        """Probabilities of left and of a tie."""
+        """Return the probabilities of left and of a tie."""
         left, right = exp(d / 2), exp(-d / 2)
         whole = left + right + self.tie_width
         return left / whole, self.tie_width / whole
 
-    def _seen(self, duration: float | None) -> float:
-        """Which share of a difference is seen in a time."""
+    def _share_seen(self, duration: float | None) -> float:
+        """Return the share of a difference that is seen in an exposure of `duration` seconds."""
         return 1.0 if duration is None else duration / (duration + self.exposure_scale)
 
     def _strength(self, participant: int, method: str, scene: str) -> float:
         own = self._normal("participant", participant, method) * self.participant_sd
         return self.strengths[method] + own + self._normal("scene", scene, method) * self.scene_sd
 
-    def _normal(self, *what: object) -> float:
-        if what not in self._added:
-            self._added[what] = NORMAL.inv_cdf(self._draw(*what))
-        return self._added[what]
+    def _normal(self, *purpose: object) -> float:
+        if purpose not in self._added:
+            self._added[purpose] = NORMAL.inv_cdf(self._draw(*purpose))
+        return self._added[purpose]
 
-    def _draw(self, *what: object) -> float:
-        """A number between 0 and 1 that the seed and the names decide."""
-        text = "\0".join(map(str, what)).encode()
+    def _draw(self, *purpose: object) -> float:
+        """Return a uniform number between 0 and 1, a hash of the seed and the purpose."""
+        text = "\0".join(map(str, purpose)).encode()
         digest = hashlib.blake2b(text, digest_size=8, key=self._key).digest()
         return (int.from_bytes(digest, "big") + 0.5) / 2**64
 
 
 def simulate(study: Study, crowd: Crowd, participants: int) -> Collected:
-    """The answers of simulated participants to the first plans of a study.
+    """Return the answers of simulated participants to the first plans of a study.
 
     Raises:
-        UserError: the crowd does not know a method, or ties where the study has no ties.
+        UserError: the crowd has no strength for a method, or has ties and the study has none.
     """
     for method in study.definition.methods:
         if method not in crowd.strengths:
@@ -158,16 +163,10 @@ def simulate(study: Study, crowd: Crowd, participants: int) -> Collected:
     for slot in range(participants):
         token = f"simulated-{crowd.seed}-{slot:05d}"
         plan = study.plan(slot)
-        found = [answer for trial in plan if (answer := crowd.answer(slot, trial)) is not None]
-        people.append(
-            Participant(
-                token,
-                slot,
-                simulated=True,
-                consented=True,
-                finished=len(found) == len(plan),
-                origin="simulation",
-            )
-        )
-        answers[token] = found
+        own = [answer for trial in plan if (answer := crowd.answer(slot, trial)) is not None]
+        people.append(Participant(
+            token, slot, simulated=True, consented=True, finished=len(own) == len(plan),
+            origin="simulation",
+        ))  # fmt: skip
+        answers[token] = own
     return Collected(people, answers)

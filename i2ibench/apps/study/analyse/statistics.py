@@ -4,32 +4,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, t
 
-from i2ibench.apps.study.analyse.bootstrap import LEVEL, Resampled, Spread
+from i2ibench.apps.study.analyse.bootstrap import LEVEL, Resampled, Spread, Values
 from i2ibench.apps.study.analyse.judgments import FIRST, SECOND, TIED, Judgments
 
-Values = NDArray[np.float64]
-
 PARTS = ("participants", "scenes", "cells")
-"""Of a variance."""
+"""Names of the variances of a `Spread`."""
 
 
 def rates(counts: Values) -> Values:
-    """Share of answers that prefer the first method, ties half, over the last axis [..., 3]."""
+    """Return the share of answers that prefer the first method; a tie is half an answer.
+
+    Args:
+        counts: counts of FIRST, TIED and SECOND in the last axis, [..., 3].
+    """
     total = counts.sum(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray((counts[..., FIRST] + counts[..., TIED] / 2) / total)
 
 
 def wilson_interval(rate: float, n: float, quantile: float | None = None) -> list[float]:
-    """Wilson's 95 % interval of a rate among n independent answers (Wilson 1927).
+    """Return Wilson's 95 % interval of a rate among n independent answers (Wilson 1927).
 
     Args:
         rate: from 0 to 1.
-        n: how many; need not be whole.
-        quantile: of the standard normal distribution's place; Student's for few clusters.
+        n: number of answers; it need not be an integer.
+        quantile: Student's quantile for few clusters; None is that of the normal distribution.
     """
     z = float(norm.ppf((1 + LEVEL) / 2)) if quantile is None else quantile
     shrink = 1 + z * z / n
@@ -39,20 +40,20 @@ def wilson_interval(rate: float, n: float, quantile: float | None = None) -> lis
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """P-values corrected for testing all of them (Holm 1979); None stays None."""
+    """Return p-values corrected for testing all of them (Holm 1979); None stays None."""
     known = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
-    found: list[float | None] = [None] * len(p_values)
+    corrected: list[float | None] = [None] * len(p_values)
     greatest = 0.0
     for rank, (p, at) in enumerate(known):
         greatest = max(greatest, min(1.0, (len(known) - rank) * p))
-        found[at] = greatest
-    return found
+        corrected[at] = greatest
+    return corrected
 
 
 def compare(resampled: Resampled) -> list[dict[str, Any]]:
-    """Every pair at every time, in the study's order: counts, rate, intervals and tests."""
+    """Return counts, rate, intervals and tests of every pair at every duration, in this order."""
     definition = resampled.judgments.definition
-    spread = resampled.spread(lambda drawn: rates(drawn.sum(3)))
+    spread = resampled.spread(lambda counts: rates(counts.sum(3)))
     rows = [
         _comparison(resampled, spread, pair, time)
         for pair in range(len(definition.compared))
@@ -65,69 +66,72 @@ def compare(resampled: Resampled) -> list[dict[str, Any]]:
 
 
 def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> dict[str, Any]:
-    """One pair at one time."""
     judgments, definition = resampled.judgments, resampled.judgments.definition
-    own, clusters = resampled.counts[0, pair, time].sum(0), resampled.clusters(pair, time)
+    counts, clusters = resampled.counts[0, pair, time].sum(0), resampled.clusters(pair, time)
     margin = spread.margin(clusters)
     variance, degrees = (float(v[pair, time]) for v in (margin.variance, margin.degrees))
     variances = {name: float(getattr(spread, name)[pair, time]) for name in PARTS}
     parts = {name: v if np.isfinite(v) else None for name, v in variances.items()}
     first, second = definition.compared[pair]
+    own = judgments.where((judgments.pair == pair) & (judgments.time == time))
     return {
         "first": first, "second": second, "duration": definition.times[time],
-        "n": int(own.sum()), "preferred_first": int(own[FIRST]), "ties": int(own[TIED]),
-        "preferred_second": int(own[SECOND]), "participants": clusters[0], "scenes": clusters[1],
-        **_tests(own, variance, int(degrees)),
-        "variance": parts,
-        **_own_shares(judgments.where((judgments.pair == pair) & (judgments.time == time)), parts),
+        "n": int(counts.sum()), "preferred_first": int(counts[FIRST]), "ties": int(counts[TIED]),
+        "preferred_second": int(counts[SECOND]), "participants": clusters[0],
+        "scenes": clusters[1], **_tests(counts, variance, int(degrees)), "variance": parts,
+        **_variance_shares(own, parts),
     }  # fmt: skip
 
 
-def _tests(own: Values, variance: float, degrees: int) -> dict[str, Any]:
-    """Rate, intervals and p-values of one comparison."""
-    n = float(own.sum())
+def _tests(counts: Values, variance: float, degrees: int) -> dict[str, Any]:
+    """Return rate, intervals and p-values of one comparison; all are None without answers."""
+    n = float(counts.sum())
     if not n:
         names = ("rate", "wilson", "interval", "effective", "p_binomial", "p_cluster")
         return dict.fromkeys(names)
-    rate = float(rates(own))
+    rate = float(rates(counts))
     effective = effective_number(rate, variance, n)
-    found = {
+    untied = int(counts[FIRST]) + int(counts[SECOND])
+    row = {
         "rate": rate, "wilson": wilson_interval(rate, n), "effective": effective,
         "interval": None, "p_cluster": None,
-        "p_binomial": _binomial(int(own[FIRST]), int(own[SECOND])),
+        "p_binomial": float(binomtest(int(counts[FIRST]), untied).pvalue) if untied else None,
     }  # fmt: skip
     if effective is not None:
-        found["interval"] = cluster_interval(rate, effective, degrees)
-        away = abs(rate - 0.5) * 2 * float(np.sqrt(effective))
-        found["p_cluster"] = float(2 * t.sf(away, degrees))
-    return found
+        # After Korn & Graubard 1998, who use the effective number in the interval of Clopper and
+        # Pearson. `benchmarks/study_coverage.py` measures the coverage of Wilson's.
+        quantile = float(t.ppf((1 + LEVEL) / 2, degrees))
+        row["interval"] = wilson_interval(rate, effective, quantile)
+        z = abs(rate - 0.5) * 2 * float(np.sqrt(effective))
+        row["p_cluster"] = float(2 * t.sf(z, degrees))
+    return row
 
 
-def _own_shares(judgments: Judgments, variance: Mapping[str, float | None]) -> dict[str, Any]:
-    """Of an answer's variance the shares that are the participant's and the scene's own.
+def _variance_shares(judgments: Judgments, variance: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the shares of an answer's variance that are the participant's and the scene's own.
 
-    From V_participants / V_cells = 1 + (k - 1) share, k the mean number of answers that share an
-    answer's participant (Kish 1965). A share below 0 is 0; None where k is 1.
+    V_participants / V_cells = 1 + (k - 1) share, where k is the mean number of answers that share
+    an answer's participant (Kish 1965). Shares below 0 become 0. A share is None if k is 1.
     """
-    found: dict[str, Any] = {}
+    shares: dict[str, Any] = {}
     for name, group in (("participant", judgments.participant), ("scene", judgments.scene)):
         sizes = np.bincount(group).astype(np.float64)
         k = float((sizes**2).sum() / max(sizes.sum(), 1))
         whole, own = variance["cells"], variance[f"{name}s"]
         if not whole or own is None or k <= 1:
-            found[f"{name}_share"] = None
+            shares[f"{name}_share"] = None
         else:
-            found[f"{name}_share"] = min(max((own / whole - 1) / (k - 1), 0.0), 1.0)
-    return found
+            shares[f"{name}_share"] = min(max((own / whole - 1) / (k - 1), 0.0), 1.0)
+    return shares
 
 
 def effective_number(rate: float, variance: float, n: float) -> float | None:
-    """How many independent answers would be as certain as the n clustered ones are.
+    """Return how many independent answers would be as certain as n clustered answers.
 
-    rate (1 - rate) / variance, which may be more than n where participants or scenes differ less
-    than chance makes them. Where all answers are equal and show no variance, n - 1: what one
-    differing answer, whose variance is 1 / n² by each kind of cluster, would leave of them; so
-    unanimity counts for no less than near-unanimity. None where the variance is unknown.
+    This is rate (1 - rate) / variance. It may exceed n if participants or scenes differ less than
+    by chance. If all answers are equal, there is no variance, and the result is n - 1: the value
+    for one differing answer, whose variance is 1 / n² by each kind of cluster. So unanimity is
+    worth at least as much as near-unanimity. The result is None if the variance is unknown.
     """
     if not np.isfinite(variance):
         return None
@@ -135,18 +139,3 @@ def effective_number(rate: float, variance: float, n: float) -> float | None:
     if certain == 0 or variance <= 0:
         return max(n - 1.0, 1.0)
     return certain / variance
-
-
-def cluster_interval(rate: float, effective: float, degrees: int) -> list[float]:
-    """Wilson's interval of the effective number of answers, with Student's quantile.
-
-    After Korn & Graubard 1998, who put the effective number into the interval of Clopper and
-    Pearson; Wilson's is the one whose coverage is measured here.
-    """
-    return wilson_interval(rate, effective, float(t.ppf((1 + LEVEL) / 2, degrees)))
-
-
-def _binomial(first: int, second: int) -> float | None:
-    """The exact two-sided p-value of "no preference" for untied answers; None without any."""
-    untied = first + second
-    return float(binomtest(first, untied).pvalue) if untied else None

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from i2ibench.apps.study.analyse.agreement import agreement
-from i2ibench.apps.study.analyse.analysis import analyse, write_analysis
+from i2ibench.apps.study.analyse.analysis import agreement, analyse, write_analysis
 from i2ibench.apps.study.analyse.judgments import gather
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
 from i2ibench.apps.study.answers import Collected

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from i2ibench.apps.study.analyse.exclusion import exclude
-from i2ibench.apps.study.analyse.judgments import chosen_participants, gather
+from i2ibench.apps.study.analyse.judgments import TRIAL_RULES, chosen_participants, gather
 from i2ibench.apps.study.analyse.simulation import Crowd, simulate
-from i2ibench.apps.study.analyse.trial_rules import TRIAL_RULES
 from i2ibench.apps.study.answers import Answer, Collected, Participant
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.errors import UserError
