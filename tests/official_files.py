@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from i2ibench.inference.interop import pix2pix, pix2pixhd
-from i2ibench.inference.interop.folder import CLUSTERS
+from i2ibench.inference.interop.import_official import CLUSTERS_FILE
 from i2ibench.models.discriminators import MultiScaleDiscriminator
 from i2ibench.models.discriminators.patch import PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
@@ -50,7 +50,7 @@ def write_hd(folder, channels, encoder=False, clusters=None, enhancers=0, option
         networks["E"] = pix2pixhd.encoder_to_official(own)
     _write(folder, networks)
     if clusters is not None:
-        np.save(folder / CLUSTERS, np.array(clusters, dtype=object), allow_pickle=True)
+        np.save(folder / CLUSTERS_FILE, np.array(clusters, dtype=object), allow_pickle=True)
     if options is not None:
         write_options(folder / "opt.txt", **options)
     return folder

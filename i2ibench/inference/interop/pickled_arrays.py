@@ -1,4 +1,4 @@
-"""Pickles of arrays that others wrote, opened without running what a hostile one may hold."""
+"""Reading pickles of arrays from other sources without executing code in them."""
 
 import pickle
 from typing import IO, Any
@@ -10,15 +10,15 @@ ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
     ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
 }  # fmt: skip
-"""What a pickle of plain containers of arrays needs; nothing in it can run foreign code."""
+"""The functions that a pickle of containers of arrays needs; none can execute foreign code."""
 
 
 def load_arrays(file: IO[bytes]) -> Any:
-    """The arrays, numbers, texts, lists and dicts in the pickle at the file's position.
+    """Return the arrays, numbers, texts, lists and dicts in the pickle at the file's position.
 
     Raises:
-        UnpicklingError: it asks for something else; nothing in it is run. A broken pickle makes
-            the unpickler raise whatever it happens to trip over.
+        UnpicklingError: the pickle asks for another function, which is not executed. A broken
+            pickle may make the unpickler raise any exception.
     """
     return _ArraysOnly(file).load()
 
@@ -28,9 +28,5 @@ class _ArraysOnly(pickle.Unpickler):
         """Refuse everything that is not part of an array."""
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", _numpy_core()), name)
-
-
-def _numpy_core() -> str:
-    """Where this numpy keeps what pickles of numpy 1 find in `numpy.core`."""
-    return "numpy._core" if hasattr(np, "_core") else "numpy.core"
+        core = "numpy._core" if hasattr(np, "_core") else "numpy.core"  # since numpy 2, before
+        return super().find_class(module.replace("numpy.core", core), name)

@@ -1,7 +1,7 @@
 """Official pix2pix networks (junyanz/pytorch-CycleGAN-and-pix2pix): state dicts in and out.
 
-The U-Net's levels are nested in each other there, so that a name grows with the depth. The
-ResNet generator has pix2pixHD's global architecture and names.
+Each level of the official U-Net is a submodule of the level outside, so that names grow with the
+depth. The ResNet generator has the architecture and names of pix2pixHD's global generator.
 """
 
 import re
@@ -11,49 +11,55 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.inference.interop import pix2pixhd
-from i2ibench.inference.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
+from i2ibench.inference.interop.state_dict import (
+    State,
+    index_in_sequence,
+    load_official,
+    modernised,
+    not_official,
+)
 from i2ibench.models.discriminators.patch import PatchDiscriminator
 from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.models.generators.unet import UNetGenerator
 
 
 def generator_options(state: State) -> dict[str, Any]:
-    """The options, `type` included, of the generator that a `latest_net_G.pth` was made with.
+    """Return the config of the generator of a `latest_net_G.pth`, with its type.
 
     Raises:
         UserError: the names or shapes are neither the U-Net's nor the ResNet's.
     """
-    state = cleaned(state)
+    state = modernised(state)
     if any(".conv_block." in name for name in state):
         return {"type": "CoarseToFineGenerator", **_resnet_options(state)}
     return {"type": "UNetGenerator", **_unet_options(state)}
 
 
 def generator_from_official(state: State) -> UNetGenerator | CoarseToFineGenerator:
-    """The generator of a pix2pix `latest_net_G.pth`: U-Net or ResNet, with either norm.
+    """Return the generator of a `latest_net_G.pth`, a U-Net or a ResNet.
 
     Raises:
-        UserError: the names or shapes are those of neither.
+        UserError: the names or shapes are neither the U-Net's nor the ResNet's.
     """
     options = generator_options(state)
     network = UNetGenerator if options.pop("type") == "UNetGenerator" else CoarseToFineGenerator
-    return fill(network(**options), state, generator_names)
+    return load_official(network(**options), state, generator_names)
 
 
 def generator_names(own: State) -> dict[str, Tensor]:
-    """A generator's state dict under the official names, U-Net or ResNet."""
+    """Return the state dict of a U-Net or ResNet generator under the official names."""
     if any(name.startswith("downs.") for name in own):
-        return unet_names(own)
+        return _unet_names(own)
     return pix2pixhd.generator_names(own)
 
 
 def discriminator_options(state: State) -> dict[str, Any]:
-    """The options, `type` included, of the PatchDiscriminator of a `latest_net_D.pth`.
+    """Return the config of the PatchDiscriminator of a `latest_net_D.pth`, with its type.
 
     Raises:
         UserError: the names or shapes are not those of such a discriminator.
     """
-    state = cleaned(state)
+    state = modernised(state)
     weights = [v for v in state.values() if v.ndim == 4]
     if "model.0.weight" not in state or len(weights) < 3:
         raise not_official("pix2pix discriminator", state)
@@ -71,28 +77,27 @@ def discriminator_options(state: State) -> dict[str, Any]:
 
 
 def discriminator_from_official(state: State) -> PatchDiscriminator:
-    """The discriminator of a pix2pix `latest_net_D.pth`.
+    """Return the discriminator of a `latest_net_D.pth`.
 
     Raises:
         UserError: the names or shapes are not those of such a discriminator.
     """
     options = discriminator_options(state)
     options.pop("type")
-    return fill(PatchDiscriminator(**options), state, discriminator_names)
+    return load_official(PatchDiscriminator(**options), state, discriminator_names)
 
 
 def discriminator_names(own: State) -> dict[str, Tensor]:
-    """A patch discriminator's state dict under the official names."""
+    """Return the state dict of a patch discriminator under the official names."""
 
     def name(key: str) -> str:
         _, layer, place, kind = key.split(".")
-        return f"model.{place_in_chain(int(layer), int(place))}.{kind}"
+        return f"model.{index_in_sequence(int(layer), int(place))}.{kind}"
 
     return {name(key): value for key, value in own.items()}
 
 
 def _unet_options(state: State) -> dict[str, Any]:
-    """The options of UNetGenerator that a state dict was made with."""
     depth = max((name.count(".model") for name in state), default=0)
     first, last = state.get("model.model.0.weight"), state.get("model.model.3.weight")
     if first is None or last is None:
@@ -109,8 +114,7 @@ def _unet_options(state: State) -> dict[str, Any]:
     }
 
 
-def unet_names(own: State) -> dict[str, Tensor]:
-    """A U-Net's state dict under the official names."""
+def _unet_names(own: State) -> dict[str, Tensor]:
     innermost = max(int(re.match(r"downs\.(\d+)", key)[1]) for key in own if key[0] == "d")  # type: ignore[index]
 
     def name(key: str) -> str:
@@ -121,12 +125,12 @@ def unet_names(own: State) -> dict[str, Tensor]:
 
 
 def _prefix(level: int) -> str:
-    """Where a level's layers stand: every level is the submodule of the one outside it."""
+    """Return the prefix of the names of a level's layers."""
     return "model.model" + (".1.model" if level else "") + ".3.model" * max(level - 1, 0)
 
 
 def _place(side: str, level: int, layer: int, innermost: int) -> int:
-    """The index of a layer among its level's: down layers, the inner level, up layers."""
+    """Return the index of a layer in its level: down layers, the inner level, up layers."""
     if side == "downs":
         return layer
     if level == 0:
@@ -135,13 +139,13 @@ def _place(side: str, level: int, layer: int, innermost: int) -> int:
 
 
 def _resnet_options(state: State) -> dict[str, Any]:
-    """pix2pixHD's global generator, with what pix2pix's form of it may do otherwise."""
+    """Return the options of pix2pixHD's global generator with pix2pix's own bias and dropout."""
     options = pix2pixhd.generator_options(state)
     if "model.1.bias" not in state:
         if "norm_type" not in options:
             raise _without_norm()
         options["bias_before_norm"] = False
-    # A dropout between the two convolutions of a block moves the second from place 5 to 6.
+    # Dropout between the two convolutions of a block moves the second from index 5 to 6.
     if any(re.search(r"conv_block\.6\.weight$", k) and v.ndim == 4 for k, v in state.items()):
         options |= {"dropout": 0.5, "always_train": True}
     return options

@@ -1,7 +1,7 @@
 """Official pix2pixHD networks (github.com/NVIDIA/pix2pixHD): state dicts in and out.
 
-The architecture is read off the names and shapes; a state dict that does not fit to the last
-tensor is refused.
+The options of a network are inferred from the names and shapes of its tensors. A state dict with
+a missing, additional or differently shaped tensor is refused.
 """
 
 import re
@@ -10,19 +10,25 @@ from typing import Any
 
 from torch import Tensor
 
-from i2ibench.inference.interop.state_dict import State, cleaned, fill, not_official, place_in_chain
+from i2ibench.inference.interop.state_dict import (
+    State,
+    index_in_sequence,
+    load_official,
+    modernised,
+    not_official,
+)
 from i2ibench.models.discriminators.multi_scale import MultiScaleDiscriminator
 from i2ibench.models.encoders.instance import InstanceEncoder
 from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator
 
 
 def generator_options(state: State) -> dict[str, Any]:
-    """The options of CoarseToFineGenerator that a `latest_net_G.pth` was made with.
+    """Return the options of the CoarseToFineGenerator of a `latest_net_G.pth`.
 
     Raises:
         UserError: the names or shapes are not those of such a generator.
     """
-    state = cleaned(state)
+    state = modernised(state)
     try:
         num_enhancers = max((int(m[1]) for m in _matches(r"model(\d+)_1\.", state)), default=0)
         blocks = {int(m[1]) for m in _matches(r"model\.(\d+)\.conv_block", state)}
@@ -46,26 +52,26 @@ def generator_options(state: State) -> dict[str, Any]:
 
 
 def generator_from_official(state: State) -> CoarseToFineGenerator:
-    """The generator of a `latest_net_G.pth`: global, or with any number of local enhancers.
+    """Return the generator of a `latest_net_G.pth`: global, or with any number of enhancers.
 
     Raises:
         UserError: the names or shapes are not those of such a generator.
     """
-    return fill(CoarseToFineGenerator(**generator_options(state)), state, generator_names)
+    return load_official(CoarseToFineGenerator(**generator_options(state)), state, generator_names)
 
 
 def generator_to_official(generator: CoarseToFineGenerator) -> dict[str, Tensor]:
-    """The generator's weights under the official names."""
+    """Return the generator's weights under the official names."""
     return generator_names(generator.state_dict())
 
 
 def encoder_options(state: State) -> dict[str, Any]:
-    """The options of InstanceEncoder that a `latest_net_E.pth` was made with.
+    """Return the options of the InstanceEncoder of a `latest_net_E.pth`.
 
     Raises:
         UserError: the names or shapes are not those of such an encoder.
     """
-    state = cleaned(state)
+    state = modernised(state)
     try:
         head = _last_weight(state, "model")
         stem = state["model.1.weight"]
@@ -81,26 +87,26 @@ def encoder_options(state: State) -> dict[str, Any]:
 
 
 def encoder_from_official(state: State) -> InstanceEncoder:
-    """The encoder of a `latest_net_E.pth`.
+    """Return the encoder of a `latest_net_E.pth`.
 
     Raises:
         UserError: the names or shapes are not those of such an encoder.
     """
-    return fill(InstanceEncoder(**encoder_options(state)), state, encoder_names)
+    return load_official(InstanceEncoder(**encoder_options(state)), state, encoder_names)
 
 
 def encoder_to_official(encoder: InstanceEncoder) -> dict[str, Tensor]:
-    """The encoder's weights under the official names."""
+    """Return the encoder's weights under the official names."""
     return encoder_names(encoder.state_dict())
 
 
 def discriminator_options(state: State) -> dict[str, Any]:
-    """The options of MultiScaleDiscriminator that a `latest_net_D.pth` was made with.
+    """Return the options of the MultiScaleDiscriminator of a `latest_net_D.pth`.
 
     Raises:
         UserError: the names or shapes are not those of such discriminators.
     """
-    state = cleaned(state)
+    state = modernised(state)
     weights = [v for k, v in _convolutions(state).items() if re.match(r"(scale|layer)0", k)]
     if len(weights) < 3:
         raise not_official("pix2pixHD discriminator", state)
@@ -114,32 +120,32 @@ def discriminator_options(state: State) -> dict[str, Any]:
 
 
 def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
-    """The discriminators of a `latest_net_D.pth`, with or without exposed features.
+    """Return the discriminators of a `latest_net_D.pth`, trained with feature matching or without.
 
-    The official files number the scales from the coarsest; this project from the finest.
+    The official files number the scales from the coarsest, this project from the finest.
 
     Raises:
         UserError: the names or shapes are not those of such discriminators.
     """
-    exposed = any(name.startswith("scale") for name in cleaned(state))
+    exposed = any(name.startswith("scale") for name in modernised(state))
     discriminator = MultiScaleDiscriminator(**discriminator_options(state))
-    return fill(discriminator, state, partial(discriminator_names, exposed=exposed))
+    return load_official(discriminator, state, partial(discriminator_names, exposed=exposed))
 
 
 def discriminator_to_official(
     discriminator: MultiScaleDiscriminator, exposed: bool = True
 ) -> dict[str, Tensor]:
-    """The discriminators' weights under the official names.
+    """Return the discriminators' weights under the official names.
 
     Args:
-        discriminator: what to write.
-        exposed: the names of a model with feature matching, or of one without.
+        discriminator: of all scales.
+        exposed: use the names of a model with feature matching, else of a model without.
     """
     return discriminator_names(discriminator.state_dict(), exposed)
 
 
 def generator_names(own: State) -> dict[str, Tensor]:
-    """A generator's state dict under the official names."""
+    """Return a generator's state dict under the official names."""
     num_enhancers = len({m[1] for m in _matches(r"enhancers\.(\d+)", own)})
     outermost = rf"enhancers\.{num_enhancers - 1}\.back" if num_enhancers else "coarse"
     # After the last convolution come norm, activation and padding.
@@ -156,12 +162,12 @@ def generator_names(own: State) -> dict[str, Tensor]:
 
 
 def encoder_names(own: State) -> dict[str, Tensor]:
-    """An encoder's state dict under the official names."""
+    """Return an encoder's state dict under the official names."""
     return {re.sub(r"^layers\.", "model.", key): value for key, value in own.items()}
 
 
 def discriminator_names(own: State, exposed: bool = True) -> dict[str, Tensor]:
-    """A multi-scale discriminator's state dict under the official names."""
+    """Return a multi-scale discriminator's state dict under the official names."""
     num_scales = len({m[1] for m in _matches(r"scales\.(\d+)", own)})
 
     def name(key: str) -> str:
@@ -169,13 +175,13 @@ def discriminator_names(own: State, exposed: bool = True) -> dict[str, Tensor]:
         official_scale = num_scales - 1 - int(scale)
         if exposed:
             return f"scale{official_scale}_layer{layer}.{place}.{kind}"
-        return f"layer{official_scale}.{place_in_chain(int(layer), int(place))}.{kind}"
+        return f"layer{official_scale}.{index_in_sequence(int(layer), int(place))}.{kind}"
 
     return {name(key): value for key, value in own.items()}
 
 
 def _norm_options(state: State) -> dict[str, str]:
-    """The norm, which leaves traces in a state dict only if it is batch norm."""
+    """Return the norm's type if it is batch norm; an instance norm has no tensors."""
     return {"norm_type": "batch"} if any(k.endswith("running_mean") for k in state) else {}
 
 

@@ -1,4 +1,4 @@
-"""Official state dicts: brought into today's form, put into a network strictly, and refused."""
+"""Official state dicts: conversion to today's format, strict loading, and errors."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -12,11 +12,11 @@ State = Mapping[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def cleaned(state: State) -> dict[str, Tensor]:
-    """The state dict as today's torch writes it, without DataParallel's `module.`.
+def modernised(state: State) -> dict[str, Tensor]:
+    """Return a state dict as today's torch writes it, without DataParallel's prefix `module.`.
 
-    Old files lack batch norm's counters, or hold running statistics of instance norms, which have
-    no use for them: those norms are told by their lack of weights.
+    Counters of batch norms, which old files lack, are added. Running statistics of instance norms,
+    which old files contain, are removed. A norm without weights is an instance norm.
     """
     state = {name.removeprefix("module."): value for name, value in state.items()}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
@@ -31,13 +31,20 @@ def cleaned(state: State) -> dict[str, Tensor]:
     return {**counters, **state}
 
 
-def fill(network: Network, state: State, names: Callable[[State], dict[str, Tensor]]) -> Network:
-    """Put the official weights into the network, every one of them.
+def load_official(
+    network: Network, state: State, names: Callable[[State], dict[str, Tensor]]
+) -> Network:
+    """Copy all official weights into a network; return the network.
+
+    Args:
+        network: is changed in place.
+        state: the official state dict.
+        names: returns the network's state dict under the official names.
 
     Raises:
         UserError: names or shapes differ; the first three are listed.
     """
-    state = cleaned(state)
+    state = modernised(state)
     expected = names(network.state_dict())
     differing = sorted(expected.keys() ^ state.keys())
     differing = differing or [n for n in expected if expected[n].shape != state[n].shape]
@@ -47,20 +54,21 @@ def fill(network: Network, state: State, names: Callable[[State], dict[str, Tens
             f"suggest; {len(differing)} tensors differ, first: {', '.join(differing[:3])}."
         )
     with torch.no_grad():
-        for name, value in expected.items():  # these share storage with the network
+        for name, value in expected.items():  # share storage with the network
             value.copy_(state[name])
     return network
 
 
-def place_in_chain(layer: int, place: int) -> int:
-    """Where a part of a discriminator's layer stands if all layers form one chain.
+def index_in_sequence(layer: int, place: int) -> int:
+    """Return the index of a module of a discriminator's layer if all layers are one Sequential.
 
-    The chain is conv, leak, then conv, norm, leak for each further layer.
+    The modules are conv and leaky ReLU of the first layer, then conv, norm and leaky ReLU of each
+    further layer.
     """
     return place if layer == 0 else 3 * layer - 1 + place
 
 
 def not_official(kind: str, state: State) -> UserError:
-    """The error for a state dict of something else."""
+    """Return the error for a state dict of another network."""
     first = ", ".join(list(state)[:3]) or "nothing"
     return UserError(f"This is no official {kind}; it holds {first}, ...")

@@ -1,4 +1,4 @@
-"""The released code's K-means file: a pickled dict of class to centres inside a .npy."""
+"""The released code's K-means file, a .npy with a pickled dict of the centres of each class."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ Centres = dict[int, NDArray[np.float32]]
 
 
 def read_clusters(path: Path) -> Centres:
-    """The centres by class, float [k,C], without executing what a hostile file may hold.
+    """Return the centres of each class, float [k,C]; code in a hostile file is not executed.
 
     Raises:
         UserError: the file is missing, broken, or no dict of arrays.
@@ -26,16 +26,16 @@ def read_clusters(path: Path) -> Centres:
         return {int(label): np.asarray(c, np.float32) for label, c in content.items()}
     except FileNotFoundError:
         raise UserError(f"There is no K-means file at {path}.") from None
-    except Exception as error:  # whatever a foreign file makes the unpickler raise
+    except Exception as error:  # a foreign file may make the unpickler raise any exception
         raise UserError(f"{path} cannot be read as K-means centres: {error}") from None
 
 
 def write_clusters(centres: Mapping[int, NDArray[np.float32]], path: Path) -> None:
-    """Write the centres as the released code reads them."""
+    """Write the centres [k,C] of each class in the released code's format."""
     holder = np.array(dict(centres), dtype=object)
 
-    def write(aside: Path) -> None:
-        with aside.open("wb") as file:  # np.save would append .npy to a path
+    def write(unfinished: Path) -> None:
+        with unfinished.open("wb") as file:  # np.save would append .npy to a path
             np.save(file, holder, allow_pickle=True)
 
     write_file(path, write)

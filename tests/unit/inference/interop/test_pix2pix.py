@@ -8,7 +8,9 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop import pix2pix
-from i2ibench.inference.interop.folder import export_folder, import_folder
+from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.export_official import export_folder
+from i2ibench.inference.interop.import_official import import_folder
 from i2ibench.models.generators import UNetGenerator
 
 
@@ -140,7 +142,8 @@ def test_a_pix2pix_folder_becomes_a_checkpoint_that_translates(tmp_path, labels)
     official = ResNet(3, 4, nn.BatchNorm2d, dropout=True)
     (tmp_path / "official").mkdir()
     torch.save(official.state_dict(), tmp_path / "official" / "latest_net_G.pth")
-    import_folder(tmp_path / "official", tmp_path / "native.pth", num_labels=labels)
+    options = ConversionOptions(num_labels=labels)
+    import_folder(tmp_path / "official", tmp_path / "native.pth", options)
     translator = open_checkpoint(tmp_path / "native.pth").translator
     data = {"name": ["s"], "source": torch.zeros(1, 3, 16, 24, dtype=torch.uint8)}
     if labels:

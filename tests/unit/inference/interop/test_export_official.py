@@ -1,18 +1,25 @@
 """Official folders become checkpoints and come back to the last bit."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop import pix2pixhd
-from i2ibench.inference.interop.folder import CLUSTERS, export_folder, import_folder
+from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.export_official import export_folder
+from i2ibench.inference.interop.import_official import CLUSTERS_FILE, import_folder
 from i2ibench.inference.interop.style_clusters import read_clusters
 from i2ibench.models.discriminators import MultiScaleDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
 from i2ibench.models.generators import CoarseToFineGenerator
+from i2ibench.models.translators.build import build_translator
 
 CENTRES = {7: np.array([[0.5, -0.25, 0.125]], np.float32), 26: np.eye(3, dtype=np.float32)}
 
@@ -33,7 +40,7 @@ def official(tmp_path):
     for letter, state in networks.items():
         wrapped = {f"module.{k}": v for k, v in state.items()}
         torch.save(wrapped, folder / f"latest_net_{letter}.pth")
-    np.save(folder / CLUSTERS, np.array(CENTRES, dtype=object), allow_pickle=True)
+    np.save(folder / CLUSTERS_FILE, np.array(CENTRES, dtype=object), allow_pickle=True)
     return folder
 
 
@@ -65,7 +72,7 @@ def test_official_files_come_back_bit_for_bit(official, tmp_path):
         after = torch.load(tmp_path / "back" / f"latest_net_{letter}.pth", weights_only=True)
         assert {k.removeprefix("module.") for k in before} == set(after)
         assert all(torch.equal(v, after[k.removeprefix("module.")]) for k, v in before.items())
-    centres = read_clusters(tmp_path / "back" / CLUSTERS)
+    centres = read_clusters(tmp_path / "back" / CLUSTERS_FILE)
     assert centres.keys() == CENTRES.keys()
     assert all(np.array_equal(centres[c], CENTRES[c]) for c in CENTRES)
 
@@ -88,11 +95,11 @@ def test_networks_with_batch_norm_come_back_bit_for_bit(exposed):
 
 
 def test_a_generator_alone_is_enough(official, tmp_path):
-    for name in ("latest_net_D.pth", "latest_net_E.pth", CLUSTERS):
+    for name in ("latest_net_D.pth", "latest_net_E.pth", CLUSTERS_FILE):
         (official / name).unlink()
     with pytest.raises(UserError, match="39 channels; say with --labels"):
         import_folder(official, tmp_path / "native.pth")
-    config = import_folder(official, tmp_path / "native.pth", num_labels=38)
+    config = import_folder(official, tmp_path / "native.pth", ConversionOptions(num_labels=38))
     assert config["data_preprocessor"]["boundaries"] is True
     assert open_checkpoint(tmp_path / "native.pth").translator.encoder is None
 
@@ -123,3 +130,72 @@ def test_a_hostile_k_means_file_is_refused_and_not_executed(tmp_path):
     with pytest.raises(UserError, match=r"asks for (_?io|builtins)\.open"):
         read_clusters(tmp_path / "evil.npy")
     assert not marker.exists()
+
+
+SIZES = {"base_channels": 2, "num_downsamplings": 2, "num_blocks": 1}
+GENERATOR = {"type": "CoarseToFineGenerator", **SIZES}
+UNET = {"type": "UNetGenerator", "base_channels": 2, "num_levels": 6}
+LABELS = {"type": "LabelPreprocessor"}
+
+
+def export(folder, generator, preprocessor=LABELS, **model):
+    """The options beside the official files of a new network."""
+    model = {"type": "PairedTranslator", "generator": generator, **model}
+    config = {"model": model, "data_preprocessor": preprocessor}
+    metainfo = CITYSCAPES_CLASSES.metainfo("Cityscapes")
+    state = build_translator(ConfigDict(config), metainfo).state_dict()
+    checkpoint = {
+        "config": json.dumps(config),
+        "meta": {"epoch": 1, "dataset_meta": metainfo},
+        "state_dict": state,
+    }
+    torch.save(checkpoint, folder / "native.pth")
+    written = export_folder(folder / "native.pth", folder / "official")
+    assert written[-1].name == "opt.txt"
+    lines = (folder / "official" / "opt.txt").read_text().splitlines()
+    return dict(line.split(": ") for line in lines if ": " in line)
+
+
+def test_the_options_are_those_of_the_released_program(tmp_path):
+    options = export(tmp_path, {**GENERATOR, "num_enhancers": 1, "num_enhancer_blocks": 2})
+    expected = {
+        "netG": "local", "ngf": "2", "n_blocks_local": "2", "n_local_enhancers": "1",
+        "n_downsample_global": "2", "label_nc": "35", "no_instance": "False", "norm": "instance",
+    }  # fmt: skip
+    assert expected.items() <= options.items()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_dropout_of_a_u_net_is_written_beside_its_weights(tmp_path, dropout):
+    options = export(tmp_path, {**UNET, "dropout": dropout}, {"type": "ImagePreprocessor"})
+    assert options["no_dropout"] == str(not dropout) and options["netG"] == "unet_64"
+    assert "label_nc" not in options
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"generator": {**GENERATOR, "padding_mode": "reflect"}}, "padding_mode='reflect'"),
+        ({"generator": {**GENERATOR, "hard_condition": True}}, "hard_condition=True"),
+        ({"generator": {**UNET, "dropout": 0.3}}, r"dropout=0\.3"),
+        ({"generator": UNET, "discriminator": {"type": "PatchDiscriminator", "base_channels": 2},
+          "adversarial": {"type": "VanillaGAN"}}, "padding=2 in its discriminator"),
+    ],
+)  # fmt: skip
+def test_a_switch_that_the_released_code_lacks_is_refused(tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        export(tmp_path, **changes)
+    assert not (tmp_path / "official").exists()
+
+
+def test_a_default_that_is_spelt_out_is_not_refused(tmp_path):
+    export(tmp_path, {**GENERATOR, "padding_mode": "zeros", "hard_condition": False})
+
+
+def test_what_the_released_program_cannot_do_is_said(tmp_path, capsys):
+    export(tmp_path, {**GENERATOR, "norm_type": "batch"},
+           {"type": "ConditionPreprocessor", "condition": ["labels", "edges"],
+            "edges_of": "labels"})  # fmt: skip
+    said = " ".join(capsys.readouterr().err.split())
+    assert "condition of" in said and "labels + edges, which pix2pixHD cannot make" in said
+    assert "batch norm in evaluation mode" in said

@@ -1,4 +1,4 @@
-"""What official weights do not tell is read beside them, told by the command, or asked for."""
+"""Values that weights do not tell are read from option files, given by the user, or an error."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop import pix2pix
-from i2ibench.inference.interop.findings import Answers
-from i2ibench.inference.interop.official import read_folder, write_official
+from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.import_official import read_folder, write_checkpoint
 from i2ibench.models.discriminators import PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
 from i2ibench.models.generators import UNetGenerator
@@ -18,18 +18,18 @@ from tests.official_files import CENTRES, HD, name_classes, write_hd, write_opti
 from tests.unit.inference.interop.test_pix2pix import Nested, ResNet
 
 
-def convert(folder, **answers):
-    return read_folder(folder, Answers(**answers))
+def convert(folder, **options):
+    return read_folder(folder, ConversionOptions(**options))
 
 
 def row(official, what):
-    (found,) = [row for row in official.findings.rows if row.what == what]
+    (found,) = [row for row in official.conversion.rows if row.what == what]
     return found
 
 
 def image(official, tmp_path, source):
     """The image of a converted generator, float CHW, as translation makes it."""
-    write_official(official, tmp_path / "native.pth")
+    write_checkpoint(official, tmp_path / "native.pth")
     translator = open_checkpoint(tmp_path / "native.pth").translator
     data = {"name": ["s"], "source": source}
     return Inference(translator).predict(data)[0]["fake"].float()
@@ -184,7 +184,7 @@ def test_grey_images_are_made_of_one_channel(tmp_path):
     judge = PatchDiscriminator(4, base_channels=2, padding=1, norm_type="batch")
     torch.save(pix2pix.discriminator_names(judge.state_dict()), folder / "latest_net_D.pth")
     official = convert(folder, evaluation_mode=True)
-    assert row(official, "pictures").value == "grey" and official.metainfo["image_channels"] == 1
+    assert row(official, "images").value == "grey" and official.metainfo["image_channels"] == 1
     assert official.config["model"]["discriminator"]["type"] == "PatchDiscriminator"
     fake = image(official, tmp_path, SOURCE)
     with torch.no_grad():
