@@ -13,7 +13,7 @@ from side_by_side import in_turns
 from torch.utils.data import default_collate
 
 from i2ibench.data.datasets.toystreet import drawn_streets
-from i2ibench.inference.styles.instance_features import batch_rows
+from i2ibench.inference.styles.instance_features import features_of_instances
 from i2ibench.models.ops.labels import instance_average
 from i2ibench.models.styles.bank import StyleBank
 
@@ -65,12 +65,20 @@ def test_collecting_features(benchmark, batch):
     def loop():
         return [loop_rows(*one) for one in zip(*arrays, strict=True)]
 
-    rows = batch_rows(features, label, instance)
+    rows = features_of_instances(features, label, instance)
     labels, expected = (np.concatenate(x) for x in zip(*loop(), strict=True))
     np.testing.assert_array_equal(rows.labels, labels)
     np.testing.assert_array_equal(rows.features, expected)
     row = f"style features: collect, {size_of(label)}"
-    in_turns(benchmark, lambda: batch_rows(features, label, instance), loop, row, 6, 12, ROUNDS)
+    in_turns(
+        benchmark,
+        lambda: features_of_instances(features, label, instance),
+        loop,
+        row,
+        6,
+        12,
+        ROUNDS,
+    )
 
 
 def test_sampling_styles(benchmark, batch):

@@ -1,23 +1,23 @@
-"""The error that a user can mend."""
+"""Errors that a user can correct, with suggestions for misspelt names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """A mistake in a config, a command line or the data: the message says what to do.
+    """A mistake in a config, a command line or the data. The message says how to correct it.
 
-    The commands print the message alone and exit with code 2; every other exception is a defect
-    and keeps its traceback.
+    The commands print only the message and exit with code 2. Every other exception is a defect of
+    the program and keeps its traceback.
     """
 
 
 class UnknownPartError(UserError):
-    """A name that no registered part has.
+    """An error for a name under which no part is registered.
 
     Attributes:
-        kind: of the part, such as "generator".
-        name: that was asked for.
+        kind: the kind of part, such as "generator".
+        name: the unknown name.
     """
 
     def __init__(self, message: str, kind: str, name: str) -> None:
@@ -26,11 +26,11 @@ class UnknownPartError(UserError):
 
 
 class MissingWeightsError(UserError):
-    """Pretrained weights that are not on this machine: what needs them cannot be computed."""
+    """An error for pretrained weights that this machine does not have."""
 
 
 def near_match(name: str, known: Iterable[str]) -> str:
-    """The sentence " Did you mean 'X'?" for the known name closest to `name`, or nothing."""
+    """Return " Did you mean 'X'?" with the known name closest to `name`, or ""."""
     names = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in names}
     close = get_close_matches(name, names, n=1, cutoff=0.5) or [

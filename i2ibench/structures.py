@@ -1,4 +1,4 @@
-"""The nouns that travel: Sample, Batch, Prediction, Step and Losses.
+"""Types that the packages exchange: Sample, Batch, Prediction, Step and Losses.
 
 Shapes: B batch, C channels, H height, W width, N classes, K scales, L layers.
 """
@@ -12,16 +12,17 @@ from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
 
 DiscriminatorOutput = list[list[Tensor]]
-"""A discriminator's answer: per scale (finest first) its layers; the last layer is the scores.
+"""The activations of a discriminator: a list of layers for each scale, finest scale first.
 
-Scores are B1HW, or B(N+1)HW of a discriminator that tells N classes apart."""
+The last layer holds the scores: B1HW, or B(N+1)HW for a discriminator that classifies pixels."""
 
 
 class Sample(TypedDict):
-    """One scene as a data set yields it, in compact integers; a label map or a source at least.
+    """One scene as a data set yields it, with integer tensors.
 
-    Images are uint8 or, of 16 bits, int32 in 0..65535; three channels are RGB. A kind of data
-    that a plugin adds has a key of its own (see `i2ibench.data.kinds`).
+    It has at least a label map or a source image. Images are uint8, or int32 in 0..65535 for 16-bit
+    data. Images of three channels are RGB. A kind of data that a plugin adds has its own key (see
+    `i2ibench.data.kinds`).
     """
 
     name: str
@@ -32,31 +33,31 @@ class Sample(TypedDict):
 
 
 def size_of(sample: Sample) -> tuple[int, int]:
-    """The (height, width) of a scene."""
+    """Return the (height, width) of a scene."""
     tensor = next(value for value in sample.values() if isinstance(value, Tensor))
     return tensor.shape[-2], tensor.shape[-1]
 
 
 class Batch(TypedDict):
-    """Several scenes on the device, ready for the networks."""
+    """A batch of scenes on the device, ready for the networks."""
 
     names: list[str]
-    condition: NotRequired[Tensor]  # float BCHW; left out where it is made tile by tile
+    condition: NotRequired[Tensor]  # float BCHW; absent if computed tile by tile
     label: NotRequired[Tensor]  # uint8 B1HW
     instance: NotRequired[Tensor]  # int32 B1HW
-    source: NotRequired[Tensor]  # image BCHW, where the condition is left out
-    image: NotRequired[Tensor]  # image BCHW, where a left-out condition is made of photos
-    features: NotRequired[Tensor]  # float BCHW in [-1, 1], styles, where images are made with them
+    source: NotRequired[Tensor]  # image BCHW; present if `condition` is absent
+    image: NotRequired[Tensor]  # image BCHW; present if an absent condition needs it
+    features: NotRequired[Tensor]  # float BCHW in [-1, 1]: the instance styles
     real: NotRequired[Tensor]  # float BCHW in [-1, 1]
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """How an instance truly looks, where the data records it.
+    """The true appearance of an instance, for data that records it.
 
     Attributes:
-        name: of the look, such as "turquoise" or "cobbles"; one of a few per class.
-        rgb: 0..255, before light and haze.
+        name: the name of the appearance, such as "turquoise"; a class has a few of them.
+        rgb: (red, green, blue) in 0..255, before lighting and haze.
     """
 
     name: str
@@ -64,23 +65,30 @@ class Appearance:
 
 
 class SceneStyles(Protocol):
-    """What an encoder and its style bank say of one scene, and the scene in other styles."""
+    """The styles of one scene, and renderings of the scene in other styles."""
 
     def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
-        """By instance id its features in the photo, and the nearest mode of its class or -1."""
+        """Return (features, mode) by instance id.
+
+        The encoder computes the features from the real image. The mode is the nearest one of the
+        instance's class in the style bank, or -1 if the class has none.
+        """
 
     def intended(self, label: int) -> Tensor:
-        """The colours that the modes of a class stand for, float64 [K,3]; nan where unknown."""
+        """Return the colour of each mode of a class, float64 [K,3]; nan where unknown."""
 
     def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
-        """The scene as sampled, then with one instance in each of the modes, uint8 [1+n,3,H,W]."""
+        """Return images of the scene, uint8 [1+n,3,H,W].
+
+        The first image has sampled styles. Each other image gives one instance one of the modes.
+        """
 
 
 class Prediction(TypedDict):
-    """One translated scene; images in integers, so that memory and saved files score alike."""
+    """One translated scene. Images are integers, so that saved files get the same scores."""
 
     name: str
-    fake: Tensor  # image [C,H,W], uint8 or, of 16 bits, int32
+    fake: Tensor  # image [C,H,W], uint8; int32 for 16 bits
     label: NotRequired[Tensor]  # uint8 [1,H,W]
     instance: NotRequired[Tensor]  # int32 [1,H,W]
     source: NotRequired[Tensor]  # image [C,H,W]
@@ -91,7 +99,12 @@ class Prediction(TypedDict):
 
 
 def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
-    """One prediction per scene of collated data, for the images BCHW made from it."""
+    """Return one prediction for each scene.
+
+    Args:
+        fakes: the translated images, BCHW.
+        data: the collated samples that the images were made from.
+    """
     predictions: list[Prediction] = []
     for i, name in enumerate(data["name"]):
         prediction: Any = {"name": name, "fake": fakes[i]}
@@ -103,16 +116,19 @@ def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
 
 @dataclass(frozen=True)
 class Step:
-    """All that a loss may read in one training step.
+    """The tensors that a loss may read in one training step.
 
     Attributes:
-        condition: BCHW.
+        condition: the input of the generator, BCHW.
         fake: the generated images, BCHW in [-1, 1], with gradient.
-        real: the photos, BCHW in [-1, 1].
-        fake_outputs: the discriminator's answer to the fake, with gradient; None without one.
-        real_outputs: its answer to the photos; the generator's losses detach it.
-        label: the scenes' label maps, integer B1HW; None where the data has none.
-        discriminate: the discriminator, which answers for other images of this condition.
+        real: the real images, BCHW in [-1, 1].
+        fake_outputs: the discriminator's outputs for the fake images, with gradient; None without
+            a discriminator.
+        real_outputs: the discriminator's outputs for the real images; None without a
+            discriminator. The generator's losses detach them.
+        label: the label maps, integer B1HW; None if the data has none.
+        discriminate: a function that runs the discriminator on other images BCHW of this
+            condition; None without a discriminator.
     """
 
     condition: Tensor
@@ -126,12 +142,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Losses:
-    """The scalars that a training step computes before its backward passes.
+    """The scalar losses of a training step, before its backward passes.
 
     Attributes:
-        totals: by the name of an optimiser the scalar that it minimises, in the order of the
-            backward passes; each optimiser gets the gradients of its own parameters only.
-        logs: named scalars for the log, without their weights; detached when they are logged.
+        totals: the loss that each optimiser minimises, by the name of the optimiser and in the
+            order of the backward passes. An optimiser gets gradients of its own parameters only.
+        logs: the unweighted losses for the log, by name. The training step detaches them.
     """
 
     totals: dict[str, Tensor]
@@ -139,26 +155,26 @@ class Losses:
 
 
 class NetworkUpdates(Protocol):
-    """An optimiser of one network, which gathers gradients and then takes one step."""
+    """An optimiser of one network that accumulates gradients before each step."""
 
     def zero_grad(self) -> None:
         """Set the gradients to None."""
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the context in which the networks run at the chosen precision."""
+        """Return the autocast context for the configured precision."""
 
     def add_gradient(self, loss: Tensor, retain_graph: bool = False, last: bool = True) -> None:
-        """Add the gradient of a scalar.
+        """Add the gradient of a scalar loss.
 
         Args:
-            loss: a scalar.
+            loss: the scalar.
             retain_graph: keep the graph for another backward pass.
-            last: whether no other gradient follows before `apply`.
+            last: state that no other gradient follows before `apply`.
         """
 
     def apply(self) -> None:
-        """Take one step down the added gradients, averaged over all processes."""
+        """Take one optimiser step with the added gradients, averaged over all processes."""
 
 
 Optimizers = Mapping[str, NetworkUpdates]
-"""The optimisers of a translator by the names of its networks."""
+"""The optimisers of a translator by name, see `Translator.networks`."""

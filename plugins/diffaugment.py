@@ -1,4 +1,4 @@
-"""A discriminator that sees augmented images (DiffAugment, Zhao et al. 2020, arXiv 2006.10738).
+"""A discriminator of augmented images (DiffAugment, Zhao et al. 2020, arXiv 2006.10738).
 
 Licence: Apache-2.0, like the rest. Written from the paper (Sec. 3.2); the authors' code, under
 BSD-2-Clause, was not used.
@@ -21,19 +21,17 @@ AUGMENTATIONS = ("colour", "translation", "cutout")
 
 @DISCRIMINATORS.register_module()
 class DiffAugmentDiscriminator(Discriminator):
-    """Another discriminator's answers to randomly augmented photos and fakes.
+    """A discriminator that randomly augments real and fake images for another discriminator.
 
-    Every scene gets its own augmentation; its condition is moved and cut with the image, so
-    that they stay a pair. The images of one condition that are judged together share it, so
-    that feature matching compares like with like; the paper draws for each. In evaluation mode
-    nothing is augmented.
+    Every scene gets its own augmentation. Its condition is translated and cut out with the image.
+    The images of one call of `of_several` share an augmentation, so that feature matching compares
+    corresponding pixels; the paper draws one for each image. In eval mode nothing is augmented.
 
     Args:
         in_channels: channels of the condition and the image together.
-        image_channels: of the image; comes from the data set.
-        discriminator: config of the other one; a MultiScaleDiscriminator by default.
-        augmentations: some of "colour", "translation" and "cutout"; none judges images as
-            they are.
+        image_channels: channels of the image; comes from the data set.
+        discriminator: config of the other discriminator; by default a MultiScaleDiscriminator.
+        augmentations: some of "colour", "translation" and "cutout"; () for no augmentation.
 
     Raises:
         UserError: an augmentation is unknown.
@@ -64,31 +62,31 @@ class DiffAugmentDiscriminator(Discriminator):
                 )
         self.augmentations = frozenset(augmentations)
         config = discriminator or {"type": "MultiScaleDiscriminator"}
-        facts = {"in_channels": in_channels, "image_channels": image_channels}
-        self.network = DISCRIMINATORS.build_for(config, facts)
+        options = {"in_channels": in_channels, "image_channels": image_channels}
+        self.network = DISCRIMINATORS.build_for(config, options)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Per scale the activations of all layers, the scores last, for BCHW."""
-        own = self.image_channels
-        return self.of_several(x[:, :-own], [x[:, -own:]])[0]
+        """Return the outputs of the other discriminator for augmented BCHW."""
+        count = self.image_channels
+        return self.of_several(x[:, :-count], [x[:, -count:]])[0]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """The answer to each of several images B3HW of one condition BCHW, augmented alike."""
+        """Return the outputs for several images BCHW of one condition BCHW, augmented alike."""
         if self.training and self.augmentations:
-            draw = Augmentation.drawn(condition, self.augmentations)
-            condition = draw.placed(condition)
-            images = [draw.placed(draw.coloured(image)) for image in images]
+            augmentation = Augmentation.random(condition, self.augmentations)
+            condition = augmentation.place(condition)
+            images = [augmentation.place(augmentation.colour_jitter(image)) for image in images]
         return self.network.of_several(condition, images)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to each of B images of one size, differentiable by the images.
+    """An augmentation of each of B images, which gradients can pass.
 
     Attributes:
-        colour: float [B,3]: added brightness, factor of saturation, factor of contrast.
-        shift: int64 [B,2]: rows down and columns to the right.
-        cut: int64 [B,4]: first and last row, first and last column that are blanked.
+        colour: added brightness, factor of saturation, and factor of contrast, float [B,3].
+        shift: translation by rows downwards and columns to the right, int64 [B,2].
+        cut: first and last row, first and last column of the cut-out rectangle, int64 [B,4].
     """
 
     colour: Tensor
@@ -96,16 +94,16 @@ class Augmentation:
     cut: Tensor
 
     @classmethod
-    def drawn(cls, like: Tensor, augmentations: frozenset[str]) -> "Augmentation":
-        """Random ones, within the paper's bounds, for images of the size of `like` BCHW."""
-        random = torch.rand(7, len(like), device=like.device)
-        brightness, saturation, contrast = random[0] - 0.5, random[1] * 2, random[2] + 0.5
+    def random(cls, like: Tensor, augmentations: frozenset[str]) -> "Augmentation":
+        """Return random augmentations within the paper's bounds for images of the size of BCHW."""
+        values = torch.rand(7, len(like), device=like.device)
+        brightness, saturation, contrast = values[0] - 0.5, values[1] * 2, values[2] + 0.5
         if "colour" not in augmentations:
-            brightness, saturation, contrast = random[0] * 0, random[1] * 0 + 1, random[2] * 0 + 1
+            brightness, saturation, contrast = values[0] * 0, values[1] * 0 + 1, values[2] * 0 + 1
         shift, cut = [], []
         for axis, side in enumerate(like.shape[-2:]):
-            shift.append(((random[3 + axis] * 2 - 1) * (side / 8)).round().long())
-            first = (random[5 + axis] * (side + 1)).long() - side // 4
+            shift.append(((values[3 + axis] * 2 - 1) * (side / 8)).round().long())
+            first = (values[5 + axis] * (side + 1)).long() - side // 4
             cut += [first, first + side // 2 - 1]
         return cls(
             torch.stack([brightness, saturation, contrast], 1),
@@ -113,8 +111,8 @@ class Augmentation:
             torch.stack(cut, 1) if "cutout" in augmentations else torch.stack(cut, 1) * 0 - 1,
         )
 
-    def coloured(self, image: Tensor) -> Tensor:
-        """The images B3HW, brighter or darker, then of other saturation, then of contrast."""
+    def colour_jitter(self, image: Tensor) -> Tensor:
+        """Return images BCHW with changed brightness, then saturation, then contrast."""
         brightness, saturation, contrast = self.colour.to(image.dtype)[..., None, None].unbind(1)
         image = image + brightness[:, None]
         grey = image.mean(1, keepdim=True)
@@ -122,8 +120,8 @@ class Augmentation:
         level = image.mean((1, 2, 3), keepdim=True)
         return level + (image - level) * contrast[:, None]
 
-    def placed(self, x: Tensor) -> Tensor:
-        """BCHW moved, zeros coming in, with a rectangle of zeros."""
+    def place(self, x: Tensor) -> Tensor:
+        """Return BCHW translated and with a cut-out rectangle; both leave zeros."""
         (rows, row_inside), (columns, column_inside) = (
             self._sources(axis, side) for axis, side in enumerate(x.shape[-2:])
         )
@@ -133,12 +131,12 @@ class Augmentation:
         return (moved * kept[..., None]).permute(0, 3, 1, 2)
 
     def _sources(self, axis: int, side: int) -> tuple[Tensor, Tensor]:
-        """Where each row or column comes from, int64 [B,side], and whether that is inside."""
+        """Return the source of each row or column, int64 [B,side], and a mask of valid sources."""
         places = torch.arange(side, device=self.shift.device) - self.shift[:, axis, None]
         return places.clamp(0, side - 1), (places >= 0) & (places < side)
 
     def _blank(self, x: Tensor) -> Tensor:
-        """The pixels that are cut out, bool BHW."""
+        """Return the pixels that are cut out, bool BHW."""
         height, width = x.shape[-2:]
         rows = torch.arange(height, device=x.device)[None, :, None]
         columns = torch.arange(width, device=x.device)[None, None, :]

@@ -1,7 +1,7 @@
-"""Flow matching in pixels: noise, or the colours of the classes, becomes a photo in a few steps.
+"""Flow matching in pixel space, from noise or from the colours of the classes to an image.
 
-Lipman et al. 2023 (arXiv 2210.02747); the network predicts the photo and is judged by the velocity
-(arXiv 2601.22158). The bridge is that of BBDM (arXiv 2205.07680), judged alike.
+Lipman et al. 2023 (arXiv 2210.02747). The network predicts the image, and the loss is that of the
+velocity (arXiv 2601.22158). The bridge is that of BBDM (arXiv 2205.07680), with the same loss.
 
 Licence: Apache-2.0, like the rest. Written from the papers.
 """
@@ -23,19 +23,20 @@ from i2ibench.structures import Batch, Losses
 from .time_unet import TimeUNet, zeroed
 
 SIGMAS = {"noise": 1.0, "paint": 0.5, "bridge": 0.5}
-CLOSEST = 0.05  # what 1 - t is at least, where a loss is divided by it
-DROPPED = 0.1  # the share of scenes that are trained without their condition, for guidance
-COLOUR_GAIN = 20.0  # makes the colours learn faster than the network, whose input they are
+CLOSEST = 0.05  # the smallest 1 - t by which a loss is divided
+DROPPED = 0.1  # the share of scenes trained without condition, for guidance
+COLOUR_GAIN = 20.0  # a factor to learn the colours faster than the network
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """The choices by which images are made.
+    """The settings of the sampler.
 
     Attributes:
-        steps: of the solver, from t = 0 to 1.
+        steps: the number of steps of the solver from t = 0 to 1.
         solver: "euler", or "heun", which runs the network twice in every step but the last.
-        guidance: more than 1 exaggerates the condition, by runs without it (arXiv 2207.12598).
+        guidance: the weight of classifier-free guidance (arXiv 2207.12598). A weight above 1
+            strengthens the condition and runs the network twice as often.
     """
 
     steps: int = 8
@@ -43,28 +44,29 @@ class Sampling:
     guidance: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse less than one step."""
+        """Check the number of steps."""
         if self.steps < 1:
             raise UserError(f"The setting 'steps' is from 1 on, not {self.steps}.")
 
 
 @TRANSLATORS.register_module()
 class FlowTranslator(Translator):
-    """A network that leads from a source e (t = 0) to a photo x (t = 1): x_t = t x + (1 - t) e.
+    """A flow from a source e (t = 0) to an image x (t = 1): x_t = t x + (1 - t) e.
 
-    The source `noise` is normal noise, `paint` is colours and noise, and `bridge` is colours, with
-    noise of variance 2 sigma t (1 - t) on the way. The colours are a linear regression of the photo
-    on the condition: of label maps the mean colour of each class. What training draws depends on
-    scene and step alone: several processes draw what one would.
+    The source `noise` is normal noise. `paint` is colours plus noise. `bridge` is colours, and
+    noise of variance 2 sigma t (1 - t) is added at time t. The colours are a linear regression of
+    the image on the condition, which is the mean colour of each class for label maps. Random
+    numbers of training depend only on scene and step, not on the number of processes.
 
     Args:
-        data_preprocessor: the built preprocessor, which owns the condition's channels.
-        widths: of the network's levels, multiples of 8; the first has half of the image's size.
-        num_blocks: of each level.
+        data_preprocessor: the built preprocessor, which states the condition's channels.
+        widths: channels of each level, multiples of 8. The first level has half of the image's
+            height and width.
+        num_blocks: residual blocks of each level.
         source: noise, paint or bridge.
-        sigma: level of noise; by default 1 for `noise`, 0.5 for the others.
+        sigma: the noise level; by default 1 for `noise`, 0.5 for the others.
         settings: values of `Sampling` that replace its defaults.
-        image_channels: of the photos; comes from the data set.
+        image_channels: channels of the images; comes from the data set.
     """
 
     Settings = Sampling
@@ -92,32 +94,32 @@ class FlowTranslator(Translator):
         self.colours = None if source == "noise" else zeroed(nn.Conv2d(channels, image_channels, 1))
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
-        """Return the trained parameters; the denoiser's optimiser trains the colours too."""
+        """Return trainable parameters; the denoiser's optimiser also trains the colours."""
         return {"denoiser": self.trainable_parameters("denoiser", "colours")}
 
     def paint(self, condition: Tensor) -> Tensor:
-        """Return the colours for a condition, BCHW; a zero where the source has none."""
+        """Return the colours for a condition, BCHW; a scalar 0 if the source has no colours."""
         if self.colours is None:
             return condition.new_zeros(())
         return COLOUR_GAIN * self.colours(condition).float()
 
     def noise(self, batch: Batch, draw: str = "") -> Tensor:
-        """Return normal noise of the images' shape; see scene_noise."""
+        """Return normal noise BCHW of the images' shape; see scene_noise."""
         return scene_noise(batch, self.image_channels, batch["condition"].shape[-2:], draw)
 
     def losses(self, batch: Batch) -> Losses:
         """Return the mean squared error of the velocity (x - x_t) / (1 - t), and of the colours."""
-        photo, condition, draw = batch["real"], batch["condition"], new_draw()
+        real, condition, draw = batch["real"], batch["condition"], new_draw()
         colours, noise = self.paint(condition), self.noise(batch, draw)
         time, chance = scene_noise(batch, 2, (1, 1), f"{draw} time").chunk(2, 1)
-        t, seen = time.sigmoid(), torch.special.ndtr(chance) >= DROPPED
-        mixture = t * photo + (1 - t) * (colours.detach() + self.sigma * noise)
+        t, conditioned = time.sigmoid(), torch.special.ndtr(chance) >= DROPPED
+        mixture = t * real + (1 - t) * (colours.detach() + self.sigma * noise)
         mixture += (2 * self.spread * t * (1 - t)).sqrt() * noise
-        error = self.denoiser(mixture, t.flatten(), condition * seen) - photo
+        error = self.denoiser(mixture, t.flatten(), condition * conditioned) - real
         total = (error / (1 - t).clamp(min=CLOSEST)).square().mean()
         logs = {"velocity": total}
         if self.colours is not None:
-            logs["colours"] = (colours - photo).square().mean()
+            logs["colours"] = (colours - real).square().mean()
             total = total + logs["colours"] / COLOUR_GAIN**2
         return Losses({"denoiser": total}, logs)
 
@@ -136,15 +138,15 @@ class FlowTranslator(Translator):
         return images.clamp(-1, 1)
 
     def velocity(self, images: Tensor, time: float, condition: Tensor, guidance: float) -> Tensor:
-        """Return the way that images BCHW have to go at a time, per unit of time, BCHW."""
+        """Return the velocity dx/dt of images BCHW at a time in [0, 1), BCHW."""
         t = images.new_full((len(images),), time)
-        photo = self.denoiser(images, t, condition)
+        prediction = self.denoiser(images, t, condition)
         if guidance != 1:
-            unseen = self.denoiser(images, t, torch.zeros_like(condition))
-            photo = unseen + guidance * (photo - unseen)
-        return (photo - images) / (1 - time)
+            unconditional = self.denoiser(images, t, torch.zeros_like(condition))
+            prediction = unconditional + guidance * (prediction - unconditional)
+        return (prediction - images) / (1 - time)
 
     def evaluations(self, settings: Sampling) -> int:
-        """Return how often the network runs for one image."""
+        """Return the number of network evaluations for one image."""
         runs = 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
         return runs if settings.guidance == 1 else 2 * runs

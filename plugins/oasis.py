@@ -1,7 +1,7 @@
-"""OASIS: a segmenting discriminator and its loss, noise in every layer (Sushko et al. 2021).
+"""OASIS: a segmentation discriminator, its loss, and a generator with noise (Sushko et al. 2021).
 
 arXiv 2012.04781. Licence: Apache-2.0, like the rest. Written from the paper; the authors' code is
-under AGPL-3.0 and was not used. The generator is built of the blocks in `spade.py`.
+under AGPL-3.0 and was not used. The generator consists of the blocks in `spade.py`.
 """
 
 from itertools import pairwise
@@ -22,27 +22,27 @@ from .spade import SPADETrunk, check_upsamplings, glorot, resized
 GENERATOR_WIDTHS = (16, 16, 16, 8, 4, 2, 1)
 DOWN_WIDTHS = (2, 2, 4, 4, 8, 8)
 UP_WIDTHS = (8, 4, 4, 2, 2, 1)
-"""Of the networks' blocks, in units of `base_channels`."""
+"""Widths of the networks' blocks, in units of `base_channels`."""
 
 
 @GENERATORS.register_module()
 class OASISGenerator(Generator):
-    """An image from a label map and noise that is joined to it at every layer (Sec. 3.3).
+    """A SPADE generator whose condition is concatenated with noise in every layer (Sec. 3.3).
 
-    One vector of noise per scene stands at all of its pixels. Six SPADE blocks, one less than
-    SPADE. Parameters: 71.1 million for Cityscapes (35 classes), 74.3 for ADE20K (151).
+    Each scene has one noise vector for all of its pixels. There are six SPADE blocks, one less than
+    in SPADE. Parameters: 71.1 million for Cityscapes (35 classes), 74.3 million for ADE20K (151).
 
     Args:
         in_channels: channels of the condition.
         out_channels: channels of the image.
-        base_channels: width of the last block; the first ones are 16 times as wide.
-        hidden_channels: width between condition and modulation.
-        num_upsamplings: doublings of the size, before the last blocks; 5 make 256 rows of 8.
+        base_channels: width of the last block. The first blocks are 16 times as wide.
+        hidden_channels: channels between the condition and the modulation.
+        num_upsamplings: the size doubles before each of so many last blocks; 5 make 256 rows of 8.
         norm_type: "batch" as in the paper, or "instance"; see SPADEGenerator.
-        noise_channels: length of the vector; 0 makes translations that never vary.
+        noise_channels: length of the noise vector; 0 makes the translation deterministic.
 
     Raises:
-        UserError: the norm is unknown, or there are not that many blocks to upsample before.
+        UserError: the norm is unknown, or `num_upsamplings` exceeds the number of blocks.
     """
 
     contract_options = {
@@ -75,7 +75,7 @@ class OASISGenerator(Generator):
         glorot(self)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """The image, B3HW in [-1, 1], for a condition BCHW; each call draws other noise.
+        """Return the image, B3HW in [-1, 1], for a condition BCHW; each call draws new noise.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
@@ -90,14 +90,14 @@ class OASISGenerator(Generator):
 
 @DISCRIMINATORS.register_module()
 class SegmentationDiscriminator(Discriminator):
-    """For every pixel the scores of N classes and, last, of having been made (Sec. 3.1).
+    """A U-Net that classifies each pixel as one of N classes or, last, as fake (Sec. 3.1).
 
-    A U-Net that sees the image alone. 22.25 million parameters for Cityscapes, 22.26 for ADE20K.
+    It sees only the image. 22.25 million parameters for Cityscapes, 22.26 million for ADE20K.
 
     Args:
         num_classes: N; comes from the data set.
-        base_channels: width of the last block; the innermost is 8 times as wide.
-        image_channels: of the images; comes from the data set.
+        base_channels: width of the last block. The innermost block is 8 times as wide.
+        image_channels: channels of the images; comes from the data set.
     """
 
     contract_options = {"base_channels": 4}
@@ -110,18 +110,18 @@ class SegmentationDiscriminator(Discriminator):
         skips = [0, *reversed(downs[1:-1])]
         below = [downs[-1], *ups[:-1]]
         self.downs = nn.ModuleList(
-            _Residual(i, o, n > 0) for n, (i, o) in enumerate(pairwise(downs))
+            _PreActivationBlock(i, o, n > 0) for n, (i, o) in enumerate(pairwise(downs))
         )
         self.ups = nn.ModuleList(
-            _Residual(skip + i, o) for skip, i, o in zip(skips, below, ups, strict=True)
+            _PreActivationBlock(skip + i, o) for skip, i, o in zip(skips, below, ups, strict=True)
         )
         self.scores = spectral_norm(nn.Conv2d(ups[-1], num_classes + 1, kernel_size=1))
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """One scale: the activations of the blocks, the scores B(N+1)HW last.
+        """Return one scale with the activations of the blocks, the scores B(N+1)HW last.
 
         Args:
-            x: BCHW, the image in its last channels; the condition is not looked at.
+            x: BCHW with the image in its last channels; the condition is ignored.
         """
         levels = [x[:, -self.image_channels :]]
         for down in self.downs:
@@ -135,10 +135,10 @@ class SegmentationDiscriminator(Discriminator):
         return [[*activations, self.scores(features)]]
 
 
-class _Residual(nn.Module):
-    """Two spectrally normalised 3x3 convolutions, each after a leaky ReLU, beside a skip path.
+class _PreActivationBlock(nn.Module):
+    """A residual block of two spectrally normalised 3x3 convolutions after leaky ReLUs.
 
-    The first ReLU is left out where an image comes in.
+    The block whose input is the image has no first ReLU.
     """
 
     def __init__(self, in_channels: int, out_channels: int, activated: bool = True) -> None:
@@ -153,22 +153,23 @@ class _Residual(nn.Module):
             self.skip = spectral_norm(nn.Conv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """BCHW of the same size."""
+        """Return BCHW of the same size."""
         return self.skip(x) + self.branch(x)
 
 
 @LOSSES.register_module()
 class OASISLoss(AdversarialLoss):
-    """Cross entropy of N+1 classes, balanced over the classes, and LabelMix (Eq. 1 to 4).
+    """Class-balanced cross entropy of N+1 classes, and LabelMix (Eq. 1 to 4).
 
-    Photos should be seen as the classes of their label map and fakes, by the discriminator, as
-    made; the generator wants them seen as the classes. Sums over pixels are means here.
+    The discriminator learns to classify real pixels by their label map, and fake pixels as fake.
+    The generator learns fake pixels that are classified by the label map. The paper's sums over
+    pixels are means here.
 
     Args:
-        label_mix_weight: of the consistency term; 10 for Cityscapes, 5 for ADE20K in the paper.
-        mean_weight_one: divide the classes' weights by their mean over the pixels, so that a
-            photo's term counts as much as a fake's; Eq. 2 as written lets every class count as
-            much as a fake.
+        label_mix_weight: weight of the LabelMix term; 10 for Cityscapes, 5 for ADE20K in the paper.
+        mean_weight_one: divide the class weights by their mean over the pixels, so that the real
+            term weighs as much as the fake term. In Eq. 2 as written, each class weighs as much as
+            the fake term.
     """
 
     takes_step = True
@@ -180,14 +181,14 @@ class OASISLoss(AdversarialLoss):
         self.mean_weight_one = mean_weight_one
 
     def generator(self, step: Step) -> Tensor:
-        """The generator's scalar loss: its pixels should pass for their classes."""
+        """Return the generator's scalar loss: the cross entropy of fake pixels' classes."""
         return self._as_classes(_scores(step.fake_outputs), _label(step))
 
     def discriminator(self, step: Step) -> dict[str, Tensor]:
-        """The discriminator's scalar losses by name."""
+        """Return the discriminator's scalar losses by name."""
         label, real, fake = _label(step), _scores(step.real_outputs), _scores(step.fake_outputs)
-        made = torch.full_like(label, fake.shape[1] - 1)
-        terms = {"real": self._as_classes(real, label), "fake": F.cross_entropy(fake, made)}
+        fake_class = torch.full_like(label, fake.shape[1] - 1)
+        terms = {"real": self._as_classes(real, label), "fake": F.cross_entropy(fake, fake_class)}
         if self.label_mix_weight:
             assert step.discriminate is not None
             mask = class_mask(label[:, None], fake.shape[1] - 1)
@@ -197,18 +198,18 @@ class OASISLoss(AdversarialLoss):
         return terms
 
     def _as_classes(self, scores: Tensor, label: Tensor) -> Tensor:
-        """The balanced cross entropy of scores B(N+1)HW for classes BHW."""
+        """Return the balanced cross entropy of scores B(N+1)HW for classes BHW."""
         weights = class_weights(label, scores.shape[1])
         losses = F.cross_entropy(scores, label, weights, reduction="none")
         return losses.mean() / weights[label].mean() if self.mean_weight_one else losses.mean()
 
 
 def class_weights(label: Tensor, count: int) -> Tensor:
-    """The inverse of each class's share of the pixels of a batch, float [count] (Eq. 2).
+    """Return the inverse of each class's share of a batch's pixels, float [count] (Eq. 2).
 
     Args:
-        label: int64 BHW.
-        count: of the classes; those that are absent get 0.
+        label: the classes of the pixels, int64 BHW.
+        count: the number of classes; absent classes get 0.
     """
     ones = torch.ones(label.numel(), device=label.device)
     pixels = ones.new_zeros(count).index_add_(0, label.flatten(), ones)
@@ -216,7 +217,7 @@ def class_weights(label: Tensor, count: int) -> Tensor:
 
 
 def class_mask(label: Tensor, num_classes: int) -> Tensor:
-    """A mask bool B1HW that is drawn for each class of each scene, and so follows their borders.
+    """Return a mask bool B1HW with one random value for each class of each scene.
 
     Args:
         label: integer B1HW below `num_classes`.
@@ -226,13 +227,13 @@ def class_mask(label: Tensor, num_classes: int) -> Tensor:
     return chosen.gather(1, label.long().flatten(1)).view_as(label)
 
 
-def _scores(scales: DiscriminatorOutput | None) -> Tensor:
-    assert scales is not None
-    return scales[0][-1].float()
+def _scores(outputs: DiscriminatorOutput | None) -> Tensor:
+    assert outputs is not None
+    return outputs[0][-1].float()
 
 
 def _label(step: Step) -> Tensor:
-    """The classes of all pixels, int64 BHW."""
+    """Return the classes of all pixels, int64 BHW."""
     if step.label is None:
         raise UserError("OASISLoss needs label maps; this data has none.")
     return step.label[:, 0].long()

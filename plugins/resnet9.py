@@ -1,7 +1,7 @@
-"""The ResNet generator of nine blocks of CycleGAN and pix2pix (Zhu et al. 2017, arXiv 1703.10593).
+"""The nine-block ResNet generator of CycleGAN and pix2pix (Zhu et al. 2017, arXiv 1703.10593).
 
-Licence: Apache-2.0, like the rest; a setting of the core's CoarseToFineGenerator, whose global
-part has this architecture.
+Licence: Apache-2.0, like the rest. It is a configuration of the core's CoarseToFineGenerator, whose
+global network has this architecture.
 """
 
 from torch import nn
@@ -17,16 +17,16 @@ def ResNet9Generator(
     norm_type: str = "instance",
     num_blocks: int = 9,
 ) -> nn.Module:
-    """An image from a condition through two strided convolutions and nine residual blocks.
+    """Return a generator of two strided convolutions and nine residual blocks.
 
-    11.4 million parameters for three channels in and out. Without dropout, as in CycleGAN.
-    The state dict is CoarseToFineGenerator's, as which `i2ibench convert` reads official files; it
-    writes them of checkpoints that name that part.
+    It has 11.4 million parameters for three channels in and out, and no dropout, as in CycleGAN.
+    The state dict is that of CoarseToFineGenerator. `i2ibench convert` reads official files as
+    CoarseToFineGenerator, and writes them from checkpoints with that generator only.
 
     Args:
         in_channels: channels of the condition.
         out_channels: channels of the image.
-        base_channels: width at full size; it doubles twice.
+        base_channels: width at full size. It doubles twice.
         norm_type: "instance" as in CycleGAN, or "batch".
         num_blocks: 9, or 6 for images of 128 rows and fewer.
     """

@@ -1,4 +1,4 @@
-"""SPADE, the generator with spatially-adaptive normalisation (Park et al. 2019, arXiv 1903.07291).
+"""SPADE, a generator with spatially-adaptive normalisation (Park et al. 2019, arXiv 1903.07291).
 
 Licence: Apache-2.0, like the rest. Written from the paper and published parameter counts; the
 authors' code is under CC BY-NC-SA 4.0 and was not used.
@@ -18,36 +18,36 @@ from i2ibench.registry import GENERATORS
 from i2ibench.registry.contracts import Generator
 
 WIDTHS = (16, 16, 16, 16, 8, 4, 2, 1)
-"""What goes into the seven blocks, and comes out of the last, in units of `base_channels`."""
+"""Input widths of the seven blocks, and the output width, in units of `base_channels`."""
 
 FIRST_SIDE = 4
-"""Of the square that the linear layer makes of z (Fig. 11)."""
+"""Height and width of the features that the linear layer computes from z (Fig. 11)."""
 
 
 @GENERATORS.register_module()
 class SPADEGenerator(Generator):
-    """An image made coarse to fine from its label map, which modulates every normalisation.
+    """A coarse-to-fine generator whose label map modulates every normalisation.
 
-    Without the image encoder of the paper's VAE. The features begin as a convolution of the
-    coarsest label map or, as in Fig. 11, as a linear layer of a random z.
+    It lacks the image encoder of the paper's VAE. The first features are a convolution of the
+    coarsest label map or, as in Fig. 11, a linear layer of a random z.
 
-    Parameters, without z: 93.0 million for Cityscapes (35 classes, with or without the edge
-    channel), 96.5 for ADE20K (151), counted here. Skip paths have 1x1 convolutions without bias;
-    with 3x3 ones it would be 5.6 million more.
+    Parameters without z: 93.0 million for Cityscapes (35 classes, with or without the edge
+    channel), 96.5 million for ADE20K (151). Skip paths have 1x1 convolutions without bias; 3x3
+    convolutions would have 5.6 million more parameters.
 
     Args:
         in_channels: channels of the condition.
         out_channels: channels of the image.
-        base_channels: width of the last block; the first ones are 16 times as wide.
-        hidden_channels: width between condition and modulation.
-        num_upsamplings: doublings of the size, before the last blocks; 6 make 256 rows of 4.
-        norm_type: of the normalisation without parameters: "batch" as in the paper, which
-            takes the statistics over all GPUs (here of each process's own batch), or "instance",
-            for batches of one scene.
-        z_size: length of z, 256 in the paper; 0 makes translations that never vary.
+        base_channels: width of the last block. The first blocks are 16 times as wide.
+        hidden_channels: channels between the condition and the modulation.
+        num_upsamplings: the size doubles before each of so many last blocks; 6 make 256 rows of 4.
+        norm_type: the normalisation before the modulation, "batch" or "instance". The paper has
+            batch norm over all GPUs; here each process uses its own batch. Take "instance" for
+            batches of one scene.
+        z_size: length of z, 256 in the paper; 0 makes the translation deterministic.
 
     Raises:
-        UserError: the norm is unknown, or there are not that many blocks to upsample before.
+        UserError: the norm is unknown, or `num_upsamplings` exceeds the number of blocks.
     """
 
     contract_options = {"base_channels": 2, "hidden_channels": 4, "num_upsamplings": 2}
@@ -79,7 +79,7 @@ class SPADEGenerator(Generator):
         glorot(self)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """The image, B3HW in [-1, 1], for a condition BCHW.
+        """Return the image, B3HW in [-1, 1], for a condition BCHW.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
@@ -94,14 +94,14 @@ class SPADEGenerator(Generator):
 
 
 class SPADETrunk(nn.Module):
-    """An image from coarse features and a condition of any channels, through SPADE blocks.
+    """A chain of SPADE blocks from coarse features to an image.
 
     Args:
-        widths: channels of the features that go into each block and come out of the last.
+        widths: input channels of each block, and the output channels of the last block.
         in_channels: channels of the condition.
         out_channels: channels of the image.
         hidden_channels: see SPADEGenerator.
-        num_upsamplings: the size doubles before each of so many last blocks.
+        num_upsamplings: see SPADEGenerator.
         norm_type: see SPADEGenerator.
     """
 
@@ -123,7 +123,7 @@ class SPADETrunk(nn.Module):
         self.head = nn.Conv2d(widths[-1], out_channels, kernel_size=3, padding=1)
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """The image B3HW in [-1, 1] for features BCHW of the coarsest size."""
+        """Return the image B3HW in [-1, 1] for features BCHW of the coarsest size."""
         first_doubled = len(self.blocks) - self.num_upsamplings
         for number, block in enumerate(self.blocks):
             if number >= first_doubled:
@@ -133,7 +133,7 @@ class SPADETrunk(nn.Module):
 
 
 class _Block(nn.Module):
-    """The residual block of Fig. 4, whose skip path is learned where the width changes."""
+    """The residual block of Fig. 4. Its skip path has a convolution if the width changes."""
 
     def __init__(
         self, narrow: int, wide: int, in_channels: int, hidden_channels: int, norm_type: str
@@ -152,7 +152,7 @@ class _Block(nn.Module):
             self.skip_conv = spectral_norm(nn.Conv2d(narrow, wide, kernel_size=1, bias=False))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """BCHW of the same size, for a condition of that size."""
+        """Return BCHW of the same size, for a condition of that size."""
         skip = x
         if self.skip_norm is not None and self.skip_conv is not None:
             skip = self.skip_conv(self.skip_norm(x, condition))
@@ -162,16 +162,16 @@ class _Block(nn.Module):
 
 
 class SpatiallyAdaptiveNorm(nn.Module):
-    """Normalised features, scaled and shifted at every pixel as the condition says (Eq. 1).
+    """A normalisation whose scale and shift at each pixel depend on the condition (Eq. 1).
 
     Args:
-        channels: of the features.
-        in_channels: of the condition.
-        hidden_channels: between condition and modulation.
-        norm_type: "batch" or "instance"; neither has parameters of its own.
+        channels: channels of the features.
+        in_channels: channels of the condition.
+        hidden_channels: channels between the condition and the modulation.
+        norm_type: "batch" or "instance", without parameters of its own.
 
     Raises:
-        UserError: unknown norm.
+        UserError: the norm is unknown.
     """
 
     def __init__(
@@ -183,13 +183,13 @@ class SpatiallyAdaptiveNorm(nn.Module):
         self.modulation = nn.Conv2d(hidden_channels, 2 * channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """BCHW for features BCHW and a condition of their size."""
+        """Return BCHW for features BCHW and a condition of their size."""
         scale, shift = self.modulation(F.relu(self.shared(condition))).chunk(2, dim=1)
         return self.normalise(x) * scale + shift
 
 
 def glorot(network: nn.Module) -> None:
-    """Draw the weights by Glorot's rule, as the paper; modulations begin around 1 and 0."""
+    """Initialise weights by Glorot's rule, as the paper, and modulations around the identity."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             parametrised = hasattr(layer, "parametrizations")
@@ -203,15 +203,15 @@ def glorot(network: nn.Module) -> None:
 
 
 def resized(x: Tensor, height: int, width: int) -> Tensor:
-    """BCHW at another size by the nearest-neighbour rule, so that labels stay labels."""
+    """Return BCHW resized by nearest-neighbour sampling, which keeps one-hot labels one-hot."""
     return F.interpolate(x, size=(height, width), mode="nearest-exact")
 
 
 def check_upsamplings(number: int, most: int) -> int:
-    """The number, if there is a block before which each can stand.
+    """Return the number of upsamplings after checking it.
 
     Raises:
-        UserError: it is below 1 or above `most`.
+        UserError: the number is below 1 or above `most`.
     """
     if not 1 <= number <= most:
         raise UserError(f"num_upsamplings is from 1 to {most}, not {number}.")

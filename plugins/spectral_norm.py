@@ -17,15 +17,15 @@ from i2ibench.structures import DiscriminatorOutput
 
 @DISCRIMINATORS.register_module()
 class SpectralNormDiscriminator(Discriminator):
-    """Another discriminator's answers, with every convolution of spectral norm 1.
+    """Another discriminator whose convolutions all have spectral norm 1.
 
-    In training each pass takes one step of the power iteration. The state dict has, in the place
-    of `network.X.weight`, torch's `network.X.parametrizations.weight.original` (what is trained)
-    and `network.X.parametrizations.weight.0._u` and `._v` (the singular vectors, buffers).
+    In training each forward pass takes one step of the power iteration. In the state dict, torch
+    replaces `network.X.weight` by `network.X.parametrizations.weight.original`, the trained weight,
+    and by the singular vectors `network.X.parametrizations.weight.0._u` and `._v`.
 
     Args:
         in_channels: channels of the condition and the image together.
-        discriminator: config of the other one; a MultiScaleDiscriminator by default.
+        discriminator: config of the other discriminator; by default a MultiScaleDiscriminator.
     """
 
     contract_options = {
@@ -45,11 +45,11 @@ class SpectralNormDiscriminator(Discriminator):
                 spectral_norm(layer)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Per scale the activations of all layers, the scores last, for BCHW."""
-        with parametrize.cached():  # one weight and one step of the iteration per pass
+        """Return the outputs of the other discriminator for BCHW."""
+        with parametrize.cached():  # one step of the power iteration per pass
             return self.network(x)
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """The answer to each of several images BCHW of one condition BCHW, by one weight."""
+        """Return the outputs for several images BCHW of one condition BCHW, with equal weights."""
         with parametrize.cached():
             return self.network.of_several(condition, images)

@@ -55,10 +55,10 @@ class PlainStep:
             features = instance_average(own.encoder.layers(real), batch["instance"])
             inputs = torch.cat([condition, features], 1)
         fake = own.generator(inputs)
-        detached_scales = self._judge(condition, fake.detach())
+        detached_outputs = self._judge(condition, fake.detach())
         real_outputs = self._judge(condition, real)
         fake_outputs = self._judge(condition, fake)
-        on_real, on_fake = own.adversarial.discriminator(real_outputs, detached_scales)
+        on_real, on_fake = own.adversarial.discriminator(real_outputs, detached_outputs)
         step = Step(condition, fake, real, fake_outputs, real_outputs)
         with torchs_distance():
             others = sum(own.weights[name] * loss(step) for name, loss in own.loss_terms.items())

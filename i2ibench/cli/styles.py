@@ -23,17 +23,15 @@ from i2ibench.cli.arguments import (
 )
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
-from i2ibench.inference.styles.bank_text import bank_table
 from i2ibench.inference.styles.fitting import (
     Fitting,
-    bank_of,
     check_copy,
-    facts_of_fit,
+    describe_fit,
     fit_bank,
-    preview,
     scenes_of,
     write_copy,
 )
+from i2ibench.inference.styles.preview import bank_of, bank_table, preview
 from i2ibench.inference.translation import use_bank
 from i2ibench.io.files import require_possible_names, write_image
 from i2ibench.io.folder_locks import lock_target
@@ -103,12 +101,12 @@ def _fit(options: argparse.Namespace) -> None:
     dataset = scenes_of(opened, "train_dataloader", options.cfg_options)
     bank = fit_bank(opened, dataset, settings, options.batch_size)
     classes = opened.metainfo["classes"]
-    facts = facts_of_fit(opened, dataset, settings)
+    origin = describe_fit(opened, dataset, settings)
     if output is not None:
         with lock_target(output, "writing styles", wait=True):  # two files, which are of one bank
-            save_bank(bank, classes, output, facts)
+            save_bank(bank, classes, output, origin)
     if copy is not None:
-        write_copy(opened, copy, bank, facts)
+        write_copy(opened, copy, bank, origin)
     Console(soft_wrap=True).print(bank_table(bank, classes))
     written = {"styles": output, "checkpoint": copy}
     print("\n".join(f"{what}: {path}" for what, path in written.items() if path))

@@ -14,10 +14,10 @@ from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.measurements import RowStore
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
-from i2ibench.inference.input_images import shown_input
+from i2ibench.inference.input_images import displayed_input
 from i2ibench.io.files import write_image, write_text
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.models.ops.images import as_rgb, colour_labels, pixels_of, to_shown
+from i2ibench.models.ops.images import as_rgb, colour_labels, pixels_of, to_displayable
 from i2ibench.registry.contracts import Metric, SegmentationMetric
 from i2ibench.structures import Sample
 
@@ -52,7 +52,7 @@ def show_scenes(
         sample = scenes.sample(index)
         name = scenes.names[index]
         folder = output_dir / "shown" / name
-        files = {"input": _write(folder / "input.png", shown_input(sample, palette))}
+        files = {"input": _write(folder / "input.png", displayed_input(sample, palette))}
         predicted, errors = {}, {}
         for number, system in enumerate(columns):
             image = system.images.read(index, sample)[0]
@@ -116,7 +116,7 @@ def _seen(
 
 
 def _write(path: Path, image: Tensor) -> Path:
-    write_image(path, pixels_of(to_shown(image)))
+    write_image(path, pixels_of(to_displayable(image)))
     return path
 
 

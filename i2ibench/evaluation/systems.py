@@ -21,7 +21,7 @@ from i2ibench.inference.checkpoints import (
     open_checkpoint,
     read_checkpoint,
 )
-from i2ibench.inference.options import PLAIN, InferenceOptions
+from i2ibench.inference.inference import DEFAULT_OPTIONS, InferenceOptions
 from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.io.run_folders import run_folder
 from i2ibench.models.translators.build import method_of
@@ -44,7 +44,7 @@ class SystemSource:
     name: str
     path: Path
     is_folder: bool = False
-    options: InferenceOptions = PLAIN
+    options: InferenceOptions = DEFAULT_OPTIONS
 
 
 def parse_systems(checkpoints: Iterable[str], folders: Iterable[str]) -> list[SystemSource]:

@@ -1,4 +1,3 @@
-"""Inference: a trained method that makes images, at a precision, compiled, in tiles, as set."""
+"""Inference with trained translators, and their checkpoints."""
 
-from i2ibench.inference.inference import Inference
-from i2ibench.inference.options import InferenceOptions
+from i2ibench.inference.inference import Inference, InferenceOptions

@@ -1,7 +1,7 @@
-"""The contents of a checkpoint, checked before anything is built from them.
+"""Checks of a checkpoint's contents, before anything is built from them.
 
-Whoever wrote a checkpoint is not known: nothing in it is executed, and nothing in it names a file
-that is written or code that is imported.
+Checkpoints are not trusted. Nothing in them is executed, and they name neither files to write nor
+code to import.
 """
 
 import json
@@ -25,18 +25,18 @@ EARLIER_NAMES = {
     "RefinementLoss": "CRNLoss",
     "ValidationPictures": "ValidationImages",
 }
-"""Names that parts had when older checkpoints were written, and their names now."""
+"""Names of parts in older checkpoints, and their present names."""
 
 
 def check_contents(saved: Any, path: Path) -> None:
-    """Refuse what no run of this project wrote.
+    """Check that a file has the entries of a checkpoint, and that their types are right.
 
     Args:
-        saved: what the file holds, read without executing a pickle.
-        path: of the file, for the messages.
+        saved: the content of the file, read without executing a pickle.
+        path: the file, for the messages.
 
     Raises:
-        UserError: names the file and the entry that is missing or wrong.
+        UserError: an entry is missing or wrong; the message names it and the file.
     """
     if not isinstance(saved, dict) or not all(
         isinstance(saved.get(k), t) for k, t in KINDS.items()
@@ -55,16 +55,16 @@ def check_contents(saved: Any, path: Path) -> None:
 
 
 def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the config in a checkpoint as plain values, with today's names of its parts.
+    """Return the config in a checkpoint as plain values, with the present names of parts.
 
     Raises:
-        UserError: it is no JSON object.
+        UserError: the config is not a JSON object.
     """
     try:
         config = json.loads(saved["config"])
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{path} is no i2ibench checkpoint: its config is no JSON: {error}"
+            f"{path} is no i2ibench checkpoint: its config is not JSON: {error}"
         ) from None
     _require(isinstance(config, dict), path, "config", "a JSON object")
     renamed = _with_new_names(config)
@@ -76,7 +76,7 @@ def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _with_new_names(value: Any) -> Any:
-    """Return plain values in which every `type` of EARLIER_NAMES is replaced."""
+    """Return a config with present names instead of EARLIER_NAMES in each `type`."""
     if isinstance(value, list):
         return [_with_new_names(entry) for entry in value]
     if not isinstance(value, dict):
@@ -87,7 +87,7 @@ def _with_new_names(value: Any) -> Any:
 
 
 def _check_config(config: dict[str, Any], path: Path) -> None:
-    """Refuse a config whose entries are of other kinds than a config file's."""
+    """Check the types of a config's entries."""
     place = f"The config in {path}"
     for key in RESERVED_KEYS:
         if key in config:
@@ -107,7 +107,7 @@ def _check_config(config: dict[str, Any], path: Path) -> None:
 
 
 def _check_meta(meta: dict[str, Any], path: Path) -> None:
-    """Refuse a class table that is none, or an epoch that is no number."""
+    """Check the epoch, and the class table of the data set."""
     _require(type(meta.get("epoch")) is int, path, "meta.epoch", "a number of epochs")
     table = meta.get("dataset_meta")
     _require(isinstance(table, dict), path, "meta.dataset_meta", "a class table")

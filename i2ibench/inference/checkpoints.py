@@ -1,4 +1,4 @@
-"""Checkpoints as others use them: opened without executing anything in them."""
+"""Opening checkpoints, without executing anything in them, and finding them in run folders."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,8 @@ from typing import Any
 import torch
 
 from i2ibench.errors import UnknownPartError, UserError
-from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.checkpoint_contents import check_contents, read_config
-from i2ibench.inference.options import PLAIN
+from i2ibench.inference.inference import DEFAULT_OPTIONS, Inference, InferenceOptions
 from i2ibench.io.checksums import zip_damage
 from i2ibench.io.processes import is_main_process
 from i2ibench.io.progress import say
@@ -27,15 +26,16 @@ from i2ibench.registry.sources import blame
 
 @dataclass(frozen=True)
 class OpenedCheckpoint:
-    """A translator with its weights, and where they come from.
+    """A trained translator and the contents of its checkpoint.
 
     Attributes:
         path: the file.
-        config: the run's resolved config; its `model` without what only training needs.
-        metainfo: the classes of the training data.
-        epoch: epochs trained.
-        translator: in eval mode, on the device asked for, without what only training needs.
-        inference: makes images with it as asked for.
+        config: the run's resolved config; its `model` lacks the options that only training needs.
+        metainfo: the class table of the training data.
+        epoch: the number of trained epochs.
+        translator: the translator in eval mode on its device, without parts that only training
+            needs.
+        inference: the translator with the chosen options.
     """
 
     path: Path
@@ -50,19 +50,19 @@ def open_checkpoint(
     path: Path,
     device: str = "cpu",
     ema: bool = False,
-    options: InferenceOptions = PLAIN,
+    options: InferenceOptions = DEFAULT_OPTIONS,
 ) -> OpenedCheckpoint:
-    """The translator that a training run saved, ready to make images.
+    """Load the translator of a training run for inference.
 
     Args:
-        path: of the checkpoint.
-        device: where the translator goes.
-        ema: take the averaged weights of what makes images, with the styles of those.
-        options: how images are made.
+        path: the checkpoint.
+        device: the device of the translator.
+        ema: load the averaged weights, and the style bank that was fitted with them.
+        options: the options of the translations.
 
     Raises:
-        UserError: the file is missing, broken, no i2ibench checkpoint, does not fit its config, or
-            has no averaged weights; or its method cannot do what the options ask for.
+        UserError: the file is missing, broken, not an i2ibench checkpoint, does not fit its config,
+            or has no averaged weights; or the method does not support the options.
     """
     saved = read_checkpoint(path)
     state = saved["state_dict"]
@@ -76,7 +76,7 @@ def open_checkpoint(
     config = ConfigDict(read_config(saved, path))
     meta = saved["meta"]
     with building_from(path):
-        tell_changed_plugins(path, meta, config)  # first: it explains what else may be wrong
+        tell_changed_plugins(path, meta, config)  # first, as it explains later errors
         left_out = training_only(config)
         model = {key: value for key, value in config["model"].items() if key not in left_out}
         config["model"] = ConfigDict(model)
@@ -91,7 +91,7 @@ def open_checkpoint(
 
 
 def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, Any]) -> None:
-    """Say once which plugins of the translator in a checkpoint have changed since."""
+    """Print once which plugins of a checkpoint's translator have changed since its training."""
     used = {key: config[key] for key in ("model", "data_preprocessor")}
     line = changed_plugins(path, meta, used)
     if line and is_main_process():
@@ -99,7 +99,7 @@ def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, 
 
 
 def has_ema(path: Path) -> bool:
-    """Return whether a checkpoint has averaged weights too.
+    """Return whether a checkpoint holds averaged weights.
 
     Raises:
         UserError: see read_checkpoint.
@@ -108,10 +108,10 @@ def has_ema(path: Path) -> bool:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The raw contents of a checkpoint, read without executing a pickle.
+    """Return the raw contents of a checkpoint, read without executing a pickle.
 
     Raises:
-        UserError: missing, broken, unsafe, or written by something else.
+        UserError: the file is missing, broken, unsafe, or not an i2ibench checkpoint.
     """
     _require_whole(path)
     try:
@@ -120,7 +120,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"There is no checkpoint at {path}.") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; name the checkpoint file in it.") from None
-    except Exception as error:  # whatever a foreign file makes the unpickler raise
+    except Exception as error:  # an unknown file can make the unpickler raise anything
         raise UserError(f"{path} cannot be read as a checkpoint: {why_unreadable(error)}") from None
     check_contents(saved, path)
     if "grown_from" in saved["meta"]:  # its name in older checkpoints
@@ -130,14 +130,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def building_from(path: Path) -> Iterator[None]:
-    """Build in this block what the config in a checkpoint describes; its parts are named by it.
+    """Add the checkpoint's path to errors of a block that builds parts of its config.
 
     Args:
-        path: of the checkpoint, for the messages.
+        path: the checkpoint, for the messages.
 
     Raises:
-        UserError: the config names a part that is not there, and the message says which plugin had
-            it when the checkpoint was written; or it gives a part options that are impossible.
+        UserError: the config names an unknown part, and the message says which plugin provided it
+            when the checkpoint was written; or the config has invalid options.
     """
     try:
         yield
@@ -146,7 +146,7 @@ def building_from(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: {error}{missing_plugin(meta, error)}") from None
     except UserError:
         raise
-    except Exception as error:  # whatever a foreign config makes a constructor raise
+    except Exception as error:  # an unknown config can make a constructor raise anything
         if blame(error) is not None:
             raise
         reason = next(iter(str(error).splitlines()), "")
@@ -156,15 +156,16 @@ def building_from(path: Path) -> Iterator[None]:
 
 
 def _require_whole(path: Path) -> None:
-    """Refuse a file that differs from what was written, which torch does not notice.
+    """Check the checksums of a file, which torch.load does not.
 
     Raises:
-        UserError: names the part, and the newest checkpoint beside it that is whole.
+        UserError: the file is damaged; the message names the damaged part, and the newest intact
+            checkpoint beside it.
     """
     try:
         damage = zip_damage(path)
     except OSError:
-        return  # opening it says which
+        return  # torch.load raises a better error
     if damage is not None:
         others = [p for p in list_checkpoints(path.parent) if p != path and not zip_damage(p)]
         whole = f" The newest whole one beside it is {others[-1]}." if others else ""
@@ -172,10 +173,15 @@ def _require_whole(path: Path) -> None:
 
 
 def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path) -> None:
-    """Put the saved weights into the translator, every one of them.
+    """Load all saved weights into a translator.
+
+    Args:
+        translator: the translator.
+        state: its state dict.
+        path: the checkpoint, for the messages.
 
     Raises:
-        UserError: names or shapes differ; the first three are listed.
+        UserError: names or shapes differ; the message lists the first three.
     """
     own = translator.state_dict()
     differing = [
@@ -183,9 +189,9 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
         for name in own
         if name in state and own[name].shape != state[name].shape
     ]
-    if not differing:  # modules may know how to fill what their older form did not have
-        found = translator.load_state_dict(dict(state), strict=False)
-        differing = sorted([*found.missing_keys, *found.unexpected_keys])
+    if not differing:  # modules may fill in buffers that older state dicts lack
+        keys = translator.load_state_dict(dict(state), strict=False)
+        differing = sorted([*keys.missing_keys, *keys.unexpected_keys])
     if differing:
         raise UserError(
             f"{path} does not fit the model of the config; {len(differing)} weights differ, "
@@ -194,41 +200,41 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
 
 
 def newest_of_run(work_dir: Path) -> Path | None:
-    """The newest complete epoch of a run; of its last stage that has one, if it has stages."""
+    """Return the checkpoint of a run's newest complete epoch, in any of its stages; or None."""
     return _last_in([work_dir, *stage_folders(work_dir)])
 
 
 def latest_checkpoint(work_dir: Path) -> Path:
-    """The newest checkpoint of a run.
+    """Return the newest checkpoint of a run.
 
     Raises:
         UserError: there is none.
     """
-    found = newest_of_run(work_dir)
-    if found is None:
+    newest = newest_of_run(work_dir)
+    if newest is None:
         raise UserError(
             f"{work_dir} has no checkpoint of a complete epoch; train first, or name a file."
         )
-    return found
+    return newest
 
 
 def newest_of_config(config: Config) -> Path | None:
-    """The newest complete epoch of the config's own stages, or of its run without stages."""
+    """Return the checkpoint of the newest complete epoch of a config's stages; or None."""
     return _last_in([Path(stage.work_dir) for stage in list_stages(config)])
 
 
 def _last_in(folders: Sequence[Path]) -> Path | None:
-    """The newest complete epoch of the last folder that has one."""
+    """Return the checkpoint of the newest complete epoch in the last folder that has one."""
     return _newest_whole([path for folder in folders for path in list_epochs(folder)])
 
 
 def _newest_whole(paths: Sequence[Path]) -> Path | None:
-    """The last of some checkpoints that can be read; None if there are none.
+    """Return the last readable checkpoint of a list; None for an empty list.
 
-    Those after it are named, once.
+    Prints once why later checkpoints are skipped.
 
     Raises:
-        UserError: none of them can be read.
+        UserError: no checkpoint of the list can be read.
     """
     reasons: list[str] = []
     for path in reversed(paths):
@@ -246,7 +252,7 @@ def _newest_whole(paths: Sequence[Path]) -> Path | None:
 
 
 def why_unusable(error: UserError) -> str:
-    """Return why `read_checkpoint` refused a file, without the other file that it names."""
+    """Return the reason of an error of `read_checkpoint`, without its advice."""
     return str(error).partition(" The newest whole")[0]
 
 
@@ -254,16 +260,17 @@ _say_once = cache(say)
 
 
 def stage_of(config: Config, checkpoint: Path) -> Config:
-    """The config of the stage in whose folder a checkpoint lies; of the last one otherwise."""
+    """Return the config of the stage whose folder holds a checkpoint, by default the last one."""
     stages = list_stages(config)
     here = [s for s in stages if Path(s.work_dir).resolve() == checkpoint.parent.resolve()]
     return (here or stages)[-1]
 
 
 def config_that_affects_results(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without what does not change the numbers: places, logs, workers, caches."""
-    places = ("work_dir", "vis_backends", "start_from")  # a run that goes on has begun
-    kept = {k: v for k, v in config.items() if k not in places}
+    """Return a config without folders, logs, workers and caches, which do not affect results."""
+    # A resumed run does not read start_from again.
+    ignored = ("work_dir", "vis_backends", "start_from")
+    kept = {k: v for k, v in config.items() if k not in ignored}
     for loader in ("train_dataloader", "val_dataloader"):
         options = config.get(loader, {}).items()
         kept[loader] = {k: v for k, v in options if k not in ("num_workers", "cache", "prefetch")}

@@ -1,7 +1,7 @@
-"""The image cache: a folder of images that are made once and kept while nothing changes.
+"""The image cache: a folder of translated images that are reused while nothing changes.
 
-translate, eval, studies and grids keep their images by it. A note in the folder says what the
-images were made with, and from which scenes; what would be another image now is made anew.
+`translate`, `eval`, studies and grids use it. A JSON file in the folder records the origin of each
+image. An image whose checkpoint, options, code or scene has changed is made again.
 """
 
 import json
@@ -36,24 +36,24 @@ NOTE = "pictures.json"
 PACKAGES = (
     "registry/contracts", "models", "inference", "data",
 )  # fmt: skip
-"""The packages of the core whose code decides images."""
+"""The packages of the core whose code affects images."""
 
 Read = Callable[[Sequence[int]], Any]
-"""Gives the collated data of a batch of scenes, by their numbers."""
+"""A function from the numbers of a batch's scenes to their collated data."""
 
 Paint = Callable[[Any, int], Sequence[Prediction]]
-"""Gives the translations of a batch's data, in its order, for the number of a sample."""
+"""A function from the collated data and the number of a sample to the translations."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that images depend on besides the files of their scenes.
+    """The inputs of images besides the files of their scenes.
 
     Attributes:
-        checkpoint: SHA-256 of the file.
-        chosen: all that can be chosen for an image, in plain JSON: precision, the method's own
-            settings, styles, size. Tiles are left out, which give the same up to rounding.
-        code: SHA-256 of the source that computes them; see `hash_code_of`.
+        checkpoint: SHA-256 of the checkpoint.
+        chosen: the options of the images as JSON values: precision, the method's own settings,
+            styles, size. Tiles are left out, since they give the same images up to rounding.
+        code: SHA-256 of the source code that computes the images; see `hash_code_of`.
     """
 
     checkpoint: str
@@ -71,11 +71,12 @@ def recipe_of(
     """Return the recipe of a checkpoint's images.
 
     Args:
-        checkpoint: the file.
-        translator: that was opened from it.
-        config: of its run.
+        checkpoint: the checkpoint.
+        translator: its translator.
+        config: the config of its run.
         chosen: see `Recipe`.
-        reading: what reads the scenes, which may be a plugin's: data set, transforms, readers.
+        reading: the objects that read the scenes, such as data set, transforms and readers; their
+            code may be a plugin's.
     """
     named = [config["model"], config["data_preprocessor"]]
     code = hash_code_of([translator, *reading], named, PACKAGES)
@@ -84,15 +85,15 @@ def recipe_of(
 
 @dataclass(frozen=True)
 class ImageCache:
-    """The images of some scenes in a folder that this process, or its group, owns.
+    """The images of a list of scenes, in a folder that this process or its group owns.
 
     Attributes:
-        folder: where they lie.
-        recipe: what they are made with.
-        scenes: of each scene the SHA-256 of its files.
-        paths: of each scene the images, one for each sample.
-        batches: numbers of the scenes that are translated at once. On them rounding depends, so
-            that an image is made anew if another scene of its batch has changed.
+        folder: the folder.
+        recipe: the recipe of the images.
+        scenes: SHA-256 of the files of each scene.
+        paths: the images of each scene, one for each sample.
+        batches: the numbers of the scenes that are translated together. Rounding depends on the
+            batch, so that an image is made again if another scene of its batch changes.
     """
 
     folder: Path
@@ -103,24 +104,25 @@ class ImageCache:
 
     @property
     def key(self) -> str:
-        """SHA-256 of everything that the images depend on; the number of samples is no part."""
+        """Return SHA-256 of all inputs of the images, apart from the number of samples."""
         return fingerprint([asdict(self.recipe), [self._source(batch) for batch in self.batches]])
 
     def claim(self, refuse: bool) -> None:
-        """Remove images that would be others now, and note what those that stay are made with.
+        """Remove outdated images, and record the origin of all others.
 
         Args:
-            refuse: stop where the folder holds other files, or images of another checkpoint or
-                of other choices: it is the user's. Otherwise they are removed: it is a cache.
+            refuse: raise an error if the folder holds other files, or images of another checkpoint
+                or other options. Use this for folders of the user. Otherwise these are deleted.
 
         Raises:
-            UserError: the folder is refused; nothing has changed then.
+            UserError: the folder is refused; nothing has changed.
         """
         if is_main_process():
             kept = self._kept(refuse)
             now = self._made_from()
-            for path in [path for path, source in kept.items() if now.get(path, source) != source]:
-                (self.folder / path).unlink(missing_ok=True)
+            for path, source in kept.items():
+                if now.get(path, source) != source:
+                    (self.folder / path).unlink(missing_ok=True)
             note = {**asdict(self.recipe), "pictures": {**kept, **now}}
             write_text(self.folder / NOTE, json.dumps(add_checksum(note)))
         barrier()
@@ -128,14 +130,18 @@ class ImageCache:
     def fill(self, read: Read, paint: Paint) -> None:
         """Make the images that are missing or damaged; each process makes its share.
 
-        Which scenes share a batch is the same for any number of processes and after an
-        interruption. A batch is read once for all of its samples.
+        The batches are the same for any number of processes and after an interruption. A batch is
+        read once for all of its samples.
+
+        Args:
+            read: reads a batch.
+            paint: translates a batch.
         """
         if is_main_process():
             self._remove_damaged()
         barrier()
         todo = [batch for batch in self.batches if not all(map(self._is_there, batch))]
-        barrier()  # nobody writes before everybody has seen what is missing
+        barrier()  # no process writes before all have listed the missing images
         share = todo[get_rank() :: get_world_size()]
         count = sum(map(len, share))
         with Progress("translating", count, visible=is_main_process()) as progress:
@@ -162,7 +168,7 @@ class ImageCache:
                 path.unlink()
 
     def _kept(self, refuse: bool) -> dict[str, str]:
-        """Return by path what images of this recipe were made from; others are removed."""
+        """Return the source hash of each image of this recipe by path; delete other images."""
         before = _read_note(self.folder / NOTE, refuse)
         if before is None and refuse and holds_files(self.folder):
             raise UserError(
@@ -186,13 +192,13 @@ class ImageCache:
         return {}
 
     def _differing(self, before: Recipe) -> list[str]:
-        """The names of what else images were made with, code apart."""
+        """Return the names of the options that differ from another recipe's, apart from code."""
         own = {**json.loads(json.dumps(self.recipe.chosen)), "checkpoint": self.recipe.checkpoint}
         others = {**before.chosen, "checkpoint": before.checkpoint}
         return sorted(name for name in own | others if own.get(name) != others.get(name))
 
     def _made_from(self) -> dict[str, str]:
-        """Return by path of each image the hash of the scenes of its batch."""
+        """Return the hash of the scenes of each image's batch, by the image's path."""
         return {
             path.relative_to(self.folder).as_posix(): self._source(batch)
             for batch in self.batches
@@ -206,17 +212,17 @@ class ImageCache:
 
 @dataclass(frozen=True)
 class _Note:
-    """The content of a note: the recipe of the images, and by path what each is made from."""
+    """The content of a note: the recipe, and the source hash of each image by path."""
 
     recipe: Recipe
     images: dict[str, str]
 
 
 def _read_note(note: Path, refuse: bool) -> _Note | None:
-    """The content of a note; None if there is none, or if it is unusable and is not refused.
+    """Read a note. Return None if there is none, or if it is invalid and not refused.
 
     Raises:
-        UserError: it is refused: damaged, no note of images, or one that leaves its folder.
+        UserError: the note is refused: it is damaged, or names files outside of its folder.
     """
     if not note.is_file():
         return None
@@ -234,8 +240,8 @@ def _read_note(note: Path, refuse: bool) -> _Note | None:
 
 
 def file_hashes(scene: SceneFiles) -> list[str]:
-    """Return a scene's name and the SHA-256 of each of its files, in the order of their kinds."""
-    # What is missing of the built-in kinds counts as "", as ever: no hash changes by a plugin.
+    """Return a scene's name and SHA-256 of each of its files, in the order of their kinds."""
+    # A missing file of a built-in kind counts as "", so that plugins change no hashes.
     paths = [scene.paths.get(k) for k in KINDS if k in BUILT_IN or k in scene.paths]
     if scene.attributes is not None and scene.attributes.is_file():
         paths.append(scene.attributes)
@@ -243,7 +249,7 @@ def file_hashes(scene: SceneFiles) -> list[str]:
 
 
 def readers_of(scenes: Sequence[SceneFiles]) -> list[Any]:
-    """Return what reads the files of scenes: readers by their endings, functions by their kinds."""
+    """Return the readers of scenes' files, by their suffixes, and the functions of their kinds."""
     by_ending = {path.suffix: path for scene in scenes for path in scene.paths.values()}
     readers = [reader_of(path) for path in by_ending.values()]
     kinds = {kind for scene in scenes for kind in scene.paths}

@@ -1,15 +1,14 @@
-"""The inference object: images of scenes by a trained translator, scenes of any size."""
+"""Inference: the translation of scenes of any size by a trained translator, and its options."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.inference.options import PLAIN, InferenceOptions
 from i2ibench.models.ops.images import pad_to_multiple, to_levels
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators.base import Translator
@@ -20,31 +19,71 @@ from i2ibench.models.translators.settings import settings_of
 from i2ibench.models.translators.tiles import reference
 from i2ibench.structures import Batch, Prediction, to_predictions
 
-PHOTOS = ("real", "image")
-"""A method is not shown these of a scene that it translates."""
+REAL_IMAGES = ("real", "image")
+"""Keys of a batch that hold real images, which a method does not get in a translation."""
+
+SMALLEST_TILE = 64
+"""The smallest side of a tile in pixels. Smaller tiles would mostly compute their margins."""
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """The options of a translation that a user chooses for any method.
+
+    Attributes:
+        precision: "bf16", or None for float32.
+        compile_mode: one of `compilation.MODES`, or None for networks that are not compiled.
+        tile: the (width, height) of the tiles to work in, or None for whole scenes.
+        settings: values of the method's own `Settings` that replace the checkpoint's.
+
+    Raises:
+        UserError: the tile is too small or odd, or tiles and compilation are combined.
+    """
+
+    precision: str | None = None
+    compile_mode: str | None = None
+    tile: tuple[int, int] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.tile is None:
+            return
+        width, height = self.tile
+        if min(self.tile) < SMALLEST_TILE or width % 2 or height % 2:
+            even = "x".join(str(max(side + side % 2, SMALLEST_TILE)) for side in self.tile)
+            raise UserError(
+                f"A tile of {width}x{height} does not do: sides are even and at least "
+                f"{SMALLEST_TILE}. The next one is {even}."
+            )
+        if self.compile_mode:
+            raise UserError("Work in tiles cannot be compiled: leave --compile or --tile out.")
+
+
+DEFAULT_OPTIONS = InferenceOptions()
+"""Whole scenes in float32, with the checkpoint's own settings."""
 
 
 class Inference:
-    """Makes images with a translator; all that is chosen for that is kept here.
+    """A translator with the options of its translations.
 
-    Images depend on the weights, the scene, its name, the sample's number and these options, but
-    neither on the batch that a scene is in nor on what was made before.
+    An image depends on the weights, the scene, its name, the sample's number and the options. It
+    does not depend on the other scenes of its batch or on earlier images.
 
     Args:
-        translator: in eval mode, on its device.
-        options: how images are made.
+        translator: a translator in eval mode, on its device.
+        options: the options of the translations.
 
     Attributes:
-        bank: from which styles are drawn; the translator's own unless another one is put here.
-            None without an encoder.
-        settings: of the translator's `Settings`.
+        bank: the style bank from which styles are sampled, the translator's own by default. None
+            without an encoder.
+        settings: an instance of the translator's `Settings`.
 
     Raises:
-        UserError: a setting is unknown or of another kind, the method cannot work in tiles, or
-            nothing can be compiled on this machine.
+        UserError: a setting is unknown or has the wrong type, the method cannot work in tiles, or
+            this machine cannot compile.
     """
 
-    def __init__(self, translator: Translator, options: InferenceOptions = PLAIN) -> None:
+    def __init__(self, translator: Translator, options: InferenceOptions = DEFAULT_OPTIONS) -> None:
         self.translator, self.options = translator, options
         own = asdict(translator.settings)
         self.settings = settings_of(type(translator), {**own, **options.settings})
@@ -55,52 +94,54 @@ class Inference:
             self._compile(options.compile_mode)
 
     def image_options(self) -> dict[str, Any]:
-        """Return what of the options decides the images, in plain JSON; defaults are left out.
+        """Return the options that affect images, without defaults, as JSON values.
 
-        Tiles are not in it: they give the same images up to rounding.
+        Tiles are left out, since they give the same images up to rounding.
         """
-        chosen = {
+        options = {
             "amp": self.options.precision,
             "compile": self.options.compile_mode,
             "settings": asdict(self.settings),
         }
-        return {name: value for name, value in chosen.items() if value}
+        return {name: value for name, value in options.items() if value}
 
     @property
     def varies(self) -> bool:
-        """Return whether translations of one scene differ: styles, noise or dropout are drawn."""
+        """Return whether two samples of one scene differ, by styles, noise or dropout."""
         return self.bank is not None or self.translator.varies
 
     @torch.inference_mode()
     def predict(self, data: Any, encode_photo: bool = False, sample: int = 0) -> list[Prediction]:
-        """Return one translated scene per sample of collated data, at its exact size, any size.
+        """Return one translated scene for each collated sample, at its original size.
 
         Args:
-            data: collated samples.
-            encode_photo: styles from the photo, which shows part of the answer, not from the bank.
-            sample: which of a scene's random translations, from 0 on.
+            data: collated samples of any size.
+            encode_photo: encode styles from the real image, which gives away a part of the
+                solution, instead of sampling them from the bank.
+            sample: the number of the random translation of each scene, from 0 on.
 
         Raises:
-            UserError: the networks give numbers that are not finite.
+            UserError: the networks return NaN or infinity.
         """
         batch = self.prepared(data)
-        if sample:  # what is drawn depends on the scene's name
+        if sample:  # the name seeds all random numbers
             batch["names"] = [f"{name}/{sample}" for name in batch["names"]]
         features = self.encode(batch) if encode_photo else self.sample_styles(batch)
         return to_predictions(self.paint(batch, features), data)
 
     @torch.inference_mode()
     def paint(self, batch: Batch, features: Tensor | None) -> Tensor:
-        """Return the images of a batch in given styles, BCHW of its exact size, any size.
+        """Return the integer images of a batch in given styles, BCHW at its original size.
 
-        They are uint8, or int32 in 0..65535 where the data has 16 bits.
+        Images are uint8, or int32 in 0..65535 for 16-bit data.
 
         Args:
-            batch: preprocessed scenes.
-            features: BCHW in [-1, 1], one value per instance; None without an encoder.
+            batch: preprocessed scenes of any size.
+            features: the styles, BCHW in [-1, 1], constant on each instance; None without an
+                encoder.
 
         Raises:
-            UserError: the networks give numbers that are not finite.
+            UserError: the networks return NaN or infinity.
         """
         height, width = reference(batch).shape[-2:]
         images = self.images(batch, features)
@@ -110,11 +151,11 @@ class Inference:
         return levels[..., :height, :width]
 
     def images(self, batch: Batch, features: Tensor | None) -> Tensor:
-        """Return images BCHW in [-1, 1] of a batch, of the size that the networks take.
+        """Return float images BCHW in [-1, 1] of a batch, at the padded size.
 
         Args:
             batch: preprocessed scenes.
-            features: BCHW in [-1, 1], or None.
+            features: the styles, BCHW in [-1, 1], or None.
         """
         values = self.inputs(batch, features)
         device = reference(values).device
@@ -125,52 +166,50 @@ class Inference:
             return self._one_by_one(values, device)
 
     def inputs(self, batch: Batch, features: Tensor | None) -> Batch:
-        """Return what the translator is shown of a batch, of the size that its networks take.
+        """Return the batch that the translator gets, padded unless it works in tiles.
 
-        Tiles are shown the scene as it is. The photo is left out, except where a condition that is
-        made tile by tile takes its edges.
+        It has no real images, except if a condition that is computed tile by tile needs them.
         """
         tiled = self.options.tile is not None
-        hidden = PHOTOS if not tiled or "condition" in batch else PHOTOS[:1]
+        hidden = REAL_IMAGES if not tiled or "condition" in batch else REAL_IMAGES[:1]
         values: Any = {key: value for key, value in batch.items() if key not in hidden}
         if features is not None:
             values["features"] = features
         if not tiled:
             values = {k: v if k == "names" else self.padded(v) for k, v in values.items()}
-        shown: Batch = values
-        return shown
+        return values  # type: ignore[no-any-return]
 
     def prepared(self, data: Any) -> Batch:
-        """Return the batch of collated data; for tiles without its condition, which they make."""
+        """Return the batch of collated data, without its condition for work in tiles."""
         if self.options.tile is None:
             batch: Batch = self.translator.data_preprocessor(data)
             return batch
         return without_condition(self.translator.data_preprocessor, data)
 
     def sample_styles(self, batch: Batch) -> Tensor | None:
-        """Return styles of a batch from the style bank, BCHW; None without an encoder."""
+        """Return styles BCHW sampled from the style bank; None without an encoder."""
         if self.bank is None:
             return None
         rows = zip(batch["names"], batch["label"], batch["instance"], strict=True)
         return torch.stack([self.bank.sample(*row) for row in rows])
 
     def encode(self, batch: Batch) -> Tensor:
-        """Return the encoder's features for the photos of a batch of any size, BCHW.
+        """Return the encoder's features of the real images of a batch of any size, BCHW.
 
         Raises:
-            UserError: the batch has no photos.
+            UserError: the batch has no real images.
         """
         encoder = self.translator.encoder
         assert encoder is not None
         if "real" not in batch:
             raise UserError("Styles are to be encoded from photos, but the data has none.")
         height, width = batch["real"].shape[-2:]
-        photo, instance = self.padded(batch["real"]), self.padded(batch["instance"])
-        with self._at_precision(photo.device):
+        real, instance = self.padded(batch["real"]), self.padded(batch["instance"])
+        with self._at_precision(real.device):
             if self.options.tile is not None:
-                features = encoder.in_tiles(photo, instance, self.options.tile)
+                features = encoder.in_tiles(real, instance, self.options.tile)
             else:
-                features = encoder(photo, instance)
+                features = encoder(real, instance)
         return features[..., :height, :width].float()
 
     def _at_precision(self, device: torch.device) -> AbstractContextManager[Any]:
@@ -179,17 +218,17 @@ class Inference:
         return torch.autocast(device.type, torch.bfloat16)
 
     def padded(self, x: Tensor) -> Tensor:
-        """Return BCHW enlarged to a size that the networks take, by repeating its edge."""
+        """Return BCHW padded to a size that the networks accept; see `pad_to_multiple`."""
         return pad_to_multiple(x, self.translator.stride, self.translator.smallest_side)
 
     def _one_by_one(self, batch: Any, device: torch.device) -> Tensor:
-        """Images, each made alone and with random numbers that its name decides."""
+        """Return images made one by one, with random numbers seeded by the scene's name."""
         size = self.padded(reference(batch)[:, :1]).shape[-2:]
         images = []
         for i, name in enumerate(batch["names"]):
             scene: Any = {key: value[i : i + 1] for key, value in batch.items()}
             with drawing_for(name, device):
-                # A CUDA graph writes every image to the same place.
+                # A CUDA graph writes every image to the same memory.
                 images.append(self._one(scene, (size[0], size[1])).clone())
         return images[0] if len(images) == 1 else torch.cat(images)
 
@@ -199,11 +238,11 @@ class Inference:
         return self.translator.synthesise_in_tiles(scene, size, self.options.tile, self.settings)
 
     def _compile(self, mode: str) -> None:
-        """Compile what makes images, each part when it is first called.
+        """Compile the parts that make images, each at its first call.
 
-        Nothing but speed and rounding changes. The first image waits until its size is compiled,
-        the first of a second size until all sizes are; with CUDA graphs every further size is
-        recorded.
+        Only speed and rounding change. The first image waits for the compilation of its size, the
+        first image of a second size for a compilation with dynamic sizes. CUDA graphs are recorded
+        for each size.
         """
         options = {"mode": mode}
         names = self.translator.translation_parts()
@@ -214,10 +253,10 @@ class Inference:
 
 
 def require_finite(images: Tensor, names: Sequence[str]) -> None:
-    """Refuse images that hold NaN or infinity.
+    """Check that images hold neither NaN nor infinity.
 
     Raises:
-        UserError: names the scenes.
+        UserError: they do; the message names the scenes.
     """
     if not images.isfinite().all():
         raise UserError(

@@ -1,4 +1,4 @@
-"""The input of a scene as an image for people."""
+"""Display of the input of a translation as an image."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,13 @@ from torch import Tensor
 
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.scenes import is_input
-from i2ibench.models.ops.images import colour_labels, to_shown
+from i2ibench.models.ops.images import colour_labels, to_displayable
 
 
-def shown_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> Tensor:
-    """Return what is translated as an image, uint8 [3,H,W]: label maps in colour.
+def displayed_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> Tensor:
+    """Return the input of a translation as an image for display, uint8 [3,H,W].
+
+    A label map gets the colours of its classes.
 
     Args:
         scene: a sample or a prediction.
@@ -20,4 +22,4 @@ def shown_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> T
     kind = next(kind for kind in KINDS if kind in scene and is_input(kind))
     if kind == "label":
         return colour_labels(scene[kind], palette)
-    return to_shown(scene[kind] % 256 if KINDS[kind].is_map else scene[kind])
+    return to_displayable(scene[kind] % 256 if KINDS[kind].is_map else scene[kind])

@@ -1,4 +1,4 @@
-"""Halves: what is done with many scenes at once, where the device's memory is too small for it."""
+"""Retrying work on fewer scenes when the device runs out of memory."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,11 +14,14 @@ Result = TypeVar("Result")
 def split_on_out_of_memory(
     work: Callable[[Sequence[Item]], Result], scenes: Sequence[Item]
 ) -> list[Result]:
-    """Return what `work` gives for all scenes at once or, in order, for halves that memory holds.
+    """Run `work` on all scenes. When memory runs out, split the scenes in halves and retry.
 
     Args:
-        work: what is done; begun again for the halves if the memory runs out.
-        scenes: or what stands for them.
+        work: a function of a list of scenes; it is called again for each half.
+        scenes: the scenes, or their numbers.
+
+    Returns:
+        The result of each successful call, in the order of the scenes.
 
     Raises:
         torch.OutOfMemoryError: the memory is too small for one scene.
@@ -28,7 +31,7 @@ def split_on_out_of_memory(
     except torch.OutOfMemoryError:
         if len(scenes) == 1:
             raise
-    # Not before the handler's end: until then the error holds the tensors of the failed call.
+    # Only here, since within the handler the error still refers to the failed call's tensors.
     torch.cuda.empty_cache()
     half = len(scenes) // 2
     say(f"The device's memory is full: going on with {half} scenes at once.")

@@ -1,4 +1,4 @@
-"""Translating folders of label maps or other images with a checkpoint."""
+"""Translation of folders of label maps or other images with a checkpoint."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -33,25 +33,28 @@ def translate(
     samples: int = 1,
     only: Collection[str] | None = None,
 ) -> list[Path]:
-    """Translate every scene of a folder; gives the images, each of its label map's size.
+    """Translate every scene of a folder, each at the size of its label map.
 
-    Images that an earlier, interrupted call made from the same files with the same checkpoint,
-    settings and code stay; with or without tiles, which give the same images up to rounding.
-    If only code has changed, such as a plugin's, they are made anew.
+    Images of an earlier call with the same files, checkpoint, options and code are kept. Tiles are
+    not compared, since they give the same images up to rounding. If only code has changed, such as
+    a plugin's, the images are made again.
 
     Args:
-        opened: the checkpoint; its style bank's seed decides which styles are drawn.
-        input_dir: see `find_inputs`.
-        output_dir: gets `name.png` for every scene, or `name_0.png`, ... with several samples;
-            `name.npy` for images of other than one or three channels.
-        size: (width, height) that scenes are resized to first; None keeps theirs.
-        styles: see `STYLES`.
-        samples: images of each scene, that differ in the styles that are drawn.
-        only: names of the scenes that are translated; None for all.
+        opened: the checkpoint. The seed of its style bank determines the sampled styles.
+        input_dir: the input folder, see `find_inputs`.
+        output_dir: the output folder. It gets `name.png` for each scene, or `name_0.png`, ... for
+            several samples. Images of other than one or three channels become `name.npy`.
+        size: the (width, height) to which scenes are resized first; None keeps their sizes.
+        styles: the source of the styles, see `STYLES`.
+        samples: the number of images of each scene, with different random styles or noise.
+        only: the names of the scenes to translate; None for all.
+
+    Returns:
+        The paths of the images.
 
     Raises:
-        UserError: nothing to translate, a file is unusable, the styles do not suit, or the output
-            folder holds other images. Nothing has been written then.
+        UserError: the folder has no scenes, a file is invalid, the styles do not suit the
+            checkpoint, or the output folder holds other images. Nothing has been written then.
     """
     needs = opened.translator.data_preprocessor.needs
     files = [f for f in find_inputs(input_dir, needs) if only is None or f.name in only]
@@ -85,10 +88,10 @@ def _open_scenes(
     folder: Path,
     size: tuple[int, int] | None,
 ) -> Scenes:
-    """The scenes of some files, each of which is checked, and their sizes tried.
+    """Return the scenes of a list of files, after checking each file and trying each size.
 
     Raises:
-        UserError: a file is unusable, or a size cannot be translated.
+        UserError: a file is invalid, or a size cannot be translated.
     """
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
@@ -104,14 +107,22 @@ def _open_scenes(
 
 
 STYLES = ("random", "encode", "bank:FILE")
-"""Where styles come from: drawn from the checkpoint's bank, the photos, drawn from another bank."""
+"""Sources of styles: sampled from the checkpoint's bank, encoded, sampled from another bank."""
 
 
 def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict[str, Any]:
-    """Prepare the translator for styles as `STYLES` names them; what decides the images.
+    """Prepare a checkpoint for a source of styles.
+
+    Args:
+        opened: the checkpoint; its style bank may be replaced.
+        styles: the source of the styles, see `STYLES`.
+        samples: the number of images of each scene.
+
+    Returns:
+        The options that affect the images, see `Inference.image_options`, and those of the styles.
 
     Raises:
-        UserError: the checkpoint or the bank does not suit, or the samples would all be equal.
+        UserError: the checkpoint or the bank does not suit, or all samples would be equal.
     """
     translator = opened.translator
     kind, _, file = styles.partition(":")
@@ -137,10 +148,10 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
 
 
 def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
-    """Give the translator the style bank in a file, in place of its own.
+    """Replace a checkpoint's style bank by one from a file.
 
     Raises:
-        UserError: the file is unusable, or its bank is not for this checkpoint's classes.
+        UserError: the file is invalid, or its bank has other classes than the checkpoint.
     """
     own = opened.inference.bank
     if own is None:
@@ -153,14 +164,14 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
 
 
 def _image_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
-    """Return where the images of a scene go."""
+    """Return the paths of a scene's images."""
     if samples == 1:
         return [output_dir / f"{name}{ending}"]
     return [output_dir / f"{name}_{k}{ending}" for k in range(samples)]
 
 
 def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded: bool) -> None:
-    """Refuse inputs that lack what the checkpoint needs."""
+    """Check that each scene has all files that the checkpoint needs."""
     translator = opened.translator
     needed = translator.data_preprocessor.needs
     reasons = dict.fromkeys(needed, "the condition")

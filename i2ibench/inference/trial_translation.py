@@ -1,4 +1,4 @@
-"""Try a translation on shapes without numbers, which takes no memory and shows every refusal."""
+"""Trial translations on the meta device, which need no memory and find most errors."""
 
 import copy
 from dataclasses import replace
@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.inference.inference import PHOTOS, Inference
-from i2ibench.inference.options import InferenceOptions
+from i2ibench.inference.inference import REAL_IMAGES, Inference
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.registry.sources import blame
 from i2ibench.structures import Batch
 
@@ -19,12 +17,14 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def try_translation(inference: Inference, height: int, width: int) -> None:
-    """Translate a scene of the given size, as shapes without numbers.
+    """Translate a blank scene of the given size on the meta device.
 
     Raises:
-        UserError: the method refuses the size, or gives images of another one.
+        UserError: the method fails at this size, or returns images of another size.
     """
-    shadow = Inference(weightless_copy(inference.translator).eval(), _whole(inference))
+    # Tiles, compilation and precision do not change shapes.
+    options = replace(inference.options, tile=None, compile_mode=None, precision=None)
+    shadow = Inference(weightless_copy(inference.translator).eval(), options)
     scene = blank_batch(shadow.translator, height, width)
     try:
         images = shadow.images(scene, shadow.translator.blank_features(scene["condition"]))
@@ -33,17 +33,17 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
     except (RuntimeError, ValueError) as error:
         _refuse_synthesis(shadow.translator, error, (height, width))
     except KeyError as error:
-        if error.args[0] not in PHOTOS:
+        if error.args[0] not in REAL_IMAGES:
             raise
         raise UserError(
-            f"{type(shadow.translator).__name__}.synthesise reads {error} of the batch: what "
-            "translates is not shown the photo, which only `losses` may read."
+            f"{type(shadow.translator).__name__}.synthesise reads {error} of the batch: a "
+            "translation does not get the real image, which only `losses` may read."
         ) from error
     _require_shape(shadow, images, (height, width))
 
 
 def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int]) -> NoReturn:
-    """Say what keeps a method from translating.
+    """Raise the error for a method that fails in a translation.
 
     Raises:
         UserError: always.
@@ -58,10 +58,10 @@ def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int
 
 
 def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) -> None:
-    """Refuse a method whose images have not the channels and sides that it promises.
+    """Check the shape of a method's images.
 
     Raises:
-        UserError: names both.
+        UserError: the shape is wrong; the message names the expected one.
     """
     method = inference.translator
     blank = torch.empty(1, method.image_channels, *size, device="meta")
@@ -74,41 +74,41 @@ def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) 
         )
 
 
-def _whole(inference: Inference) -> InferenceOptions:
-    """The same options without tiles and compilation, which change no shapes."""
-    return replace(inference.options, tile=None, compile_mode=None, precision=None)
-
-
 def blank_batch(translator: Translator, height: int, width: int) -> Batch:
-    """A preprocessed scene with a photo, as shapes without numbers."""
+    """Return a preprocessed scene with a real image on the meta device."""
     channels = translator.data_preprocessor.condition_channels
-    return blank_scene(translator, torch.empty(1, channels, height, width, device="meta"))
+    return translator.blank_scene(torch.empty(1, channels, height, width, device="meta"))
 
 
 def describe_failure(error: Exception) -> str:
-    """Return what an error says, and in which plugin's file and line it arose."""
+    """Return the first line of an error and, if a plugin raised it, the plugin's file and line."""
     source = blame(error)
     reason = next(iter(str(error).splitlines()), "")
     return f"{reason}{f' ({source})' if source else ''}"
 
 
 def require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
-    """Refuse a method that decides by the values of tensors, if that is what has failed.
+    """Raise a better error if a method has failed because it depends on the values of tensors.
+
+    Args:
+        translator: the method.
+        what: the name of the function that failed.
+        error: the error.
 
     Raises:
-        UserError: names the method and what it asked for.
+        UserError: `error` is about meta tensors.
     """
     if isinstance(error, NotImplementedError) or "meta tensor" in str(error):
         raise UserError(
             f"{type(translator).__name__}.{what} does not run on tensors without contents (torch's "
             "meta device), on which a config is checked before it trains. Nothing in it may depend "
-            "on the values of a tensor: numbers that are known before, such as the steps of a "
-            f"schedule, are Python's, not tensors. {describe_failure(error)}"
+            "on the values of a tensor: numbers that are known beforehand, such as the steps of a "
+            f"schedule, must be Python numbers, not tensors. {describe_failure(error)}"
         ) from error
 
 
 def weightless_copy(module: Module) -> Module:
-    """A copy of a network whose weights are shapes without numbers; it takes no memory."""
+    """Return a copy of a network with weights on the meta device, which takes no memory."""
     memo: dict[int, Any] = {}
     for weight in module.parameters():
         memo[id(weight)] = nn.Parameter(weight.to("meta"), requires_grad=weight.requires_grad)

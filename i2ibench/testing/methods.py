@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.inference import Inference, InferenceOptions
-from i2ibench.inference.options import PLAIN
+from i2ibench.inference.inference import DEFAULT_OPTIONS, Inference, InferenceOptions
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.settings import settings_of
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
@@ -85,7 +84,10 @@ def optimizers_of(translator: Translator) -> Optimizers:
 
 
 def predicted(
-    translator: Translator, data: dict[str, Any], sample: int = 0, options: InferenceOptions = PLAIN
+    translator: Translator,
+    data: dict[str, Any],
+    sample: int = 0,
+    options: InferenceOptions = DEFAULT_OPTIONS,
 ) -> Tensor:
     """Return the translations of scenes as uint8 B3HW, in their photos' styles if it has styles."""
     inference = Inference(translator, options)

@@ -20,7 +20,6 @@ from i2ibench.inference import Inference
 from i2ibench.inference.checkpoint_contents import read_config
 from i2ibench.inference.checkpoints import building_from, read_checkpoint
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.blank_scenes import blank_scene
 from i2ibench.models.translators.conditions import dataset_options
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset, Preprocessor
@@ -303,7 +302,7 @@ def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]
     try:
         translator.eval()
         with torch.no_grad():
-            translator.run_networks(blank_scene(translator, condition))
+            translator.run_networks(translator.blank_scene(condition))
     finally:
         translator.train(training)
         for handle in handles:

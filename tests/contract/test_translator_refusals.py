@@ -368,13 +368,13 @@ class WrongDefault(Sound):
 @pytest.mark.parametrize(
     ("part", "told"),
     [
-        (NoTranslator, "'NoTranslator' is no translator: let its class inherit from"),
+        (NoTranslator, "'NoTranslator' is not a translator: let its class inherit from"),
         (
             WithoutLosses,
             "WithoutLosses has no losses: define what i2ibench.models.translators.base",
         ),
         (Listed, r"Listed.TRAINING_ONLY is 'critic': write a tuple"),
-        (ThawedSettings, r"ThawedSettings.Settings is no frozen dataclass.*frozen=True"),
+        (ThawedSettings, r"ThawedSettings.Settings is not a frozen dataclass.*frozen=True"),
         (UndefinedSettings, "UndefinedSettings.Settings.steps has no default"),
         (ListSettings, "ListSettings.Settings.steps is tuple.* a setting is an int, float"),
         (WrongDefault, "WrongDefault.Settings.steps is .*int.* with the default None"),

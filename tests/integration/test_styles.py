@@ -14,8 +14,9 @@ from PIL import Image
 
 from i2ibench.cli.main import main
 from i2ibench.inference.checkpoints import open_checkpoint
-from i2ibench.inference.styles.fitting import Fitting, bank_of, fit_bank, scenes_of
+from i2ibench.inference.styles.fitting import Fitting, fit_bank, scenes_of
 from i2ibench.inference.styles.instance_features import read_batches, without_random
+from i2ibench.inference.styles.preview import bank_of
 from i2ibench.models.styles.bank_files import read_bank
 from i2ibench.registry import DATASETS
 from i2ibench.registry.configuration import load_config

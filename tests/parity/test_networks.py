@@ -11,8 +11,8 @@ from i2ibench.inference.interop.pix2pixhd import (
     generator_from_official,
     generator_to_official,
 )
-from i2ibench.inference.styles.instance_features import batch_rows, by_class
-from i2ibench.models.ops.pyramid import pyramid
+from i2ibench.inference.styles.instance_features import features_of_instances, group_by_class
+from i2ibench.models.ops.images import pyramid
 from tests.parity.recordings import GRADIENT, OUTPUT, recording
 
 GENERATORS = ["global_generator", "local_enhancer_1", "local_enhancer_2"]
@@ -75,7 +75,7 @@ def test_encoder_feature_rows_for_clustering():
     # The recording's class rule: an id below 1000 is its own class, else id // 1000.
     label = torch.where(instance < 1000, instance, instance // 1000)
     features = encoder(record["in/image"][:1], instance)
-    rows = by_class([batch_rows(features.detach(), label, instance)])
+    rows = group_by_class([features_of_instances(features.detach(), label, instance)])
     recorded = {int(k.rpartition("/")[2]): record[k] for k in record.keys("out/feature_rows/")}
     assert rows.keys() == recorded.keys()
     for c, values in recorded.items():

@@ -18,7 +18,7 @@ from i2ibench.data.loaders import build_dataset
 from i2ibench.data.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
-from i2ibench.models.ops.images import pixels_of, to_shown
+from i2ibench.models.ops.images import pixels_of, to_displayable
 
 EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)
@@ -72,7 +72,7 @@ class Library:
         sample = self._scenes.read(self._index[name])
         instance = sample["instance"][0].numpy() if "instance" in sample else None
         scene, notes = new_scene(name, sample["label"][0].numpy(), instance, self.classes)
-        photo = pixels_of(to_shown(sample["image"])) if "image" in sample else None
+        photo = pixels_of(to_displayable(sample["image"])) if "image" in sample else None
         return OpenedScene(scene, photo, notes)
 
     def first(self) -> OpenedScene:

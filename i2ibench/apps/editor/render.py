@@ -17,8 +17,8 @@ from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import OpenedCheckpoint
-from i2ibench.models.ops.images import tensor_of, to_shown
-from i2ibench.models.styles.bank import Instances, instances_of, paint
+from i2ibench.models.ops.images import tensor_of, to_displayable
+from i2ibench.models.styles.instances import Instances, instances_of, paint
 from i2ibench.models.translators.compilation import is_compiled
 from i2ibench.structures import Batch
 
@@ -229,7 +229,7 @@ def _repeated(batch: Batch, number: int) -> Batch:
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:
     """uint8 [B,H,W,3] on the CPU from images of 8 bits, RGB or grey."""
-    return to_shown(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return to_displayable(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Style banks of checkpoints: collected features, fitting, previews and contact sheets."""
+"""Style banks of checkpoints: features of instances, fitting, tables and contact sheets."""

@@ -1,4 +1,4 @@
-"""Rows: the encoder's features of the instances of a data set, one row each."""
+"""The encoder's features of the instances of a data set."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,21 +13,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset, default_collate
 
 from i2ibench.inference.inference import Inference
-from i2ibench.models.styles.bank import Rows
+from i2ibench.models.styles.bank import ClassFeatures
 from i2ibench.models.styles.instances import read_runs
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample, size_of
 
 
 @dataclass(frozen=True)
-class BatchRows:
-    """The instances of a batch in the order of image and id.
+class InstanceFeatures:
+    """The features of the instances of a batch, in the order of image and id.
 
     Attributes:
-        images: int64 [n], position in the batch.
-        ids: int64 [n].
-        labels: int64 [n].
-        features: float32 [n,C].
+        images: the position of each instance's image in the batch, int64 [n].
+        ids: the ids, int64 [n].
+        labels: the classes, int64 [n].
+        features: the features, float32 [n,C].
     """
 
     images: NDArray[np.int64]
@@ -36,66 +36,66 @@ class BatchRows:
     features: NDArray[np.float32]
 
 
-def batch_rows(
+def features_of_instances(
     features: Tensor, label: Tensor, instance: Tensor, min_area: float = 0.0
-) -> BatchRows:
-    """The features of every instance of a batch, found on its device and fetched at once.
+) -> InstanceFeatures:
+    """Return the features of every instance of a batch, with a single copy from its device.
 
     Args:
         features: float BCHW, constant on each instance.
         label: integer B1HW.
         instance: integer B1HW.
-        min_area: instances that cover no more than this share of the image are left out.
+        min_area: the share of the image that an instance must exceed to be included.
     """
-    found, _, _ = read_runs(label, instance)
+    instances, _, _ = read_runs(label, instance)
     height, width = instance.shape[-2:]
-    places = found.pixels % (height * width)  # any pixel would do: all have the same features
-    values = features[found.images, :, places // width, places % width]
-    facts = torch.stack([found.images, found.ids, found.labels, found.sizes], 1)
-    if facts.device.type == "mps":  # which has no float64
-        facts, values = facts.cpu(), values.cpu()
-    table = torch.cat([facts.double(), values.double()], 1).cpu().numpy()  # exact below 2^53
+    places = instances.pixels % (height * width)  # all pixels of an instance have its features
+    values = features[instances.images, :, places // width, places % width]
+    integers = torch.stack([instances.images, instances.ids, instances.labels, instances.sizes], 1)
+    if integers.device.type == "mps":  # MPS has no float64
+        integers, values = integers.cpu(), values.cpu()
+    table = torch.cat([integers.double(), values.double()], 1).cpu().numpy()  # exact below 2^53
     table = table[table[:, 3] > min_area * height * width]
     whole = table[:, :3].astype(np.int64)
-    return BatchRows(whole[:, 0], whole[:, 1], whole[:, 2], table[:, 4:].astype(np.float32))
+    return InstanceFeatures(whole[:, 0], whole[:, 1], whole[:, 2], table[:, 4:].astype(np.float32))
 
 
 @torch.inference_mode()
-def collect_rows(inference: Inference, batches: Iterable[Batch], min_area: float = 0.0) -> Rows:
-    """The encoder's features of every instance of the batches, by class.
+def collect_features(
+    inference: Inference, batches: Iterable[Batch], min_area: float = 0.0
+) -> ClassFeatures:
+    """Return the features of every instance of the batches, by class.
 
     Args:
-        inference: with an encoder.
-        batches: preprocessed, with photos.
-        min_area: see `batch_rows`.
+        inference: a translator with an encoder.
+        batches: preprocessed batches with real images.
+        min_area: see `features_of_instances`.
     """
     parts = [
-        batch_rows(inference.encode(batch), batch["label"], batch["instance"], min_area)
+        features_of_instances(inference.encode(batch), batch["label"], batch["instance"], min_area)
         for batch in batches
     ]
-    return by_class(parts)
+    return group_by_class(parts)
 
 
-def by_class(parts: Iterable[BatchRows]) -> Rows:
-    """The rows of many batches, by class and in their order."""
-    found = list(parts)
-    if not found:
+def group_by_class(parts: Sequence[InstanceFeatures]) -> ClassFeatures:
+    """Return the features of many batches by class, in their order."""
+    if not parts:
         return {}
-    labels = np.concatenate([part.labels for part in found])
-    features = np.concatenate([part.features for part in found])
+    labels = np.concatenate([part.labels for part in parts])
+    features = np.concatenate([part.features for part in parts])
     return {int(c): features[labels == c] for c in np.unique(labels)}
 
 
 def evenly_spread(size: int, most: int) -> range:
-    """Positions of at most `most` of `size` scenes, evenly spread; all of them with 0."""
+    """Return evenly spread positions of at most `most` of `size` scenes; all if `most` is 0."""
     return range(0, size, -(-size // most) if most else 1)
 
 
 def without_random(dataset: Dataset) -> Dataset:
-    """The same scenes at the same scale, but neither flipped nor cropped.
+    """Return the data set without its random transforms, such as flips and crops.
 
-    Transforms that are not `deterministic` are left out: the modes should be those of the scenes
-    themselves, each read once (as the released `encode_features` does).
+    Style banks are fitted to each scene once, as in the released `encode_features`.
     """
     plain = copy.copy(dataset)
     plain.scenes = copy.copy(dataset.scenes)
@@ -110,7 +110,7 @@ def read_batches(
     num_workers: int = 0,
     worker_init_fn: Callable[[int], None] | None = None,
 ) -> Iterator[Any]:
-    """Collated scenes in order, of one size each and no more than `batch_size`."""
+    """Yield collated batches of up to `batch_size` scenes of equal size, in their order."""
     loader: DataLoader[Any] = DataLoader(
         Subset(dataset, positions),  # type: ignore[arg-type]
         batch_size=batch_size,
@@ -122,5 +122,5 @@ def read_batches(
 
 
 def collate_by_size(samples: Sequence[Sample]) -> list[Any]:
-    """The samples in order, neighbours of equal size collated."""
+    """Return batches of neighbouring samples of equal size."""
     return [default_collate(list(group)) for _, group in groupby(samples, key=size_of)]

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from i2ibench.models.discriminators.patch import PatchDiscriminator
-from i2ibench.models.ops.pyramid import pyramid
+from i2ibench.models.ops.images import pyramid
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
 from i2ibench.structures import DiscriminatorOutput
@@ -14,15 +14,15 @@ from i2ibench.structures import DiscriminatorOutput
 
 @DISCRIMINATORS.register_module()
 class MultiScaleDiscriminator(Discriminator):
-    """Patch discriminators of one shape, each on its own level of an image pyramid.
+    """Patch discriminators of equal architecture, one for each level of an image pyramid.
 
     Args:
         in_channels: channels of the condition and the image together.
-        num_scales: how many, each at half the size of the one before: 3 in the paper, 2 in the
-            released code's default.
-        base_channels: width of each one's first layer.
-        num_layers: strided layers of each.
-        max_channels: where the doubling of the width stops.
+        num_scales: the number of levels, each at half the size of the one before: 3 in the paper, 2
+            by default in the released code.
+        base_channels: see PatchDiscriminator.
+        num_layers: see PatchDiscriminator.
+        max_channels: see PatchDiscriminator.
         norm_type: "instance" as in the paper, or "batch".
     """
 
@@ -44,17 +44,17 @@ class MultiScaleDiscriminator(Discriminator):
         )
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Per scale, finest first, the activations of all layers, the scores last, for BCHW."""
+        """Return the activations at each scale, finest first, for BCHW; see DiscriminatorOutput."""
         levels = pyramid(x, len(self.scales))
         return [scale(level)[0] for scale, level in zip(self.scales, levels, strict=True)]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """The answer to each of several images BCHW of one condition; see PatchDiscriminator."""
+        """Return the outputs for several images of one condition; see PatchDiscriminator."""
         count = len(self.scales)
         levels = zip(*(pyramid(image, count) for image in images), strict=True)
         parts = zip(self.scales, pyramid(condition, count), levels, strict=True)
         by_scale = [scale.of_several(level, own) for scale, level, own in parts]
-        return [[answer[0] for answer in answers] for answers in zip(*by_scale, strict=True)]
+        return [[output[0] for output in outputs] for outputs in zip(*by_scale, strict=True)]
 
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Compile the discriminators in place; see PatchDiscriminator."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.models.layers.initialise import normal_
+from i2ibench.models.layers.blocks import normal_
 from i2ibench.models.layers.norms import norm
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
@@ -16,17 +16,17 @@ from i2ibench.structures import DiscriminatorOutput
 
 @DISCRIMINATORS.register_module()
 class PatchDiscriminator(Discriminator):
-    """A map of scores, one per overlapping patch, and every layer's activations on the way.
+    """A convolutional network that scores overlapping patches of an image.
 
     Args:
         in_channels: channels of the condition and the image together.
-        base_channels: width of the first layer; it doubles from layer to layer.
-        num_layers: strided layers; 3 gives patches of 70x70 pixels.
-        max_channels: where the doubling stops.
+        base_channels: width of the first layer. The width doubles from layer to layer.
+        num_layers: the number of strided layers; 3 gives patches of 70x70 pixels.
+        max_channels: the largest width.
         padding: zero padding of every convolution: 2 in pix2pixHD, 1 in pix2pix.
         norm_type: "instance" as in pix2pixHD, or "batch" as in pix2pix.
-        bias_before_norm: a bias in the convolutions that a norm follows; pix2pix has none.
-        zero_bias: biases begin at 0 as in pix2pix, or at torch's default as in pix2pixHD.
+        bias_before_norm: give a bias to convolutions that a norm follows; pix2pix has none.
+        zero_bias: initialise biases with 0 as in pix2pix, instead of torch's default.
     """
 
     def __init__(
@@ -54,36 +54,36 @@ class PatchDiscriminator(Discriminator):
         normal_(self, zero_bias=zero_bias)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """One scale: the activations of all layers, the scores B1HW last, for BCHW."""
+        """Return one scale with the activations of all layers, the scores B1HW last, for BCHW."""
         return [self._activations(self.layers[0](x))]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """The answer to each of several images BCHW of one condition BCHW.
+        """Return the outputs for each of several images BCHW of one condition BCHW.
 
-        As `forward` gives it for condition and image together, up to rounding. What the first
-        convolution makes of the condition is computed once, and no gradient for the condition.
+        They equal those of `forward` for condition and image together, up to rounding. The first
+        convolution of the condition is computed only once.
         """
         first, leak = self.layers[0].children()
         assert isinstance(first, nn.Conv2d)
         split = condition.shape[1]
         condition_weight, image_weight = first.weight[:, :split], first.weight[:, split:]
-        places: Any = first.stride, first.padding
-        shared = F.conv2d(condition, condition_weight, first.bias, *places)
-        own = (F.conv2d(image, image_weight, None, *places) for image in images)
+        geometry: Any = first.stride, first.padding
+        shared = F.conv2d(condition, condition_weight, first.bias, *geometry)
+        own = (F.conv2d(image, image_weight, None, *geometry) for image in images)
         return [[self._activations(leak(shared + x))] for x in own]
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile what follows the convolutions, in place, wherever it is called from.
+        """Compile norms and activations in place; see torch.nn.Module.compile.
 
-        A compiled backward pass computes every gradient of what was compiled. The convolutions
-        stay as they are, so that the generator's update takes none for their weights.
+        A compiled backward pass computes the gradients of all compiled weights. The convolutions
+        are not compiled, so that the generator's update skips the gradients of their weights.
         """
         for layer in self.layers[1:-1]:
             assert isinstance(layer, _Layer)
             layer.rest.compile(*arguments, **options)
 
     def _activations(self, x: Tensor) -> list[Tensor]:
-        """Those of all layers, given the first one's."""
+        """Return the activations of all layers, given those of the first layer."""
         activations = [x]
         for layer in self.layers[1:]:
             activations.append(layer(activations[-1]))
@@ -91,15 +91,15 @@ class PatchDiscriminator(Discriminator):
 
 
 class _Layer(nn.Sequential):
-    """A convolution, and what is compiled as one: its norm and activation."""
+    """A convolution, followed by a norm and an activation that are compiled together."""
 
     def __init__(self, conv: nn.Conv2d, norm: nn.Module, activation: nn.Module) -> None:
         super().__init__(conv, norm, activation)
-        self._rest = (nn.Sequential(norm, activation),)  # in a tuple it has no names of its own
+        self._rest = (nn.Sequential(norm, activation),)  # a tuple keeps it out of the state dict
 
     @property
     def rest(self) -> nn.Sequential:
-        """Norm and activation."""
+        """Return the norm and the activation."""
         return self._rest[0]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,3 +1,3 @@
-"""Networks that describe a photo's appearance, instance by instance."""
+"""Networks that encode the appearance of each instance of a real image."""
 
 from i2ibench.models.encoders.instance import InstanceEncoder

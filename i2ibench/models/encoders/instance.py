@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from i2ibench.models.layers.blocks import Blocks, head
-from i2ibench.models.layers.initialise import normal_
+from i2ibench.models.layers.blocks import Blocks, head, normal_
 from i2ibench.models.layers.tiles import (
     NUM_FRONT,
     NUM_HEAD,
@@ -24,17 +23,17 @@ from i2ibench.registry.contracts import Encoder
 
 @ENCODERS.register_module()
 class InstanceEncoder(Encoder):
-    """A few numbers for each instance's appearance, constant over its pixels.
+    """An encoder of each instance's appearance by a few features, constant over its pixels.
 
     Args:
-        out_channels: numbers per instance; 3 in the paper.
-        in_channels: channels of the photo.
+        out_channels: features per instance; 3 in the paper.
+        in_channels: channels of the real image.
         base_channels: width of the first layer.
-        num_downsamplings: strided convolutions, mirrored by as many transposed ones.
-        num_styles: K of the style bank that is clustered from these numbers; 10 in the paper.
+        num_downsamplings: the number of strided convolutions, and of transposed ones after them.
+        num_styles: K of the style bank that is clustered from the features; 10 in the paper.
         norm_type: "instance" as in the paper, or "batch".
-        always_train: give each photo its own batch statistics when translating, as the released
-            code does with batch norm, which never leaves training mode.
+        always_train: use each image's own batch statistics in inference, too. The released code's
+            batch norm never leaves training mode.
     """
 
     def __init__(
@@ -64,19 +63,19 @@ class InstanceEncoder(Encoder):
         normal_(self)
 
     def forward(self, image: Tensor, instance: Tensor) -> Tensor:
-        """BCHW in [-1, 1], one value per instance and channel.
+        """Return features BCHW in [-1, 1], constant on each instance.
 
         Args:
-            image: the photo, B3HW in [-1, 1]; sides are multiples of `stride`.
+            image: the real images, B3HW in [-1, 1]; sides are multiples of `stride`.
             instance: integer B1HW.
         """
-        if self._takes_one and len(image) > 1:
+        if self._one_by_one and len(image) > 1:
             return torch.cat([self.forward(x, i) for x, i in _singles(image, instance)])
         return instance_average(self.layers(image), instance)
 
     @property
-    def _takes_one(self) -> bool:
-        """Return whether photos must not see each other's statistics."""
+    def _one_by_one(self) -> bool:
+        """Return whether each image needs batch statistics of its own."""
         return self.always_train and not self.training
 
     def compile(self, *arguments: Any, **options: Any) -> None:
@@ -84,14 +83,14 @@ class InstanceEncoder(Encoder):
         self.layers.compile(*arguments, **options)
 
     def in_tiles(self, image: Tensor, instance: Tensor, tile: tuple[int, int]) -> Tensor:
-        """What `forward` gives, up to rounding, with less memory; without gradients only.
+        """Return the features of `forward`, up to rounding, using less memory. Has no gradient.
 
         Args:
-            image: as in `forward`.
-            instance: as in `forward`.
-            tile: (width, height) of a tile, even.
+            image: see `forward`.
+            instance: see `forward`.
+            tile: the (width, height) of a tile, even.
         """
-        if self._takes_one and len(image) > 1:
+        if self._one_by_one and len(image) > 1:
             pairs = _singles(image, instance)
             return torch.cat([self.in_tiles(x, i, tile) for x, i in pairs])
         if self.stride == 1:  # every layer is at full size
@@ -106,5 +105,5 @@ class InstanceEncoder(Encoder):
 
 
 def _singles(image: Tensor, instance: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return each photo of a batch with its instance map, as batches of one."""
+    """Return each image of a batch with its instance map, as batches of one."""
     return zip(image.split(1), instance.split(1), strict=True)

@@ -9,8 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.models.layers.blocks import Blocks, PaddingMode, head, recomputed
-from i2ibench.models.layers.initialise import normal_
+from i2ibench.models.layers.blocks import Blocks, PaddingMode, head, normal_, recomputed
 from i2ibench.models.layers.tiles import (
     NUM_FRONT,
     NUM_UP,
@@ -20,50 +19,49 @@ from i2ibench.models.layers.tiles import (
     joined,
     tiles_of,
 )
-from i2ibench.models.ops.images import require_multiple
+from i2ibench.models.ops.images import halve, halve_nearest, pyramid, require_multiple
 from i2ibench.models.ops.one_hot_convolution import OneHot, convolve_one_hot, is_faster
-from i2ibench.models.ops.pyramid import halve, halve_nearest, pyramid
 from i2ibench.registry import GENERATORS
 from i2ibench.registry.contracts import Generator
 
 PARTS = ("coarse", "enhancers", "head")
 
 View = Callable[[Tile], tuple[Tensor, OneHot | None]]
-"""The condition of a tile with its margin, and what its first channels are."""
+"""A function from a tile to its condition with the margin, and the label map of that or None."""
 
 
 @GENERATORS.register_module()
 class CoarseToFineGenerator(Generator):
-    """An image from a condition: global generator G1 and any number of local enhancers.
+    """A generator of a global network G1 and any number of local enhancers around it.
 
-    G1 works at the coarsest size; each enhancer doubles the size and adds detail to what comes
-    from below (Fig. 3). With no enhancer this is G1 alone.
+    G1 works at the coarsest size. Each enhancer doubles the size and adds its features to those of
+    the coarser level (Fig. 3). Without enhancers this is G1 alone.
 
     Args:
         in_channels: channels of the condition.
         out_channels: channels of the image.
-        base_channels: width of the finest level; G1 is 2^num_enhancers times as wide. The paper's
-            2048x1024 system is 32 with one enhancer, so that its G1 has 64.
+        base_channels: width of the finest level. G1 is 2^num_enhancers times as wide: for the
+            paper's 2048x1024 system it is 32 with one enhancer, so that G1 has 64.
         num_enhancers: local enhancers around G1: 0 for G1, 1 for {G1, G2}, 2 for {G1, G2, G3}.
         num_downsamplings: strided convolutions of G1.
         num_blocks: residual blocks of G1.
         num_enhancer_blocks: residual blocks of each enhancer.
-        padding_mode: of the strided convolutions: "zeros" as in the released code, or "reflect",
-            its author's advice against bright spots (issue 46).
-        hard_condition: show the coarser levels the nearest-neighbour label map, as G1 alone is
-            trained on, instead of the released code's averaged one.
-        zero_bias: begin with biases of 0 instead of torch's default.
+        padding_mode: padding of the strided convolutions: "zeros" as in the released code, or
+            "reflect", which its author advises against bright spots (issue 46).
+        hard_condition: resize label maps for the coarser levels by nearest-neighbour sampling, as
+            in the training of G1 alone. The released code averages them.
+        zero_bias: initialise biases with 0 instead of torch's default.
         norm_type: "instance" as in the paper, or "batch".
-        bias_before_norm: a bias in the convolutions that a norm follows; pix2pix's ResNet with
+        bias_before_norm: give a bias to convolutions that a norm follows. pix2pix's ResNet with
             batch norm has none.
-        dropout: probability within G1's residual blocks, as in pix2pix's ResNet.
-        always_train: keep dropout on and the test batch's own statistics when translating, as
-            pix2pix and the released code do with batch norm.
-        checkpointed: parts whose activations are not kept for the backward pass but computed
-            again: "coarse", "enhancers", "head". Less memory, more time, the same gradients.
+        dropout: the dropout probability in G1's residual blocks, as in pix2pix's ResNet.
+        always_train: keep dropout and the batch's own statistics in inference, as pix2pix and the
+            released code do with batch norm.
+        checkpointed: parts ("coarse", "enhancers", "head") whose activations the backward pass
+            computes again. This saves memory, takes more time, and gives the same gradients.
 
     Raises:
-        UserError: `checkpointed` names another part.
+        UserError: `checkpointed` names an unknown part.
     """
 
     accepts_labels = True
@@ -112,19 +110,19 @@ class CoarseToFineGenerator(Generator):
         normal_(self, zero_bias=zero_bias)
 
     def forward(self, condition: Tensor, labels: OneHot | None = None) -> Tensor:
-        """The image, B3HW in [-1, 1], for a condition BCHW.
+        """Return the image, B3HW in [-1, 1].
 
         Args:
             condition: BCHW.
-            labels: what the condition's first channels are, if they are one-hot; without
-                gradients on the CPU this saves most of the first convolution.
+            labels: the label map of the condition's one-hot channels, or None. On the CPU without
+                gradients this saves most of the first convolution's time.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
         """
         require_multiple(condition, self.stride)
         levels = pyramid(condition, len(self.enhancers) + 1, self.smaller)
-        coarse, enhance, finish = (self._way(part) for part in PARTS)
+        coarse, enhance, finish = (self._runner(part) for part in PARTS)
         features = _front(self.coarse, levels[-1], None if self.enhancers else labels, coarse)
         for enhancer, level in zip(self.enhancers, reversed(levels[:-1]), strict=True):
             own = labels if level is condition else None
@@ -133,15 +131,15 @@ class CoarseToFineGenerator(Generator):
         return finish(self.head, features)
 
     def in_tiles(self, view: View, size: tuple[int, int], tile: tuple[int, int]) -> Tensor:
-        """What `forward` gives, up to rounding, with less memory; without gradients only.
+        """Return the image of `forward`, up to rounding, using less memory. Has no gradient.
 
-        The layers at full size work tile by tile, their norms with the statistics of the whole
-        image; what lies between them, at half its sides and less, is computed as a whole.
+        The layers at full size are computed tile by tile; their norms use the statistics of the
+        whole image. The layers between them, at half the size and below, see the whole image.
 
         Args:
-            view: the condition where it is asked for.
-            size: (height, width) of the image, multiples of `stride`.
-            tile: (width, height) of a tile, even.
+            view: a function from a tile to its inputs.
+            size: the (height, width) of the image, multiples of `stride`.
+            tile: the (width, height) of a tile, even.
         """
         tiles = tiles_of(*size, tile)
         layers, features = self.coarse[NUM_FRONT:], None
@@ -154,17 +152,17 @@ class CoarseToFineGenerator(Generator):
         if features is not None:
             own = own.add_(features)
             del features
-        for layer in layers[:-NUM_UP]:  # called at once they would hold on to what goes in
+        for layer in layers[:-NUM_UP]:  # one by one, so that inputs are freed
             own = layer(own)
         return back_in_tiles(layers[-NUM_UP:], self.head, own, tiles)
 
     def _below(self, condition: Tensor, tile: tuple[int, int]) -> Tensor:
-        """What comes to the last enhancer from below, for the condition at half the sides."""
+        """Return the coarser features of the last enhancer, for the condition at half size."""
         levels = pyramid(condition, len(self.enhancers), self.smaller)
-        del condition  # the levels are let go of as they have been used
+        del condition  # each level is freed after its use
         features = self.coarse(levels.pop())
         for enhancer in self.enhancers[:-1]:
-            stem = _stem_in_tiles(enhancer.front, levels.pop(), tile)  # once: there is room for it
+            stem = _stem_in_tiles(enhancer.front, levels.pop(), tile)  # once, as it fits in memory
             tiles = tiles_of(stem.shape[-2], stem.shape[-1], tile)
             part = partial(Tile.cut, whole=stem)
             features = front_in_tiles(enhancer.front, part, tiles).add_(features)
@@ -173,15 +171,15 @@ class CoarseToFineGenerator(Generator):
                 features = layer(features)
         return features
 
-    def _way(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
-        """How the layers of a part are applied."""
-        return recomputed if part in self.checkpointed else _applied
+    def _runner(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
+        """Return the function that runs the layers of a part, with or without checkpointing."""
+        return recomputed if part in self.checkpointed else _run
 
 
 class _Enhancer(nn.Module):
-    """Features at twice the size of the coarser ones, at `channels` channels (G2 of Fig. 3).
+    """A local enhancer, which doubles the size of the coarser features (G2 of Fig. 3).
 
-    The back takes the sum of the front's and the coarser features.
+    The input of its back is the sum of the front's output and the coarser features.
     """
 
     def __init__(self, in_channels: int, channels: int, num_blocks: int, blocks: Blocks) -> None:
@@ -199,14 +197,14 @@ def _front(
     labels: OneHot | None,
     apply: Callable[[nn.Sequential, Tensor], Tensor],
 ) -> Tensor:
-    """What layers that begin with padding and a 7x7 convolution make of a condition."""
+    """Return `layers(condition)`; the layers begin with padding and a 7x7 convolution."""
     if labels is None or not is_faster(condition):
         return apply(layers, condition)
     return layers[2:](_stem(layers, condition, labels))
 
 
 def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None) -> Tensor:
-    """What the padding and the 7x7 convolution alone make of a condition."""
+    """Return the output of the padding and the 7x7 convolution only."""
     conv = layers[1]
     assert isinstance(conv, nn.Conv2d)
     if labels is None or not is_faster(condition):
@@ -215,19 +213,18 @@ def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None
 
 
 def _stem_in_tiles(layers: nn.Sequential, level: Tensor, tile: tuple[int, int]) -> Tensor:
-    """`_stem` of a condition that is there as a whole."""
     tiles = tiles_of(level.shape[-2], level.shape[-1], tile)
     return joined(lambda t: _stem(layers, t.cut(level)), tiles)
 
 
-def _applied(layers: nn.Sequential, x: Tensor) -> Tensor:
+def _run(layers: nn.Sequential, x: Tensor) -> Tensor:
     return layers(x)
 
 
 def _global_trunk(
     in_channels: int, channels: int, num_downsamplings: int, num_blocks: int, blocks: Blocks
 ) -> nn.Sequential:
-    """G1 without its output layers: `channels` features at full size."""
+    """Return G1 without its output layers; its output has `channels` channels at full size."""
     widths = [channels * 2**level for level in range(num_downsamplings + 1)]
     layers = blocks.stem(in_channels, channels)
     for narrow, wide in pairwise(widths):

@@ -13,22 +13,22 @@ FIRST_HEIGHT = 4
 
 @GENERATORS.register_module()
 class CRNGenerator(Generator):
-    """An image from a condition: one module per resolution, each sees the condition at its size.
+    """A generator of one module per resolution, each of which sees the condition at its size.
 
-    From 4 rows up to `height`; each module doubles the size of the features below it, joins the
-    area-averaged condition and applies two convolutions with layer norm (Sec. 3).
+    The resolutions go from 4 rows to `height`. Each module doubles the size of the coarser
+    features, concatenates the area-averaged condition, and applies two convolutions with layer norm
+    (Sec. 3).
 
     Args:
         in_channels: channels of the condition.
         out_channels: channels of an image.
-        num_outputs: images that are made at once, for the diversity loss; the first is the
-            translation.
+        num_outputs: K images per scene for the diversity loss; inference returns the first.
         height: rows of the finest module, a power of two; 256, 512 and 1024 in the paper.
-        max_channels: width of the coarse modules; 1024 in the paper, and from 128 rows on a half
-            (128, 256), an eighth (512) and a thirty-second (1024) of it.
+        max_channels: width of the modules of up to 64 rows, 1024 in the paper. Modules of 128 and
+            256 rows have a half of it, of 512 rows an eighth, of 1024 rows a thirty-second.
 
     Raises:
-        UserError: the height is no power of two, or below 8.
+        UserError: the height is not a power of two, or below 8.
     """
 
     def __init__(
@@ -61,12 +61,13 @@ class CRNGenerator(Generator):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """The image, B3HW, for a condition BCHW; in [-1, 1] in eval mode, unbounded in training.
+        """Return images for a condition BCHW.
 
-        In training all K images, B(3K)HW, one after the other.
+        In eval mode this is the first image, B3HW in [-1, 1]. In training mode these are all K
+        images, B(3K)HW without bounds.
 
         Raises:
-            UserError: the condition has another height, or a width that 4 rows cannot share.
+            UserError: the condition has another height, or its width is not a multiple of `stride`.
         """
         if condition.shape[-2] != self.height or condition.shape[-1] % self.stride:
             raise UserError(
@@ -91,8 +92,8 @@ def _width(height: int, max_channels: int) -> int:
 
 
 def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
-    """3x3 convolution without bias, layer norm over the whole image, leaky ReLU."""
+    """Return a 3x3 convolution without bias, layer norm over the whole image, and leaky ReLU."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     nn.init.xavier_uniform_(conv.weight)
-    # One group is layer norm over C, H and W with a scale and shift per channel.
+    # GroupNorm of one group is layer norm over C, H and W, with scale and shift per channel.
     return [conv, nn.GroupNorm(1, out_channels, eps=1e-12), nn.LeakyReLU(0.2)]

@@ -4,30 +4,33 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.models.layers.initialise import normal_
+from i2ibench.models.layers.blocks import normal_
 from i2ibench.models.layers.norms import norm
 from i2ibench.models.ops.images import require_multiple
 from i2ibench.registry import GENERATORS
 from i2ibench.registry.contracts import Generator
 
 NUM_PLAIN_LEVELS = 5
-"""The outermost four levels that double the width, and the innermost: they never drop out."""
+"""Levels without dropout: the four outermost, which double the width, and the innermost."""
 
 
 @GENERATORS.register_module()
 class UNetGenerator(Generator):
-    """An image from a condition through a U-Net whose skips join mirrored levels.
+    """A U-Net generator with skip connections between mirrored levels.
 
     Args:
         in_channels: channels of the condition.
         out_channels: channels of the image.
-        num_levels: halvings down to the bottleneck; 8 for 256x256 in the paper. Sides must be
-            multiples of 2^num_levels.
-        base_channels: width of the outermost level; it doubles thrice.
+        num_levels: the number of times that the size is halved; 8 for 256x256 in the paper. Height
+            and width must be multiples of 2^num_levels.
+        base_channels: width of the outermost level. It doubles three times.
         norm_type: "batch" as in the paper, or "instance".
-        dropout: probability in the innermost full-width levels, for any level beyond five.
-        always_train: keep dropout on and batch statistics of the test batch when translating, as
-            the paper does.
+        dropout: the dropout probability of the levels of full width, except for the innermost. A
+            U-Net of up to five levels has no such level.
+        always_train: keep dropout and the batch's own statistics in inference, as the paper does.
+
+    Raises:
+        UserError: there are fewer than two levels.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class UNetGenerator(Generator):
         normal_(self, zero_bias=True)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """The image, B3HW in [-1, 1], for a condition BCHW.
+        """Return the image, B3HW in [-1, 1], for a condition BCHW.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.

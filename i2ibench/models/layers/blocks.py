@@ -1,4 +1,4 @@
-"""The convolution blocks that pix2pixHD's generator and encoder are made of."""
+"""Convolution blocks of pix2pixHD's generator and encoder, and the initialisation of weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ PaddingMode = Literal["zeros", "reflect"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """What all blocks of one network have in common, and the blocks themselves.
+    """A factory of convolution blocks with the options that all blocks of a network share.
 
     Attributes:
-        padding_mode: of the strided convolutions.
+        padding_mode: the padding of the strided convolutions.
         norm_type: see `norms.norm`.
-        bias: whether convolutions that a norm follows have one.
-        dropout: probability within residual blocks.
+        bias: give a bias to convolutions that a norm follows.
+        dropout: the dropout probability in residual blocks.
     """
 
     padding_mode: PaddingMode = "zeros"
@@ -30,12 +30,12 @@ class Blocks:
     dropout: float = 0.0
 
     def stem(self, in_channels: int, out_channels: int) -> list[nn.Module]:
-        """7x7 convolution over reflected borders, norm, ReLU: size kept."""
+        """Return a 7x7 convolution with reflected borders, norm and ReLU. The size stays."""
         conv = nn.Conv2d(in_channels, out_channels, kernel_size=7, bias=self.bias)
         return [nn.ReflectionPad2d(3), conv, *self._normed(out_channels)]
 
     def down(self, in_channels: int, out_channels: int) -> list[nn.Module]:
-        """3x3 convolution of stride 2, norm, ReLU: ceil(size / 2)."""
+        """Return a 3x3 convolution of stride 2, norm and ReLU. The size becomes ceil(size / 2)."""
         mode = self.padding_mode
         conv = nn.Conv2d(
             in_channels, out_channels, 3, stride=2, padding=1, padding_mode=mode, bias=self.bias
@@ -43,27 +43,42 @@ class Blocks:
         return [conv, *self._normed(out_channels)]
 
     def up(self, in_channels: int, out_channels: int) -> list[nn.Module]:
-        """3x3 transposed convolution of stride 2, norm, ReLU: size doubled."""
+        """Return a 3x3 transposed convolution of stride 2, norm and ReLU. The size doubles."""
         conv = nn.ConvTranspose2d(
             in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=self.bias
         )
         return [conv, *self._normed(out_channels)]
 
     def residual(self, channels: int) -> nn.Module:
-        """Input plus two 3x3 convolutions of it; no activation after the sum."""
-        return _Residual(channels, self)
+        """Return a block that adds two 3x3 convolutions to its input; no final activation."""
+        return ResidualBlock(channels, self)
 
     def _normed(self, channels: int) -> list[nn.Module]:
         return [norm(self.norm_type, channels), nn.ReLU(inplace=True)]
 
 
+def normal_(module: nn.Module, std: float = 0.02, zero_bias: bool = False) -> None:
+    """Draw all convolution weights of a network from N(0, std).
+
+    Args:
+        module: the network.
+        std: the standard deviation.
+        zero_bias: set the biases to 0 as pix2pix does. pix2pixHD keeps torch's default.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if zero_bias and layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
 def head(in_channels: int, out_channels: int) -> list[nn.Module]:
-    """7x7 convolution over reflected borders and tanh: values in [-1, 1], size kept."""
+    """Return a 7x7 convolution with reflected borders, and tanh. The size stays."""
     return [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, out_channels, kernel_size=7), nn.Tanh()]
 
 
-class _Residual(nn.Module):
-    """BCHW in, BCHW out."""
+class ResidualBlock(nn.Module):
+    """A residual block of two 3x3 convolutions, BCHW to BCHW."""
 
     def __init__(self, channels: int, blocks: Blocks) -> None:
         super().__init__()
@@ -80,15 +95,15 @@ class _Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the input plus the output of the convolutions, BCHW."""
         return x + self.branch(x)
 
 
 def recomputed(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """What `layers` make of `x`; their activations are computed again in the backward pass.
+    """Return `layers(x)`; the backward pass computes their activations again.
 
-    Kept are what goes into the residual blocks, each for itself, and into what lies before and
-    after them. Dropout draws the same numbers again; running statistics of batch norms see the
-    batch twice.
+    Only the inputs of each residual block, and of the layers between residual blocks, are kept.
+    Dropout draws the same numbers again. Running statistics of batch norms see the batch twice.
     """
     for piece in _pieces(layers):
         x = checkpoint(piece, x, use_reentrant=False) if torch.is_grad_enabled() else piece(x)
@@ -96,10 +111,10 @@ def recomputed(layers: nn.Sequential, x: Tensor) -> Tensor:
 
 
 def _pieces(layers: nn.Sequential) -> Iterator[nn.Sequential]:
-    """The residual blocks one by one, the layers between them together."""
+    """Yield the residual blocks one by one, and the layers between them together."""
     begin = 0
     for at, layer in enumerate(layers):
-        if isinstance(layer, _Residual):
+        if isinstance(layer, ResidualBlock):
             if begin < at:
                 yield layers[begin:at]
             yield layers[at : at + 1]

@@ -1,4 +1,4 @@
-"""Normalisation layers by name."""
+"""Normalisation layers."""
 
 import torch
 from torch import Tensor, nn
@@ -7,16 +7,17 @@ from i2ibench.errors import UserError, near_match
 
 
 def norm(name: str, channels: int, affine: bool = True) -> nn.Module:
-    """The normalisation of `channels` features, untrained.
+    """Return a new normalisation layer.
 
     Args:
-        name: "instance" (no parameters, always the image's own statistics) or "batch".
-        channels: C.
-        affine: batch norm's scale and shift, the scale drawn from N(1, 0.02) as in pix2pix;
-            False for neither.
+        name: "instance", which has no parameters and always uses the image's own statistics, or
+            "batch".
+        channels: the number of channels.
+        affine: give batch norm a scale and a shift. The scale is drawn from N(1, 0.02) as in
+            pix2pix.
 
     Raises:
-        UserError: unknown name.
+        UserError: the name is unknown.
     """
     if name == "instance":
         return InstanceNorm(channels)
@@ -32,21 +33,17 @@ def norm(name: str, channels: int, affine: bool = True) -> nn.Module:
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Each channel of each image with mean 0 and variance 1, BCHW; no weights.
+    """Instance norm without weights, with a workaround for a wrong gradient in torch.
 
-    As torch's, whose gradient is wrong for a single image if what comes back is in channels_last
-    order (a relative error of 1.4 in torch 2.15 on the CPU, in float64 too): here it is brought
-    into the usual order first, which costs nothing where it is. Inductor, torch.compile's own
-    backend, derives the gradient in another way and needs no help.
+    Each channel of each image gets mean 0 and variance 1. torch's gradient is wrong for a single
+    image if the incoming gradient is in channels_last order (a relative error of 1.4 in torch 2.15
+    on the CPU, in float64 too). This class makes the incoming gradient contiguous first, which is
+    free if it already is. torch.compile's Inductor backend computes the right gradient.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """BCHW in, BCHW out."""
+        """Return the normalised features, BCHW."""
         normed = super().forward(input)
         if normed.requires_grad and not torch.compiler.is_compiling():
-            normed.register_hook(_in_usual_order)
+            normed.register_hook(Tensor.contiguous)
         return normed
-
-
-def _in_usual_order(gradient: Tensor) -> Tensor:
-    return gradient.contiguous()

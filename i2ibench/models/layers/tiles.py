@@ -1,8 +1,8 @@
-"""The first and last layers of a network, tile by tile, with the whole image's result.
+"""Computation of a network's first and last layers tile by tile, with the same result.
 
-At full size an image has few channels but most of the memory. The layers there see a few pixels
-around each, which a tile takes with it; only the norms see the whole image. So every tile is gone
-over twice: once for the statistics of the whole, once for the result.
+The layers at full size take most of the memory. Their convolutions see only a few pixels around
+each pixel, and each tile includes these as its margin. Only the norms see the whole image. Each
+tile is therefore computed twice: first for the statistics of the whole image, then for the result.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from i2ibench.io.devices import most_precise_dtype
 
 MARGIN = 4
-"""Pixels that a tile takes with it on every side: 3 for a 7x7 convolution, 1 for a strided one."""
+"""Pixels around a tile on every side: 3 for a 7x7 convolution, and 1 for a strided one."""
 
 NUM_FRONT, NUM_UP, NUM_HEAD = 7, 3, 3
-"""Layers of `Blocks.stem` with a `Blocks.down`; of a `Blocks.up`; of a `blocks.head`."""
+"""Number of layers of `Blocks.stem` plus `Blocks.down`, of `Blocks.up`, and of `blocks.head`."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of an image, in pixels of its full size, all even.
+    """A rectangle of an image, in pixels at full size; all limits are even.
 
     Attributes:
-        rows: of the tile.
-        columns: of the tile.
-        around: its rows and columns with the margin, where the image has one.
+        rows: the rows of the tile.
+        columns: the columns of the tile.
+        around: the rows and the columns with the margin, cropped at the image's borders.
     """
 
     rows: slice
@@ -35,12 +35,12 @@ class Tile:
     around: tuple[slice, slice]
 
     def cut(self, whole: Tensor, shrink: int = 1) -> Tensor:
-        """The tile with its margin of a tensor whose sides are 1/shrink of the image's."""
+        """Return the tile with its margin from a tensor at 1/shrink of the image's size."""
         rows, columns = (slice(s.start // shrink, s.stop // shrink) for s in self.around)
         return whole[..., rows, columns]
 
     def own(self, part: Tensor, shrink: int = 1) -> Tensor:
-        """Without the margin what was computed for the tile with it."""
+        """Return the output for a tile without the margin, given the output with it."""
         rows, columns = (
             slice((own.start - wide.start) // shrink, (own.stop - wide.start) // shrink)
             for own, wide in zip((self.rows, self.columns), self.around, strict=True)
@@ -49,12 +49,12 @@ class Tile:
 
 
 def tiles_of(height: int, width: int, size: tuple[int, int]) -> list[Tile]:
-    """The tiles of an image of even sides, row by row.
+    """Return the tiles of an image, row by row.
 
     Args:
-        height: of the image.
-        width: of the image.
-        size: (width, height) of a tile, even; those at the right and bottom may be smaller.
+        height: the image's height, even.
+        width: the image's width, even.
+        size: the (width, height) of a tile, even. Tiles at the right and bottom may be smaller.
     """
     rows, columns = _pieces(height, size[1]), _pieces(width, size[0])
     return [Tile(r, c, (_widened(r, height), _widened(c, width))) for r in rows for c in columns]
@@ -69,12 +69,12 @@ def _widened(piece: slice, side: int) -> slice:
 
 
 def joined(part: Callable[[Tile], Tensor], tiles: Sequence[Tile], shrink: int = 1) -> Tensor:
-    """The whole BCHW of parts that are computed for each tile with its margin.
+    """Compute a tensor tile by tile and return the whole tensor, BCHW.
 
     Args:
-        part: BCHW for a tile, at 1/shrink of its sides.
-        tiles: of the image.
-        shrink: see above.
+        part: a function from a tile to its output with the margin, BCHW at 1/shrink of the size.
+        tiles: the tiles of the image.
+        shrink: the factor by which the output is smaller than the image.
     """
     whole = None
     for tile in tiles:
@@ -93,14 +93,14 @@ def joined(part: Callable[[Tile], Tensor], tiles: Sequence[Tile], shrink: int = 
 def front_in_tiles(
     layers: nn.Sequential, stem: Callable[[Tile], Tensor], tiles: Sequence[Tile]
 ) -> Tensor:
-    """What a stem and a strided convolution with their norms make of an image, at half its sides.
+    """Return the output BCHW of the first layers of a network, at half the image's size.
 
     Args:
-        layers: `Blocks.stem` and `Blocks.down`.
-        stem: BCHW for a tile with its margin, up to the stem's convolution.
-        tiles: of the image.
+        layers: the layers of `Blocks.stem` and `Blocks.down`.
+        stem: a function from a tile to the output BCHW of the stem's convolution, with the margin.
+        tiles: the tiles of the image.
     """
-    normalise = _of_whole(layers[2], (tile.own(stem(tile)) for tile in tiles))
+    normalise = _norm_of_whole(layers[2], (tile.own(stem(tile)) for tile in tiles))
 
     def half(tile: Tile) -> Tensor:
         return layers[3:5](normalise(stem(tile)))
@@ -111,26 +111,30 @@ def front_in_tiles(
 def back_in_tiles(
     up: nn.Sequential, head: nn.Sequential, features: Tensor, tiles: Sequence[Tile]
 ) -> Tensor:
-    """The image B3HW that `Blocks.up` and a head make of features at half its sides.
+    """Return the output BCHW of the last layers of a network.
 
     Args:
-        up: a transposed convolution, norm and ReLU.
-        head: reflected borders, 7x7 convolution and tanh.
-        features: BCHW.
-        tiles: of the image.
+        up: the layers of `Blocks.up`.
+        head: the layers of `blocks.head`.
+        features: the input of `up`, BCHW at half the image's size.
+        tiles: the tiles of the image.
     """
 
     def doubled(tile: Tile) -> Tensor:
         return up[0](tile.cut(features, shrink=2))
 
-    normalise = _of_whole(up[1], (tile.own(doubled(tile)) for tile in tiles))
+    normalise = _norm_of_whole(up[1], (tile.own(doubled(tile)) for tile in tiles))
     return joined(lambda tile: head(up[2](normalise(doubled(tile)))), tiles)
 
 
-def _of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], Tensor]:
-    """The norm `layer` with the statistics of all parts together.
+def _norm_of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return a function that normalises with the statistics of all parts together.
 
-    A batch norm that has learnt its statistics is given back as it is.
+    For a batch norm in eval mode, which has running statistics, this is the layer itself.
+
+    Args:
+        layer: the norm.
+        parts: the inputs of the norm, BCHW without margins.
     """
     if isinstance(layer, nn.BatchNorm2d) and not layer.training:
         return layer
@@ -149,7 +153,7 @@ def _of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], T
 
 
 def _moments(parts: Iterator[Tensor], dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Mean and variance over all parts in `most_precise_dtype`, combined as of Chan et al. 1979."""
+    """Return mean and variance over all parts in float64 where there is one (Chan et al. 1979)."""
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for part in parts:
         own_variance, own_mean = (

@@ -13,19 +13,18 @@ from i2ibench.models.ops.tensor_memory import is_fake
 FIRST_RELU_OF_EACH_BLOCK = (1, 6, 11, 20, 29)
 """relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 as indices into torchvision's `features`."""
 
-
 SECOND_RELU_OF_EACH_BLOCK = (3, 8, 13, 22, 31)
-"""relu1_2, relu2_2, relu3_2, relu4_2, relu5_2."""
+"""relu1_2, relu2_2, relu3_2, relu4_2, relu5_2 as indices into torchvision's `features`."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class FeatureTaps(nn.Module):
-    """The activations of a chain of layers at the chosen indices, each BCHW.
+    """A fixed chain of layers that returns the activations at the chosen indices, each BCHW.
 
-    Weights become buffers outside the state dict: no optimiser trains them and no checkpoint
-    carries them.
+    The weights become non-persistent buffers, so that no optimiser trains them and no checkpoint
+    contains them.
     """
 
     def __init__(self, layers: nn.Sequential, taps: Sequence[int]) -> None:
@@ -38,7 +37,7 @@ class FeatureTaps(nn.Module):
                 layer.register_buffer(name, weight.detach(), persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """B3HW in, one activation per tap out, shallow to deep."""
+        """Return the activation at each tap for images B3HW, shallow to deep."""
         activations = []
         for index, layer in enumerate(self.layers):
             x = layer(x)
@@ -50,18 +49,18 @@ class FeatureTaps(nn.Module):
 def pretrained_vgg19(
     taps: Sequence[int], weights: str | None = None, average_pooling: bool = False
 ) -> FeatureTaps:
-    """torchvision's ImageNet VGG19, tapped.
+    """Return the activations of torchvision's ImageNet VGG19 as a module.
 
     Args:
         taps: indices into torchvision's `vgg19().features`.
-        weights: a state dict on disk; None looks in torchvision's own cache.
-        average_pooling: average where VGG19 takes the maximum, as CRN does.
+        weights: path of a state dict; None takes the file in torchvision's cache.
+        average_pooling: replace max pooling by average pooling, as CRN does.
 
     Raises:
-        UserError: the file is missing or holds something else.
+        UserError: the file is missing or does not hold VGG19's weights.
     """
     network = vgg19(weights=None)
-    if not is_fake(network.features[0].weight):  # shapes alone need no file
+    if not is_fake(network.features[0].weight):  # without values no file is needed
         path = weights or VGG19.require()
         try:
             network.load_state_dict(load_state(path))
@@ -75,11 +74,11 @@ def pretrained_vgg19(
 
 
 def normalise_for_imagenet(image: Tensor) -> Tensor:
-    """Images in [-1, 1] as torchvision's ImageNet networks expect them, B3HW."""
+    """Return images B3HW as torchvision's ImageNet networks expect them, for B3HW in [-1, 1]."""
     mean, deviation = _by_channel(IMAGENET_MEAN, image), _by_channel(IMAGENET_STD, image)
     return ((image + 1) / 2 - mean) / deviation
 
 
 def _by_channel(values: Sequence[float], like: Tensor) -> Tensor:
-    """1C11 on the device of `like`, filled there: a GPU waits for a tensor from the host."""
+    """Return values as 1C11 on the device of `like`, without a copy that a GPU would wait for."""
     return torch.stack([like.new_full((), value) for value in values]).view(1, -1, 1, 1)

@@ -1,4 +1,4 @@
-"""What the networks are trained to make small."""
+"""The losses that networks are trained with."""
 
 from i2ibench.models.losses.adversarial import LeastSquaresGAN, VanillaGAN
 from i2ibench.models.losses.crn import CRNLoss, DiversityLoss

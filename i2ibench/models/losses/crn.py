@@ -19,8 +19,10 @@ from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step
 
 FEATURE_SCALE = 255 * sum(IMAGENET_STD) / 3
-"""MatConvNet's VGG19 sees deviations in grey levels, torchvision's in units of ImageNet's standard
-deviation; this factor brings the activations back to the size that the released weights are for."""
+"""The factor from torchvision's VGG19 activations to MatConvNet's.
+
+The input of MatConvNet's VGG19 is in grey levels. torchvision divides the input by ImageNet's
+standard deviation. The released layer weights are for MatConvNet's activations."""
 
 WEIGHTS_512P = (1.0, 1 / 2.6, 1 / 4.8, 1 / 3.7, 1 / 5.6, 10 / 1.5)
 """The released weights of the 512p and 1024p models: input, conv1_2 ... conv5_2."""
@@ -33,13 +35,13 @@ WEIGHTS_256P = (1.0, 1 / 1.6, 1 / 2.3, 1 / 1.8, 1 / 2.8, 10 / 0.8)
 class CRNLoss(Loss):
     """Weighted mean absolute differences of the pixels and of five VGG19 layers (Eq. 1).
 
-    VGG19 averages where it would take the maximum. The weights are torchvision's, fed with
-    ImageNet's statistics; the released code has MatConvNet's, fed with 0..255 minus the mean. The
-    pixel term is in grey levels of 0..255 in both.
+    VGG19 has average pooling instead of max pooling. Its weights are torchvision's, for inputs that
+    are normalised by ImageNet's statistics. The released code has MatConvNet's, for inputs of
+    0..255 minus the mean. The pixel term is in grey levels of 0..255 in both.
 
     Args:
-        layer_weights: of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
-        weights: path of a VGG19 state dict; None takes torchvision's cached one.
+        layer_weights: weights of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
+        weights: path of a VGG19 state dict; None takes torchvision's cached file.
     """
 
     def __init__(
@@ -47,10 +49,10 @@ class CRNLoss(Loss):
     ) -> None:
         super().__init__()
         self.layer_weights = tuple(layer_weights)
-        self.levels = _Levels(weights)
+        self.levels = _ImageAndFeatures(weights)
 
     def forward(self, step: Step) -> Tensor:
-        """Scalar; the gradient flows through the fake alone."""
+        """Return a scalar with a gradient for the fake images only."""
         levels = zip(self.levels(step.fake), self.levels(step.real), strict=True)
         terms = [F.l1_loss(fake, real) for fake, real in levels]
         weighted = zip(self.layer_weights, terms, strict=True)
@@ -59,15 +61,15 @@ class CRNLoss(Loss):
 
 @LOSSES.register_module()
 class DiversityLoss(Loss):
-    """For every class the best of K images counts, plus a little of their mean (Eq. 2).
+    """The minimum over K images for each class, plus a small share of the mean (Eq. 2).
 
-    The fake holds K images, B(CK)HW; the condition's channels are the classes, so that it should
-    have no boundary map (`data_preprocessor.boundaries=False`).
+    The fake holds K images, B(CK)HW. The condition's channels are taken as masks of the classes, so
+    that it should have no boundary map (`data_preprocessor.boundaries=False`).
 
     Args:
-        layer_weights: of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
-        weights: path of a VGG19 state dict; None takes torchvision's cached one.
-        mean_share: the share of the mean; the rest is the best's.
+        layer_weights: weights of the input and of conv1_2, conv2_2, conv3_2, conv4_2, conv5_2.
+        weights: path of a VGG19 state dict; None takes torchvision's cached file.
+        mean_share: the share of the mean over the K images; the rest is the minimum's.
     """
 
     def __init__(
@@ -78,36 +80,45 @@ class DiversityLoss(Loss):
     ) -> None:
         super().__init__()
         self.layer_weights = tuple(layer_weights)
-        self.levels = _Levels(weights)
+        self.levels = _ImageAndFeatures(weights)
         self.mean_share = mean_share
 
     def forward(self, step: Step) -> Tensor:
-        """Scalar; the gradient flows through the fake alone."""
+        """Return a scalar with a gradient for the fake images only."""
         channels = step.real.shape[1]
         if step.fake.shape[1] % channels:
             raise UserError(
-                f"DiversityLoss needs K images of {channels} channels, got "
-                f"{step.fake.shape[1]} channels."
+                f"DiversityLoss needs K images of {channels} channels, got {step.fake.shape[1]} "
+                "channels in all: set generator.num_outputs to K."
             )
         with torch.no_grad():
             real = self.levels(step.real)
-        pictures = step.fake.split(channels, dim=1)
-        losses = torch.stack([self._by_class(p, real, step.condition) for p in pictures])
+        images = step.fake.split(channels, dim=1)
+        losses = torch.stack([self._by_class(image, real, step.condition) for image in images])
         best, mean = losses.min(0).values, losses.mean(0)
         return ((1 - self.mean_share) * best + self.mean_share * mean).sum(1).mean()
 
-    def _by_class(self, picture: Tensor, real: list[Tensor], masks: Tensor) -> Tensor:
-        """Losses BN: the differences averaged over all pixels, counted on each class's."""
+    def _by_class(self, image: Tensor, real: list[Tensor], masks: Tensor) -> Tensor:
+        """Return losses BN: masked differences of each class, averaged over all pixels.
+
+        Args:
+            image: one of the K images, BCHW.
+            real: the output of `levels` for the real images.
+            masks: the pixels of each class, BNHW.
+        """
         total = masks.new_zeros(masks.shape[:2])
-        for weight, a, b in zip(self.layer_weights, self.levels(picture), real, strict=True):
+        for weight, a, b in zip(self.layer_weights, self.levels(image), real, strict=True):
             difference = (a - b).abs().mean(1, keepdim=True)
             small = F.interpolate(masks, size=a.shape[-2:], mode="area")
             total = total + weight * (small * difference).mean((2, 3))
         return total
 
 
-class _Levels(nn.Module):
-    """The image in grey levels and its five VGG19 activations, for RGB or grey in [-1, 1]."""
+class _ImageAndFeatures(nn.Module):
+    """A module that returns the image in grey levels and five VGG19 activations.
+
+    Its input is BCHW in [-1, 1] with one or three channels.
+    """
 
     def __init__(self, weights: str | None) -> None:
         super().__init__()

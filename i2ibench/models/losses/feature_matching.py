@@ -1,4 +1,4 @@
-"""Feature matching: the fake should excite the discriminator as the photo does (Eq. 4)."""
+"""The feature matching loss of pix2pixHD (Eq. 4)."""
 
 import torch
 from torch import Tensor
@@ -11,15 +11,15 @@ from i2ibench.structures import Step
 
 @LOSSES.register_module()
 class FeatureMatching(Loss):
-    """Mean absolute difference of the discriminator's activations on fake and photo.
+    """Mean absolute difference of the discriminator's activations for fake and real images.
 
-    By default as in the released code: averaged over scales, 4 times the average over layers (its
-    factors 1 / num_D and 4 / (n_layers + 1)), and without the layer of scores.
+    By default it equals the released code: the average over scales of 4 times the average over
+    layers, without the scores. Its factors are 1 / num_D and 4 / (n_layers + 1).
 
     Args:
         sum_over_scales: sum over the discriminators, as the paper's Eq. 5 does.
         sum_over_layers: sum over the layers, as the paper's Eq. 4 does.
-        with_scores: count the score layer among them; the paper speaks of all T layers.
+        with_scores: include the layer of scores, as the paper's "all T layers" may mean.
     """
 
     needs_discriminator = True
@@ -35,14 +35,14 @@ class FeatureMatching(Loss):
         self.with_scores = with_scores
 
     def forward(self, step: Step) -> Tensor:
-        """Scalar; the gradient flows through the fake alone."""
+        """Return a scalar with a gradient for the fake images only."""
         assert step.fake_outputs is not None and step.real_outputs is not None
         scales = zip(step.fake_outputs, step.real_outputs, strict=True)
         distances = torch.stack([self._distance(fake, real) for fake, real in scales])
         return distances.sum() if self.sum_over_scales else distances.mean()
 
     def _distance(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
-        """The distance at one scale."""
+        """Return the distance at one scale."""
         count = len(fake) if self.with_scores else len(fake) - 1
         pairs = zip(fake[:count], real[:count], strict=True)
         distances = torch.stack([mean_distance(f, r) for f, r in pairs])

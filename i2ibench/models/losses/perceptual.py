@@ -1,4 +1,4 @@
-"""The perceptual loss: fake and photo should look alike to VGG19 (Sec. 4, "our loss")."""
+"""The perceptual loss of pix2pixHD, which compares VGG19 activations (Sec. 4)."""
 
 from collections.abc import Sequence
 
@@ -23,15 +23,15 @@ class PerceptualLoss(Loss):
     """Weighted sum of mean absolute differences between VGG19 activations.
 
     Args:
-        layer_weights: one weight per tap, shallow to deep: the released code's 1/32 ... 1. The
-            paper states none, that is (1, 1, 1, 1, 1).
+        layer_weights: one weight per tap, shallow to deep. The default is the released code's. The
+            paper states none, which means (1, 1, 1, 1, 1).
         taps: indices into torchvision's `vgg19().features`.
-        weights: path of a VGG19 state dict; None takes torchvision's cached one.
-        imagenet_statistics: normalise the images as VGG19 was trained; the released code feeds
-            them in [-1, 1].
+        weights: path of a VGG19 state dict; None takes torchvision's cached file.
+        imagenet_statistics: normalise the images by ImageNet's statistics. The released code feeds
+            VGG19 with images in [-1, 1].
 
     Raises:
-        UserError: there are not as many weights as taps, or VGG19's are missing.
+        UserError: the numbers of weights and taps differ, or VGG19's weights are missing.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class PerceptualLoss(Loss):
         self.network = pretrained_vgg19(taps, weights)
 
     def forward(self, step: Step) -> Tensor:
-        """Scalar; the gradient flows through the fake alone."""
+        """Return a scalar with a gradient for the fake images only."""
         fake, real = (
             as_rgb(x, "VGG19, which the loss compares by,") for x in (step.fake, step.real)
         )
         if self.imagenet_statistics:
             fake, real = normalise_for_imagenet(fake), normalise_for_imagenet(real)
-        with torch.no_grad():  # first: its passing activations then add to no graph
+        with torch.no_grad():  # first, since nothing is then kept for the fakes
             real_layers = self.network(real)
         fake_layers = self.network(fake)
         terms = []
-        for weight in reversed(self.layer_weights):  # the largest last, when the others are gone
+        for weight in reversed(self.layer_weights):  # the largest activations come last
             terms.append(weight * mean_distance(fake_layers.pop(), real_layers.pop()))
         return torch.stack(terms[::-1]).sum()

@@ -10,8 +10,8 @@ from i2ibench.structures import Step
 
 @LOSSES.register_module()
 class PixelLoss(Loss):
-    """Mean absolute difference between fake and photo."""
+    """Mean absolute difference between the fake and the real images."""
 
     def forward(self, step: Step) -> Tensor:
-        """Scalar."""
+        """Return a scalar."""
         return F.l1_loss(step.fake, step.real)

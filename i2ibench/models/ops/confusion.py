@@ -1,13 +1,13 @@
-"""The confusion matrix and the scores that follow from it."""
+"""Confusion matrices, and the scores computed from them."""
 
 import torch
 from torch import Tensor
 
 
 def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Pixel counts, int64 [N + 1, N + 1]: row = true class, column = predicted class.
+    """Return pixel counts, int64 [N + 1, N + 1]: row = true class, column = predicted class.
 
-    Whatever lies outside 0..N-1 falls into the last row (void) or column (something else).
+    True ids outside 0..N-1 are counted in the last row (void), predicted ones in the last column.
 
     Args:
         predicted: integer class ids, any shape.
@@ -15,7 +15,7 @@ def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tenso
         num_classes: N.
     """
     width = num_classes + 1
-    # Counting is bound by memory: the narrower the pairs, the faster.
+    # Counting is memory-bound, so a smaller type is faster.
     dtype = torch.int16 if width * width <= 2**15 else torch.int32
     pairs = _within(target, num_classes, dtype).mul_(width)
     pairs += _within(predicted, num_classes, dtype)
@@ -23,7 +23,7 @@ def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tenso
 
 
 def _within(ids: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
-    """A copy in which every id outside 0..N-1 is N."""
+    """Return a copy in which every id outside 0..N-1 is N."""
     if ids.dtype == torch.uint8:
         return ids.clamp(max=min(num_classes, 255)).to(dtype, copy=True)
     kept = ids.clamp(-1, num_classes).to(dtype, copy=True)
@@ -31,18 +31,18 @@ def _within(ids: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
 
 
 def confusion_matrix(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Pixel counts, int64 [N, N + 1], as `full_confusion` without the void pixels."""
+    """Return the counts of `full_confusion` without the void row, int64 [N, N + 1]."""
     return full_confusion(predicted, target, num_classes)[:-1]
 
 
 def pixel_accuracy(confusion: Tensor) -> float:
-    """Share of valid pixels whose class is right, 0..1; nan without any pixel."""
+    """Return the share of correctly classified valid pixels, 0..1; nan without any pixel."""
     confusion = confusion.cpu()
     return (confusion.diagonal().sum().double() / confusion.sum()).item()
 
 
 def class_iou(confusion: Tensor) -> Tensor:
-    """Intersection over union of each class, float64 [N]; nan where the class never occurs."""
+    """Return each class's intersection over union, float64 [N]; nan if a class never occurs."""
     confusion = confusion.cpu()
     hits = confusion.diagonal().double()
     square = confusion[:, :-1]

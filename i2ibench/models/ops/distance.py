@@ -1,4 +1,4 @@
-"""Mean absolute difference that keeps little for the backward pass."""
+"""A mean absolute difference that saves memory for the backward pass."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def mean_distance(x: Tensor, target: Tensor) -> Tensor:
-    """Mean of |x - target|, a scalar of float32 at least; the gradient flows to `x` alone.
+    """Return the mean of |x - target|, a scalar in float32 or wider, with a gradient for `x` only.
 
-    As torch's `l1_loss`, which keeps both of its inputs, under autocast as copies in float32;
-    this keeps the sign of the difference, a byte for each element.
+    torch's `l1_loss` keeps both inputs for the backward pass, in float32 under autocast. This
+    function keeps only the sign of the difference, one byte per element.
 
     Args:
-        x: any shape.
-        target: the same shape.
+        x: a tensor of any shape.
+        target: a tensor of the same shape.
     """
     return _MeanDistance.apply(x, target.detach())
 

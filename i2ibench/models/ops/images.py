@@ -1,34 +1,41 @@
-"""Images: between integers and [-1, 1], other numbers of channels, label maps in colour."""
+"""Operations on images: value ranges, channels, colours of labels, padding, pyramids, edges."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.errors import UserError
 
+LUMA = (299, 587, 114)
+"""Thousandths of red, green and blue in grey (ITU-R BT.601)."""
+
+STEEPEST = 4 * 255 * 1000
+"""The Sobel gradient, in thousandths, at a straight border between black and white of 8 bits."""
+
 
 def to_signed(image: Tensor) -> Tensor:
-    """Return a float image in [-1, 1] from one in integers, see `largest_level`; any shape."""
+    """Return a float image in [-1, 1] for an integer image of any shape, see `largest_level`."""
     return (image.float() / largest_level(image) - 0.5) / 0.5
 
 
 def largest_level(image: Tensor) -> int:
-    """Return the value that is white: 255 of uint8 images; 65535 of int32 ones, of 16 bits."""
+    """Return the value of white: 255 for uint8 images, 65535 for int32 images (16 bits)."""
     return 255 if image.dtype == torch.uint8 else 65535
 
 
 def to_levels(image: Tensor, bits: int = 8, truncate: bool = False) -> Tensor:
-    """Return an image in integers from a float one in [-1, 1], any shape.
+    """Return an integer image for a float image in [-1, 1] of any shape.
 
     Args:
         image: the image.
         bits: 8 for uint8 in 0..255, 16 for int32 in 0..65535.
-        truncate: cut fractions off, as the released pix2pixHD does, instead of rounding.
+        truncate: truncate as the released pix2pixHD does, instead of rounding.
     """
     largest = 2**bits - 1
     levels = ((image.float() + 1) / 2 * largest).clamp_(0, largest)
@@ -36,11 +43,11 @@ def to_levels(image: Tensor, bits: int = 8, truncate: bool = False) -> Tensor:
 
 
 def as_rgb(image: Tensor, user: str) -> Tensor:
-    """Return an image [...,3,H,W]: as it is, or with its one channel three times.
+    """Return an image [...,3,H,W]; a single channel is repeated three times.
 
     Args:
         image: [...,C,H,W].
-        user: what needs RGB, for the message.
+        user: the network or loss that needs RGB, for the message.
 
     Raises:
         UserError: the image has neither one nor three channels.
@@ -51,10 +58,11 @@ def as_rgb(image: Tensor, user: str) -> Tensor:
     return image.expand(*image.shape[:-3], 3, *image.shape[-2:]) if channels == 1 else image
 
 
-def to_shown(image: Tensor) -> Tensor:
-    """Return an image in integers [...,C,H,W] as uint8 [...,3,H,W] for people to look at.
+def to_displayable(image: Tensor) -> Tensor:
+    """Return an integer image [...,C,H,W] as uint8 RGB [...,3,H,W] for display.
 
-    Of 16 bits the upper 8 are shown; of two channels the first, of more than three the first three.
+    16-bit values are reduced to their upper 8 bits. Of two channels the first is shown, of more
+    than three the first three.
     """
     levels = image if image.dtype == torch.uint8 else (image >> 8).to(torch.uint8)
     if levels.shape[-3] < 3:
@@ -63,25 +71,25 @@ def to_shown(image: Tensor) -> Tensor:
 
 
 def pixels_of(image: Tensor) -> NDArray[Any]:
-    """Return an image in integers [C,H,W] as files hold it: [H,W,C], or [H,W] for one channel."""
+    """Return an integer image [C,H,W] as [H,W,C] for a file; as [H,W] for one channel."""
     pixels = image.permute(1, 2, 0).cpu().numpy()
     pixels = pixels if image.dtype == torch.uint8 else pixels.astype(np.uint16)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def tensor_of(pixels: NDArray[Any]) -> Tensor:
-    """Return pixels uint8 or uint16 [H,W,C] as an image [C,H,W], uint8 or, of 16 bits, int32."""
+    """Return pixels uint8 or uint16 [H,W,C] as an image uint8 or int32 [C,H,W]."""
     kind = np.uint8 if pixels.dtype == np.uint8 else np.int32
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), kind))
 
 
 def colour_labels(label: Tensor, palette: Sequence[Sequence[int]] | Tensor) -> Tensor:
-    """uint8 [..., 3, H, W] in which every class has its palette colour.
+    """Return a label map in the colours of its classes, uint8 [..., 3, H, W].
 
     Args:
         label: integer [..., 1, H, W] with values below len(palette).
-        palette: one (red, green, blue) per class, 0..255; as a tensor on the label's device, or a
-            GPU waits for it.
+        palette: one (red, green, blue) per class, 0..255. A tensor on the label's device avoids a
+            copy that a GPU would wait for.
 
     Raises:
         IndexError or RuntimeError (from torch): a value is outside the palette.
@@ -95,8 +103,13 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]] | Tensor) -> T
 
 
 def _look_up(label: Tensor, colours: Tensor) -> Tensor:
-    """`colours` [3,N] at each of `label` [P], uint8 [3,P], by OpenCV's tables of 256 bytes."""
-    if int(label.max()) >= colours.shape[1]:  # 256 is no uint8
+    """Return the colour of each label with OpenCV's look-up tables, uint8 [3,P].
+
+    Args:
+        label: uint8 [P].
+        colours: uint8 [3,N].
+    """
+    if int(label.max()) >= colours.shape[1]:  # the tables below have 256 entries
         raise IndexError(f"label {int(label.max())} in a palette of {colours.shape[1]} colours")
     tables = np.zeros((3, 256), np.uint8)
     tables[:, : colours.shape[1]] = colours.numpy()
@@ -107,14 +120,14 @@ def _look_up(label: Tensor, colours: Tensor) -> Tensor:
 
 
 def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:
-    """BCHW enlarged at the right and bottom by repeating the edge until `stride` divides it.
+    """Return BCHW padded at the right and bottom by repeating the last column and row.
 
-    `x` itself where nothing is missing.
+    The result is `x` itself if no padding is needed.
 
     Args:
         x: BCHW of any type.
-        stride: what both sides will be multiples of.
-        smallest: what both sides will be at least.
+        stride: height and width of the result are multiples of this.
+        smallest: the smallest height and width before rounding up.
     """
     height, width = (max(side, smallest) for side in x.shape[-2:])
     new_height, new_width = (-(-side // stride) * stride for side in (height, width))
@@ -127,10 +140,10 @@ def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:
 
 
 def require_multiple(x: Tensor, stride: int) -> None:
-    """Refuse a BCHW whose sides `stride` does not divide.
+    """Check that height and width of BCHW are multiples of `stride`.
 
     Raises:
-        UserError: names the size and the nearest legal one.
+        UserError: they are not; the message names the nearest valid size.
     """
     height, width = x.shape[-2:]
     if height % stride or width % stride:
@@ -139,3 +152,51 @@ def require_multiple(x: Tensor, stride: int) -> None:
             f"Scenes are {width}x{height}, but this generator needs multiples of {stride}; the "
             f"nearest size is {near_width}x{near_height}."
         )
+
+
+def halve(x: Tensor) -> Tensor:
+    """Return BCHW at half size: 3x3 averages of stride 2 that do not count the padding."""
+    return F.avg_pool2d(x, kernel_size=3, stride=2, padding=1, count_include_pad=False)
+
+
+def halve_nearest(x: Tensor) -> Tensor:
+    """Return BCHW at half size by nearest-neighbour sampling, which keeps one-hot maps one-hot."""
+    return F.interpolate(x, scale_factor=0.5, mode="nearest-exact")
+
+
+def pyramid(x: Tensor, levels: int, smaller: Callable[[Tensor], Tensor] = halve) -> list[Tensor]:
+    """Return an image pyramid of `levels` tensors, finest first.
+
+    Args:
+        x: the finest level, BCHW.
+        levels: the number of levels.
+        smaller: the function that computes each level from the one before.
+    """
+    result = [x]
+    for _ in range(levels - 1):
+        result.append(smaller(result[-1]))
+    return result
+
+
+def sobel_edges(image: Tensor) -> Tensor:
+    """Return the magnitude of Sobel's 3x3 gradient of the grey levels, float B1HW in [0, 1].
+
+    It is 1 at a border between black and white, and the image's own borders are no edges. Grey
+    levels are computed in thousandths. All sums of 8-bit values are then exact, so that a crop has
+    the edges of the whole image. Images of other than three channels are averaged.
+
+    Args:
+        image: uint8 BCHW, or int32 of 16 bits.
+    """
+    steepest = STEEPEST * (largest_level(image) // 255)
+    if image.shape[1] == 3:
+        red, green, blue = (image[:, c : c + 1].float() * LUMA[c] for c in range(3))
+        grey = red + green + blue
+    else:
+        grey = image.float().mean(1, keepdim=True) * 1000
+    grey = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+    across = grey[..., 2:] - grey[..., :-2]
+    down = grey[..., 2:, :] - grey[..., :-2, :]
+    x = across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]
+    y = down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]
+    return ((x / steepest).square() + (y / steepest).square()).sqrt().clamp_(max=1)

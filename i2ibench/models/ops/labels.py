@@ -1,4 +1,4 @@
-"""Label and instance maps: one-hot, boundaries, averages over instances."""
+"""Operations on label and instance maps: one-hot, boundaries, averages over instances."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from i2ibench.models.ops.tensor_memory import is_fake
 
 
 def one_hot(label: Tensor, num_classes: int) -> Tensor:
-    """One channel per class, float BNHW of zeros and ones.
+    """Return one channel per class, float BNHW of zeros and ones.
 
     Args:
         label: integer B1HW with values in 0..num_classes-1.
+        num_classes: N.
 
     Raises:
         IndexError or RuntimeError (from torch): a value is outside that range. Data sets check
@@ -24,10 +25,10 @@ def one_hot(label: Tensor, num_classes: int) -> Tensor:
 
 
 def one_hot_into(planes: Tensor, label: Tensor) -> Tensor:
-    """`one_hot` written where it stays: joining it with others would copy every channel.
+    """Write the one-hot form of a label map into `planes`, and return them.
 
     Args:
-        planes: float BNHW of zeros, which is changed and returned.
+        planes: float BNHW of zeros, such as a slice of a larger tensor.
         label: integer B1HW with values in 0..N-1.
 
     Raises:
@@ -37,15 +38,15 @@ def one_hot_into(planes: Tensor, label: Tensor) -> Tensor:
 
 
 def instance_boundaries(instance: Tensor) -> Tensor:
-    """1 where a pixel differs from any of its four neighbours, else 0 (Sec. 3.3).
+    """Return 1 where a pixel differs from any of its four neighbours, else 0 (Sec. 3.3).
 
-    Both sides of a boundary are marked; the image border is none.
+    Both sides of a boundary are marked. The image's borders are no boundaries.
 
     Args:
         instance: integer B1HW.
 
     Returns:
-        float B1HW.
+        The boundary map, float B1HW.
     """
     boundary = torch.zeros_like(instance, dtype=torch.bool)
     horizontal = instance[..., 1:] != instance[..., :-1]
@@ -58,10 +59,10 @@ def instance_boundaries(instance: Tensor) -> Tensor:
 
 
 def instance_average(features: Tensor, instance: Tensor) -> Tensor:
-    """Each feature replaced by its mean over the instance it belongs to (Sec. 3.4), BCHW.
+    """Return features averaged over each instance (Sec. 3.4), BCHW.
 
-    Every image of the batch is averaged for itself; pieces of one id share one mean. The gradient
-    flows through the means.
+    Each image of the batch is averaged separately. Separate regions of one id share one mean. The
+    gradient flows through the means.
 
     Args:
         features: float BCHW.
@@ -75,15 +76,15 @@ def instance_average(features: Tensor, instance: Tensor) -> Tensor:
 
 
 MOST_NUMBERS = 2**17
-"""The largest range of ids that a table takes as it is: 16-bit ids always, 32-bit ones rarely."""
+"""The largest range of ids that are used as table indices directly."""
 
 
 def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
-    """Instance numbers from 0 on, int64 [B,1,HW], and what they stay below.
+    """Return instance numbers from 0 on, int64 [B,1,HW], and an upper bound of them.
 
-    Mostly they are the ids less the smallest: a table with gaps costs less than sorting. A GPU
-    sorts, because asking it for the smallest id would make the host wait; ids without contents,
-    of which only memory is counted, are treated as there.
+    On the CPU, numbers are usually ids minus the smallest id, since gaps in the table cost less
+    than sorting. On a GPU the ids are sorted, because reading the smallest id would synchronise the
+    host. Fake tensors, which serve to count memory, are treated as on a GPU.
     """
     ids = instance.long().flatten(2)
     if ids.device.type == "cpu" and not is_fake(ids):
@@ -94,7 +95,7 @@ def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
 
 
 def _ranks(ids: Tensor) -> Tensor:
-    """Each id's place among the distinct ones of its row, int64 of the same shape."""
+    """Return each id's rank among the distinct ids of its row, int64 of the same shape."""
     ordered, places = ids.sort(dim=-1)
     steps = torch.zeros_like(ids)
     steps[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
@@ -102,14 +103,14 @@ def _ranks(ids: Tensor) -> Tensor:
 
 
 class _Average(torch.autograd.Function):
-    """Means over instances, BCHW; averaging is symmetric, so its gradient is averaging again."""
+    """Averages over instances, BCHW. Averaging is symmetric, so its gradient also averages."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, numbers: Tensor, sizes: Tensor) -> Tensor:
         ctx.save_for_backward(numbers, sizes)
         batch, channels, height, width = features.shape
         members = numbers.expand(-1, channels, -1)
-        # Sums overflow in half precision.
+        # Sums would overflow in half precision.
         values = features.flatten(2).to(torch.promote_types(features.dtype, torch.float32))
         sums = values.new_zeros(batch, channels, sizes.shape[2]).scatter_add_(2, members, values)
         means = sums.div_(sizes.clamp(min=1)).to(features.dtype)

@@ -1,4 +1,4 @@
-"""The first convolution over one-hot labels, as a look-up of its weights."""
+"""Convolution of one-hot labels by looking up its weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from i2ibench.models.ops.tensor_memory import is_fake
 
 PIXELS_AT_ONCE = 2**16
-"""Of those whose windows hold several classes; each takes 49 indices for a 7x7 convolution."""
+"""Pixels per chunk whose windows hold several classes; a 7x7 window takes 49 indices a pixel."""
 
 
 @dataclass(frozen=True)
 class OneHot:
-    """What the first channels of a condition are: `label`, integer B1HW, in one-hot form.
+    """A label map that a condition holds in one-hot form in its first channels.
 
     Attributes:
-        label: below `channels`.
-        channels: how many.
+        label: integer B1HW with values below `channels`.
+        channels: the number of one-hot channels.
     """
 
     label: Tensor
@@ -27,10 +27,9 @@ class OneHot:
 
 
 def is_faster(condition: Tensor) -> bool:
-    """Return whether looking up is faster than the convolution of a condition BCHW, and possible.
+    """Return whether a look-up is possible and faster than the convolution of a condition BCHW.
 
-    It is on the CPU in float32; gradients, bf16 and tensors without contents are left to the
-    convolution.
+    This is the case on the CPU in float32, without gradients, autocast and fake tensors.
     """
     low = condition.is_cpu and torch.is_autocast_enabled("cpu")
     usable = condition.is_cpu and not is_fake(condition)
@@ -38,16 +37,16 @@ def is_faster(condition: Tensor) -> bool:
 
 
 def convolve_one_hot(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tensor:
-    """What `conv` gives for a condition BCHW with borders reflected so that the size is kept.
+    """Return the convolution of a condition BCHW with reflected borders, at the same size.
 
-    A pixel whose whole window is of one class gets that class's row of a table; for the others
-    the weights of every place of the window are added up. The condition's other channels, which
-    are not one-hot, are convolved. Equal to the convolution up to the order of sums.
+    If all pixels of a window have one class, the output is that class's row of a table. For other
+    windows, the weights of all positions are summed. The condition's remaining channels are
+    convolved. The result equals the convolution up to the order of summation.
 
     Args:
-        conv: of odd size and stride 1, without padding of its own.
+        conv: a convolution of odd size and stride 1, without padding.
         condition: float BCHW.
-        labels: what its first channels are.
+        labels: the label map of the condition's first channels.
     """
     side, out_channels = conv.kernel_size[0], conv.out_channels
     border = (side // 2,) * 4
@@ -69,12 +68,18 @@ def convolve_one_hot(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tens
 
 
 def _highest(x: Tensor, side: int) -> Tensor:
-    """The highest value of each window."""
+    """Return the maximum of each window."""
     return F.max_pool2d(F.max_pool2d(x, (side, 1), stride=1), (1, side), stride=1)
 
 
 def _windows(padded: Tensor, several: Tensor, side: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The places of pixels and, for each, the rows of the table that its window adds up."""
+    """Yield pixel positions and, for each pixel, the table rows that its window sums.
+
+    Args:
+        padded: the label map with reflected borders, int64 B1HW.
+        several: bool B1HW, pixels whose windows hold several classes.
+        side: the size of a window.
+    """
     _, _, height, width = padded.shape
     rows, columns = (torch.arange(side) * step for step in (width, 1))
     offsets = (rows[:, None] + columns).flatten()

@@ -1,4 +1,4 @@
-"""Live bytes: the memory of tensors, counted operator by operator, with contents or without."""
+"""Counting the memory of tensors operator by operator; works with fake tensors, too."""
 
 import weakref
 from collections.abc import Callable, Iterable
@@ -14,62 +14,62 @@ __all__ = ["TensorMemoryCounter", "bytes_of", "is_fake", "peak_of"]
 
 
 class TensorMemoryCounter(TorchDispatchMode):
-    """The bytes of storages that were made within it and still live, and their peak.
+    """A context that counts the bytes of storages allocated in it, and their peak.
 
-    Deterministic: every storage that an operator gives counts from its birth to its end. Scratch
-    space within operators and an allocator's losses are not seen.
+    The count is deterministic: each storage that an operator returns counts from its allocation
+    until it is freed. Temporary buffers inside operators and losses of the allocator are not seen.
 
     Attributes:
-        now: bytes alive.
-        peak: the most there were since the beginning or since `restart`.
+        now: bytes that are allocated now.
+        peak: the maximum of `now` since the start or since `restart`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.peak = 0
-        self._count = self._peak_count = 0  # births, and how many there had been at the peak
-        self._number: Any = weakref.WeakKeyDictionary()  # of each storage's birth
+        self._count = self._peak_count = 0  # allocations, and allocations at the peak
+        self._number: Any = weakref.WeakKeyDictionary()  # of each storage's allocation
 
     def restart(self) -> None:
-        """Forget the peak; what lives goes on counting."""
+        """Reset the peak to the bytes that are allocated now."""
         self.peak, self._peak_count = self.now, self._count
 
     def at_peak(self, tensors: Iterable[Tensor]) -> int:
-        """The bytes of those of the tensors, all alive, that were there at the peak."""
+        """Return the bytes of the given tensors, all still alive, that existed at the peak."""
         known = (s for s in set(_storages(list(tensors))) if s in self._number)
         return sum(s.nbytes() for s in known if self._number[s] <= self._peak_count)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operator, then see which storages are new."""
+        """Run the operator and count the storages that it allocates."""
         result = func(*args, **(kwargs or {}))
         before = {id(s) for s in _storages((args, kwargs))}
         for storage in _storages(result):
             if id(storage) not in before and storage not in self._number:
-                self._born(storage)
+                self._add(storage)
         return result
 
-    def _born(self, storage: torch.UntypedStorage) -> None:
+    def _add(self, storage: torch.UntypedStorage) -> None:
         size = storage.nbytes()
         self._count += 1
         self._number[storage] = self._count
         self.now += size
         if self.now > self.peak:
             self.peak, self._peak_count = self.now, self._count
-        weakref.finalize(storage, self._gone, size)
+        weakref.finalize(storage, self._remove, size)
 
-    def _gone(self, size: int) -> None:
+    def _remove(self, size: int) -> None:
         self.now -= size
 
 
 def peak_of(function: Callable[[], Any]) -> int:
-    """The most bytes that lived at once of what `function` made."""
+    """Return the peak of the bytes that `function` allocates."""
     with TensorMemoryCounter() as counter:
         function()
     return counter.peak
 
 
 def bytes_of(tensors: Iterable[Tensor]) -> int:
-    """The bytes that tensors take, those that share memory counted once."""
+    """Return the bytes of tensors, counting shared memory once."""
     return sum(storage.nbytes() for storage in set(_storages(list(tensors))))
 
 

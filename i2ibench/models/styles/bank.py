@@ -1,5 +1,6 @@
 """The style bank: K modes of appearance per class, found by K-means (Sec. 3.4)."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -8,33 +9,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.models.styles.draws import draw
-from i2ibench.models.styles.instances import Instances, instances_of, paint, read_runs, spread
+from i2ibench.models.styles.instances import read_runs, spread
 
-__all__ = ["Instances", "Rows", "StyleBank", "instances_of", "paint"]
+ClassFeatures = dict[int, NDArray[np.float32]]
+"""The features of the instances of each class, float [instances, channels], by label."""
 
-Rows = dict[int, NDArray[np.float32]]
-"""Per class the features of its instances, float [instances, channels]."""
-
-_LATER = ("sizes", "explained")
-"""Buffers that older states lack."""
+_ADDED_BUFFERS = ("sizes", "explained")
+"""Buffers that the state dicts of older checkpoints lack."""
 
 
 class StyleBank(nn.Module):
-    """Up to K feature vectors per class, kept as buffers so that checkpoints carry them.
+    """A bank of up to K feature vectors (modes) per class, stored as buffers of the checkpoint.
 
     Buffers:
-        centres: float [N,K,C]; the modes of a class, the one with the most rows first, then zeros.
-        counts: int64 [N], modes of each class.
-        sizes: int64 [N,K], rows nearest to each mode; 0 throughout where they are not known.
-        explained: float [N], the share of the rows' variance that their modes explain, 0..1; nan
-            for a class without rows, 1 where the rows are all equal.
+        centres: float [N,K,C], the modes of each class by falling size, padded with zeros.
+        counts: int64 [N], the number of modes of each class.
+        sizes: int64 [N,K], the number of training instances nearest to each mode; all 0 if unknown.
+        explained: float [N], the share of the features' variance that the modes explain, 0..1. It
+            is nan for a class without instances, and 1 for equal features.
 
     Args:
         num_classes: N.
         channels: C, features per instance.
         num_styles: K; 10 in the paper.
-        seed: of the clustering and of the draws.
+        seed: the seed of the clustering and of the random choice of modes.
     """
 
     centres: Tensor
@@ -54,20 +52,20 @@ class StyleBank(nn.Module):
 
     @property
     def instances(self) -> Tensor:
-        """Rows that each class was fitted to, int64 [N]."""
+        """Return the number of training instances of each class, int64 [N]."""
         return self.sizes.sum(1)
 
-    def fit(self, rows: Rows) -> None:
-        """Cluster each class's rows; a class with fewer distinct rows than K gets one mode each.
+    def fit(self, features_by_class: ClassFeatures) -> None:
+        """Cluster the features of each class; fewer than K distinct ones become one mode each.
 
         Raises:
-            UserError: features are not finite.
+            UserError: a feature is NaN or infinite.
         """
         self.centres.zero_()
         self.counts.zero_()
         self.sizes.zero_()
         self.explained.fill_(torch.nan)
-        for label, features in rows.items():
+        for label, features in features_by_class.items():
             if not np.isfinite(features).all():
                 raise UserError(
                     f"The encoder gives NaN or infinity for instances of class {label}: the "
@@ -77,7 +75,7 @@ class StyleBank(nn.Module):
                 self._fit_class(label, features.astype(np.float64))
 
     def _fit_class(self, label: int, features: NDArray[np.float64]) -> None:
-        from sklearn.cluster import KMeans  # two seconds that no other command should wait
+        from sklearn.cluster import KMeans  # importing it takes two seconds
 
         distinct = len(np.unique(features, axis=0))
         means = KMeans(min(self.num_styles, distinct), random_state=self.seed, n_init=10)
@@ -91,52 +89,78 @@ class StyleBank(nn.Module):
         self.explained[label] = 1 - means.inertia_ / spread if distinct > 1 else 1.0
 
     def choose(self, scene: str, ids: Tensor, labels: Tensor) -> Tensor:
-        """A mode for every instance, int64 [n]; -1 where its class has none.
+        """Return a random mode for each instance, int64 [n]; -1 if its class has none.
 
-        Uniform over the modes of the class, and decided by the bank's seed, the scene's name and
-        the instance's own id alone: other instances, the batch, the device and the platform do not
-        matter.
+        The distribution over the modes of a class is uniform. The choice depends only on the bank's
+        seed, the scene's name and the instance's id, not on other instances, batch or device.
 
         Args:
             scene: the scene's name.
-            ids: integer [n].
-            labels: integer [n].
+            ids: the instances' ids, integer [n].
+            labels: the instances' classes, integer [n].
         """
         counts = self.counts[labels.long()].cpu().numpy()
-        chosen = draw(self.seed, scene, ids.long().cpu().numpy(), counts)
+        chosen = draw_modes(self.seed, scene, ids.long().cpu().numpy(), counts)
         return torch.from_numpy(chosen).to(ids.device)
 
     def vectors(self, labels: Tensor, modes: Tensor) -> Tensor:
-        """The features of modes, float [n,C].
+        """Return the features of modes, float [n,C]; zeros for mode -1.
 
-        Zeros for mode -1, which is what is painted where a class has no modes: the middle of the
-        encoder's range (its last layer is a tanh), where the released code leaves memory as it is.
+        Zero is the middle of the encoder's range, whose last layer is a tanh. The released code
+        leaves the features of classes without modes uninitialised.
 
         Args:
-            labels: integer [n].
-            modes: integer [n], below the class's count.
+            labels: the classes, integer [n].
+            modes: the modes, integer [n], below the class's count.
         """
-        found = self.centres[labels.long(), modes.long().clamp(min=0)]
-        return torch.where((modes >= 0)[:, None], found, torch.zeros_like(found))
+        features = self.centres[labels.long(), modes.long().clamp(min=0)]
+        return torch.where((modes >= 0)[:, None], features, torch.zeros_like(features))
 
     def sample(self, scene: str, label: Tensor, instance: Tensor) -> Tensor:
-        """A random mode of its class for every instance, painted on its pixels, float CHW.
+        """Return features float CHW in which each instance has a random mode of its class.
 
         Args:
-            scene: the scene's name; see `choose` for what else the draws depend on.
+            scene: the scene's name, which seeds the choice; see `choose`.
             label: integer 1HW.
             instance: integer 1HW.
         """
-        found, owners, lengths = read_runs(label[None], instance[None])
-        modes = self.choose(scene, found.ids, found.labels)
-        values = self.vectors(found.labels, modes).T[:, owners]
+        table, owners, lengths = read_runs(label[None], instance[None])
+        modes = self.choose(scene, table.ids, table.labels)
+        values = self.vectors(table.labels, modes).T[:, owners]
         return spread(values, lengths, instance.numel()).reshape(-1, *instance.shape[1:])
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        """Load; a state without what was added later says that it is not known."""
-        missing = [name for name in _LATER if f"{prefix}{name}" not in state_dict]
-        if f"{prefix}centres" in state_dict and len(missing) == len(_LATER):
+        """Load a state dict; buffers that it lacks are set to "unknown"."""
+        missing = [name for name in _ADDED_BUFFERS if f"{prefix}{name}" not in state_dict]
+        if f"{prefix}centres" in state_dict and len(missing) == len(_ADDED_BUFFERS):
             shape = state_dict[f"{prefix}centres"].shape[:2]
             state_dict[f"{prefix}sizes"] = self.sizes.new_zeros(shape)
             state_dict[f"{prefix}explained"] = self.explained.new_full(shape[:1], torch.nan)
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def draw_modes(
+    seed: int, scene: str, ids: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return a random number below each instance's count, int64 [n]; -1 if the count is 0.
+
+    The number of instance `id` is number `id` of the SplitMix64 stream (Steele, Lea & Flood 2014,
+    "Fast splittable pseudorandom number generators") that is seeded by SHA-256 of seed and scene.
+    Integer arithmetic makes it equal on every machine and independent of the other ids.
+
+    Args:
+        seed: any integer.
+        scene: the scene's name.
+        ids: the instances' ids, [n].
+        counts: the number of modes to choose from, [n], below 2^32.
+    """
+    name = f"{seed}/{scene}".encode(errors="surrogateescape")
+    start = np.frombuffer(hashlib.sha256(name).digest()[:8], "<u8").astype(np.uint64)
+    increment = np.uint64(0x9E3779B97F4A7C15)
+    x = start + (ids.astype(np.int64).view(np.uint64) + np.uint64(1)) * increment
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x = x ^ (x >> np.uint64(31))
+    # The upper 32 bits as a fraction of 2^32 favour no count by more than 1 in 2^32 / count.
+    chosen = ((x >> np.uint64(32)) * counts.astype(np.uint64)) >> np.uint64(32)
+    return np.where(counts > 0, chosen.astype(np.int64), -1)

@@ -1,4 +1,4 @@
-"""Style banks in files: x.safetensors with the numbers, x.json with what they are of."""
+"""Style banks in files: x.safetensors with the tensors, and x.json with a description."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,12 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class SavedBank:
-    """A style bank as a file holds it.
+    """A style bank that was read from a file.
 
     Attributes:
-        bank: with the seed that it was fitted with.
-        classes: names, in the order of the bank.
-        note: all of the JSON.
+        bank: the bank, with the seed of its clustering.
+        classes: the names of its classes, in their order.
+        note: the content of the JSON file.
     """
 
     bank: StyleBank
@@ -45,17 +45,17 @@ class SavedBank:
 
 
 def save_bank(
-    bank: StyleBank, classes: Sequence[str], path: Path, facts: Mapping[str, Any] | None = None
+    bank: StyleBank, classes: Sequence[str], path: Path, origin: Mapping[str, Any] | None = None
 ) -> None:
-    """Write the bank to `path` and its note beside it, each whole.
+    """Write a bank to `path` and its description to a JSON file beside it, each atomically.
 
-    The note names the hash of the numbers, so that a pair torn apart is noticed.
+    The JSON file holds the hash of the tensors, so that files of different banks are detected.
 
     Args:
         bank: a fitted bank.
-        classes: names, one per class of the bank.
-        path: x.safetensors.
-        facts: JSON values that say where the bank comes from, such as `checkpoint`.
+        classes: the names of the bank's classes.
+        path: a path that ends in .safetensors.
+        origin: JSON values about the origin of the bank, such as `checkpoint`.
 
     Raises:
         UserError: the path has another suffix.
@@ -63,12 +63,12 @@ def save_bank(
     require_suffix(path)
     tensors = {name: value.contiguous().cpu() for name, value in bank.state_dict().items()}
     write_file(path, lambda aside: save_file(tensors, aside))
-    note = {**describe(bank, classes), **(facts or {}), "tensors": sha256(path)}
+    note = {**describe(bank, classes), **(origin or {}), "tensors": sha256(path)}
     write_text(note_path(path), json.dumps(add_checksum(note), indent=1))
 
 
 def describe(bank: StyleBank, classes: Sequence[str]) -> dict[str, Any]:
-    """A bank in plain numbers: its shape, and for every class its modes; for a JSON file."""
+    """Return a bank's shape and the sizes of its modes as JSON values."""
     explained = [None if x != x else round(x, 6) for x in bank.explained.tolist()]
     return {
         "i2ibench": __version__,
@@ -83,10 +83,15 @@ def describe(bank: StyleBank, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def load_bank(path: Path, classes: Sequence[str], channels: int) -> SavedBank:
-    """The bank in a file, for a checkpoint with these classes and features.
+    """Read a bank for a checkpoint.
+
+    Args:
+        path: the file.
+        classes: the names of the checkpoint's classes.
+        channels: the number of features of the checkpoint's encoder.
 
     Raises:
-        UserError: see `read_bank`; or the bank is of other classes or of other features.
+        UserError: see `read_bank`; or the bank has other classes or another number of features.
     """
     saved = read_bank(path)
     pairs = enumerate(zip_longest(saved.classes, classes))
@@ -97,19 +102,19 @@ def load_bank(path: Path, classes: Sequence[str], channels: int) -> SavedBank:
             f"{path} holds the styles of other classes than the checkpoint's: "
             f"{'; '.join(differing[:3])}{more}."
         )
-    found = saved.bank.centres.shape[2]
-    if found != channels:
+    size = saved.bank.centres.shape[2]
+    if size != channels:
         raise UserError(
-            f"{path} has styles of {found} numbers, but the checkpoint's encoder gives {channels}."
+            f"{path} has styles of {size} numbers, but the checkpoint's encoder gives {channels}."
         )
     return saved
 
 
 def read_bank(path: Path) -> SavedBank:
-    """The bank in a file, whoever's it is; nothing in the file is executed.
+    """Read a bank of any classes. Nothing in the file is executed.
 
     Raises:
-        UserError: one of the two files is missing or broken, or they are of different banks.
+        UserError: one of the two files is missing or broken, or they belong to different banks.
     """
     require_suffix(path)
     tensors, note = _read_tensors(path), _read_note(note_path(path))
@@ -126,15 +131,15 @@ def read_bank(path: Path) -> SavedBank:
 
 
 def note_path(path: Path) -> Path:
-    """Return the path of the note of a bank."""
+    """Return the path of the JSON file of a bank."""
     return path.with_suffix(".json")
 
 
 def require_suffix(path: Path) -> None:
-    """Refuse a path that is not x.safetensors.
+    """Check that a path ends in .safetensors.
 
     Raises:
-        UserError: names it.
+        UserError: it has another suffix.
     """
     if path.suffix != SUFFIX:
         raise UserError(f"A style bank is a file named x{SUFFIX}, not {path}.")

@@ -1,7 +1,7 @@
-"""The instances of a scene: their ids, their classes and their pixels.
+"""The instances of a scene: their ids, classes and pixels.
 
-Maps are read as runs: stretches of pixels in scan order with one id and one label. A scene of two
-million pixels has some ten thousand, so that everything but finding them and painting is short.
+Maps are read as runs, sequences of pixels in scan order with the same id and label. A scene of two
+million pixels has about ten thousand runs, which makes computations on them cheap.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Instances:
-    """The instances of one label and instance map, in the order of their ids.
+    """The instances of one scene in the order of their ids.
 
     Attributes:
-        ids: int64 [n], rising.
-        labels: int64 [n], the class of each: the label that most of its pixels have, the smaller
-            one where two have equally many.
-        members: int64 [H,W], per pixel the position of its instance in `ids`.
+        ids: the ids, int64 [n], rising.
+        labels: the class of each instance, int64 [n]: the label of most of its pixels, and the
+            smaller label if two are equally frequent.
+        members: the position in `ids` of each pixel's instance, int64 [H,W].
     """
 
     ids: Tensor
@@ -28,20 +28,20 @@ class Instances:
 
     @property
     def sizes(self) -> Tensor:
-        """Pixels of each instance, int64 [n]."""
+        """Return the number of pixels of each instance, int64 [n]."""
         return torch.bincount(self.members.flatten(), minlength=len(self.ids))
 
 
 @dataclass(frozen=True)
-class Table:
+class InstanceTable:
     """The instances of a batch in the order of image and id.
 
     Attributes:
-        images: int64 [n], position in the batch.
-        ids: int64 [n].
-        labels: int64 [n]; see `Instances`.
-        sizes: int64 [n], pixels.
-        pixels: int64 [n], the first pixel of each, counted through the whole batch.
+        images: the position of each instance's image in the batch, int64 [n].
+        ids: the ids, int64 [n].
+        labels: the classes, int64 [n]; see `Instances`.
+        sizes: the numbers of pixels, int64 [n].
+        pixels: the first pixel of each instance, int64 [n], as an index into the flattened batch.
     """
 
     images: Tensor
@@ -52,10 +52,9 @@ class Table:
 
 
 def instances_of(label: Tensor, instance: Tensor) -> Instances:
-    """The instances of one scene, with the class of each stated by the maps themselves.
+    """Return the instances of one scene.
 
-    Nothing is assumed about ids (such as Cityscapes' label * 1000 + number): any integers that the
-    tensor's type holds are told apart exactly.
+    Ids may be any integers. Cityscapes' form, label * 1000 + number, is not required.
 
     Args:
         label: integer 1HW, from 0 on.
@@ -67,18 +66,20 @@ def instances_of(label: Tensor, instance: Tensor) -> Instances:
 
 
 def paint(vectors: Tensor, members: Tensor) -> Tensor:
-    """Every pixel's own instance's vector, CHW.
+    """Return the vector of each pixel's instance, CHW.
 
     Args:
-        vectors: [n,C].
-        members: integer HW, positions in `vectors`.
+        vectors: one vector per instance, [n,C].
+        members: the position in `vectors` of each pixel's instance, integer HW.
     """
     flat = vectors.T.contiguous().index_select(1, members.flatten())
     return flat.reshape(-1, *members.shape)
 
 
-def read_runs(label: Tensor, instance: Tensor) -> tuple[Table, Tensor, Tensor]:
-    """The instances of a batch, and for every run in scan order its instance and its length.
+def read_runs(label: Tensor, instance: Tensor) -> tuple[InstanceTable, Tensor, Tensor]:
+    """Return the instances of a batch, and the instance and the length of each run.
+
+    Runs are in scan order.
 
     Args:
         label: integer B1HW, from 0 on.
@@ -97,26 +98,26 @@ def read_runs(label: Tensor, instance: Tensor) -> tuple[Table, Tensor, Tensor]:
     owners = owner_of_pair[pair_of_run]
     pixels = torch.full_like(values, instance.numel()).scatter_reduce_(0, owners, starts, "amin")
     labels = _majority(pairs % num_classes, areas, owner_of_pair, len(values))
-    table = Table(values // span, values % span + low, labels, sizes, pixels)
+    table = InstanceTable(values // span, values % span + low, labels, sizes, pixels)
     return table, owners, lengths
 
 
 def spread(values: Tensor, lengths: Tensor, total: int) -> Tensor:
-    """Every run's value on each of its pixels, [..., total].
+    """Return the value of each pixel's run, [..., total].
 
     Args:
-        values: [..., R].
-        lengths: int64 [R]; their sum is `total`.
-        total: pixels in all.
+        values: one value per run, [..., R].
+        lengths: the runs' lengths in pixels, int64 [R]; their sum is `total`.
+        total: the number of pixels.
     """
     if values.device.type != "cpu":
         return torch.repeat_interleave(values, lengths, dim=-1, output_size=total)
-    # On the CPU numpy's is four times as fast.
+    # On the CPU numpy is four times as fast.
     return torch.from_numpy(np.repeat(values.numpy(), lengths.numpy(), axis=-1))
 
 
 def _runs(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
-    """The first pixel of each run and the run's length; no run goes on in the next image."""
+    """Return the first pixel and the length of each run; runs end at the end of an image."""
     ids, labels = instance.flatten(), label.flatten()
     begins = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
     torch.logical_or(ids[1:] != ids[:-1], labels[1:] != labels[:-1], out=begins[1:])
@@ -126,7 +127,7 @@ def _runs(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _majority(labels: Tensor, areas: Tensor, owners: Tensor, count: int) -> Tensor:
-    """For each owner the label with the largest area, the smallest of several such."""
+    """Return the label with the largest area of each instance; the smallest label of a tie."""
     largest = areas.new_zeros(count).scatter_reduce_(0, owners, areas, "amax")
     most = areas == largest[owners]
     chosen = labels.new_full((count,), torch.iinfo(labels.dtype).max)

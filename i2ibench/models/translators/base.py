@@ -1,9 +1,10 @@
-"""The contract of a method: what a translator promises to training, inference and reports."""
+"""The base class of translation methods, which training, inference and reports rely on."""
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
@@ -18,38 +19,39 @@ from i2ibench.structures import Batch, Losses, Optimizers
 
 
 class Translator(nn.Module, metaclass=ABCMeta):
-    """A method of paired image translation: networks, their losses, and how they make images.
+    """A method of paired image translation: networks, their losses, and the synthesis of images.
 
-    A subclass builds its networks in `__init__`, and has at least `losses` and `synthesise`. All
-    else has defaults. Training, stages, distribution, EMA, checkpoints, evaluation, the editor and
-    the memory estimate know a method by this class alone.
+    A subclass builds its networks in `__init__` and defines at least `losses` and `synthesise`.
+    Everything else has defaults. Training, stages, distribution, EMA, checkpoints, evaluation, the
+    editor and the memory estimate use a method through this class only.
 
     Args:
         data_preprocessor: the built preprocessor; it has `condition_channels`, `num_classes` and
             `needs`.
-        image_channels: of the images that are made; comes from the data set.
-        truncate_output: cut fractions off in images instead of rounding.
+        image_channels: channels of the translated images; comes from the data set.
+        truncate_output: truncate translated images to integers instead of rounding them.
         settings: values of `Settings` that replace its defaults.
 
     Attributes:
-        TRAINING_ONLY: options of the constructor, and submodules of the same names, that an opened
-            checkpoint does without, such as discriminators and losses.
-        Settings: a frozen dataclass of what can be chosen for each translation, such as a number of
-            steps. Its fields become `--set NAME=VALUE`, appear in `translate --help`, and are part
-            of results, reports and cache keys.
-        stride: height and width of what `synthesise` is given are multiples of this.
-        smallest_side: and at least this many pixels.
-        batched: the promise that `synthesise` draws random numbers by `scene_noise` alone, or none,
-            and that no image depends on its neighbours. Without it scenes are made one by one, each
-            under torch's random numbers seeded by its name.
-        varies: whether two samples of one scene differ, apart from styles that are drawn.
-        image_depth: bits of each channel of the images that are made, 8 or 16; set for the data.
-        compiled: by part the options with which torch.compile compiles it in training.
-        encoder: makes a photo's styles; None for a method without styles.
+        TRAINING_ONLY: names of constructor options, and of submodules, that only training needs,
+            such as discriminators and losses. An opened checkpoint lacks them.
+        Settings: a frozen dataclass of the options of a translation, such as a number of steps.
+            Its fields become `--set NAME=VALUE`, appear in `translate --help`, and are part of
+            results, reports and cache keys.
+        stride: `synthesise` gets batches whose height and width are multiples of this.
+        smallest_side: the smallest height and width, in pixels, that `synthesise` gets.
+        batched: declare that `synthesise` draws random numbers with `scene_noise` only, or none,
+            and that no image depends on the others of its batch. Otherwise scenes are translated
+            one by one, with torch's random numbers seeded by the scene's name.
+        varies: declare that two samples of one scene differ, apart from sampled styles.
+        image_depth: bits of each channel of the translated images, 8 or 16; set for the data.
+        compiled: options of torch.compile in training, by the name of the part.
+        encoder: the network that computes styles from real images; None for a method without
+            styles.
         style_bank: the encoder's styles by class; None without an encoder.
 
     Raises:
-        UserError: there is no such setting, or its value is of another kind.
+        UserError: a setting is unknown, or its value has the wrong type.
     """
 
     TRAINING_ONLY: ClassVar[tuple[str, ...]] = ()
@@ -85,71 +87,77 @@ class Translator(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """Return what a training step minimises, by optimiser, for one preprocessed batch.
+        """Return the losses that a training step minimises, by optimiser.
 
-        It also runs on tensors without contents (torch's "meta" device), by which a config is
-        checked before it trains: nothing may depend on the values of a tensor.
+        The check of a config before training calls this on torch's "meta" device, whose tensors
+        have no values. Nothing in it may depend on the values of a tensor.
+
+        Args:
+            batch: one preprocessed batch.
         """
 
     @abstractmethod
     def synthesise(self, batch: Batch, settings: Any) -> Tensor:
-        """Return images BCHW in [-1, 1] for a batch whose sides suit `stride` and `smallest_side`.
+        """Return translated images BCHW in [-1, 1].
 
         Args:
-            batch: preprocessed scenes without their photos; with `features`, the planes of their
-                styles, if there is an encoder.
-            settings: of this class's `Settings`.
+            batch: preprocessed scenes without their real images. Height and width suit `stride` and
+                `smallest_side`. With an encoder, `features` holds the styles, BCHW.
+            settings: an instance of this class's `Settings`.
         """
 
     def synthesise_in_tiles(
         self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any
     ) -> Tensor:
-        """Return what `synthesise` would, up to rounding, in less memory.
+        """Return the images of `synthesise`, up to rounding, using less memory.
 
         Args:
-            scene: a batch of one without its condition, of its exact size.
-            size: (height, width) that the image is to have.
-            tile: (width, height) of a tile.
-            settings: of this class's `Settings`.
+            scene: a batch of one scene at its original size, without its condition.
+            size: the (height, width) of the image to make.
+            tile: the (width, height) of a tile.
+            settings: an instance of this class's `Settings`.
         """
         raise NotImplementedError
 
     def check_tiles(self) -> None:
-        """Refuse to work in tiles, unless a subclass can.
+        """Check that the method can work in tiles. By default it cannot.
 
         Raises:
-            UserError: it cannot.
+            UserError: the method cannot work in tiles.
         """
         raise no_tiles(self)
 
     def train_step(self, data: Any, optim_wrapper: Optimizers) -> dict[str, Tensor]:
-        """Update every network by the losses of the weights before the step.
+        """Update every network. All losses are computed with the weights from before the update.
 
         Args:
-            data: collated samples; or a list of such, whose mean gradient makes one update.
-            optim_wrapper: an optimiser for each network.
+            data: collated samples, or a list of them whose mean gradient makes one update.
+            optim_wrapper: the optimisers by the names of `networks`.
 
         Returns:
-            the logged scalars, detached, averaged over the list.
+            The logged scalars, detached and averaged over the list.
         """
         return simultaneous_update(self, batches_of(data), optim_wrapper)
 
     def parts(self) -> dict[str, nn.Module]:
-        """Return the networks by name; by default every direct submodule."""
+        """Return the networks by name. By default they are the direct submodules."""
         others = ("data_preprocessor", "style_bank")
         return {name: part for name, part in self.named_children() if name not in others}
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
-        """Return by optimiser the parameters that it trains, by name.
+        """Return the parameters that each optimiser trains, by name, by the optimiser's name.
 
-        By default each of `parts` has an optimiser of its name. A network that is frozen or
-        switched off is there without parameters: an optimiser for it is left out.
+        By default each of `parts` has an optimiser of its name. A network without trainable
+        parameters, such as a frozen one, has an empty dict and needs no optimiser.
         """
-        weighty = [name for name, part in self.parts().items() if list(part.parameters())]
-        return {name: self.trainable_parameters(name) for name in weighty}
+        return {
+            name: self.trainable_parameters(name)
+            for name, part in self.parts().items()
+            if list(part.parameters())
+        }
 
     def trainable_parameters(self, *names: str) -> dict[str, nn.Parameter]:
-        """Return the parameters of the named direct submodules that are not frozen, by name."""
+        """Return the parameters of direct submodules that are not frozen, by name."""
         return {
             name: parameter
             for name, parameter in self.named_parameters()
@@ -157,33 +165,57 @@ class Translator(nn.Module, metaclass=ABCMeta):
         }
 
     def translation_parts(self) -> tuple[str, ...]:
-        """Return the names of the parts that make images; EMA averages their weights."""
+        """Return the names of the parts that synthesis needs. EMA averages their weights."""
         return tuple(name for name in self.parts() if name not in self.TRAINING_ONLY)
 
     def evaluations(self, settings: Any) -> int:
-        """Return how often a network is run for one image, by which costs are compared (NFE)."""
+        """Return the number of network evaluations for one image (NFE), to compare costs."""
         return 1
 
     def blank_features(self, condition: Tensor) -> Tensor | None:
-        """Return styles of zeros for a condition BCHW, BCHW; None without an encoder."""
+        """Return zero styles BCHW for a condition BCHW; None without an encoder."""
         if self.encoder is None:
             return None
         size = (len(condition), self.encoder.out_channels, *condition.shape[-2:])
         return condition.new_zeros(size)
 
+    def blank_scene(self, condition: Tensor) -> Batch:
+        """Return a preprocessed scene with a condition 1CHW and zeros everywhere else.
+
+        The scene has a real image, and the maps and images that the condition and the encoder need.
+        """
+        preprocessor = self.data_preprocessor
+        needs = {*preprocessor.needs, *(("instance",) if self.encoder is not None else ())}
+
+        def zeros(channels: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return condition.new_zeros(1, channels, *condition.shape[-2:], dtype=dtype)
+
+        scene: Batch = {"names": ["scene"], "condition": condition}
+        scene["real"] = zeros(self.image_channels)
+        if "label" in needs:
+            scene["label"] = zeros(1, torch.uint8)
+        if "instance" in needs:
+            scene["instance"] = zeros(1, torch.int32)
+        if "source" in needs:
+            scene["source"] = zeros(preprocessor.channels_by_kind.get("source", 3), torch.uint8)
+        return scene
+
     def run_networks(self, batch: Batch) -> None:
-        """Run every network once on a batch, to see where its condition arrives (`start_from`)."""
+        """Run every network once on a batch.
+
+        `start_from` uses this to find the layers that read the condition.
+        """
         self.losses(batch)
         self.synthesise(batch, self.settings)
 
     def previous_names(
         self, own: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, str | None]:
-        """Return by own name what a weight was called in the stage before; None if it is new.
+        """Return the name that each weight had in the previous stage; None for a new weight.
 
         Args:
-            own: names of this translator's state dict.
-            before: names of the state dict of the stage before.
+            own: the state dict of this translator; its keys are the keys of the result.
+            before: the state dict of the previous stage.
         """
         return {name: name for name in own}
 
@@ -193,15 +225,15 @@ class Translator(nn.Module, metaclass=ABCMeta):
 
 
 def method_named(kind: Any) -> type[Translator]:
-    """Return the class of a translator, by its registered name.
+    """Return the translator class that is registered under a name.
 
     Raises:
-        UserError: nothing has the name, or what has it keeps no translator's contract.
+        UserError: the name is unknown, or its class violates the contract of Translator.
     """
     method = TRANSLATORS.part(kind)
     if not (isinstance(method, type) and issubclass(method, Translator)):
         raise UserError(
-            f"{kind!r} is no translator: let its class inherit from "
+            f"{kind!r} is not a translator: let its class inherit from "
             "i2ibench.models.translators.base.Translator."
         )
     check_class(TRANSLATORS.name, method, TRANSLATORS.base_classes())

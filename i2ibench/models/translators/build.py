@@ -1,4 +1,4 @@
-"""Building: the translator that a config describes."""
+"""Building the translator of a config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,42 +13,46 @@ from i2ibench.registry.contracts import Preprocessor
 
 
 def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator:
-    """The translator of a config for data with the given classes.
+    """Return the translator of a config, built for a data set.
+
+    Args:
+        config: the resolved config.
+        metainfo: the class table and image formats of the data set.
 
     Raises:
-        UserError: the config names an unknown part or option, or features without an encoder.
+        UserError: the config names an unknown part or option, or has features without an encoder.
     """
-    facts = dataset_options(metainfo)
-    preprocessor: Preprocessor = PREPROCESSORS.build_for(config["data_preprocessor"], facts)
+    preprocessor: Preprocessor = PREPROCESSORS.build_for(
+        config["data_preprocessor"], dataset_options(metainfo)
+    )
     if preprocessor.takes_features and not config["model"].get("encoder"):
         raise UserError(
-            "The condition has 'features', which an encoder makes: set model.encoder, or leave "
+            "The condition has 'features', which an encoder computes: set model.encoder, or leave "
             "'features' out of data_preprocessor.condition."
         )
     method_of(config)
-    made = format_in(metainfo)
-    others = {} if made.channels == 3 else {"image_channels": made.channels}
+    image = format_in(metainfo)
+    others = {} if image.channels == 3 else {"image_channels": image.channels}
     translator: Translator = TRANSLATORS.build(
         config["model"], data_preprocessor=preprocessor, **others
     )
-    translator.image_depth = made.bits
+    translator.image_depth = image.bits
     return translator
 
 
 def training_only(config: ConfigDict) -> tuple[str, ...]:
-    """Return the options and submodules that a config's method translates without.
+    """Return the names of the options and submodules that only training needs.
 
     Raises:
-        UserError: the config's model is of no registered method.
+        UserError: the config's model is not of a registered method.
     """
-    found: tuple[str, ...] = method_of(config).TRAINING_ONLY
-    return found
+    return method_of(config).TRAINING_ONLY
 
 
 def drop_training_parts(translator: Translator) -> Translator:
-    """Return the translator without the submodules that only training needs.
+    """Set the submodules that only training needs to None, and return the translator.
 
-    Most methods leave them out if their options are not given; others build them all the same.
+    Most methods do not build them without their options; some methods always do.
     """
     for name, _ in [*translator.named_children()]:
         if name in translator.TRAINING_ONLY:
@@ -60,9 +64,9 @@ def method_of(config: Mapping[str, Any]) -> type[Translator]:
     """Return the class of a config's translator.
 
     Raises:
-        UserError: the config's model is of no registered method.
+        UserError: the config's model is not of a registered method.
     """
     model = config.get("model")
     if not isinstance(model, Mapping) or "type" not in model:
-        raise UserError("The config's model is a dict with the type of a translator.")
+        raise UserError("The config's model must be a dict with the type of a translator.")
     return method_named(model["type"])

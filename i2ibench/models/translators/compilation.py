@@ -10,23 +10,23 @@ from torch import Tensor, nn
 from i2ibench.errors import UserError, near_match
 
 CUDA_GRAPH_MODES = ("reduce-overhead", "max-autotune")
-"""The modes of torch.compile that record CUDA graphs: one for each size of image."""
+"""The modes of torch.compile that record a CUDA graph for each image size."""
 
 MODES = ("default", *CUDA_GRAPH_MODES)
-"""The modes that translations can be compiled in."""
+"""The modes of torch.compile that inference offers."""
 
 
 def compile_parts(parts: Mapping[str, nn.Module], cfg: Mapping[str, Mapping[str, Any]]) -> None:
-    """Compile some of a translator's parts in place, each when it is first called.
+    """Compile some of a translator's parts in place; compilation happens at the first call.
 
-    A part may say by a `compile` of its own what of it is compiled. Weights keep their names.
+    A part may override `compile` to compile only some of its layers. Weights keep their names.
 
     Args:
         parts: networks and losses by name.
-        cfg: by name of the part the options of torch.compile.
+        cfg: the options of torch.compile by the name of the part.
 
     Raises:
-        UserError: there is no such part or option, or torch refuses a value.
+        UserError: a part or an option is unknown, or torch rejects a value.
     """
     for name, options in cfg.items():
         if name not in parts:
@@ -36,18 +36,22 @@ def compile_parts(parts: Mapping[str, nn.Module], cfg: Mapping[str, Mapping[str,
             )
         if not isinstance(options, Mapping):
             raise UserError(
-                f"compiled.{name} is a dict of torch.compile's options, not {options!r}."
+                f"compiled.{name} must be a dict of torch.compile's options, not {options!r}."
             )
         _compile(parts[name], name, options)
 
 
 def require_compiler(cfg: Mapping[str, Mapping[str, Any]], device_type: str) -> None:
-    """See whether torch.compile works on this machine with the options of every part.
+    """Check that torch.compile works on this machine, by compiling a small function.
+
+    Args:
+        cfg: the options of torch.compile by the name of the part.
+        device_type: the device to compile for, such as "cuda".
 
     Raises:
-        UserError: it does not; the message says what is missing.
+        UserError: compilation fails; the message says which software is needed.
     """
-    from torch._dynamo import reset_code  # heavy, and needed here alone
+    from torch._dynamo import reset_code  # slow to import
 
     tried: list[Mapping[str, Any]] = []
     for name, options in cfg.items():
@@ -57,17 +61,17 @@ def require_compiler(cfg: Mapping[str, Mapping[str, Any]], device_type: str) -> 
         reset_code(_probe.__code__)
         try:
             torch.compile(_probe, **options)(torch.ones(8, device=device_type))
-        except Exception as error:  # whatever a missing or broken compiler makes torch raise
+        except Exception as error:  # torch raises many kinds for a missing or broken compiler
             reason = " ".join(line for line in str(error).splitlines()[:2] if line.strip())
             raise UserError(
-                f"torch.compile does not work here on the {device_type}, which the {name} is to be "
-                f"compiled for: {reason} It needs a C++ compiler (g++) and, on a GPU, Triton; "
-                "without them leave --compile and model.compiled out."
+                f"torch.compile does not work here on the {device_type}, for which {name} is to be "
+                f"compiled: {reason} It needs a C++ compiler (g++) and, on a GPU, Triton. "
+                "Without them, leave --compile and model.compiled out."
             ) from error
 
 
 def is_compiled(network: nn.Module) -> bool:
-    """Return whether calls of a network go to compiled code."""
+    """Return whether a network has been compiled."""
     return network._compiled_call_impl is not None
 
 
@@ -83,13 +87,13 @@ def _compile(part: nn.Module, name: str, options: Mapping[str, Any]) -> None:
                 f"torch.compile has no option {option!r} for compiled.{name}."
                 f"{near_match(option, known)} Options: {', '.join(known)}."
             )
-    from torch._functorch import config as derived  # heavy, and needed here alone
+    from torch._functorch import config as derived  # slow to import
 
-    # D's update and G's each take gradients from the graph that D's judgement of the fakes has
-    # left, so compiled code may not use the memory of the first pass for something else.
+    # The updates of D and of G both take gradients from the graph of D's outputs for the fakes, so
+    # the first backward pass may not reuse the memory of its buffers.
     derived.donated_buffer = False
     try:
         part.compile(**options)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"compiled.{name}: torch.compile refuses its options: {reason}") from error
+        raise UserError(f"compiled.{name}: torch.compile rejects its options: {reason}") from error

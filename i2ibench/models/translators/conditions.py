@@ -1,4 +1,4 @@
-"""Preprocessing on the device: compact integers in, condition and image tensors out."""
+"""Preprocessors, which turn integer maps and images into condition and image tensors."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -9,8 +9,7 @@ from torch import Tensor
 
 from i2ibench.data.kinds import BUILT_IN, KINDS, images_among
 from i2ibench.errors import UserError, near_match
-from i2ibench.models.ops.edges import sobel_edges
-from i2ibench.models.ops.images import colour_labels, to_signed
+from i2ibench.models.ops.images import colour_labels, sobel_edges, to_signed
 from i2ibench.models.ops.labels import instance_boundaries, one_hot_into
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Preprocessor
@@ -20,44 +19,45 @@ CONDITIONS = {
     "labels": "label", "colours": "label", "instances": "instance", "image": "source",
     "edges": "", "features": "",
 }  # fmt: skip
-"""Words that a condition is made of, and the kind of data that each takes; see `conditions`."""
+"""The built-in parts of a condition, and the kind of data that each needs; see `conditions`."""
 
 EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
 
 
 def conditions() -> dict[str, str]:
-    """Return what a condition may be made of, and the kind of data that each takes.
+    """Return all possible parts of a condition, and the kind of data that each needs.
 
-    A kind of data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is named as it
-    is: an image's becomes planes in [-1, 1], a map's the boundaries between its ids.
+    A kind of data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is a part of the
+    same name. An image becomes channels in [-1, 1], a map becomes the boundaries between its ids.
     """
     return {**CONDITIONS, **{kind: kind for kind in KINDS if kind not in BUILT_IN}}
 
 
 @PREPROCESSORS.register_module()
 class ConditionPreprocessor(Preprocessor):
-    """The condition as a list of what it is made of, joined in that order.
+    """A condition that concatenates a list of parts.
 
-    `labels`, one channel per class; `colours`, the label map as a picture in [-1, 1]; `instances`,
-    their boundary map (Sec. 3.3); `image`, the source, a picture in [-1, 1]; `edges`, computed on
-    the device, in [0, 1]; `features`, which the model's encoder adds behind all others (Sec. 3.4).
+    The parts are `labels`, one channel per class; `colours`, the label map in colour, in [-1, 1];
+    `instances`, the instance boundary map (Sec. 3.3); `image`, the source image in [-1, 1];
+    `edges`, computed on the device, in [0, 1]; and `features`, which the model's encoder appends
+    to all others (Sec. 3.4).
 
     Args:
-        condition: of `conditions`, each at most once.
-        num_classes: comes from the data set.
+        condition: the parts in their order, each at most once.
+        num_classes: the number of classes; comes from the data set.
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
-        edges_of: whose edges: the `source`'s or the `photo`'s by Sobel's gradient, or the borders
-            between `labels`. A system that sees edges of the photo is shown a part of the answer.
-        channels_by_kind: of each kind of picture but RGB; comes from the data set.
+        edges_of: the origin of the edges: the `source` or the `photo` by Sobel's gradient, or the
+            boundaries between `labels`. Edges of the real image give away a part of the solution.
+        channels_by_kind: channels of each kind of image that is not RGB; comes from the data set.
 
     Attributes:
-        condition_channels: of the condition without the encoder's features.
-        needs: what it takes of a sample.
-        one_hot_channels: the first channels that are one-hot labels.
-        takes_features: whether `features` are declared.
+        condition_channels: channels of the condition without the encoder's features.
+        needs: keys of a sample that the condition is computed from.
+        one_hot_channels: the number of one-hot label channels at the beginning.
+        takes_features: state that `features` are a part of the condition.
 
     Raises:
-        UserError: the condition is not of `conditions`, or the data has no classes for it.
+        UserError: a part is unknown, or the data has no classes for it.
     """
 
     palette: Tensor
@@ -72,25 +72,25 @@ class ConditionPreprocessor(Preprocessor):
     ) -> None:
         super().__init__()
         self.num_classes, self.channels_by_kind = num_classes, dict(channels_by_kind)
-        self.kinds = _checked(condition, num_classes, edges_of)
+        self.kinds = _check_condition(condition, num_classes, edges_of)
         self.takes_features = "features" in condition
         self.edges_of = EDGES_OF[edges_of]
-        takes = {**conditions(), "edges": self.edges_of}
-        self.needs = tuple(dict.fromkeys(takes[kind] for kind in self.kinds))
-        many = {"labels": num_classes, "colours": 3, "image": channels_by_kind.get("source", 3)}
+        sources = {**conditions(), "edges": self.edges_of}
+        self.needs = tuple(dict.fromkeys(sources[kind] for kind in self.kinds))
+        widths = {"labels": num_classes, "colours": 3, "image": channels_by_kind.get("source", 3)}
         for kind in images_among(self.kinds_of_plugins):
-            many[kind] = channels_by_kind.get(kind, 3)
-        self.channels = [many.get(kind, 1) for kind in self.kinds]
+            widths[kind] = channels_by_kind.get(kind, 3)
+        self.channels = [widths.get(kind, 1) for kind in self.kinds]
         self.condition_channels = sum(self.channels)
         self.one_hot_channels = num_classes if self.kinds[0] == "labels" else 0
         colours = torch.tensor(palette if "colours" in condition else (), dtype=torch.uint8)
         self.register_buffer("palette", colours, persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
-        """The batch on this module's device for collated samples.
+        """Return the batch on this module's device for collated samples.
 
         Raises:
-            UserError: the data lacks what the condition is made of.
+            UserError: the data lacks a kind of data that the condition needs.
         """
         data = self.on_device(data)
         for need in self.needs:
@@ -103,14 +103,14 @@ class ConditionPreprocessor(Preprocessor):
 
     @property
     def kinds_of_plugins(self) -> list[str]:
-        """The condition's kinds of data that are named as they are."""
+        """Return the parts that are kinds of data of plugins."""
         return [kind for kind in self.kinds if kind not in CONDITIONS]
 
     def __str__(self) -> str:
         return " + ".join(self.kinds)
 
     def _condition(self, data: dict[str, Any]) -> Tensor:
-        """Float BCHW; several kinds are written where they stay, since joining would copy them."""
+        """Return the condition, float BCHW, written in place to avoid a copy by torch.cat."""
         if self.kinds in (("image",), ("colours",)):
             return self._part(self.kinds[0], data)
         first = data[self.needs[0]]
@@ -135,8 +135,8 @@ class ConditionPreprocessor(Preprocessor):
         return sobel_edges(data[self.edges_of])
 
 
-def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple[str, ...]:
-    """The kinds without the features.
+def _check_condition(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple[str, ...]:
+    """Return the parts without the features.
 
     Raises:
         UserError: see ConditionPreprocessor.
@@ -168,11 +168,11 @@ def _checked(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple
 
 @PREPROCESSORS.register_module()
 class LabelPreprocessor(ConditionPreprocessor):
-    """The condition of Sec. 3.3: one-hot labels and, by choice, the instance boundary map.
+    """A condition of one-hot labels and, optionally, the instance boundary map (Sec. 3.3).
 
     Args:
-        num_classes: one-hot channels; comes from the data set.
-        boundaries: append the boundary map; needs instance maps.
+        num_classes: the number of one-hot channels; comes from the data set.
+        boundaries: append the boundary map, which needs instance maps.
     """
 
     def __init__(self, num_classes: int, boundaries: bool = True) -> None:
@@ -182,7 +182,7 @@ class LabelPreprocessor(ConditionPreprocessor):
 
 @PREPROCESSORS.register_module()
 class ColourPreprocessor(ConditionPreprocessor):
-    """The condition as pix2pix's data sets have it: the label map as an image in [-1, 1].
+    """A condition that is the label map in colour, in [-1, 1], as in pix2pix's data sets.
 
     Args:
         palette: (red, green, blue) of each class, 0..255; comes from the data set.
@@ -194,10 +194,10 @@ class ColourPreprocessor(ConditionPreprocessor):
 
 @PREPROCESSORS.register_module()
 class ImagePreprocessor(ConditionPreprocessor):
-    """The condition as a picture in [-1, 1]: edges, or any other source.
+    """A condition that is the source image in [-1, 1], such as edges.
 
     Args:
-        num_classes: of the label maps that instances belong to; comes from the data set.
+        num_classes: the classes of the label maps, if there are any; comes from the data set.
         channels_by_kind: see `ConditionPreprocessor`; comes from the data set.
     """
 
@@ -208,7 +208,7 @@ class ImagePreprocessor(ConditionPreprocessor):
 
 
 def dataset_options(metainfo: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a preprocessor may ask for of a data set with this metainfo."""
+    """Return the options of a preprocessor that come from a data set with this metainfo."""
     formats = metainfo.get("formats", {})
     return {
         "num_classes": len(metainfo["classes"]),
@@ -218,14 +218,14 @@ def dataset_options(metainfo: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_condition(preprocessor: Preprocessor, data: dict[str, Any]) -> Batch:
-    """The batch of collated samples on the preprocessor's device, with all but the condition."""
+    """Return the batch of collated samples on the device, with inputs of the condition instead."""
     data = preprocessor.on_device(data)
     kept = {kind: data[kind] for kind in preprocessor.needs if kind in data}
     return {**_maps(data), **kept}  # type: ignore[typeddict-item]
 
 
 def _maps(data: dict[str, Any]) -> Batch:
-    """Return the batch's maps of ids, and its photos in [-1, 1]."""
+    """Return a batch with the maps of ids and, in [-1, 1], the real images."""
     batch: Any = {"names": data["name"]}
     batch |= {kind: data[kind] for kind in data.keys() & KINDS.keys() if KINDS[kind].is_map}
     if "image" in data:

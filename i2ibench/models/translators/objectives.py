@@ -1,40 +1,41 @@
-"""The objectives of a translator: adversarial loss, named losses, answers of D."""
+"""Building the losses of a config, and evaluating adversarial losses of a training step."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.registry import LOSSES
-from i2ibench.registry.contracts import AdversarialLoss, Discriminator
-from i2ibench.structures import DiscriminatorOutput, Step
+from i2ibench.registry.contracts import AdversarialLoss
+from i2ibench.structures import Step
 
 
 def build_adversarial(cfg: Mapping[str, Any]) -> AdversarialLoss:
-    """The adversarial loss of a config.
+    """Return the adversarial loss of a config.
 
     Raises:
-        UserError: the config is wrong, or the loss is no adversarial one.
+        UserError: the config is wrong, or its loss is not an adversarial one.
     """
     loss = LOSSES.build(cfg)
     if not isinstance(loss, AdversarialLoss):
-        raise UserError(f"{type(loss).__name__} is no adversarial loss; put it under 'losses'.")
+        raise UserError(f"{type(loss).__name__} is not an adversarial loss; put it under 'losses'.")
     return loss
 
 
 def build_losses(
     cfg: Mapping[str, Mapping[str, Any] | None], has_discriminator: bool
 ) -> tuple[nn.ModuleDict, dict[str, float]]:
-    """The losses that are switched on, and their weights, by name.
+    """Return the enabled losses and their weights, both by name.
 
     Args:
-        cfg: by name the config of a loss, which may hold a `weight`; None switches it off.
-        has_discriminator: whether losses may read the discriminator's answers.
+        cfg: the config of each loss by name. It may hold a `weight`, 1 by default. None disables a
+            loss.
+        has_discriminator: permit losses that read the discriminator's outputs.
 
     Raises:
-        UserError: a config is wrong, or a loss is in the wrong place.
+        UserError: a config is wrong, the loss is adversarial, or it needs a discriminator and
+            there is none.
     """
     losses, weights = nn.ModuleDict(), {}
     for name, options in cfg.items():
@@ -54,17 +55,18 @@ def build_losses(
 
 
 def generator_term(loss: AdversarialLoss, step: Step) -> Tensor:
-    """The adversarial loss of the generator, a scalar.
+    """Return the generator's adversarial loss, a scalar.
 
-    A loss with `takes_step` is given the whole step, others the discriminator's answer alone.
+    A loss with `takes_step` gets the whole step, others get only the discriminator's outputs for
+    the fake images.
     """
     return loss.generator(step if loss.takes_step else step.fake_outputs)
 
 
 def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
-    """The adversarial losses of the discriminator by name, "D/real" and "D/fake" mostly.
+    """Return the discriminator's adversarial losses by name, usually "D/real" and "D/fake".
 
-    A loss with `takes_step` is given the whole step and names its terms itself.
+    A loss with `takes_step` gets the whole step and names its own terms.
     """
     if loss.takes_step:
         return {f"D/{name}": value for name, value in loss.discriminator(step).items()}
@@ -75,38 +77,12 @@ def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
 def logged_discriminator_terms(
     loss: AdversarialLoss | None, terms: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return the discriminator's losses as the log shows them: detached, without their weights.
+    """Return the discriminator's losses for the log: detached and unweighted.
 
-    An adversarial loss may have `discriminator_weights`, by term the factor that the term already
-    contains (1 for terms that it does not name). LSGAN halves its terms, as the released code does,
-    and `D/real` in the log is still the released code's `D_real`.
+    `AdversarialLoss.discriminator_weights` holds the factors that the terms already contain. A term
+    that it does not name has the factor 1. Example: LSGAN halves its terms, as the released code
+    does, but `D/real` in the log equals the released code's `D_real`.
     """
     factors = {} if loss is None else loss.discriminator_weights
     weights = {f"D/{name}": factor for name, factor in factors.items()}
     return {name: value.detach() / weights.get(name, 1.0) for name, value in terms.items()}
-
-
-def with_discriminator(
-    discriminator: Discriminator | None,
-    condition: Tensor,
-    fake: Tensor,
-    real: Tensor,
-    label: Tensor | None,
-) -> Step:
-    """The step's tensors with the discriminator's answers; without them if it is None."""
-    if discriminator is None:
-        return Step(condition, fake, real, label=label)
-
-    def discriminate(image: Tensor) -> DiscriminatorOutput:
-        return discriminator(torch.cat([condition, image], 1))
-
-    scales = answers(discriminator, condition, fake, real)
-    return Step(condition, fake, real, *scales, label, discriminate)
-
-
-def answers(
-    discriminator: Discriminator, condition: Tensor, fake: Tensor, real: Tensor
-) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
-    """Return the discriminator's answers to fakes and photos of one condition, each BCHW."""
-    on_fake, on_real = discriminator.of_several(condition, [fake, real])
-    return on_fake, on_real

@@ -1,6 +1,7 @@
-"""The paired translator: GANs and regression on pairs, and their one training step."""
+"""The paired translator: GANs and regression on image pairs, with their training step."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -8,46 +9,43 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from i2ibench.errors import UserError
+from i2ibench.errors import UserError, near_match
 from i2ibench.models.ops.one_hot_convolution import OneHot
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators import objectives
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.compilation import compile_parts, is_compiled
-from i2ibench.models.translators.freezing import freeze
-from i2ibench.models.translators.previous_names import names_in_smaller_system
 from i2ibench.models.translators.tiles import SceneView, require_tiles
 from i2ibench.models.translators.updates import alternating_update, batches_of, simultaneous_update
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
-from i2ibench.structures import Batch, Losses, Optimizers, Step
+from i2ibench.structures import Batch, DiscriminatorOutput, Losses, Optimizers, Step
 
 Config = Mapping[str, Any]
 
 
 @TRANSLATORS.register_module()
 class PairedTranslator(Translator):
-    """A generator with optional discriminator, encoder and named losses, trained on pairs.
+    """A generator with optional discriminator, encoder and named losses, trained on image pairs.
 
     pix2pixHD, pix2pix and CRN are configurations of this class.
 
     Args:
         generator: config of the generator.
-        data_preprocessor: the built preprocessor, which owns the condition's channels.
-        discriminator: config, or None.
-        encoder: config, or None.
-        adversarial: config of the adversarial loss; needed with a discriminator.
-        losses: the generator's other losses by name, each a config that may hold a `weight`
-            (default 1); None switches one off.
+        data_preprocessor: the built preprocessor, which states the condition's channels.
+        discriminator: config of the discriminator, or None.
+        encoder: config of the encoder, or None.
+        adversarial: config of the adversarial loss; required with a discriminator.
+        losses: configs of the generator's other losses by name. Each may hold a `weight`, 1 by
+            default. None disables a loss.
         discriminator_first: update D before G, as pix2pix does, and compute the generator's update
-            with the new D; pix2pixHD updates G first.
-        frozen: submodules that are not trained, such as "generator.coarse".
-        truncate_output: cut fractions off in images, as the released pix2pixHD does, instead of
-            rounding.
-        image_channels: of the photos, and so of what the generator makes and the discriminator and
-            the encoder see; comes from the data set.
-        compiled: by part (generator, encoder, discriminator, losses.NAME) options of torch.compile,
-            dict() for its defaults. For GPUs: it joins norms and activations; a CPU gains less.
+            with the new D. By default all gradients are those of the old D, as in pix2pixHD.
+        frozen: names of submodules that are not trained, such as "generator.coarse".
+        truncate_output: truncate images to integers, as the released pix2pixHD does, instead of
+            rounding them.
+        image_channels: channels of the real and the generated images; comes from the data set.
+        compiled: options of torch.compile by part (generator, encoder, discriminator, losses.NAME);
+            dict() for its defaults. A GPU gains from fused norms and activations, a CPU less.
     """
 
     TRAINING_ONLY: ClassVar[tuple[str, ...]] = (
@@ -70,47 +68,63 @@ class PairedTranslator(Translator):
     ) -> None:
         super().__init__(data_preprocessor, image_channels, truncate_output)
         if (discriminator is None) != (adversarial is None):
-            raise UserError("'discriminator' and 'adversarial' go together: give both or none.")
+            raise UserError("'discriminator' and 'adversarial' go together: give both or neither.")
         channels = data_preprocessor.condition_channels
-        seen = {} if image_channels == 3 else {"in_channels": image_channels}
-        self.encoder = ENCODERS.build(encoder, **seen) if encoder else None
+        rgb = image_channels == 3  # the default of encoders and generators
+        encoder_input = {} if rgb else {"in_channels": image_channels}
+        self.encoder = ENCODERS.build(encoder, **encoder_input) if encoder else None
         features = self.encoder.out_channels if self.encoder is not None else 0
-        made = {} if image_channels == 3 else {"out_channels": image_channels}
-        self.generator = GENERATORS.build(generator, in_channels=channels + features, **made)
-        facts = {
+        output = {} if rgb else {"out_channels": image_channels}
+        self.generator = GENERATORS.build(generator, in_channels=channels + features, **output)
+        options = {
             "in_channels": channels + image_channels,
             "image_channels": image_channels,
             "num_classes": data_preprocessor.num_classes,
         }
         self.discriminator = (
-            DISCRIMINATORS.build_for(discriminator, facts) if discriminator else None
+            DISCRIMINATORS.build_for(discriminator, options) if discriminator else None
         )
         self.adversarial: Any = objectives.build_adversarial(adversarial) if adversarial else None
-        terms = objectives.build_losses(losses or {}, discriminator is not None)
-        self.loss_terms, self.weights = terms
+        self.loss_terms, self.weights = objectives.build_losses(
+            losses or {}, discriminator is not None
+        )
         if self.encoder is not None:
             num_classes, num_styles = data_preprocessor.num_classes, self.encoder.num_styles
             self.style_bank = StyleBank(num_classes, features, num_styles)
-        self._describe()
+        self._set_promises()
         self.discriminator_first = discriminator_first
         self.compiled = dict(compiled or {})
         compile_parts(self.compilable(), self.compiled)
         for name in frozen:
-            freeze(self, name)
+            self._freeze(name)
 
-    def _describe(self) -> None:
-        """Say what the networks promise; see Translator."""
+    def _set_promises(self) -> None:
+        """Set the attributes of Translator that depend on the networks."""
         networks = [network for network in (self.generator, self.encoder) if network is not None]
         self.stride = math.lcm(*(network.stride for network in networks))
         self.smallest_side = max(network.smallest_side for network in networks)
         always_train, draws_noise = self.generator.always_train, self.generator.draws_noise
         self.batched = not (always_train or draws_noise)
-        # Batch norm on the image's own statistics makes the same image each time.
-        drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in self.generator.modules())
-        self.varies = draws_noise or (always_train and drops)
+        # Of the layers that stay in training mode, only dropout makes images vary.
+        drops_out = any(isinstance(m, nn.Dropout) and m.p > 0 for m in self.generator.modules())
+        self.varies = draws_noise or (always_train and drops_out)
+
+    def _freeze(self, name: str) -> None:
+        """Stop the training of a submodule, and fix the running statistics of its batch norms.
+
+        Raises:
+            UserError: there is no such submodule.
+        """
+        modules = dict(self.named_modules())
+        if name not in modules:
+            raise UserError(f"There is no submodule {name!r} to freeze.{near_match(name, modules)}")
+        modules[name].requires_grad_(False)
+        for layer in modules[name].modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = 0.0
 
     def parts(self) -> dict[str, nn.Module]:
-        """Return the generator, and the encoder and the discriminator where they are used."""
+        """Return the generator and, if there are any, the encoder and the discriminator."""
         parts = {
             "generator": self.generator,
             "encoder": self.encoder,
@@ -119,65 +133,72 @@ class PairedTranslator(Translator):
         return {name: part for name, part in parts.items() if part is not None}
 
     def compilable(self) -> dict[str, nn.Module]:
-        """Return what `compiled` can name: the networks, and each loss as losses.NAME."""
+        """Return the networks, and each loss as losses.NAME, which `compiled` can name."""
         losses = {f"losses.{name}": loss for name, loss in self.loss_terms.items()}
         return {**self.parts(), **losses}
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
-        """Return the trained parameters by optimiser; the generator's trains the encoder too."""
+        """Return trainable parameters by optimiser; the generator's also trains the encoder."""
         return {
             "generator": self.trainable_parameters("generator", "encoder"),
             "discriminator": self.trainable_parameters("discriminator"),
         }
 
     def run_networks(self, batch: Batch) -> None:
-        """Run generator and discriminator once; see Translator.run_networks."""
+        """Run the generator and the discriminator once; see Translator.run_networks."""
         condition = batch["condition"]
         fake = self.forward(condition, self.blank_features(condition))
-        if self.discriminator is not None:  # plainly, not the condition's share apart
+        if self.discriminator is not None:  # not of_several, which splits its first layer
             self.discriminator(torch.cat([condition, fake], 1))
 
     def previous_names(
         self, own: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, str | None]:
-        """Return by own name what a weight was called in a smaller system; None if it is new."""
-        return names_in_smaller_system(own, before)
+        """Return the name of each weight in a smaller system; None for a new weight.
+
+        An added coarse-to-fine level trains a new head. Added discriminators see the finest scales,
+        so that the others get higher numbers.
+        """
+        return {name: _previous_name(name, own, before) for name in own}
 
     def train_step(self, data: Any, optim_wrapper: Optimizers) -> dict[str, Tensor]:
-        """Update the generator with its encoder and the discriminator, in the configured order.
+        """Update generator, encoder and discriminator in the configured order.
 
-        See Translator.train_step; "D/..." in the log are the discriminator's losses.
+        See Translator.train_step. Logged names that begin with "D/" are the discriminator's losses.
         """
         update = alternating_update if self.discriminator_first else simultaneous_update
         return update(self, batches_of(data), optim_wrapper)
 
     def losses(self, batch: Batch) -> Losses:
-        """Return what both networks minimise, by one pass of all of them (pix2pixHD's code)."""
+        """Return the losses of both networks after one forward pass, as in pix2pixHD's code."""
         step = self.forward_step(batch)
         generator = self.generator_losses(step)
         discriminator = self.discriminator_losses(step)
-        # D's gradients before G's: G's pass then frees the activations on its way.
+        # G's backward pass comes last, so that it frees the activations on its way.
         return Losses(
             {**discriminator.totals, **generator.totals}, {**generator.logs, **discriminator.logs}
         )
 
     def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Step]:
-        """Return what the discriminator minimises, and the step with its outputs."""
+        """Return the discriminator's losses, and the step without its outputs."""
         step = self.forward_step(batch, keep_activations)
-        # The answers of the old D go; its judgement of the same fakes comes anew.
+        # The updated D will compute new outputs for the same fakes.
         kept = Step(step.condition, step.fake, step.real, label=step.label)
         return self.discriminator_losses(step), kept
 
     def second_losses(self, kept: Step) -> Losses:
-        """Return what the generator minimises by the answers of the new discriminator."""
+        """Return the generator's losses with the outputs of the updated discriminator."""
         step = self.discriminate(kept.condition, kept.fake, kept.real, kept.label)
         return self.generator_losses(step)
 
     def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
-        """One pass of every network over a training batch.
+        """Run every network once on a training batch.
 
-        Without `keep_activations` the generator runs again, on the same random numbers, when its
-        gradient is taken; running statistics of its batch norms then see the batch twice.
+        Args:
+            batch: a preprocessed batch.
+            keep_activations: keep the generator's activations for its backward pass. Otherwise the
+                backward pass runs the generator again with the same random numbers, and the running
+                statistics of its batch norms see the batch twice.
         """
         condition, real = batch["condition"], batch["real"]
         features = None if self.encoder is None else self.encoder(real, batch["instance"])
@@ -190,15 +211,27 @@ class PairedTranslator(Translator):
     def discriminate(
         self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
     ) -> Step:
-        """The step's tensors with the discriminator's answers, if there is one."""
-        return objectives.with_discriminator(self.discriminator, condition, fake, real, label)
+        """Return the step's tensors with the discriminator's outputs, if there is one."""
+        discriminator = self.discriminator
+        if discriminator is None:
+            return Step(condition, fake, real, label=label)
+
+        def discriminate(image: Tensor) -> DiscriminatorOutput:
+            return discriminator(torch.cat([condition, image], 1))
+
+        fake_outputs, real_outputs = discriminator.of_several(condition, [fake, real])
+        return Step(condition, fake, real, fake_outputs, real_outputs, label, discriminate)
 
     def forward(  # type: ignore[override]
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
     ) -> Tensor:
-        """Images BCHW in [-1, 1] for a condition BCHW and the encoder's features BCHW.
+        """Return images BCHW in [-1, 1].
 
-        `labels` says what the condition's first channels are, to generators that ask for it.
+        Args:
+            condition: BCHW.
+            features: the encoder's features BCHW, or None.
+            labels: the label map of the condition's one-hot channels, for generators with
+                `accepts_labels`; or None.
         """
         inputs = condition if features is None else torch.cat([condition, features], 1)
         images: Tensor = (
@@ -207,7 +240,7 @@ class PairedTranslator(Translator):
         return images
 
     def generator_losses(self, step: Step) -> Losses:
-        """Return the weighted sum of the generator's losses, and each of them unweighted."""
+        """Return the weighted sum of the generator's losses, and each loss unweighted."""
         logs = {name: loss(step) for name, loss in self.loss_terms.items()}
         terms = (self.weights[name] * value for name, value in logs.items())
         total = sum(terms, step.fake.new_zeros(()))
@@ -217,11 +250,10 @@ class PairedTranslator(Translator):
         return Losses({"generator": total}, logs)
 
     def discriminator_losses(self, step: Step) -> Losses:
-        """Return the sum of the discriminator's terms, and each of them; nothing without one.
+        """Return the sum of the discriminator's terms, and each term unweighted for the log.
 
-        Terms contain the adversarial loss's `discriminator_weights`, which the log leaves out.
-        Its optimiser asks for gradients of its own parameters only, so the fake's graph, shared
-        with the generator's loss, costs nothing here.
+        Both are empty without a discriminator. The discriminator's optimiser takes gradients of its
+        own parameters only, so the graph of the fake images costs nothing here.
         """
         if self.adversarial is None:
             return Losses({}, {})
@@ -231,17 +263,17 @@ class PairedTranslator(Translator):
 
     def synthesise(self, batch: Batch, settings: Any) -> Tensor:
         """Return the generator's images BCHW in [-1, 1]; see Translator.synthesise."""
-        condition, channels = batch["condition"], self._looked_up_channels()
+        condition, channels = batch["condition"], self._label_channels()
         labels = OneHot(batch["label"], channels) if channels else None
         if is_compiled(self.generator):
             labels = None
         return self.forward(condition, batch.get("features"), labels)
 
     def check_tiles(self) -> None:
-        """Refuse a generator that cannot work in tiles.
+        """Check that the generator can work in tiles.
 
         Raises:
-            UserError: says why it cannot.
+            UserError: the generator cannot work in tiles; the message says why.
         """
         require_tiles(self.generator)
 
@@ -249,10 +281,30 @@ class PairedTranslator(Translator):
         self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any
     ) -> Tensor:
         """Return the image 13HW of a scene; see Translator.synthesise_in_tiles."""
-        view = SceneView(self.data_preprocessor, scene, self._looked_up_channels())
+        view = SceneView(self.data_preprocessor, scene, self._label_channels())
         return self.generator.in_tiles(view, size, tile)
 
-    def _looked_up_channels(self) -> int:
-        """Return how many channels of the condition the generator looks up by the label map."""
+    def _label_channels(self) -> int:
+        """Return the number of one-hot channels that the generator accepts as a label map."""
         accepts_labels = self.batched and self.generator.accepts_labels
         return int(self.data_preprocessor.one_hot_channels) if accepts_labels else 0
+
+
+def _previous_name(name: str, own: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
+    if name.startswith("generator.head."):
+        return name if _generator_body(own) == _generator_body(before) else None
+    scale = re.match(r"(discriminator\.scales\.)(\d+)(\..*)", name)
+    if scale:
+        older = int(scale[2]) - (_count_scales(own) - _count_scales(before))
+        return f"{scale[1]}{older}{scale[3]}" if older >= 0 else None
+    return name
+
+
+def _generator_body(names: Mapping[str, Any]) -> set[str]:
+    """Return the names of the generator's weights below its output layers."""
+    return {n for n in names if n.startswith("generator.") and not n.startswith("generator.head.")}
+
+
+def _count_scales(names: Mapping[str, Any]) -> int:
+    matches = (re.match(r"discriminator\.scales\.(\d+)", name) for name in names)
+    return len({match[1] for match in matches if match})

@@ -1,4 +1,4 @@
-"""Random numbers that a scene's name decides, so that no image depends on its neighbours."""
+"""Random numbers seeded by a scene's name, so that images do not depend on their batch."""
 
 import random
 import zlib
@@ -14,75 +14,73 @@ from i2ibench.structures import Batch
 
 @contextmanager
 def drawing_for(name: str, device: torch.device) -> Iterator[None]:
-    """Let torch draw the numbers that a scene's name decides; afterwards it goes on as before."""
-    apples = torch.mps.get_rng_state() if device.type == "mps" else None  # fork_rng lacks it
+    """Seed torch's random numbers by a scene's name, and restore their state at the end."""
+    # fork_rng does not save the state of MPS.
+    mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(_seed_of(name))
+        torch.manual_seed(zlib.crc32(name.encode()))
         try:
             yield
         finally:
-            if apples is not None:
-                torch.mps.set_rng_state(apples)
+            if mps_state is not None:
+                torch.mps.set_rng_state(mps_state)
 
 
 @contextmanager
 def draws_nothing(method: str, device: torch.device) -> Iterator[None]:
-    """Refuse to draw torch's own random numbers in this block.
+    """Check that a block draws no random numbers from torch's global generators.
 
     Args:
-        method: the name of the class that promises not to.
-        device: where it computes.
+        method: the name of the translator's class, for the message.
+        device: the device that the method computes on.
 
     Raises:
-        UserError: numbers were drawn: images would depend on what else was made before.
+        UserError: random numbers were drawn, so that images would depend on earlier images.
     """
     before = _states(device)
     yield
     if not all(torch.equal(*pair) for pair in zip(before, _states(device), strict=True)):
         raise UserError(
             f"{method} draws from torch's own generator in synthesise although it has batched = "
-            "True: an image would depend on what was made before it. Draw by scene_noise, or leave "
-            "batched out."
+            "True: an image would depend on the images made before it. Draw with scene_noise, or "
+            "leave batched out."
         )
 
 
 def _states(device: torch.device) -> list[Tensor]:
-    """The states of torch's random numbers on the CPU and on a GPU in use."""
+    """Return the states of torch's generators for the CPU and for the GPU in use."""
     own = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
     return [] if device.type == "meta" else [torch.get_rng_state(), *own]
 
 
 def scene_noise(batch: Batch, channels: int, size: Sequence[int], draw: str = "") -> Tensor:
-    """Return normal noise B`channels`HW on the batch's device that the scenes' names decide.
+    """Return normal noise B`channels`HW on the batch's device, seeded by the scenes' names.
 
-    A method that makes several scenes at once (`Translator.batched`) draws with this alone: every
-    scene then gets the noise that it would get by itself. Two calls give the same noise unless
-    their `draw` differs: a sampler that adds noise at each step names the step.
+    A method that translates several scenes at once (`Translator.batched`) must draw only with this
+    function. A scene's noise then does not depend on the other scenes of its batch. Two calls
+    return the same noise unless `draw` differs.
 
     Args:
         batch: preprocessed scenes; several samples of a scene have different names.
-        channels: of the noise.
-        size: (height, width).
-        draw: a name for this draw, where a method draws several times for a scene.
+        channels: the number of channels of the noise.
+        size: the (height, width) of the noise.
+        draw: a name for this draw, for methods that draw several times for a scene, such as once
+            in each step of a sampler.
     """
     device = batch["condition"].device
     if device.type == "meta":
         return torch.empty(len(batch["names"]), channels, *size, device=device)
     drawn = []
     for name in batch["names"]:
-        generator = torch.Generator(device).manual_seed(_seed_of(f"{name}{draw}"))
+        generator = torch.Generator(device).manual_seed(zlib.crc32(f"{name}{draw}".encode()))
         drawn.append(torch.randn(channels, *size, generator=generator, device=device))
     return torch.stack(drawn)
 
 
 def new_draw() -> str:
-    """Return another name for a draw of `scene_noise` each time, for use in training.
+    """Return a new random name for a draw of `scene_noise`, for use in training.
 
-    The name comes from Python's random numbers. They are alike in all processes, so that several
-    processes draw for their scenes what one would, and a resumed run goes on with them.
+    The name comes from Python's random numbers, which are equal in all processes. Several processes
+    therefore draw the same noise for a scene as one would. A resumed run continues the sequence.
     """
     return f"#{random.getrandbits(64):016x}"
-
-
-def _seed_of(name: str) -> int:
-    return zlib.crc32(name.encode())

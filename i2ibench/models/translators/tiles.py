@@ -1,4 +1,4 @@
-"""Views of a scene tile by tile: the condition where a tile lies, made as it is needed."""
+"""The inputs of a generator tile by tile; the condition of each tile is computed on demand."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ from i2ibench.structures import Batch
 
 
 def no_tiles(part: object) -> UserError:
-    """Return the error that a network or a method cannot work in tiles."""
+    """Return the error for a network or a method that cannot work in tiles."""
     return UserError(
-        f"{type(part).__name__} cannot work in tiles. --amp bf16 or a smaller --size take less "
-        "memory, too."
+        f"{type(part).__name__} cannot work in tiles. --amp bf16 or a smaller --size also need "
+        "less memory."
     )
 
 
 def require_tiles(generator: Generator) -> None:
-    """Refuse a generator that cannot work in tiles.
+    """Check that a generator can work in tiles.
 
     Raises:
-        UserError: says why it cannot.
+        UserError: the generator cannot work in tiles; the message says why.
     """
     if not generator.works_in_tiles:
         raise no_tiles(generator)
@@ -37,30 +37,33 @@ def require_tiles(generator: Generator) -> None:
 
 
 class SceneView:
-    """A scene as a generator sees it in a tile: its inputs, and the labels that it looks up.
+    """A function from a tile of one scene to the generator's inputs for the tile.
 
     Args:
-        preprocessor: makes the condition.
-        scene: a batch of one; its condition is made tile by tile where it is left out.
-        looked_up: channels of the condition that are one-hot labels to be looked up, or 0.
+        preprocessor: computes the condition.
+        scene: a batch of one. Without a condition, the condition is computed tile by tile.
+        one_hot_channels: the number of one-hot channels at the beginning of the condition, if the
+            generator accepts labels in their place; else 0.
     """
 
-    def __init__(self, preprocessor: Preprocessor, scene: Batch, looked_up: int) -> None:
-        self.preprocessor, self.scene, self.looked_up = preprocessor, scene, looked_up
+    def __init__(self, preprocessor: Preprocessor, scene: Batch, one_hot_channels: int) -> None:
+        self.preprocessor, self.scene = preprocessor, scene
+        self.one_hot_channels = one_hot_channels
 
     def __call__(self, tile: Tile) -> tuple[Tensor, OneHot | None]:
-        """Return the inputs 1CHW in a tile with its margin, and its labels or None."""
+        """Return the inputs 1CHW of a tile with its margin, and its labels or None."""
         inputs = self._condition(tile)
         if "features" in self.scene:
             inputs = torch.cat([inputs, _at(self.scene["features"], tile)], 1)
-        if not self.looked_up:
+        if not self.one_hot_channels:
             return inputs, None
-        return inputs, OneHot(_at(self.scene["label"], tile), self.looked_up)
+        return inputs, OneHot(_at(self.scene["label"], tile), self.one_hot_channels)
 
     def _condition(self, tile: Tile) -> Tensor:
-        """The condition where a tile of the enlarged image lies.
+        """Return the condition of a tile of the padded scene.
 
-        Made from the maps there and one pixel around, which boundaries depend on.
+        It is computed from the tile's maps with one more pixel on each side, on which instance
+        boundaries depend.
         """
         if "condition" in self.scene:
             return _at(self.scene["condition"], tile)
@@ -78,13 +81,20 @@ class SceneView:
 
 
 def reference(batch: Batch) -> Tensor:
-    """Return a tensor BCHW of the batch that has the scenes' size."""
+    """Return a tensor BCHW of the batch that has the height and width of the scenes."""
     values: Any = batch
     return next(values[kind] for kind in ("condition", *KINDS) if kind in values)
 
 
 def _at(whole: Tensor, tile: Tile, top: int = 0, left: int = 0) -> Tensor:
-    """A tile with its margin of BCHW that begins at `top` and `left`; edges are repeated."""
+    """Return a tile with its margin of a tensor BCHW; border pixels are repeated outside of it.
+
+    Args:
+        whole: the tensor.
+        tile: the tile, in pixels of the scene.
+        top: the row of the scene at which the tensor begins.
+        left: the column of the scene at which the tensor begins.
+    """
     height, width = whole.shape[-2:]
     y, x = (
         slice(s.start - begin, s.stop - begin)

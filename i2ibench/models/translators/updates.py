@@ -1,4 +1,4 @@
-"""Updates: one step of every network down the mean gradient of one or more batches."""
+"""Training updates: one optimiser step by the mean gradient of one or more batches."""
 
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -10,43 +10,43 @@ from i2ibench.structures import Batch, Losses, Optimizers
 
 
 class Trainable(Protocol):
-    """A method whose networks are updated at once."""
+    """A method that updates all of its networks at once."""
 
     data_preprocessor: Any
 
     def losses(self, batch: Batch) -> Losses:
-        """Return what each optimiser minimises."""
+        """Return the loss of each optimiser."""
 
 
 class Alternating(Protocol):
-    """A method whose second networks are updated by the answers of its updated first ones."""
+    """A method that updates some networks first, and the others with the updated first ones."""
 
     data_preprocessor: Any
 
     def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Any]:
-        """Return what the first optimisers minimise, and what the second losses are made from."""
+        """Return the losses of the first optimisers, and the data that `second_losses` needs."""
 
     def second_losses(self, kept: Any) -> Losses:
-        """Return what the second optimisers minimise."""
+        """Return the losses of the second optimisers."""
 
 
 def batches_of(data: Any) -> list[Any]:
-    """Return the batches that a training loader yields for one update."""
+    """Return the batches of one update as a list; `data` is one batch or a list of them."""
     return data if isinstance(data, list) else [data]
 
 
 def simultaneous_update(
     translator: Trainable, batches: list[Any], optimizers: Optimizers
 ) -> dict[str, Tensor]:
-    """Update every network by the losses of the weights before the step.
+    """Update every network. All losses are computed with the weights from before the update.
 
     Args:
-        translator: what is trained.
-        batches: collated scenes, each batch of one size.
-        optimizers: of its networks.
+        translator: the method to train.
+        batches: collated scenes; all scenes of a batch have the same size.
+        optimizers: the optimisers of the method's networks.
 
     Returns:
-        the logged scalars, detached, averaged over the batches.
+        The logged scalars, detached and averaged over the batches.
     """
     all_logs = []
     _forget_gradients(optimizers)
@@ -66,10 +66,11 @@ def simultaneous_update(
 def alternating_update(
     translator: Alternating, batches: list[Any], optimizers: Optimizers
 ) -> dict[str, Tensor]:
-    """Update the first networks, then the others by what the new first ones say of the same.
+    """Update the first networks, then the others with the updated first networks.
 
-    pix2pix updates D by the current fakes, then G. Of several batches the activations are not kept
-    but computed again. Arguments and result: see simultaneous_update.
+    pix2pix updates the discriminator, then the generator by the new discriminator's outputs for
+    the same fake images. With several batches, activations are computed again instead of kept.
+    Arguments and return value are those of `simultaneous_update`.
     """
     waiting, all_logs = [], []
     share = 1 / len(batches)
@@ -94,7 +95,7 @@ def alternating_update(
 
 
 def autocast(optimizers: Optimizers) -> AbstractContextManager[Any]:
-    """Return the context in which all networks run, at the precision of the optimisers."""
+    """Return the autocast context for the precision of the optimisers."""
     return next(iter(optimizers.values())).autocast()
 
 
@@ -105,18 +106,18 @@ def add_gradients(
     last: bool,
     retain_graph: bool = False,
 ) -> None:
-    """Give each optimiser the gradient of its total.
+    """Run one backward pass for each optimiser.
 
-    Totals are taken out as they are used: the pass of the last one frees the activations on its
-    way.
+    Each total is removed from `totals` when it is used. The last backward pass can then free
+    activations early.
 
     Args:
-        optimizers: of the networks.
-        totals: scalars by optimiser, in the order of the backward passes; emptied.
-        share: of the update that the losses stand for; 1 if they are all.
-        last: whether no more gradients follow before `apply`: the backward passes then average
-            the gradients over all processes.
-        retain_graph: whether more is to be taken from the graph afterwards.
+        optimizers: the optimisers by name.
+        totals: the loss of each optimiser, in the order of the backward passes; emptied.
+        share: the factor of the losses, 1 / the number of batches.
+        last: state that no other gradient follows before `apply`. The backward passes then also
+            average the gradients over all processes.
+        retain_graph: keep the graph for another backward pass.
     """
     for name in list(totals):
         total = totals.pop(name)
@@ -125,12 +126,11 @@ def add_gradients(
 
 
 def _owned(losses: Losses, optimizers: Optimizers) -> dict[str, Tensor]:
-    """Return the totals whose networks are not frozen."""
+    """Return the totals that have an optimiser; frozen networks have none."""
     return {name: total for name, total in losses.totals.items() if name in optimizers}
 
 
 def _apply(losses: Losses, optimizers: Optimizers) -> None:
-    """Step the optimisers of the networks that the losses are for."""
     for name in _owned(losses, optimizers):
         optimizers[name].apply()
 

@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 
 from i2ibench.inference.inference import Inference
 from i2ibench.inference.styles.instance_features import (
-    collect_rows,
+    collect_features,
     evenly_spread,
     read_batches,
     without_random,
@@ -18,7 +18,7 @@ from i2ibench.training.hooks.ema import averages
 class FitStyleBank(Hook):
     """Clusters the encoder's features on training scenes, before a checkpoint is saved.
 
-    The scenes are neither flipped nor cropped; see `styles.rows.without_random`.
+    The scenes are neither flipped nor cropped; see `styles.instance_features.without_random`.
 
     Args:
         interval: epochs between two fits; the last epoch always has one.
@@ -55,4 +55,4 @@ class FitStyleBank(Hook):
             loader.worker_init_fn,
         )
         batches = (model.data_preprocessor(data) for data in scenes)
-        model.style_bank.fit(collect_rows(Inference(model), batches, self.min_area))
+        model.style_bank.fit(collect_features(Inference(model), batches, self.min_area))

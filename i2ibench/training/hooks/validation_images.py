@@ -9,10 +9,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
-from i2ibench.inference.input_images import shown_input
+from i2ibench.inference.input_images import displayed_input
 from i2ibench.io.files import write_image
 from i2ibench.io.processes import is_main_process
-from i2ibench.models.ops.images import to_shown
+from i2ibench.models.ops.images import to_displayable
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction
 from i2ibench.training.hooks.ema import shown_average
@@ -63,10 +63,10 @@ def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArr
     height, width = predictions[0]["fake"].shape[-2:]
     rows = []
     for prediction in predictions:
-        tiles = [shown_input(prediction, palette), prediction["fake"]]
+        tiles = [displayed_input(prediction, palette), prediction["fake"]]
         if "real" in prediction:
             tiles.append(prediction["real"])
-        rows.append(torch.cat([_fitted(to_shown(t).cpu(), height, width) for t in tiles], 2))
+        rows.append(torch.cat([_fitted(to_displayable(t).cpu(), height, width) for t in tiles], 2))
     return torch.cat(rows, 1).permute(1, 2, 0).numpy()
 
 

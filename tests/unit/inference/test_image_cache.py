@@ -36,7 +36,7 @@ def cache_in(folder, recipe=RECIPE, scenes=("a", "b", "c"), samples=1, size=2):
 
 
 def filled(cache, refuse=False):
-    """Who was painted when the cache was filled."""
+    """Return the scenes that were translated while the cache was filled."""
     painter = Painter()
     cache.folder.mkdir(exist_ok=True)
     cache.claim(refuse)

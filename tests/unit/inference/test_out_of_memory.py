@@ -9,7 +9,7 @@ from i2ibench.inference.out_of_memory import split_on_out_of_memory
 
 
 def room_for(most, held=None):
-    """Work that takes memory, and the error of CUDA where there are more than `most` scenes."""
+    """Return work that runs out of CUDA memory for more than `most` scenes."""
 
     def work(scenes):
         taken = torch.zeros(len(scenes))

@@ -27,7 +27,7 @@ every_source = pytest.mark.parametrize("source", SOURCES)
 
 
 def translator(source="noise", trained=True, **options):
-    """A tiny flow; `trained` gives numbers to the layers that begin with zeros."""
+    """Return a tiny flow; `trained` gives values to layers that are initialised with zeros."""
     torch.manual_seed(0)
     preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
     cfg = {"type": "FlowTranslator", "widths": (8, 16), "num_blocks": 1, "source": source}
@@ -72,7 +72,7 @@ def velocity(t, images):
 
 
 def asked_in_training(source, times=64):
-    """What the network is asked for many scenes, its answer, and the logged loss."""
+    """Return the network's inputs and output for many scenes, and the logged loss."""
     model, batch = translator(source), data(batch=times, height=4, width=4)
     answer = torch.rand(times, 3, 4, 4) * 2 - 1
     model.denoiser = Recorded(answer)
@@ -84,7 +84,7 @@ def asked_in_training(source, times=64):
 
 @every_source
 def test_the_loss_is_the_mean_squared_error_of_the_velocity(source):
-    """(x^ - x_t) / (1 - t) against (x - x_t) / (1 - t), pixel by pixel; 1 - t at least 0.05."""
+    """Compare (x^ - x_t) / (1 - t) with (x - x_t) / (1 - t) by pixel; 1 - t is at least 0.05."""
     _, batch, answer, mixture, time, _, losses = asked_in_training(source)
     total, count = 0.0, 0
     for b, t in enumerate(time.tolist()):
@@ -98,7 +98,7 @@ def test_the_loss_is_the_mean_squared_error_of_the_velocity(source):
 
 
 def test_mixtures_of_noise_are_straight_and_torchcfms_velocity_is_the_target():
-    """x_t and u_t of torchcfm's ConditionalFlowMatcher for the same ends, where it is at hand."""
+    """Compare with x_t and u_t of torchcfm's ConditionalFlowMatcher, if it is installed."""
     _, batch, _, mixture, time, _, _ = asked_in_training("noise")
     t, photo = time.view(-1, 1, 1, 1), batch["real"]
     noise = (mixture - t * photo) / (1 - t)
@@ -113,7 +113,7 @@ def test_mixtures_of_noise_are_straight_and_torchcfms_velocity_is_the_target():
 
 
 def test_a_bridge_has_the_brownian_variance_on_the_way_and_none_at_its_ends():
-    """BBDM's m y + (1 - m) x + sqrt(2 s (m - m^2)) e for m = 1 - t; y are the colours."""
+    """Compare with BBDM's m y + (1 - m) x + sqrt(2 s (m - m^2)) e for m = 1 - t, colours y."""
     model, batch, _, mixture, time, _, _ = asked_in_training("bridge", times=256)
     t, photo = time.view(-1, 1, 1, 1), batch["real"]
     colours = model.paint(batch["condition"])
@@ -190,7 +190,7 @@ def every_24th(images):
 def test_mixtures_and_velocities_are_those_that_torchcfm_gave(
     source, between, velocity, monkeypatch
 ):
-    """ConditionalFlowMatcher(0), and a bridge of sigma 1 from black: here s = 0.5."""
+    """Compare with ConditionalFlowMatcher(0), and with a bridge of sigma 1 from black (s = 0.5)."""
     model, batch = translator(source), data(batch=2, height=4, width=4)
     model.denoiser = Recorded(torch.zeros(2, 3, 4, 4))
     monkeypatch.setattr(model, "noise", lambda *_: ENDS)
@@ -238,7 +238,7 @@ def test_every_source_ends_at_the_photo_that_the_network_predicts(source, solver
 
 
 def test_heun_is_of_second_order_and_euler_of_first():
-    """The error falls by 4 and by 2 when the steps are halved; the last step is always Euler's."""
+    """Check that half the step divides the error by 4 and by 2; the last step is Euler's."""
     model, batch = translator(), data()
     model.denoiser = Pull()
     exact = batch_spec(model, batch, steps=4096, solver="heun")
@@ -261,7 +261,7 @@ def test_heun_is_of_second_order_and_euler_of_first():
     ],
 )
 def test_images_are_those_that_torchdiffeq_gave(solver, recorded, monkeypatch):
-    """Eight steps from 0 to 1, the last one of Euler's."""
+    """Compare eight steps from 0 to 1, the last one by Euler."""
     model, batch = translator(), data(height=4, width=4)
     model.denoiser = Pull()
     monkeypatch.setattr(model, "noise", lambda *_: ENDS / 4)
@@ -271,7 +271,7 @@ def test_images_are_those_that_torchdiffeq_gave(solver, recorded, monkeypatch):
 
 @pytest.mark.parametrize("solver", ["euler", "heun"])
 def test_the_sampler_agrees_with_torchdiffeqs(solver):
-    """The solver that torchcfm's examples use; its last step is one of Euler's here."""
+    """Compare with the solver of torchcfm's examples; the last step is by Euler here."""
     torchdiffeq = pytest.importorskip("torchdiffeq")
     model, batch = translator(), data()
     model.denoiser = Pull()
@@ -287,7 +287,7 @@ def test_the_sampler_agrees_with_torchdiffeqs(solver):
 
 @every_source
 def test_a_bridges_steps_together_have_the_variance_of_the_bridge(source):
-    """Noise half-way has variance 2 s t (1 - t) of a bridge; straight ways have none."""
+    """Check the variance half-way: 2 s t (1 - t) for a bridge, none for straight paths."""
     model, batch = translator(source), data(batch=1, height=64, width=128)
     model.denoiser = Recorded(torch.zeros(1, 3, 64, 128))
     batch_spec(model, batch, steps=8)
@@ -359,7 +359,7 @@ def test_training_draws_anew_in_each_step_and_again_the_same_after_the_same_seed
 
 
 def test_a_scene_draws_alike_in_any_batch_of_the_same_step():
-    """So that two processes are to draw for their scenes what one would."""
+    """Check that two processes would draw the same noise for a scene as one."""
     model, batch = translator(), data(batch=3)
     model.denoiser = Recorded(torch.zeros(1))
     state = random_state()

@@ -14,7 +14,7 @@ CLASSES = 3
 
 
 def label_map():
-    """Two scenes of 4x6; class 1 is rare, class 2 only in the second."""
+    """Return two scenes of 4x6; class 1 is rare, class 2 is only in the second."""
     label = torch.zeros(2, 1, 4, 6, dtype=torch.uint8)
     label[0, 0, 0, 0] = 1
     label[1, 0, 2:] = 2
@@ -34,7 +34,7 @@ def step(discriminate=None, label=None):
 
 
 def by_hand(scores, label, balanced):
-    """The mean over pixels of the weighted negative logarithm of the right class's share."""
+    """Return the mean over pixels of the weighted negative logarithm of the class's share."""
     pixels = [(b, y, x) for b in range(2) for y in range(4) for x in range(6)]
     count = {}
     for b, y, x in pixels:

@@ -31,7 +31,7 @@ def test_features_are_normalised_without_parameters_then_scaled_and_shifted_by_p
 
 @pytest.mark.parametrize("norm_type", ["batch", "instance"])
 def test_one_scene_in_channels_last_order_has_the_same_gradient(norm_type):
-    """That of torch's own instance norm is off by 1.4 times its length."""
+    """Check the gradient; the error of torch's instance norm is 1.4 times its length."""
     layer = SpatiallyAdaptiveNorm(3, 5, 4, norm_type).double()
     x = torch.randn(1, 3, 6, 7, dtype=torch.float64, requires_grad=True)
     condition, back = torch.randn(1, 5, 6, 7).double(), torch.randn(1, 3, 6, 7).double()
@@ -56,7 +56,7 @@ def test_a_resized_label_map_has_no_new_values():
 
 
 def test_the_image_of_a_patch_follows_its_class_where_normalisation_would_wash_it_away():
-    """A uniform label map is all zeros after instance norm; SPADE still tells classes apart."""
+    """Translate uniform label maps, which instance norm would turn into zeros."""
     network = GENERATORS.build({**SMALL, "norm_type": "instance"}, in_channels=2)
     for layer in network.modules():
         if isinstance(layer, SpatiallyAdaptiveNorm):

@@ -60,7 +60,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_networks_in_channels_last_have_the_same_gradients_for_one_image(network):
-    """Whoever brings a network into that order learns from right gradients."""
+    """Check that networks in channels_last order train with right gradients."""
     layers = NETWORKS[network]().double()
     assert all(
         type(m) is InstanceNorm for m in layers.modules() if isinstance(m, nn.InstanceNorm2d)

@@ -43,7 +43,7 @@ def test_the_released_weights_are_six():
 
 
 def diversity_by_loop(some, weights, mean_share):
-    """Per scene: the best image of every class, and a share of their mean."""
+    """Return the loss of each scene: each class's best image, and a share of the mean."""
     scenes, classes = some.condition.shape[:2]
     total, real = 0.0, TwoLevels()(some.real)
     for b in range(scenes):
@@ -81,7 +81,7 @@ def test_channels_that_are_no_images_are_refused():
 
 
 def test_features_are_brought_back_to_the_size_that_the_weights_are_for(tmp_path):
-    """The same network fed with grey levels minus the mean, as the released code feeds it."""
+    """Compare with the network for grey levels minus the mean, as in the released code."""
     torch.save(vgg19(weights=None).state_dict(), tmp_path / "vgg19.pth")
     made = CRNLoss(weights=str(tmp_path / "vgg19.pth"))
     image = torch.rand(1, 3, 32, 32) * 2 - 1

@@ -1,10 +1,20 @@
-"""Images between uint8 and [-1, 1], padding, pyramid and colours."""
+"""Value ranges, padding, pyramids, colours and edges of images."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
-from i2ibench.models.ops.images import colour_labels, pad_to_multiple, to_levels, to_signed
-from i2ibench.models.ops.pyramid import halve, pyramid
+from i2ibench.models.ops.images import (
+    STEEPEST,
+    colour_labels,
+    halve,
+    pad_to_multiple,
+    pyramid,
+    sobel_edges,
+    to_levels,
+    to_signed,
+)
 
 
 def test_uint8_survives_the_way_to_signed_and_back():
@@ -61,3 +71,31 @@ def test_colours_equal_those_painted_class_by_class(dtype, shape):
 def test_a_label_outside_the_palette_has_no_colour(dtype):
     with pytest.raises((IndexError, RuntimeError)):
         colour_labels(torch.full((1, 2, 2), 3, dtype=dtype), [(0, 0, 0)] * 3)
+
+
+def random_image(height=23, width=31):
+    return torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8)
+
+
+def test_edges_are_opencvs_sobel_magnitude():
+    images = random_image()
+    for image, edges in zip(images, sobel_edges(images), strict=True):
+        grey = (image.double().permute(1, 2, 0) @ torch.tensor([299.0, 587, 114]).double()).numpy()
+        border = dict(ksize=3, borderType=cv2.BORDER_REPLICATE)
+        x, y = (cv2.Sobel(grey, cv2.CV_64F, *axes, **border) for axes in ((1, 0), (0, 1)))
+        expected = np.minimum(np.hypot(x, y) / STEEPEST, 1)
+        np.testing.assert_allclose(edges[0].numpy(), expected, atol=1e-6)
+
+
+def test_a_border_of_black_and_white_is_one_and_a_plain_image_has_none():
+    image = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    assert not sobel_edges(image).any()
+    image[..., 4:] = 255
+    edges = sobel_edges(image)[0, 0]
+    assert (edges[:, 3:5] == 1).all() and edges.sum() == 16
+
+
+def test_a_crop_has_the_edges_of_the_whole_image_bit_by_bit():
+    whole = random_image(40, 56)
+    part = sobel_edges(whole[..., 6:30, 9:41])[..., 1:-1, 1:-1]
+    assert torch.equal(part, sobel_edges(whole)[..., 7:29, 10:40])

@@ -8,11 +8,12 @@ import torch
 from sklearn.cluster import KMeans
 
 from i2ibench.errors import UserError
-from i2ibench.models.styles.bank import StyleBank, instances_of
+from i2ibench.models.styles.bank import StyleBank
+from i2ibench.models.styles.instances import instances_of
 
 
 def planted(sizes=(30, 12, 20), noise=0.01):
-    """Rows around three centres, and the centres."""
+    """Return feature vectors around three centres, and the centres."""
     rng = np.random.default_rng(0)
     centres = np.array([[-0.8, 0.0], [0.8, 0.5], [0.1, -0.7]])
     rows = [
@@ -23,7 +24,7 @@ def planted(sizes=(30, 12, 20), noise=0.01):
 
 
 def fitted(num_classes=3, num_styles=4):
-    """Class 0 has 4 modes, class 1 two, the others none."""
+    """Return a bank in which class 0 has 4 modes, class 1 two, the others none."""
     bank = StyleBank(num_classes, 2, num_styles)
     rng = np.random.default_rng(0)
     bank.fit({0: rng.random((9, 2), np.float32), 1: np.eye(2, dtype=np.float32)})
@@ -112,7 +113,7 @@ def test_a_draw_depends_on_seed_scene_and_the_instances_own_id_alone():
 
 
 def test_a_draw_is_the_same_on_every_machine():
-    """Against SplitMix64 and SHA-256 in Python's own integers."""
+    """Compare with SplitMix64 and SHA-256 in Python's integers."""
     bank = fitted(num_styles=4)
     for scene, ids in (("a", [0, 7, 26001, 65535]), ("münster_000012", [-3, 2**31 - 1])):
         chosen = bank.choose(scene, torch.tensor(ids), torch.zeros(len(ids), dtype=torch.int64))
@@ -130,7 +131,7 @@ def _slow_draw(seed, scene, number, count):
 
 @pytest.mark.parametrize("count", [2, 3, 7, 10])
 def test_draws_are_uniform_over_ids_and_over_scenes(count):
-    """Chi-square below the 99.9 % point of its distribution, which no more than 9 modes exceed."""
+    """Check chi-square against 27.9, the 99.9 % point for 9 degrees of freedom."""
     bank = StyleBank(1, 1, num_styles=count)
     bank.fit({0: np.arange(count, dtype=np.float32)[:, None]})
     ids, labels = torch.arange(4000) + 26000, torch.zeros(4000, dtype=torch.int64)

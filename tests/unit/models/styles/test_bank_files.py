@@ -92,7 +92,7 @@ def test_a_broken_or_hostile_file_is_refused(path, content):
 
 
 def rewrite(path, **changes):
-    """The file with other tensors (None for none), and a note that fits it."""
+    """Write other tensors (None for none) to the file, and a note with their hash."""
     tensors = {**load_file(path), **changes}
     save_file({k: v for k, v in tensors.items() if v is not None}, path)
     note = json.loads(note_path(path).read_text())

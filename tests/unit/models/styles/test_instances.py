@@ -12,7 +12,7 @@ from i2ibench.models.styles.instances import instances_of, paint, read_runs
 
 
 def slow_instances(label, instance):
-    """The plain way: a loop over ids."""
+    """Return the instances by a loop over ids."""
     ids = sorted(set(instance.flatten().tolist()))
     labels = []
     for number in ids:

@@ -38,7 +38,7 @@ class TwoProcesses:
             child.kill()
 
     def call(self, function: Any, *arguments: Any, seconds: float = 120) -> list[Any]:
-        """What `function(rank, *arguments)` gives in each process."""
+        """Return the result of `function(rank, *arguments)` in each process."""
         for pipe in self.pipes:
             pipe.send((function, arguments))
         answers = []

@@ -43,7 +43,7 @@ def _forgotten():
 
 
 def pair(**changes):
-    """A plain and a compiled system of equal weights."""
+    """Return a plain and a compiled system of equal weights."""
     parts = ["generator", "discriminator", "losses.feature_matching"]
     parts += ["encoder"] if changes.get("encoder", True) else []
     return translator(**changes), translator(**changes, compiled=dict.fromkeys(parts, EXACT))
@@ -81,7 +81,7 @@ def test_a_compiled_system_takes_the_same_steps(system):
 
 
 def test_a_copy_has_the_weights_and_is_not_compiled():
-    """As the checks before a run make it, on tensors without numbers."""
+    """Copy a system on the meta device, as the checks before a run do."""
     compiled = translator(compiled={"generator": {"backend": "eager"}})
     twin = copy.deepcopy(compiled)
     assert is_compiled(compiled.generator) and not is_compiled(twin.generator)
@@ -96,7 +96,7 @@ def seeded_step(model, wrappers, batch):
 
 
 def test_the_discriminators_convolutions_are_left_out():
-    """So that autograd can leave out their weights' gradients in the generator's update."""
+    """Check that autograd can skip their weights' gradients in the generator's update."""
     compiled = translator(compiled={"discriminator": EXACT})
     for scale in compiled.discriminator.scales:
         rests = [layer.rest for layer in scale.layers[1:-1]]

@@ -6,8 +6,7 @@ from mmengine.config import ConfigDict
 
 from i2ibench.data.inputs import find_inputs
 from i2ibench.errors import UserError
-from i2ibench.models.ops.edges import sobel_edges
-from i2ibench.models.ops.images import colour_labels, to_signed
+from i2ibench.models.ops.images import colour_labels, sobel_edges, to_signed
 from i2ibench.models.ops.labels import instance_boundaries, one_hot
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import PREPROCESSORS

@@ -58,7 +58,7 @@ def gradients(network):
 
 
 def test_both_updates_use_the_gradients_of_separate_backward_passes():
-    """The reference: G's loss with D held fixed, D's loss on the detached fake, same weights."""
+    """Compare with G's loss for a fixed D, and D's loss for detached fakes, at equal weights."""
     model, batch = translator(), data()
     reference = copy.deepcopy(model)
     model.train_step(batch, optimizers(model))
@@ -83,7 +83,7 @@ def test_both_updates_use_the_gradients_of_separate_backward_passes():
 
 
 def test_a_step_asks_the_discriminator_twice():
-    """Once for the photo and once for the fake, which both updates share: the scores' layer."""
+    """Count one pass for the real and one for the fake images, which both updates share."""
     model, calls = translator(), []
     scores = [m for m in model.discriminator.modules() if isinstance(m, torch.nn.Conv2d)][-1]
     scores.register_forward_hook(lambda *_: calls.append(1))
@@ -113,7 +113,7 @@ def test_every_network_moves_and_every_loss_is_logged():
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("halved", [False, True])
 def test_the_discriminators_losses_are_logged_without_the_factor_that_is_trained(halved, first):
-    """The released code's D_real and D_fake: squared distances from 1 and 0, summed over scales."""
+    """Compare with the released code's D_real and D_fake, summed over scales."""
     loss = dict(type="LeastSquaresGAN", halve_discriminator=halved)
     model, batch = translator(adversarial=loss, discriminator_first=first), data()
     step = model.forward_step(model.data_preprocessor(batch))
@@ -200,7 +200,7 @@ def test_bf16_steps_stay_close_to_float32():
 
 
 def test_with_the_discriminator_first_the_generator_meets_the_new_discriminator():
-    """pix2pix's order, written out with two separate updates."""
+    """Compare with pix2pix's order as two separate updates."""
     changes = dict(discriminator_first=True, encoder=None)
     model, reference, batch = translator(**changes), translator(**changes), data()
     model.train_step(batch, optimizers(model))

@@ -32,7 +32,7 @@ def translator(preprocessor=None, encoder=None, **generator):
 
 
 def scenes(batch=1, height=128, width=200):
-    """Blobs of classes, and what else a scene may have."""
+    """Return scenes with regions of classes, and all other kinds of data."""
     blobs = torch.randint(0, 5, (batch, 1, 1 + height // 16, 1 + width // 16), dtype=torch.uint8)
     label = blobs.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., :height, :width]
     photo, source = torch.randint(0, 255, (2, batch, 3, height, width), dtype=torch.uint8)
@@ -47,7 +47,7 @@ def in_tiles(model, tile=(64, 64), precision=None):
 
 @torch.inference_mode()
 def both(model, data, tile, features=None, precision=None):
-    """Images in [-1, 1] as a whole and in tiles, from one batch and from bare maps."""
+    """Return images in [-1, 1] as a whole and in tiles."""
     batch = model.data_preprocessor(data)
     whole = Inference(model, InferenceOptions(precision)).images(batch, features)
     tiled = in_tiles(model, tile, precision)
@@ -169,5 +169,5 @@ def test_what_cannot_be_done_in_tiles_is_refused(tile, generator, way_out):
 
 
 def test_tiles_and_compiled_networks_exclude_each_other():
-    with pytest.raises(UserError, match="leave --compile out"):
+    with pytest.raises(UserError, match="leave --compile or --tile out"):
         InferenceOptions(compile_mode="default", tile=(64, 64))

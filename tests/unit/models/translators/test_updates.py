@@ -11,7 +11,7 @@ SGD = {"type": "SGD", "lr": 0.1}
 
 
 def pieces(batch, size):
-    """The batch in parts."""
+    """Return the batch in parts of `size` scenes."""
     count = len(batch["name"])
     return [{k: v[i : i + size] for k, v in batch.items()} for i in range(0, count, size)]
 
@@ -34,7 +34,7 @@ def test_accumulated_batches_equal_one_large_batch(first, size):
 
 
 def test_dropout_draws_the_same_numbers_when_the_generator_runs_again():
-    """G is to learn from the fakes that D has judged."""
+    """Check that G learns from the fakes that D has scored."""
     unet = dict(type="UNetGenerator", num_levels=6, base_channels=2, norm_type="instance")
     model = translator(generator=unet, encoder=None, discriminator_first=True)
     (dropout,) = (m for m in model.generator.modules() if isinstance(m, torch.nn.Dropout))
@@ -56,7 +56,7 @@ def skipping(model, fused):
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_an_update_without_finite_gradients_changes_nothing_and_is_counted(fused):
-    """Good, bad, good: the same as good, good."""
+    """Compare finite, infinite, finite gradients with finite, finite ones."""
     clean, troubled = translator(), translator()
     batches = [data(), data()]
     both = skipping(clean, fused), skipping(troubled, fused)

@@ -51,7 +51,7 @@ class Waits(TorchDispatchMode):
         return result
 
     def _copies(self, name, args, kwargs, result):
-        """Whether something is copied to or from the device while the host waits."""
+        """Return whether an operator copies to or from the device while the host waits."""
         blocking = not (kwargs.get("non_blocking") or (name == "copy_" and True in args[2:]))
         tensors = [x for x in tree_leaves((args, result)) if isinstance(x, torch.Tensor)]
         devices = {x.device.type for x in tensors if x.dim() or name in ("_to_copy", "copy_")}
@@ -118,7 +118,7 @@ SYSTEMS = {
 
 
 def on(device, **changes):
-    """A system on a device; all of its losses, and a perceptual one."""
+    """Return a system on a device with all of its losses, and a perceptual loss."""
     with torch.device(device):
         model = translator(**changes)
         model.loss_terms["perceptual"], model.weights["perceptual"] = random_perceptual(), 1.0
@@ -130,7 +130,7 @@ def on(device, **changes):
 @gpu
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_no_network_and_no_loss_waits(system):
-    """On a pretended GPU; gradients cannot be taken on one."""
+    """Run on a fake GPU, on which gradients cannot be computed."""
     model, batch = on("cuda", **SYSTEMS[system]), data(batch=2)
 
     def forward():
@@ -143,7 +143,7 @@ def test_no_network_and_no_loss_waits(system):
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_step_with_its_hooks_waits_for_nothing(system, monkeypatch):
-    """On torch's device without numbers, which is no CPU either."""
+    """Run on the meta device, which is not the CPU either."""
     monkeypatch.setattr(import_module("torch.optim.optimizer"),
                         "_get_fused_kernels_supported_devices", lambda *_: ["meta"])  # fmt: skip
     model = on("meta", **SYSTEMS[system])

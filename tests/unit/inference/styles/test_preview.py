@@ -1,4 +1,4 @@
-"""Previews, and the images that they and others paint from features."""
+"""Contact sheets of style banks, and images in given styles."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,16 @@ from torch.utils.data import default_collate
 
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.inference import Inference
-from i2ibench.inference.styles.contact_sheet import GAP, Block, draw_sheet, tile
-from i2ibench.inference.styles.previews import SMALLEST_SHARE, largest_scenes, render_modes
-from i2ibench.models.styles.bank import instances_of
+from i2ibench.inference.styles.preview import (
+    GAP,
+    SMALLEST_SHARE,
+    SheetSection,
+    draw_sheet,
+    largest_scenes,
+    render_modes,
+    thumbnail,
+)
+from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 
 
@@ -21,7 +28,7 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def translator():
-    """A random one, whose images depend visibly on the features."""
+    """Return a random translator whose images depend visibly on the features."""
     torch.manual_seed(0)
     cfg = dict(
         type="PairedTranslator",
@@ -67,7 +74,7 @@ def test_a_preview_paints_each_mode_on_the_class_and_leaves_the_others_as_sample
     assert not np.array_equal(row.images[0], row.images[1])
     inside = [i in found.ids[found.labels == label].tolist() for i in data["instance"].flatten()]
     assert row.region.flatten().tolist() == inside
-    np.testing.assert_array_equal(row.photo, data["image"].permute(1, 2, 0))
+    np.testing.assert_array_equal(row.real, data["image"].permute(1, 2, 0))
 
 
 def test_classes_are_shown_where_they_are_largest_and_not_where_they_are_tiny(scenes):
@@ -82,14 +89,16 @@ def test_an_outline_lies_around_its_region_and_leaves_it_as_it_is():
     image = np.full((9, 12, 3), 100, np.uint8)
     region = np.zeros((9, 12), bool)
     region[3:6, 4:8] = True
-    shown = tile(image, region)
+    shown = thumbnail(image, region)
     assert (shown[region] == 100).all()
     assert (shown[2, 4:8] == 255).all() and (shown[1, 4:8] == 50).all() and (shown[0] == 100).all()
-    np.testing.assert_array_equal(tile(image), image)
+    np.testing.assert_array_equal(thumbnail(image), image)
 
 
 def test_large_images_are_shown_smaller():
-    assert tile(np.zeros((1024, 2048, 3), np.uint8), np.ones((1024, 2048), bool)).shape[:2] == (
+    assert thumbnail(np.zeros((1024, 2048, 3), np.uint8), np.ones((1024, 2048), bool)).shape[
+        :2
+    ] == (
         128,
         256,
     )
@@ -98,13 +107,15 @@ def test_large_images_are_shown_smaller():
 def test_a_sheet_holds_every_image_once_and_unscaled():
     rng = np.random.default_rng(0)
     tiles = rng.integers(0, 255, (2, 3, 20, 40, 3), dtype=np.uint8)
-    block = Block("car", "10 modes", (0, 0, 142), ["photo", "mode 0", "mode 1"], list(tiles))
-    sheet = draw_sheet("Modes", ["of a test"], [block, block], "a note " * 60)
+    section = SheetSection(
+        "car", "10 modes", (0, 0, 142), ["photo", "mode 0", "mode 1"], list(tiles)
+    )
+    sheet = draw_sheet("Modes", ["of a test"], [section, section], "a note " * 60)
     places = [
         np.argwhere((sheet[:, :, 0] == one[0, 0, 0]) & (sheet[:, :, 1] == one[0, 0, 1]))
         for one in tiles.reshape(6, 20, 40, 3)
     ]
     for one, corners in zip(tiles.reshape(6, 20, 40, 3), places, strict=True):
         found = [np.array_equal(sheet[y : y + 20, x : x + 40], one) for y, x in corners]
-        assert sum(found) == 2  # once in each block
+        assert sum(found) == 2  # once in each section
     assert sheet.shape[1] >= 3 * 40 + 2 * GAP
