@@ -33,7 +33,7 @@ from i2ibench.inference.interop.import_official import import_folder
 from tests.unit.apps.editor.conftest import CLASSES, PLAIN, open_small, write_data
 from tests.unit.apps.editor.tab import ORIGIN, URL, Tab
 from tests.unit.apps.editor.test_scene_files import png
-from tests.unit.inference.interop.test_folder import official
+from tests.unit.inference.interop.test_export_official import official
 
 __all__ = ["official"]  # a fixture
 
