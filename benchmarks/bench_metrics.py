@@ -17,8 +17,7 @@ from side_by_side import in_turns, note
 from torch import nn
 from torchvision.models import alexnet, inception_v3, vgg16
 
-from i2ibench.evaluation.metrics.frechet import frechet_distance
-from i2ibench.evaluation.metrics.kernel import kernel_score
+from i2ibench.evaluation.metrics.distances import frechet_distance, kernel_score
 from i2ibench.io.weights import ALEXNET, INCEPTION, VGG16
 from i2ibench.registry import METRICS
 

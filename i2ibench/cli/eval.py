@@ -24,8 +24,7 @@ from i2ibench.cli.arguments import (
 )
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import WRITTEN, evaluate
-from i2ibench.evaluation.protocols.of_checkpoints import foreign_protocol
-from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol
+from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol, foreign_protocol
 from i2ibench.evaluation.results import check_computed
 from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.evaluation.systems import SystemSource, parse_systems

@@ -14,16 +14,18 @@ from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import (
     RELATIVE,
+    Estimate,
     Score,
+    Values,
     additive_scores,
     list_differences,
     list_notes,
     not_applicable,
     not_computed,
     relative_scores,
+    resamplings,
     set_scores,
 )
-from i2ibench.evaluation.statistics import Estimate, Values, resamplings
 from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.registry.code_hashes import hash_code_of
 from i2ibench.registry.contracts import Metric

@@ -13,7 +13,7 @@ from i2ibench.data.loaders import build_dataset
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
-from i2ibench.evaluation.metrics.colour_diversity import mean_colours
+from i2ibench.evaluation.metrics.diversity import mean_colours
 from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.inference.styles.instance_features import evenly_spread, without_random
 from i2ibench.io.provenance import code_hash, fingerprint

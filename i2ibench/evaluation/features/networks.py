@@ -1,13 +1,4 @@
-"""Feature networks: what describes images as vectors whose distributions are compared.
-
-A feature network is chosen by config, `dict(type="InceptionFeatures")`, and has
-
-- `frechet_name`, `kernel_name`: what scores over its features are called,
-- `unavailable`: why it cannot be used, or None, and `weight_files`,
-- `extract(images)`: float32 [N,D] on the images' device, for uint8 N3HW.
-
-Images go through a network one by one, so that no feature depends on its neighbours.
-"""
+"""Feature networks, which describe images as vectors whose distributions are compared."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.io.weights import INCEPTION, require_whole
+from i2ibench.io.weights import ALEXNET, INCEPTION, VGG16, VGG19, load_state, require_whole
+from i2ibench.models.layers.vgg import IMAGENET_MEAN, IMAGENET_STD
 from i2ibench.registry import FEATURES
 from i2ibench.registry.contracts import Feature
 
@@ -28,15 +20,15 @@ Resize = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class SetScore:
-    """A score of one set of features against another.
+    """A distance of a set of features from a reference set.
 
     Attributes:
-        value: the score.
-        low, high: its spread, or None; never a bootstrap interval.
-        spread: what `low` and `high` are.
-        n, m: how many rows the set and the reference have.
-        curve: the score at smaller n.
-        warning: why the value should not be relied upon, or nothing.
+        value: the distance.
+        low, high: the bounds of the spread, or None. They are no bootstrap interval.
+        spread: a text that says how `low` and `high` were computed.
+        n, m: the numbers of rows of the set and of the reference.
+        curve: pairs of a smaller n and the distance of so many rows.
+        warning: the reason why the value is unreliable, or "".
     """
 
     value: float
@@ -51,18 +43,23 @@ class SetScore:
 
 @FEATURES.register_module()
 class InceptionFeatures(Feature):
-    """2048 features of the FID Inception network (Heusel et al. 2017), as clean-fid takes them.
+    """The 2048 features of the FID Inception network (Heusel et al. 2017), as in clean-fid.
 
-    Only the published file of 2015-12-05, known by its SHA-256, gives scores called `fid` and
-    `kid`; those of any other file carry the file's name.
+    Images are computed one by one, so that the features of an image do not depend on the others.
+    Only the published file of 2015-12-05, recognised by its SHA-256, gives scores with the names
+    `fid` and `kid`. The scores of other files have the file's name.
 
     Args:
         weights: the TorchScript file; None looks for inception-2015-12-05.pt.
-        resize: "clean" is clean-fid's antialiased bicubic filter (Parmar et al. 2022); "legacy"
-            pytorch-fid's bilinear one without antialiasing, whose scores end in `_legacy`.
+        resize: "clean" for clean-fid's antialiased bicubic filter (Parmar et al. 2022); "legacy"
+            for pytorch-fid's bilinear filter without antialiasing. The names of legacy scores end
+            in `_legacy`.
+
+    Raises:
+        UserError: `resize` has another value, or the file has a reserved name.
     """
 
-    executes_weights = True  # the file is a program: see protocols/foreign.py
+    executes_weights = True  # the file is a program: see `foreign_protocol`
 
     def __init__(
         self, weights: str | None = None, resize: Literal["clean", "legacy"] = "clean"
@@ -81,7 +78,7 @@ class InceptionFeatures(Feature):
         self._network: nn.Module | None = None
 
     def extract(self, images: Tensor) -> Tensor:
-        """float32 [N,2048] for images uint8 N3HW.
+        """Return float32 [N,2048] for images uint8 N3HW.
 
         Raises:
             UserError: the file cannot be read as this network.
@@ -90,13 +87,13 @@ class InceptionFeatures(Feature):
 
         if self._network is None:
             self._network = _inception_layers(self.weight_files[0])
-        with warnings.catch_warnings():  # the legacy resizer switches every warning off
+        with warnings.catch_warnings():  # the legacy resizer disables all warnings
             resize = build_resizer("clean" if self.resize == "clean" else "legacy_pytorch")
         return describe(images, resize, lambda x: (x - 128) / 128, self._network)
 
 
 def _inception_layers(path: Path) -> nn.Module:
-    """The part of the file behind its own resizer and normalisation, which clean-fid leaves out."""
+    """Return the layers of the file without its resizer and normalisation, as clean-fid does."""
     layers = getattr(load_script(path), "layers", None)
     if not isinstance(layers, nn.Module):
         raise UserError(f"{path} is not the FID Inception: it has no `layers`.")
@@ -105,11 +102,14 @@ def _inception_layers(path: Path) -> nn.Module:
 
 @FEATURES.register_module()
 class TorchScriptFeatures(Feature):
-    """The features of any TorchScript network; scores carry the file's name.
+    """The output of any TorchScript network; the scores have the file's name.
 
     Args:
-        weights: a file that maps float B3SS in 0..255 to [B,D].
-        size: S; images are resized by clean-fid's antialiased bicubic filter.
+        weights: a TorchScript file that maps float B3SS in 0..255 to [B,D].
+        size: the side S in pixels, to which clean-fid's antialiased bicubic filter resizes images.
+
+    Raises:
+        UserError: the file has a reserved name.
     """
 
     executes_weights = True
@@ -123,7 +123,7 @@ class TorchScriptFeatures(Feature):
         self._network: nn.Module | None = None
 
     def extract(self, images: Tensor) -> Tensor:
-        """float32 [N,D] for images uint8 N3HW.
+        """Return float32 [N,D] for images uint8 N3HW.
 
         Raises:
             UserError: the file cannot be read as TorchScript.
@@ -134,10 +134,10 @@ class TorchScriptFeatures(Feature):
 
 
 def load_script(path: Path) -> nn.Module:
-    """The TorchScript network in a file, on the CPU.
+    """Load the TorchScript network of a file to the CPU.
 
     Raises:
-        UserError: the file is broken or holds something else.
+        UserError: the file is damaged or no TorchScript.
     """
     require_whole(path)
     with warnings.catch_warnings():
@@ -150,10 +150,10 @@ def load_script(path: Path) -> nn.Module:
 
 
 def own_name(file: Path) -> str:
-    """The name that scores of a file's network carry: the file's, without its ending.
+    """Return the network's name in scores: the name of its file without the suffix.
 
     Raises:
-        UserError: it would be taken for the true network's.
+        UserError: the name is reserved for the FID Inception network.
     """
     if file.stem == "legacy":
         raise UserError(f"Rename {file}: 'kid_legacy' is the name of the true Inception's score.")
@@ -162,30 +162,114 @@ def own_name(file: Path) -> str:
 
 @torch.inference_mode()
 def describe(images: Tensor, resize: Resize, prepare: Resize, network: nn.Module) -> Tensor:
-    """float32 [N,D]: each image resized, prepared and sent through the network by itself."""
+    """Return features, float32 [N,D]: resize, prepare and compute each image separately."""
     network = network.to(images.device).eval()
     rows = []
     for image in images:
         small = torch.from_numpy(resize(image.permute(1, 2, 0).cpu().numpy()))
         x = prepare(small.permute(2, 0, 1)[None].float().to(images.device))
-        answer = network(x)
-        answer = answer["features"] if isinstance(answer, Mapping) else answer
-        rows.append(answer.float().mean((2, 3)) if answer.ndim == 4 else answer.float().flatten(1))
+        output = network(x)
+        output = output["features"] if isinstance(output, Mapping) else output
+        rows.append(output.float().mean((2, 3)) if output.ndim == 4 else output.float().flatten(1))
     return torch.cat(rows)
 
 
 def bicubic(size: int) -> Resize:
-    """clean-fid's antialiased bicubic filter: uint8 [H,W,3] to float32 [size,size,3] in 0..255."""
+    """Return clean-fid's antialiased bicubic filter from uint8 [H,W,3] to float32 [size,size,3]."""
     from cleanfid.resize import make_resizer
 
     return make_resizer("PIL", False, "bicubic", (size, size))
 
 
 def score_names(backbone: str) -> tuple[str, str]:
-    """What the Fréchet and the kernel distance over this network's features are called."""
+    """Return the names of the Fréchet and the kernel distance of a network's features."""
     return f"fd_{backbone}", f"kid_{backbone}"
 
 
 def absence(file: Path) -> str | None:
-    """Why there is nothing to read in `file`, or None."""
+    """Return the reason why `file` cannot be read, or None."""
     return None if file.is_file() else f"There are no weights at {file}."
+
+
+TORCHVISION = {
+    "vgg16": (VGG16, "features.29"),
+    "vgg19": (VGG19, "features.35"),
+    "alexnet": (ALEXNET, "features.11"),
+}
+"""The networks whose weights files are known, with the name of their last ReLU."""
+
+
+@FEATURES.register_module()
+class TorchvisionFeatures(Feature):
+    """A layer of a torchvision classifier, averaged over the image.
+
+    Images are resized to 224x224 by clean-fid's antialiased bicubic filter. The scores have the
+    network's name, and the names of the layer and the file if they differ from the defaults.
+
+    Args:
+        name: the name of a model of torchvision.
+        weights: its state dict; None looks for torchvision's file (vgg16, vgg19, alexnet).
+        layer: a node of torchvision's `get_graph_node_names`; None for the last ReLU (vgg16, vgg19,
+            alexnet).
+
+    Raises:
+        UserError: weights or layer must be given for this model.
+    """
+
+    def __init__(
+        self, name: str = "vgg16", weights: str | None = None, layer: str | None = None
+    ) -> None:
+        known, usual = TORCHVISION.get(name, (None, None))
+        if (known is None and weights is None) or (usual is None and layer is None):
+            raise UserError(
+                f"TorchvisionFeatures {name!r} needs weights and layer; both are known for "
+                f"{', '.join(TORCHVISION)} only."
+            )
+        self.model, self.layer = name, layer or usual
+        file = Path(weights) if weights else known.find() if known else None
+        self.unavailable = absence(file) if file else known.missing() if known else None
+        self.weight_files = [file] if file and not self.unavailable else []
+        parts = [name, layer if layer != usual else None]
+        if file and not (known and file.name == known.filename):
+            parts.append(own_name(file))
+        backbone = "_".join(part for part in parts if part)
+        self.frechet_name, self.kernel_name = score_names(backbone)
+        self._network: nn.Module | None = None
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Return float32 [N,D] for images uint8 N3HW.
+
+        Raises:
+            UserError: there is no such model or layer, or the file does not fit it.
+        """
+        if self._network is None:
+            self._network = model_up_to(self.model, str(self.layer), self.weight_files[0])
+        return describe(images, bicubic(224), _normalise, self._network)
+
+
+def model_up_to(name: str, layer: str, file: Path) -> nn.Module:
+    """Return torchvision's model `name` up to `layer`, with the weights of `file`.
+
+    Its output is a dict with the key "features". Weights of later layers may be missing.
+
+    Raises:
+        UserError: there is no such model or layer, or the file does not fit it.
+    """
+    from torchvision.models import get_model
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    try:
+        with torch.device("meta"):  # random weights would be replaced anyway
+            network = create_feature_extractor(get_model(name, weights=None), {layer: "features"})
+        state = load_state(file)
+        own = network.state_dict()
+        network.load_state_dict({key: state[key] for key in own if key in state}, assign=True)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{file} cannot be used as {name} up to {layer!r}: {reason}") from None
+    return network
+
+
+def _normalise(x: Tensor) -> Tensor:
+    mean, deviation = (x.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    return (x / 255 - mean) / deviation

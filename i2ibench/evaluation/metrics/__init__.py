@@ -1,13 +1,11 @@
 """Scores of translated scenes."""
 
-from i2ibench.evaluation.metrics.colour_diversity import ColourDiversity
 from i2ibench.evaluation.metrics.crops import ObjectDistance
 from i2ibench.evaluation.metrics.distribution import DistributionDistance
-from i2ibench.evaluation.metrics.diversity import PerceptualDiversity
+from i2ibench.evaluation.metrics.diversity import ColourDiversity, PerceptualDiversity
 from i2ibench.evaluation.metrics.edges import InstanceEdges
-from i2ibench.evaluation.metrics.levels import LevelErrors
 from i2ibench.evaluation.metrics.perceptual import PerceptualDistance
-from i2ibench.evaluation.metrics.pixels import PixelSimilarity
+from i2ibench.evaluation.metrics.pixels import LevelErrors, PixelSimilarity
 from i2ibench.evaluation.metrics.segmentation import SegmentationScores
 from i2ibench.evaluation.metrics.style_control import StyleControl
 from i2ibench.evaluation.metrics.style_features import StyleFeatures

@@ -1,4 +1,4 @@
-"""Tables of features and recorded appearances that add over scenes, and their scores."""
+"""Statistics of features and recorded appearances that add over scenes, and their scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,18 +7,92 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.metrics.perceptual import mean
-from i2ibench.evaluation.metrics.style_regression import (
-    commonest,
-    predict_names,
-    predict_values,
-    purity,
-)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+NEIGHBOURS = 5
+RIDGE = 1.0
+
+
+@dataclass(frozen=True)
+class Standard:
+    """A shift and a scale that give the features they were fitted to mean 0 and variance 1."""
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, features: Floats) -> "Standard":
+        """Fit to rows [n,C]; a constant column becomes 0."""
+        deviation = features.std(0)
+        return cls(features.mean(0), np.where(deviation > 1e-8, deviation, 1.0))
+
+    def __call__(self, features: Floats) -> Floats:
+        return (features - self.mean) / self.deviation
+
+
+def predict_values(fit: Floats, values: Floats, queries: Floats) -> Floats:
+    """Predict values [m,D] by ridge regression on standardised features and their products.
+
+    The columns are 1, the standardised features, and all products of two features. The penalty is
+    RIDGE times the squared coefficients, except that of the constant.
+
+    Args:
+        fit: features [n,C] to fit to.
+        values: the values [n,D] of these features.
+        queries: features [m,C] to predict values for.
+    """
+    standard = Standard.of(fit)
+    known, new = _quadratic(standard(fit)), _quadratic(standard(queries))
+    centre, middle = known.mean(0), values.mean(0)
+    known = known - centre
+    penalty = RIDGE * np.eye(known.shape[1])
+    weights = np.linalg.solve(known.T @ known + penalty, known.T @ (values - middle))
+    return (new - centre) @ weights + middle
+
+
+def _quadratic(x: Floats) -> Floats:
+    first, second = np.triu_indices(x.shape[1])
+    return np.concatenate([x, x[:, first] * x[:, second]], 1)
+
+
+def predict_names(fit: Floats, names: Ints, queries: Floats) -> Ints:
+    """Predict names [m] as the most common name of the NEIGHBOURS nearest standardised features.
+
+    Of equally common names the smallest number is taken.
+
+    Args:
+        fit: features [n,C] with known names.
+        names: their names as numbers from 0, [n].
+        queries: features [m,C] to predict names for.
+    """
+    standard = Standard.of(fit)
+    known, new = standard(fit), standard(queries)
+    far = np.square(new[:, None] - known[None]).sum(-1)
+    nearest = np.argsort(far, 1, kind="stable")[:, :NEIGHBOURS]
+    votes = np.eye(names.max() + 1)[names[nearest]].sum(1)
+    return votes.argmax(1)
+
+
+def most_common(names: Ints) -> int:
+    """Return the most common number; of equally common numbers the smallest."""
+    return int(np.bincount(names).argmax())
+
+
+def purity(table: Floats) -> Floats:
+    """Return the share of instances that have the most common name of their mode.
+
+    Args:
+        table: counts of instances by mode and name, [...,K,N].
+    """
+    total = table.sum((-1, -2))
+    right = table.max(-1).sum(-1)
+    return np.divide(right, total, out=np.full_like(total, np.nan), where=total > 0)
+
+
 LABEL, MODE, RGB, SEEN, FEATURES = 0, 1, slice(2, 5), slice(5, 8), 8
-"""Columns of a row: class, nearest mode, recorded and mean seen colour, and features from 8 on."""
+"""Columns of a row: class, nearest mode, recorded colour, mean colour in the image, features."""
 
 SHUFFLES = 10
 FOLDS = 5
@@ -26,14 +100,16 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class ClassStatistics:
-    """What the instances of one class add up to, by scene.
+    """Sums over the instances of one class, by scene.
 
     Attributes:
-        squares: [scenes,3,1+3+3+1]: of recorded, seen and shuffled regression the count, the sums
-            and squares of the three colours, and the squared errors.
-        names: [scenes,3]: instances, rightly named, rightly named by the commonest.
-        modes: [scenes,K,N]: instances by mode and name.
-        shuffled: [scenes,SHUFFLES,K,N]: the same with modes shuffled.
+        squares: sums [scenes,3,8] for regressions of the recorded colour, of the colour in the
+            image, and of the recorded colour from shuffled features: the count, the three colour
+            channels, their squares, and the squared error.
+        names: counts [scenes,3]: instances, instances with the right predicted name, and instances
+            with the most common name of the other folds.
+        modes: counts [scenes,K,N] of instances by mode and name.
+        shuffled: counts [scenes,SHUFFLES,K,N] with the modes shuffled.
     """
 
     squares: Floats
@@ -43,23 +119,24 @@ class ClassStatistics:
 
 
 def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassStatistics:
-    """The table of one class.
+    """Compute the sums of one class.
 
     Args:
-        rows: float64 [n,8+C].
-        scenes: int64 [n], the scene of each.
-        count: scenes in all.
+        rows: the instances of the class, float64 [n,8+C].
+        scenes: the scene of each instance, int64 [n].
+        count: the number of all scenes.
     """
     generator = np.random.default_rng(0)
     features, rgb = rows[:, FEATURES:], rows[:, RGB]
-    names = np.unique(rgb, axis=0, return_inverse=True)[1].reshape(-1)  # a name has one colour
+    names = np.unique(rgb, axis=0, return_inverse=True)[1].reshape(-1)  # each name has one colour
     order = generator.permutation(len(rows))
     squares = [
         _squares(x, y, scenes)
         for x, y in ((features, rgb), (features, rows[:, SEEN]), (features[order], rgb))
     ]
     modes = rows[:, MODE].astype(np.int64) + 1  # -1: the class has no modes
-    tables = [_counts(m, names) for m in (modes, *_shuffled(modes, generator))]
+    shuffled = [generator.permutation(modes) for _ in range(SHUFFLES)]
+    tables = [_counts(m, names) for m in (modes, *shuffled)]
     return ClassStatistics(
         _by_scene(np.stack(squares, 1), scenes, count),
         _by_scene(_named(features, names, scenes), scenes, count),
@@ -69,7 +146,7 @@ def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassStatistics:
 
 
 def folds(scenes: Ints) -> Iterator[NDArray[np.bool_]]:
-    """Per fold which rows are held out: those of every FOLDS-th scene; empty folds are passed over.
+    """Yield for each fold that is not empty a mask [n] of the rows of every FOLDS-th scene.
 
     Args:
         scenes: the scene of each row, [n].
@@ -80,12 +157,8 @@ def folds(scenes: Ints) -> Iterator[NDArray[np.bool_]]:
             yield held
 
 
-def _shuffled(modes: Ints, generator: np.random.Generator) -> list[Ints]:
-    return [generator.permutation(modes) for _ in range(SHUFFLES)]
-
-
 def _squares(features: Floats, values: Floats, scenes: Ints) -> Floats:
-    """Of each row [n,8]: 1, its values, their squares, and its squared error when held out."""
+    """Return for each row [8]: 1, the values, their squares, and the held-out squared error."""
     errors = np.zeros(len(values))
     for held in folds(scenes):
         guess = predict_values(features[~held], values[~held], features[held])
@@ -94,17 +167,17 @@ def _squares(features: Floats, values: Floats, scenes: Ints) -> Floats:
 
 
 def _named(features: Floats, names: Ints, scenes: Ints) -> Floats:
-    """Of each row [n,3]: 1, whether its neighbours name it rightly, whether the commonest does."""
+    """Return for each row [3]: 1, hit of the nearest neighbours, hit of the most common name."""
     right = np.zeros((len(names), 2))
     for held in folds(scenes):
         guess = predict_names(features[~held], names[~held], features[held])
         right[held, 0] = guess == names[held]
-        right[held, 1] = commonest(names[~held]) == names[held]
+        right[held, 1] = most_common(names[~held]) == names[held]
     return np.column_stack([np.ones(len(names)), right])
 
 
 def _counts(modes: Ints, names: Ints) -> Floats:
-    """One 1 per row at its mode and name, [n,K,N]."""
+    """Return one-hot tables [n,K,N] of mode and name."""
     table = np.zeros((len(modes), modes.max() + 1, names.max() + 1))
     table[np.arange(len(modes)), modes, names] = 1
     return table
@@ -117,11 +190,14 @@ def _by_scene(rows: Floats, scenes: Ints, count: int) -> Floats:
 
 
 class FeatureScores:
-    """Rows that add, one per scene, and the scores of their sums.
+    """One row of sums for each scene, and the scores of added rows.
 
     Args:
-        tables: by class.
-        count: scenes.
+        tables: the sums by class name.
+        count: the number of scenes.
+
+    Attributes:
+        rows: float64 [scenes,D].
     """
 
     def __init__(self, tables: dict[str, ClassStatistics], count: int) -> None:
@@ -134,7 +210,7 @@ class FeatureScores:
         self.rows = np.concatenate(parts, 1) if parts else np.zeros((count, 0))
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """The scores of StyleFeatures, from sums [...,D] of the rows; nan without a class."""
+        """Return the scores of StyleFeatures for sums [...,D] of rows; nan without a class."""
         found: dict[str, Floats] = {}
         start = 0
         for (name, kind), shape in self.shapes.items():

@@ -1,4 +1,4 @@
-"""Single objects cut out of the image: is a car as a car looks?"""
+"""Distances between the distributions of objects cut out of fake and real images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.features.networks import FEATURES, SetScore
-from i2ibench.evaluation.metrics.frechet import frechet_score
-from i2ibench.evaluation.metrics.kernel import kernel_score
+from i2ibench.evaluation.metrics.distances import frechet_score, kernel_score
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
@@ -20,12 +19,12 @@ from i2ibench.structures import Prediction
 Rows = NDArray[np.float32]
 
 FEWEST = 10
-"""Crops of a class, on either side, below which it has no score."""
+"""The least number of crops of a class, on both sides, for a score."""
 
 
 @dataclass(frozen=True)
-class Box:
-    """An object's class and its rows and columns in the image."""
+class ObjectBox:
+    """The class of an object and the slices of its rows and columns in the image."""
 
     label: int
     rows: slice
@@ -34,20 +33,23 @@ class Box:
 
 @METRICS.register_module()
 class ObjectDistance(Metric):
-    """Fréchet and kernel distance between crops of translated and of photographed objects.
+    """The Fréchet and the kernel distance between crops of objects in fake and real images.
 
-    Per class of things that the data set scores: `crop_fd/<class>/<network>` and
-    `crop_kid/<class>/<network>`; with the Inception network of 2015-12-05 `crop_fid/<class>` and
-    `crop_kid/<class>`.
+    The scores of each scored class of things are `crop_fd/<class>/<network>` and
+    `crop_kid/<class>/<network>`. With the Inception network of 2015-12-05 they are
+    `crop_fid/<class>` and `crop_kid/<class>`.
 
     Args:
-        classes, scored_ids, thing_ids: the data set's metainfo: the classes' names, for each label
-            its row among the scored classes or 255, and by label of each thing the id of what is
-            no single object.
-        features: config of the feature network; None is clean-fid's Inception.
-        only: the names of the classes to compare; None takes every scored class of things.
-        min_area: an object of fewer visible pixels is left out.
-        margin: how much is added around an object's box, as a share of the box's sides.
+        classes: the names of the classes by label, from the data set.
+        scored_ids: for each label the row of its class among the scored classes, or 255.
+        thing_ids: for the label of each class of things the instance id of groups of objects.
+        features: the config of the feature network; None for clean-fid's Inception.
+        only: the names of the classes to compare; None for all scored classes of things.
+        min_area: the least number of visible pixels of an object.
+        margin: the margin around the box of an object, as a share of the sides of the box.
+
+    Raises:
+        UserError: `only` names a class that is no scored class of things.
     """
 
     kind = "set"
@@ -84,9 +86,7 @@ class ObjectDistance(Metric):
         self.better = dict.fromkeys((score for pair in pairs for score in pair), "lower")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Rows]:
-        """Of each scene float32 [k,1+D], one row per object: its label and its crop's features.
-
-        A scene without objects gives [0,1+D].
+        """Return for each scene float32 [k,1+D]: for each object its label and its crop's features.
 
         Raises:
             UserError: the weights file cannot be used.
@@ -94,7 +94,7 @@ class ObjectDistance(Metric):
         return [self._crops(prediction) for prediction in predictions]
 
     def set_scores(self, rows: Rows, reference: Rows) -> dict[str, SetScore]:
-        """The two distances of each class with at least 10 crops in rows [n,1+D] and [m,1+D]."""
+        """Return both distances of each class with at least 10 crops in [n,1+D] and in [m,1+D]."""
         scores: dict[str, SetScore] = {}
         for label, name in self.names.items():
             x, y = (side[side[:, 0] == label, 1:] for side in (rows, reference))
@@ -120,7 +120,7 @@ class ObjectDistance(Metric):
         return self._num_features
 
     def _score_names(self, name: str) -> tuple[str, str]:
-        """crop_<distance>/<class>/<network>, without the network for the true Inception."""
+        """Return names crop_<distance>/<class>/<network>; FID's Inception has no network name."""
         parts = [s.partition("_") for s in (self.features.frechet_name, self.features.kernel_name)]
         first, second = (
             "/".join(part for part in (f"crop_{kind}", name, network) if part)
@@ -135,23 +135,25 @@ def find_objects(
     groups: Mapping[int, int],
     min_area: int,
     margin: float,
-) -> Iterator[Box]:
-    """The boxes of the objects in a label and an instance map [H,W], by label and id.
+) -> Iterator[ObjectBox]:
+    """Yield the boxes of the objects in a label and an instance map [H,W], by label and id.
 
     Args:
-        groups: by label of each class the instance id that means no single object.
-        min_area: the least number of visible pixels.
-        margin: added on each side, as a share of the box's height and width; cut at the border.
+        label: the label map.
+        instance: the instance map.
+        groups: for each label of interest the instance id of groups of objects.
+        min_area: the least number of visible pixels of an object.
+        margin: added on each side as a share of the box's sides, and cropped at the image border.
     """
     for wanted, group in sorted(groups.items()):
         mask = (label == wanted) & (instance != group)
         numbers, counts = np.unique(instance[mask], return_counts=True)
         for number in numbers[counts >= min_area]:
             rows, columns = np.nonzero(mask & (instance == number))
-            yield Box(wanted, _widened(rows, margin), _widened(columns, margin))
+            yield ObjectBox(wanted, _with_margin(rows, margin), _with_margin(columns, margin))
 
 
-def _widened(positions: NDArray[np.int64], margin: float) -> slice:
+def _with_margin(positions: NDArray[np.int64], margin: float) -> slice:
     first, last = int(positions.min()), int(positions.max()) + 1
     more = round((last - first) * margin)
     return slice(max(first - more, 0), last + more)

@@ -1,4 +1,4 @@
-"""FID and KID: distances between the distributions of translated images and of photos."""
+"""FID and KID: distances between the distributions of fake and real images."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.features.networks import FEATURES, SetScore
-from i2ibench.evaluation.metrics.frechet import frechet_score
-from i2ibench.evaluation.metrics.kernel import kernel_score
+from i2ibench.evaluation.metrics.distances import frechet_score, kernel_score
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
@@ -21,12 +20,12 @@ Rows = NDArray[np.float32]
 class DistributionDistance(Metric):
     """Fréchet distance (Heusel et al. 2017) and kernel distance (Binkowski et al. 2018).
 
-    Both over one set of features: `fid` and `kid` for the Inception network of 2015-12-05, else
-    `fd_<network>` and `kid_<network>`. They are blind to the condition: photos shuffled among
-    their labels score the same.
+    Both use one set of features. The scores are `fid` and `kid` for the Inception network of
+    2015-12-05, else `fd_<network>` and `kid_<network>`. They do not depend on the condition: real
+    images that are shuffled among the label maps have the same scores.
 
     Args:
-        features: config of the feature network; None is clean-fid's Inception.
+        features: the config of the feature network; None for clean-fid's Inception.
     """
 
     kind = "set"
@@ -39,7 +38,7 @@ class DistributionDistance(Metric):
         self.better = dict.fromkeys(names, "lower")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Rows]:
-        """The features of each translated image, float32 [1,D].
+        """Return the features of each fake image, float32 [1,D].
 
         Raises:
             UserError: the weights file cannot be used.
@@ -47,7 +46,7 @@ class DistributionDistance(Metric):
         return [self.features.extract(p["fake"][None]).cpu().numpy() for p in predictions]
 
     def set_scores(self, rows: Rows, reference: Rows) -> dict[str, SetScore]:
-        """The Fréchet and the kernel distance of features [n,D] from those of photos [m,D]."""
+        """Return both distances of features [n,D] of fake images from [m,D] of real images."""
         return {
             self.features.frechet_name: frechet_score(rows, reference),
             self.features.kernel_name: kernel_score(rows, reference),

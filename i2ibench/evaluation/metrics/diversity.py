@@ -1,34 +1,37 @@
-"""Diversity: the mean distance between translations of one scene."""
+"""Diversity of the samples of one scene: LPIPS between images, and colours of instances."""
 
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.evaluation.metrics.perceptual import PerceptualNetwork, mean
+from i2ibench.io.devices import most_precise_dtype
+from i2ibench.models.styles.instances import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
 
 Floats = NDArray[np.float64]
 
-ROOM = 2**31
-"""Bytes that the features of one scene's samples may take."""
+MAX_FEATURE_BYTES = 2**31
+"""The largest memory in bytes for the features of the samples of one scene."""
 
 
 @METRICS.register_module()
 class PerceptualDiversity(Metric):
-    """Mean LPIPS over all pairs of a scene's samples, averaged over scenes (Zhu et al. 2017).
+    """Mean LPIPS between all pairs of samples of a scene, averaged over scenes (Zhu et al. 2017).
 
-    A system that gives one image whatever the style scores 0. More is not better by itself:
-    noise is diverse too, so read it beside the distance from the photo.
+    A system that makes the same image for every style has 0. A higher value alone is not better,
+    because noise is diverse too. Read it together with the distance from the real image.
 
     Args:
-        net: "alex", the usual one, or "vgg".
-        weights: the trunk's state dict; None looks for torchvision's own.
+        net: "alex", the usual network, or "vgg".
+        weights: the state dict of the trunk. None looks for torchvision's file.
     """
 
     needs = ("samples",)
@@ -52,15 +55,91 @@ class PerceptualDiversity(Metric):
         return rows
 
     def _distances(self, samples: Tensor) -> list[float]:
-        """Of every pair; each image goes through the network once if there is room for them."""
+        """Return the distance of every pair of samples; keep features if memory allows it."""
         if len(samples) < 2:
             return []
         first = self.network.features(samples[0])
-        if len(samples) * sum(layer.nbytes for layer in first) > ROOM:
+        if len(samples) * sum(layer.nbytes for layer in first) > MAX_FEATURE_BYTES:
             return [self.network.distance(a, b) for a, b in combinations(samples, 2)]
-        seen = [first, *(self.network.features(sample) for sample in samples[1:])]
-        return [self.network.between(a, b) for a, b in combinations(seen, 2)]
+        features = [first, *(self.network.features(sample) for sample in samples[1:])]
+        return [self.network.between(a, b) for a, b in combinations(features, 2)]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """The mean over scenes, from sums [...,2] of their rows; nan without samples."""
+        """Return the average over scenes for sums [...,2] of rows; nan without samples."""
         return {f"div/{self.network.name}": mean(sums[..., 1], sums[..., 0])}
+
+
+SUMS_PER_CLASS = 7
+"""Sums for each class: instances, then colours and squared colours by channel."""
+
+
+@METRICS.register_module()
+class ColourDiversity(Metric):
+    """The variation of the mean colour of an instance between samples of its scene.
+
+    `div/colour` is the square root of a variance between samples (n - 1 in the denominator) that is
+    averaged over channels and over all instances that cover `min_area` of the image. It is the
+    typical standard deviation in levels 0..255, whatever the number of samples, and 0 for a system
+    that makes the same image every time. `div/colour_photos` is the same for all instances of one
+    class in the real images. As for LPIPS, a higher value alone is not better.
+
+    Args:
+        classes: the names of the classes by label, from the data set.
+        min_area: the least area of an instance, as a share of the image.
+    """
+
+    needs = ("label", "instance", "samples")
+
+    def __init__(self, classes: Sequence[str], min_area: float = 1 / 512) -> None:
+        self.num_classes, self.min_area = len(classes), min_area
+        self.better: dict[str, str] = {}
+
+    def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
+        """Return for each scene float64 [2+7N]: instances, sum of variances, and sums by class.
+
+        The sums by class come from the colours of the real image. Instances and variances are 0
+        for fewer than two samples.
+        """
+        return [self._measure(prediction) for prediction in predictions]
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """Return the two scores for sums [...,2+7N] of rows; nan without instances."""
+        table = sums[..., 2:].reshape(*sums.shape[:-1], self.num_classes, SUMS_PER_CLASS)
+        count, first, second = table[..., 0], table[..., 1:4], table[..., 4:7]
+        squares = np.square(first) / np.maximum(count, 1)[..., None]
+        freedom = np.maximum(count - 1, 0).sum(-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            photos = (second - squares).mean(-1).sum(-1) / freedom
+            return {
+                "div/colour": np.sqrt(sums[..., 1] / sums[..., 0]),
+                "div/colour_photos": np.sqrt(np.maximum(photos, 0)),
+            }
+
+    def _measure(self, prediction: Prediction) -> Floats:
+        own = instances_of(prediction["label"], prediction["instance"])
+        large = own.sizes >= self.min_area * own.members.numel()
+        samples = prediction["samples"]
+        row = np.zeros(2 + SUMS_PER_CLASS * self.num_classes)
+        if len(samples) > 1:
+            colours = mean_colours(samples, own.members, own.sizes)[:, large]
+            row[:2] = int(large.sum()), float(colours.var(0).mean(1).sum())
+        if "real" in prediction:
+            photo = mean_colours(prediction["real"][None], own.members, own.sizes)[0, large]
+            numbers = torch.cat([torch.ones_like(photo[:, :1]), photo, photo.square()], 1)
+            table = numbers.new_zeros(self.num_classes, SUMS_PER_CLASS)
+            table.index_add_(0, own.labels[large], numbers)
+            row[2:] = table.flatten().cpu().numpy()
+        return row
+
+
+def mean_colours(images: Tensor, members: Tensor, sizes: Tensor) -> Tensor:
+    """Return the mean colour of every instance in every image, [S,n,3] in 0..255.
+
+    Args:
+        images: uint8 [S,3,H,W].
+        members: int64 [H,W], for each pixel the number of its instance.
+        sizes: int64 [n], the number of pixels of each instance.
+    """
+    pixels = images.flatten(2).permute(2, 0, 1).to(most_precise_dtype(images.device))
+    sums = pixels.new_zeros(len(sizes), *pixels.shape[1:]).index_add_(0, members.flatten(), pixels)
+    return (sums / sizes[:, None, None]).permute(1, 0, 2)

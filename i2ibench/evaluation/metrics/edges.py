@@ -1,4 +1,4 @@
-"""Edges between touching objects of one class: what the paper's instance maps exist for."""
+"""A score of edges between touching objects of one class, which instance maps should produce."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.evaluation.metrics.boundaries import borders
+from i2ibench.evaluation.metrics.segmentation import borders
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
@@ -14,20 +14,20 @@ from i2ibench.structures import Prediction
 BINS = 256
 
 FEWEST = 500
-"""Edge pixels below which the score says nothing."""
+"""The least number of border pixels for a defined score."""
 
 
 @METRICS.register_module()
 class InstanceEdges(Metric):
-    """`edge/inst_auc_sobel`: how well gradients tell borders between cars from the cars themselves.
+    """The contrast of borders between instances of one class, `edge/inst_auc_sobel`.
 
-    Positive pixels lie on a border between two instances of one thing, negative ones inside an
-    instance; the score is the area under the ROC curve of the image's Sobel magnitude, pooled
-    over the data set: 0.5 where touching objects melt into each other. Undefined below 500 border
-    pixels (`edge/inst_pixels`).
+    The score is the area under the ROC curve of the image's Sobel magnitude, over the pixels of the
+    whole data set. Positive pixels lie on a border between two instances of one class of things,
+    negative pixels lie inside an instance. The score is 0.5 if touching objects melt into each
+    other, and undefined below 500 border pixels (`edge/inst_pixels`).
 
     Args:
-        thing_ids: the data set's metainfo: by label of each thing the class's own id.
+        thing_ids: for the label of each class of things the instance id of groups of objects.
     """
 
     needs = ("label", "instance")
@@ -39,7 +39,7 @@ class InstanceEdges(Metric):
             self.unavailable = "The data set's class table marks no class as a thing."
 
     def measure(self, predictions: Sequence[Prediction]) -> list[NDArray[np.float64]]:
-        """Histograms of the gradient on borders and inside, float64 [512] each."""
+        """Return histograms of the gradient on borders and inside, float64 [512] for each scene."""
         return [self._row(prediction) for prediction in predictions]
 
     def _row(self, prediction: Prediction) -> NDArray[np.float64]:
@@ -49,15 +49,15 @@ class InstanceEdges(Metric):
         for channel, group in self.things.items():
             inside |= (label == channel) & (instance != group)
         edge = borders(instance)
-        between = inside & edge & ~_grown(borders(label.astype(np.int64)) | ~inside, 1)
-        within = inside & ~_grown(edge, 3)
+        between = inside & edge & ~_dilate(borders(label.astype(np.int64)) | ~inside, 1)
+        within = inside & ~_dilate(edge, 3)
         strength = gradient(prediction["fake"].permute(1, 2, 0).cpu().numpy())
         bins = np.minimum(strength.astype(np.int64), BINS - 1)
         counts = [np.bincount(bins[mask], minlength=BINS) for mask in (between, within)]
         return np.concatenate(counts).astype(np.float64)
 
     def scores(self, sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """The area under the curve, 0..1, and the number of border pixels, for sums [..., 512]."""
+        """Return the area under the curve, in 0..1, and the border pixels, for sums [..., 512]."""
         positive, negative = sums[..., :BINS], sums[..., BINS:]
         below = np.cumsum(negative, -1) - negative
         pairs = positive.sum(-1) * negative.sum(-1)
@@ -71,12 +71,12 @@ class InstanceEdges(Metric):
 
 
 def gradient(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Sobel magnitude of an image [H,W,3], the largest over the colours, 0..361, [H,W]."""
-    values = image.astype(np.float32) / 4  # the kernel's positive weights add up to 4
+    """Return the largest Sobel magnitude of the channels of an image [H,W,3], [H,W] in 0..361."""
+    values = image.astype(np.float32) / 4  # the positive weights of the kernel sum to 4
     across, down = (cv2.Sobel(values, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     return np.hypot(across, down).max(-1)
 
 
-def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+def _dilate(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     size = 2 * pixels + 1
     return cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(bool)

@@ -1,4 +1,4 @@
-"""The metrics of a protocol, built by name, and their rows of measurements."""
+"""Functions that build the metrics of a protocol and measure predictions with them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from i2ibench.structures import Prediction
 
 
 def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[str, Metric]:
-    """The metrics of a config by name, those set to None left out.
+    """Build the metrics of a config by name, without those that are None.
 
-    A metric that asks for the data set's classes gets them. One that needs RGB is unavailable
-    where the data's photos are neither RGB nor grey of 8 bits.
+    Metrics get the metainfo of the data set that their constructors ask for, such as the classes. A
+    metric that needs RGB is unavailable if the images of the data are neither RGB nor 8-bit grey.
 
     Raises:
         UserError: an unknown metric or option.
@@ -27,27 +27,27 @@ def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[s
         if options is not None:
             metrics[name] = METRICS.build_for(options, metainfo)
             if metrics[name].needs_rgb:
-                metrics[name].unavailable = _why_not_rgb(metainfo) or metrics[name].unavailable
+                metrics[name].unavailable = _reason_not_rgb(metainfo) or metrics[name].unavailable
     return metrics
 
 
-def _why_not_rgb(metainfo: Mapping[str, Any]) -> str | None:
-    made = format_in(metainfo)
-    if made.shows_as_rgb:
+def _reason_not_rgb(metainfo: Mapping[str, Any]) -> str | None:
+    image_format = format_in(metainfo)
+    if image_format.shows_as_rgb:
         return None
-    return f"It needs RGB images of 8 bits, and the data's have {made}."
+    return f"It needs RGB images of 8 bits, and the data's have {image_format}."
 
 
 def rows_of(metric: Metric, predictions: Sequence[Prediction]) -> list[Any]:
-    """Return the rows of a metric, which is given grey images as it asks for them."""
+    """Measure predictions with a metric; grey images become RGB for a metric that needs RGB."""
     if metric.needs_rgb:
         predictions = [_in_rgb(prediction) for prediction in predictions]
     return list(metric.measure(predictions))
 
 
 def _in_rgb(prediction: Prediction) -> Prediction:
-    found: Any = dict(prediction)
+    converted: Any = dict(prediction)
     for key in prediction.keys() & {"fake", "real", "samples"}:
-        found[key] = as_rgb(found[key], "This metric")
-    shown: Prediction = found
-    return shown
+        converted[key] = as_rgb(converted[key], "This metric")
+    result: Prediction = converted
+    return result

@@ -20,15 +20,23 @@ from i2ibench.structures import Prediction
 Floats = NDArray[np.float64]
 
 TRUNKS = {"alex": ALEXNET, "vgg": VGG16}
-"""The classifiers below LPIPS' linear weights, by the names that the lpips package gives them."""
+"""The classifiers that LPIPS takes features from, by their names in the lpips package."""
 
 
 class PerceptualNetwork:
-    """LPIPS v0.1 (Zhang et al. 2018) of the lpips package, over torchvision's trunk.
+    """LPIPS v0.1 (Zhang et al. 2018): the lpips package with a trunk of torchvision.
 
     Args:
         net: "alex" or "vgg".
-        weights: the trunk's state dict; None looks for torchvision's own.
+        weights: the state dict of the trunk. None looks for torchvision's file.
+
+    Attributes:
+        unavailable: the reason why the weights cannot be used, or None.
+        weight_files: the file of the weights; empty if there is none.
+        name: the name of the score.
+
+    Raises:
+        UserError: `net` has another value.
     """
 
     def __init__(self, net: Literal["alex", "vgg"], weights: str | None) -> None:
@@ -46,7 +54,7 @@ class PerceptualNetwork:
 
     @torch.inference_mode()
     def features(self, image: Tensor) -> list[Tensor]:
-        """What the trunk sees in an image uint8 [3,H,W], normalised: 1CHW for each layer.
+        """Return the trunk's normalised features, 1CHW for each layer, for an image uint8 [3,H,W].
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -54,19 +62,19 @@ class PerceptualNetwork:
         import lpips
 
         network = self._loaded(image.device)
-        seen = network.net(network.scaling_layer(to_signed(image[None])))
-        return [lpips.normalize_tensor(layer) for layer in seen]
+        layers = network.net(network.scaling_layer(to_signed(image[None])))
+        return [lpips.normalize_tensor(layer) for layer in layers]
 
     @torch.inference_mode()
     def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-        """The distance between two images by their features."""
+        """Return the distance between two images, given their features."""
         network = self._loaded(first[0].device)
         layers = zip(network.lins, first, second, strict=True)
         means = [lin((a - b) ** 2).mean((2, 3), keepdim=True) for lin, a, b in layers]
         return float(sum(means[1:], means[0]))
 
     def distance(self, first: Tensor, second: Tensor) -> float:
-        """The distance between two images uint8 [3,H,W] of one size; 0 for the same image.
+        """Return the distance between two images uint8 [3,H,W] of one size; 0 for equal images.
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -81,14 +89,14 @@ class PerceptualNetwork:
 
 @METRICS.register_module()
 class PerceptualDistance(Metric):
-    """LPIPS v0.1 (Zhang et al. 2018) between translated scene and photo.
+    """LPIPS v0.1 (Zhang et al. 2018) between fake and real images.
 
-    Without the trunk's weights there is no LPIPS and no substitute.
+    Without the weights of the trunk the score is not computed.
 
     Args:
-        net: "alex", the usual one, or "vgg".
-        weights: the trunk's state dict; None looks for torchvision's own. Scores with a file of
-            another name carry that name.
+        net: "alex", the usual network, or "vgg".
+        weights: the state dict of the trunk. None looks for torchvision's file. The name of a file
+            with another name becomes part of the score's name.
     """
 
     needs = ("real",)
@@ -100,7 +108,7 @@ class PerceptualDistance(Metric):
         self.better = {self.network.name: "lower"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [2]: 1, and its distance from the photo.
+        """Return for each scene float64 [2]: 1, and the distance from its real image.
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -108,17 +116,17 @@ class PerceptualDistance(Metric):
         return [np.array([1, self.network.distance(p["fake"], p["real"])]) for p in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """The mean over scenes, from sums [...,2] of their rows; nan without a scene."""
+        """Return the average over scenes for sums [...,2] of rows; nan without a scene."""
         return {self.network.name: mean(sums[..., 1], sums[..., 0])}
 
 
 def mean(total: Floats, count: Floats) -> Floats:
-    """total / count, and nan where there is nothing to average."""
+    """Return total / count, or nan where the count is 0."""
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def load_lpips(net: str, path: Path) -> nn.Module:
-    """The LPIPS network: the package's own linear weights over the trunk in `path`.
+    """Return the LPIPS network with the package's linear weights and the trunk in `path`.
 
     Raises:
         UserError: the file does not hold the trunk.
@@ -126,11 +134,11 @@ def load_lpips(net: str, path: Path) -> nn.Module:
     import lpips
 
     trunk = load_state(path)
-    # lpips draws random weights for what is loaded below; the run's own generator stays untouched.
+    # lpips draws random weights, which are replaced below. fork_rng keeps the run's random state.
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # lpips uses torchvision's and torch's older signatures
+        warnings.simplefilter("ignore")  # lpips uses old signatures of torchvision and torch
         network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
-    # lpips files torchvision's `features.N` under `sliceK.N`, and drops the classifier.
+    # lpips calls torchvision's `features.N` `sliceK.N` and drops the classifier.
     own = network.net.state_dict()
     try:
         state = {key: trunk[f"features.{key.split('.', 1)[1]}"] for key in own}

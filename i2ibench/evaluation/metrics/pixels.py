@@ -1,4 +1,4 @@
-"""PSNR and SSIM: how close a translated scene is to its photo, pixel by pixel."""
+"""Pixel errors between a fake and its real image: PSNR, SSIM, RMSE and MAE."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.metrics.perceptual import mean
-from i2ibench.models.ops.images import largest_level
+from i2ibench.models.ops.images import largest_level, pixels_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction
@@ -21,11 +21,11 @@ WINDOW = 11
 
 @METRICS.register_module()
 class PixelSimilarity(Metric):
-    """PSNR and SSIM (Wang et al. 2004) of torchmetrics between translated scene and photo.
+    """PSNR and SSIM (Wang et al. 2004) between fake and real images, computed by torchmetrics.
 
-    SSIM takes a Gaussian window of 11 pixels and sigma 1.5, each colour by itself, over the windows
-    that lie inside the image: scikit-image's `gaussian_weights=True,
-    use_sample_covariance=False, data_range=255`; of images of 16 bits the range is 65535.
+    SSIM uses a Gaussian window of 11 pixels with sigma 1.5 for each channel, and averages over the
+    windows inside the image. scikit-image computes the same with `gaussian_weights=True,
+    use_sample_covariance=False, data_range=255`. Images of 16 bits have the range 65535.
     """
 
     needs = ("real",)
@@ -33,7 +33,7 @@ class PixelSimilarity(Metric):
     better = {"psnr": "higher", "ssim": "higher"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [4]: 1, its PSNR in dB if finite, 1 if it is not, its SSIM.
+        """Return for each scene float64 [4]: 1, PSNR in dB or 0, 1 if PSNR is infinite, and SSIM.
 
         Raises:
             UserError: an image is smaller than the window.
@@ -41,10 +41,10 @@ class PixelSimilarity(Metric):
         return [_measure(p["fake"], p["real"]) for p in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """`psnr` in dB, `psnr_identical`, `ssim`, from sums [...,4] of the scenes' rows.
+        """Return `psnr` in dB, `psnr_identical` and `ssim` for sums [...,4] of rows.
 
-        `psnr` is the mean over the scenes that differ from their photo; the others, whose PSNR is
-        infinite, are counted in `psnr_identical`.
+        `psnr` is averaged over the scenes with a finite PSNR. `psnr_identical` counts the scenes
+        whose fake and real images are equal.
         """
         scenes, decibel, identical, similarity = np.moveaxis(sums, -1, 0)
         return {
@@ -61,8 +61,8 @@ def _measure(fake: Tensor, real: Tensor) -> Floats:
     if min(fake.shape[-2:]) < WINDOW:
         height, width = fake.shape[-2:]
         raise UserError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, not {width}x{height}.")
-    # CUDA convolves float32 in TF32, whose 10 bits are too few for a variance; double on a CPU is
-    # 15 times slower and changes SSIM by 2e-6.
+    # CUDA convolves float32 in TF32, whose 10 bits are too few for a variance. On a CPU float64 is
+    # 15 times slower than float32 and changes SSIM by 2e-6.
     kind = torch.float64 if fake.is_cuda else torch.float32
     x, y = fake[None].to(kind), real[None].to(fake.device, kind)
     if torch.equal(x, y):
@@ -79,6 +79,62 @@ def structural_similarity(x: Tensor, y: Tensor, white: float = 255.0) -> float:
     _, similarity = structural_similarity_index_measure(
         x, y, sigma=1.5, data_range=white, return_full_image=True
     )
-    # torchmetrics averages over its padding too; the windows inside alone are the published SSIM.
+    # torchmetrics averages over its padding too. The published SSIM uses the windows inside only.
     inside = slice(WINDOW // 2, -(WINDOW // 2))
     return float(similarity[..., inside, inside].mean())
+
+
+@METRICS.register_module()
+class LevelErrors(Metric):
+    """Root mean square error and mean absolute error over the pixels of all scenes, such as depth.
+
+    Images with several channels also have scores of each channel, such as `rmse/0`.
+
+    Args:
+        scale: the size of one level in the unit of the scores, such as 0.001 for files in
+            millimetres and scores in metres.
+        unmeasured: the level of real images that marks a missing measurement, such as 0 in depth
+            maps. Pixels with this level are ignored in their channel. None uses every pixel.
+
+    Raises:
+        UserError: `scale` is not positive.
+    """
+
+    needs = ("real",)
+    needs_rgb = False
+    better = {"rmse": "lower", "mae": "lower"}
+
+    def __init__(self, scale: float = 1.0, unmeasured: int | None = None) -> None:
+        if not scale > 0:
+            raise UserError(f"scale is what one level stands for, above 0, not {scale!r}.")
+        self.scale, self.unmeasured = scale, unmeasured
+
+    def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
+        """Return for each scene float64 [3C]: by channel pixels, squared and absolute errors."""
+        return [self._sums(p) for p in predictions]
+
+    def _sums(self, prediction: Prediction) -> Floats:
+        fake, real = (
+            np.atleast_3d(pixels_of(prediction[key])).astype(np.float64)  # type: ignore[literal-required]
+            for key in ("fake", "real")
+        )
+        counted = np.ones(real.shape, bool) if self.unmeasured is None else real != self.unmeasured
+        error = np.abs(fake - real) * counted * self.scale
+        return np.stack([m.sum((0, 1)) for m in (counted, error**2, error)], -1).ravel()
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """Return `rmse` and `mae` for sums [...,3C] of rows; nan without a pixel."""
+        by_channel = sums.reshape(*sums.shape[:-1], -1, 3)
+        scores = _errors(by_channel.sum(-2), "")
+        if by_channel.shape[-2] > 1:
+            for channel in range(by_channel.shape[-2]):
+                scores |= _errors(by_channel[..., channel, :], f"/{channel}")
+        return scores
+
+
+def _errors(sums: Floats, ending: str) -> dict[str, Floats]:
+    pixels, squared, absolute = np.moveaxis(sums, -1, 0)
+    return {
+        f"rmse{ending}": np.sqrt(mean(squared, pixels)),
+        f"mae{ending}": mean(absolute, pixels),
+    }

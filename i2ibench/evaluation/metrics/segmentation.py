@@ -1,33 +1,222 @@
-"""Segmentation scores: can a segmenter find the labels again in the translated scene?"""
+"""Segmentation scores: a segmenter's labels of a fake image against the true labels."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench.errors import MissingWeightsError, UserError
-from i2ibench.evaluation.metrics import boundaries, confusion, instances
 from i2ibench.models.ops.confusion import full_confusion
 from i2ibench.registry import METRICS, SEGMENTERS
 from i2ibench.registry.contracts import SegmentationMetric, Segmenter
 from i2ibench.structures import Prediction
 
+Counts = NDArray[np.float64]
+
+CONFUSION_BETTER = dict.fromkeys(
+    ("seg/pixel_acc", "seg/pixel_acc_void_err", "seg/mean_acc", "seg/miou", "seg/miou_void_err",
+     "seg/miou_zero_absent", "seg/fwiou"), "higher",
+)  # fmt: skip
+
+
+def confusion_scores(counts: Counts, classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return every score of a confusion matrix by name, in 0..1, nan where it is undefined.
+
+    `seg/pixel_acc`, `seg/mean_acc`, `seg/miou` and `seg/fwiou` (weighted by class frequency) ignore
+    void pixels. Scores that end in `_void_err` count void pixels as errors, which some papers do.
+    The average over classes includes each class that occurs in the true or the predicted labels, as
+    in Cityscapes' script. `seg/miou_zero_absent` averages over all classes, with 0 for absent
+    classes, as in pix2pix's script. The scores of one class are `seg/iou/<class>` and
+    `seg/acc/<class>`.
+
+    Args:
+        counts: pixel counts [..., N + 1, N + 1], see `ops.confusion.full_confusion`.
+        classes: the names of the N classes.
+    """
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)[..., :-1]
+    valid = counts[..., :-1, :]
+    truth, guess = valid.sum(-1), valid.sum(-2)[..., :-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        iou = hits / (truth + guess - hits)
+        strict = hits / (truth + counts.sum(-2)[..., :-1] - hits)
+        accuracy = hits / truth
+        share = truth / truth.sum(-1, keepdims=True)
+        right = hits.sum(-1)
+        scores = {
+            "seg/pixel_acc": right / valid.sum((-2, -1)),
+            "seg/pixel_acc_void_err": right / counts.sum((-2, -1)),
+            "seg/mean_acc": _mean(accuracy),
+            "seg/miou": _mean(iou),
+            "seg/miou_void_err": _mean(strict),
+            "seg/miou_zero_absent": np.nan_to_num(iou).mean(-1),
+            "seg/fwiou": np.where(share > 0, share * np.nan_to_num(iou), 0).sum(-1),
+        }
+    scores["seg/classes_counted"] = (~np.isnan(iou)).sum(-1)
+    for row, name in enumerate(classes):
+        scores[f"seg/iou/{name}"] = iou[..., row]
+        scores[f"seg/acc/{name}"] = accuracy[..., row]
+    return scores
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over the last axis without nan; nan if there are only nan."""
+    known = ~np.isnan(values)
+    return np.where(known, values, 0).sum(-1) / known.sum(-1)
+
+
+BOUNDARY_BETTER = {"edge/bf1": "higher"}
+
+TOLERANCE = 2 / 512
+"""The largest distance in pixels between matching borders, as a share of the image height."""
+
+NUM_BOUNDARY_SUMS = 4
+
+
+def boundary_row(predicted: NDArray[np.int64], truth: NDArray[np.int64], void: int) -> list[float]:
+    """Return four counts: predicted border pixels near a true border, all predicted border pixels,
+    true border pixels near a predicted border, and all true border pixels.
+
+    The score is the boundary F1 of Csurka et al. 2013, "What is a good evaluation measure for
+    semantic segmentation?", from counts of the whole data set instead of averages over scenes.
+
+    Args:
+        predicted: class ids [H,W].
+        truth: class ids [H,W]; borders near pixels of class `void` are ignored.
+        void: the id of pixels without a true class.
+    """
+    reach = max(TOLERANCE * truth.shape[0], 1.0)
+    known = _distance(truth == void) > reach
+    guess, real = borders(predicted) & known, borders(truth) & known
+    near_real, near_guess = _distance(real) <= reach, _distance(guess) <= reach
+    return [(guess & near_real).sum(), guess.sum(), (real & near_guess).sum(), real.sum()]
+
+
+def borders(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return bool [H,W], True where a pixel differs from one of its four neighbours."""
+    edge = np.zeros(ids.shape, bool)
+    across, down = ids[:, 1:] != ids[:, :-1], ids[1:] != ids[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    return edge
+
+
+def boundary_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return `edge/bf1`, in 0..1, for sums of rows [..., 4]; nan if there is no border at all."""
+    near_real, guessed, near_guess, real = np.moveaxis(sums, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.where(guessed > 0, near_real / guessed, 0)
+        recall = np.where(real > 0, near_guess / real, 0)
+        both = precision + recall
+        f1 = np.where(both > 0, 2 * precision * recall / both, 0)
+    return {"edge/bf1": np.where(guessed + real > 0, f1, np.nan)}
+
+
+def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the distance of each pixel from the mask in pixels; infinity for an empty mask."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    return np.asarray(
+        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    )
+
+
+SIZES = {"S": (0, 32**2), "M": (32**2, 96**2), "L": (96**2, np.inf)}
+"""The least area and the limit above it in pixels of the scored image, as in COCO."""
+
+INSTANCE_BETTER = {f"inst/recall50_{size}": "higher" for size in SIZES} | {"inst/iiou": "higher"}
+
+SUMS_PER_THING = 5
+
+
+def instance_row(
+    predicted: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    instance: NDArray[np.int64],
+    thing_rows: Mapping[int, int],
+    void: int,
+) -> list[float]:
+    """Return the numbers of one scene whose sums `instance_scores` needs.
+
+    For each size: the number of instances with the right class on at least half of their pixels,
+    and the number of all instances. Then for each class of things: the sum over instances of
+    hits / area, the sum of misses / area, the sum of areas, the number of instances, and the number
+    of pixels that are predicted as the class by mistake.
+
+    Args:
+        predicted: predicted rows of scored classes [H,W].
+        truth: true rows of scored classes [H,W].
+        instance: instance ids [H,W].
+        thing_rows: for the row of each class of things the instance id of groups of objects.
+        void: the row of pixels without a true class.
+    """
+    found = dict.fromkeys(SIZES, 0.0)
+    total = dict.fromkeys(SIZES, 0.0)
+    classes: list[float] = []
+    for row, group in thing_rows.items():
+        here = truth == row
+        areas, hits = _areas_and_hits(instance[here], predicted[here] == row, group)
+        for size, (least, most) in SIZES.items():
+            chosen = (areas >= least) & (areas < most)
+            found[size] += float((hits[chosen] * 2 >= areas[chosen]).sum())
+            total[size] += float(chosen.sum())
+        share = hits / areas
+        wrong = float(((predicted == row) & ~here & (truth != void)).sum())
+        classes += [share.sum(), (1 - share).sum(), areas.sum(), float(len(areas)), wrong]
+    return [n for size in SIZES for n in (found[size], total[size])] + classes
+
+
+def _areas_and_hits(
+    ids: NDArray[np.int64], right: NDArray[np.bool_], group: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return for each instance, except groups, its pixels and its pixels with the right class."""
+    ids, right = ids[ids != group], right[ids != group]
+    _, members, areas = np.unique(ids, return_inverse=True, return_counts=True)
+    hits = np.bincount(members, weights=right, minlength=len(areas))
+    return areas.astype(np.float64), hits.astype(np.float64)
+
+
+def instance_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return `inst/recall50_<size>` and `inst/iiou`, in 0..1, for sums of rows [..., 6 + 5 T].
+
+    `inst/iiou` is Cityscapes' instance-weighted IoU. The weight of a pixel is the average area of
+    instances of its class, divided by the area of its instance, so that small and large objects
+    count alike. The average area is taken over the evaluated scenes.
+    """
+    scores = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for number, size in enumerate(SIZES):
+            scores[f"inst/recall50_{size}"] = sums[..., 2 * number] / sums[..., 2 * number + 1]
+        classes = sums[..., 2 * len(SIZES) :].reshape(*sums.shape[:-1], -1, SUMS_PER_THING)
+        hit, missed, area, count, wrong = np.moveaxis(classes, -1, 0)
+        weight = area / count
+        iiou = weight * hit / (weight * (hit + missed) + wrong)
+        known = ~np.isnan(iiou)
+        scores["inst/iiou"] = np.where(known, iiou, 0).sum(-1) / known.sum(-1)
+    return scores
+
 
 @METRICS.register_module()
 class SegmentationScores(SegmentationMetric):
-    """A segmenter's labels against the true ones: by pixel, by border and by instance.
+    """Scores of a segmenter's labels of fake images, by pixel, by border and by instance.
 
-    One confusion matrix over the whole data set. `confusion_scores`, `boundary_scores` and
-    `instance_scores` (where the data has instances of things) say what each score is.
+    The scores come from one confusion matrix of the whole data set. `confusion_scores`,
+    `boundary_scores` and `instance_scores` (for data with instances of things) define them.
 
     Args:
-        segmenter: config; its classes come from the data set.
-        scored_classes, scored_ids, thing_ids: the data set's metainfo: the classes that count, for
-            each label its row among them or 255, and by label of each thing the class's own id.
+        segmenter: the config of the segmenter; its classes come from the data set.
+        scored_classes: the names of the scored classes, from the data set.
+        scored_ids: for each label the row of its class among the scored classes, or 255.
+        thing_ids: for the label of each class of things the instance id of groups of objects.
+
+    Raises:
+        UserError: the data has no scored class, or the segmenter cannot be built.
     """
 
     needs = ("label",)
@@ -46,15 +235,15 @@ class SegmentationScores(SegmentationMetric):
         self.rows = torch.tensor([row if row < count else count for row in scored_ids])
         things = {int(label): group for label, group in thing_ids.items()}
         self.thing_rows = {int(self.rows[i]): group for i, group in things.items()}
-        self.thing_rows.pop(count, None)  # a thing that is not scored
-        self.better = confusion.BETTER | boundaries.BETTER
+        self.thing_rows.pop(count, None)  # a class of things that is not scored
+        self.better = CONFUSION_BETTER | BOUNDARY_BETTER
         if self.thing_rows:
-            self.better = self.better | instances.BETTER
+            self.better = self.better | INSTANCE_BETTER
         self.unavailable: str | None = None
         self.weight_files: list[Path] = []
         try:
-            facts = {"num_classes": count, "scored_classes": self.classes}
-            network: Segmenter = SEGMENTERS.build_for(segmenter, facts)
+            derived = {"num_classes": count, "scored_classes": self.classes}
+            network: Segmenter = SEGMENTERS.build_for(segmenter, derived)
             self.segmenter = network.eval().requires_grad_(False)
             file = network.weights_file
             self.weight_files = [file, *network.weight_files] if file else []
@@ -65,43 +254,43 @@ class SegmentationScores(SegmentationMetric):
 
     @torch.inference_mode()
     def measure(self, predictions: Sequence[Prediction]) -> list[NDArray[np.float64]]:
-        """The counts of each scene, float64 [D]."""
+        """Return the counts of each scene, float64 [D]."""
         labels = self.predict([prediction["fake"] for prediction in predictions])
         return [self._row(*pair) for pair in zip(labels, predictions, strict=True)]
 
     def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """The segmenter's rows for images uint8 [3,H,W], int64 [H,W] each; N = something else."""
+        """Return class rows, int64 [H,W] each, for images uint8 [3,H,W]; N is "something else"."""
         if len({image.shape for image in images}) > 1:
             return [self.predict([image])[0] for image in images]
         batch = torch.stack(list(images))
         return list(self.segmenter.to(batch.device)(batch))
 
     def true_rows(self, label: Tensor) -> Tensor:
-        """The scored rows of a label map uint8 [1,H,W], int64 [H,W]; N = void."""
+        """Return true class rows, int64 [H,W], of a label map uint8 [1,H,W]; N is void."""
         return self.rows.to(label.device)[label[0].long()]
 
     def _row(self, predicted: Tensor, prediction: Prediction) -> NDArray[np.float64]:
         truth, count = self.true_rows(prediction["label"].to(predicted.device)), len(self.classes)
         counts = full_confusion(predicted, truth, count).flatten().tolist()
         guess, real = predicted.cpu().numpy(), truth.cpu().numpy()
-        row = counts + boundaries.boundary_row(guess, real, void=count)
+        row = counts + boundary_row(guess, real, void=count)
         if self.thing_rows:
             ids = prediction.get("instance")
-            # Without instance maps the objects are unknown, not absent.
+            # Without an instance map the objects are unknown, so nothing is counted.
             row += (
-                instances.instance_row(guess, real, ids[0].cpu().numpy(), self.thing_rows, count)
+                instance_row(guess, real, ids[0].cpu().numpy(), self.thing_rows, count)
                 if ids is not None
-                else [0.0] * (2 * len(instances.SIZES) + instances.PER_CLASS * len(self.thing_rows))
+                else [0.0] * (2 * len(SIZES) + SUMS_PER_THING * len(self.thing_rows))
             )
         return np.array(row, np.float64)
 
     def scores(self, sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Every score by name for sums of rows [..., D]."""
+        """Return every score by name for sums of rows [..., D]."""
         count = len(self.classes) + 1
         square, rest = sums[..., : count**2], sums[..., count**2 :]
         counts = square.reshape(*sums.shape[:-1], count, count)
-        scores = confusion.confusion_scores(counts, self.classes)
-        scores |= boundaries.boundary_scores(rest[..., : boundaries.SIZE])
+        scores = confusion_scores(counts, self.classes)
+        scores |= boundary_scores(rest[..., :NUM_BOUNDARY_SUMS])
         if self.thing_rows:
-            scores |= instances.instance_scores(rest[..., boundaries.SIZE :])
+            scores |= instance_scores(rest[..., NUM_BOUNDARY_SUMS:])
         return scores

@@ -1,4 +1,4 @@
-"""Control: does one instance take the colour that a mode stands for, and nothing else change?"""
+"""Style control: painting a mode on one instance changes its colour and nothing else."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,50 +21,52 @@ Floats = NDArray[np.float64]
 LABEL, PHOTO, MODE, HIT, LEVELLED, CHOICES, INTENDED, OBTAINED, INSIDE, OUTSIDE = (
     0, 1, 2, 3, 4, 5, slice(6, 9), slice(9, 12), 12, 13,
 )  # fmt: skip
-"""Columns of a row: one instance painted in one mode; or, with PHOTO 1, as the photo has it."""
+"""Columns of a row: an instance painted in one mode or, with PHOTO 1, in the real image."""
 
 SUMS = 11
-"""Numbers of a class that add: images, hits, levelled hits, kept, each kind of hit and kept,
-chances, changes inside and outside; photos and their hits."""
+"""Sums for each class: images, hits, levelled hits, kept, hits and kept, levelled hits and kept,
+chances, changes inside, changes outside, real images, hits in real images."""
 
 
 @METRICS.register_module()
 class StyleControl(Metric):
-    """Whether a mode of the style bank, painted on one instance, gives its colour to that alone.
+    """The effect of a mode of the style bank that is painted on one instance.
 
-    In each scene the largest instance of a class, if it covers `min_area` of the image, is
-    painted in each mode of its class in turn, everything else as sampled. A mode's intended colour
-    is the mean colour, in the training photos, of the instances whose features are nearest to its
-    centre; it owes nothing to any translated image. Modes whose intended colour is closer than
-    `distance` to that of a larger mode are not told apart and not painted. Then
+    In each scene the largest instance of a class is painted in each mode of its class in turn, if
+    the instance covers `min_area` of the image. All other instances keep their sampled styles. The
+    intended colour of a mode is the mean colour, in real training images, of the instances whose
+    features are nearest to the centre of the mode; it does not depend on fake images. A mode is not
+    painted if its intended colour is closer than `distance` to that of a larger mode. Then
 
-    - hit: of the intended colours left, the mode's own is the nearest to the instance's mean colour
-      in the image (Euclidean distance in RGB). By chance 1 / their number, which an image that
-      does not depend on the mode gets exactly;
-    - leakage: the mean absolute difference from the image as sampled over all pixels more than
-      `margin` pixels (in the maximum norm) from the instance;
-    - control: a hit whose leakage is below `tolerance`.
+    - hit: of all intended colours, that of the painted mode is the nearest to the mean colour of
+      the instance in the image (Euclidean distance in RGB). The chance of a hit is 1 / number of
+      modes, which images that do not depend on the mode get exactly;
+    - leakage: the mean absolute difference from the image with sampled styles, over all pixels more
+      than `margin` pixels (maximum norm) away from the instance;
+    - control: a hit with a leakage below `tolerance`.
 
-    Each scene has a light of its own, which moves all colours. Levelled hits and control leave it
-    out: the colours of one instance in all modes are shifted together, so that their mean is that
-    of the intended ones. An image that does not depend on the mode hits by chance here too.
+    The light of a scene shifts all its colours. Levelled hits and levelled control remove it: the
+    colours of one instance in all modes are shifted together until their mean is the mean of the
+    intended colours. Images that do not depend on the mode hit by chance here too.
 
-    `style/hit_photos` asks the same of the photos: is an instance's mean colour there nearest to
-    that of the mode which the encoder finds in it? Light and haze move colours, so it is below 1,
-    and a painter need not reach 1 either.
+    `style/hit_photos` is the share of hits in real images, with the mode that the encoder finds
+    there. Light and haze shift colours, so this share is below 1 and fake images need not reach 1.
 
     Levels are 0..255. `style/control`, `style/hit`, `style/control_levelled`, `style/hit_levelled`,
     `style/kept` (leakage below the tolerance), `style/hit_chance`, `style/leakage` and
-    `style/change` (the same inside the instance) are over all classes' images; each also as
-    `.../<class>`.
+    `style/change` (mean absolute difference inside the instance) are averages over the images of
+    all classes. Each score also exists as `.../<class>`.
 
     Args:
-        classes: names of the classes by label; the data set's.
+        classes: the names of the classes by label, from the data set.
         only: the names of the painted classes.
-        min_area: the least share of the image that an instance covers.
-        distance: between intended colours that are told apart, in levels.
-        margin: around the instance, in pixels.
-        tolerance: of leakage, in levels.
+        min_area: the least area of an instance, as a share of the image.
+        distance: the least distance between intended colours, in levels.
+        margin: the width of the ignored border around the instance, in pixels.
+        tolerance: the limit of leakage, in levels.
+
+    Raises:
+        UserError: a class of `only` does not exist.
     """
 
     needs = ("label", "instance", "styles", "training photos")
@@ -89,14 +91,14 @@ class StyleControl(Metric):
                        "style/leakage": "lower"}  # fmt: skip
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Of each scene float64 [n,14], one row per instance and mode that it was painted in."""
+        """Return for each scene float64 [n,14], one row for each instance and painted mode."""
         return [
             np.array(list(self._paint(prediction)), np.float64).reshape(-1, OUTSIDE + 1)
             for prediction in predictions
         ]
 
     def refine(self, rows: Sequence[Floats]) -> "ControlScores":
-        """Return one row per scene, of sums that add over scenes, from the rows of all scenes."""
+        """Return one row of sums for each scene, from the rows of all scenes."""
         sums = np.zeros((len(rows), len(self.labels), SUMS))
         for scene, own in enumerate(rows):
             for number, label in enumerate(self.labels):
@@ -104,10 +106,10 @@ class StyleControl(Metric):
         return ControlScores(list(self.labels.values()), sums.reshape(len(rows), -1))
 
     def figures(self, rows: Sequence[Floats]) -> dict[str, Any]:
-        """By class the modes' intended colours, the colours obtained, and the hits, mode by mode.
+        """Return for each class the intended and obtained colours and the hits of its modes.
 
-            `confusion[i][j]` counts images with mode i whose colour is nearest to that of mode j,
-        `levelled[i][j]` those whose levelled colour is.
+        `confusion[i][j]` counts the images with mode i whose colour is nearest to that of mode j.
+        `levelled[i][j]` counts by the levelled colour.
         """
         found, table = {}, np.concatenate(rows)
         for label, name in self.labels.items():
@@ -140,10 +142,10 @@ class StyleControl(Metric):
     def _rows(
         self, prediction: Prediction, label: int, instance: int, inside: Tensor
     ) -> Iterator[list[float]]:
-        """The rows of one instance, whose pixels are `inside`, HW."""
+        """Yield the rows of one instance, whose mask is `inside`, bool HW."""
         styles = prediction["styles"]
         colours = styles.intended(label)
-        modes = told_apart(colours, self.distance)
+        modes = distinct_modes(colours, self.distance)
         choices = colours[modes]
         mode = styles.encoded()[instance][1] if "real" in prediction else -1
         if modes and mode >= 0 and colours[mode].isfinite().all():
@@ -155,7 +157,7 @@ class StyleControl(Metric):
             yield [label, 1, intended, hit, hit, len(modes), *known, 0, 0]
         images = styles.repaint(instance, modes)
         images = images.to(most_precise_dtype(images.device))
-        outside = ~widened(inside, self.margin)
+        outside = ~dilate(inside, self.margin)
         found = images[1:, :, inside].mean(2).cpu().double()
         light = found.mean(0) - choices.mean(0)
         for mode, image, obtained in zip(modes, images[1:], found, strict=True):
@@ -167,16 +169,16 @@ class StyleControl(Metric):
 
 
 def nearest(colours: Tensor, colour: Tensor) -> int:
-    """The position of the nearest of the colours [n,3]."""
+    """Return the index of the nearest of the colours [n,3]."""
     return int((colours - colour).square().sum(1).argmin())
 
 
-def told_apart(colours: Tensor, distance: float) -> list[int]:
-    """The modes whose intended colours are at least `distance` apart, larger modes first.
+def distinct_modes(colours: Tensor, distance: float) -> list[int]:
+    """Return the modes whose intended colours are at least `distance` apart, larger modes first.
 
     Args:
-        colours: float [K,3], nan for what is not known; larger modes come first.
-        distance: Euclidean.
+        colours: float [K,3], larger modes first; nan for an unknown colour.
+        distance: the least Euclidean distance.
     """
     kept: list[int] = []
     for mode, colour in enumerate(colours):
@@ -187,8 +189,8 @@ def told_apart(colours: Tensor, distance: float) -> list[int]:
     return kept
 
 
-def widened(mask: Tensor, margin: int) -> Tensor:
-    """The pixels within `margin` of a mask bool HW, in the maximum norm."""
+def dilate(mask: Tensor, margin: int) -> Tensor:
+    """Return the mask, bool HW, of pixels within `margin` of a mask in the maximum norm."""
     size = 2 * margin + 1
     spread = torch.nn.functional.max_pool2d(mask[None, None].float(), size, 1, margin)
     return spread[0, 0] > 0
@@ -209,10 +211,10 @@ def _matrix(rows: Floats) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ControlScores:
-    """Rows that add, one per scene, and the scores of their sums.
+    """One row of sums for each scene, and the scores of added rows.
 
     Attributes:
-        names: of the classes.
+        names: the names of the classes.
         rows: float64 [scenes, classes * SUMS].
     """
 
@@ -220,7 +222,7 @@ class ControlScores:
     rows: Floats
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """The scores of StyleControl, from sums [...,D] of the rows; nan without an image."""
+        """Return the scores of StyleControl for sums [...,D] of rows; nan without an image."""
         table = sums.reshape(*sums.shape[:-1], len(self.names), SUMS)
         found = _shares(table.sum(-2), "")
         for number, name in enumerate(self.names):

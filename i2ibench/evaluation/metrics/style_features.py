@@ -1,4 +1,4 @@
-"""What an encoder's features tell of how an instance truly looks."""
+"""Scores of how well an encoder's features predict the recorded appearance of instances."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,34 +24,35 @@ from i2ibench.structures import Prediction
 Floats = NDArray[np.float64]
 
 FEWEST = 20
-"""Instances below which a class is not scored."""
+"""The least number of instances of a scored class."""
 
-SHOWN = 400
-"""Points of a class in a figure."""
+MAX_POINTS = 400
+"""The largest number of points of a class in a figure, up to rounding."""
 
 
 @METRICS.register_module()
 class StyleFeatures(Metric):
-    """How well the encoder's features of an instance predict its recorded appearance.
+    """Predictions of an instance's recorded appearance from the encoder's features.
 
-    The scenes are dealt into 5 folds; each is scored by models that were fitted to the others. For
-    each class with at least FEWEST instances of a size:
+    The scenes are split into 5 folds. Each fold is scored by models that were fitted to the other
+    folds. Each class with at least FEWEST large instances has these scores:
 
-    - `style/r2/<class>`: of the recorded rgb, by ridge regression on quadratic features;
-      `style/r2_seen/<class>`: of the mean colour in the photo, which light and glass change too;
-      `style/r2_chance/<class>`: of the recorded rgb from features shuffled within the class;
-    - `style/acc/<class>`: of the recorded name, by the 5 nearest neighbours;
-      `style/acc_chance/<class>`: by the name that is commonest in the fitted folds;
-    - `style/purity/<class>`: the share of instances whose mode's commonest name is theirs, the mode
-      being the nearest centre of the style bank; `style/purity_chance/<class>`: with the modes
-      shuffled within the class, the mean of 10 times.
+    - `style/r2/<class>`: R² of the recorded RGB, by ridge regression on quadratic features.
+      `style/r2_seen/<class>`: R² of the mean colour in the real image, which also depends on light
+      and glass. `style/r2_chance/<class>`: R² of the recorded RGB from shuffled features;
+    - `style/acc/<class>`: accuracy of the recorded name, by the 5 nearest neighbours.
+      `style/acc_chance/<class>`: accuracy of the most common name of the fitted folds;
+    - `style/purity/<class>`: the share of instances with the most common name of their mode, where
+      the mode is the nearest centre of the style bank. `style/purity_chance/<class>`: the same with
+      shuffled modes, averaged over 10 shuffles.
 
-    `style/r2`, `style/acc` and `style/purity` are means over the classes. Purity has no interval:
-    scenes that are drawn twice agree with themselves, and a bootstrap would exclude the value.
+    `style/r2`, `style/acc` and `style/purity` are averages over the classes. Purity has no
+    interval: a scene that is drawn twice agrees with itself, so a bootstrap would exclude the
+    value.
 
     Args:
-        classes: names of the classes by label; the data set's.
-        min_area: the least share of the image that an instance covers.
+        classes: the names of the classes by label, from the data set.
+        min_area: the least area of an instance, as a share of the image.
     """
 
     needs = ("label", "instance", "real", "styles", "appearances")
@@ -62,28 +63,28 @@ class StyleFeatures(Metric):
         self.better = dict.fromkeys(("style/r2", "style/acc"), "higher")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Of each scene float64 [n,8+C], one row per instance that is large enough."""
+        """Return for each scene float64 [n,8+C], one row for each large instance."""
         return [self._measure(prediction) for prediction in predictions]
 
     def refine(self, rows: Sequence[Floats]) -> FeatureScores:
-        """Return one row per scene, of sums that add over scenes, from the rows of all scenes."""
+        """Return one row of sums for each scene, from the rows of all scenes."""
         return FeatureScores(self._tables(rows), len(rows))
 
     def figures(self, rows: Sequence[Floats]) -> dict[str, Any]:
-        """By class up to SHOWN points of the features' two main directions, and their true rgb."""
+        """Return for each class points of the first two principal components, with recorded RGB."""
         table, found = np.concatenate(rows), {}
         for label in np.unique(table[:, LABEL]).astype(int):
             own = table[table[:, LABEL] == label]
             if len(own) >= FEWEST:
-                every = -(-len(own) // SHOWN)
-                points = _flat(own[:, FEATURES:])[::every]
+                every = -(-len(own) // MAX_POINTS)
+                points = _principal_components(own[:, FEATURES:])[::every]
                 found[self.classes[label]] = {
                     "points": points.round(4).tolist(), "rgb": own[::every, RGB].tolist(),
                 }  # fmt: skip
         return found
 
     def _measure(self, prediction: Prediction) -> Floats:
-        encoded, looks = prediction["styles"].encoded(), prediction["appearances"]
+        encoded, appearances = prediction["styles"].encoded(), prediction["appearances"]
         found = instances_of(prediction["label"], prediction["instance"])
         least = self.min_area * found.members.numel()
         photo = prediction["real"].to(most_precise_dtype(prediction["real"].device))
@@ -91,10 +92,10 @@ class StyleFeatures(Metric):
         for position, (id_, label, size) in enumerate(
             zip(found.ids.tolist(), found.labels.tolist(), found.sizes.tolist(), strict=True)
         ):
-            if id_ in looks and size >= least:
+            if id_ in appearances and size >= least:
                 features, mode = encoded[id_]
                 seen = photo[:, found.members == position].mean(1).tolist()
-                rows.append([label, mode, *looks[id_].rgb, *seen, *features])
+                rows.append([label, mode, *appearances[id_].rgb, *seen, *features])
         width = FEATURES + len(next(iter(encoded.values()))[0])
         return np.array(rows, np.float64).reshape(-1, width)
 
@@ -109,9 +110,9 @@ class StyleFeatures(Metric):
         return found
 
 
-def _flat(features: Floats) -> Floats:
-    """Features [n,C] seen from where they spread most, [n,2]."""
+def _principal_components(features: Floats) -> Floats:
+    """Project features [n,C] to their first two principal components, [n,2]."""
     centred = features - features.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    flat = centred @ axes[:2].T
-    return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+    projected = centred @ axes[:2].T
+    return np.pad(projected, ((0, 0), (0, 2 - projected.shape[1])))

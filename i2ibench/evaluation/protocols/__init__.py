@@ -1,4 +1,4 @@
-"""Protocols: what is scored against what, by name."""
+"""Protocols: named rules of what is scored against what."""
 
 from i2ibench.evaluation.protocols import camvid, cityscapes, toystreet
 from i2ibench.evaluation.protocols import custom as own

@@ -4,8 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from i2ibench.evaluation.protocols.protocol import Protocol, resized
-from i2ibench.evaluation.protocols.shared_metrics import common_metrics
+from i2ibench.evaluation.protocols.protocol import Protocol, common_metrics, resize_transforms
 from i2ibench.registry import PROTOCOLS
 
 _SIZE = (480, 360)
@@ -19,16 +18,18 @@ def camvid(
     segmenter: Mapping[str, Any] | None = None,
     resize: str | None = None,
 ) -> Protocol:
-    """CamVid's validation scenes, scored by the public ESPNet; distances to the training photos.
+    """Score CamVid's validation scenes with the public ESPNet.
+
+    Distances of distributions are measured from the real images of the training scenes.
 
     Args:
-        split: val or test.
-        width, height: size of the scored images and labels, pixels.
-        segmenter: another segmenter's config.
-        resize: filter for images of another size; None refuses them.
+        split: "val" or "test".
+        width, height: the size of the scored images and label maps in pixels.
+        segmenter: the config of another segmenter.
+        resize: the filter that resizes images of another size; None refuses such images.
     """
     size = (width, height)
-    transforms = resized(size if size != _SIZE else None)
+    transforms = resize_transforms(size if size != _SIZE else None)
     segmenter = segmenter or {
         "type": "ESPNet", "weights": "espnet_p_2_q_8_camvid.pth", "width": 480, "height": 360,
     }  # fmt: skip

@@ -1,7 +1,8 @@
-"""Protocols on Cityscapes: this project's, and the published ones by name.
+"""Protocols on Cityscapes: this project's protocol, and those of published papers.
 
-What each paper did: pix2pixHD issue 57; SPADE issues 14, 39 and 100; OASIS issues 5 and 18; TSIT
-issue 1 (whose accuracy near 82 % counts void pixels as errors; both readings are always computed).
+The papers' protocols are described in pix2pixHD issue 57, in SPADE issues 14, 39 and 100, in OASIS
+issues 5 and 18, and in TSIT issue 1. TSIT's accuracy near 82 % counts void pixels as errors; the
+scores here always contain the accuracy with and without void pixels.
 """
 
 import os
@@ -9,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from i2ibench.evaluation.protocols.protocol import Protocol, resized
-from i2ibench.evaluation.protocols.shared_metrics import common_metrics
+from i2ibench.evaluation.protocols.protocol import Protocol, common_metrics, resize_transforms
 from i2ibench.registry import PROTOCOLS
 
 _SIZE = (2048, 1024)
@@ -26,21 +26,21 @@ def cityscapes(
     samples: int = 1,
     resize: str | None = None,
 ) -> Protocol:
-    """Cityscapes' validation scenes, scored by the public ESPNetv2 at 1024x512.
+    """Score Cityscapes' validation scenes with the public ESPNetv2 at 1024x512.
 
     Args:
-        split: val, or train.
-        width, height: size of the scored images and labels, pixels.
-        photos: False for label maps without photos: then there is no oracle and no distance.
-        segmenter: another segmenter's config.
-        samples: images per scene of a system that draws styles.
-        resize: filter for images of another size; None refuses them.
+        split: "val" or "train".
+        width, height: the size of the scored images and label maps in pixels.
+        photos: False for label maps without real images. Then there is no oracle and no distance.
+        segmenter: the config of another segmenter.
+        samples: the number of images of each scene, for systems with random styles.
+        resize: the filter that resizes images of another size; None refuses such images.
     """
     size = (width, height)
     data: dict[str, Any] = {
         "type": "Cityscapes",
         "split": split,
-        "transforms": resized(size if size != _SIZE else None),
+        "transforms": resize_transforms(size if size != _SIZE else None),
     }
     data |= {} if photos else {"photos": False}
     segmenter = segmenter or {
@@ -59,9 +59,10 @@ def cityscapes(
 
 @PROTOCOLS.register_module(name="cityscapes_pix2pixhd")
 def cityscapes_pix2pixhd() -> Protocol:
-    """pix2pixHD's Table 1: PSPNet on 2048x1024 images (read `seg/pixel_acc_void_err`).
+    """Score as in pix2pixHD's Table 1: PSPNet on 2048x1024 images.
 
-    The paper's PSPNet weights were never published (issue 214): yours are named in the results.
+    The paper's accuracy is `seg/pixel_acc_void_err`. The paper's PSPNet weights were never
+    published (issue 214). The results name the weights that you use instead.
     """
     network = {"type": "TorchScriptSegmenter", "weights": "pspnet_cityscapes.ts"}
     return replace(cityscapes(segmenter=network), name="cityscapes_pix2pixhd")
@@ -69,10 +70,10 @@ def cityscapes_pix2pixhd() -> Protocol:
 
 @PROTOCOLS.register_module(name="cityscapes_spade")
 def cityscapes_spade() -> Protocol:
-    """SPADE's: 512x256 images enlarged to 2048x1024 for DRN-D-105, pytorch-fid's resizing.
+    """Score as in SPADE: 512x256 images, enlarged to 2048x1024 for DRN-D-105, pytorch-fid's FID.
 
-    The enlargement is how its mIoU could be reproduced (OASIS issue 18); its accuracy is
-    `seg/pixel_acc_void_err`.
+    The paper's mIoU could be reproduced with the enlargement (OASIS issue 18). The paper's accuracy
+    is `seg/pixel_acc_void_err`.
     """
     network = {
         "type": "TorchScriptSegmenter", "weights": "drn_d_105_cityscapes.ts", "width": 2048,
@@ -83,13 +84,13 @@ def cityscapes_spade() -> Protocol:
 
 @PROTOCOLS.register_module(name="cityscapes_oasis")
 def cityscapes_oasis() -> Protocol:
-    """OASIS': 512x256 images as they are for DRN-D-105 (its issue 5), pytorch-fid's resizing."""
+    """Score as in OASIS: 512x256 images for DRN-D-105 (OASIS issue 5), pytorch-fid's FID."""
     network = {"type": "TorchScriptSegmenter", "weights": "drn_d_105_cityscapes.ts"}
     return _legacy("cityscapes_oasis", cityscapes(width=512, height=256, segmenter=network))
 
 
 def _legacy(name: str, protocol: Protocol) -> Protocol:
-    """The protocol with pytorch-fid's features beside clean-fid's."""
+    """Return a renamed protocol that adds pytorch-fid's resizing to clean-fid's."""
     legacy = {
         "type": "DistributionDistance",
         "features": {"type": "InceptionFeatures", "resize": "legacy"},

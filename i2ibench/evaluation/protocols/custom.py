@@ -1,10 +1,9 @@
-"""The protocol of anyone's own data."""
+"""The protocol for a user's own data."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from i2ibench.evaluation.protocols.protocol import Protocol
-from i2ibench.evaluation.protocols.shared_metrics import common_metrics
+from i2ibench.evaluation.protocols.protocol import Protocol, common_metrics
 from i2ibench.registry import PROTOCOLS
 
 
@@ -16,17 +15,18 @@ def own(
     samples: int = 1,
     resize: str | None = None,
 ) -> Protocol:
-    """The config's validation scenes, or other data, with the usual metrics.
+    """Score the validation scenes of the config, or other data, with the usual metrics.
 
     Args:
-        segmenter: config; None leaves the segmentation scores out.
-        data: config of a data set without its root; None for the config's validation set.
-        reference: config of the data set that distances refer to; None for the scored photos.
-        samples: images per scene of a system that draws styles.
-        resize: filter for images of another size; None refuses them.
+        segmenter: the config of the segmenter; None disables the segmentation scores.
+        data: the config of a data set without its root; None for the config's validation set.
+        reference: the config of the data set whose real images distances of distributions are
+            measured from; None for the real images of the scored scenes.
+        samples: the number of images of each scene, for systems with random styles.
+        resize: the filter that resizes images of another size; None refuses such images.
     """
     metrics = common_metrics(segmenter)
-    watched = ("segmentation", "levels")  # the second one where a config adds it
+    watched = ("segmentation", "levels")  # "levels" exists if a config adds it
     return Protocol(
         "own", metrics, data, reference, samples=samples, resize=resize, validation=watched
     )

@@ -1,19 +1,21 @@
-"""A protocol: everything a score depends on besides the images."""
+"""The rules of an evaluation: everything that a score depends on besides the images."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.io.safe_names import safe_name
-from i2ibench.registry import DATASETS, PROTOCOLS
+from i2ibench.registry import DATASETS, FEATURES, PROTOCOLS, SEGMENTERS
+from i2ibench.registry.contracts import Feature, Segmenter
 
 Config = Mapping[str, Any]
 
 RESIZING = ("bilinear", "bicubic", "nearest")
 GENERAL = ("resize", "samples", "draws", "seed")
-"""Attributes of a protocol that are options of every one."""
+"""The attributes that are options of every protocol."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +23,24 @@ class Protocol:
     """The rules of an evaluation: the scenes, the samples of each scene, and the metrics.
 
     Attributes:
-        name: what reports call it.
-        data: config of the data set whose scenes are scored, without its root; None for the
-            validation set of the config that is evaluated.
-        metrics: configs of the metrics by name; None switches one off.
-        reference: config of the data set whose photos the distribution distances refer to; None
-            for the photos of the scored scenes.
-        samples: images per scene of a system that draws styles; the first is scored, all of them
-            decide the diversity.
-        resize: filter that brings images of another size to the label map's; None refuses them.
-            With a filter checkpoints translate at the size that their run was validated at,
-            without at the protocol's.
-        validation: the metrics, by name, that a training run computes as it goes.
-        draws: bootstrap draws behind an interval.
-        seed: of everything random in scoring.
-        root: where the data is if nothing else says so; not part of the protocol's hash.
+        name: the name in reports.
+        metrics: the configs of the metrics by name; None disables a metric.
+        data: the config of the data set whose scenes are scored, without its root. None for the
+            validation set of the evaluated config.
+        reference: the config of the data set whose real images the distribution distances are
+            measured from. None for the real images of the scored scenes.
+        samples: the number of images of each scene, for systems with random styles. The first
+            image is scored; diversity uses all of them.
+        resize: the filter that resizes images of another size to the label map's size. None refuses
+            such images. With a filter, checkpoints translate at the size of their validation data;
+            without, at the size of the protocol.
+        validation: the names of the metrics that a training run computes.
+        draws: the number of bootstrap draws of an interval.
+        seed: the seed of all random choices in scoring.
+        root: the default folder of the data; not part of the protocol's hash.
+
+    Raises:
+        UserError: `resize`, `samples`, `draws` or `seed` has an impossible value.
     """
 
     name: str
@@ -58,7 +63,7 @@ class Protocol:
                 raise UserError(f"A protocol's {name} is an integer from {least} on: {value!r}.")
 
     def facts(self) -> dict[str, Any]:
-        """Return all that the scores depend on, in plain JSON."""
+        """Return everything that the scores depend on, as JSON values."""
         hidden = ("name", "root", "validation")
         chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         chosen["pictures"] = "uint8 RGB"
@@ -66,13 +71,13 @@ class Protocol:
 
 
 def build_protocol(cfg: str | Config) -> Protocol:
-    """The protocol of a name, or of a dict with `type` and options.
+    """Build the protocol of a name, or of a dict with `type` and options.
 
-    Every protocol takes `metrics` (more metrics by name, or changes to its own), `resize`,
-    `samples`, `draws` and `seed`.
+    Every protocol takes the options `metrics` (further metrics by name, or changes of its own),
+    `resize`, `samples`, `draws` and `seed`.
 
     Raises:
-        UserError: unknown protocol or option.
+        UserError: the protocol, an option or a data set is unknown, or a value is impossible.
     """
     options: dict[str, Any] = {"type": cfg} if isinstance(cfg, str) else dict(cfg)
     metrics = options.pop("metrics", {})
@@ -85,13 +90,13 @@ def build_protocol(cfg: str | Config) -> Protocol:
     if not isinstance(metrics, Mapping):
         raise UserError(f"A protocol's metrics are a dict by name, not {metrics!r}.")
     for name in metrics:
-        safe_name(name, "A protocol's metric", folders=False)  # its rows lie in a folder so named
+        safe_name(name, "A protocol's metric", folders=False)  # the name of a folder of rows
     merged = {name: _merged(protocol.metrics.get(name), cfg) for name, cfg in metrics.items()}
     return replace(protocol, metrics={**protocol.metrics, **merged}, **general)
 
 
 def _merged(own: Config | None, change: Any) -> Config | None:
-    """A metric's config with a change: another metric if that has a type, None to switch it off."""
+    """Return the changed config of a metric: a new one if it has a type, None to disable it."""
     if change is None or (isinstance(change, Mapping) and "type" in change):
         return change
     if not isinstance(change, Mapping) or own is None:
@@ -99,12 +104,76 @@ def _merged(own: Config | None, change: Any) -> Config | None:
     return {**own, **change}
 
 
-def resized(size: tuple[int, int] | None) -> list[dict[str, Any]]:
-    """The transforms that bring scenes to (width, height); none for None.
+def resize_transforms(size: tuple[int, int] | None) -> list[dict[str, Any]]:
+    """Return the transforms that resize scenes to (width, height); none for None.
 
     Raises:
-        UserError: the size is none.
+        UserError: a side is no positive integer.
     """
     if size and not all(isinstance(side, int) and side > 0 for side in size):
         raise UserError(f"A protocol's width and height are pixels, not {size[0]!r} x {size[1]!r}.")
     return [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
+
+
+def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the configs of the metrics that most protocols share, by name.
+
+    Args:
+        segmenter: the config of the segmenter; None disables the segmentation scores.
+    """
+    segmentation = {"type": "SegmentationScores", "segmenter": segmenter} if segmenter else None
+    return {
+        "segmentation": segmentation,
+        "edges": {"type": "InstanceEdges"},
+        "distribution": {
+            "type": "DistributionDistance", "features": {"type": "InceptionFeatures"},
+        },
+        "lpips": {"type": "PerceptualDistance"},
+        "pixels": {"type": "PixelSimilarity"},
+        "diversity": {"type": "PerceptualDiversity"},
+        "colour_diversity": {"type": "ColourDiversity"},
+        "objects": {"type": "ObjectDistance"},
+    }  # fmt: skip
+
+
+def foreign_protocol(cfg: str | Config, path: Path) -> Protocol:
+    """Build the protocol that the checkpoint at `path` names, if no part of it runs a program.
+
+    TorchScript and ONNX files are programs. They run only if the user names them, in a config or
+    with `--protocol` and `--protocol-options`. A checkpoint, which anybody may have written, cannot
+    make them run.
+
+    Raises:
+        UserError: the protocol or an option is unknown, or the protocol runs such a file.
+    """
+    protocol = build_protocol(cfg)
+    for options in _parts(protocol.metrics):
+        if _runs_a_file(options):
+            kind = cfg if isinstance(cfg, str) else cfg.get("type")
+            raise UserError(
+                f"{path} asks for the protocol {kind!r}, whose {options['type']} runs the file "
+                f"{options['weights']!r} as a program. A checkpoint cannot do that: if you trust "
+                f"the file, ask for it yourself with --protocol {kind} (and --protocol-options), "
+                "or evaluate with your own config."
+            )
+    return protocol
+
+
+def _runs_a_file(options: Mapping[str, Any]) -> bool:
+    """Return whether a part runs the file of its option `weights` as a program."""
+    kind = options.get("type")
+    parts = [r.get(kind) for r in (SEGMENTERS, FEATURES)] if isinstance(kind, str) else []
+    classes = [part for part in parts if isinstance(part, type)]
+    runs = any(issubclass(c, Segmenter | Feature) and c.executes_weights for c in classes)
+    return runs and options.get("weights") is not None
+
+
+def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every dict in nested dicts and lists."""
+    if isinstance(value, Mapping):
+        yield value
+        for inner in value.values():
+            yield from _parts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _parts(inner)

@@ -1,7 +1,6 @@
-"""The protocol of the drawn street scenes."""
+"""The protocol of ToyStreet's drawn street scenes."""
 
-from i2ibench.evaluation.protocols.protocol import Protocol
-from i2ibench.evaluation.protocols.shared_metrics import common_metrics
+from i2ibench.evaluation.protocols.protocol import Protocol, common_metrics
 from i2ibench.registry import PROTOCOLS
 
 
@@ -9,14 +8,14 @@ from i2ibench.registry import PROTOCOLS
 def toystreet(
     num_scenes: int = 60, samples: int = 3, width: int = 256, height: int = 128
 ) -> Protocol:
-    """ToyStreet's test scenes, which no training looks at, and the shipped CompactSegmenter.
+    """Score ToyStreet's test scenes, which training never uses, with the trained CompactSegmenter.
 
-    The scenes record how their instances truly look, so that styles are measured too.
+    The scenes record the true appearance of their instances, so styles are measured too.
 
     Args:
-        num_scenes: scenes of the test split.
-        samples: images per scene of a system that draws styles.
-        width, height: size that scenes are drawn at, pixels.
+        num_scenes: the number of scenes of the test split.
+        samples: the number of images of each scene, for systems with random styles.
+        width, height: the size of the drawn scenes in pixels.
     """
     size = {"width": width, "height": height}
     data = {"type": "ToyStreet", "split": "test", "num_scenes": num_scenes, **size}

@@ -32,7 +32,7 @@ class ExportedSegmenter(FramedSegmenter):
         UserError: the file has another format, or its outputs belong to other classes.
     """
 
-    executes_weights = True  # The file is a program: see protocols/of_checkpoints.py.
+    executes_weights = True  # The file is a program: see `foreign_protocol`.
 
     def __init__(self, scored_classes: Sequence[str], weights: str, **options: Any) -> None:
         super().__init__(scored_classes, weights, **options)

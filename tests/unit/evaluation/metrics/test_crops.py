@@ -8,8 +8,7 @@ from torch import nn
 from i2ibench.errors import UserError
 from i2ibench.evaluation.metrics import ObjectDistance
 from i2ibench.evaluation.metrics.crops import find_objects
-from i2ibench.evaluation.metrics.frechet import frechet_distance
-from i2ibench.evaluation.metrics.kernel import kernel_distance
+from i2ibench.evaluation.metrics.distances import frechet_distance, kernel_distance
 from i2ibench.io.weights import INCEPTION, PretrainedWeights
 from tests.unit.evaluation.metrics.conftest import save_script
 

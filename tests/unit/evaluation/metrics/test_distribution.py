@@ -13,11 +13,11 @@ from torchvision.models import resnet18
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.metrics import DistributionDistance
-from i2ibench.evaluation.metrics.frechet import frechet_distance
+from i2ibench.evaluation.metrics.distances import frechet_distance
 from i2ibench.io.provenance import sha256
 from i2ibench.io.weights import ALEXNET, INCEPTION, PretrainedWeights
 from tests.unit.evaluation.metrics.conftest import save_script
-from tests.unit.evaluation.metrics.test_frechet import SQRTM_HAS_DISP
+from tests.unit.evaluation.metrics.test_distances import SQRTM_HAS_DISP
 
 CPU = torch.device("cpu")
 

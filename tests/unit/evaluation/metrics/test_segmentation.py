@@ -6,10 +6,15 @@ import torch
 from sklearn.metrics import confusion_matrix, jaccard_score, roc_auc_score
 
 from i2ibench.evaluation.metrics import InstanceEdges, SegmentationScores
-from i2ibench.evaluation.metrics.boundaries import borders, boundary_row, boundary_scores
-from i2ibench.evaluation.metrics.confusion import confusion_scores
 from i2ibench.evaluation.metrics.edges import gradient
-from i2ibench.evaluation.metrics.instances import instance_row, instance_scores
+from i2ibench.evaluation.metrics.segmentation import (
+    borders,
+    boundary_row,
+    boundary_scores,
+    confusion_scores,
+    instance_row,
+    instance_scores,
+)
 from i2ibench.models.ops.confusion import full_confusion
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.contracts import Segmenter

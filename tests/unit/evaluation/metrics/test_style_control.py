@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation.metrics.style_control import StyleControl, told_apart, widened
+from i2ibench.evaluation.metrics.style_control import StyleControl, dilate, distinct_modes
 from i2ibench.evaluation.scores import adding_rows
 
 CLASSES = ["road", "car"]
@@ -101,7 +101,7 @@ def test_a_scene_without_a_large_instance_has_no_images_and_no_score():
 
 def test_change_next_to_the_instance_is_no_leakage():
     one = scene()
-    near = widened(one["instance"][0] == 7001, 8)
+    near = dilate(one["instance"][0] == 7001, 8)
     original = one["styles"].repaint
 
     def smear(instance, modes):
@@ -115,18 +115,18 @@ def test_change_next_to_the_instance_is_no_leakage():
 
 
 def test_modes_are_told_apart_in_their_order_and_unknown_ones_left_out():
-    assert told_apart(COLOURS, 20.0) == [0, 1, 2, 4]
-    assert told_apart(COLOURS, 1.0) == [0, 1, 2, 3, 4]
+    assert distinct_modes(COLOURS, 20.0) == [0, 1, 2, 4]
+    assert distinct_modes(COLOURS, 1.0) == [0, 1, 2, 3, 4]
     gap = COLOURS.clone()
     gap[0] = torch.nan
-    assert told_apart(gap, 24.0) == [1, 2, 3, 4]
-    assert told_apart(torch.full((2, 3), torch.nan), 24.0) == []
+    assert distinct_modes(gap, 24.0) == [1, 2, 3, 4]
+    assert distinct_modes(torch.full((2, 3), torch.nan), 24.0) == []
 
 
 def test_widening_takes_a_square_around_every_pixel():
     mask = torch.zeros(9, 9, dtype=torch.bool)
     mask[4, 0] = True
-    wide = widened(mask, 2)
+    wide = dilate(mask, 2)
     assert wide[2:7, :3].all() and int(wide.sum()) == 15
 
 

@@ -7,11 +7,15 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from i2ibench.evaluation.metrics.class_statistics import FEATURES, LABEL
+from i2ibench.evaluation.metrics.class_statistics import (
+    FEATURES,
+    LABEL,
+    predict_names,
+    predict_values,
+    purity,
+)
 from i2ibench.evaluation.metrics.style_features import StyleFeatures
-from i2ibench.evaluation.metrics.style_regression import predict_names, predict_values, purity
-from i2ibench.evaluation.scores import adding_rows, additive_scores
-from i2ibench.evaluation.statistics import resamplings
+from i2ibench.evaluation.scores import adding_rows, additive_scores, resamplings
 from i2ibench.structures import Appearance
 
 CLASSES = ["road", "car"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from i2ibench.evaluation.statistics import difference, estimate, interval, ratio, resamplings
+from i2ibench.evaluation.scores import difference, estimate, interval, ratio, resamplings
 
 
 class Mean:

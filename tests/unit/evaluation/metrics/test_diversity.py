@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.evaluation.metrics.colour_diversity import ColourDiversity
+from i2ibench.evaluation.metrics.diversity import ColourDiversity
 
 
 def scene(colours, photo=None):
