@@ -1,7 +1,7 @@
-"""Checksums: whether files are still as they were written.
+"""Checks that zip, PNG and JSON files are unchanged since they were written.
 
-Zip files, as torch writes them, and PNG files carry a CRC-32 of each of their parts, which torch's
-reader and some decoders of images leave unread; JSON files of this project get one.
+Zip files (torch's checkpoints) and PNG files carry a CRC-32 of each part. torch's reader and some
+image decoders do not compare the CRC-32. JSON files of this project get a CRC-32 of their own.
 """
 
 import json
@@ -17,25 +17,28 @@ from typing import Any
 import numpy as np
 
 SEAL = "crc32"
-"""The key of a JSON object that holds the checksum of all others."""
+"""The key of a JSON object under which the checksum of all other entries is stored."""
 
 _LOCAL_HEADER = 30
+"""Bytes of the fixed part of a zip record's local header."""
+
 _TICK = 10**9
-"""Nanoseconds in which a file system may not tell two changes of a file apart."""
+"""Nanoseconds within which a file system may give two changes of a file the same time."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def zip_damage(path: Path) -> str | None:
-    """Return what is wrong with a zip file; None if it is whole.
+    """Return a description of the damage in a zip file, or None if the file is intact.
 
-    Every byte of every record is read, once for each state of the file.
+    Every byte of every record is read. The result is cached until the file's size or modification
+    time changes.
 
     Raises:
         OSError: the file cannot be read.
     """
     status = path.stat()
-    if time.time_ns() - status.st_mtime_ns < _TICK:  # it may change again at the same time
+    if time.time_ns() - status.st_mtime_ns < _TICK:  # a later change could get the same time
         return _find_damage(path)
     return _known_damage(path, status.st_ino, status.st_mtime_ns, status.st_size)
 
@@ -56,7 +59,7 @@ def _find_damage(path: Path) -> str | None:
         ):
             for record in archive.infolist():
                 if record.compress_type != zipfile.ZIP_STORED:
-                    archive.read(record)  # which compares the checksum, more slowly
+                    archive.read(record)  # compares the checksum, but is slower
                 elif not _is_whole(record, content):
                     return f"its record {record.filename} does not fit its checksum"
     except (zipfile.BadZipFile, zlib.error, EOFError):
@@ -67,7 +70,7 @@ def _find_damage(path: Path) -> str | None:
 
 
 def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
-    """Return whether a record has the name and the checksum that the file's directory says."""
+    """Return whether a record has the name and the checksum stated in the zip's directory."""
     header = content[record.header_offset : record.header_offset + _LOCAL_HEADER]
     if len(header) < _LOCAL_HEADER:
         return False
@@ -84,9 +87,9 @@ def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
 
 
 def is_whole_image(path: Path) -> bool:
-    """Return whether an image that `write_image` wrote is as it was written.
+    """Return whether an image file written by `write_image` is intact.
 
-    Of arrays (.npy), which have no checksum, only the length is compared.
+    NumPy arrays (.npy) have no checksum, so only their length is compared.
 
     Raises:
         OSError: the file cannot be read.
@@ -101,7 +104,7 @@ def is_whole_image(path: Path) -> bool:
 
 
 def is_whole_png(path: Path) -> bool:
-    """Return whether a file is a PNG whose chunks all fit their checksums, up to its end.
+    """Return whether a file is a PNG with its end chunk and a correct checksum in every chunk.
 
     Raises:
         OSError: the file cannot be read.
@@ -123,15 +126,15 @@ def is_whole_png(path: Path) -> bool:
 
 
 def add_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object with a checksum of itself."""
+    """Return a copy of a JSON object with its checksum added under the key `SEAL`."""
     return {**content, SEAL: _checksum(content)}
 
 
 def verify_checksum(content: Any) -> dict[str, Any]:
-    """Return a JSON object that `add_checksum` gave, without its checksum.
+    """Check an object returned by `add_checksum` and return it without its checksum.
 
     Raises:
-        ValueError: it has none, or was changed since.
+        ValueError: the object has no checksum, or was changed since.
     """
     if not isinstance(content, dict) or SEAL not in content:
         raise ValueError("it has no checksum")
@@ -142,5 +145,5 @@ def verify_checksum(content: Any) -> dict[str, Any]:
 
 
 def _checksum(content: Mapping[str, Any]) -> int:
-    """A CRC-32 of the content, in whatever order and layout it is written."""
+    """Return a CRC-32 that does not depend on the order of keys or on the layout of the file."""
     return zlib.crc32(json.dumps(content, sort_keys=True).encode())

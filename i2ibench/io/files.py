@@ -1,4 +1,4 @@
-"""Files written whole, by a temporary name beside their own, and text files read as UTF-8."""
+"""Atomic writing of files through a temporary file, and reading of UTF-8 text and JSON."""
 
 import codecs
 import contextlib
@@ -20,34 +20,39 @@ from PIL import Image
 from i2ibench.errors import UserError
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""The first bytes of UTF-16 (of UTF-32 as well, where two zero bytes follow or precede them)."""
+"""The byte order marks of UTF-16; UTF-32 files begin with one too, or with two zero bytes."""
 
 TEMPORARY_LETTERS = 24
-"""How much of a file's name its temporary file has: at most 96 bytes."""
+"""Characters of a file's name that its temporary file's name repeats: at most 96 bytes."""
 
 LONGEST_NAME = 255
-"""Bytes, on Windows UTF-16 units, that the usual file systems allow in a file's name."""
+"""The longest file name of common file systems, in bytes (on Windows in UTF-16 units)."""
 
 SAVE_AS = "save it as UTF-8 (in an editor: Save As, Encoding UTF-8)"
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows lacks EDQUOT
 _LEFTOVER = re.compile(r"\..+\.(\d+)(-[0-9a-f]+)?\.tmp")
-"""The temporary name of a file, with the number of the process that writes it."""
+"""The name of a temporary file; group 1 is the id of the process that writes the file."""
 
 
 def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) -> None:
-    """Make `path` hold what `write` writes to the path it is given, or leave it as it was.
+    """Write a file completely, or leave the old file unchanged if writing fails.
 
-    With `flush=False` that is so if the process is killed, but not if the power fails.
+    Missing folders are made.
+
+    Args:
+        path: the file to replace.
+        write: writes the contents to the temporary path that it is given.
+        flush: sync the file to disk, so that it also survives a power failure.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # With the beginning of the file's name only, which may be as long as the file system allows.
+    # Repeats only the beginning of the name, which may be as long as the file system allows.
     begin = path.name[:TEMPORARY_LETTERS]
     aside = path.with_name(f".{begin}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         write(aside)
         if flush:
-            with aside.open("r+b") as written:  # Windows flushes what is open for writing alone
+            with aside.open("r+b") as written:  # Windows only syncs files open for writing
                 os.fsync(written.fileno())
         aside.replace(path)
         if flush:
@@ -57,8 +62,8 @@ def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) 
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name outlive a power failure, where folders can be opened (not on Windows)."""
-    with contextlib.suppress(OSError):
+    """Sync a folder to disk, so that a new name in it survives a power failure."""
+    with contextlib.suppress(OSError):  # Windows cannot open folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -67,26 +72,23 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Make `path` hold `text`."""
-    # newline="": a table's own line ends stay as they are on Windows too.
+    """Write `text` to `path` as UTF-8 through `write_file`."""
+    # newline="" keeps the line ends of the text on Windows too.
     write_file(path, lambda aside: aside.write_text(text, encoding="utf-8", newline=""))
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Return whether a write failed because the disk, or the user's share of it, is full."""
-    return isinstance(error, OSError) and error.errno in _FULL
+    """Return whether an error says that the disk, or the user's quota, is full."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder that no other user of the machine may look into (mode 0700).
-
-    A folder that is there already keeps its mode.
-    """
+    """Make a folder that other users cannot read (mode 0700); an existing one keeps its mode."""
     path.mkdir(0o700, parents=True, exist_ok=True)
 
 
 def write_private(path: Path, content: str | bytes) -> None:
-    """Make `path` hold `content`, which no other user of the machine may read (mode 0600)."""
+    """Write `content` to a file that other users cannot read (mode 0600)."""
     data = content.encode("utf-8") if isinstance(content, str) else content
 
     def write(aside: Path) -> None:
@@ -97,39 +99,39 @@ def write_private(path: Path, content: str | bytes) -> None:
 
 
 def remove_leftovers(*folders: Path) -> None:
-    """Remove what writes that were killed have left in folders that the caller owns.
+    """Remove temporary files that killed processes left in folders that the caller has locked.
 
-    What a living process of this machine is just writing stays: some commands write a single file
-    into a folder that is another's.
+    Files of processes that still run on this machine stay: some commands write a single file into
+    a folder that another process has locked.
     """
     for folder in folders:
-        for left in folder.glob(".*.tmp"):
-            found = _LEFTOVER.fullmatch(left.name)
-            if found and not _is_alive(int(found[1])):
-                with contextlib.suppress(OSError):  # Windows keeps what is open
-                    left.unlink(missing_ok=True)
+        for temporary in folder.glob(".*.tmp"):
+            match = _LEFTOVER.fullmatch(temporary.name)
+            if match and not _is_alive(int(match[1])):
+                with contextlib.suppress(OSError):  # Windows does not remove open files
+                    temporary.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
     if os.name == "nt":
-        return False  # there os.kill would end it
+        return False  # os.kill would end the process on Windows
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         return True
-    # A killed child that nobody has waited for is no longer alive.
+    # State Z: a killed child for which its parent has not waited yet.
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     return True
 
 
 def require_possible_names(paths: Iterable[Path]) -> None:
-    """Refuse, before the work, file names that are too long to be written after it.
+    """Check, before a long computation, that file names are short enough to be written.
 
     Raises:
-        UserError: names the first such file, its length and the limit.
+        UserError: a name is too long; the message names the file, its length and the limit.
     """
     for path in paths:
         windows = os.name == "nt"
@@ -143,9 +145,9 @@ def require_possible_names(paths: Iterable[Path]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return a text file's content: UTF-8 with or without a byte order mark, in every locale.
+    """Return the text of a UTF-8 file, whatever the locale, with "\\n" as line end.
 
-    Line ends become "\\n".
+    A byte order mark is dropped.
 
     Raises:
         UserError: the file is in another encoding; the message names the byte and the way out.
@@ -172,10 +174,10 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; its text is read by `read_text`.
+    """Return the content of a JSON file in UTF-8.
 
     Raises:
-        UserError: the file is empty, cut off, in another encoding or no JSON.
+        UserError: the file is empty, cut off, in another encoding or not JSON.
         OSError: the file cannot be read.
     """
     text = read_text(path)
@@ -188,32 +190,29 @@ def read_json(path: Path) -> Any:
 
 
 def ending_for(channels: int) -> str:
-    """Return the ending of the files that hold images of so many channels."""
+    """Return the file ending for images of a number of channels: ".png" for 1 or 3, else ".npy"."""
     return ".png" if channels in (1, 3) else ".npy"
 
 
 def write_image(
     path: Path, pixels: NDArray[Any], compress_level: int = 1, flush: bool = True
 ) -> None:
-    """Make `path` a PNG of `pixels`, uint8 or uint16 [H,W,3] or [H,W].
+    """Write an image, uint8 or uint16 [H,W,3] or [H,W], as a PNG file.
 
-    A path that ends in .npy becomes an array of NumPy, of any channels; see `ending_for`.
+    A path that ends in ".npy" becomes a NumPy array, [H,W] or [H,W,C]; see `ending_for`.
+
+    Args:
+        path: the file to replace.
+        pixels: the image.
+        compress_level: zlib's level for PNG files, 0 (fast) to 9 (small).
+        flush: see `write_file`.
     """
-    whole = np.ascontiguousarray(pixels)
+    whole, stream = np.ascontiguousarray(pixels), io.BytesIO()
     if path.suffix == ".npy":
-        write_file(path, lambda p: p.write_bytes(_array_file(whole)), flush)
-    elif whole.ndim == 3 and whole.dtype == np.uint16:  # which Pillow does not write
+        np.save(stream, whole, allow_pickle=False)
+    elif whole.ndim == 3 and whole.dtype == np.uint16:  # Pillow cannot write 16-bit RGB
         options = [cv2.IMWRITE_PNG_COMPRESSION, compress_level]
-        _, data = cv2.imencode(".png", whole[..., ::-1], options)
-        write_file(path, lambda p: p.write_bytes(data.tobytes()), flush)
+        stream.write(cv2.imencode(".png", whole[..., ::-1], options)[1].tobytes())
     else:
-        image = Image.fromarray(whole)
-        write_file(
-            path, lambda p: image.save(p, format="PNG", compress_level=compress_level), flush
-        )
-
-
-def _array_file(pixels: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, pixels, allow_pickle=False)
-    return stream.getvalue()
+        Image.fromarray(whole).save(stream, format="PNG", compress_level=compress_level)
+    write_file(path, lambda aside: aside.write_bytes(stream.getvalue()), flush)

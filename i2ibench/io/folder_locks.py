@@ -1,7 +1,8 @@
-"""Folder locks: a folder, or the name of a file to be written, has one owner at a time.
+"""Locks that let only one process at a time write into a folder or to a file name.
 
-The lock is the operating system's (flock, or msvcrt.locking on Windows) on a small file, so that it
-is gone with its process, however that ends. What the file says is for people: who holds the lock.
+The operating system holds the lock on a small file (flock, or msvcrt.locking on Windows) and
+releases it when the process ends, even if it is killed. The lock file's text tells people which
+process holds the lock.
 """
 
 import contextlib
@@ -12,44 +13,26 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from i2ibench.errors import UserError
 from i2ibench.io.progress import say
 
 NAME = ".i2ibench.lock"
-"""The file in a folder that is owned."""
+"""The name of the lock file in a locked folder."""
 
 PATIENCE = 2.0
-"""Seconds until a refusal: the system may take as long to clear away a process that was killed."""
+"""Seconds until an error: the system may need as long to clean up after a killed process."""
 
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
-_BEYOND = 2**30
-"""The byte that is locked on Windows, where nobody could read one that is: far behind the text."""
+_WINDOWS_BYTE = 2**30
+"""The byte that is locked on Windows, far behind the text: a locked byte cannot be read there."""
 
 
-@dataclass(frozen=True)
-class Owner:
-    """The owner of a folder.
-
-    Attributes:
-        host: the name of the machine.
-        pid: the number of the process there.
-        purpose: what it does, such as "training".
-        since: local time.
-    """
-
-    host: str
-    pid: int
-    purpose: str
-    since: str
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A lock of this process: its file, and the thread that may take it again."""
+class _Held(NamedTuple):
+    """A lock that this process holds, and the thread that may take the lock again."""
 
     descriptor: int
     thread: int
@@ -63,45 +46,47 @@ _held: dict[str, _Held] = {}
 def lock_folder(
     folder: Path, purpose: str, otherwise: str = "choose another folder", wait: bool = False
 ) -> Iterator[None]:
-    """Own a folder until the block ends or the process does.
+    """Lock a folder until the block ends or the process does.
 
-    The folder is made, and removed if nothing was put into it. The thread that owns it may own it
-    again. Child processes do not own it, and do not keep it.
+    The folder is made if it is missing, and removed if it is still empty afterwards. The thread
+    that holds the lock may lock the folder again. Child processes do not inherit the lock.
 
     Args:
-        folder: what only its owner writes to.
-        purpose: what is done there, such as "training", for those who are refused.
-        otherwise: what they can do instead.
-        wait: until the owner is done, and refuse nobody.
+        folder: the folder to lock.
+        purpose: the work, such as "training", for the error message in other processes.
+        otherwise: advice at the end of that message.
+        wait: wait until another process releases the lock, instead of raising.
 
     Raises:
-        UserError: another process owns it, with that one's machine and number; or the folder cannot
-            be made or written.
+        UserError: another process holds the lock (the message names its machine and process id),
+            or the folder cannot be made or written.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        with _own(folder / NAME, folder, purpose, otherwise, wait):
+        with _hold(folder / NAME, folder, purpose, otherwise, wait):
             yield
     finally:
-        _remove_empty(made)
+        with contextlib.suppress(OSError):  # a folder that is not empty stays
+            for path in missing:
+                path.rmdir()
 
 
 @contextlib.contextmanager
 def lock_target(
     path: Path, purpose: str, otherwise: str = "choose another name", wait: bool = False
 ) -> Iterator[None]:
-    """Own the name of a file or folder that is to be written; see `lock_folder`.
+    """Lock the name of a file or folder that is to be written; see `lock_folder`.
 
-    The lock lies beside it, so that the folder itself may be renamed or not be there.
+    The lock file lies beside the path, so that the path may be renamed or missing.
     """
     name = os.path.normcase(path.name)
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
-    with _own(path.with_name(f".{name[:24]}.{digest}.lock"), path, purpose, otherwise, wait):
+    with _hold(path.with_name(f".{name[:24]}.{digest}.lock"), path, purpose, otherwise, wait):
         yield
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a living process, this one or another, owns a folder."""
+    """Return whether a running process, this one or another, holds the lock of a folder."""
     lock = folder / NAME
     if _key(lock) in _held:
         return True
@@ -118,12 +103,12 @@ def is_locked(folder: Path) -> bool:
 
 
 def move_contents_aside(folder: Path) -> Path | None:
-    """Move what an owned folder holds into a new folder beside it, and return that.
+    """Move the contents of a locked folder into a new folder beside it, and return that folder.
 
-    The folder itself stays, with the lock in it. Return None if it holds nothing.
+    The folder itself stays, with the lock file in it. Return None if the folder is empty.
 
     Raises:
-        UserError: it cannot be moved.
+        UserError: the contents cannot be moved.
     """
     if not holds_files(folder):
         return None
@@ -133,17 +118,17 @@ def move_contents_aside(folder: Path) -> Path | None:
             if path.name != NAME:
                 path.rename(aside / path.name)
     except OSError as error:
-        raise UserError(f"What {folder} holds cannot be moved beside it: {error}.") from None
+        raise UserError(f"The contents of {folder} cannot be moved aside: {error}.") from None
     return aside
 
 
 def holds_files(folder: Path) -> bool:
-    """Return whether a folder holds anything besides its lock."""
+    """Return whether a folder holds anything besides its lock file."""
     return any(path.name != NAME for path in folder.iterdir())
 
 
 def new_folder(wanted: Path) -> Path:
-    """Make and return a folder of this name, or of one with a number if there is one already."""
+    """Make and return a folder, with "-2", "-3", ... behind its name if that is taken."""
     number, path = 1, wanted
     while True:
         try:
@@ -155,7 +140,7 @@ def new_folder(wanted: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _own(lock: Path, owned: Path, purpose: str, otherwise: str, wait: bool) -> Iterator[None]:
+def _hold(lock: Path, owned: Path, purpose: str, otherwise: str, wait: bool) -> Iterator[None]:
     key = _key(lock)
     mine = _held.get(key)
     if mine is not None and mine.thread == threading.get_ident():
@@ -167,39 +152,39 @@ def _own(lock: Path, owned: Path, purpose: str, otherwise: str, wait: bool) -> I
         raise UserError(f"{owned} cannot be written ({error}): {otherwise}.") from None
     _held[key] = _Held(descriptor, threading.get_ident())
     try:
-        _sign(descriptor, purpose)
+        _write_holder(descriptor, purpose)
         yield
     finally:
-        if _held.pop(key, None) is not None:  # not in a child that was forked meanwhile
+        if _held.pop(key, None) is not None:  # None in a child process forked in the block
             _release(lock, descriptor)
 
 
 def _acquire(lock: Path, owned: Path, otherwise: str, wait: bool) -> int:
-    """Return the descriptor of the lock's file, which this process now holds.
+    """Return the descriptor of the lock file after locking it.
 
     Raises:
-        UserError: another process holds it, and that is not waited for.
+        UserError: another process holds the lock and `wait` is False.
         OSError: the file cannot be made.
     """
-    begin, pause, told = time.monotonic(), 0.001, False
+    begin, pause, announced = time.monotonic(), 0.001, False
     while (descriptor := _try(lock, owned)) is None:
         waited = time.monotonic() - begin
         if waited > PATIENCE and not wait:
             raise UserError(f"{_in_use(lock, owned)} Wait until it ends, or {otherwise}.")
-        if waited > PATIENCE and not told:
+        if waited > PATIENCE and not announced:
             say(f"{_in_use(lock, owned)} Waiting for it.")
-            told = True
+            announced = True
         time.sleep(pause)
         pause = min(2 * pause, 0.1)
     return descriptor
 
 
 def _try(lock: Path, owned: Path) -> int | None:
-    """Return the descriptor of the lock's file if nobody holds it."""
+    """Return the descriptor of the lock file if the lock is free, else None."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    except FileNotFoundError:  # the last owner has just removed the empty folder
+    except FileNotFoundError:  # the last holder has just removed the empty folder
         return None
     try:
         locked = _lock(descriptor)
@@ -216,10 +201,10 @@ def _try(lock: Path, owned: Path) -> int | None:
 
 
 def _lock(descriptor: int, shared: bool = False) -> bool:
-    """Return whether the file could be locked at once.
+    """Lock a file without waiting and return whether that succeeded.
 
     Raises:
-        OSError: its file system has no locks.
+        OSError: the file system does not support locks.
     """
     try:
         _lock_now(descriptor, shared)
@@ -240,20 +225,20 @@ def _lock_now(descriptor: int, shared: bool) -> None:
 
 
 def _lock_byte(descriptor: int) -> None:
-    """Lock as Windows does: never shared."""
+    """Lock a byte with msvcrt (Windows), which has no shared locks."""
     try:
         import msvcrt
     except ImportError:
         raise OSError(errno.ENOSYS, "this Python has neither fcntl nor msvcrt") from None
-    os.lseek(descriptor, _BEYOND, os.SEEK_SET)
+    os.lseek(descriptor, _WINDOWS_BYTE, os.SEEK_SET)
     lock, at_once = getattr(msvcrt, "locking"), getattr(msvcrt, "LK_NBLCK")  # noqa: B009
     lock(descriptor, at_once, 1)
 
 
 def _is_at(lock: Path, descriptor: int) -> bool:
-    """Return whether a file is still the one of its name: its last holder may have removed it."""
+    """Return whether an open file still has its name: the last holder may have removed it."""
     try:
-        again = os.open(lock, os.O_RDONLY)  # opening asks a server where os.stat asks a cache
+        again = os.open(lock, os.O_RDONLY)  # asks a file server, where os.stat asks a cache
     except FileNotFoundError:
         return False
     try:
@@ -263,38 +248,30 @@ def _is_at(lock: Path, descriptor: int) -> bool:
 
 
 def _release(lock: Path, descriptor: int) -> None:
-    """Remove the lock's file, while it is held, and let go of it."""
-    with contextlib.suppress(OSError):  # Windows keeps open files, and a folder may be gone
+    """Remove the lock file while it is locked, then release the lock."""
+    with contextlib.suppress(OSError):  # Windows keeps open files; the folder may be gone
         if _is_at(lock, descriptor):
             lock.unlink()
     os.close(descriptor)
 
 
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Remove folders, inner ones first, as far as they are empty."""
-    with contextlib.suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
-def _sign(descriptor: int, purpose: str) -> None:
-    """Write into the lock's file who holds it."""
-    owner = Owner(socket.gethostname(), os.getpid(), purpose, _now("%Y-%m-%d %H:%M:%S"))
-    with contextlib.suppress(OSError):  # a full disk; the lock holds without a name, too
+def _write_holder(descriptor: int, purpose: str) -> None:
+    """Write this machine, process id, purpose and the local time into the lock file."""
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "purpose": purpose,
+              "since": _now("%Y-%m-%d %H:%M:%S")}  # fmt: skip
+    with contextlib.suppress(OSError):  # on a full disk the lock holds without the text
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, json.dumps(asdict(owner)).encode())
+        os.write(descriptor, json.dumps(holder).encode())
 
 
 def _in_use(lock: Path, owned: Path) -> str:
+    pattern = "{}: process {pid} on {host} has been {purpose} there since {since}."
     try:
-        owner = Owner(**json.loads(lock.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        holder = json.loads(lock.read_text(encoding="utf-8"))
+        return pattern.format(f"{owned} is in use", **holder)
+    except (OSError, ValueError, TypeError, KeyError):
         return f"{owned} is in use by another process."
-    return (
-        f"{owned} is in use: process {owner.pid} on {owner.host} has been {owner.purpose} there "
-        f"since {owner.since}."
-    )
 
 
 def _key(lock: Path) -> str:
@@ -305,12 +282,12 @@ def _now(pattern: str) -> str:
     return time.strftime(pattern)
 
 
-def _let_go() -> None:
-    """Close the parent's locks in a process that was forked: they are the parent's alone."""
+def _forget_locks() -> None:
+    """Close the parent's lock files in a forked process: only the parent holds the locks."""
     for held in _held.values():
         os.close(held.descriptor)
     _held.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_forget_locks)

@@ -1,4 +1,4 @@
-"""The processes that train or evaluate together, through torch.distributed."""
+"""Ranks and collectives of torch.distributed that also work without a process group."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def is_distributed() -> bool:
 
 
 def get_rank() -> int:
-    """Return the number of this process, from 0; 0 without a process group."""
+    """Return the rank of this process, from 0; 0 without a process group."""
     return dist.get_rank() if is_distributed() else 0
 
 
@@ -21,17 +21,17 @@ def get_world_size() -> int:
 
 
 def is_main_process() -> bool:
-    """Return whether this process has the rank 0, which alone writes files."""
+    """Return whether this process has rank 0, the only rank that writes files."""
     return get_rank() == 0
 
 
 def barrier() -> None:
-    """Wait until every process has come here; return at once without a process group."""
+    """Wait until every process calls this; return at once without a process group."""
     if is_distributed():
         dist.barrier()
 
 
 def broadcast_object_list(objects: list[Any]) -> None:
-    """Replace the objects of every process by those of rank 0, in place."""
+    """Replace the objects of every process by the objects of rank 0, in place."""
     if is_distributed():
         dist.broadcast_object_list(objects, src=0)

@@ -1,7 +1,7 @@
-"""Progress with a time estimate: a bar on a terminal, lines elsewhere."""
+"""Progress display with a time estimate: a bar on a terminal, lines elsewhere."""
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TypeVar
@@ -18,15 +18,17 @@ from rich.progress import Progress as RichProgress
 
 Item = TypeVar("Item")
 
+LINE_SECONDS = 10.0
+"""Time between two progress lines where there is no terminal."""
+
 
 class Progress:
-    """Shows how far a task is and when it will end; use it in a `with` statement.
+    """A context manager that shows on stderr how far a task is and when it will end.
 
     Args:
-        description: what is being done.
-        total: steps in all.
-        completed: steps done before, by a run that is resumed.
-        line_seconds: time between two lines where there is no terminal.
+        description: the text before the bar, such as "caching scenes".
+        total: number of steps.
+        completed: steps that were done before, by a run that is now resumed.
         visible: False for all but the first of several processes.
     """
 
@@ -35,12 +37,11 @@ class Progress:
         description: str,
         total: int,
         completed: int = 0,
-        line_seconds: float = 10.0,
         visible: bool = True,
     ) -> None:
         self.description, self.total, self.done = description, total, completed
         self._first, self._begin = completed, time.monotonic()
-        self._line_seconds, self._last_line = line_seconds, self._begin
+        self._last_line = self._begin
         self._console = Console(stderr=True, quiet=not visible, soft_wrap=True)
         self._status = ""
         self._bar: RichProgress | None = None
@@ -65,20 +66,23 @@ class Progress:
             self._bar.stop()
 
     def advance(self, steps: int = 1, status: str = "") -> None:
-        """Count `steps` as done; `status` is shown behind the estimate."""
+        """Count `steps` as done and show `status` behind the estimate.
+
+        Without a terminal a line is printed every `LINE_SECONDS` and at the end.
+        """
         self.done += steps
         if self._bar is not None:
             self._status = status or self._status
             self._bar.update(self._task, advance=steps, status=self._status)
             return
         now = time.monotonic()
-        if self.done >= self.total or now - self._last_line >= self._line_seconds:
+        if self.done >= self.total or now - self._last_line >= LINE_SECONDS:
             self._last_line = now
             line = f"{self.description} {self.done}/{self.total}  eta {self._eta(now)}  {status}"
             self._console.print(line.rstrip(), highlight=False, markup=False)
 
     def note(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line above the bar; the line stays on the screen."""
         self._console.print(text, highlight=False, markup=False)
 
     def _eta(self, now: float) -> timedelta:
@@ -88,16 +92,13 @@ class Progress:
 
 
 def say(text: str) -> None:
-    """Print a line beside the progress displays."""
+    """Print a line on stderr, beside the progress displays."""
     Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
 
 
-def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """The items one by one, with progress."""
-    if total is None:
-        assert isinstance(items, Sized)
-        total = len(items)
-    with Progress(description, total) as progress:
+def track(items: Sequence[Item], description: str) -> Iterator[Item]:
+    """Yield the items one by one and show the progress."""
+    with Progress(description, len(items)) as progress:
         for item in items:
             yield item
             progress.advance()

@@ -1,4 +1,4 @@
-"""Provenance: which code, versions and machine made a number."""
+"""Provenance of results: hashes and versions of the code, the packages and the machine."""
 
 import hashlib
 import json
@@ -21,57 +21,59 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """The versions of i2ibench, Python and the packages that numbers depend on."""
-    found = {"i2ibench": __version__, "python": platform.python_version()}
+    """Return the versions of i2ibench, Python and the packages that results depend on."""
+    by_name = {"i2ibench": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_name[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_name[package] = "not installed"
+    return by_name
 
 
 def commit() -> str:
-    """The git commit of the code, "+changes" if files differ from it, or "unknown"."""
+    """Return the git commit of the code, with "+changes" if files differ from the commit.
+
+    Return "unknown" if the package does not run from its own repository.
+    """
     folder = Path(__file__).parents[1]
     if _git(folder, "rev-parse", "--show-toplevel") != str(folder.parent.resolve()):
-        return "unknown"  # installed somewhere, perhaps inside a repository of the user's own
+        return "unknown"  # the package may be installed inside a repository of the user
     head = _git(folder, "rev-parse", "HEAD")
     changed = _git(folder, "status", "--porcelain", "--", ":/i2ibench", ":/plugins")
     return f"{head}+changes" if changed else head
 
 
 def devices() -> list[str]:
-    """The processors that torch can use."""
+    """Return a description of each device that torch can use, the CPU first."""
     cpu = f"cpu ({torch.get_num_threads()} threads)"
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return [cpu, *(f"cuda:{i} {name}" for i, name in enumerate(names))]
 
 
 def sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file."""
+    """Return the hexadecimal SHA-256 of a file, cached by its size and modification time."""
     status = path.stat()
     return _sha256(path, status.st_mtime_ns, status.st_size)
 
 
 @cache
 def _sha256(path: Path, changed: int, size: int) -> str:
-    """The hash of a file in one of its states: weights are asked for many times."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        digest = hashlib.sha256()
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
 
 
 def fingerprint(value: Any) -> str:
-    """Return the hexadecimal SHA-256 of plain JSON; the order of its keys does not matter."""
+    """Return the hexadecimal SHA-256 of a JSON value; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @cache
 def code_hash(*packages: str) -> str:
-    """The hexadecimal SHA-256 of the source of some of this project's packages."""
+    """Return the hexadecimal SHA-256 of the Python source of subpackages such as "evaluation"."""
     digest = hashlib.sha256()
     for package in packages:
         folder = Path(__file__).parents[1] / package

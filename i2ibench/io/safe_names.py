@@ -1,33 +1,35 @@
-"""Names that files bring along: checked once, where they enter, before they become paths."""
+"""Checks of names and texts from files that others wrote, before they become paths or output."""
 
+import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from i2ibench.errors import UserError
 
 LONGEST = 1000
-"""Characters of a name; longer ones are no names."""
+"""The most characters that a name may have."""
 
 
 def safe_name(name: Any, place: str, folders: bool = True) -> str:
-    """Return a name from a file, if joined to a folder it stays below that folder.
+    """Return a name from a file after checking that it cannot leave the folder it is joined to.
 
-    The rules of Linux, macOS and Windows hold on each of them, because files travel.
+    The rules of Linux, macOS and Windows apply on each system, because files are copied between
+    systems.
 
     Args:
-        name: what the file says.
-        place: the file and the entry, for the message.
-        folders: whether the name may have folders in it, as in "aachen/scene_1".
+        name: the value from the file.
+        place: the file and the entry, for the error message.
+        folders: whether the name may contain folders, as in "aachen/scene_1".
 
     Raises:
-        UserError: the name is no text, is empty, absolute or has a drive, climbs out with "..",
-            or holds a backslash, a control character or half a character.
+        UserError: the name is not a string, is empty or absolute, has a drive or a part "..", or
+            holds a backslash, a control character or a lone surrogate.
     """
     fault = _fault(name, folders)
     if fault:
-        shown = repr(name) if len(repr(name)) <= 100 else f"{repr(name)[:100]}..."
+        quoted = repr(name) if len(repr(name)) <= 100 else f"{repr(name)[:100]}..."
         raise UserError(
-            f"{place}: {shown} {fault}. Nothing was read or written under that name; get the file "
+            f"{place}: {quoted} {fault}. Nothing was read or written under that name; get the file "
             "anew from a source that you trust, or correct it."
         )
     assert isinstance(name, str)
@@ -35,31 +37,30 @@ def safe_name(name: Any, place: str, folders: bool = True) -> str:
 
 
 def safe_text(text: str, place: str, lines: bool = False) -> str:
-    """Return a text from a file, if it can be shown and written to other files.
+    """Return a text from a file after checking that it can be printed and written.
 
     Args:
-        text: what the file says.
-        place: the file and the entry, for the message.
-        lines: whether line breaks and tabs may be in it.
+        text: the value from the file.
+        place: the file and the entry, for the error message.
+        lines: whether the text may contain line breaks and tabs.
 
     Raises:
-        UserError: it holds half a character (a lone surrogate), which no encoding can write, or a
-            control character, which could change what a terminal shows.
+        UserError: the text holds a lone surrogate (half a character), which no encoding can write,
+            or a control character, which could change the state of a terminal.
     """
-    shown = repr(text[:100])
+    quoted = repr(text[:100])
     if not _is_whole(text):
         raise UserError(
-            f"{place}: {shown} holds half a character (a lone surrogate), which cannot be "
+            f"{place}: {quoted} holds half a character (a lone surrogate), which cannot be "
             "written; correct the text."
         )
-    kept = text.replace("\n", "").replace("\t", "").replace("\r", "") if lines else text
-    if _has_controls(kept):
-        raise UserError(f"{place}: {shown} holds a control character; correct the text.")
+    if _has_controls(re.sub(r"[\n\t\r]", "", text) if lines else text):
+        raise UserError(f"{place}: {quoted} holds a control character; correct the text.")
     return text
 
 
 def _fault(name: Any, folders: bool) -> str:
-    """Return what is wrong with a name, or ""."""
+    """Return a predicate that says what is wrong with a name, or ""."""
     if not isinstance(name, str):
         return "is no name"
     if not _is_whole(name):

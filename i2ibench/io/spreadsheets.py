@@ -1,4 +1,4 @@
-"""CSV files that people open in spreadsheets, which run cells that look like formulas."""
+"""CSV text that is safe to open in spreadsheets, which run cells that look like formulas."""
 
 import csv
 import io
@@ -7,32 +7,32 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])")
-"""Where a formula could begin: at the cell's start, and after what some spreadsheets split at."""
+"""Positions where a formula could begin: the cell's start, and after a cell separator."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table as CSV: UTF-8 text, commas, one line feed after every row.
+    """Return a table as CSV with commas and one line feed after every row.
 
-    A text that a spreadsheet could run as a formula gets an apostrophe before its first =, +, -, @,
-    tab or line break. Numbers, and texts that are numbers, stay as they are.
+    Where a spreadsheet could run text as a formula, an apostrophe is put before the =, +, -, @,
+    tab or line break. Numbers, and texts that are numbers, stay unchanged.
 
     Args:
         head: names of the columns.
-        rows: cells, as long as `head`.
+        rows: the cells of each row, as many as `head`.
     """
     return "".join(_line(row) for row in (head, *rows))
 
 
 def _line(cells: Sequence[Any]) -> str:
     text = io.StringIO(newline="")
-    # With another line terminator Python before 3.13 leaves a carriage return in a cell unquoted.
-    csv.writer(text, lineterminator="\r\n").writerow([_inert(cell) for cell in cells])
+    # Python before 3.13 does not quote a carriage return in a cell with other line terminators.
+    csv.writer(text, lineterminator="\r\n").writerow([_escape(cell) for cell in cells])
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _inert(cell: Any) -> Any:
+def _escape(cell: Any) -> Any:
     if isinstance(cell, str) and not _NUMBER.fullmatch(cell):
         return _FORMULA.sub("'", cell)
     return cell

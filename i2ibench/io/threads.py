@@ -1,4 +1,4 @@
-"""Threads: many files read or written at once."""
+"""Thread pools that read or write many files at once."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,13 +8,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST = 8
-"""Threads, also where there are more processors."""
+MAX_THREADS = 8
 
 
 def file_threads() -> ThreadPoolExecutor:
-    """Threads for files: one for each processor, at most `MOST`."""
-    return ThreadPoolExecutor(max_workers=min(MOST, os.cpu_count() or 1))
+    """Return a pool of one thread per processor, at most `MAX_THREADS`."""
+    return ThreadPoolExecutor(max_workers=min(MAX_THREADS, os.cpu_count() or 1))
 
 
 def map_in_threads(
@@ -22,15 +21,15 @@ def map_in_threads(
     items: Iterable[Item],
     on_item: Callable[[], None] | None = None,
 ) -> list[Result]:
-    """Run `work` on every item in threads, and return the results in the order of the items.
+    """Call `work` on every item in threads and return the results in the order of the items.
 
     Args:
-        work: what is done, in several threads.
-        items: such as the scenes of a data set.
-        on_item: called after each item, in the thread that has done it.
+        work: the function; it is called from several threads at once.
+        items: the items, such as the scenes of a data set.
+        on_item: called after each item, in the thread that processed the item.
     """
 
-    def noted(item: Item) -> Result:
+    def run(item: Item) -> Result:
         try:
             return work(item)
         finally:
@@ -38,4 +37,4 @@ def map_in_threads(
                 on_item()
 
     with file_threads() as pool:
-        return list(pool.map(noted, items))
+        return list(pool.map(run, items))

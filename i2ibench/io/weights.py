@@ -1,8 +1,9 @@
-"""Pretrained weights: where each file is looked for, and how to get one that is missing."""
+"""Pretrained weights: search, download advice, and reading without executing a pickle."""
 
 import os
 import re
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +18,15 @@ _ASKED_FOR = re.compile(r"GLOBAL ([\w.]+)")
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """One weights file.
+    """A file of pretrained weights, and how to get it.
 
     Attributes:
-        name: what it is called in messages.
-        filename: the file's name in the folders that are searched.
-        purpose: what needs it.
-        obtain: what to run, on a machine with internet, to get it.
-        licence: the terms that the weights come under.
-        sha256: the published file's hash, where it is known.
+        name: the name in messages.
+        filename: the file's name in the folders of `search_folders`.
+        purpose: the part that needs the weights, as the subject of a sentence.
+        obtain: a command that downloads the file on a machine with internet.
+        licence: the licence of the weights.
+        sha256: the hexadecimal hash of the published file; None if unknown.
     """
 
     name: str
@@ -36,15 +37,14 @@ class PretrainedWeights:
     sha256: str | None = None
 
     def find(self) -> Path | None:
-        """The file, or None if no searched folder has it."""
-        candidates = (folder / self.filename for folder in search_folders())
-        return next((path for path in candidates if path.is_file()), None)
+        """Return the path of the file, or None if no searched folder has it."""
+        return _first_file(folder / self.filename for folder in search_folders())
 
     def require(self) -> Path:
-        """The file.
+        """Return the path of the file.
 
         Raises:
-            MissingWeightsError: no searched folder has it; the message says how to get it.
+            MissingWeightsError: no searched folder has the file; the message says how to get it.
         """
         path = self.find()
         if path is None:
@@ -52,23 +52,30 @@ class PretrainedWeights:
         return path
 
     def is_genuine(self, path: Path) -> bool:
-        """Return whether the bytes of `path` have the published hash; False where none is known."""
+        """Return whether a file has the published hash; False if no hash is known."""
         return self.sha256 is not None and sha256(path) == self.sha256
 
     def missing(self) -> str:
-        """One line: what is missing, where it was looked for, how to get it."""
-        folders = ", ".join(str(folder) for folder in search_folders())
+        """Return a line that names the missing file, the searched folders and the command."""
         return (
-            f"{self.purpose} needs {self.name} ({self.filename}), not found in {folders}. "
+            f"{self.purpose} needs {self.name} ({self.filename}), not found in {_searched()}. "
             f"Get it with: {self.obtain}"
         )
 
 
 def search_folders() -> list[Path]:
-    """The folders searched for weights: $I2IBENCH_WEIGHTS, then torch hub's cache."""
+    """Return the folders searched for weights: $I2IBENCH_WEIGHTS, then torch hub's cache."""
     own = os.environ.get("I2IBENCH_WEIGHTS")
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     return [Path(own), cache] if own else [cache]
+
+
+def _searched() -> str:
+    return ", ".join(map(str, search_folders()))
+
+
+def _first_file(paths: Iterable[Path]) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)
 
 
 TORCHVISION_LICENCE = "BSD-3-Clause (torchvision)"
@@ -105,7 +112,7 @@ INCEPTION = PretrainedWeights(
         'os.makedirs(folder, exist_ok=True); InceptionV3W(folder, download=True)"'
     ),
     licence="Apache-2.0 (Google's network); NVIDIA's TorchScript translation states none",
-    # As k-diffusion's `evaluation.py` pins the file that NVIDIA serves and clean-fid downloads.
+    # From k-diffusion's `evaluation.py`; NVIDIA serves this file and clean-fid downloads it.
     sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
 )
 ALL = (VGG19, VGG16, ALEXNET, INCEPTION)
@@ -120,32 +127,33 @@ OBTAIN = {
     "drn_d_105_cityscapes.ts": "the paper's weights are not published in this form; export a "
     "DRN-D-105 of yours with torch.jit",
 }
-"""Ways to get the weights of segmenters that protocols name, by file."""
+"""How to get the weights of the segmenters that protocols name, by file name."""
 
 
 def find_weights(weights: str) -> Path:
-    """Return the file of a segmenter's weights: a path, or a name in the searched folders.
+    """Return the file of a segmenter's weights.
+
+    Args:
+        weights: a path, or a file name in one of the `search_folders`.
 
     Raises:
-        MissingWeightsError: there is no such file; the message says where it was looked for.
+        MissingWeightsError: there is no such file; the message names the searched folders.
     """
-    folders = search_folders()
-    for path in (Path(weights), *(folder / weights for folder in folders)):
-        if path.is_file():
-            return path
-    searched = ", ".join(str(folder) for folder in folders)
+    path = _first_file([Path(weights), *(folder / weights for folder in search_folders())])
+    if path is not None:
+        return path
     obtain = f" To get it: {OBTAIN[weights]}." if weights in OBTAIN else ""
     raise MissingWeightsError(
-        f"There are no segmenter weights at {weights!r}, nor by that name in {searched}. Give the "
-        f"path of the file, or set I2IBENCH_WEIGHTS to the folder that holds it.{obtain}"
+        f"There are no segmenter weights at {weights!r}, nor by that name in {_searched()}. Give "
+        f"the path of the file, or set I2IBENCH_WEIGHTS to the folder that holds it.{obtain}"
     )
 
 
 def require_whole(path: Path | str) -> None:
-    """Refuse a file of weights in torch's zip format of which a byte has changed.
+    """Check the checksums of a weights file in torch's zip format.
 
     Raises:
-        UserError: names the file and the part.
+        UserError: the file is damaged; the message names the damaged record.
     """
     if Path(path).is_file() and zipfile.is_zipfile(path):  # torch's older format has no checksums
         damage = zip_damage(Path(path))
@@ -154,11 +162,11 @@ def require_whole(path: Path | str) -> None:
 
 
 def load_state(path: Path | str) -> dict[str, torch.Tensor]:
-    """The state dict in a weights file, on the CPU, read without executing a pickle.
+    """Return the state dict in a weights file, on the CPU, read with `weights_only=True`.
 
     Raises:
         MissingWeightsError: there is no such file.
-        UserError: the file is broken or holds no state dict.
+        UserError: the file is broken or does not hold a state dict.
     """
     require_whole(path)
     try:
@@ -174,10 +182,10 @@ def load_state(path: Path | str) -> dict[str, torch.Tensor]:
 
 
 def why_unreadable(error: Exception) -> str:
-    """Return the reason for which `torch.load(..., weights_only=True)` failed, in one line.
+    """Return in one line why `torch.load(..., weights_only=True)` failed.
 
-    torch's own messages advise to load the file with `weights_only=False`, which executes whatever
-    is in it; that advice is left out.
+    torch's own messages advise `weights_only=False`, which executes code in the file. That advice
+    is left out.
     """
     text = str(error)
     if "TorchScript" in text:
