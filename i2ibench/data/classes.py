@@ -1,4 +1,4 @@
-"""The class table of a data set: names, colours, file values, and which classes are scored."""
+"""Class tables of data sets: names, colours, ids in label files, and which classes are scored."""
 
 import colorsys
 import unicodedata
@@ -14,26 +14,27 @@ from i2ibench.errors import UserError, near_match
 from i2ibench.io.safe_names import safe_text
 
 VOID = 255
-"""The scored id of a class that no score counts."""
+"""The scored id of a class that segmentation scores leave out."""
 
 MAX_CLASSES = 256
 
 MAX_ID = 2**16 - 1
-"""The largest value that label files of 16 bits hold."""
+"""The largest value in a 16-bit label file."""
 
 FIELDS = ("name", "id", "colour", "scored", "thing")
 
 
 @dataclass(frozen=True)
 class SemanticClass:
-    """One class.
+    """A class of a data set.
 
     Attributes:
-        name: what it is called.
-        id: the value that stands for it in label files, 0..65535; above 255 in files of 16 bits.
+        name: the name in reports and messages.
+        id: the value of the class in label files, 0..65535; above 255 only in 16-bit files.
         colour: (red, green, blue), 0..255.
-        scored: whether segmentation scores count it.
-        thing: whether it has instances, such as cars; one instance's id is never the class's own.
+        scored: whether segmentation scores include the class.
+        thing: whether the class has instances, such as cars. The class's own id is never the id of
+            one instance.
     """
 
     name: str
@@ -43,15 +44,19 @@ class SemanticClass:
     thing: bool = False
 
     def entry(self) -> dict[str, Any]:
-        """All FIELDS in plain values, as `classes.json` has them and `class_table` takes them."""
+        """Return all FIELDS as JSON values, an entry of `classes.json` and of `class_table`."""
         return {**vars(self), "colour": list(self.colour)}
 
 
 @dataclass(frozen=True)
 class ClassTable:
-    """All classes of a data set; a class's position is its channel in the condition.
+    """A table of all classes of a data set, empty for data without label maps.
 
-    Data without label maps has an empty table.
+    The position of a class is its channel in the one-hot condition.
+
+    Raises:
+        UserError: there are more than `MAX_CLASSES`, an id is used twice or is out of range, or a
+            name holds a control character.
     """
 
     classes: tuple[SemanticClass, ...]
@@ -77,16 +82,16 @@ class ClassTable:
 
     @property
     def num_values(self) -> int:
-        """The length of a table by file value: 256, or more where an id is larger."""
-        return max(256, *(c.id + 1 for c in self.classes)) if self.classes else 256
+        """Return the length of a lookup table by file value: the largest id + 1, at least 256."""
+        return max([256, *(c.id + 1 for c in self.classes)])
 
     def values(self) -> NDArray[np.integer]:
-        """Return by channel the value in label files, in the smallest unsigned type for all."""
+        """Return the ids of all classes by channel, uint8 or, if one needs it, uint16 [N]."""
         ids = [c.id for c in self.classes]
         return np.array(ids, np.uint8 if max(ids, default=0) < 256 else np.uint16)
 
     def channel_of_value(self) -> NDArray[np.int16]:
-        """Return a table by file value of the channel; -1 where no class has that value."""
+        """Return the channel of each file value, int16 [num_values]; -1 for values of no class."""
         table = np.full(self.num_values, -1, np.int16)
         for channel, semantic_class in enumerate(self.classes):
             table[semantic_class.id] = channel
@@ -95,11 +100,15 @@ class ClassTable:
     def metainfo(
         self, dataset: str, formats: Mapping[str, PixelFormat] | None = None
     ) -> dict[str, Any]:
-        """Return what other parts and the checkpoint know of the classes, in plain lists.
+        """Return a description of the data in JSON values, for other parts and checkpoints.
 
-        `scored_ids` maps each channel to its row in the scores, `VOID` where it has none;
+        `scored_ids` maps each channel to its row in the scores, or to `VOID` without one.
         `thing_ids` maps the channel of each thing to the class's own id. `image_channels`,
-        `image_depth` and `formats` say what images the data has, see `format_in`.
+        `image_depth` and `formats` hold the formats of the images, see `format_in`.
+
+        Args:
+            dataset: the name of the data set.
+            formats: the format of each kind of image; kinds that are missing are 8-bit RGB.
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}
@@ -117,9 +126,9 @@ class ClassTable:
 
 
 def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
-    """The table for a list of names, or of dicts with name and optional other FIELDS.
+    """Return the class table of a list of names, or of dicts with a name and other FIELDS.
 
-    A class without an id has its position as id; one without a colour gets a distinct hue.
+    A class without an id gets its position as id. A class without a colour gets a distinct hue.
 
     Raises:
         UserError: an entry is malformed, or two classes share a name or id.
@@ -162,7 +171,7 @@ def _colour(value: Sequence[int] | None, position: int, count: int) -> tuple[int
         if len(levels) != 3 or len(listed) != 3:
             raise UserError(f"A colour is three integers in 0..255, got {value!r}.")
         return levels[0], levels[1], levels[2]
-    # Neighbouring classes alternate in brightness, so that they stay apart without full hue range.
+    # Neighbouring classes have close hues, so they alternate in brightness.
     rgb = colorsys.hsv_to_rgb(position / count, 0.65, 0.9 if position % 2 else 0.6)
     return round(rgb[0] * 255), round(rgb[1] * 255), round(rgb[2] * 255)
 
@@ -191,5 +200,7 @@ CITYSCAPES_CLASSES = ClassTable(
         for number, (name, colour) in enumerate(_CLASSES)
     )
 )
-"""The 35 classes by label id: 0..33 as the files draw them and the licence plate (-1 in the
-official table, drawn in no file) as 34. The 19 scored ones in train-id order."""
+"""The 35 classes of Cityscapes, whose position is the label id; ToyStreet has the same classes.
+
+The licence plate, which no file contains and which has the id -1 in the official table, is 34. The
+order of the 19 scored classes is the order of Cityscapes' train ids."""

@@ -1,7 +1,8 @@
-"""Codings of ids: label ids or train ids, palettes, and numbers that count objects.
+"""Codings of label and instance maps: label ids or train ids, palettes, numbered objects.
 
-The same integers can stand for different classes or objects. A file's name and contents say which
-coding it has; where they do not fit the class table, they are converted or refused.
+The same integer can mean different classes or objects in different files. The coding is found from
+the file's name and contents. Values in another coding than the class table's are converted, or an
+error is raised.
 """
 
 import re
@@ -12,33 +13,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.classes import ClassTable
+from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
 from i2ibench.data.image_files import InexactMapError, MapPixels
 
-TRAIN_ID_NAMES = (
-    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign",
-    "vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "train",
-    "motorcycle", "bicycle",
-)  # fmt: skip
-"""Cityscapes' 19 scored classes: the position of each is its train id."""
+TRAIN_ID_NAMES = tuple(c.name for c in CITYSCAPES_CLASSES.classes if c.scored)
+"""The names of Cityscapes' 19 scored classes; the position of a name is its train id."""
 
-LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+LABEL_IDS = tuple(c.id for c in CITYSCAPES_CLASSES.classes if c.scored)
 """The label id of each class of `TRAIN_ID_NAMES`."""
 
 _TRAIN_IDS = re.compile(r"train[-_ ]?ids?(?![a-z])", re.IGNORECASE)
 _LABEL_IDS = re.compile(r"label[-_ ]?ids?(?![a-z])", re.IGNORECASE)
 _FOLDER = re.compile(r"(gt(fine|coarse)[-_ ]?)?(label[-_ ]?)?train[-_ ]?ids?", re.IGNORECASE)
-"""The whole name of a folder that states train ids."""
+"""Names of folders whose label maps hold train ids."""
 _UNLABELED = ("unlabeled", "unlabelled", "void", "ignore", "background")
 
 
 @dataclass(frozen=True)
 class Coding:
-    """How the values of a label map stand for classes.
+    """A mapping from the values of a label map to class channels.
 
     Attributes:
-        name: of the coding, for reports; "" for plain class ids.
-        channels: by value the class's channel, int16; -1 where no class has that value.
+        name: the name of the coding in reports; "" for plain class ids.
+        channels: int16, the class channel of each value; -1 for values of no class.
     """
 
     name: str
@@ -46,10 +43,10 @@ class Coding:
 
 
 def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
-    """Return how a label map's values stand for the classes.
+    """Return the coding of a label map's values.
 
     Raises:
-        InexactMapError: the values can be read in two ways that differ.
+        InexactMapError: the values can be read in two ways that give different classes.
     """
     stated = stated_coding(path, classes)
     if stated is not None:
@@ -62,7 +59,7 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
                 "which of them is 255 cannot be told. Save it as a PNG of 8 bits with the values "
                 "0 and 255."
             )
-        ids.channels[1] = ids.channels[255]  # the mask that programs show as 0 and 255
+        ids.channels[1] = ids.channels[255]  # programs show a 1-bit mask as 0 and 255
         return Coding("masks of 1 bit, 1 read as 255", ids.channels)
     if pixels.palette is None and not pixels.from_colour:
         if pixels.white_is_zero:
@@ -72,35 +69,31 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
 
 
 def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
-    """Return the coding that a file's name states, if it is another one than the class table's.
+    """Return the coding that a file's name states, or None if the class table has that coding.
 
     Cityscapes' `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
+    None is also returned for names that state no coding, and for tables without Cityscapes' names.
     """
-    train, label = name_states_train_ids(path), _LABEL_IDS.search(path.name)
-    if not train and not label:
-        return None
+    train = name_states_train_ids(path)
     channel = {c.name: k for k, c in enumerate(classes.classes)}
-    if not set(TRAIN_ID_NAMES) <= channel.keys():
+    if not set(TRAIN_ID_NAMES) <= channel.keys() or not (train or _LABEL_IDS.search(path.name)):
         return None
-    own = tuple(classes.classes[channel[name]].id for name in TRAIN_ID_NAMES)
+    channels = [channel[name] for name in TRAIN_ID_NAMES]
+    has_train_ids = [classes.classes[k].id for k in channels] == list(range(len(channels)))
+    if train == has_train_ids:
+        return None
+    table = np.full(256, -1, np.int16)
     void = next((channel[name] for name in _UNLABELED if name in channel), -1)
     if train:
-        if own == tuple(range(len(TRAIN_ID_NAMES))):
-            return None
-        table = np.full(256, -1, np.int16)
-        table[: len(TRAIN_ID_NAMES)] = [channel[name] for name in TRAIN_ID_NAMES]
-        table[255] = void
-        return Coding("Cityscapes train ids, converted by class name", table)
-    if label and own == tuple(range(len(TRAIN_ID_NAMES))):
-        table = np.full(256, -1, np.int16)
+        table[: len(channels)], table[255] = channels, void
+    else:
         table[:34] = void
-        table[list(LABEL_IDS)] = [channel[name] for name in TRAIN_ID_NAMES]
-        return Coding("Cityscapes label ids, converted by class name", table)
-    return None
+        table[list(LABEL_IDS)] = channels
+    return Coding(f"Cityscapes {'train' if train else 'label'} ids, converted by class name", table)
 
 
 def name_states_train_ids(path: Path) -> bool:
-    """Return whether a file's name states train ids, or that of one of the two folders around."""
+    """Return whether the name of a file, or of its two innermost folders, states train ids."""
     if _TRAIN_IDS.search(path.name):
         return True
     folders = (path.parent.name, path.parent.parent.name)
@@ -108,31 +101,35 @@ def name_states_train_ids(path: Path) -> bool:
 
 
 def coding_suffix(path: Path) -> str:
-    """Return what of a file's name states its coding, for a new name that has to keep it."""
+    """Return "-trainIds", "-labelIds" or "", the coding that a copy of the file must state."""
     if name_states_train_ids(path):
         return "-trainIds"
     return "-labelIds" if _LABEL_IDS.search(path.name) else ""
 
 
 def looks_like_train_ids(values: NDArray[Any], classes: ClassTable) -> bool:
-    """Return whether values that include some of no class are those of Cityscapes' train ids."""
+    """Return whether values, some of which belong to no class, look like Cityscapes' train ids."""
     names = {c.name for c in classes.classes}
     present = set(np.unique(values).tolist())
     return set(TRAIN_ID_NAMES) <= names and present <= {*range(19), 255} and 255 in present
 
 
 def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Coding) -> Coding:
-    """Return whether a palette's (or grey colour image's) values or its colours say the class."""
+    """Return the coding of a palette file, or of a file with three equal colour channels.
+
+    Either the values are class ids, or the colours are the colours of classes.
+
+    Raises:
+        InexactMapError: values and colours both name classes, but different ones.
+    """
     used = np.unique(pixels.values)
     if used.min(initial=0) < 0 or used.max(initial=0) >= len(ids.channels):
         return ids
     by_value = ids.channels[used]
     colours = _colours_of(used, pixels)
-    of_colour: dict[tuple[int, ...], int] = {
-        c.colour: channel for channel, c in enumerate(classes.classes)
-    }
-    by_colour = np.array([of_colour.get(colour, -1) for colour in colours], np.int16)
-    distinct = len(of_colour) == len(classes)
+    channel: dict[tuple[int, ...], int] = {c.colour: k for k, c in enumerate(classes.classes)}
+    by_colour = np.array([channel.get(colour, -1) for colour in colours], np.int16)
+    distinct = len(channel) == len(classes)
     name = "palette" if pixels.palette is not None else "grey in three channels"
     if not distinct or by_colour.min(initial=0) < 0 or (by_colour == by_value).all():
         return Coding(f"{name}, read by value", ids.channels)
@@ -152,26 +149,25 @@ def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Cod
 def _colours_of(used: NDArray[Any], pixels: MapPixels) -> list[tuple[int, ...]]:
     if pixels.palette is None:
         return [(int(v), int(v), int(v)) for v in used]
-    beyond = (-1, -1, -1)  # an index that the palette does not have
-    palette = [tuple(int(x) for x in colour) for colour in pixels.palette]
-    return [palette[int(v)] if v < len(palette) else beyond for v in used]
+    palette = [tuple(colour) for colour in pixels.palette.tolist()]
+    return [palette[v] if v < len(palette) else (-1, -1, -1) for v in used.tolist()]
 
 
 def numbers_objects(label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassTable) -> bool:
-    """Return whether an instance map shows that it counts objects, from 1 on or in any order.
+    """Return whether an instance map numbers its objects instead of following Cityscapes' coding.
 
-    In Cityscapes' coding an id below 256 is a class's own: such a pixel belongs to no single
-    object. Where a thing has an id below 256 that is not its class's, ids merely count.
+    In Cityscapes' coding an id below 256 is a class's own id, and the pixel belongs to no single
+    object. If a thing has an id below 256 that is not its class's id, the ids are numbers.
 
     Args:
-        label: channels [H,W].
-        ids: [H,W].
-        classes: the table, which says what is a thing.
+        label: class channels [H,W].
+        ids: instance ids [H,W].
+        classes: the class table.
     """
     for channel, semantic_class in enumerate(classes.classes):
         if semantic_class.thing:
-            found = ids[label == channel]
-            if ((found > 0) & (found < 256) & (found != semantic_class.id)).any():
+            values = ids[label == channel]
+            if ((values > 0) & (values < 256) & (values != semantic_class.id)).any():
                 return True
     return False
 
@@ -179,16 +175,16 @@ def numbers_objects(label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassT
 def require_class_ids(
     path: Path, label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassTable
 ) -> None:
-    """Refuse an instance map that counts objects where others seemed to follow the classes.
+    """Check that an instance map follows Cityscapes' coding, as the maps looked at before it.
 
     Args:
-        path: of the instance map.
-        label: channels [H,W].
-        ids: [H,W].
-        classes: the table, which says what is a thing.
+        path: the file of the instance map.
+        label: class channels [H,W].
+        ids: instance ids [H,W].
+        classes: the class table.
 
     Raises:
-        InexactMapError: names the file and how the coding is said.
+        InexactMapError: the map numbers objects; the message names the option that says so.
     """
     if label.shape == ids.shape and numbers_objects(label, ids, classes):
         raise InexactMapError(
@@ -202,22 +198,22 @@ def require_class_ids(
 def separate_objects(
     label: NDArray[np.uint8], ids: NDArray[np.int32], classes: ClassTable
 ) -> NDArray[np.int32]:
-    """Return counted ids in which no object of a thing has its class's own id.
+    """Return object numbers in which no object of a thing has its class's own id.
 
-    Such an object gets a number above all others, so that scores and styles see it as an object.
+    Such an object gets a new number above all others. Otherwise scores and styles would take its
+    pixels for pixels without an object.
 
     Args:
-        label: channels [H,W].
-        ids: int32 [H,W], numbers of objects; copied where they change.
-        classes: the table, which says what is a thing.
+        label: class channels [H,W].
+        ids: int32 [H,W], numbers of objects; never changed in place.
+        classes: the class table.
     """
-    free = 0
+    largest = 0
     for channel, semantic_class in enumerate(classes.classes):
         if not semantic_class.thing:
             continue
-        taken = (ids == semantic_class.id) & (label == channel)
-        if taken.any():
-            free = free or max(int(ids.max()), 255)
-            free += 1
-            ids = np.where(taken, np.int32(free), ids)
+        has_class_id = (ids == semantic_class.id) & (label == channel)
+        if has_class_id.any():
+            largest = (largest or max(int(ids.max()), 255)) + 1
+            ids = np.where(has_class_id, np.int32(largest), ids)
     return ids

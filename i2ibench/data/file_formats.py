@@ -1,4 +1,4 @@
-"""Image formats: which are read, and what a file's bytes say of themselves before decoding."""
+"""Image file formats: opening of files, and properties that are known before decoding."""
 
 import io
 import mmap
@@ -25,16 +25,16 @@ SUFFIXES = {
     "JPEG2000": (".jp2", ".j2k", ".jpf", ".jpx"),
     "AVIF": (".avif",),
 }
-"""The formats that are read, by Pillow's names, and the endings that their files have. A file's
-contents say its format; its ending says only whether a folder's file is an image at all."""
+"""The file endings of each readable format, by Pillow's names. The format of a file is found from
+its contents. The ending only tells whether a file in a folder is an image."""
 
 EXTENSIONS = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
 MAX_PIXELS = 89_478_485
-"""The most pixels that an image may have, about 9459 x 9459: Pillow warns of larger ones."""
+"""The most pixels that an image may have, about 9459 x 9459: Pillow warns of larger images."""
 
 Contents = bytes | mmap.mmap
-"""A file's contents, read or mapped; of a mapped file only what is looked at is read."""
+"""The contents of a file, read or memory-mapped."""
 
 _MARKS = (
     (b"%!PS", "EPS"), (b"\xc5\xd0\xd3\xc6", "EPS"), (b"%PDF", "PDF"), (b"8BPS", "Photoshop"),
@@ -45,20 +45,20 @@ _TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class SeveralImagesError(UserError):
-    """A file holds several images where one is read."""
+    """A file holds several images where one image is read."""
 
 
 def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
-    """Return the one image in a file's bytes; its header is read, its pixels are not.
+    """Open the one image in a file's bytes; only its header is read.
 
     Args:
-        data: the file's contents, which decide what format it is.
+        data: the contents of the file.
         place: the file's name for messages.
-        pages: whether a TIFF may have several pages; the first one is returned.
+        pages: whether a TIFF may have several pages; the first page is returned.
 
     Raises:
-        UserError: the bytes are no image in a format that is read, hold several images, or
-            the image has more than `MAX_PIXELS` pixels.
+        UserError: the bytes are not an image in a readable format, hold several images, or the
+            image has more than `MAX_PIXELS` pixels.
     """
     try:
         with wrap_decoder_errors(place):
@@ -87,11 +87,11 @@ def formats() -> tuple[str, ...]:
 
 @contextmanager
 def wrap_decoder_errors(place: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a file's contents into an error that names the file.
+    """Turn every exception of a decoder into a `UserError` that names the file.
 
     Raises:
-        UserError: names the place and what is wrong.
-        UnidentifiedImageError: no decoder knows the bytes.
+        UserError: the decoder raised an exception.
+        UnidentifiedImageError: no decoder recognises the bytes.
     """
     try:
         yield
@@ -113,48 +113,47 @@ def _too_large(place: str, size: str) -> str:
 
 
 def count_images(image: Image.Image) -> int:
-    """Return how many images a file holds, without previews, masks and smaller copies."""
-    count = getattr(image, "n_frames", 1)  # of the formats that can hold several
-    if count == 1 or image.format == "MPO":  # the first of an MPO is the photo
+    """Return the number of images in a file, without previews, masks and smaller copies."""
+    count = getattr(image, "n_frames", 1)  # only formats that can hold several have the attribute
+    if count == 1 or image.format == "MPO":  # the first image of an MPO is the photo
         return 1
     return len(tiff_pages(image)) if image.format == "TIFF" else int(count)
 
 
-def tiff_pages(image: Image.Image) -> list[int]:
-    """Return the numbers of a TIFF's pages, without masks and smaller copies."""
-    found = []
+def tiff_pages(image: Any) -> list[int]:
+    """Return the indices of a TIFF's pages, without masks and smaller copies."""
+    pages = []
     for page in range(getattr(image, "n_frames", 1)):
         image.seek(page)
-        if not _tiff_tag(image, 254) & 5:  # NewSubfileType: 1 is a smaller copy, 4 a mask
-            found.append(page)
+        if not int(image.tag_v2.get(254, 0)) & 5:  # NewSubfileType: 1 is a smaller copy, 4 a mask
+            pages.append(page)
     image.seek(0)
-    return found
+    return pages
 
 
-def _tiff_tag(image: Any, number: int) -> int:
-    """Return an integer tag of an opened TIFF, 0 where it is absent."""
-    return int(image.tag_v2.get(number, 0))
+def _tiff_tag(image: Any, number: int) -> tuple[int, ...]:
+    """Return the values of a tag of an opened TIFF, (1,) if the tag is absent."""
+    stated = image.tag_v2.get(number, 1)
+    return stated if isinstance(stated, tuple) else (stated,)
 
 
 def has_signs(image: Image.Image) -> bool:
-    """Return whether an opened TIFF says that its samples are signed integers."""
-    stated: Any = image.tag_v2.get(339, 1)  # type: ignore[attr-defined]
-    return 2 in (stated if isinstance(stated, tuple) else (stated,))
+    """Return whether an opened TIFF declares signed integer samples."""
+    return 2 in _tiff_tag(image, 339)  # SampleFormat
 
 
 def is_inverted(image: Image.Image) -> bool:
-    """Return whether 0 is shown white, as in PBM files and TIFF files that say so."""
+    """Return whether viewers show 0 as white, as in PBM files and some TIFF files."""
     inverted = re.fullmatch(r"(1|L);[24]?IR?", raw_mode(image))
     return image.mode in ("1", "L") and inverted is not None
 
 
 def bits_per_sample(image: Image.Image, data: Contents) -> int:
-    """Return how many bits each channel of a pixel has in the file, not as Pillow decodes it."""
+    """Return the bits of each channel in the file, before Pillow scales the samples."""
     if image.format == "PNG":
-        return data[24]  # IHDR comes first
+        return data[24]  # IHDR is the first chunk
     if image.format == "TIFF":
-        stated: Any = image.tag_v2.get(258, 1)  # type: ignore[attr-defined]
-        return max(stated) if isinstance(stated, tuple) else int(stated)
+        return int(max(_tiff_tag(image, 258)))  # BitsPerSample
     if image.format == "PPM":
         return max(ppm_maximum(image), 1).bit_length()
     if image.format == "JPEG2000":
@@ -163,7 +162,7 @@ def bits_per_sample(image: Image.Image, data: Contents) -> int:
 
 
 def ppm_maximum(image: Image.Image) -> int:
-    """Return the value that a PPM or PGM file declares as its largest; 1 for a PBM."""
+    """Return the largest value that a PPM or PGM file declares; 1 for a PBM file."""
     arguments = _tile_arguments(image)
     if isinstance(arguments, tuple) and len(arguments) > 1:
         return int(arguments[1])
@@ -173,13 +172,13 @@ def ppm_maximum(image: Image.Image) -> int:
 
 
 def raw_mode(image: Image.Image) -> str:
-    """Return how the file holds its samples, in Pillow's notation, such as `L;4` or `RGB;16B`."""
+    """Return the storage of the samples in Pillow's notation, such as `L;4` or `RGB;16B`."""
     arguments = _tile_arguments(image)
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
 def _tile_arguments(image: Any) -> Any:
-    """Return what the decoder of an opened image is told, before its pixels are loaded."""
+    """Return the decoder's arguments of an opened image; "" after its pixels are loaded."""
     return image.tile[0][3] if image.tile else ""
 
 
@@ -190,9 +189,9 @@ def _jpeg2000_bits(data: Contents) -> int:
 
 
 def is_lossy(image: Image.Image, data: Contents) -> bool:
-    """Return whether a file's format changes pixel values, so that it cannot hold ids.
+    """Return whether a file's format may change pixel values, so that it cannot hold ids.
 
-    AVIF and JPEG 2000 count as such: whether one of them was written without loss cannot be told.
+    AVIF and JPEG 2000 files are always counted as lossy: lossless files cannot be recognised.
     """
     if image.format == "WEBP":
         return _has_webp_chunk(data, b"VP8 ")
@@ -203,7 +202,7 @@ def is_lossy(image: Image.Image, data: Contents) -> bool:
 
 
 def _has_webp_chunk(data: Contents, name: bytes) -> bool:
-    """Return whether a RIFF file has a chunk of that name at its top level."""
+    """Return whether a RIFF file has a chunk with a name at its top level."""
     position = 12
     while position + 8 <= len(data):
         if data[position : position + 4] == name:
@@ -216,32 +215,32 @@ def _has_webp_chunk(data: Contents, name: bytes) -> bool:
 _PNG_TEXTS = (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
 """The chunks of a PNG that hold texts and EXIF."""
 
-_TURNING = (b"XML:com.adobe.xmp", b"Raw profile type ")
-"""Texts that can tell an orientation begin so; others are dates, programs, comments."""
+_EXIF_TEXTS = (b"XML:com.adobe.xmp", b"Raw profile type ")
+"""Beginnings of the PNG texts that can hold an orientation."""
 
 
 def orientation(image: Image.Image, data: Contents) -> int:
     """Return the EXIF orientation, 1 to 8, that viewers apply to an image; 1 is upright."""
-    if image.format == "PNG" and not _may_be_turned(data):
-        return 1  # without decoding the image, as Pillow would to find its EXIF
+    if image.format == "PNG" and not _may_be_rotated(data):
+        return 1  # Pillow would decode the image to find its EXIF
     try:
-        found = image.getexif().get(0x0112, 1)
-    except Exception:  # viewers show an image whose EXIF is damaged as it is stored
+        stated = image.getexif().get(0x0112, 1)
+    except Exception:  # viewers ignore damaged EXIF
         return 1
-    return found if found in range(1, 9) else 1
+    return stated if stated in range(1, 9) else 1
 
 
-def _may_be_turned(data: Contents) -> bool:
+def _may_be_rotated(data: Contents) -> bool:
     """Return whether a PNG has EXIF, or a text that can hold it."""
     return any(
         name == b"eXIf"
-        or (name in _PNG_TEXTS and data[at.start + 8 : at.start + 32].startswith(_TURNING))
+        or (name in _PNG_TEXTS and data[at.start + 8 : at.start + 32].startswith(_EXIF_TEXTS))
         for name, at in _png_chunks(data)
     )
 
 
 def _png_chunks(data: Contents) -> Iterator[tuple[bytes, slice]]:
-    """Yield the name of each of a PNG's chunks, and where the chunk lies."""
+    """Yield the name and the byte range of each chunk of a PNG."""
     position = 8
     while position + 8 <= len(data):
         end = position + 12 + int.from_bytes(data[position : position + 4], "big")
@@ -252,7 +251,7 @@ def _png_chunks(data: Contents) -> Iterator[tuple[bytes, slice]]:
 def without_texts(data: bytes) -> bytes:
     """Return a PNG without its texts and colour profiles.
 
-    libpng unpacks up to a thousand of them, each up to 8 MB, from a file of a few megabytes.
+    libpng would unpack up to a thousand of them, each up to 8 MB, from a file of a few megabytes.
     """
     packed = [at for name, at in _png_chunks(data) if name in (*_PNG_TEXTS, b"iCCP")]
     if not packed:
@@ -265,14 +264,14 @@ def without_texts(data: bytes) -> bytes:
 
 
 def scale_transparent_grey(image: Image.Image, data: bytes) -> None:
-    """Scale the grey that a PNG calls transparent as Pillow scales its samples of 2 or 4 bits."""
+    """Scale a PNG's transparent grey value as Pillow scales samples of less than 8 bits."""
     bits, grey = data[24], image.info.get("transparency")
     if image.mode == "L" and bits < 8 and isinstance(grey, int):
         image.info["transparency"] = grey * (255 // (2**bits - 1))
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Return an image as RGB; what is transparent shows white behind it."""
+    """Return an image as RGB, with white behind transparent pixels."""
     premultiplied = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
     image = image.convert(premultiplied) if premultiplied else image
     if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
@@ -283,7 +282,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def _why_unknown(data: Contents) -> str:
-    """Return what is wrong with bytes that are no image that is read."""
+    """Return a predicate that says why bytes are not a readable image."""
     if not data:
         return "is empty"
     if data[:4] in _TIFF_MARKS:
@@ -304,7 +303,7 @@ def _describe_tiff(data: Contents) -> str:
         tags.load(stream)
         channels, bits = tags.get(277, 1), tags.get(258, (1,))
         listed = sorted(set(bits if isinstance(bits, tuple) else (bits,)))
-    except Exception:  # a damaged header has no description
+    except Exception:  # the header is damaged
         return "is a broken TIFF"
     return (
         f"is a TIFF of {channels} channels with {', '.join(map(str, listed))} bits per channel, "

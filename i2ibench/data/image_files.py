@@ -1,10 +1,10 @@
-"""Image files: photos as people see them, and the integers of label and instance maps.
+"""Reading of image files: RGB images as viewers show them, and the exact integers of maps.
 
-One reader serves every place. The contents decide what a file is, whatever its name ends in.
-Images are turned as their EXIF orientation says. Transparent photos lie on white. Colour
-profiles are not applied.
+The format of a file is found from its contents, not from its name. Images are rotated as their EXIF
+orientation says. Transparent images are put on white. Colour profiles are not applied.
 """
 
+import contextlib
 import mmap
 import re
 from collections.abc import Iterator
@@ -39,29 +39,27 @@ from i2ibench.data.readers import ImageShape, check_shape, read_with, reader_of,
 from i2ibench.data.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 
-_PHOTO_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
-
-
+_RGB_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 
 
 class DeepImageError(UserError):
-    """A photo has more than 8 bits per channel where 8 are read."""
+    """An image has more than 8 bits per channel where 8 bits are read."""
 
 
 class InexactMapError(UserError):
-    """A map in a kind of file that does not hold its ids: a JPEG, floats, 8 bits for too many."""
+    """A map's file cannot hold its ids exactly: a JPEG, floats, or 8 bits for too many ids."""
 
 
 @dataclass(frozen=True)
 class MapPixels:
-    """The contents of a map's file.
+    """The pixels of a label or instance map's file.
 
     Attributes:
-        values: the file's own integers [H,W]; colours [H,W,3] where its channels differ.
-        palette: uint8 [N,3], the colours that the values of a palette file stand for, if it is one.
-        from_colour: whether `values` is the one value that three colour channels agree on.
-        bits: of each sample in the file.
+        values: the integers in the file [H,W]; colours [H,W,3] if the channels differ.
+        palette: the colour of each value, uint8 [N,3]; None for a file without a palette.
+        from_colour: whether the file has three colour channels, which are equal in every pixel.
+        bits: bits of each sample in the file.
         white_is_zero: whether viewers show 0 as white and the largest value as black.
     """
 
@@ -73,16 +71,16 @@ class MapPixels:
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read a photo as RGB, uint8 [H,W,3], upright; grey ones get three equal channels.
+    """Read an image as RGB, uint8 [H,W,3], upright; a grey image gets three equal channels.
 
     Raises:
-        UserError: the file is missing, broken, too large or no photo with 8 bits per channel.
+        UserError: the file is missing, broken, too large or not an image of 8 bits per channel.
     """
     return decode_image(_contents(path), str(path))
 
 
 def read_map(path: Path) -> NDArray[Any]:
-    """Read the integers of a label or instance map as the file holds them, [H,W] or [H,W,3].
+    """Read the unchanged integers of a label or instance map, [H,W] or [H,W,3].
 
     Raises:
         UserError: see `read_map_pixels`.
@@ -91,27 +89,27 @@ def read_map(path: Path) -> NDArray[Any]:
 
 
 def read_map_pixels(path: Path) -> MapPixels:
-    """Read a label or instance map.
+    """Read a label or instance map with its palette and depth.
 
     Raises:
-        UserError: the file is missing, broken or too large, its format is lossy, it holds no
+        UserError: the file is missing, broken or too large, its format is lossy, it does not hold
             integers, or some of its pixels are transparent.
     """
     return decode_map(_contents(path), str(path))
 
 
 def verify_rgb(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of a photo that `read_rgb` can read.
+    """Check that `read_rgb` can read an image and return its (height, width).
 
-    PNG files are checked by their checksums and JPEG files by their end, which is faster than
-    decoding them; all other formats are decoded.
+    PNG files are checked by their checksums and JPEG files by their end marker, which is faster
+    than decoding. All other formats are decoded.
 
     Raises:
         UserError: see `read_rgb`.
     """
     data, place = _contents(path), str(path)
     image = open_image(data, place)
-    _refuse_as_photo(image, data, place)
+    _check_rgb(image, data, place)
     with wrap_decoder_errors(place):
         size = _upright_size(image, data)
         if image.format == "PNG":
@@ -122,10 +120,10 @@ def verify_rgb(path: Path) -> tuple[int, int]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return the (height, width) that an image's header states, as viewers show it.
+    """Return the (height, width) of an image from its header, after the EXIF rotation.
 
     Raises:
-        UserError: the file is missing or no image.
+        UserError: the file is missing or not an image.
     """
     if reader_of(path) is not None:
         return image_shape(path)[:2]
@@ -134,13 +132,13 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def image_shape(path: Path) -> ImageShape:
-    """Return the size of an image as its header states it, its channels and its bits.
+    """Return the size, channels and bits of an image from its header.
 
-    The pages of a TIFF count as channels. Palettes and what has alpha count as RGB or grey. More
-    than 8 bits count as 16.
+    The pages of a TIFF are counted as channels. Images with a palette or alpha are counted as RGB
+    or grey. The bits are 8 or 16: more than 8 bits are counted as 16.
 
     Raises:
-        UserError: the file is missing or no image.
+        UserError: the file is missing or not an image.
     """
     reader = reader_of(path)
     if reader is not None:
@@ -153,13 +151,13 @@ def image_shape(path: Path) -> ImageShape:
 
 
 def read_samples(path: Path) -> NDArray[Any]:
-    """Read an image's own samples, upright, uint8 or uint16 [H,W,C]; nothing is converted.
+    """Read the unconverted samples of an image, upright, uint8 or uint16 [H,W,C].
 
-    The pages of a TIFF are its channels.
+    The pages of a TIFF become channels.
 
     Raises:
-        UserError: the file is missing, broken or too large, has a palette, or has samples that are
-            neither of 8 nor of 16 bits.
+        UserError: the file is missing, broken or too large, has a palette, or has samples of
+            neither 8 nor 16 bits.
     """
     data, place, reader = _contents(path), str(path), reader_of(path)
     if reader is not None:
@@ -171,7 +169,7 @@ def read_samples(path: Path) -> NDArray[Any]:
         pages = count_images(image)
     samples = _samples(image, data, place) if pages == 1 else _stacked(image, place)
     if samples.dtype == np.int32 and samples.min() >= 0 and samples.max() < 2**16:
-        samples = samples.astype(np.uint16)  # which Pillow makes of some files of 16 bits
+        samples = samples.astype(np.uint16)  # Pillow opens some 16-bit files as int32
     return to_hwc(samples, place)
 
 
@@ -179,25 +177,25 @@ def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
     """Return the pages of a TIFF as the channels of one image.
 
     Raises:
-        UserError: they differ in size or have channels themselves, or are too many.
+        UserError: the pages differ in size, are not grey, or are too many.
     """
     with wrap_decoder_errors(place):
         size, mode, pages = image.size, image.mode, tiff_pages(image)
         check_shape(ImageShape(size[1], size[0], len(pages), 16), place)
-        found = []
+        channels = []
         for page in pages:
             image.seek(page)
             if (image.size, image.mode) != (size, mode) or mode not in _GREY_MODES:
                 raise UserError(f"{place} has pages that differ or are not grey; save it anew.")
-            found.append(np.array(image))
-    return np.stack(found, -1)
+            channels.append(np.array(image))
+    return np.stack(channels, -1)
 
 
 def is_lossy_file(path: Path) -> bool:
-    """Return whether an image is stored in a format that changes its pixels.
+    """Return whether an image is stored in a lossy format, see `is_lossy`.
 
     Raises:
-        UserError: the file is missing or no image.
+        UserError: the file is missing or not an image.
     """
     if reader_of(path) is not None:
         return False
@@ -206,25 +204,26 @@ def is_lossy_file(path: Path) -> bool:
 
 
 def decode_image(data: bytes, place: str) -> NDArray[np.uint8]:
-    """Decode a photo in a file's bytes, see `read_rgb`; `place` names it in messages.
+    """Decode an image from a file's bytes, see `read_rgb`; `place` names it in messages.
 
     Raises:
         UserError: see `read_rgb`.
     """
     image = open_image(data, place)
-    _refuse_as_photo(image, data, place)
+    _check_rgb(image, data, place)
     plain = image.mode == "RGB" and "transparency" not in image.info
     if image.format == "PNG" and plain and orientation(image, data) == 1:
         return _decode_png(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION, place)
     with wrap_decoder_errors(place):
         if image.format == "PNG":
-            _decode_png(data, cv2.IMREAD_UNCHANGED, place)  # Pillow fills up what is cut off
+            # Raises if the file is cut off, where Pillow would fill the missing pixels.
+            _decode_png(data, cv2.IMREAD_UNCHANGED, place)
             scale_transparent_grey(image, data)
         return np.array(on_white(_upright(image, data)))
 
 
 def decode_map(data: bytes, place: str) -> MapPixels:
-    """Decode a map in a file's bytes, see `read_map_pixels`; `place` names it in messages.
+    """Decode a map from a file's bytes, see `read_map_pixels`; `place` names it in messages.
 
     Raises:
         UserError: see `read_map_pixels`.
@@ -264,40 +263,37 @@ def _contents(path: Path) -> bytes:
 def _header(path: Path) -> Iterator[tuple[Image.Image, Contents]]:
     """Yield an image of which only the header is read, and the file's contents.
 
-    Every start asks for the size of every file: the contents are mapped, so that pixels stay on the
-    disk, but for the PNGs whose chunks are walked for their orientation. Files in tars, empty ones
-    and what cannot be mapped are read.
+    The sizes of all files are read at every start. The contents are memory-mapped, so that pixels
+    are not read from the disk. PNG files are an exception: the orientation is searched in all
+    chunks. Files in tars, empty files and files that cannot be mapped are read.
 
     Raises:
-        UserError: the file is missing or no image.
+        UserError: the file is missing or not an image.
     """
-    mapped = _map(path)
-    if mapped is None:
-        data = _contents(path)
+    with contextlib.ExitStack() as stack:
+        mapped = _map(path)
+        data = _contents(path) if mapped is None else stack.enter_context(mapped)
         yield open_image(data, str(path), pages=True), data
-        return
-    with mapped:
-        yield open_image(mapped, str(path), pages=True), mapped
 
 
 def _map(path: Path) -> mmap.mmap | None:
-    """Return a file's contents, mapped; None for what cannot be."""
+    """Return the memory-mapped contents of a file, or None if it cannot be mapped."""
     if place_of(path) is not None:
         return None
     try:
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # missing, a folder, empty: reading it says what it is
+    except (OSError, ValueError):  # missing, a folder or empty: `_contents` says so
         return None
 
 
-def _refuse_as_photo(image: Image.Image, data: bytes, place: str) -> None:
-    """Refuse an image whose depth or colour space would be lost in three channels of 8 bits."""
+def _check_rgb(image: Image.Image, data: bytes, place: str) -> None:
+    """Raise an error if three channels of 8 bits cannot hold an image's depth or colours."""
     with wrap_decoder_errors(place):
         deep = bits_per_sample(image, data) > 8
     if deep or image.mode.startswith(("I", "F")):
         raise DeepImageError(f"{place} has more than 8 bits per channel; save photos with 8.")
-    if image.mode not in _PHOTO_MODES:
+    if image.mode not in _RGB_MODES:
         raise UserError(f"{place} has the colour space {image.mode}; save photos as RGB or grey.")
 
 
@@ -308,7 +304,7 @@ def _upright_size(image: Image.Image, data: Contents) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image, data: bytes) -> Image.Image:
-    """Return the image as viewers show it."""
+    """Return the image after its EXIF rotation."""
     image.load()
     if image.format == "TIFF" or orientation(image, data) == 1:
         return image
@@ -316,10 +312,10 @@ def _upright(image: Image.Image, data: bytes) -> Image.Image:
 
 
 def _samples(image: Image.Image, data: bytes, place: str) -> NDArray[Any]:
-    """Return the file's own samples, upright: never scaled or inverted for display."""
+    """Return the samples in the file, upright, neither scaled nor inverted for display."""
     raw, maximum = raw_mode(image), None  # before a search for EXIF decodes the image
     if image.format == "PNG":
-        kind = data[25]  # of colour in IHDR: 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA
+        kind = data[25]  # colour type in IHDR: 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA
         direct = data[24] == 16 or (data[24] == 8 and kind == 0)
         pixels = _decode_png(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION, place)
         upright = orientation(image, data) == 1
@@ -328,35 +324,35 @@ def _samples(image: Image.Image, data: bytes, place: str) -> NDArray[Any]:
     if image.format == "PPM" and image.mode not in ("1", "F"):
         maximum = ppm_maximum(image)
     with wrap_decoder_errors(place):
-        shown = np.array(_upright(image, data))
-    if image.format == "TIFF" and shown.dtype == np.uint8 and has_signs(image):
-        return shown.view(np.int8)  # Pillow ignores the sign of 8 bits
-    return _unscaled(shown, raw, maximum)
+        pixels = np.array(_upright(image, data))
+    if image.format == "TIFF" and pixels.dtype == np.uint8 and has_signs(image):
+        return pixels.view(np.int8)  # Pillow ignores the sign of 8 bits
+    return _unscaled(pixels, raw, maximum)
 
 
-def _unscaled(shown: NDArray[Any], raw: str, maximum: int | None) -> NDArray[Any]:
-    """Return a file's samples from the pixels that Pillow made of them for display.
+def _unscaled(pixels: NDArray[Any], raw: str, maximum: int | None) -> NDArray[Any]:
+    """Return a file's samples from the pixels that Pillow scaled or inverted for display.
 
     Args:
-        shown: Pillow's pixels.
-        raw: how the file holds them, see `raw_mode`: `L;4I` are inverted samples of 4 bits.
-        maximum: a PGM's declared largest value, which Pillow scales to 255 or 65535.
+        pixels: Pillow's pixels.
+        raw: the storage of the samples, see `raw_mode`: `L;4I` are inverted samples of 4 bits.
+        maximum: the largest value that a PGM file declares; Pillow scales it to 255 or 65535.
     """
     if maximum is not None and maximum not in (255, 65535):
         top = 255 if maximum < 255 else 65535
-        return (shown.astype(np.int64) * maximum + top // 2) // top
-    found = re.fullmatch(r"(1|L)(?:;([24])?(I)?R?)?", raw)
-    if found is None:
-        return shown
-    kind, bits, inverted = found.groups()
-    samples = shown.astype(np.uint8)
+        return (pixels.astype(np.int64) * maximum + top // 2) // top
+    match = re.fullmatch(r"(1|L)(?:;([24])?(I)?R?)?", raw)
+    if match is None:
+        return pixels
+    kind, bits, inverted = match.groups()
+    samples = pixels.astype(np.uint8)
     top = 1 if kind == "1" else 255
     samples = top - samples if inverted else samples
     return samples // (255 // (2 ** int(bits) - 1)) if bits else samples
 
 
 def _without_alpha(values: NDArray[Any], place: str) -> NDArray[Any]:
-    """Return a map of 2 or 4 channels without its alpha, which must be opaque everywhere."""
+    """Return a map without its alpha channel, which must be opaque in every pixel."""
     if values.shape[2] not in (2, 4):
         return values
     opaque = np.iinfo(values.dtype).max
@@ -377,17 +373,16 @@ def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
 
 
 def _rgb_order(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return OpenCV's blue, green, red (and alpha) as red, green, blue (and alpha)."""
-    order = [2, 1, 0, 3][: pixels.shape[2]]
-    return pixels[..., order]
+    """Convert BGR or BGRA, OpenCV's order, to RGB or RGBA."""
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
 
 
 def _decode_png(data: bytes, flags: int, place: str) -> NDArray[Any]:
-    """Decode a PNG by OpenCV: the pixels that Pillow gives, in less time, and all of them."""
+    """Decode a PNG with OpenCV, which is faster than Pillow and does not accept cut-off files."""
     with wrap_decoder_errors(place):
         pixels = cv2.imdecode(np.frombuffer(without_texts(data), np.uint8), flags)
         if pixels is None:
-            open_image(data, place).load()  # Pillow says what is wrong, if it finds it
+            open_image(data, place).load()  # Pillow's error names the damage, if it finds any
             raise OSError("its pixels are cut off")
     return pixels
 

@@ -1,4 +1,4 @@
-"""Kinds of data: the one table of what the files of a scene may be."""
+"""Table of the kinds of files that a scene may have, such as label maps and photos."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ Reading = Callable[[Path, ClassTable], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of data, such as label maps, photos or depth.
+    """A kind of data, such as label maps, photos or depth.
 
-    A kind is a map or an image. A map holds ids, integers [H,W] that are never mixed. An image
-    holds brightness or distance, [H,W,C], and is resized by PIL's bicubic filter.
+    A kind is a map or an image. A map holds ids, integers [H,W] that are never interpolated. An
+    image holds brightness or distance, [H,W,C], and is resized by PIL's bicubic filter.
 
     Attributes:
-        name: the key in samples and batches, and the name of the folder in which `translate` looks.
-        called: several of its files in messages, such as "label maps".
-        one: one of its files in messages, such as "a label map".
-        way_out: what a user can do where such files are missing, a sentence without its full stop.
+        name: the key in samples and batches, and the folder that `translate` reads.
+        called: the plural in messages, such as "label maps".
+        one: the singular in messages, such as "a label map".
+        way_out: advice for users who lack such files, a sentence without its full stop.
         read: reads a map's file as integers [H,W]; None for an image.
-        wide: whether a map's ids need int32 in a sample, instead of uint8.
+        wide: whether a map's ids need int32 in a sample instead of uint8.
     """
 
     name: str
@@ -42,10 +42,6 @@ class Kind:
     def is_map(self) -> bool:
         """Return whether files of the kind hold ids."""
         return self.read is not None
-
-
-def _read_ids(path: Path, classes: ClassTable) -> NDArray[Any]:
-    return read_instance(path)
 
 
 KINDS: dict[str, Kind] = {
@@ -65,7 +61,7 @@ KINDS: dict[str, Kind] = {
             "instance", "instance maps", "an instance map",
             "Add them (PairedFolder: instance_dir), or leave 'instances' out of the condition "
             "(LabelPreprocessor: data_preprocessor.boundaries=False)",
-            read=_read_ids, wide=True,
+            read=lambda path, _: read_instance(path), wide=True,
         ),
         Kind(
             "image", "photos", "a photo",
@@ -74,27 +70,27 @@ KINDS: dict[str, Kind] = {
         ),
     )
 }  # fmt: skip
-"""Every kind by name, in the order in which a scene's files are read and hashed. `image` is what is
-learnt; `label` and `source` are what is translated. A plugin adds a kind by `register_kind`."""
+"""Every kind by name, in the order in which a scene's files are read and hashed. `image` is the
+target of training. `label` and `source` are inputs. Plugins add kinds by `register_kind`."""
 
 BUILT_IN = tuple(KINDS)
-"""The kinds that are not a plugin's."""
+"""The names of the kinds that no plugin added."""
 
 RESERVED = (
     "name", "names", "rng", "condition", "real", "fake", "samples", "styles", "appearances",
     "labels", "colours", "instances", "edges", "features",
 )  # fmt: skip
-"""Other keys of samples, batches and predictions, and other words of conditions."""
+"""Names that a kind cannot have: other keys of samples and batches, and words of conditions."""
 
 
 def register_kind(kind: Kind) -> None:
-    """Add a kind, which data sets, transforms, caches, shards and conditions know from then on.
+    """Add a kind of data for data sets, transforms, caches, shards and conditions.
 
-    An image's kind can be named in a condition: it becomes planes in [-1, 1]. A map's becomes the
-    boundaries between its ids.
+    A condition may name the kind. It then contains an image as channels in [-1, 1], or the
+    boundaries between the ids of a map.
 
     Raises:
-        UserError: another kind has that name, or the name is reserved or cannot be a folder's.
+        UserError: another kind has that name, or the name is reserved or not a valid folder name.
     """
     safe_name(kind.name, "A kind of data", folders=False)
     if kind.name in RESERVED:
@@ -105,10 +101,10 @@ def register_kind(kind: Kind) -> None:
 
 
 def kind_of(name: str) -> Kind:
-    """Return the kind of a name.
+    """Return the kind with a name.
 
     Raises:
-        UserError: there is no such kind; the message lists what exists and the near match.
+        UserError: there is no such kind; the message lists all kinds and the closest match.
     """
     if name not in KINDS:
         known = ", ".join(KINDS)
@@ -117,15 +113,15 @@ def kind_of(name: str) -> Kind:
 
 
 def in_order(names: Iterable[str]) -> list[Kind]:
-    """Return the kinds of the names in the order of the table.
+    """Return the kinds with some names in the order of `KINDS`.
 
     Raises:
         UserError: see `kind_of`.
     """
-    asked = {kind_of(name).name for name in names}
-    return [kind for kind in KINDS.values() if kind.name in asked]
+    chosen = {kind_of(name).name for name in names}
+    return [kind for kind in KINDS.values() if kind.name in chosen]
 
 
 def images_among(names: Iterable[str]) -> list[str]:
-    """Return those of the names that are images' kinds, in the order of the table."""
+    """Return the names that are kinds of images, not of maps, in the order of `KINDS`."""
     return [kind.name for kind in in_order(names) if not kind.is_map]

@@ -1,4 +1,4 @@
-"""Label and instance maps: their files, and what is wrong with them."""
+"""Reading of label and instance maps, and errors that say what is wrong with a map."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,15 @@ LARGEST_ID = 2**31 - 1
 
 
 class ColouredMapError(UserError):
-    """A map of colours, where one channel of ids is wanted."""
+    """A map holds colours instead of one channel of ids."""
 
 
 class UnknownIdError(UserError):
-    """A label map with a value that is no class's id.
+    """A label map holds a value that is not the id of a class.
 
     Attributes:
-        value: the smallest such value; None in an error that comes from a loader's process, which
-            hands on messages alone.
+        value: the smallest such value; None if the error comes from a loader's worker process,
+            which passes on only the message.
     """
 
     def __init__(self, message: str, value: int | None = None) -> None:
@@ -35,11 +35,11 @@ class UnknownIdError(UserError):
 
 @dataclass(frozen=True)
 class LabelMap:
-    """A label map.
+    """A label map as class channels.
 
     Attributes:
-        channels: of the classes, uint8 [H,W].
-        coding: how the file's values stand for classes; "" for plain class ids.
+        channels: class channels, uint8 [H,W].
+        coding: the name of the file's coding, see `Coding`; "" for plain class ids.
     """
 
     channels: NDArray[np.uint8]
@@ -47,7 +47,7 @@ class LabelMap:
 
 
 def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
-    """Read a label map as channels, uint8 [H,W].
+    """Read a label map as class channels, uint8 [H,W].
 
     Raises:
         UserError: see `read_label_map`.
@@ -56,20 +56,20 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
 
 
 def read_label_map(path: Path, classes: ClassTable) -> LabelMap:
-    """Read a label map, and tell how its values stand for the classes.
+    """Read a label map and the name of its coding.
 
     Raises:
-        UserError: the file is broken, in colour, ambiguous, or has a value that is no class's id.
+        UserError: the file is broken, in colour or ambiguous, or has a value of no class.
     """
     return label_map_of(read_map_pixels(path), path, classes)
 
 
 def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap:
-    """Return the label map that a file's pixels are; see `read_label_map`.
+    """Convert the pixels of a label map's file to class channels; see `read_label_map`.
 
     Args:
-        pixels: what the file holds.
-        path: the file's name, which may state a coding.
+        pixels: the pixels of the file.
+        path: the path of the file, whose name may state a coding.
         classes: the class table.
 
     Raises:
@@ -85,7 +85,7 @@ def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap
     coding = coding_of(path, pixels, classes)
     table = coding.channels
     if values.dtype == np.uint8 and len(classes) < MAX_CLASSES:
-        looked_up = cv2.LUT(values, table[:256].astype(np.uint8))  # -1 becomes 255, no channel
+        looked_up = cv2.LUT(values, table[:256].astype(np.uint8))  # -1 becomes 255
         if looked_up.max(initial=0) < len(classes):
             return LabelMap(looked_up, coding.name)
     known = (values >= 0) & (values < len(table))
@@ -98,8 +98,8 @@ def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap
 def _reject_values(
     path: Path, values: NDArray[Any], wrong: NDArray[np.bool_], classes: ClassTable
 ) -> None:
-    found, counts = np.unique(values[wrong], return_counts=True)
-    value, count = int(found[0]), int(counts[0])
+    value = int(values[wrong].min())
+    count = int((values == value).sum())
     stated = stated_coding(path, classes)
     if stated is not None:
         raise InexactMapError(
@@ -124,7 +124,7 @@ def _reject_values(
 
 
 def read_instance(path: Path) -> NDArray[np.int32]:
-    """Read an instance map, int32 [H,W], with the ids that the file has.
+    """Read the ids of an instance map as int32 [H,W].
 
     Raises:
         UserError: see `read_ids`.
@@ -133,11 +133,11 @@ def read_instance(path: Path) -> NDArray[np.int32]:
 
 
 def read_ids(path: Path) -> NDArray[Any]:
-    """Read an instance map in the integers of its file, [H,W].
+    """Read the ids of an instance map in the integer type of its file, [H,W].
 
     Raises:
-        UserError: the file is broken, in colour, has negative ids or ids above 2^31 - 1, or is an
-            8-bit file that ran out of ids.
+        UserError: the file is broken or in colour, has ids below 0 or above 2^31 - 1, or is an
+            8-bit file that uses all 256 ids.
     """
     ids = read_map(path)
     if ids.ndim != 2:

@@ -1,4 +1,4 @@
-"""Readers of image files that are no images to a viewer, such as arrays of NumPy."""
+"""Use of the registered readers for image files that Pillow cannot read, such as NumPy arrays."""
 
 import ast
 import math
@@ -17,21 +17,19 @@ MAX_CHANNELS = 64
 """The most channels that an image may have."""
 
 MAX_SAMPLES = 4 * MAX_PIXELS
-"""The most pixels times channels that an image may have."""
-
-_PILLOWS = frozenset(EXTENSIONS)
+"""The most samples, pixels times channels, that an image may have."""
 
 
 def reader_of(path: Path) -> Reader | None:
-    """Return the reader for a file's ending; None for the images that Pillow reads."""
+    """Return the registered reader for a file's ending, or None if Pillow reads the file."""
     suffix = path.suffix.lower()
-    if suffix in _PILLOWS:  # nearly every file
+    if suffix in EXTENSIONS:  # nearly every file
         return None
     return next((reader for reader in _readers() if suffix in reader.suffixes), None)
 
 
 def suffixes() -> tuple[str, ...]:
-    """Return the endings of the files that the registered readers read."""
+    """Return the file endings of all registered readers."""
     return tuple(suffix for reader in _readers() for suffix in reader.suffixes)
 
 
@@ -40,10 +38,10 @@ def _readers() -> list[Reader]:
 
 
 def read_with(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
-    """Return what a reader reads, uint8 or uint16 [H,W,C].
+    """Read the samples of a file with a reader, uint8 or uint16 [H,W,C].
 
     Raises:
-        UserError: the file is broken or too large, or its samples are of another type.
+        UserError: the file is broken or too large, or its samples have another type.
     """
     check_shape(shape_with(reader, data, place), place)
     with wrap_decoder_errors(place):
@@ -52,7 +50,7 @@ def read_with(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
 
 
 def shape_with(reader: Reader, data: Contents, place: str) -> ImageShape:
-    """Return the shape that a reader finds.
+    """Return the shape of a file's image with a reader.
 
     Raises:
         UserError: the file is broken.
@@ -62,10 +60,10 @@ def shape_with(reader: Reader, data: Contents, place: str) -> ImageShape:
 
 
 def check_shape(shape: ImageShape, place: str) -> None:
-    """Refuse an image that is empty or larger than any that is read.
+    """Check that an image is not empty and not larger than the limits.
 
     Raises:
-        UserError: names the file, its shape and the limits.
+        UserError: the message names the file, its shape and the limits.
     """
     height, width, channels, _ = shape
     allowed = height * width <= MAX_PIXELS and height * width * channels <= MAX_SAMPLES
@@ -77,10 +75,10 @@ def check_shape(shape: ImageShape, place: str) -> None:
 
 
 def to_hwc(samples: NDArray[Any], place: str) -> NDArray[Any]:
-    """Return samples as uint8 or uint16 [H,W,C].
+    """Return samples [H,W] or [H,W,C] as contiguous [H,W,C] in native byte order.
 
     Raises:
-        UserError: they have another number of axes, another type, or values beyond 16 bits.
+        UserError: the samples have another number of axes or are neither uint8 nor uint16.
     """
     if samples.ndim not in (2, 3):
         raise UserError(f"{place} has the shape {samples.shape}; images are [H,W] or [H,W,C].")
@@ -95,7 +93,7 @@ def to_hwc(samples: NDArray[Any], place: str) -> NDArray[Any]:
 
 @READERS.register_module()
 class NumPyReader(Reader):
-    """Arrays that `numpy.save` wrote: uint8 or uint16, [H,W] or [H,W,C]; nothing is unpickled."""
+    """A reader of `numpy.save` files: uint8 or uint16, [H,W] or [H,W,C]; nothing is unpickled."""
 
     suffixes = (".npy",)
 
@@ -103,25 +101,21 @@ class NumPyReader(Reader):
         """Return the array.
 
         Raises:
-            UserError: see `_parse`.
+            UserError: the file is not an array of numbers with two or three axes, or is cut off.
         """
         dtype, shape, fortran, begin = self._parse(data, place)
         flat = np.frombuffer(data, dtype, math.prod(shape), begin).copy()
         return flat.reshape(shape, order="F" if fortran else "C")
 
     def describe(self, data: Contents, place: str) -> ImageShape:
-        """Return the array's shape from the header."""
+        """Return the array's shape from the header; raise a `UserError` like `read`."""
         dtype, shape, _, _ = self._parse(data, place)
         channels = shape[2] if len(shape) == 3 else 1
         return ImageShape(shape[0], shape[1], channels, 8 * dtype.itemsize)
 
     @staticmethod
     def _parse(data: Contents, place: str) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-        """Return what a header says: type, shape, Fortran order, and where the values begin.
-
-        Raises:
-            UserError: the file is no array of numbers with two or three axes, or is cut off.
-        """
+        """Return dtype, shape, whether in Fortran order, and the offset of the values in bytes."""
         if data[:6] != b"\x93NUMPY" or data[6] not in (1, 2, 3):
             raise UserError(f"{place} is no array of NumPy (.npy).")
         size = 2 if data[6] == 1 else 4
