@@ -1,4 +1,4 @@
-"""File search: every image below a folder, by its place there, and what else lies beside them."""
+"""Search for the image files below a folder, and notes on other files beside them."""
 
 import os
 import unicodedata
@@ -12,19 +12,19 @@ from i2ibench.data.readers import suffixes
 from i2ibench.errors import UserError
 
 _LEFT_OUT = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information")
-"""Folders in which systems keep copies and thumbnails without hiding them."""
+"""Folders that are not hidden, in which operating systems keep copies and thumbnails."""
 
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """The images below a folder.
+    """The images below a folder, and the number of other files.
 
     Attributes:
-        images: by name, which is the path below the folder without its ending, with "/" between
-            its parts and its letters in Unicode's composed form (NFC).
-        ignored: how many other files there are, by ending; hidden ones do not count.
+        images: the path of each image by its name. The name is the path below the folder without
+            the file ending, with "/" between its parts, in Unicode's composed form (NFC).
+        ignored: the number of other files by file ending, without hidden files.
     """
 
     images: dict[str, Path]
@@ -32,19 +32,19 @@ class FoundFiles:
 
 
 def find_images(folder: Path) -> FoundFiles:
-    """Return the images below a folder.
+    """Find the images below a folder.
 
     Links are followed. Files and folders whose names begin with "." are left out.
 
     Raises:
-        UserError: the folder is missing, a link leads nowhere, a folder cannot be read, or two
-            files would have the same name.
+        UserError: the folder is missing, the target of a link is missing, a folder cannot be read,
+            or two files would have the same name.
     """
     if not folder.is_dir():
         raise UserError(f"The folder {folder} does not exist.")
-    found, read = FoundFiles({}), {*EXTENSIONS, *suffixes()}
+    found, readable = FoundFiles({}), {*EXTENSIONS, *suffixes()}
     for path in walk_files(folder):
-        if path.suffix.lower() not in read:
+        if path.suffix.lower() not in readable:
             if path.name.lower() not in _SYSTEM_FILES:
                 found.ignored[path.suffix.lower() or "without an ending"] += 1
             continue
@@ -61,7 +61,7 @@ def files_by_name(folder: Path) -> dict[str, Path]:
     """Return the images below a folder by name, see `FoundFiles`.
 
     Raises:
-        UserError: see `find_pictures`; or there is no image.
+        UserError: see `find_images`; or there is no image.
     """
     found = find_images(folder)
     if not found.images:
@@ -73,21 +73,21 @@ def files_by_name(folder: Path) -> dict[str, Path]:
 
 
 def ignored_notes(folders: Iterable[Path]) -> list[str]:
-    """Return a sentence for each folder that has files beside its images.
+    """Return a sentence for each folder that holds other files than images.
 
     Raises:
-        UserError: see `find_pictures`.
+        UserError: see `find_images`.
     """
     notes = (ignored_note(folder, find_images(folder).ignored) for folder in folders)
     return [note.strip() for note in notes if note]
 
 
 def ignored_note(folder: Path, ignored: Mapping[str, int]) -> str:
-    """Return a sentence with a leading space that counts the files that are not read; "" for none.
+    """Return a sentence with a leading space that counts ignored files; "" if there are none.
 
     Args:
-        folder: where they are.
-        ignored: see `FoundFiles`.
+        folder: the folder of the files.
+        ignored: the number of files by file ending.
     """
     if not ignored:
         return ""
@@ -99,15 +99,15 @@ def ignored_note(folder: Path, ignored: Mapping[str, int]) -> str:
 
 
 def to_nfc(name: str) -> str:
-    """Return a name in Unicode's composed form (NFC): macOS stores names decomposed."""
+    """Return a name in Unicode's composed form (NFC), because macOS stores names decomposed."""
     return unicodedata.normalize("NFC", name)
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Yield every file below a folder, sorted within each folder, through links.
+    """Yield every file below a folder, sorted within each folder; links are followed.
 
     Raises:
-        UserError: a link leads nowhere, or a folder cannot be read.
+        UserError: the target of a link is missing, or a folder cannot be read.
     """
     yield from _walk(folder, (os.path.realpath(folder),))
 
@@ -124,7 +124,7 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
         is_folder, is_file = _kind_of(entry)
         if is_folder:
             real = os.path.realpath(path)
-            if real not in above:  # a link back to a folder that is being read adds nothing
+            if real not in above:  # otherwise a link to a folder above would never end
                 yield from _walk(path, (*above, real))
         elif is_file:
             yield path
@@ -136,23 +136,23 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _kind_of(entry: os.DirEntry[str]) -> tuple[bool, bool]:
-    """Return whether an entry of a folder is a folder, and whether it is a file."""
+    """Return whether an entry is a folder, and whether it is a file."""
     try:
         return entry.is_dir(), entry.is_file()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False, False
 
 
 def short_names(labels: Sequence[Path], folder: Path, ending: str) -> list[str]:
-    """Return the name of each scene of a layout whose files end alike, such as Cityscapes'.
+    """Return the names of scenes in a layout such as Cityscapes', where all files end alike.
 
-    It is the file's own name where these differ, as the official ones do, and otherwise the path
-    below the folder: two towns may have files of equal names.
+    A scene's name is the file's name if all file names differ, as in the official data. Otherwise
+    it is the path below the folder, because two towns may have files of equal names.
 
     Args:
-        labels: the scenes' label maps.
-        folder: that they lie below.
-        ending: of their names, left out.
+        labels: the label map of each scene.
+        folder: the folder above all label maps.
+        ending: the end of the file names, which is removed.
     """
     short = [to_nfc(path.name.removesuffix(ending)) for path in labels]
     if len(set(short)) == len(short):

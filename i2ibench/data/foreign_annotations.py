@@ -1,4 +1,4 @@
-"""Annotation files of other programs: recognised, so that a message can say how to use them."""
+"""Recognition of other programs' annotation files, for advice in error messages."""
 
 import os
 import shlex
@@ -9,10 +9,11 @@ from pathlib import Path
 
 from i2ibench.errors import UserError
 
-FILES_LOOKED_AT = 2000
-"""Files below a folder that are looked at; annotations lie beside the first photos."""
+MAX_FILES_READ = 2000
+"""The most files below a folder that are opened; annotations lie beside the first photos."""
 
-BYTES_LOOKED_AT = 1 << 16
+MAX_BYTES_READ = 1 << 16
+"""The bytes at the beginning of each file that are read."""
 
 
 def annotation_advice(folder: Path) -> str:
@@ -20,7 +21,7 @@ def annotation_advice(folder: Path) -> str:
 
     Return "" if the folder holds no annotations of labelme, COCO or CVAT.
     """
-    for path in islice(_annotation_files(folder), FILES_LOOKED_AT):
+    for path in islice(_annotation_files(folder), MAX_FILES_READ):
         name = _format(path)
         if name is not None:
             return (
@@ -32,7 +33,7 @@ def annotation_advice(folder: Path) -> str:
 
 @contextmanager
 def adding_annotation_advice(folder: Path) -> Iterator[None]:
-    """Add to the message of a `UserError` how annotations in the folder become label maps."""
+    """Add `annotation_advice` to the message of a `UserError` that is raised in the block."""
     try:
         yield
     except UserError as error:
@@ -51,7 +52,7 @@ _WORDS = {
 
 
 def _annotation_files(folder: Path) -> Iterator[Path]:
-    """Yield JSON and XML files among the first files of each folder, those above first."""
+    """Yield the JSON and XML files below a folder that are not hidden and not this project's."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -61,10 +62,10 @@ def _annotation_files(folder: Path) -> Iterator[Path]:
 
 
 def _format(path: Path) -> str | None:
-    """Return which preparation reads a file, judged by its beginning; None for no known one."""
+    """Return the `prepare_data` name of a file's format from its beginning, or None."""
     try:
         with path.open("rb") as file:
-            begin = file.read(BYTES_LOOKED_AT)
+            begin = file.read(MAX_BYTES_READ)
     except OSError:
         return None
     if path.suffix.lower() == ".xml":

@@ -1,4 +1,4 @@
-"""Images in the channels and the depth that a data set has, and how these are found."""
+"""Channels and depth of a data set's images: finding them, and reading images with them."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from i2ibench.data.image_files import (
 from i2ibench.data.readers import MAX_CHANNELS, reader_of
 from i2ibench.errors import UserError
 
-FILES_LOOKED_AT = 16
-"""Files spread over a data set whose headers say what its images are."""
+MAX_HEADERS_READ = 16
+"""The number of files, spread over a data set, whose headers are read to find the format."""
 
 
 class ColourError(UserError):
-    """A photo is in colour where the data set's photos are grey."""
+    """An image is in colour where the data set's images are grey."""
 
 
 class MixedImagesError(UserError):
@@ -34,29 +34,29 @@ class MixedImagesError(UserError):
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """The channels of a data set's images, and the bits of each sample.
+    """A number of channels and bits per sample; the default is 8-bit RGB.
 
     Attributes:
-        channels: from 1 on.
+        channels: the number of channels, at least 1.
         bits: 8 or 16.
-        shown_by: a file or an option that says so, for messages.
+        source: the file or option from which the format is known, for messages.
     """
 
     channels: int = 3
     bits: int = 8
-    shown_by: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.channels} channel{'s' * (self.channels > 1)} of {self.bits} bits"
 
     @property
     def is_rgb(self) -> bool:
-        """Return whether any code that takes photos takes these."""
+        """Return whether the images are 8-bit RGB."""
         return (self.channels, self.bits) == (3, 8)
 
     @property
     def shows_as_rgb(self) -> bool:
-        """Return whether 8-bit images are RGB, or grey, which is RGB with equal channels."""
+        """Return whether the images are 8-bit RGB or 8-bit grey, RGB with equal channels."""
         return self.bits == 8 and self.channels in (1, 3)
 
 
@@ -64,7 +64,7 @@ RGB = PixelFormat()
 
 
 def format_in(metainfo: Mapping[str, Any], kind: str = "image") -> PixelFormat:
-    """Return the format of a kind of image that a data set's metainfo states; RGB by default."""
+    """Return the format of a kind of image from a data set's metainfo; 8-bit RGB by default."""
     if kind == "image":
         channels, bits = metainfo.get("image_channels", 3), metainfo.get("image_depth", 8)
     else:
@@ -73,12 +73,12 @@ def format_in(metainfo: Mapping[str, Any], kind: str = "image") -> PixelFormat:
 
 
 def formats_in(metainfo: Mapping[str, Any]) -> dict[str, PixelFormat]:
-    """Return the formats of every kind of image that a data set's metainfo states."""
+    """Return the format of each kind of image from a data set's metainfo."""
     return {kind: format_in(metainfo, kind) for kind in ("image", *metainfo.get("formats", {}))}
 
 
 def metainfo_entries(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
-    """Return the entries of a data set's metainfo that `format_in` reads; RGB is left out."""
+    """Return the metainfo entries that `format_in` reads; kinds of 8-bit RGB are left out."""
     image = formats.get("image", RGB)
     others = {
         kind: [one.channels, one.bits]
@@ -93,10 +93,10 @@ def metainfo_entries(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
 
 
 def check_format(kind: str, entry: Any, place: str) -> None:
-    """Refuse the format of a kind of image in a file that is no [channels, bits].
+    """Check that the format of a kind of image in a file is [channels, bits].
 
     Raises:
-        UserError: names the place.
+        UserError: the entry is something else; the message names the place.
     """
     numbers = entry if isinstance(entry, list | tuple) else ()
     whole = isinstance(kind, str) and len(numbers) == 2 and all(type(n) is int for n in numbers)
@@ -107,18 +107,20 @@ def check_format(kind: str, entry: Any, place: str) -> None:
 
 
 def read_image(path: Path, wanted: PixelFormat = RGB) -> NDArray[Any]:
-    """Read an image upright, uint8 or uint16 [H,W,C] in the channels and depth that are wanted.
+    """Read an image upright, uint8 or uint16 [H,W,C], in a wanted format.
 
-    Where RGB of 8 bits is wanted, grey gets three equal channels and transparency lies on white.
-    Nothing else is converted.
+    Where 8-bit RGB is wanted, a grey image gets three equal channels and a transparent image is put
+    on white. Nothing else is converted.
 
     Raises:
-        UserError: the file is missing, broken or too large, or has other channels or bits; the
-            message names what shows that the data set has others.
+        UserError: the file is missing, broken or too large, or has another format; the message
+            names the file or option that states the wanted format.
     """
-    if wanted.bits == 8 and wanted.channels in (1, 3) and reader_of(path) is None:
-        with contextlib.suppress(SeveralImagesError):  # pages, which may be the channels
-            return _read_photo(path, wanted)
+    if wanted.shows_as_rgb and reader_of(path) is None:
+        with contextlib.suppress(SeveralImagesError):  # pages may be the channels
+            with _naming_source(wanted):
+                pixels = read_rgb(path)
+            return pixels if wanted.channels == 3 else _grey(pixels, path, wanted)
     samples = read_samples(path)
     found = PixelFormat(samples.shape[2], 8 * samples.dtype.itemsize)
     if found == wanted:
@@ -126,28 +128,28 @@ def read_image(path: Path, wanted: PixelFormat = RGB) -> NDArray[Any]:
     if wanted.is_rgb and found == PixelFormat(1, 8):
         return samples.repeat(3, 2)
     raise UserError(
-        f"{path} has {found}, and the data set has {wanted} ({wanted.shown_by}): save the file "
+        f"{path} has {found}, and the data set has {wanted} ({wanted.source}): save the file "
         "like the others, or state image_channels= and image_depth= in the data set's config."
     )
 
 
 def verify_image(path: Path, wanted: PixelFormat = RGB) -> tuple[int, int]:
-    """Return the (height, width) of an image that `read_image` can read.
+    """Check that `read_image` can read an image and return its (height, width).
 
-    RGB of 8 bits is checked by `verify_rgb`, which is faster than decoding.
+    8-bit RGB is checked by `verify_rgb`, which is faster than decoding.
 
     Raises:
         UserError: see `read_image`.
     """
     if wanted.is_rgb and reader_of(path) is None:
-        with contextlib.suppress(SeveralImagesError), _compared(wanted):
+        with contextlib.suppress(SeveralImagesError), _naming_source(wanted):
             return verify_rgb(path)
     height, width = read_image(path, wanted).shape[:2]
     return height, width
 
 
 def read_alone(path: Path) -> NDArray[Any]:
-    """Read an image as it is, uint8 or uint16 [H,W,C], whatever others are; 8 bits are RGB.
+    """Read an image in its own format, uint8 or uint16 [H,W,C]; 8-bit grey becomes RGB.
 
     Raises:
         UserError: see `read_image`.
@@ -156,7 +158,7 @@ def read_alone(path: Path) -> NDArray[Any]:
 
 
 def verify_alone(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of an image that `read_alone` can read.
+    """Check that `read_alone` can read an image and return its (height, width).
 
     Raises:
         UserError: see `read_image`.
@@ -164,32 +166,21 @@ def verify_alone(path: Path) -> tuple[int, int]:
     return verify_image(path, find_format([path], StatedFormat(), grey_is_rgb=True))
 
 
-def _read_photo(path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
-    """Return a photo of 8 bits in three channels, or in the one of grey."""
-    with _compared(wanted):
-        pixels = read_rgb(path)
-    return pixels if wanted.channels == 3 else _grey(pixels, path, wanted)
-
-
 @contextlib.contextmanager
-def _compared(wanted: PixelFormat) -> Iterator[None]:
-    """Add to the refusal of a deep image what shows that the others have 8 bits."""
+def _naming_source(wanted: PixelFormat) -> Iterator[None]:
+    """Add the source of the wanted format to the error for an image of more than 8 bits."""
     try:
         yield
     except DeepImageError as error:
-        beside = f" as the others have ({wanted.shown_by})" if wanted.shown_by else ""
-        raise DeepImageError(f"{str(error).rstrip('.')}{beside}.") from None
+        source = f" as the others have ({wanted.source})" if wanted.source else ""
+        raise DeepImageError(f"{str(error).rstrip('.')}{source}.") from None
 
 
 def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
-    """Return the one channel [H,W,1] of a grey photo.
-
-    Raises:
-        UserError: the photo is in colour; the message names how to say that photos are.
-    """
+    """Return the one channel [H,W,1] of a grey image; raise a `ColourError` for other images."""
     if (pixels[..., :1] != pixels[..., 1:]).any():
         raise ColourError(
-            f"{path} is in colour, and other photos of the data set are grey ({wanted.shown_by}): "
+            f"{path} is in colour, and other photos of the data set are grey ({wanted.source}): "
             "say that they are all to be made in colour by image_channels=3 in the data set's "
             "config, or save this one as grey."
         )
@@ -198,12 +189,12 @@ def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PixelFormat) -> NDArray
 
 @dataclass(frozen=True)
 class StatedFormat:
-    """The statements of a config on a kind of picture; None for what is found from its files.
+    """The format of a kind of image in a config; None for a value to find from the files.
 
     Attributes:
         channels: see `PixelFormat`.
         bits: see `PixelFormat`.
-        option: the config's words for both, for messages.
+        option: the names of the config's options, for messages.
     """
 
     channels: int | None = None
@@ -214,53 +205,47 @@ class StatedFormat:
 def find_format(
     paths: Sequence[Path], stated: StatedFormat, grey_is_rgb: bool = False
 ) -> PixelFormat:
-    """Return the format of a data set's images, by the config or by some files' headers.
+    """Return the format of a data set's images from the config or from some files' headers.
 
-    Of 8 bits, images are grey where all that are looked at are, and RGB where some are not.
+    8-bit images are grey if all files that are looked at are grey, and RGB otherwise.
 
     Args:
-        paths: of all the images.
-        stated: what the config says.
-        grey_is_rgb: whether grey of 8 bits gets three channels, unless the config says otherwise.
+        paths: the files of all images.
+        stated: the format in the config.
+        grey_is_rgb: give 8-bit grey images three channels unless the config states one.
 
     Raises:
-        UserError: the config states what cannot be, or files differ; two are named.
+        UserError: the config states an impossible format, or files differ (two are named).
     """
     _check_stated(stated)
     if stated.channels is not None and stated.bits is not None:
         return PixelFormat(stated.channels, stated.bits, stated.option)
-    seen: dict[tuple[int, int], Path] = {}
-    for path in paths[:: max(len(paths) // FILES_LOOKED_AT, 1)]:
+    examples: dict[tuple[int, int], Path] = {}
+    for path in paths[:: max(len(paths) // MAX_HEADERS_READ, 1)]:
         try:
-            seen.setdefault(image_shape(path)[2:], path)
-        except UserError:  # which checking the files tells in full
+            examples.setdefault(image_shape(path)[2:], path)
+        except UserError:  # the check of all files reports it in full
             return PixelFormat(stated.channels or 3, stated.bits or 8, stated.option)
-    seen = {k: path for k, path in seen.items() if stated.bits in (None, k[1])} or seen
-    bits = stated.bits or _agreed({k[1]: path for k, path in seen.items()}, "bits", 8)
-    channels = stated.channels or _channels({k[0]: path for k, path in seen.items()}, bits)
+    examples = {k: path for k, path in examples.items() if stated.bits in (None, k[1])} or examples
+    bits = stated.bits or _only_value({k[1]: path for k, path in examples.items()}, "bits", 8)
+    by_channels = {k[0]: path for k, path in examples.items()}
+    if stated.channels is None and bits == 8 and by_channels.keys() == {1, 3}:
+        channels = 3
+    else:
+        channels = stated.channels or _only_value(by_channels, "channels", 3)
     if grey_is_rgb and stated.channels is None and (channels, bits) == (1, 8):
         channels = 3
-    example = next((str(path) for k, path in seen.items() if k == (channels, bits)), stated.option)
-    return PixelFormat(channels, bits, example)
+    example = examples.get((channels, bits), stated.option)
+    return PixelFormat(channels, bits, str(example))
 
 
-def _channels(seen: Mapping[int, Path], bits: int) -> int:
-    if bits == 8 and seen.keys() == {1, 3}:
-        return 3
-    return _agreed(seen, "channels", 3)
-
-
-def _agreed(seen: Mapping[int, Path], what: str, default: int) -> int:
-    """Return the one number of channels or bits that files have.
-
-    Raises:
-        UserError: two files differ.
-    """
-    if len(seen) < 2:
-        return next(iter(seen), default)
-    (one, first), (other, second) = list(seen.items())[:2]
+def _only_value(examples: Mapping[int, Path], noun: str, default: int) -> int:
+    """Return the number of channels or bits of all files; raise if two files differ."""
+    if len(examples) < 2:
+        return next(iter(examples), default)
+    (one, first), (other, second) = list(examples.items())[:2]
     raise MixedImagesError(
-        f"{first} has {one} {what} and {second} has {other}: the images of a data set have the "
+        f"{first} has {one} {noun} and {second} has {other}: the images of a data set have the "
         "same channels and depth. Save them alike, or put them into two data sets."
     )
 
@@ -274,9 +259,10 @@ def _check_stated(stated: StatedFormat) -> None:
 
 
 def to_display_rgb(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return an image uint8 or uint16 [H,W,C] as uint8 [H,W,3] for people to look at.
+    """Convert an image, uint8 or uint16 [H,W,C], to uint8 [H,W,3] for display.
 
-    Of 16 bits the upper 8 are shown; of two channels the first, of more than three the first three.
+    The upper 8 of 16 bits are kept. An image of one or two channels becomes grey by its first
+    channel. Of more than three channels the first three are kept.
     """
     levels = samples if samples.dtype == np.uint8 else (samples >> 8).astype(np.uint8)
     return np.ascontiguousarray(

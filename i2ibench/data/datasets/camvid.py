@@ -1,4 +1,4 @@
-"""CamVid (Brostow et al. 2009) in SegNet's layout: train/, trainannot/, val/, valannot/, test/."""
+"""The data set CamVid (Brostow et al. 2009) in SegNet's layout: train/, trainannot/ and so on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,21 +21,21 @@ _CLASSES = (
 CAMVID_CLASSES = ClassTable(
     tuple(SemanticClass(n, i, rgb, scored=n != "void") for i, (n, rgb) in enumerate(_CLASSES))
 )
-"""Eleven classes and void; there are no instance maps."""
+"""The eleven classes of CamVid, and void."""
 
 
 @DATASETS.register_module()
 class CamVid(Dataset):
-    """Photos and label maps of CamVid's 480x360 version, without instance maps.
+    """CamVid's 480x360 version: photos and label maps without instance maps.
 
     Args:
         root: the folder that holds train/, trainannot/ and so on.
         split: train, val or test.
         transforms: configs of registered transforms.
-        seed: for random transforms.
+        seed: the seed of random transforms.
 
     Raises:
-        UserError: the data is not there (the message says where to get it), or files are missing.
+        UserError: the data is missing (the message says where to get it), or scenes lack files.
     """
 
     def __init__(
@@ -61,5 +61,5 @@ class CamVid(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Its classes, and the (width, height) of its images, without looking at any."""
+        """Return the classes and the (width, height) of the images, without opening files."""
         return CAMVID_CLASSES, (480, 360)

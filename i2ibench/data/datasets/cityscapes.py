@@ -1,4 +1,4 @@
-"""Cityscapes (Cordts et al. 2016, https://www.cityscapes-dataset.com), official layout."""
+"""The data set Cityscapes (Cordts et al. 2016, https://www.cityscapes-dataset.com)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from i2ibench.errors import UserError
 from i2ibench.registry import DATASETS
 from i2ibench.registry.contracts import Dataset
 
-_LABEL = "_gtFine_labelIds.png"
+LABEL_ENDING = "_gtFine_labelIds.png"
 
 OBTAIN = (
     "Register at https://www.cityscapes-dataset.com/downloads, download gtFine_trainvaltest.zip "
@@ -22,17 +22,17 @@ OBTAIN = (
 
 @DATASETS.register_module()
 class Cityscapes(Dataset):
-    """Scenes of `leftImg8bit/<split>` and `gtFine/<split>`: label ids, 16-bit instances, photos.
+    """Cityscapes in its official layout, `leftImg8bit/<split>` and `gtFine/<split>`.
 
     Args:
         root: the folder that holds `leftImg8bit` and `gtFine`.
         split: train or val.
-        photos: False for label maps without photos, to translate them.
+        photos: False to read label and instance maps without photos, for translation.
         transforms: configs of registered transforms.
-        seed: for random transforms.
+        seed: the seed of random transforms.
 
     Raises:
-        UserError: the data is not there (the message says what to download), or files are missing.
+        UserError: the data is missing (the message says what to download), or scenes lack files.
     """
 
     def __init__(
@@ -49,53 +49,55 @@ class Cityscapes(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Its classes, and the (width, height) of its images, without looking at any."""
+        """Return the classes and the (width, height) of the images, without opening files."""
         return CITYSCAPES_CLASSES, (2048, 1024)
 
 
 def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]:
-    """The scenes of a split in the official layout, sorted by name.
+    """Return the scenes of a split in the official layout, in the order of their label files.
+
+    Args:
+        root: the folder that holds `leftImg8bit` and `gtFine`.
+        split: the name of the folder below both.
+        photos: whether the scenes have photos.
 
     Raises:
-        UserError: the folders are missing, or scenes lack a file (they are named).
+        UserError: the folders are missing, or scenes lack files (three are named).
     """
     truth = root / "gtFine" / split
     images = root / "leftImg8bit" / split
     for folder in (truth, images) if photos else (truth,):
         if not folder.is_dir():
-            raise UserError(_how_to_get(root, folder))
-    labels = [path for path in walk_files(truth) if path.name.endswith(_LABEL)]
+            raise UserError(
+                f"Cityscapes was not found: {folder} does not exist. {OBTAIN} For data in another "
+                f"place than {root} set the environment variable CITYSCAPES_ROOT or pass "
+                "--cfg-options data_root=PATH."
+            )
+    labels = [path for path in walk_files(truth) if path.name.endswith(LABEL_ENDING)]
     if not labels:
-        raise UserError(f"{truth} holds no */*{_LABEL}, so it is not Cityscapes' gtFine.")
-    names = short_names(labels, truth, _LABEL)
+        raise UserError(f"{truth} holds no */*{LABEL_ENDING}, so it is not Cityscapes' gtFine.")
+    names = short_names(labels, truth, LABEL_ENDING)
     scenes = [
-        _scene(label, name, images / label.parent.relative_to(truth) if photos else None)
+        scene_files(label, name, images / label.parent.relative_to(truth) if photos else None)
         for label, name in zip(labels, names, strict=True)
     ]
-    _check_complete(scenes)
-    return scenes
-
-
-def _scene(label: Path, name: str, images: Path | None) -> SceneFiles:
-    stem = label.name.removesuffix(_LABEL)
-    instance = label.with_name(f"{stem}_gtFine_instanceIds.png")
-    paths = {"label": label, "instance": instance}
-    if images is not None:
-        paths["image"] = images / f"{stem}_leftImg8bit.png"
-    return SceneFiles(name, paths)
-
-
-def _check_complete(scenes: Sequence[SceneFiles]) -> None:
-    expected = [path for scene in scenes for path in (scene.instance, scene.image) if path]
-    missing = [path for path in expected if not path.is_file()]
+    missing = [p for scene in scenes for p in scene.paths.values() if not p.is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise UserError(f"Missing: {', '.join(str(path) for path in missing[:3])}{more}.")
+    return scenes
 
 
-def _how_to_get(root: Path, folder: Path) -> str:
-    return (
-        f"Cityscapes was not found: {folder} does not exist. {OBTAIN} For data in another place "
-        f"than {root} set the environment variable CITYSCAPES_ROOT or pass "
-        "--cfg-options data_root=PATH."
-    )
+def scene_files(label: Path, name: str, images: Path | None) -> SceneFiles:
+    """Return the files of the scene of a label map; they need not exist.
+
+    Args:
+        label: the label map.
+        name: the name of the scene.
+        images: the folder of the scene's photo, or None for a scene without a photo.
+    """
+    stem = label.name.removesuffix(LABEL_ENDING)
+    paths = {"label": label, "instance": label.with_name(f"{stem}_gtFine_instanceIds.png")}
+    if images is not None:
+        paths["image"] = images / f"{stem}_leftImg8bit.png"
+    return SceneFiles(name, paths)
