@@ -1,10 +1,10 @@
-"""A data set's scenes at training size in one memory-mapped file, made once.
+"""A cache of a data set's scenes at training size in one memory-mapped file.
 
-The file holds, scene after scene, the uint8 images and label maps and the ids in the smallest
-integers that hold them, then an index as JSON, its CRC-32, its length and MAGIC. Its name has two
-hashes: one of what the scenes are (paths, classes, transforms), one of the state the files are in
-(size and time of change). A file that has changed since leads to another name, and the old cache is
-removed. The index has a CRC-32 of every scene.
+The file holds the arrays of one scene after another: images and label maps as uint8, ids in the
+smallest integer type that holds them. An index in JSON, its CRC-32, its length and MAGIC follow.
+The index has a CRC-32 of every array. The file's name contains two hashes. The first depends on
+paths, classes and transforms, the second on the sizes and modification times of the scenes' files.
+When a file changes, the name changes, and the old cache is removed.
 """
 
 import contextlib
@@ -30,65 +30,67 @@ from numpy.typing import NDArray
 from i2ibench.data.kinds import KINDS
 from i2ibench.data.tar_members import place_of
 from i2ibench.errors import UserError
-from i2ibench.io.files import write_file
+from i2ibench.io.files import is_disk_full, write_file
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.io.progress import Progress, say
+from i2ibench.io.provenance import sha256
 
 MAGIC = b"i2ibench scenes 2\n"
 CHECK_EVERY = 128
-"""A scene's checksum takes about as long as reading the scene: it is compared at the first and at
-every 32nd reading by a process, and after a change of the file's time."""
+"""The checksums of a scene are compared the first time that a process reads the scene, every 128th
+time, and after a change of the file's modification time. Comparing takes about as long as
+reading."""
 
 ELSEWHERE = "give another folder with cache=PATH, or leave cache out"
 Arrays = dict[str, Any]
 
 
 class SceneCache:
-    """The scenes of one cache file; every process maps it for itself.
+    """The scenes in one cache file, which every process maps into its own memory.
 
     Args:
-        path: of a whole file, see `open_cache`.
+        path: a complete cache file, see `open_cache`.
 
     Raises:
-        ValueError: the file is no cache, or is cut off.
+        ValueError: the file is not a cache, or is cut off.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.index = _read_index(path)
         self._bytes: NDArray[np.uint8] | None = None
-        self._readings: Counter[int] = Counter()  # of each scene since the file's last change
+        self._readings: Counter[int] = Counter()  # of each scene since the file last changed
         self._changed: int | None = None
         self._is_damaged = False
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker maps the file, and is sent no pixels; it compares the checksums for itself.
+        # A worker process maps the file itself instead of receiving the pixels.
         fresh: dict[str, Any] = {"_bytes": None, "_readings": Counter(), "_changed": None}
         return {**self.__dict__, **fresh}
 
     def arrays(self, number: int) -> Arrays | None:
-        """Scene `number` as the transforms gave it: copies, ids as int32.
+        """Return copies of a scene's maps [H,W] (ids as int32) and images [H,W,C], by kind.
 
-        None if its bytes have changed since they were written, which is said once; the next call
-        of `open_cache` makes the cache anew.
+        Return None if the stored bytes have changed. The file is then removed, with a message the
+        first time, and the next call of `open_cache` makes it anew.
         """
         if self._bytes is None:
             self._bytes = np.memmap(self.path, np.uint8, mode="r")
-        compared = self._is_due(number)
+        compare = self._is_due(number)
         arrays = {}
         for kind, (offset, shape, dtype, checksum) in self.index[number].items():
             size = math.prod(shape) * np.dtype(dtype).itemsize
             stored = self._bytes[offset : offset + size].view(dtype).reshape(shape)
-            if compared and zlib.crc32(stored) != checksum:
+            if compare and zlib.crc32(stored) != checksum:
                 self._report(number)
                 return None
             arrays[kind] = np.array(stored, np.int32 if KINDS[kind].wide else dtype)
-            if arrays[kind].ndim == 3:  # stored as tensors have it, used as transforms have it
+            if arrays[kind].ndim == 3:  # [C,H,W] in the file
                 arrays[kind] = arrays[kind].transpose(1, 2, 0)
         return arrays
 
     def _is_due(self, number: int) -> bool:
-        """Return whether the checksums of a scene are to be compared now."""
+        """Return whether to compare the checksums of a scene this time."""
         changed = _time_of_change(self.path)
         if changed != self._changed:
             self._readings.clear()
@@ -102,17 +104,17 @@ class SceneCache:
                 f"{self.path} is damaged, first in scene {number}: such scenes are read from their "
                 "files, and the next start makes the cache anew."
             )
-            with contextlib.suppress(OSError):  # Windows keeps a file that is mapped
+            with contextlib.suppress(OSError):  # Windows does not remove a mapped file
                 self.path.unlink()
         self._is_damaged = True
-        self._readings[number] = 0  # compare it again: other bytes of the scene are not trusted
+        self._readings[number] = 0  # compare the checksums next time too
 
 
 def _time_of_change(path: Path) -> int | None:
-    """Nanoseconds since 1970; None if so short ago that another change may have the same time."""
+    """Return the modification time in ns, or None if a later change may get the same time."""
     try:
-        changed = os.stat(path).st_mtime_ns  # noqa: PTH116  asked for every scene
-    except OSError:  # removed, but mapped
+        changed = os.stat(path).st_mtime_ns  # noqa: PTH116  is called for every scene
+    except OSError:  # the file was removed while it is mapped
         return 0
     return changed if time.time_ns() - changed > 10**9 else None
 
@@ -124,17 +126,17 @@ def open_cache(
     count: int,
     scene: Callable[[int], Arrays],
 ) -> SceneCache:
-    """The cache of a data set; it is made, with progress, if there is none or its data changed.
+    """Open the cache of a data set; it is made first if it is missing or the data has changed.
 
-    Several processes may ask at once: one makes it, the others wait. A kill or a full disk leaves
-    nothing that a later call would take for a cache.
+    If several processes call this at once, one makes the cache and the others wait. A process that
+    is killed and a full disk leave no file that a later call would take for a cache.
 
     Args:
-        folder: where caches are.
-        inputs: all that the scenes depend on besides the files' contents, as JSON.
-        files: those files.
-        count: scenes.
-        scene: makes the arrays of one.
+        folder: the folder of all caches.
+        inputs: everything that the scenes depend on except the contents of files, as JSON values.
+        files: the files that are read.
+        count: the number of scenes.
+        scene: returns the arrays of the scene with an index, maps [H,W] and images [H,W,C].
 
     Raises:
         UserError: the folder cannot be written, the disk is full, or a scene is broken.
@@ -146,31 +148,30 @@ def open_cache(
         return cache
     with (
         lock_target(folder / subject, "caching scenes", ELSEWHERE, wait=True),
-        _explained(folder),
+        _disk_errors_explained(folder),
     ):
-        if (cache := _existing(path)) is None:  # nobody has made it while this one waited
+        if (cache := _existing(path)) is None:  # no other process has made it meanwhile
             if path.exists():
                 say(f"{path} is damaged and is made anew.")
             for old in (*folder.glob(f"{subject}-*"), *folder.glob(f".{subject}-*.tmp")):
-                old.unlink(missing_ok=True)  # other contents, or what a kill has left
+                old.unlink(missing_ok=True)  # outdated, or left by a killed process
             write_file(path, lambda aside: _write(aside, count, scene))
             cache = SceneCache(path)
         return cache
 
 
 def source_of(part: object) -> str:
-    """A hash of the module that defines a part's class."""
-    return hashlib.sha256(Path(inspect.getfile(type(part))).read_bytes()).hexdigest()
+    """Return the hexadecimal SHA-256 of the Python file that defines a part's class."""
+    return sha256(Path(inspect.getfile(type(part))))
 
 
 def _hash(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[
-        :16
-    ]
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _state(file: Path) -> tuple[int, int]:
-    """Size and time of change: reading every file would take as long as making the cache."""
+    """Return size and modification time, because hashing would take as long as caching."""
     try:
         place = place_of(file)
         stat = file.stat() if place is None else place[0].stat()
@@ -180,7 +181,6 @@ def _state(file: Path) -> tuple[int, int]:
 
 
 def _existing(path: Path) -> SceneCache | None:
-    """The cache in a file, if it is there and whole."""
     try:
         return SceneCache(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -202,9 +202,9 @@ def _write(path: Path, count: int, scene: Callable[[int], Arrays]) -> None:
 
 
 def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[int], str, int]:
-    """Offset, shape, type and CRC-32 of what is written."""
+    """Write an array and return its offset in bytes, shape, dtype and CRC-32."""
     if KINDS[kind].wide:
-        array = array.astype(_smallest(array))
+        array = array.astype(_smallest_type(array))
     stored = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
     file.write(b"\0" * (-file.tell() % stored.itemsize))
     offset = file.tell()
@@ -212,8 +212,7 @@ def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[i
     return offset, list(stored.shape), stored.dtype.str, zlib.crc32(stored.data)
 
 
-def _smallest(ids: NDArray[Any]) -> np.dtype[Any]:
-    """The smallest type that holds all ids exactly."""
+def _smallest_type(ids: NDArray[Any]) -> np.dtype[Any]:
     if ids.min() < 0:
         return np.dtype("<i4")
     return np.dtype("u1" if ids.max() < 2**8 else "<u2" if ids.max() < 2**16 else "<i4")
@@ -241,18 +240,13 @@ def _require_space(path: Path, needed: int) -> None:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Errors of the disk as the user's, with the way out.
-
-    Raises:
-        UserError: the folder cannot be written, or the disk is full.
-    """
+def _disk_errors_explained(folder: Path) -> Iterator[None]:
+    """Turn an `OSError` in the block into a `UserError` that names the folder and the way out."""
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = error.strerror or str(error)
+        reason = f"the disk is full ({reason})" if is_disk_full(error) else reason
         raise UserError(
-            f"The scene cache cannot be written to {folder}: "
-            f"{'the disk is full' if full else error.strerror or error}"
-            f"{f' ({error.strerror})' if full else ''}: {ELSEWHERE}."
+            f"The scene cache cannot be written to {folder}: {reason}: {ELSEWHERE}."
         ) from error

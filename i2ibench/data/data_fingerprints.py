@@ -1,4 +1,4 @@
-"""What a run's data was when it began, so that it does not go on with other files unnoticed."""
+"""Fingerprints of a run's data files, so that a resumed run notices files that have changed."""
 
 import json
 import zlib
@@ -15,39 +15,44 @@ from i2ibench.io.progress import say, track
 
 FILE = "data.json"
 
-State = list[int | None]
-"""Of a file: its size, its time of change in nanoseconds, and its CRC-32, None if not read."""
+Fingerprint = list[int | None]
+"""The size of a file in bytes, its modification time in ns, and its CRC-32 or None if not read."""
 
 
 def record_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles]) -> None:
-    """Note in the folder of a run, or of its first stage, what its files are; each is read."""
-    paths = _paths(scenes)
-    states = {str(p): _state(p, read=True) for p in track(paths, "noting what the data is")}
-    _write(work_dir, states)
+    """Read all files of the scenes and write their fingerprints to a run's folder.
+
+    Args:
+        work_dir: the folder of the run, or of its first stage.
+        scenes: the data of the run.
+    """
+    paths = track(_paths(scenes), "noting what the data is")
+    _write(work_dir, {str(path): _fingerprint(path, read=True) for path in paths})
 
 
 def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> None:
-    """Refuse to go on with other files than those that the run began with.
+    """Check that the files of the data are the files that the run began with.
 
-    Files of another time of change, but the same size, are read.
+    Files with another modification time but the same size are read. If the run has no fingerprints,
+    they are recorded now.
 
     Args:
-        work_dir: the run's, or its first stage's.
-        scenes: its data as it is now.
-        accept: go on even so, and note the files as they are now.
+        work_dir: the folder of the run, or of its first stage.
+        scenes: the data as it is now.
+        accept: accept changed files and record their fingerprints instead of raising.
 
     Raises:
-        UserError: files have changed, were added or are gone, and that is not accepted.
+        UserError: files were changed, added or removed, and `accept` is False.
     """
     paths = _paths(scenes)
     before = _read(work_dir)
     if before is None:
         record_fingerprints(work_dir, scenes)
         return
-    now = {str(path): _state(path, read=False) for path in paths}
+    now = {str(path): _fingerprint(path, read=False) for path in paths}
     touched = [p for p in paths if str(p) in before and now[str(p)][:2] != before[str(p)][:2]]
     for path in track(touched, "comparing files") if touched else ():
-        now[str(path)] = _state(path, read=True)
+        now[str(path)] = _fingerprint(path, read=True)
     changed = [p for p in sorted({*before, *now}) if _differ(before.get(p), now.get(p))]
     if changed and not accept:
         raise UserError(
@@ -63,26 +68,25 @@ def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: boo
 
 
 def _paths(scenes: Iterable[SceneFiles]) -> Sequence[Path]:
-    """The files of scenes, each once."""
     return list(dict.fromkeys(path for scene in scenes for path in scene.paths.values()))
 
 
-def _state(path: Path, read: bool) -> State:
+def _fingerprint(path: Path, read: bool) -> Fingerprint:
     if place_of(path) is not None:
-        return [None, None, None]  # a file in a shard: its checksum is part of its name
+        return [None, None, None]  # the checksum of a file in a shard is part of its path
     status = path.stat()
     return [status.st_size, status.st_mtime_ns, zlib.crc32(path.read_bytes()) if read else None]
 
 
-def _differ(before: State | None, now: State | None) -> bool:
-    """Return whether a file is another one; its time alone says nothing."""
+def _differ(before: Fingerprint | None, now: Fingerprint | None) -> bool:
+    """Return whether size or CRC-32 differ; the modification time alone does not count."""
     if before is None or now is None or before[0] != now[0]:
         return True
     return now[2] is not None and now[2] != before[2]
 
 
-def _read(work_dir: Path) -> Mapping[str, State] | None:
-    """The states in a run's note; None if there is none, or it is damaged."""
+def _read(work_dir: Path) -> Mapping[str, Fingerprint] | None:
+    """Return the recorded fingerprints by path, or None if they are missing or damaged."""
     path = work_dir / FILE
     try:
         files: Any = verify_checksum(json.loads(path.read_text(encoding="utf-8")))["files"]
@@ -94,5 +98,5 @@ def _read(work_dir: Path) -> Mapping[str, State] | None:
     return dict(files)
 
 
-def _write(work_dir: Path, states: Mapping[str, State]) -> None:
-    write_text(work_dir / FILE, json.dumps(add_checksum({"files": states})))
+def _write(work_dir: Path, fingerprints: Mapping[str, Fingerprint]) -> None:
+    write_text(work_dir / FILE, json.dumps(add_checksum({"files": fingerprints})))

@@ -1,7 +1,8 @@
-"""Scenes on disk: which files belong together, and reading them."""
+"""Scenes on disk: the files that belong together, and reading and transforming them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ class SceneFiles:
     """The files of one scene.
 
     Attributes:
-        name: of the scene, the same for all of its files.
-        paths: its files by kind of data, in the order of `KINDS`; kinds that it lacks are left out.
+        name: the name of the scene.
+        paths: the file of each kind of data that the scene has, in the order of `KINDS`.
         attributes: a JSON file with the true appearance of the instances, or None.
     """
 
@@ -42,52 +43,49 @@ class SceneFiles:
 
     @property
     def label(self) -> Path | None:
-        """The label map."""
+        """Return the label map, or None."""
         return self.paths.get("label")
 
     @property
     def instance(self) -> Path | None:
-        """The instance map."""
+        """Return the instance map, or None."""
         return self.paths.get("instance")
 
     @property
     def image(self) -> Path | None:
-        """The photo, which is what is learnt."""
+        """Return the photo, the target of training, or None."""
         return self.paths.get("image")
 
     @property
-    def source(self) -> Path | None:
-        """The image that is translated in the place of a label map."""
-        return self.paths.get("source")
-
-    @property
     def input(self) -> Path:
-        """The file that is translated: the first that is neither instance map nor photo."""
+        """Return the file to translate: the first that is neither instance map nor photo."""
         return next(path for kind, path in self.paths.items() if is_input(kind))
 
 
 def is_input(kind: str) -> bool:
-    """Return whether files of a kind can be translated by themselves."""
+    """Return whether a kind of data can be translated without other kinds."""
     return kind not in ("instance", "image")
 
 
 class Scenes:
-    """The scenes of a data set, read and transformed; every data-set class holds one.
+    """The scenes of a data set, which are read and transformed; every data-set class holds one.
 
     Args:
-        files: the scenes, in order.
-        classes: the class table; label files are mapped from file values to channels.
+        files: the files of each scene, in order.
+        classes: the class table, which maps the values of label files to channels.
         transforms: configs of registered transforms, applied in order.
-        seed: random transforms draw from (seed, epoch, index), whatever process reads.
+        seed: the seed of random transforms. They depend on (seed, epoch, index) only, in whatever
+            process a scene is read.
 
     Attributes:
-        folders: in which the files were looked for by their endings.
-        counts_objects: whether instance ids only number objects; then an object of a thing with its
-            class's own id gets another one, see `separate_objects`.
-        guessed_ids: whether that was not said but is what some maps look like.
-        formats: by kind of image its channels and bits, where they are known; a file that has
-            others is refused. Kinds that are not named are RGB.
-        cache_folder: where `open_cache` keeps the scenes; None to read the files every time.
+        folders: the folders that were searched for the files by file ending.
+        counts_objects: whether instance ids only number objects. Then an object of a thing with its
+            class's own id gets another id, see `separate_objects`.
+        guessed_ids: whether `counts_objects` was found from some maps, not stated by an option.
+        formats: the channels and bits of each kind of image; kinds that are missing are 8-bit RGB.
+            Reading a file in another format raises a `UserError`.
+        cache_folder: the folder in which `open_cache` keeps the scenes; None to read the files
+            every time.
     """
 
     def __init__(
@@ -108,26 +106,28 @@ class Scenes:
         self.formats: dict[str, PixelFormat] = {}
         self.cache_folder: Path | None = None
         self._cache: SceneCache | None = None
-        self._cached: list[Any] = []  # the transforms that the cache has in it
+        self._cached: list[Any] = []  # the transforms that were applied before caching
 
     def __len__(self) -> int:
         return len(self.files)
 
     def read(self, key: int | tuple[int, int]) -> Sample:
-        """Scene `index`, or (index, epoch): a new epoch draws new random transforms.
+        """Return a scene as tensors, maps [1,H,W] and images [C,H,W], with its `name`.
+
+        Args:
+            key: the index of the scene, or (index, epoch): a new epoch draws new random transforms.
 
         Raises:
-            UserError: a file is broken, is no label map, or its size differs from the others'.
+            IndexError: there is no scene with that index.
+            UserError: a file is broken, is not a valid label map, or differs in size.
         """
         index, epoch = key if isinstance(key, tuple) else (key, 0)
         if not 0 <= index < len(self.files):
             raise IndexError(index)
-        cached = self._cache is not None and self.transforms[: len(self._cached)] == self._cached
-        if self._cache is not None and cached:
-            arrays, done = self._cache.arrays(index), len(self._cached)
-        else:
-            arrays, done = None, 0
-        if arrays is None:  # no cache, or damaged there
+        arrays, done = None, len(self._cached)
+        if self._cache is not None and self.transforms[:done] == self._cached:
+            arrays = self._cache.arrays(index)
+        if arrays is None:  # there is no cache, or it is damaged at this scene
             arrays, done = self._read_files(index), 0
         arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
         for transform in self.transforms[done:]:
@@ -143,7 +143,7 @@ class Scenes:
 
     @property
     def guesses_classes(self) -> bool:
-        """Return whether only other maps' looks make instance ids count as Cityscapes'."""
+        """Return whether the ids are taken for Cityscapes' coding only because of some maps."""
         return self.guessed_ids and not self.counts_objects
 
     @property
@@ -159,10 +159,10 @@ class Scenes:
         return list(first.values())
 
     def open_cache(self) -> None:
-        """From now on read from a cache in `cache_folder`, which is made if it is not there.
+        """Read from a cache in `cache_folder` from now on; the cache is made if it is missing.
 
-        It holds the scenes as they are before the first transform that is not
-        `deterministic`. Samples are the same as without.
+        The cache holds the scenes after all transforms before the first that is not
+        `deterministic`. Samples are the same with and without a cache.
 
         Raises:
             UserError: the cache cannot be made.
@@ -178,46 +178,47 @@ class Scenes:
             "counts_objects": self.counts_objects,
             "formats": {kind: str(one) for kind, one in self.formats.items()},
         }
-        given = [path for f in self.files for path in f.paths.values()]
+        paths = [path for f in self.files for path in f.paths.values()]
 
         def transformed(index: int) -> dict[str, Any]:
-            arrays = self._read_files(index)
-            for transform in done:
-                arrays = transform(arrays)
-            return arrays
+            return reduce(lambda arrays, change: change(arrays), done, self._read_files(index))
 
-        self._cache = open_cache(self.cache_folder, inputs, given, len(self), transformed)
+        self._cache = open_cache(self.cache_folder, inputs, paths, len(self), transformed)
         self._cached = done
 
 
 def read_arrays(
     files: SceneFiles, classes: ClassTable, formats: Mapping[str, PixelFormat]
 ) -> dict[str, Any]:
-    """Return the maps [H,W] and the images [H,W,C] of a scene by kind.
+    """Read the maps [H,W] and the images [H,W,C] of a scene, by kind.
 
     Args:
-        files: of the scene.
+        files: the files of the scene.
         classes: the class table.
         formats: see `Scenes`.
 
     Raises:
-        UserError: a file is broken, is no label map, has other channels or bits than the data
-            set's, or its size differs from the others'.
+        UserError: a file is broken, is not a valid label map, has another format than the data
+            set, or differs in size from the other files.
     """
-    arrays: dict[str, Any] = {}
-    for kind, path in files.paths.items():
-        read = KINDS[kind].read
-        wanted = formats.get(kind, RGB)
-        arrays[kind] = read_image(path, wanted) if read is None else read(path, classes)
+    arrays = {kind: read_file(files, kind, classes, formats) for kind in files.paths}
     check_sizes(files, {kind: array.shape[:2] for kind, array in arrays.items()})
     return arrays
 
 
+def read_file(
+    files: SceneFiles, kind: str, classes: ClassTable, formats: Mapping[str, PixelFormat]
+) -> NDArray[Any]:
+    """Read the map [H,W] or the image [H,W,C] of one kind; see `read_arrays`."""
+    read, path = KINDS[kind].read, files.paths[kind]
+    return read_image(path, formats.get(kind, RGB)) if read is None else read(path, classes)
+
+
 def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse images of one scene that differ in (height, width).
+    """Check that all files of a scene have the same (height, width).
 
     Raises:
-        UserError: names the scene and the sizes.
+        UserError: sizes differ; the message names the scene and the sizes.
     """
     if len(set(sizes.values())) > 1:
         listing = ", ".join(f"{kind} {w}x{h}" for kind, (h, w) in sizes.items())
@@ -232,16 +233,13 @@ def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
     return sample
 
 
-def _planes(picture: NDArray[Any]) -> NDArray[Any]:
-    """Return [C,H,W] of [H,W,C], 16 bits as int32, which torch calculates with.
-
-    OpenCV takes interleaved channels apart several times sooner.
-    """
-    if picture.dtype == np.uint16:
-        return picture.transpose(2, 0, 1).astype(np.int32)
-    if picture.flags.c_contiguous and picture.shape[2] == 3:
-        return np.stack(cv2.split(picture))
-    return picture.transpose(2, 0, 1)
+def _planes(image: NDArray[Any]) -> NDArray[Any]:
+    """Return an image [H,W,C] as [C,H,W], and uint16 as int32, because torch lacks uint16."""
+    if image.dtype == np.uint16:
+        return image.transpose(2, 0, 1).astype(np.int32)
+    if image.flags.c_contiguous and image.shape[2] == 3:
+        return np.stack(cv2.split(image))  # several times faster than NumPy's transposition
+    return image.transpose(2, 0, 1)
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:

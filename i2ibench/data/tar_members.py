@@ -1,7 +1,7 @@
-"""Files inside uncompressed tars, read in place.
+"""Paths for files inside uncompressed tars, and reading of such files without unpacking.
 
-Such a file is named by a path below its tar, TAR/OFFSET+SIZE+CRC32/NAME, so that whatever takes
-paths of images takes it as well; where bytes are read, `read_bytes` knows both kinds.
+A member's path is TAR/OFFSET+SIZE+CRC32/NAME, so that code for image paths works with members too.
+`read_bytes` reads members and normal files.
 """
 
 import hashlib
@@ -15,35 +15,35 @@ _PLACE = re.compile(r"(\d+)\+(\d+)(?:\+(\d+))?")
 
 
 def member_path(tar: Path, offset: int, size: int, name: str, checksum: int | None = None) -> Path:
-    """The path that stands for `size` bytes from `offset` on in a tar.
+    """Return the path of a member of a tar.
 
     Args:
-        tar: ends in .tar.
-        offset, size: of the file's contents.
-        name: of the file, whose ending says what it is.
-        checksum: CRC-32 of the contents, compared whenever they are read; None for none.
+        tar: the tar file, whose name ends in ".tar".
+        offset, size: the byte range of the member's contents.
+        name: the file name of the member, with its ending.
+        checksum: CRC-32 of the contents, compared at every reading; None to compare nothing.
     """
-    places = [offset, size] if checksum is None else [offset, size, checksum]
-    return tar / "+".join(map(str, places)) / name
+    numbers = [offset, size] if checksum is None else [offset, size, checksum]
+    return tar / "+".join(map(str, numbers)) / name
 
 
 def place_of(path: Path) -> tuple[Path, int, int] | None:
-    """The tar, offset and size that a path stands for; None for a file of its own."""
+    """Return the tar, offset and size of a member's path, or None for a normal file."""
     tar = path.parent.parent
-    found = _PLACE.fullmatch(path.parent.name) if tar.suffix == ".tar" else None
-    return None if found is None else (tar, int(found[1]), int(found[2]))
+    match = _PLACE.fullmatch(path.parent.name) if tar.suffix == ".tar" else None
+    return None if match is None else (tar, int(match[1]), int(match[2]))
 
 
 def scene_sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file of its own, or of one in a tar."""
+    """Return the hexadecimal SHA-256 of a normal file or of a tar member."""
     return sha256(path) if place_of(path) is None else hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def read_bytes(path: Path) -> bytes:
-    """The contents of a file of its own, or of one in a tar.
+    """Return the contents of a normal file or of a tar member.
 
     Raises:
-        OSError: it is missing or cut off, or a byte of it has changed.
+        OSError: the file is missing or cut off, or does not fit its checksum.
     """
     place = place_of(path)
     if place is None:
@@ -54,7 +54,7 @@ def read_bytes(path: Path) -> bytes:
         contents = file.read(size)
     if len(contents) < size:
         raise OSError(f"{tar} is cut off: copy or write it anew")
-    found = _PLACE.fullmatch(path.parent.name)
-    if found and found[3] and zlib.crc32(contents) != int(found[3]):
+    match = _PLACE.fullmatch(path.parent.name)
+    if match and match[3] and zlib.crc32(contents) != int(match[3]):
         raise OSError(f"{tar} is damaged: copy or write it anew")
     return contents

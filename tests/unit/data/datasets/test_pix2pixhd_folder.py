@@ -135,7 +135,7 @@ def test_translate_finds_the_test_scenes(root, capsys):
     found = find_inputs(root / "train_label", ["label", "instance"])
     assert all("train_inst" in str(f.instance) for f in found)
     sources = find_inputs(root, ["source"])
-    assert all("test_A" in str(f.source) and "test_B" in str(f.image) for f in sources)
+    assert all("test_A" in str(f.paths["source"]) and "test_B" in str(f.image) for f in sources)
 
 
 def test_translate_asks_which_split_is_meant_where_none_is_called_test(root):
