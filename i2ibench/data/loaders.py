@@ -1,4 +1,4 @@
-"""Data sets and data loaders of a config."""
+"""Building and checking of the data sets and data loaders of a config."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from i2ibench.registry.contracts import Dataset
 OPTIONS = ("dataset", "batch_size", "num_workers", "accumulate", "cache", "prefetch")
 
 CACHE = "i2ibench_cache"
-"""The folder in a data set's root that `cache=True` stands for."""
+"""The folder for the cache in a data set's root, used with `cache=True`."""
 
 PROMISE = (
     "A data set takes the option seed, for random transforms, inherits from "
@@ -36,10 +37,15 @@ PROMISE = (
 
 
 def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> Dataset:
-    """The data set of a loader's config; the config's `data_root` is its root.
+    """Build the data set of a loader's config.
+
+    Args:
+        cfg: the loader's config, such as `train_dataloader`.
+        data_root: the root of the data set if its options have none; None for data without a root.
+        seed: the seed of random transforms.
 
     Raises:
-        UserError: the data is not there, the config is wrong, or the class is no data set.
+        UserError: the data is missing, the config is wrong, or the class is not a data set.
     """
     check_loader(cfg)
     options = dict(cfg["dataset"])
@@ -53,20 +59,20 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
 
 
 def check_class(part: Callable[..., Any]) -> None:
-    """Refuse a class without the option `seed`, which every data set is given.
+    """Check that a data-set class takes the option `seed`, which every data set is given.
 
     Raises:
-        UserError: names the class, and the promise.
+        UserError: it does not; the message names the class and quotes `PROMISE`.
     """
     if "seed" not in options_of(part):
         raise UserError(f"The data set {part.__name__} does not take 'seed'. {PROMISE}")
 
 
 def check_scenes(dataset: Dataset) -> None:
-    """Refuse a data set whose `scenes` are something else.
+    """Check that a data set has its `scenes`.
 
     Raises:
-        UserError: names the class, and the promise.
+        UserError: it does not; the message names the class and quotes `PROMISE`.
     """
     if not isinstance(dataset.scenes, Scenes):
         raise UserError(
@@ -75,7 +81,7 @@ def check_scenes(dataset: Dataset) -> None:
 
 
 def build_datasets(config: Config) -> tuple[Dataset, Dataset]:
-    """Return the data sets for training and validation; one that makes its files has made them.
+    """Prepare and build the data sets for training and validation.
 
     Raises:
         UserError: see `prepare_dataset` and `build_dataset`.
@@ -87,12 +93,12 @@ def build_datasets(config: Config) -> tuple[Dataset, Dataset]:
 
 
 def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | None:
-    """Let the data set of a loader's config make its files; see `Dataset.prepare`.
+    """Make the files of a loader's data set, if it makes its own; see `Dataset.prepare`.
 
-    To be called for configs of the user's own, before `build_dataset`, in one process alone.
+    Call this before `build_dataset`, in one process only, and only for the user's own configs.
 
     Returns:
-        The folder that has the files, or None for a data set that makes none.
+        The folder of the files, or None for a data set that makes no files.
 
     Raises:
         UserError: the files cannot be made, or the config is wrong.
@@ -106,31 +112,31 @@ def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | Non
     check_options(part, options)
     try:
         return part.prepare(options)
+    except UserError:
+        raise
     except (TypeError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"The dataset {part.__name__} refuses its options: {error}") from error
 
 
 def prepare_datasets(config: Config) -> list[Path]:
-    """Let the data sets of both loaders make their files, in the main process; the others wait.
+    """Call `prepare_dataset` for both loaders in the main process; other processes wait.
 
     Returns:
-        The folders that have them; none in the other processes.
+        The folders of the files that were made; empty in the other processes.
 
     Raises:
         UserError: see `prepare_dataset`.
     """
-    found: list[Path | None] = []
+    folders: list[Path | None] = []
     if is_main_process():
         root = config.get("data_root")
-        found = [prepare_dataset(config[f"{name}_dataloader"], root) for name in ("train", "val")]
-    barrier()  # the others read what the first has made
-    return [folder for folder in found if folder is not None]
+        folders = [prepare_dataset(config[f"{name}_dataloader"], root) for name in ("train", "val")]
+    barrier()
+    return [folder for folder in folders if folder is not None]
 
 
 def _root_of(options: Mapping[str, Any], data_root: str | None) -> dict[str, Any]:
-    """Return the option `root` that the config's `data_root` stands for, where none is given."""
+    """Return `data_root` as the option `root`, unless the options have a root."""
     return {} if "root" in options or data_root is None else {"root": data_root}
 
 
@@ -148,11 +154,11 @@ def _cache_folder(
 
 
 class SceneLoader(DataLoader):
-    """A DataLoader whose data set and sampler are this project's.
+    """A DataLoader that opens the cache of its scenes and measures the waiting for batches.
 
     Attributes:
-        waited: seconds that have been spent waiting for batches, since it was made; without
-            workers these are the seconds of reading.
+        waited: the total seconds that `for` loops waited for batches. Without workers these are the
+            seconds spent reading.
     """
 
     dataset: Dataset  # type: ignore[assignment]
@@ -160,10 +166,7 @@ class SceneLoader(DataLoader):
     waited = 0.0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        """The batches of an epoch; how long each lets one wait is added to `waited`.
-
-        A cache of the scenes is opened before the first, or made.
-        """
+        """Yield the batches of an epoch; the scenes' cache is opened or made before the first."""
         self.dataset.scenes.open_cache()
         begin = time.perf_counter()
         for batch in super().__iter__():
@@ -175,17 +178,20 @@ class SceneLoader(DataLoader):
 def build_loader(
     dataset: Dataset, cfg: Mapping[str, Any], training: bool, seed: int = 0
 ) -> SceneLoader:
-    """A loader over this process's share of the data set.
+    """Return a loader over this process's share of a data set.
 
-    In training the order is shuffled anew each epoch and a last incomplete batch is dropped. With
-    `accumulate=N` each item is a list of N batches, which make one update together: the gradients
-    are those of a batch N times as large, the memory is one batch's. With `cache=True` or a path
-    scenes come from a file at training size, which is made for the first batch if it is not there
-    yet. Each of `num_workers` reads `prefetch` items ahead (2).
+    With `accumulate=N` in the config, each item is a list of N batches for one update. The
+    gradients equal those of one batch that is N times as large, with the memory of one batch. Each
+    of `num_workers` worker processes reads `prefetch` items ahead (default 2).
+
+    Args:
+        dataset: the data set.
+        cfg: the loader's config, see `check_loader`.
+        training: shuffle the order anew each epoch, and drop an incomplete last batch.
+        seed: the seed of the order.
 
     Raises:
-        UserError: the data set is smaller than what one update takes, or `accumulate` is given
-            where nothing is updated.
+        UserError: the share is smaller than one update, or `accumulate` is given in validation.
     """
     batch_size, workers = cfg.get("batch_size", 1), cfg.get("num_workers", 0)
     if not training and "accumulate" in cfg:
@@ -201,40 +207,32 @@ def build_loader(
     return SceneLoader(
         dataset,  # type: ignore[arg-type]
         batch_size=update_size,
-        collate_fn=BatchList(batch_size) if update_size > batch_size else default_collate,
+        collate_fn=partial(_collate_batches, batch_size=batch_size)
+        if update_size > batch_size
+        else default_collate,
         worker_init_fn=ignore_worker_signals,
         sampler=sampler,
         num_workers=workers,
         drop_last=training,
         persistent_workers=workers > 0,
         prefetch_factor=cfg.get("prefetch", 2) if workers else None,
-        pin_memory=torch.cuda.is_available(),  # only from there a copy need not be waited for
-        # Otherwise every epoch draws from torch's own generator, and a resumed run differs.
+        pin_memory=torch.cuda.is_available(),  # copies to the GPU are asynchronous only if pinned
+        # Without a generator every epoch draws from torch's global one, and a resumed run differs.
         generator=torch.Generator().manual_seed(seed),
     )
 
 
-class BatchList:
-    """Collates scenes into a list of batches.
-
-    Args:
-        batch_size: scenes in each.
-    """
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-
-    def __call__(self, samples: list[Any]) -> list[Any]:
-        """The batches of the samples in order."""
-        starts = range(0, len(samples), self.batch_size)
-        return [default_collate(samples[i : i + self.batch_size]) for i in starts]
+def _collate_batches(samples: list[Any], batch_size: int) -> list[Any]:
+    """Collate samples into a list of batches, in order."""
+    starts = range(0, len(samples), batch_size)
+    return [default_collate(samples[i : i + batch_size]) for i in starts]
 
 
 def ignore_worker_signals(worker: int) -> None:
-    """Let a worker go on when a scheduler or a terminal signals all processes of a run.
+    """Keep a worker running when a scheduler or a terminal signals all processes of a run.
 
-    The process that trains decides when to end, and ends its workers with SIGTERM; only its own
-    counts. macOS and Windows cannot tell who sent a signal: there a worker ends with any SIGTERM.
+    The training process decides when to end and then sends SIGTERM to its workers. A worker ignores
+    SIGTERM from any other process, except on macOS and Windows, where the sender is unknown.
     """
     for name in ("SIGINT", "SIGUSR1", "SIGBREAK"):
         if hasattr(signal, name):
@@ -251,10 +249,10 @@ def _end_with_parent() -> None:
 
 
 def check_loader(cfg: Mapping[str, Any]) -> None:
-    """Refuse a loader's config with an unknown option or an impossible number.
+    """Check the options of a loader's config.
 
     Raises:
-        UserError: names the option and its value.
+        UserError: an option is unknown or its value is impossible; the message names both.
     """
     for option in cfg:
         if option not in OPTIONS:
@@ -264,12 +262,12 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
             )
     if not isinstance(cfg.get("dataset"), Mapping):
         raise UserError(f"A data loader needs a 'dataset' with a type, got {cfg.get('dataset')!r}.")
-    for option, least in (
-        ("batch_size", 1),
-        ("num_workers", 0),
-        ("accumulate", 1),
-        ("prefetch", 1),
-    ):
+    for option, least in {
+        "batch_size": 1,
+        "num_workers": 0,
+        "accumulate": 1,
+        "prefetch": 1,
+    }.items():
         value = cfg.get(option, least)
         if not isinstance(value, int) or value < least:
             raise UserError(f"{option} is an integer from {least} on, not {value!r}.")
@@ -281,7 +279,7 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class BatchSpec:
-    """Facts of a loader's output: a class table's metainfo, pixels, scenes in a batch."""
+    """The size of a loader's batches in pixels and scenes, and the metainfo of the data set."""
 
     metainfo: dict[str, Any]
     width: int
@@ -290,18 +288,17 @@ class BatchSpec:
 
 
 def batch_spec(cfg: Mapping[str, Any], data_root: str | None) -> BatchSpec:
-    """What the loader of a config will yield; see `build_dataset`.
+    """Return the size of the batches of a config's loader; see `build_dataset`.
 
-    Data sets that know their classes and sizes need not be there. Of several sizes the largest
-    counts; transforms see an empty label map of it.
+    The data may be missing if the data set implements `static_info`. If images differ in size, the
+    largest is used. The size after the transforms is found with an empty label map.
 
     Raises:
-        UserError: the config is wrong, or the data is needed and not there.
+        UserError: the config is wrong, or the data is needed and missing.
     """
     check_loader(cfg)
-    options = dict(cfg["dataset"])
-    transforms = [TRANSFORMS.build(one) for one in options.get("transforms", [])]
-    metainfo, (width, height) = _known(cfg, options, data_root)
+    transforms = [TRANSFORMS.build(one) for one in cfg["dataset"].get("transforms", [])]
+    metainfo, (width, height) = _metainfo_and_size(cfg, data_root)
     arrays: dict[str, Any] = {
         "label": np.zeros((height, width), np.uint8),
         "rng": np.random.default_rng(0),
@@ -312,17 +309,18 @@ def batch_spec(cfg: Mapping[str, Any], data_root: str | None) -> BatchSpec:
     return BatchSpec(metainfo, width, height, cfg.get("batch_size", 1))
 
 
-def _known(
-    cfg: Mapping[str, Any], options: dict[str, Any], data_root: str | None
+def _metainfo_and_size(
+    cfg: Mapping[str, Any], data_root: str | None
 ) -> tuple[dict[str, Any], tuple[int, int]]:
-    """Metainfo and the (width, height) of the files, which are looked at only if need be."""
+    """Return metainfo and (width, height) from `static_info`, or else from the files."""
+    options = dict(cfg["dataset"])
     kind = options.get("type")
     part: Any = DATASETS.find(kind) if isinstance(kind, str) else None
     if isinstance(part, type) and issubclass(part, Dataset):
         check_names(part, [option for option in options if option != "type"])
-        known = part.static_info(options)
-        if known is not None:
-            return known[0].metainfo(str(kind)), known[1]
+        static = part.static_info(options)
+        if static is not None:
+            return static[0].metainfo(str(kind)), static[1]
     dataset = build_dataset(cfg, data_root)
     sizes = {image_size(files.input) for files in dataset.scenes.files}
     height, width = max(sizes, key=lambda size: size[0] * size[1])

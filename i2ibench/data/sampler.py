@@ -1,4 +1,4 @@
-"""The order in which a data set is read, the same for any number of workers."""
+"""Sampler whose order depends on seed and epoch only, for any number of workers."""
 
 from collections.abc import Iterator
 
@@ -10,17 +10,17 @@ from i2ibench.registry.contracts import Dataset
 
 
 class EpochSampler(Sampler):
-    """Keys (index, epoch) of this process's share of the data set, in this epoch's order.
+    """A sampler of keys (index, epoch) for this process's share of a data set.
 
-    The order and, through the epoch in the key, every random transform depend on seed and epoch
-    alone; the Runner calls `set_epoch`. With several processes the shares have equal length: the
-    order is continued from its beginning where it does not divide.
+    The order depends on seed and epoch only, as do random transforms, through the epoch in the key.
+    The Runner calls `set_epoch`. With several processes the shares have equal length: if the length
+    of the data set is not divisible, the first scenes of the order are repeated at its end.
 
     Args:
-        dataset: what is read.
-        shuffle: a new order each epoch, or the data set's own.
-        seed: of the order.
-        rank, world_size: which share of how many.
+        dataset: the data set.
+        shuffle: draw a new order each epoch; False keeps the order of the data set.
+        seed: the seed of the order.
+        rank, world_size: the number of this process from 0, and the number of processes.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class EpochSampler(Sampler):
         return -(-len(self.dataset) // self.world_size)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The keys of this epoch that are still to be read."""
+        """Return an iterator over the remaining keys of this epoch."""
         size = len(self.dataset)
         seed = int(np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)[0])
         generator = torch.Generator().manual_seed(seed)
@@ -49,18 +49,21 @@ class EpochSampler(Sampler):
         return iter([(index, self.epoch) for index in order[positions].tolist()][self.start :])
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     def start_at(self, epoch: int, scenes: int) -> None:
-        """Leave out the first scenes of one epoch, which all processes together have read before.
+        """Skip scenes that a resumed run has already read in one epoch.
 
-        The number of processes may have changed since: the order has not.
+        Args:
+            epoch: the interrupted epoch.
+            scenes: the number of scenes that all processes together have read. The number of
+                processes may have changed since then, because the order does not depend on it.
         """
         self._started = (epoch, scenes)
 
     @property
     def start(self) -> int:
-        """Return how many scenes this process skips in this epoch: a resumed run had them."""
+        """Return the number of scenes that this process skips in the current epoch."""
         epoch, scenes = self._started
         return scenes // self.world_size if epoch == self.epoch else 0

@@ -1,10 +1,9 @@
-"""Transforms: resizing, cropping and flipping all of a scene's maps and images alike.
+"""Transforms that resize, crop or flip all maps and images of a scene alike.
 
-Each takes and gives a dict of arrays by kind of data (see `KINDS`): maps as integers [H,W], such as
-label uint8 and instance int32, images such as image and source uint8 [H,W,3], any of which may be
-absent, and `rng`, the generator that random ones draw from. Images are resized by PIL's bicubic
-filter, maps by its nearest-neighbour rule. What a transform that says `deterministic = True` gives
-may be kept in a cache.
+A transform takes and returns a dict of arrays by kind of data (see `KINDS`). Maps are integers
+[H,W], such as `label` uint8 and `instance` int32. Images are uint8 or uint16 [H,W,C]. Any kind may
+be missing. `rng` is the generator for random transforms. Images are resized by PIL's bicubic
+filter, maps by its nearest-neighbour rule.
 """
 
 from collections.abc import Callable
@@ -25,7 +24,7 @@ Arrays = dict[str, Any]
 
 @TRANSFORMS.register_module()
 class Resize(Transform):
-    """Every image at `width` x `height` pixels."""
+    """A transform that resizes everything to `width` x `height` pixels."""
 
     deterministic = True
 
@@ -33,13 +32,13 @@ class Resize(Transform):
         self.width, self.height = width, height
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """The arrays, resized."""
+        """Return the resized arrays."""
         return _resize(arrays, self.width, self.height)
 
 
 @TRANSFORMS.register_module()
 class ScaleWidth(Transform):
-    """Every image at `width` pixels, its aspect kept (height rounded down)."""
+    """A transform that resizes to a width and keeps the aspect ratio (height rounded down)."""
 
     deterministic = True
 
@@ -47,14 +46,14 @@ class ScaleWidth(Transform):
         self.width = width
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """The arrays, resized; untouched if they have that width."""
+        """Return the resized arrays."""
         height, width = _size(arrays)
         return _resize(arrays, self.width, int(self.width * height / width))
 
 
 @TRANSFORMS.register_module()
 class RoundToMultiple(Transform):
-    """Every image with its sides rounded to the nearest multiple of `base`."""
+    """A transform that resizes both sides to the nearest multiple of `base`."""
 
     deterministic = True
 
@@ -62,29 +61,30 @@ class RoundToMultiple(Transform):
         self.base = base
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """The arrays, resized; untouched if `base` divides both sides."""
+        """Return the resized arrays."""
         height, width = (round(side / self.base) * self.base for side in _size(arrays))
         return _resize(arrays, width, height)
 
 
 @TRANSFORMS.register_module()
 class RandomCrop(Transform):
-    """A window of `width` x `height` at a random place, the same in all images.
+    """A transform that crops a window at a random place, the same place in all arrays.
 
     Args:
-        width, height: of the window, in pixels.
-        fill: what the window shows where it reaches outside; None refuses such images. The
-            released code fills with 0, and leaves an image that lies in the window as it is.
+        width, height: the size of the window in pixels.
+        fill: the value of pixels outside the image; None to raise an error for images smaller than
+            the window. The released pix2pixHD fills with 0. Like there, an image that is not larger
+            than the window in both directions is left unchanged.
     """
 
     def __init__(self, width: int, height: int, fill: int | None = None) -> None:
         self.width, self.height, self.fill = width, height, fill
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """The arrays, cropped.
+        """Return the cropped arrays.
 
         Raises:
-            UserError: the image is smaller than the window.
+            UserError: the image is smaller than the window and `fill` is None.
         """
         height, width = _size(arrays)
         if self.fill is None and (width < self.width or height < self.height):
@@ -101,38 +101,35 @@ class RandomCrop(Transform):
         return _apply(arrays, lambda image: mmcv.imcrop(image, box))
 
     def _extended(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The image, filled at the right and bottom to at least the window's size."""
-        bottom, right = (
-            max(window - side, 0)
-            for window, side in zip((self.height, self.width), image.shape[:2], strict=True)
-        )
+        """Return the image, padded at the right and bottom to at least the window's size."""
+        bottom, right = max(self.height - image.shape[0], 0), max(self.width - image.shape[1], 0)
         around = [(0, bottom), (0, right), (0, 0)][: image.ndim]
         return np.pad(image, around, constant_values=self.fill or 0)
 
 
 @TRANSFORMS.register_module()
 class RandomFlip(Transform):
-    """All images mirrored left to right with a probability."""
+    """A transform that mirrors everything left to right with a probability."""
 
     def __init__(self, probability: float = 0.5) -> None:
         self.probability = probability
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """The arrays, mirrored or not."""
+        """Return the arrays, mirrored or unchanged."""
         if arrays["rng"].random() < self.probability:
             return _apply(arrays, mmcv.imflip)
         return arrays
 
 
 def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """`array` [H,W,...] at another size by PIL's nearest-neighbour rule, any dtype."""
+    """Resize an array [H,W,...] of any dtype by PIL's nearest-neighbour rule."""
     rows = _nearest(array.shape[0], height)
     columns = _nearest(array.shape[1], width)
     return array[rows].take(columns, axis=1)
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int32]:
-    """Which of `source` positions each of `target` ones takes, as PIL itself rounds it."""
+    """Return the source position of each target position, rounded by PIL itself."""
     positions = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.array(positions.resize((target, 1), Image.Resampling.NEAREST))[0]
 
@@ -144,27 +141,28 @@ def _resize(arrays: Arrays, width: int, height: int) -> Arrays:
         raise UserError(f"An image cannot be resized to {width}x{height} pixels.")
     resized = dict(arrays)
     for kind in arrays.keys() & KINDS.keys():
-        resize = resize_nearest if KINDS[kind].is_map else _resize_bicubic
+        resize = resize_nearest if KINDS[kind].is_map else resize_image
         resized[kind] = resize(arrays[kind], width, height)
     return resized
 
 
-def _resize_bicubic(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    return resize_image(image, width, height, Image.Resampling.BICUBIC)
-
-
 def resize_image(
-    image: NDArray[Any], width: int, height: int, how: Image.Resampling
+    image: NDArray[Any],
+    width: int,
+    height: int,
+    how: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> NDArray[Any]:
-    """Return an image uint8 or uint16 [H,W,C] at another size by one of PIL's filters."""
+    """Resize an image, uint8 or uint16 [H,W,C], by one of PIL's filters."""
     if image.dtype == np.uint8 and image.shape[2] == 3:
-        shown = Image.fromarray(np.ascontiguousarray(image))
-        return np.array(shown.resize((width, height), how))
-    planes = [_resized(image[..., c], width, height, how) for c in range(image.shape[2])]
+        return _resize_plane(image, width, height, how)
+    planes = [_resize_plane(image[..., c], width, height, how) for c in range(image.shape[2])]
     return np.stack(planes, -1)
 
 
-def _resized(plane: NDArray[Any], width: int, height: int, how: Image.Resampling) -> NDArray[Any]:
+def _resize_plane(
+    plane: NDArray[Any], width: int, height: int, how: Image.Resampling
+) -> NDArray[Any]:
+    """Resize uint8 [H,W] or [H,W,3], or uint16 [H,W], which is computed in float32."""
     if plane.dtype == np.uint8:
         return np.array(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), how))
     exact = Image.fromarray(plane.astype(np.float32)).resize((width, height), how)
@@ -172,7 +170,7 @@ def _resized(plane: NDArray[Any], width: int, height: int, how: Image.Resampling
 
 
 def _size(arrays: Arrays) -> tuple[int, int]:
-    """(height, width)."""
+    """Return (height, width)."""
     first = next(arrays[kind] for kind in KINDS if kind in arrays)
     return first.shape[:2]
 

@@ -1,4 +1,4 @@
-"""Validation: every file of a data set checked before it is needed."""
+"""Checks of every file of a data set before the files are needed."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,12 +16,11 @@ from i2ibench.io.threads import map_in_threads
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """The outcome of checking every file of a data set.
+    """The result of checking every file of a data set.
 
     Attributes:
-        faults: one message per scene that cannot be used, in the scenes' order.
-        notes: sentences on how files were taken that are not plain class ids, and on files that
-            are not read.
+        faults: one message for each scene that cannot be used, in the order of the scenes.
+        notes: sentences about files in unusual formats, and about files that are not read.
     """
 
     faults: list[str]
@@ -31,11 +30,11 @@ class ValidationResult:
 def validate_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> ValidationResult:
     """Check every file of a data set.
 
-    Maps are read in full, and images that are not RGB; of photos the size, depth, checksums and
-    end are checked, see `verify_image`.
+    Maps and images that are not 8-bit RGB are decoded. For RGB images the size, depth, checksums
+    and end of the file are checked, see `verify_image`.
 
     Args:
-        scenes: the data set's scenes.
+        scenes: the scenes of the data set.
         on_scene: called after each scene.
 
     Raises:
@@ -56,25 +55,24 @@ def validate_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -
 
 
 def format_notes(scenes: Scenes, codings: Sequence[str]) -> list[str]:
-    """Return sentences on how a data set's files are taken where that is not plain.
+    """Return sentences about unusual codings and formats in a data set, and about ignored files.
 
     Args:
-        scenes: the data set's scenes.
-        codings: of its label maps, see `LabelMap`.
+        scenes: the scenes of the data set.
+        codings: the coding of each label map, see `LabelMap`.
 
     Raises:
         UserError: a folder cannot be read.
     """
-    named = Counter(coding for coding in codings if coding)
     notes = [
         f"{count} label {'map is' if count == 1 else 'maps are'} of another coding: {coding}."
-        for coding, count in named.items()
+        for coding, count in Counter(filter(None, codings)).items()
     ]
-    made = scenes.formats.get("image", RGB)
-    if made == PixelFormat(1, 8):
+    image = scenes.formats.get("image", RGB)
+    if image == PixelFormat(1, 8):
         notes.append("The photos are grey: a generator makes one channel.")
-    elif not made.is_rgb:
-        notes.append(f"The photos have {made}: a generator makes the same.")
+    elif not image.is_rgb:
+        notes.append(f"The photos have {image}: a generator makes the same.")
     if scenes.counts_objects:
         notes.append(
             "Instance ids number objects here: also one that equals its class's own id is an "
@@ -87,18 +85,18 @@ def require_valid_files(scenes: Scenes, on_scene: Callable[[], None] | None = No
     """Check every file of a data set and return the notes of `ValidationResult`.
 
     Raises:
-        UserError: some cannot be used; the first five are named.
+        UserError: some scenes cannot be used; the first five are listed.
     """
-    checked = validate_files(scenes, on_scene)
-    raise_faults(checked.faults)
-    return checked.notes
+    result = validate_files(scenes, on_scene)
+    raise_faults(result.faults)
+    return result.notes
 
 
 def raise_faults(faults: Sequence[str]) -> None:
-    """Raise an error that lists the first five faults, if there are any.
+    """Raise an error if there are faults.
 
     Raises:
-        UserError: there are.
+        UserError: `faults` is not empty; the message lists the first five.
     """
     if faults:
         more = f"\n... and {len(faults) - 5} more scenes." if len(faults) > 5 else ""
@@ -106,22 +104,20 @@ def raise_faults(faults: Sequence[str]) -> None:
 
 
 def _check(files: SceneFiles, scenes: Scenes) -> str:
-    """Check one scene; gives its label map's coding."""
+    """Check one scene and return the coding of its label map, "" without a label map."""
     sizes: dict[str, tuple[int, ...]] = {}
     label = None
-    if files.label is not None:
-        label = read_label_map(files.label, scenes.classes)
-        sizes["label"] = label.channels.shape
-    for kind, path in files.paths.items():
-        if kind == "label":
-            continue
+    for kind, path in files.paths.items():  # the label map comes first
         read = KINDS[kind].read
-        if read is None:
+        if kind == "label":
+            label = read_label_map(path, scenes.classes)
+            sizes[kind] = label.channels.shape
+        elif read is None:
             sizes[kind] = verify_image(path, scenes.formats.get(kind, RGB))
-            continue
-        ids = read(path, scenes.classes)
-        sizes[kind] = ids.shape
-        if kind == "instance" and label is not None and scenes.guesses_classes:
-            require_class_ids(path, label.channels, ids, scenes.classes)
+        else:
+            ids = read(path, scenes.classes)
+            sizes[kind] = ids.shape
+            if kind == "instance" and label is not None and scenes.guesses_classes:
+                require_class_ids(path, label.channels, ids, scenes.classes)
     check_sizes(files, sizes)
     return "" if label is None else label.coding
