@@ -262,12 +262,8 @@ def check_loader(cfg: Mapping[str, Any]) -> None:
             )
     if not isinstance(cfg.get("dataset"), Mapping):
         raise UserError(f"A data loader needs a 'dataset' with a type, got {cfg.get('dataset')!r}.")
-    for option, least in {
-        "batch_size": 1,
-        "num_workers": 0,
-        "accumulate": 1,
-        "prefetch": 1,
-    }.items():
+    minimum = {"batch_size": 1, "num_workers": 0, "accumulate": 1, "prefetch": 1}
+    for option, least in minimum.items():
         value = cfg.get(option, least)
         if not isinstance(value, int) or value < least:
             raise UserError(f"{option} is an integer from {least} on, not {value!r}.")
