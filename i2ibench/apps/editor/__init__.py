@@ -1,1 +1,1 @@
-"""The interactive editor: scenes changed by hand, and a page that shows what becomes of them."""
+"""The interactive editor: change a scene by hand and see its translation in the browser."""

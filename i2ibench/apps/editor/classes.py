@@ -1,4 +1,4 @@
-"""The classes that a checkpoint knows, as the editor needs them."""
+"""The classes of a checkpoint, as the editor needs them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Classes:
     """The classes by channel.
 
     Attributes:
-        names: what each is called.
-        colours: (red, green, blue) of each, 0..255.
-        ids: the value that stands for each in label files.
-        things: whether each has instances, such as cars.
-        canvas: the channel that an empty canvas has.
+        names: the name of each class.
+        colours: the colour of each class, (red, green, blue) in 0..255.
+        ids: the value of each class in label files.
+        things: whether each class has countable instances, such as cars.
+        canvas: the channel that fills an empty canvas.
     """
 
     names: tuple[str, ...]
@@ -32,22 +32,22 @@ class Classes:
         return len(self.names)
 
     def table(self) -> ClassTable:
-        """Return the class table by which label files are read."""
+        """Return the class table with which label files are read."""
         rows = zip(self.names, self.ids, self.colours, self.things, strict=True)
         return ClassTable(
             tuple(SemanticClass(name, i, (c[0], c[1], c[2]), thing=t) for name, i, c, t in rows)
         )
 
     def values(self) -> NDArray[np.integer]:
-        """Return by channel the value in label files, in the smallest unsigned type for all."""
+        """Return the label-file value of each channel, as uint8 if all values fit, else uint16."""
         return np.array(self.ids, np.uint8 if max(self.ids) < 256 else np.uint16)
 
 
 def read_classes(metainfo: Mapping[str, Any]) -> Classes:
-    """The classes in a checkpoint's metainfo; older ones do not tell things apart."""
+    """Return the classes in the metainfo of a checkpoint. Older checkpoints name no things."""
     names = tuple(metainfo["classes"])
     things = tuple(str(channel) in metainfo.get("thing_ids", {}) for channel in range(len(names)))
-    # Of the stuff, what is scored is rather a surface than a name for "nothing", such as unlabeled.
+    # Prefer a scored stuff class: those that are not scored include names such as "unlabeled".
     scored = [row != VOID for row in metainfo["scored_ids"]]
     canvas = min(range(len(names)), key=lambda channel: (things[channel], not scored[channel]))
     return Classes(

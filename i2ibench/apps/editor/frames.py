@@ -1,4 +1,4 @@
-"""The frames that tell a page about its session."""
+"""The frames that tell a page about its session: state, maps, instances and images."""
 
 import io
 import zlib
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from i2ibench.apps.editor.history import PixelBox, box_of
 from i2ibench.apps.editor.instances import list_instances
 from i2ibench.apps.editor.library import Stamp
 from i2ibench.apps.editor.messages import (
@@ -18,6 +17,7 @@ from i2ibench.apps.editor.messages import (
     MAX_UPLOAD_BYTES,
     frame,
 )
+from i2ibench.apps.editor.rasterise import PixelBox, box_of
 from i2ibench.apps.editor.render import Strip
 from i2ibench.apps.editor.scene import Mode, Vector
 from i2ibench.apps.editor.session import Session
@@ -33,7 +33,7 @@ LIMITS = {
 
 
 def welcome(session: Session) -> bytes:
-    """Return what the page shows, and what it allows."""
+    """Return the frame that begins a scene: names, classes, sizes and limits."""
     editor, scene = session.editor, session.scene
     height, width = scene.size
     classes = editor.classes
@@ -59,7 +59,7 @@ def welcome(session: Session) -> bytes:
 
 
 def maps(session: Session, box: PixelBox | None = None) -> bytes:
-    """The maps in a box; all of them without one."""
+    """Return the frame of both maps inside a box; None for the whole maps."""
     height, width = session.scene.size
     box = box or PixelBox(0, 0, width, height)
     label, instance = (a[box.slices] for a in (session.scene.label, session.scene.instance))
@@ -68,7 +68,7 @@ def maps(session: Session, box: PixelBox | None = None) -> bytes:
 
 
 def instances(session: Session) -> bytes:
-    """Every instance's class, area, box and style."""
+    """Return the frame with the class, area, box and style of every instance."""
     scene = session.scene
     table = list_instances(scene.label, scene.instance)
     modes = session.editor.renderer.modes(scene, table.ids, table.labels)
@@ -99,7 +99,14 @@ def _style(session: Session, instance: int, mode: int) -> dict[str, Any]:
 def image(
     pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, version: int, seconds: float
 ) -> bytes:
-    """A final image uint8 [H,W,3]: the box that differs from the one sent before."""
+    """Return the frame of a final image, with only the box that differs from the previous image.
+
+    Args:
+        pixels: the image, uint8 [H,W,3].
+        before: the image that the page has; None if it has none of this scene.
+        version: the version of the scene that the image shows.
+        seconds: the time that the rendering took.
+    """
     height, width = pixels.shape[:2]
     box: PixelBox | None = PixelBox(0, 0, width, height)
     if before is not None and before.shape == pixels.shape:
@@ -114,7 +121,7 @@ def image(
 def preview(
     pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, version: int, seconds: float
 ) -> bytes:
-    """An image `scale` times smaller than the scene of (height, width)."""
+    """Return the frame of a preview, `scale` times smaller than the scene of (height, width)."""
     box = PixelBox(0, 0, size[1], size[0])
     return frame(
         jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,
@@ -122,31 +129,31 @@ def preview(
     )  # fmt: skip
 
 
-def strip(instance: int, made: Strip) -> bytes:
-    """An instance's modes side by side."""
-    number, height, width, _ = made.tiles.shape
-    row = made.tiles.transpose(1, 0, 2, 3).reshape(height, number * width, 3)
-    box = [made.box.x, made.box.y, made.box.width, made.box.height]
+def strip(instance: int, modes: Strip) -> bytes:
+    """Return the frame of an instance in every mode, side by side."""
+    number, height, width, _ = modes.tiles.shape
+    row = modes.tiles.transpose(1, 0, 2, 3).reshape(height, number * width, 3)
+    box = [modes.box.x, modes.box.y, modes.box.width, modes.box.height]
     return frame(
         jpeg(row), type="strip", instance=instance, modes=number, width=width, height=height,
-        box=box, approximate=made.approximate,
+        box=box, approximate=modes.approximate,
     )  # fmt: skip
 
 
 def silhouettes(label: int, stamps: list[Stamp]) -> bytes:
-    """A class's silhouettes, one byte a pixel."""
+    """Return the frame of the silhouettes of a class, one byte per pixel."""
     sizes = [{"name": s.name, "width": s.mask.shape[1], "height": s.mask.shape[0]} for s in stamps]
     payload = b"".join(stamp.mask.astype(np.uint8).tobytes() for stamp in stamps)
     return frame(payload, type="silhouettes", label=label, stamps=sizes)
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG of uint8 [H,W,3]."""
+    """Return the PNG of an image uint8 [H,W,3]."""
     return _encoded(pixels, format="PNG", compress_level=1)
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    """A JPEG of uint8 [H,W,3]."""
+    """Return the JPEG of an image uint8 [H,W,3]."""
     return _encoded(pixels, format="JPEG", quality=85)
 
 

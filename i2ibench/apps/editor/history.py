@@ -1,4 +1,4 @@
-"""Undo and redo: what each step changed, compressed."""
+"""Undo and redo of a scene's changes, which are kept compressed."""
 
 import zlib
 from collections.abc import Mapping
@@ -7,38 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.apps.editor.rasterise import PixelBox, box_of
 from i2ibench.apps.editor.scene import Scene, Style
 
 MAX_STEPS = 200
 MAX_BYTES = 256 * 2**20
 
 
-@dataclass(frozen=True)
-class PixelBox:
-    """A rectangle of pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Return the row and column slices of the region in an [H,W] array."""
-        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
-
-
-def box_of(mask: NDArray[np.bool_]) -> PixelBox | None:
-    """The smallest box around what is true in a mask bool [H,W]; None for nothing."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    x, y = int(columns[0]), int(rows[0])
-    return PixelBox(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
-
-
 def changed_box(before: Scene, after: Scene) -> PixelBox | None:
-    """The smallest box around the pixels whose class or instance differs; None for none."""
+    """Return the smallest box around the pixels that differ in class or instance; None for none."""
     if before.label is after.label and before.instance is after.instance:
         return None
     return box_of((before.label != after.label) | (before.instance != after.instance))
@@ -46,7 +23,11 @@ def changed_box(before: Scene, after: Scene) -> PixelBox | None:
 
 @dataclass(frozen=True)
 class _Step:
-    """One step: the box, both maps' bitwise differences in it, and everything else twice."""
+    """A step of the history.
+
+    `label` and `instance` are the compressed bitwise differences (XOR) of both maps in the box.
+    `styles` and `draws` hold the values before and after the step.
+    """
 
     box: PixelBox | None
     label: bytes
@@ -59,7 +40,7 @@ class _Step:
         return len(self.label) + len(self.instance)
 
     def applied(self, scene: Scene, forwards: bool) -> Scene:
-        """The scene after (or before) the step, from the one before (or after) it."""
+        """Return the scene after the step from the one before it; backwards, the reverse."""
         if self.box is not None:
             label, instance = scene.label.copy(), scene.instance.copy()
             shape = (self.box.height, self.box.width)
@@ -70,11 +51,11 @@ class _Step:
 
 
 class History:
-    """The steps that led to a scene, and those that were undone; the oldest are forgotten.
+    """The steps that can be undone and redone. The oldest steps are dropped at the limits.
 
     Args:
-        max_steps: how many are kept.
-        max_bytes: how large all of them may be together.
+        max_steps: the largest number of steps.
+        max_bytes: the largest size of all steps together, in bytes.
     """
 
     def __init__(self, max_steps: int = MAX_STEPS, max_bytes: int = MAX_BYTES) -> None:
@@ -89,11 +70,11 @@ class History:
 
     @property
     def can_redo(self) -> bool:
-        """Return whether there is a step to do again."""
+        """Return whether there is a step to redo."""
         return bool(self._undone)
 
     def record(self, before: Scene, after: Scene) -> bool:
-        """Note a step between two scenes of one size; False where nothing differs."""
+        """Add the step between two scenes of one size; return False if the scenes are equal."""
         box = changed_box(before, after)
         same = dict(before.styles) == dict(after.styles) and before.draw == after.draw
         if box is None and same:
@@ -107,21 +88,21 @@ class History:
         return True
 
     def undo(self, scene: Scene) -> Scene:
-        """The scene before the last step; the scene itself where there is none."""
+        """Return the scene before the last step; the scene itself if there is no step to undo."""
         if not self._done:
             return scene
         self._undone.append(self._done.pop())
         return self._undone[-1].applied(scene, forwards=False)
 
     def redo(self, scene: Scene) -> Scene:
-        """The scene after the step undone last; the scene itself where there is none."""
+        """Return the scene after the step undone last; the scene itself if there is none."""
         if not self._undone:
             return scene
         self._done.append(self._undone.pop())
         return self._done[-1].applied(scene, forwards=True)
 
     def copy(self) -> "History":
-        """A history of its own with the same steps."""
+        """Return an independent history with the same steps."""
         other = History(self._max_steps, self._max_bytes)
         other._done, other._undone = list(self._done), list(self._undone)
         return other

@@ -1,4 +1,4 @@
-"""The scenes that can be opened: a folder's, or those of the checkpoint's own validation data."""
+"""The scenes of the data that can be opened, and the silhouettes of their things."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,15 +24,22 @@ EMPTY = "empty canvas"
 EMPTY_SIZE = (256, 512)
 HOW_TO_NAME_DATA = "start the editor with --data FOLDER, or drop a label map here."
 SCENES_READ = 40
+"""The most scenes that silhouettes are taken from."""
 PER_CLASS = 12
 SMALLEST_AREA = 48
 SMALLEST_SHARE = 0.35
-"""Of its box that a silhouette covers: less is mostly hidden behind something."""
+"""The smallest share of its box that a silhouette covers. With less, it is usually occluded."""
 
 
 @dataclass(frozen=True)
 class OpenedScene:
-    """A scene to edit, its photo uint8 [H,W,3] if there is one, and what had to be changed."""
+    """A scene to edit.
+
+    Attributes:
+        scene: the scene.
+        photo: the real image, uint8 [H,W,3]; None if there is none.
+        notes: messages about what had to be changed in the maps.
+    """
 
     scene: Scene
     photo: NDArray[np.uint8] | None
@@ -40,12 +47,12 @@ class OpenedScene:
 
 
 class Library:
-    """Scenes by name; where there are none, an empty canvas.
+    """The scenes of the data by name. Without scenes, it offers an empty canvas.
 
     Args:
-        scenes: of the data, or None.
-        classes: the checkpoint's.
-        why_empty: said with the empty canvas.
+        scenes: the scenes of the data; None if there is no data.
+        classes: the classes of the checkpoint.
+        why_empty: the note that comes with the empty canvas.
     """
 
     def __init__(self, scenes: Scenes | None, classes: Classes, why_empty: str = "") -> None:
@@ -56,14 +63,14 @@ class Library:
 
     @property
     def names(self) -> list[str]:
-        """What `open` takes, in order."""
+        """Return the names of the scenes, in order."""
         return list(self._index) or [EMPTY]
 
     def open(self, name: str) -> OpenedScene:
-        """A scene, and its photo.
+        """Return the scene of a name, with its photo.
 
         Raises:
-            UserError: there is none of that name, or its files are unusable.
+            UserError: there is no such scene, or its files are unusable.
         """
         if name == EMPTY and not self._index:
             return self._blank(self._why_empty)
@@ -76,7 +83,7 @@ class Library:
         return OpenedScene(scene, photo, notes)
 
     def first(self) -> OpenedScene:
-        """The first scene; an empty canvas, and a note why, where that cannot be opened."""
+        """Return the first scene; if it cannot be opened, an empty canvas with a note why."""
         try:
             return self.open(self.names[0])
         except UserError as error:
@@ -85,7 +92,7 @@ class Library:
             )
 
     def photo(self, name: str) -> NDArray[np.uint8] | None:
-        """The photo of a scene, uint8 [H,W,3], if it is there."""
+        """Return the photo of a scene, uint8 [H,W,3]; None if there is none."""
         with contextlib.suppress(UserError):
             return self.open(name).photo
         return None
@@ -96,17 +103,23 @@ class Library:
         return OpenedScene(scene, None, [note] if note else [])
 
     def spread(self, number: int) -> Iterator[OpenedScene]:
-        """Up to so many scenes, evenly spread over the data."""
+        """Yield up to `number` scenes, evenly spread over the data."""
         step = max(-(-len(self.names) // number), 1)
         for name in self.names[::step]:
             yield self.open(name)
 
 
 def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None) -> Library:
-    """The scenes of a folder as `find_inputs` reads it, or of the checkpoint's validation data.
+    """Return the scenes of a folder.
+
+    Args:
+        opened: the checkpoint.
+        classes: the classes of the checkpoint.
+        folder: a folder that `find_inputs` can read; None for the validation data of the
+            checkpoint's config.
 
     Raises:
-        UserError: the folder has no scenes, or they are not the checkpoint's kind.
+        UserError: the folder has no scenes, or the data has other classes than the checkpoint.
     """
     if folder is not None:
         return Library(Scenes(find_inputs(folder), classes.table()), classes)
@@ -124,7 +137,7 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
 
 @dataclass(frozen=True)
 class Stamp:
-    """A silhouette bool [h,w] of a class, and its name."""
+    """A silhouette bool [h,w] of a thing class."""
 
     name: str
     label: int
@@ -132,32 +145,32 @@ class Stamp:
 
 
 class Stamps:
-    """The silhouettes, collected from the data when they are first asked for.
+    """The silhouettes of the data. They are collected at the first use.
 
     Args:
-        library: the scenes.
+        library: the scenes to take silhouettes from.
     """
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._found: dict[str, Stamp] | None = None
+        self._by_name: dict[str, Stamp] | None = None
 
     def of_class(self, label: int) -> list[Stamp]:
-        """The silhouettes of a class, largest first."""
+        """Return the silhouettes of a class, the largest first."""
         return [stamp for stamp in self._all().values() if stamp.label == label]
 
     def mask(self, name: str) -> Mask:
-        """The silhouette of a name.
+        """Return the silhouette of a name.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no such silhouette.
         """
         if name not in self._all():
             raise UserError(f"There is no silhouette {name[:100]!r}.")
         return self._all()[name].mask
 
     def _all(self) -> dict[str, Stamp]:
-        if self._found is None:
+        if self._by_name is None:
             classes = self._library.classes
             masks: dict[int, list[Mask]] = {}
             for opened in self._library.spread(SCENES_READ):
@@ -168,27 +181,27 @@ class Stamps:
                 for label, found in sorted(masks.items())
                 for number, mask in enumerate(_varied(found), 1)
             ]
-            self._found = {stamp.name: stamp for stamp in stamps}
-        return self._found
+            self._by_name = {stamp.name: stamp for stamp in stamps}
+        return self._by_name
 
 
 def _silhouettes(scene: Scene, things: tuple[bool, ...]) -> list[tuple[int, Mask]]:
-    """Class and silhouette of the things that no border of the canvas cuts off."""
+    """Return class and silhouette of the things that do not touch the border of the canvas."""
     table = list_instances(scene.label, scene.instance)
     height, width = scene.size
-    found = []
+    silhouettes = []
     for i, label, area, (x, y, w, h) in zip(
         table.ids, table.labels, table.areas, table.boxes, strict=True
     ):
         inside = x > 0 and y > 0 and x + w < width and y + h < height
         large = area >= max(SMALLEST_AREA, SMALLEST_SHARE * w * h)
         if things[label] and inside and large:
-            found.append((int(label), tight(scene.instance[y : y + h, x : x + w] == i).mask))
-    return found
+            silhouettes.append((int(label), tight(scene.instance[y : y + h, x : x + w] == i).mask))
+    return silhouettes
 
 
 def _varied(masks: list[Mask]) -> list[Mask]:
-    """Up to PER_CLASS silhouettes of all sizes, the largest first."""
+    """Return up to PER_CLASS silhouettes of different sizes, the largest first."""
     ordered = sorted(masks, key=lambda mask: -int(mask.sum()))
     picked = np.unique(np.linspace(0, len(ordered) - 1, PER_CLASS).round().astype(int))
     return [ordered[i] for i in picked]

@@ -1,7 +1,8 @@
-"""Rasterising: what pixels a stroke, a polygon, a connected region or a silhouette covers.
+"""The pixels that a stroke, a polygon, a connected region or a silhouette covers.
 
-Integers only; the page follows the same rules, so that its echo equals the server's map. The disc
-of radius r at (cx, cy) has the pixels with dx*dx + dy*dy <= r*r + r.
+All rules use integers only. The page (raster.js) follows the same rules, so that the pixels that it
+draws at once are those of the server. The disc of radius r at (cx, cy) has the pixels with
+dx*dx + dy*dy <= r*r + r.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Region:
-    """Pixels of a canvas: a mask bool [h,w] whose first pixel is (left, top)."""
+    """A set of pixels of a canvas: a mask bool [h,w] whose first pixel is (left, top)."""
 
     left: int
     top: int
@@ -36,8 +37,30 @@ class Region:
         return not self.mask.any()
 
 
+@dataclass(frozen=True)
+class PixelBox:
+    """A rectangle of pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Return the row and column slices of the box in an [H,W] array."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+
+def box_of(mask: Mask) -> PixelBox | None:
+    """Return the smallest box around the True pixels of a mask [H,W]; None for no pixel."""
+    region = tight(mask)
+    height, width = region.mask.shape
+    return None if region.empty else PixelBox(region.left, region.top, width, height)
+
+
 def clipped(region: Region, height: int, width: int) -> Region:
-    """The part of a region that lies on a canvas."""
+    """Return the part of a region that lies on a canvas."""
     top, left = max(region.top, 0), max(region.left, 0)
     bottom = max(min(region.top + region.mask.shape[0], height), top)
     right = max(min(region.left + region.mask.shape[1], width), left)
@@ -46,7 +69,7 @@ def clipped(region: Region, height: int, width: int) -> Region:
 
 
 def tight(mask: Mask) -> Region:
-    """The mask bool [H,W] without its empty margins."""
+    """Return the region of a mask bool [H,W] without the empty margins."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return Region(0, 0, np.zeros((0, 0), bool))
@@ -55,10 +78,11 @@ def tight(mask: Mask) -> Region:
 
 
 def line(start: Point, end: Point) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The x and the y of the standard integer Bresenham line, both ends included.
+    """Return the x and y coordinates of the integer Bresenham line, both ends included.
 
-    The closed form of the loop (err = dx + dy; e2 = 2 * err; ...): along the longer side one step
-    each, along the shorter one the rounded share, halves away from the start.
+    This is the closed form of the usual loop (err = dx + dy; e2 = 2 * err; ...). Each point is one
+    step further along the longer axis. Along the shorter axis the position is rounded, and halves
+    are rounded away from the start.
     """
     (x0, y0), (x1, y1) = start, end
     dx, dy = abs(x1 - x0), abs(y1 - y0)
@@ -71,9 +95,9 @@ def line(start: Point, end: Point) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def stroke(points: Sequence[Point], radius: int, height: int, width: int) -> Region:
-    """The discs along the lines between the points, clipped to the canvas.
+    """Return the region of discs along the lines between the points, clipped to the canvas.
 
-    Drawing a stroke in segments, each beginning where the last ended, covers the same pixels.
+    A stroke covers the same pixels if it is split into segments that share their end points.
     """
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     # Centres farther from the canvas than the radius do not matter.
@@ -90,13 +114,14 @@ def stroke(points: Sequence[Point], radius: int, height: int, width: int) -> Reg
         free[y[inside], x[inside]] = False
     if free.all():
         return Region(0, 0, np.zeros((0, 0), bool))
-    # A pixel is covered if its nearest centre is; halfway between two integers no rounding tells.
+    # A pixel is covered if its nearest centre is near enough. The squared limit lies halfway
+    # between two integers, so that rounding does not matter.
     covered = ndimage.distance_transform_edt(free) < sqrt(radius * radius + radius + 0.5)
     return clipped(Region(left, top, covered), height, width)
 
 
 def polygon(points: Sequence[Point], height: int, width: int) -> Region:
-    """The pixels whose middle is inside the polygon by the even-odd rule, clipped to the canvas.
+    """Return the pixels whose centre lies in a polygon (even-odd rule), clipped to the canvas.
 
     A corner (x, y) is the upper left corner of that pixel, so the square (0, 0), (2, 0), (2, 2),
     (0, 2) has four pixels.
@@ -107,14 +132,14 @@ def polygon(points: Sequence[Point], height: int, width: int) -> Region:
             x0, y0, x1, y1 = x1, y1, x0, y0
         rows = np.arange(max(y0, 0), min(y1, height))
         dx, dy = x1 - x0, y1 - y0
-        # The first pixel whose middle is not left of where the edge crosses the row's middle.
+        # The first pixel whose centre is not left of the edge, at the height of the row's centre.
         first = -(-(2 * x0 * dy + (2 * (rows - y0) + 1) * dx - dy) // (2 * max(dy, 1)))
         toggles[rows, np.clip(first, 0, width)] ^= True
     return tight(np.logical_xor.accumulate(toggles, axis=1)[:, :width])
 
 
 def connected(instance: NDArray[np.int32], x: int, y: int) -> Region:
-    """The 4-connected pixels of equal id around (x, y), for an instance map int32 [H,W]."""
+    """Return the 4-connected pixels around (x, y) that have its id in a map int32 [H,W]."""
     same = tight(instance == instance[y, x])
     parts, _ = ndimage.label(same.mask)
     part = tight(parts == parts[y - same.top, x - same.left])
@@ -122,9 +147,9 @@ def connected(instance: NDArray[np.int32], x: int, y: int) -> Region:
 
 
 def scaled(mask: Mask, scale: float, flip: bool = False) -> Mask:
-    """A silhouette bool [h,w] enlarged by `scale`, and mirrored by choice.
+    """Return a silhouette bool [h,w] resized by `scale`, and mirrored if `flip` is true.
 
-    Sides are rounded, halves up; pixel i of the new width w takes pixel floor(i * width / w).
+    Side lengths are rounded, halves up. Pixel i of the new width w is pixel floor(i * width / w).
     """
     height, width = mask.shape
     new_height, new_width = (max(floor(side * scale + 0.5), 1) for side in mask.shape)
@@ -135,6 +160,9 @@ def scaled(mask: Mask, scale: float, flip: bool = False) -> Mask:
 
 
 def centred(mask: Mask, x: int, y: int) -> Region:
-    """A silhouette with its middle at (x, y); of an even side, the pixel right of the middle."""
+    """Return the region of a silhouette centred at (x, y).
+
+    The centre of an even side is the pixel after the middle.
+    """
     height, width = mask.shape
     return Region(x - width // 2, y - height // 2, mask)

@@ -1,4 +1,4 @@
-"""Images of scenes, made with a checkpoint."""
+"""Render scenes with a checkpoint."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2ibench.apps.editor.history import PixelBox
+from i2ibench.apps.editor.rasterise import PixelBox
 from i2ibench.apps.editor.scene import Mode, Scene, Style, Vector, class_of, region_of
 from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
@@ -23,17 +23,17 @@ from i2ibench.models.translators.compilation import is_compiled
 from i2ibench.structures import Batch
 
 TILE_SIDE = 160
-"""The largest side of a mode's thumbnail."""
+"""The largest side of a thumbnail, in pixels."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """An instance painted in each mode of its class.
+    """Thumbnails of an instance in each mode of its class.
 
     Attributes:
-        tiles: uint8 [K,h,w,3].
-        box: what they show.
-        approximate: whether a whole image would look different: the tiles are smaller or cut out.
+        tiles: uint8 [K,h,w,3], one for each of the K modes.
+        box: the part of the scene that every tile shows.
+        approximate: whether the tiles are cut out or smaller, so that a whole image may differ.
     """
 
     tiles: NDArray[np.uint8]
@@ -42,13 +42,13 @@ class Strip:
 
 
 class Renderer:
-    """Makes images of scenes; not for several threads at once.
+    """Renders scenes with a checkpoint. Not safe for several threads at once.
 
     Args:
-        opened: a checkpoint whose condition is made from label maps.
+        opened: a checkpoint that translates label maps.
 
     Raises:
-        UserError: the condition is, or has, another image.
+        UserError: the checkpoint translates images, or its images cannot be shown on a page.
     """
 
     def __init__(self, opened: OpenedCheckpoint) -> None:
@@ -62,10 +62,10 @@ class Renderer:
                 f"{opened.path} {reason}: its data_preprocessor is "
                 f"{type(self.translator.data_preprocessor).__name__}. Use translate."
             )
-        made = PixelFormat(self.translator.image_channels, self.translator.image_depth)
-        if not made.shows_as_rgb:
+        pixels = PixelFormat(self.translator.image_channels, self.translator.image_depth)
+        if not pixels.shows_as_rgb:
             raise UserError(
-                f"{opened.path} makes pictures of {made}, and the editor shows RGB or grey of 8 "
+                f"{opened.path} makes pictures of {pixels}, and the editor shows RGB or grey of 8 "
                 "bits. Use translate."
             )
         self.bank = self.inference.bank
@@ -85,7 +85,7 @@ class Renderer:
         return 0 if self.bank is None else int(self.bank.counts[label])
 
     def fits(self, label: int, style: Style) -> bool:
-        """Return whether an instance of a class can have a style: the bank knows it."""
+        """Return whether the style bank knows a style for instances of a class."""
         if self.bank is None:
             return False
         if isinstance(style, Mode):
@@ -93,34 +93,34 @@ class Renderer:
         return len(style.values) == self.bank.centres.shape[-1]
 
     def modes(self, scene: Scene, ids: NDArray[Any], labels: NDArray[Any]) -> list[int]:
-        """The mode of each instance, chosen or drawn; -1 where there is none or a vector."""
+        """Return the mode of each instance, chosen or random; -1 for no mode or a vector."""
         if self.bank is None:
             return [-1] * len(ids)
-        chosen = self._chosen(scene, torch.from_numpy(ids), torch.from_numpy(labels))
+        chosen = self._modes_of(scene, torch.from_numpy(ids), torch.from_numpy(labels))
         vectors = [isinstance(scene.styles.get(int(i)), Vector) for i in ids]
         return [-1 if v else int(k) for k, v in zip(chosen, vectors, strict=True)]
 
     def image(
         self, scene: Scene, step: int = 1, on_progress: Callable[[float], None] | None = None
     ) -> NDArray[np.uint8]:
-        """The scene's image, uint8 [h,w,3]; with a step > 1 that much smaller.
+        """Return the image of a scene, uint8 [h,w,3].
 
         Args:
             scene: the scene.
-            step: every so many pixels of the maps are used.
-            on_progress: called with the share of the generator's layers that are done.
+            step: only every `step`-th row and column of the maps is used.
+            on_progress: called with the fraction of the network layers that are done, 0..1.
 
         Raises:
-            UserError: the networks give numbers that are not finite.
+            UserError: the networks return numbers that are not finite.
         """
-        batch, vectors, found = self._prepared(scene, slice(None, None, step))
-        features = None if found is None else paint(vectors, found.members)[None]
-        with _watched(self.inference, on_progress):
+        batch, vectors, instances = self._prepare(scene, slice(None, None, step))
+        features = None if instances is None else paint(vectors, instances.members)[None]
+        with _reporting_progress(self.inference, on_progress):
             return _pixels(self.inference.paint(batch, features))[0]
 
     @torch.inference_mode()
     def strip(self, scene: Scene, instance: int) -> Strip:
-        """An instance in each mode of its class, the rest as it is, cut out around it.
+        """Return thumbnails of an instance and its surroundings in each mode of its class.
 
         Raises:
             UserError: there is no such instance, or its class has no modes.
@@ -131,23 +131,27 @@ class Renderer:
             raise UserError(f"Class {label} has no modes in the style bank.")
         box, step = _tile(scene, instance)
         rows, columns = box.slices
-        batch, vectors, found = self._prepared(
+        batch, vectors, instances = self._prepare(
             scene, slice(rows.start, rows.stop, step), slice(columns.start, columns.stop, step)
         )
-        assert found is not None
-        own = (found.ids == instance).nonzero()[0, 0]
-        pictures = []
+        assert instances is not None
+        own = (instances.ids == instance).nonzero()[0, 0]
+        style_maps = []
         for centre in self.bank.centres[label, :number]:
             vectors[own] = centre
-            pictures.append(paint(vectors, found.members))
-        many = _repeated(batch, number)
-        tiles = _pixels(self.inference.paint(many, torch.stack(pictures)))
+            style_maps.append(paint(vectors, instances.members))
+        many = _repeat(batch, number)
+        tiles = _pixels(self.inference.paint(many, torch.stack(style_maps)))
         whole = (box.height, box.width) == scene.size and step == 1
         return Strip(tiles, box, approximate=not whole)
 
     @torch.inference_mode()
     def encode(self, scene: Scene, photo: NDArray[np.uint8]) -> dict[int, tuple[float, ...]]:
-        """Every instance's style in a photo uint8 [H,W,3] of the scene's size.
+        """Return the style of every instance in a photo, by instance id.
+
+        Args:
+            scene: the scene.
+            photo: uint8 [H,W,3], of the size of the scene.
 
         Raises:
             UserError: the checkpoint has no encoder.
@@ -155,17 +159,16 @@ class Renderer:
         if self.translator.encoder is None:
             raise UserError("This checkpoint has no encoder, so no style comes from a photo.")
         data = self._data(scene, slice(None), slice(None))
-        seen = photo
         if self.translator.image_channels == 1:
-            seen = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None]
-        data["image"] = tensor_of(seen)[None]
+            photo = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None]
+        data["image"] = tensor_of(photo)[None]
         features = self.inference.encode(self.translator.data_preprocessor(data))[0]
         ids, first = np.unique(scene.instance, return_index=True)
         values = features.flatten(1)[:, torch.from_numpy(first)].T.float().cpu().tolist()
         return {int(i): tuple(row) for i, row in zip(ids, values, strict=True)}
 
     def _data(self, scene: Scene, rows: slice, columns: slice) -> dict[str, Any]:
-        """Collated data of a part of the scene."""
+        """Return collated data of some rows and columns of the scene."""
         label, instance = (
             torch.from_numpy(a[rows, columns].copy())[None, None]
             for a in (scene.label, scene.instance)
@@ -173,25 +176,29 @@ class Renderer:
         return {"name": [_name(scene)], "label": label, "instance": instance}
 
     @torch.inference_mode()
-    def _prepared(
+    def _prepare(
         self, scene: Scene, rows: slice, columns: slice | None = None
     ) -> tuple[Batch, Tensor, Instances | None]:
-        """The batch of a part of the scene, its instances and their vectors [n,C]."""
+        """Return the batch of a part of the scene, its instances and their style vectors [n,C].
+
+        Without a style bank, the vectors are empty and the instances None.
+        """
         batch = self.translator.data_preprocessor(
             self._data(scene, rows, rows if columns is None else columns)
         )
         if self.bank is None:
             return batch, torch.empty(0), None
-        found = instances_of(batch["label"][0], batch["instance"][0])
-        vectors = self.bank.vectors(found.labels, self._chosen(scene, found.ids, found.labels))
-        positions = {i: n for n, i in enumerate(found.ids.tolist())}
+        instances = instances_of(batch["label"][0], batch["instance"][0])
+        modes = self._modes_of(scene, instances.ids, instances.labels)
+        vectors = self.bank.vectors(instances.labels, modes)
+        positions = {i: n for n, i in enumerate(instances.ids.tolist())}
         for i, style in scene.styles.items():
             if isinstance(style, Vector) and i in positions:
                 vectors[positions[i]] = vectors.new_tensor(style.values)
-        return batch, vectors, found
+        return batch, vectors, instances
 
-    def _chosen(self, scene: Scene, ids: Tensor, labels: Tensor) -> Tensor:
-        """The mode of every instance, int64 [n]: the one chosen, or the one drawn."""
+    def _modes_of(self, scene: Scene, ids: Tensor, labels: Tensor) -> Tensor:
+        """Return the mode of every instance, int64 [n]: the chosen one, else the random one."""
         assert self.bank is not None
         modes = self.bank.choose(_name(scene), ids, labels).cpu()
         known = ids.cpu().numpy()
@@ -203,12 +210,12 @@ class Renderer:
 
 
 def _name(scene: Scene) -> str:
-    """What the draws depend on; the n-th draw is what translate calls the n-th sample."""
+    """Return the name that seeds the random styles, as `translate` names its n-th sample."""
     return f"{scene.name}/{scene.draw}" if scene.draw else scene.name
 
 
 def _tile(scene: Scene, instance: int) -> tuple[PixelBox, int]:
-    """The box around an instance that a thumbnail shows, and its step."""
+    """Return the box that a thumbnail of an instance shows, and the step between its pixels."""
     region = region_of(scene, instance)
     height, width = region.mask.shape
     margin = 16 + max(height, width) // 4
@@ -219,7 +226,7 @@ def _tile(scene: Scene, instance: int) -> tuple[PixelBox, int]:
     return PixelBox(left, top, right - left, bottom - top), step
 
 
-def _repeated(batch: Batch, number: int) -> Batch:
+def _repeat(batch: Batch, number: int) -> Batch:
     many: Any = {"names": batch["names"] * number}
     for key in ("condition", "label", "instance"):
         if key in batch:
@@ -228,15 +235,17 @@ def _repeated(batch: Batch, number: int) -> Batch:
 
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    """uint8 [B,H,W,3] on the CPU from images of 8 bits, RGB or grey."""
+    """Return images of 8 bits, RGB or grey, as uint8 [B,H,W,3] on the CPU."""
     return to_displayable(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 @contextmanager
-def _watched(inference: Inference, report: Callable[[float], None] | None) -> Iterator[None]:
-    """Report the share of the networks' layers that are done; of compiled ones only the end."""
+def _reporting_progress(
+    inference: Inference, report: Callable[[float], None] | None
+) -> Iterator[None]:
+    """Report the fraction of network layers that are done; for compiled networks only the end."""
     named = inference.translator.parts().items()
-    parts = [part for name, part in named if name != "encoder"]  # which makes no image
+    parts = [part for name, part in named if name != "encoder"]  # the encoder makes no image
     if report is None or any(is_compiled(part) for part in parts):
         yield
         if report is not None:
@@ -254,7 +263,7 @@ def _watched(inference: Inference, report: Callable[[float], None] | None) -> It
     handles = [layer.register_forward_hook(count) for layer in layers]
     try:
         yield
-        report(1.0)  # a layer that is looked up instead of computed was not counted
+        report(1.0)  # layers that a lookup replaces are not counted
     finally:
         for handle in handles:
             handle.remove()

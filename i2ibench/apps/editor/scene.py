@@ -1,4 +1,4 @@
-"""The scene that is edited, and every edit as a pure function from scene to scene."""
+"""The scene that is edited, and the edits as functions that return a new scene."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,19 +24,19 @@ from i2ibench.apps.editor.rasterise import (
 from i2ibench.errors import UserError
 
 DRAWS = 2**31
-"""How many random draws a scene has; after the last comes the first."""
+"""The number of random draws of styles that a scene has. They repeat after the last."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A style of the style bank: mode `index` of the instance's class."""
+    """A style of the style bank: the mode of this index of the instance's class."""
 
     index: int
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A style as the encoder's numbers, and the name of the photo that they come from."""
+    """A style as the encoder's numbers. `source` names the photo that it comes from."""
 
     values: tuple[float, ...]
     source: str = ""
@@ -47,16 +47,14 @@ Style = Mode | Vector
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene; its arrays are made read-only.
-
-    Every instance has exactly one class.
+    """A scene. Its arrays are made read-only. Every instance has exactly one class.
 
     Attributes:
-        name: decides, with `draw`, what is drawn at random.
-        label: uint8 [H,W], the class's channel.
-        instance: int32 [H,W], 0..65535.
-        styles: of the instances whose style was chosen; the others' are drawn.
-        draw: which of the scene's random draws, from 0 on.
+        name: the name of the scene. With `draw`, it seeds the random styles.
+        label: uint8 [H,W], the channels of the classes.
+        instance: int32 [H,W], instance ids in 0..65535.
+        styles: the styles that were chosen, by instance id. Other instances have random styles.
+        draw: the number of the random draw of styles, from 0 on.
     """
 
     name: str
@@ -72,23 +70,23 @@ class Scene:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width)."""
+        """Return (height, width)."""
         return self.label.shape[0], self.label.shape[1]
 
 
 @dataclass(frozen=True)
 class Brush:
-    """A brush's value: the channel of a class, and the id of an instance."""
+    """The values that an edit writes: the channel of a class and the id of an instance."""
 
     label: int
     instance: int
 
 
 def region_of(scene: Scene, instance: int) -> Region:
-    """The pixels of an instance.
+    """Return the pixels of an instance.
 
     Raises:
-        UserError: there is none of that id.
+        UserError: there is no instance of this id.
     """
     region = tight(scene.instance == instance)
     if region.empty:
@@ -97,10 +95,10 @@ def region_of(scene: Scene, instance: int) -> Region:
 
 
 def class_of(scene: Scene, instance: int) -> int:
-    """The class of an instance.
+    """Return the class of an instance.
 
     Raises:
-        UserError: there is none of that id.
+        UserError: there is no instance of this id.
     """
     at = int((scene.instance == instance).argmax())
     if scene.instance.flat[at] != instance:
@@ -108,46 +106,46 @@ def class_of(scene: Scene, instance: int) -> int:
     return int(scene.label.flat[at])
 
 
-def brush_stroke(scene: Scene, points: Sequence[Point], radius: int, paint: Brush) -> Scene:
-    """The scene with discs of a radius painted along the lines between the points."""
-    return painted(scene, stroke(points, radius, *scene.size), paint)
+def brush_stroke(scene: Scene, points: Sequence[Point], radius: int, brush: Brush) -> Scene:
+    """Brush discs of a radius along the lines between the points."""
+    return brush_region(scene, stroke(points, radius, *scene.size), brush)
 
 
-def fill(scene: Scene, x: int, y: int, paint: Brush) -> Scene:
-    """The scene with the connected part of an instance around (x, y) painted.
+def fill(scene: Scene, x: int, y: int, brush: Brush) -> Scene:
+    """Brush the 4-connected part of the instance at (x, y).
 
     Raises:
-        UserError: the point lies outside.
+        UserError: the point lies outside the scene.
     """
     height, width = scene.size
     if not (0 <= x < width and 0 <= y < height):
         raise UserError(f"The point ({x}, {y}) lies outside the scene of {width}x{height}.")
-    return painted(scene, connected(scene.instance, x, y), paint)
+    return brush_region(scene, connected(scene.instance, x, y), brush)
 
 
-def lasso(scene: Scene, points: Sequence[Point], paint: Brush) -> Scene:
-    """The scene with the inside of a polygon painted."""
-    return painted(scene, polygon(points, *scene.size), paint)
+def lasso(scene: Scene, points: Sequence[Point], brush: Brush) -> Scene:
+    """Brush the inside of a polygon."""
+    return brush_region(scene, polygon(points, *scene.size), brush)
 
 
-def stamp(scene: Scene, mask: Mask, x: int, y: int, paint: Brush) -> Scene:
-    """The scene with a silhouette painted, its middle at (x, y)."""
-    return painted(scene, clipped(centred(mask, x, y), *scene.size), paint)
+def stamp(scene: Scene, mask: Mask, x: int, y: int, brush: Brush) -> Scene:
+    """Brush a silhouette that is centred at (x, y)."""
+    return brush_region(scene, clipped(centred(mask, x, y), *scene.size), brush)
 
 
 def relabel(scene: Scene, instance: int, label: int) -> Scene:
-    """The scene in which an instance has another class, a new id and no chosen style.
+    """Give an instance another class, a new id and a random style.
 
     Raises:
         UserError: there is no such instance, or no id is free.
     """
     if class_of(scene, instance) == label:
         return scene
-    return painted(scene, region_of(scene, instance), Brush(label, next_id(scene.instance)))
+    return brush_region(scene, region_of(scene, instance), Brush(label, next_id(scene.instance)))
 
 
 def move(scene: Scene, classes: Classes, instance: int, dx: int, dy: int) -> Scene:
-    """The scene in which an instance lies elsewhere; what leaves the canvas is cut off.
+    """Move an instance. Pixels that leave the canvas are cut off.
 
     Raises:
         UserError: there is no such instance, or nothing could fill the hole.
@@ -156,22 +154,23 @@ def move(scene: Scene, classes: Classes, instance: int, dx: int, dy: int) -> Sce
         return scene
     region = region_of(scene, instance)
     moved = clipped(Region(region.left + dx, region.top + dy, region.mask), *scene.size)
-    paint = Brush(class_of(scene, instance), instance)
+    brush = Brush(class_of(scene, instance), instance)
     if moved.empty:
         return delete(scene, classes, instance)
     filled = delete(scene, classes, instance)
-    styles = {**filled.styles, **_picked(scene.styles, [instance])}
-    return painted(replace(filled, styles=styles), moved, paint)
+    if instance in scene.styles:
+        filled = set_style(filled, [instance], scene.styles[instance])
+    return brush_region(filled, moved, brush)
 
 
 def duplicate(scene: Scene, instance: int, dx: int, dy: int, style: Style | None = None) -> Scene:
-    """The scene with a copy of an instance, as a new one.
+    """Add a copy of an instance as a new instance.
 
     Args:
         scene: the scene.
-        instance: what is copied.
-        dx, dy: how far from it.
-        style: the copy's; None to draw it.
+        instance: the id of the instance to copy.
+        dx, dy: the offset of the copy in pixels.
+        style: the style of the copy; None for a random one.
 
     Raises:
         UserError: there is no such instance, no id is free, or the copy would lie outside.
@@ -180,16 +179,16 @@ def duplicate(scene: Scene, instance: int, dx: int, dy: int, style: Style | None
     copy = clipped(Region(region.left + dx, region.top + dy, region.mask), *scene.size)
     if copy.empty:
         raise UserError("The copy would lie outside the scene.")
-    paint = Brush(class_of(scene, instance), next_id(scene.instance))
-    result = painted(scene, copy, paint)
-    return result if style is None else set_style(result, [paint.instance], style)
+    brush = Brush(class_of(scene, instance), next_id(scene.instance))
+    result = brush_region(scene, copy, brush)
+    return result if style is None else set_style(result, [brush.instance], style)
 
 
 def delete(scene: Scene, classes: Classes, instance: int) -> Scene:
-    """The scene without an instance.
+    """Delete an instance and fill the hole.
 
-    Every pixel of the hole takes label and instance of the nearest pixel whose class is no thing;
-    if there is none, of the nearest pixel of any other instance.
+    Every pixel of the hole takes class and instance of the nearest pixel that is no thing. If the
+    scene has things only, it takes those of the nearest pixel of another instance.
 
     Raises:
         UserError: there is no such instance, or nothing else is in the scene.
@@ -206,33 +205,33 @@ def delete(scene: Scene, classes: Classes, instance: int) -> Scene:
 
 
 def set_style(scene: Scene, instances: Iterable[int], style: Style) -> Scene:
-    """The scene in which some instances have a style."""
+    """Give instances a style."""
     return set_styles(scene, dict.fromkeys(instances, style))
 
 
 def set_styles(scene: Scene, styles: Mapping[int, Style]) -> Scene:
-    """The scene in which some instances have the styles given."""
+    """Give instances their styles, by id."""
     return replace(scene, styles={**scene.styles, **styles})
 
 
 def randomise_styles(scene: Scene, draw: int) -> Scene:
-    """The scene with new random styles for all instances."""
+    """Give all instances the random styles of a draw; chosen styles are removed."""
     return replace(scene, styles={}, draw=draw % DRAWS)
 
 
 def reset_styles(scene: Scene) -> Scene:
-    """The scene as its styles were drawn when it was opened."""
+    """Give all instances the random styles that they had when the scene was opened."""
     return randomise_styles(scene, 0)
 
 
-def painted(scene: Scene, region: Region, paint: Brush) -> Scene:
-    """The scene with a region of one class and instance; styles of what is covered up go."""
+def brush_region(scene: Scene, region: Region, brush: Brush) -> Scene:
+    """Write a brush's values to a region; styles of instances that vanish are removed."""
     if region.empty:
         return scene
     label, instance = scene.label.copy(), scene.instance.copy()
-    label[region.slices][region.mask] = paint.label
+    label[region.slices][region.mask] = brush.label
     covered = np.unique(instance[region.slices][region.mask])
-    instance[region.slices][region.mask] = paint.instance
+    instance[region.slices][region.mask] = brush.instance
     styles = dict(scene.styles)
     if styles.keys() & covered.tolist():
         left = np.bincount(instance.ravel(), minlength=LARGEST_ID + 1)
@@ -240,25 +239,21 @@ def painted(scene: Scene, region: Region, paint: Brush) -> Scene:
     return replace(scene, label=label, instance=instance, styles=styles)
 
 
-def _picked(styles: Mapping[int, Style], instances: Iterable[int]) -> dict[int, Style]:
-    return {i: styles[i] for i in instances if i in styles}
-
-
 def nearest_sources(hole: Region, sources: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The y and the x, each [n], of the source pixel nearest (Euclidean) to every hole pixel.
+    """Return y and x, each int64 [n], of the source pixel that is nearest to each hole pixel.
 
     Args:
-        hole: the pixels to fill, in the row-major order of the answer.
-        sources: bool [H,W], False in the hole.
+        hole: the n pixels to fill; the result is in their row-major order.
+        sources: bool [H,W], the pixels to copy from, False in the hole.
 
     Raises:
-        UserError: there is no source.
+        UserError: there is no source pixel.
     """
     if not sources.any():
         raise UserError("Nothing else is in the scene that could fill the hole.")
     margin = 16
     while True:
-        rows, columns = _grown(hole, margin, sources.shape)
+        rows, columns = _enlarge(hole, margin, sources.shape)
         near = sources[rows, columns]
         whole = near.shape == sources.shape
         if near.any():
@@ -266,14 +261,14 @@ def nearest_sources(hole: Region, sources: Mask) -> tuple[NDArray[np.int64], NDA
             inside = np.zeros(near.shape, bool)
             shifted = Region(hole.left - columns.start, hole.top - rows.start, hole.mask)
             inside[shifted.slices] = hole.mask
-            # What lies outside the window is farther than the margin.
+            # All pixels outside the window are farther away than the margin.
             if whole or distance[inside].max() <= margin:
                 return index[0][inside] + rows.start, index[1][inside] + columns.start
         margin *= 2
 
 
-def _grown(hole: Region, margin: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The hole's box enlarged by a margin, within a canvas."""
+def _enlarge(hole: Region, margin: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and columns of the hole's box, enlarged by a margin within the canvas."""
     rows, columns = hole.slices
     return (
         slice(max(rows.start - margin, 0), min(rows.stop + margin, shape[0])),

@@ -1,7 +1,7 @@
-"""Scenes as zip files.
+"""Write scenes to zip files and read them.
 
-A scene's zip holds `label.png` (the values of the data set's label files, 8 bit), `instance.png`
-(16 bit) and `styles.json`. Everything is read from memory; no name in an archive becomes a path.
+A scene's zip holds `label.png` (8 bits, the values of the data's label files), `instance.png`
+(16 bits) and `styles.json`. Everything is read from memory, and no name in a zip becomes a path.
 """
 
 import io
@@ -32,20 +32,20 @@ from i2ibench.data.maps import label_map_of
 from i2ibench.errors import UserError
 
 MAX_MAP_BYTES = 24 * 2**20
-"""Of a PNG; the largest map with 16 bits of noise a pixel has 17 million."""
+"""The largest size of a PNG. The largest map with 16 bits of noise per pixel has 17 million."""
 MAX_STYLES_BYTES = 4 * 2**20
-"""Of styles.json, which takes up to fifty times as much memory when it is read."""
+"""The largest size of styles.json. Reading it takes up to fifty times as much memory."""
 MAX_BRACKETS = 4 * 2**16
-"""In styles.json: twice as many as it has if every instance has a style. More would be objects that
-take seconds to read."""
+"""The most brackets in styles.json, twice as many as the styles of all instances need. Reading more
+would take seconds."""
 MAX_ENTRIES = 64
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Of the other methods Python unpacks a piece at once, however large it becomes."""
+"""The allowed compression methods. With others, Python unpacks a block however large it becomes."""
 _LISTED = b"PK\x01\x02"
-"""Begins every entry of a zip's table of contents."""
+"""The first bytes of every entry in the table of contents of a zip."""
 _FORMAT = 1
 _OPENED = "opened/"
-"""Where an autosave keeps the scene as it was opened."""
+"""The folder in an autosave that holds the scene as it was opened."""
 _MAPS = [f"{prefix}{kind}.png" for prefix in ("", _OPENED) for kind in ("label", "instance")]
 
 
@@ -55,8 +55,8 @@ class Saved:
 
     Attributes:
         scene: the scene.
-        opened: as it was opened, if the zip tells; otherwise the scene itself.
-        notes: what had to be changed.
+        opened: the scene as it was opened, if the zip holds it, else the scene itself.
+        notes: messages about what had to be changed in the maps.
     """
 
     scene: Scene
@@ -65,8 +65,8 @@ class Saved:
 
 
 def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> bytes:
-    """The scene as a zip; with the scene as it was opened, if that is given."""
-    about = {
+    """Return the zip of a scene, with the scene as it was opened if `opened` is given."""
+    meta = {
         "format": _FORMAT,
         "name": scene.name,
         "draw": scene.draw,
@@ -79,12 +79,16 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
             values = classes.values()[each.label]
             archive.writestr(f"{prefix}label.png", _png(values))
             archive.writestr(f"{prefix}instance.png", _png(each.instance.astype(np.uint16)))
-        archive.writestr("styles.json", _checked(json.dumps(about, separators=(",", ":"))))
+        archive.writestr("styles.json", _checked(json.dumps(meta, separators=(",", ":"))))
     return buffer.getvalue()
 
 
 def _checked(styles: str) -> str:
-    """Refuse to write what could not be read again."""
+    """Check that the styles can be read again.
+
+    Raises:
+        UserError: the styles are too large.
+    """
     if len(styles) > MAX_STYLES_BYTES or _brackets(styles) > MAX_BRACKETS:
         raise UserError(
             f"The scene cannot be saved: its styles take {len(styles) / 2**20:.1f} MiB, and "
@@ -98,38 +102,38 @@ def _brackets(styles: str) -> int:
 
 
 def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) -> Saved:
-    """Return the scene in a zip that `scene_zip` made.
+    """Return the scene in a zip that `scene_zip` wrote.
 
     Args:
-        data: the zip.
-        classes: the checkpoint's.
-        max_pixels: of the scene.
+        data: the content of the zip.
+        classes: the classes of the checkpoint.
+        max_pixels: the largest area of the scene, in pixels.
 
     Raises:
-        UserError: it is no such zip, is too large, or belongs to other classes.
+        UserError: the data is no such zip, is too large, or has other classes.
     """
-    found = _read_entries(
+    entries = _read_entries(
         data, {"styles.json": MAX_STYLES_BYTES, **dict.fromkeys(_MAPS, MAX_MAP_BYTES)}
     )
-    if _brackets(found.get("styles.json", b"").decode("latin-1")) > MAX_BRACKETS:
+    if _brackets(entries.get("styles.json", b"").decode("latin-1")) > MAX_BRACKETS:
         raise UserError(f"styles.json has more than {MAX_BRACKETS} objects.")
     try:
-        about = parse_json(found["styles.json"])
+        meta = parse_json(entries["styles.json"])
     except KeyError:
         raise UserError("This is no zip of a scene: it has no styles.json.") from None
     except ValueError as error:
         raise UserError(f"This is no zip of a scene: styles.json is no JSON: {error}") from None
-    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+    if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         raise UserError(f"styles.json is not of format {_FORMAT}.")
-    if about.get("classes") != list(classes.names):
+    if meta.get("classes") != list(classes.names):
         raise UserError("The scene belongs to a checkpoint with other classes.")
-    scene, notes = _scene(about, found, "", classes, max_pixels)
+    scene, notes = _scene(meta, entries, "", classes, max_pixels)
     opened = None
-    if f"{_OPENED}label.png" in found:
-        opened = _scene(about, found, _OPENED, classes, max_pixels)[0]
+    if f"{_OPENED}label.png" in entries:
+        opened = _scene(meta, entries, _OPENED, classes, max_pixels)[0]
     if opened is not None and opened.size != scene.size:
         raise UserError("The scene and the one it began with differ in size.")
-    styles, draw = _read_styles(about, scene)
+    styles, draw = _read_styles(meta, scene)
     edited = Scene(scene.name, scene.label, scene.instance, styles, draw)
     return Saved(edited, opened or scene, notes)
 
@@ -137,16 +141,16 @@ def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) 
 def new_scene(
     name: str, label: NDArray[np.uint8], instance: NDArray[np.int32] | None, classes: Classes
 ) -> tuple[Scene, list[str]]:
-    """A scene of maps from elsewhere, in which every instance has one class, and notes.
+    """Return a scene of given maps, in which every instance has one class, and notes on changes.
 
     Args:
-        name: the scene's.
-        label: uint8 [H,W], channels.
-        instance: int32 [H,W]; None derives one.
-        classes: the checkpoint's.
+        name: the name of the scene.
+        label: uint8 [H,W], the channels of the classes.
+        instance: int32 [H,W]; None derives the instances from the label map.
+        classes: the classes of the checkpoint.
 
     Raises:
-        UserError: too large, or too many instances.
+        UserError: the maps are too large or differ in size, or there are too many instances.
     """
     check_size(label.shape[1], label.shape[0])
     if instance is None:
@@ -159,23 +163,23 @@ def new_scene(
 
 
 def _scene(
-    about: dict[str, Any], found: dict[str, bytes], prefix: str, classes: Classes, max_pixels: int
+    meta: dict[str, Any], entries: dict[str, bytes], prefix: str, classes: Classes, max_pixels: int
 ) -> tuple[Scene, list[str]]:
     try:
-        name = check_text(about.get("name"))
+        name = check_text(meta.get("name"))
     except ValueError:
         raise UserError("styles.json names no scene.") from None
     for kind in ("label", "instance"):
-        if f"{prefix}{kind}.png" not in found:
+        if f"{prefix}{kind}.png" not in entries:
             raise UserError(f"The zip has no {prefix}{kind}.png.")
-    values = read_integers(found[f"{prefix}label.png"], "label map", max_pixels)
+    values = read_integers(entries[f"{prefix}label.png"], "label map", max_pixels)
     channels = label_map_of(MapPixels(values), Path("label.png"), classes.table()).channels
-    ids = read_instance_png(found[f"{prefix}instance.png"], max_pixels)
+    ids = read_instance_png(entries[f"{prefix}instance.png"], max_pixels)
     return new_scene(name, channels, ids, classes)
 
 
-def _read_styles(about: dict[str, Any], scene: Scene) -> tuple[dict[int, Style], int]:
-    draw, stored = about.get("draw", 0), about.get("styles", {})
+def _read_styles(meta: dict[str, Any], scene: Scene) -> tuple[dict[int, Style], int]:
+    draw, stored = meta.get("draw", 0), meta.get("styles", {})
     if type(draw) is not int or not 0 <= draw < DRAWS or not isinstance(stored, dict):
         raise UserError("styles.json is malformed: draw or styles.")
     present = set(np.flatnonzero(np.bincount(scene.instance.ravel())).tolist())
@@ -212,15 +216,15 @@ def _png(pixels: NDArray[Any]) -> bytes:
 
 
 def _read_entries(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
-    """Return the named entries of a zip file, those that it has.
+    """Return those named entries that a zip of unknown origin has.
 
     Args:
-        data: the zip file.
-        limits: by entry's name the most bytes that the unpacked entry may have.
+        data: the content of the zip.
+        limits: the names of the entries and the most bytes that each may have unpacked.
 
     Raises:
-        UserError: it is no zip file, has too many entries, or an entry is too large or packed by an
-            unusual method.
+        UserError: the data is no zip, has too many entries, or an entry is too large or compressed
+            by an unusual method.
     """
     if data.count(_LISTED) > MAX_ENTRIES:
         raise UserError(f"The zip has more than {MAX_ENTRIES} files; a scene has at most 5.")
@@ -233,7 +237,7 @@ def _read_entries(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
             }
     except UserError:
         raise
-    except Exception as error:  # whatever a foreign file makes the decoders raise
+    except Exception as error:  # decoders raise many kinds of errors
         raise UserError(f"This is no zip of a scene: {error}") from None
 
 
@@ -241,7 +245,7 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
     if info.compress_type not in METHODS:
         raise UserError(f"{info.filename} in the zip is not packed by the usual method (deflate).")
     content = b""
-    if info.file_size <= most:  # what is stated; it may be a lie
+    if info.file_size <= most:  # the stated size, which may be false
         with archive.open(info) as file:
             content = file.read(most + 1)
     if info.file_size > most or len(content) > most:

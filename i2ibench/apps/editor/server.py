@@ -25,13 +25,13 @@ STATIC = Path(__file__).with_name("static")
 
 
 def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
-    """The application.
+    """Return the web application.
 
     Args:
-        editor: the checkpoint and the data.
-        folder: of the autosaves.
-        host: that the server listens on.
-        port: that the server listens on.
+        editor: the checkpoint and the data to edit.
+        folder: the folder of the autosaves.
+        host: the host that the server listens on.
+        port: the port that the server listens on.
     """
     sessions = Sessions(editor, folder)
     network = ThreadPoolExecutor(1, "network")  # one thread is the lock around the network
@@ -71,29 +71,29 @@ def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
 
 
 def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:
-    """The routes that give files of a session."""
+    """Add the routes from which a session's files are downloaded."""
 
-    async def made(
-        make: Callable[[], bytes], kind: str, headers: Mapping[str, str] | None = None
+    async def respond(
+        make: Callable[[], bytes], media_type: str, headers: Mapping[str, str] | None = None
     ) -> Response:
         content = await asyncio.get_running_loop().run_in_executor(network, make)
-        return Response(content, media_type=kind, headers=headers)
+        return Response(content, media_type=media_type, headers=headers)
 
     @app.get("/export/{token}/picture.png")
     async def image(token: str) -> Response:
         session = _session_of(sessions, token)
-        named = attachment(session.scene.name, ".png")
-        return await made(lambda: _png_of(session, session.scene), "image/png", named)
+        headers = attachment(session.scene.name, ".png")
+        return await respond(lambda: _png_of(session, session.scene), "image/png", headers)
 
     @app.get("/first/{token}.png")
     async def first(token: str) -> Response:
         session = _session_of(sessions, token)
-        return await made(lambda: _png_of(session, session.first), "image/png")
+        return await respond(lambda: _png_of(session, session.first), "image/png")
 
     @app.get("/export/{token}/scene.zip")
     async def scene(token: str) -> Response:
         session = _session_of(sessions, token)
-        return await made(
+        return await respond(
             lambda: scene_zip(session.scene, sessions.editor.classes), "application/zip",
             attachment(session.scene.name, ".zip"),
         )  # fmt: skip
@@ -103,11 +103,15 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
         pixels = _session_of(sessions, token).photo
         if pixels is None:
             raise HTTPException(404, "The scene has no photo.")
-        return await made(lambda: frames.png(pixels), "image/png")
+        return await respond(lambda: frames.png(pixels), "image/png")
 
 
 def _session_of(sessions: Sessions, token: str) -> Session:
-    """The session of a token in an address; 404 without one."""
+    """Return the session of a token in an address.
+
+    Raises:
+        HTTPException: there is no such session (404).
+    """
     session = sessions.get(token) if TOKEN.fullmatch(token) else None
     if session is None:
         raise HTTPException(404, "There is no such session.")
@@ -115,7 +119,7 @@ def _session_of(sessions: Sessions, token: str) -> Session:
 
 
 def _png_of(session: Session, scene: Scene) -> bytes:
-    """The image of a scene of a session: one that was painted already, or a new one."""
+    """Return the PNG of a session's scene; it is rendered unless the session has kept it."""
     pixels = session.image_of(scene)
     if pixels is None:
         pixels = session.editor.renderer.image(scene)

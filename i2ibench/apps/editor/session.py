@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.apps.editor.editor import Editor
-from i2ibench.apps.editor.history import History, PixelBox, changed_box
+from i2ibench.apps.editor.history import History, changed_box
 from i2ibench.apps.editor.instances import labels_of
 from i2ibench.apps.editor.library import OpenedScene
 from i2ibench.apps.editor.messages import (
@@ -17,6 +17,7 @@ from i2ibench.apps.editor.messages import (
     UploadRequest,
 )
 from i2ibench.apps.editor.operations import EDITS, brush_of, instances_to_style, require_styles
+from i2ibench.apps.editor.rasterise import PixelBox
 from i2ibench.apps.editor.scene import Brush, Scene, Style, Vector, brush_stroke, set_styles
 from i2ibench.apps.editor.scene_files import Saved, new_scene, read_scene_zip
 from i2ibench.apps.editor.uploaded_images import read_instance_png, read_label_png, read_photo

@@ -1,4 +1,4 @@
-"""Label maps, instance maps and photos from elsewhere, read from memory."""
+"""Read uploaded label maps, instance maps and photos from memory."""
 
 import io
 from pathlib import Path
@@ -16,10 +16,10 @@ from i2ibench.errors import UserError
 
 MAX_SIDE = 4096
 MAX_PIXELS = 2048 * 4096
-"""Of the data's own scenes, and of photos."""
+"""The largest area of a scene of the data and of a photo."""
 MAX_UPLOAD_PIXELS = 1024 * 2048
-"""Of uploaded scenes and maps, where `edit --max-pixels` says nothing else. An image of so many
-pixels is painted at once; small networks take 0.5 to 2 GB for it."""
+"""The largest area of an uploaded scene or map, unless `edit --max-pixels` gives another. Images
+are rendered whole, and small networks need 0.5 to 2 GB for so many pixels."""
 
 
 def read_label_png(
@@ -27,17 +27,17 @@ def read_label_png(
 ) -> NDArray[np.uint8]:
     """Return the channels uint8 [H,W] of a label map in a PNG.
 
-    It is read as in a data set, see `read_label_map`. Values of which some are no class's id are
-    channels, if all of them can be.
+    The values are read as in a data set, see `label_map_of`. If some value is no class id and all
+    values are channels, they are taken as channels.
 
     Args:
-        data: the file's contents.
-        classes: the checkpoint's.
-        max_pixels: the most that are taken.
-        name: of the file, which may state a coding, such as trainIds.
+        data: the content of the file.
+        classes: the classes of the checkpoint.
+        max_pixels: the largest allowed area.
+        name: the name of the file, which may state a coding such as trainIds.
 
     Raises:
-        UserError: no PNG of integers, too large, or values of no class.
+        UserError: the data is no PNG of integers, is too large, or has values of no class.
     """
     _check_header(data, ("PNG",), "label map", max_pixels)
     pixels = decode_map(data, "The label map")
@@ -53,7 +53,7 @@ def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.i
     """Return the ids int32 [H,W] of an instance map in a PNG.
 
     Raises:
-        UserError: no PNG of integers, too large, or ids above 65535.
+        UserError: the data is no PNG of integers, is too large, or has ids above 65535.
     """
     ids = read_integers(data, "instance map", max_pixels)
     if ids.min() < 0 or ids.max() > LARGEST_ID:
@@ -62,10 +62,10 @@ def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.i
 
 
 def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
-    """Return a photo in a PNG or JPEG, upright and resized, uint8 [H,W,3].
+    """Return a photo in a PNG or JPEG, upright and resized to [H,W], as uint8 [H,W,3].
 
     Raises:
-        UserError: no such image, or too large.
+        UserError: the data is no such image, or is too large.
     """
     _check_header(data, ("PNG", "JPEG"), "photo", MAX_PIXELS)
     image = Image.fromarray(decode_image(data, "The photo"))
@@ -73,10 +73,10 @@ def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse what is too large to edit.
+    """Check the size of an image.
 
     Raises:
-        UserError: states the size and the limits.
+        UserError: the image is empty or too large; the message states size and limits.
     """
     if max(width, height) > MAX_SIDE or width * height > max_pixels or min(width, height) < 1:
         raise UserError(
@@ -89,7 +89,7 @@ def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArr
     """Return the integers [H,W] that a PNG holds, upright.
 
     Raises:
-        UserError: no such PNG, or too large.
+        UserError: the data is no such PNG, or is too large.
     """
     _check_header(data, ("PNG",), kind, max_pixels)
     values = decode_map(data, f"The {kind}").values
@@ -99,7 +99,7 @@ def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArr
 
 
 def _check_header(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> None:
-    """Judge an image by its header, before anything is decoded."""
+    """Check format and size of an image by its header, before anything is decoded."""
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
             size = image.size
@@ -109,6 +109,6 @@ def _check_header(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: 
         ) from None
     except UnidentifiedImageError:
         raise UserError(f"The {kind} is no readable {' or '.join(formats)}.") from None
-    except Exception as error:  # whatever a foreign file makes the decoder raise
+    except Exception as error:  # decoders raise many kinds of errors
         raise UserError(f"The {kind} is no readable {' or '.join(formats)}: {error}") from None
     check_size(*size, max_pixels)
