@@ -74,7 +74,7 @@ def own_answers(page, study):
     return stored(study).answers[token_of(page, study)]
 
 
-def test_a_whole_sitting_by_mouse(page, study, url):
+def test_a_whole_session_by_mouse(page, study, url):
     page.goto(url)
     page.get_by_text("No name, no network address").wait_for()
     assert stored(study).participants == []
@@ -127,7 +127,7 @@ def uppermost(page, side):
     )
 
 
-def test_a_whole_limited_sitting_by_keyboard(page, tmp_path):
+def test_a_whole_limited_session_by_keyboard(page, tmp_path):
     study = write_study(tmp_path, durations=(0.125, 0.25), ties=True, **SMALL)
     with served(study) as url:
         begin(page, url)
@@ -193,7 +193,7 @@ def test_leaving_keeps_or_deletes_and_another_participant_may_begin(page, study,
     assert [len(a) for a in stored(study).answers.values()] == [1]
 
 
-def test_an_older_window_is_told_where_the_sitting_goes_on(context, page, study, url):
+def test_an_older_window_is_told_where_the_session_goes_on(context, page, study, url):
     begin(page, url)
     answer(page)
     other = context.new_page()

@@ -59,7 +59,7 @@ def answered(client, session, **changes):
     return client.post("/api/answer", json={**known, "answer": {**ANSWER, **changes}})
 
 
-def test_a_sitting_from_the_first_page_to_the_code(client, study):
+def test_a_session_from_the_first_page_to_the_code(client, study):
     new = client.post("/api/enter", json={}).json()
     assert not new["consented"] and new["trials"] == [] and new["code"] == ""
     session = seated(client)

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import pytest
@@ -54,7 +55,7 @@ class Sitter(threading.Thread):
         self.token = session["token"]
         while True:
             answer = Answer(self.random.randrange(trials), "left", self.random.uniform(300, 9000))
-            receipt = post(connection, "answer", {**known, "answer": answer.as_dict()})
+            receipt = post(connection, "answer", {**known, "answer": asdict(answer)})
             if receipt["counted"]:
                 self.acknowledged[answer.trial] = answer
                 self.enough.release()

@@ -1,7 +1,7 @@
 """The answers of participants, and the participants themselves: nothing but random tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
 from i2ibench.errors import UserError
@@ -43,10 +43,6 @@ class Answer:
     height: int = 0
     zoom: float = 1.0
     showings: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the answer as plain JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

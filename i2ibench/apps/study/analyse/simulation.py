@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import exp, log
 from statistics import NormalDist
 
@@ -63,10 +62,6 @@ class Crowd:
         for name in ("tie_width", "participant_sd", "scene_sd", "exposure_scale"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is at least 0, not {getattr(self, name)}.")
-
-    @cached_property
-    def _key(self) -> bytes:
-        return str(self.seed).encode()
 
     def decide(self, participant: int, trial: Trial) -> str | None:
         """Return a participant's choice, or None for a trial that is not answered.
@@ -144,7 +139,7 @@ class Crowd:
     def _draw(self, *purpose: object) -> float:
         """Return a uniform number between 0 and 1, a hash of the seed and the purpose."""
         text = "\0".join(map(str, purpose)).encode()
-        digest = hashlib.blake2b(text, digest_size=8, key=self._key).digest()
+        digest = hashlib.blake2b(text, digest_size=8, key=str(self.seed).encode()).digest()
         return (int.from_bytes(digest, "big") + 0.5) / 2**64
 
 

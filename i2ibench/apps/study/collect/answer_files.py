@@ -65,17 +65,13 @@ def static_code(study: Study, token: str) -> str:
 
 def count_by_kind(collected: Collected) -> dict[str, dict[str, int]]:
     """Return the numbers of participants `begun` and `finished` and of `answers`, for each kind."""
-    people: dict[str, list[Participant]] = {REAL: [], SIMULATED: []}
-    for p in collected.participants:
-        people[SIMULATED if p.simulated else REAL].append(p)
-    return {
-        kind: {
-            "begun": len(group),
-            "finished": sum(p.finished for p in group),
-            "answers": sum(len(collected.answers.get(p.token, ())) for p in group),
-        }
-        for kind, group in people.items()
-    }
+    counts = {}
+    for kind, simulated in ((REAL, False), (SIMULATED, True)):
+        people = [p for p in collected.participants if p.simulated == simulated]
+        answers = sum(len(collected.answers.get(p.token, ())) for p in people)
+        finished = sum(p.finished for p in people)
+        counts[kind] = {"begun": len(people), "finished": finished, "answers": answers}
+    return counts
 
 
 def answers_csv(study: Study, collected: Collected) -> str:
@@ -102,7 +98,7 @@ def participant_json(study: Study, collected: Collected, token: str) -> str:
     """
     for participant in collected.participants:
         if participant.token == token:
-            answers = [answer.as_dict() for answer in collected.answers.get(token, ())]
+            answers = [asdict(answer) for answer in collected.answers.get(token, ())]
             content = {"study": study.hash, **asdict(participant), "answers": answers}
             return json.dumps(content, indent=1) + "\n"
     raise UserError(f"The study has no participant {token}.")
@@ -112,7 +108,7 @@ def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
     for p in collected.participants:
         plan = study.plan(p.slot)
         for answer in collected.answers.get(p.token, ()):
-            trial, values = plan[answer.trial], answer.as_dict()
+            trial, values = plan[answer.trial], asdict(answer)
             yield (
                 p.token, p.slot, p.simulated, answer.trial, trial.kind, trial.scene, trial.left,
                 trial.right, trial.duration, trial.repeat_of, answer.choice,

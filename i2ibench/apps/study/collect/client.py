@@ -1,12 +1,12 @@
 """Simulated participants who use the page's own interface, several at a time."""
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,12 +31,6 @@ class Traffic:
 
     acknowledged: dict[str, list[Answer]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock, repr=False)
-
-    def note(self, seconds: float) -> None:
-        """Add the response time of a request. Any thread may call this."""
-        with self._lock:
-            self.seconds.append(seconds)
 
     def took(self, share: float) -> float:
         """Return the quantile of the response times, in milliseconds.
@@ -70,7 +64,7 @@ def send_participants(
     with Progress("participants", participants) as progress, ThreadPoolExecutor(concurrent) as pool:
 
         def take_part(number: int) -> None:
-            with _Client(url, traffic) as client:
+            with contextlib.closing(_Client(url, traffic)) as client:
                 _take_part(study, client, crowd, traffic)
             progress.advance()
 
@@ -80,19 +74,19 @@ def send_participants(
 
 def _take_part(study: Study, client: "_Client", crowd: Crowd, traffic: Traffic) -> None:
     """Take part once, from the first page to the last answer."""
-    client.get("/")
-    if json.loads(client.get("/api/study"))["id"] != public_study(study)["id"]:
+    client.request("/")
+    if json.loads(client.request("/api/study"))["id"] != public_study(study)["id"]:
         raise UserError(f"Another study is served there than the one in {study.folder}.")
-    session = client.post("/api/enter", {})
+    session = json.loads(client.request("/api/enter", {}))
     name = {"token": session["token"], "nonce": session["nonce"]}
-    session = client.post("/api/consent", {**name, "simulated": True})
+    session = json.loads(client.request("/api/consent", {**name, "simulated": True}))
     acknowledged = traffic.acknowledged.setdefault(name["token"], [])
     for trial, images in zip(study.plan(session["slot"]), session["trials"], strict=True):
         for side in ("left", "right"):
-            client.get(f"/pictures/{images[side]}.png")
+            client.request(f"/pictures/{images[side]}.png")
         answer = crowd.answer(session["slot"], trial)
         if answer is not None:
-            client.post("/api/answer", {**name, "answer": answer.as_dict()})
+            client.request("/api/answer", {**name, "answer": asdict(answer)})
             acknowledged.append(answer)
 
 
@@ -107,34 +101,24 @@ class _Client:
         self._connection = connect(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
         self._path, self._url, self._traffic = parts.path.rstrip("/"), url, traffic
 
-    def __enter__(self) -> "_Client":
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self._connection.close()
 
-    def get(self, path: str) -> bytes:
-        """Return the body of the response to a GET request."""
-        return self._request("GET", path)
-
-    def post(self, path: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a message, and return the JSON object of the response."""
-        content: dict[str, Any] = json.loads(
-            self._request("POST", path, json.dumps(message).encode())
-        )
-        return content
-
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def request(self, path: str, message: Mapping[str, Any] | None = None) -> bytes:
+        """Post a message, or get a file if there is no message; return the response's body."""
         begun = time.perf_counter()
-        headers = {"Content-Type": "application/json"} if body else {}
+        method, body, headers = "GET", None, {}
+        if message is not None:
+            method, body = "POST", json.dumps(message).encode()
+            headers = {"Content-Type": "application/json"}
         try:
             self._connection.request(method, f"{self._path}{path}", body, headers)
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, HTTPException) as error:
             raise UserError(f"{self._url} does not answer: {error}. Is it served?") from None
-        self._traffic.note(time.perf_counter() - begun)
+        self._traffic.seconds.append(time.perf_counter() - begun)  # any thread may append
         if response.status != 200:
-            message = content[:200].decode(errors="replace")
-            raise UserError(f"{self._url} refused {path}: {response.status} {message}")
+            text = content[:200].decode(errors="replace")
+            raise UserError(f"{self._url} refused {path}: {response.status} {text}")
         return content

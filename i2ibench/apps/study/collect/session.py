@@ -1,7 +1,6 @@
 """A participant's session as the page sees it: its progress, and its trials without methods."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
-"""The form of a participant's token."""
+"""The form of a participant's token: 128 bits in hexadecimal digits."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,6 @@ class Receipt:
     answered: int
     finished: bool
     code: str = ""
-
-
-def new_token() -> str:
-    """Return a random token of 128 bits in hexadecimal digits."""
-    return secrets.token_hex(16)
 
 
 def page_trials(study: Study, slot: int) -> list[dict[str, Any]]:

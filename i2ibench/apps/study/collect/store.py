@@ -21,7 +21,7 @@ from i2ibench.apps.study.collect.database import (
     set_finished,
     transaction,
 )
-from i2ibench.apps.study.collect.session import ParticipantSession, Receipt, new_token
+from i2ibench.apps.study.collect.session import ParticipantSession, Receipt
 from i2ibench.apps.study.define.study import ANSWERS, Study
 from i2ibench.errors import UserError
 from i2ibench.io.files import is_disk_full
@@ -121,7 +121,7 @@ class AnswerStore:
         nonce = secrets.token_hex(8)
         with self._reading():
             if token is None or not self._has(token):
-                return ParticipantSession(new_token(), nonce)
+                return ParticipantSession(secrets.token_hex(16), nonce)
             self._windows[token] = _Window(nonce, self._clock())
             return self._session(token, nonce)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from i2ibench.apps.study.define.definition import Definition, Method
 from i2ibench.apps.study.define.regions import Mask, class_channels, find_objects
-from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
+from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.paired_folder import read_classes
 from i2ibench.data.file_search import files_by_name
 from i2ibench.data.inputs import find_inputs
@@ -23,8 +23,6 @@ from i2ibench.io.provenance import sha256
 
 FilesByScene = Mapping[str, Path]
 """The image files of one method by scene."""
-
-HIGHLIGHTING_NEEDS_FOLDER = "Highlighting needs the scenes' folder: scenes=dict(folder=...)."
 
 
 @dataclass(frozen=True)
@@ -156,24 +154,19 @@ def _choose(definition: Definition, sources: Sources) -> Sources:
 def _objects(
     definition: Definition, sources: Sources, names: Sequence[str]
 ) -> dict[str, Sequence[Mask]]:
-    """Return the masks of the highlighted objects by scene."""
+    """Return the masks of the highlighted objects by scene.
+
+    The classes are Cityscapes' for its layout, else those in `classes.json`.
+    """
     regions, folder = definition.regions, Path(definition.scenes.folder)
-    classes = _classes(folder, sources)
+    scenes = {n: files for n in names if (files := sources.scenes[n]) is not None}
+    if not scenes:
+        raise UserError("Highlighting needs the scenes' folder: scenes=dict(folder=...).")
+    label = scenes[names[0]].label
+    is_cityscapes = label is not None and "_gtFine_" in label.name
+    classes = CITYSCAPES_CLASSES if is_cityscapes else read_classes(folder)
     channels = class_channels(regions.classes, classes, folder)
-    objects: dict[str, Sequence[Mask]] = {}
-    for name in track(names, "finding objects"):
-        files = sources.scenes[name]
-        if files is None:
-            raise UserError(HIGHLIGHTING_NEEDS_FOLDER)
-        objects[name] = find_objects(files, channels, classes, regions)
-    return objects
-
-
-def _classes(folder: Path, sources: Sources) -> ClassTable:
-    """Return the scenes' classes: Cityscapes' for its layout, else those in `classes.json`."""
-    first = next(iter(sources.scenes.values()))
-    if first is None:
-        raise UserError(HIGHLIGHTING_NEEDS_FOLDER)
-    if first.label is not None and "_gtFine_" in first.label.name:
-        return CITYSCAPES_CLASSES
-    return read_classes(folder)
+    return {
+        name: find_objects(files, channels, classes, regions)
+        for name, files in track(scenes.items(), "finding objects")
+    }

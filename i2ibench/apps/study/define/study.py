@@ -109,15 +109,7 @@ class Study:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the contents of `study.json`."""
-        return {
-            "definition": asdict(self.definition),
-            "scenes": list(self.scenes),
-            "reference": self.reference,
-            "secret": self.secret,
-            "origins": dict(self.origins),
-            "size": list(self.size),
-            "created": self.created,
-        }
+        return {name: value for name, value in asdict(self).items() if name != "folder"}
 
 
 def open_study(folder: Path) -> Study:

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 
 from i2ibench.apps.study.answers import Answer, read_answer
@@ -9,7 +11,7 @@ GIVEN = dict(trial=3, choice="left", response_ms=812.5, shown_ms=None, dropped=1
 def test_an_answer_is_read_with_what_was_measured():
     assert read_answer(GIVEN, 10, ties=False) == Answer(3, "left", 812.5, dropped=1)
     given = Answer(2, "tie", 400.0, 125.0, 16.7, width=1200, height=700, zoom=1.5)
-    assert read_answer(given.as_dict(), 10, ties=True) == given
+    assert read_answer(asdict(given), 10, ties=True) == given
 
 
 @pytest.mark.parametrize(

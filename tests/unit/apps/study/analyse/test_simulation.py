@@ -1,4 +1,4 @@
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_answers_are_ones_that_the_server_takes():
         answers = collected.answers[person.token]
         assert [a.trial for a in answers] == list(range(study.design.num_trials))
         for answer in answers:
-            assert read_answer(answer.as_dict(), study.design.num_trials, ties=False) == answer
+            assert read_answer(asdict(answer), study.design.num_trials, ties=False) == answer
             assert answer.response_ms > answer.shown_ms
 
 

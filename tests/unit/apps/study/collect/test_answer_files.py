@@ -143,7 +143,7 @@ def test_tables_name_the_methods_and_what_was_preferred(study, tmp_path):
     assert (row["token"], row["answers"], row["trials"]) == (TOKEN, "2", "7")
 
 
-def test_real_and_simulated_sittings_are_counted_apart():
+def test_real_and_simulated_sessions_are_counted_apart():
     people = [Participant("a", 0, finished=True), Participant("b", 1), Participant("c", 0, True)]
     answer = Answer(0, "left", 900.0)
     counts = count_by_kind(Collected(people, {"a": [answer, answer], "c": [answer]}))
