@@ -14,7 +14,7 @@ SECRET = "0123456789abcdef"
 
 
 def write_study(folder, num_scenes=6, size=(64, 32), **changes):
-    """A created study; `changes` are keys of its study file."""
+    """Write a study's folder, and return the study; `changes` are keys of its study file."""
     content = {
         "title": "Streets",
         "methods": {
@@ -36,5 +36,5 @@ def write_study(folder, num_scenes=6, size=(64, 32), **changes):
 
 
 def shade_of(path):
-    """The grey of an image's right part, which tells its method."""
+    """Return the grey value of an image's right part, which identifies its method."""
     return int(np.array(Image.open(path))[0, -1, 0])

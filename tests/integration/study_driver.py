@@ -1,4 +1,4 @@
-"""Serves a study in a thread, and takes part in it as a person would: with mouse and keys."""
+"""Helpers that serve a study in a thread and take part in it with mouse and keys."""
 
 import time
 
@@ -15,17 +15,17 @@ END = "Thank you!"
 
 
 def served(study):
-    """The address of a study's page, in a with statement."""
+    """Serve a study in a with statement, and yield the address of its page."""
     return serving.served(lambda port: create_app(study, "127.0.0.1", port))
 
 
 def count(page):
-    """Such as "Practice: 1 of 4"."""
+    """Return the page's counter of trials, such as "Practice: 1 of 4"."""
     return page.evaluate("document.getElementById('count').textContent")
 
 
 def begin(page, url=None):
-    """From the first page to the first trial that can be answered."""
+    """Go from the first page to the first trial that can be answered."""
     if url is not None:
         page.goto(url)
     page.get_by_role("button", name="I agree").click()
@@ -33,14 +33,14 @@ def begin(page, url=None):
 
 
 def resume(page):
-    """From the instructions to the next trial that can be answered."""
+    """Go from the instructions to the next trial that can be answered."""
     page.get_by_role("heading", name="How it goes").wait_for()
     page.keyboard.press("Enter")
     wait_until(page, f"{STATE} === 'open'")
 
 
 def by_key(page):
-    """Answer with an arrow."""
+    """Answer with an arrow key."""
     page.keyboard.press("ArrowRight")
 
 

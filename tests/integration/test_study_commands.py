@@ -1,4 +1,4 @@
-"""The study as its users run it: created, served, filled in through HTTP, analysed, reported."""
+"""A study as users run it: created, served, filled in through HTTP, analysed, reported."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The study's page in a real browser: whole sessions, and everything that interrupts them."""
+"""The study's page works in a real browser: whole sessions, and all that interrupts them."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def context(browser):
-    """A participant's browser; what its console calls an error fails the test."""
+    """Yield a participant's browser; errors in its console fail the test."""
     context = browser.new_context(viewport=WINDOW)
     context.set_default_timeout(20000)
     errors = []
@@ -115,7 +115,7 @@ TOO_EARLY = """(() => {
 
 
 def uppermost(page, side):
-    """The class of what is seen in the middle of an image's place."""
+    """Return the class of the element that is visible in the middle of an image's place."""
     return page.evaluate(
         """(side) => {
             const place = document.querySelector(`#pair [data-choice="${side}"]`);
@@ -350,7 +350,7 @@ AWAY_AND_BACK = """() => new Promise((resolve) => {
         for (const f of waiting) frame(f);
     }, 700);
 })"""
-"""Hides the page as another tab does: no frames come. Gives how long the cross was seen then."""
+"""Hides the page as another tab does: no frames come. Returns how long the cross was visible."""
 
 
 def test_the_cross_is_shown_anew_to_whoever_looked_away_from_it(page, tmp_path):

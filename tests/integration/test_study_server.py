@@ -1,4 +1,4 @@
-"""The study's server: what participants may do, who reads the results, and what nobody learns."""
+"""The study's server limits what participants do, who reads results, and what is revealed."""
 
 import csv
 import io

@@ -32,7 +32,7 @@ SITTERS = 6
 
 
 class Sitter(threading.Thread):
-    """Answers at random, some trials twice, until the server is gone."""
+    """A participant who answers at random, some trials twice, until the server is gone."""
 
     def __init__(self, port, seed, token=None, enough=None):
         super().__init__()
@@ -70,7 +70,7 @@ def post(connection, path, message):
 
 
 def killed_run(folder, seed, tokens, answers=60):
-    """What participants had acknowledged when the server was killed after so many answers."""
+    """Return the acknowledged answers when the server was killed after a number of answers."""
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(folder)], stdout=subprocess.PIPE, text=True
     )

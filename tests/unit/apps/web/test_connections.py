@@ -1,4 +1,4 @@
-"""As many connections are kept as the limit of open files has room for."""
+"""A server keeps as many connections as the limit of open files allows."""
 
 import sys
 

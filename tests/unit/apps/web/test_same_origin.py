@@ -13,7 +13,7 @@ def passed(
     method: str = "GET",
     public_url: str = "",
 ) -> bool:
-    """Whether a request gets through to the application."""
+    """Return whether a request reaches the application."""
     reached = []
 
     async def app(scope, receive, send):

@@ -15,7 +15,7 @@ EVEN = {"ours": 0.0, "crn": 0.0, "photos": 0.0}
 
 
 def answered(study, choose, slot=0, **changes):
-    """One participant who answers trials by a function; None leaves one out."""
+    """Return one participant, who answers trials by a function; None leaves one out."""
     chosen = [(t, choose(t)) for t in study.plan(slot)]
     waited = {"response_ms": 900.0 + (changes.get("shown_ms") or 0.0)} | changes
     answers = [Answer(t.number, c, **waited) for t, c in chosen if c is not None]
@@ -23,7 +23,7 @@ def answered(study, choose, slot=0, **changes):
 
 
 def prefer(*order):
-    """Chooses the method that comes first in an order."""
+    """Return a function that chooses the method which comes first in an order."""
     ranks = {DEGRADED: 9} | {name: at for at, name in enumerate(order)}
     return lambda trial: "left" if ranks[trial.left] < ranks[trial.right] else "right"
 

@@ -47,7 +47,7 @@ def store(study, clock):
 
 
 def seated(store, simulated=False):
-    """A participant who has agreed."""
+    """Return the session of a participant who has agreed."""
     new = store.enter()
     return store.consent(new.token, new.nonce, simulated)
 

@@ -15,7 +15,7 @@ from i2ibench.testing.scenes import write_paired_scenes
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two methods' images of the scenes in `paired/val`: all black, and all white."""
+    """Write two methods' images of the scenes in `paired/val`: all black, and all white."""
     paired = write_paired_scenes(tmp_path / "paired", count=5)
     for method, level in (("ours", 0), ("theirs", 255)):
         for number in range(5):
@@ -43,7 +43,7 @@ def pixels(study, method, scene):
     return np.array(Image.open(study.image_path(method, scene)))
 
 
-def test_every_method_has_a_image_of_every_scene_as_it_was(folders):
+def test_every_method_has_an_image_of_every_scene_as_it_was(folders):
     study = create_study(define(folders), folders / "study")
     assert study == open_study(folders / "study")
     assert study.scenes == [f"s{i}" for i in range(5)]

@@ -1,4 +1,4 @@
-"""The note of a study: what no `study create` wrote is refused before anything is served."""
+"""A `study.json` that `study create` did not write is refused before anything is served."""
 
 import contextlib
 import json
@@ -50,7 +50,7 @@ def test_a_text_with_half_a_character_is_refused(tmp_path):
         open_study(tmp_path / "study")
 
 
-def test_a_flipped_bit_in_a_study_or_a_image_of_it_is_refused(tmp_path):
+def test_a_flipped_bit_in_a_study_or_an_image_of_it_is_refused(tmp_path):
     study = write_study(tmp_path / "study")
     note = tmp_path / "study" / NOTE
     content = json.dumps(add_checksum(study.as_dict()), indent=1).encode()
