@@ -168,5 +168,5 @@ def _objects(
     channels = class_channels(regions.classes, classes, folder)
     return {
         name: find_objects(files, channels, classes, regions)
-        for name, files in track(scenes.items(), "finding objects")
+        for name, files in track(list(scenes.items()), "finding objects")
     }
