@@ -18,12 +18,12 @@ from i2ibench.data.prepare.dataset_readers import (
     Contents,
     SourceData,
     SourceScene,
+    chosen_for_validation,
     number_instances,
     scene_name,
     things_of,
 )
 from i2ibench.data.prepare.shapes import AnnotatedShape, Size, draw_shapes
-from i2ibench.data.prepare.splits import chosen_for_validation
 from i2ibench.errors import UserError
 
 ImageSource = Path | Callable[[], NDArray[np.uint8]]
@@ -79,6 +79,14 @@ class AnnotationOptions:
     keep_unannotated: bool = False
     val_share: float = 0.1
     seed: int = 0
+
+    def is_background(self, label: str) -> bool:
+        """Return whether a label names the background, as `_background_` always does."""
+        return label.casefold() in (self.background.casefold(), "_background_")
+
+    def class_name(self, label: str) -> str:
+        """Return the class name of a label; all names of the background have one class."""
+        return self.background if self.is_background(label) else label
 
 
 class UsageReport:

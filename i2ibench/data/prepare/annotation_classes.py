@@ -16,16 +16,6 @@ IGNORED = "__ignore__"
 CLASSES_FILE = "classes.json"
 
 
-def is_background(label: str, options: AnnotationOptions) -> bool:
-    """Return whether a label names the background, as `_background_` always does."""
-    return label.casefold() in (options.background.casefold(), "_background_")
-
-
-def class_name(label: str, options: AnnotationOptions) -> str:
-    """Return the class name of a label; all names of the background have one class."""
-    return options.background if is_background(label, options) else label
-
-
 def annotation_classes(
     source: Path, entries: Sequence[Mapping[str, Any]], options: AnnotationOptions
 ) -> ClassTable:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,14 @@ from i2ibench.errors import UserError
 
 FARTHEST = 1e7
 """The distance from the origin in pixels from which a coordinate is taken for a mistake."""
+
+
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""The split of each folder name in use."""
 
 
 def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
@@ -91,7 +99,10 @@ def points_of(values: Any, place: str) -> NDArray[np.float64]:
     if pairs and not isinstance(pairs[0], list):
         pairs = [pairs[i : i + 2] for i in range(0, len(pairs), 2)]
     if not all(isinstance(p, list) and len(p) == 2 and all(map(is_coordinate, p)) for p in pairs):
-        raise UserError(f"{place} has points that are no pairs of numbers: {str(values)[:60]}.")
+        raise UserError(
+            f"{place} has points that are no pairs of numbers: {str(values)[:60]}. Correct or "
+            "remove the shape."
+        )
     return np.array(pairs, np.float64).reshape(-1, 2)
 
 
@@ -111,7 +122,10 @@ def stated_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
         return None
     whole = [isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in (height, width)]
     if not all(whole):
-        raise UserError(f"{place} states the height {height!r} and the width {width!r}.")
+        raise UserError(
+            f"{place} states the height {height!r} and the width {width!r}, which are no positive "
+            "integers. Correct or remove them."
+        )
     return height, width
 
 
@@ -127,3 +141,21 @@ def photo_folders(annotations: Path, source: Path, subset: str) -> list[Path]:
     folders = [root / images for root in (beside, source) for images in ("images", "")]
     within = [folder / subset for folder in folders] if subset else []
     return list(dict.fromkeys([*within, *folders]))
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a name such as "valid" or "train2017" stands for, None for no split."""
+    return SPLIT_NAMES.get(name.lower().rstrip("0123456789_-"))
+
+
+def split_and_name(path: PurePath, name: str | None = None) -> tuple[str | None, str]:
+    """Return the split that a folder of a file names, or None, and the scene's name without it.
+
+    Args:
+        path: of the file, relative to the user's folder.
+        name: of the photo in an annotation file, with either slash; None takes `path`.
+    """
+    split = next(filter(None, map(split_of, path.parts[:-1])), None)
+    photo = path if name is None else PureWindowsPath(name)
+    folders = [f for f in photo.parts[:-1] if f != ".." and split_of(f) is None]
+    return split, "/".join([*folders, photo.stem])

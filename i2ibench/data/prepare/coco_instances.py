@@ -1,6 +1,6 @@
 """Instances in COCO's JSON format: those of COCO 2017, and exports of annotation tools."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from i2ibench.data.classes import MAX_CLASSES
+from i2ibench.data.prepare import shapes
 from i2ibench.data.prepare.annotated_photos import (
     AnnotatedPhoto,
     AnnotationOptions,
@@ -16,28 +17,17 @@ from i2ibench.data.prepare.annotated_photos import (
     count_unlisted,
     source_data,
 )
-from i2ibench.data.prepare.annotation_classes import (
-    CLASSES_FILE,
-    annotation_classes,
-    class_name,
-    is_background,
-)
+from i2ibench.data.prepare.annotation_classes import CLASSES_FILE, annotation_classes
 from i2ibench.data.prepare.annotation_files import (
     files_below,
     photo_folders,
     points_of,
     require_photo,
+    split_and_name,
+    split_of,
     stated_size,
 )
 from i2ibench.data.prepare.dataset_readers import DatasetReader, SourceData
-from i2ibench.data.prepare.shapes import (
-    AnnotatedShape,
-    Mask,
-    Size,
-    decode_coco_runs,
-    fill_polygon,
-)
-from i2ibench.data.prepare.splits import split_and_name, split_of
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json
 
@@ -165,7 +155,7 @@ def _photos(
         place = f"{file.path}, photo {image['file_name']},"
         photo = require_photo(image["file_name"], folders, source, file.path)
         split, name = split_and_name(photo.relative_to(source), image["file_name"])
-        shapes = []
+        drawn = []
         for number, annotation in enumerate(by_image[image["id"]]):
             category = annotation["category_id"]
             if category not in file.names:
@@ -173,22 +163,26 @@ def _photos(
                     f"{place} has the category {category!r}, which the file does not list."
                 )
             if annotation.get("segmentation"):
-                label = class_name(file.names[category], options)
-                shapes.append(_shape(number, annotation, label, place))
+                label = options.class_name(file.names[category])
+                drawn.append(_shape(number, annotation, label, place))
             else:
                 report.count_left_out("boxes without a segmentation", str(file.path))
         size = stated_size(image.get("height"), image.get("width"), place)
-        yield AnnotatedPhoto(name, place, photo, shapes, size, split_of(file.subset) or split)
+        yield AnnotatedPhoto(name, place, photo, drawn, size, split_of(file.subset) or split)
 
 
-def _shape(number: int, annotation: Mapping[str, Any], label: str, place: str) -> AnnotatedShape:
+def _shape(
+    number: int, annotation: Mapping[str, Any], label: str, place: str
+) -> shapes.AnnotatedShape:
     segmentation = annotation["segmentation"]
     kind = "polygon" if isinstance(segmentation, list) else "mask"
     crowd = bool(annotation.get("iscrowd"))
-    return AnnotatedShape(label, kind, _masker(segmentation, place), None if crowd else number)
+    return shapes.AnnotatedShape(
+        label, kind, _masker(segmentation, place), None if crowd else number
+    )
 
 
-def _masker(segmentation: Any, place: str) -> Callable[[Size], Mask]:
+def _masker(segmentation: Any, place: str) -> shapes.MaskFunction:
     if isinstance(segmentation, list):
         if not all(isinstance(ring, list) for ring in segmentation):
             raise UserError(f"{place} has a segmentation that is no list of polygons.")
@@ -198,15 +192,15 @@ def _masker(segmentation: Any, place: str) -> Callable[[Size], Mask]:
     return partial(_decode_runs, segmentation["counts"], segmentation.get("size"), place)
 
 
-def _fill_polygons(polygons: Sequence[Any], size: Size) -> Mask:
-    return np.logical_or.reduce([fill_polygon(polygon, *size) for polygon in polygons])
+def _fill_polygons(polygons: Sequence[Any], size: shapes.Size) -> shapes.Mask:
+    return np.logical_or.reduce([shapes.fill_polygon(polygon, *size) for polygon in polygons])
 
 
-def _decode_runs(counts: Any, stated: Any, place: str, size: Size) -> Mask:
+def _decode_runs(counts: Any, stated: Any, place: str, size: shapes.Size) -> shapes.Mask:
     if stated is not None and stated != list(size):
         raise UserError(f"{place} has a mask of [height, width] {stated}, not {list(size)}.")
     try:
-        return decode_coco_runs(counts, *size)
+        return shapes.decode_coco_runs(counts, *size)
     except UserError as error:
         raise UserError(f"{place} has a mask that cannot be read: {error}.") from None
 
@@ -224,7 +218,7 @@ def _class_entries(
     supercategories = {c.get("supercategory") for c in files[0].content["categories"]}
     names = {}
     for number, name in sorted(files[0].names.items()):
-        if is_background(name, options):
+        if options.is_background(name):
             continue
         if number not in used and name in supercategories:
             report.count_left_out("categories that only stand for others", name)

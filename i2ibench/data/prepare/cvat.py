@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from i2ibench.data.prepare import shapes
 from i2ibench.data.prepare.annotated_photos import (
     AnnotatedPhoto,
     AnnotationOptions,
@@ -15,26 +16,17 @@ from i2ibench.data.prepare.annotated_photos import (
     count_unlisted,
     source_data,
 )
-from i2ibench.data.prepare.annotation_classes import annotation_classes, class_name, is_background
+from i2ibench.data.prepare.annotation_classes import annotation_classes
 from i2ibench.data.prepare.annotation_files import (
     files_below,
     is_coordinate,
     photo_folders,
     points_of,
     require_photo,
+    split_and_name,
+    split_of,
 )
 from i2ibench.data.prepare.dataset_readers import DatasetReader, SourceData
-from i2ibench.data.prepare.shapes import (
-    AnnotatedShape,
-    Mask,
-    Size,
-    box_corners,
-    decode_runs,
-    fill_ellipse,
-    fill_polygon,
-    paste_mask,
-)
-from i2ibench.data.prepare.splits import split_and_name, split_of
 from i2ibench.errors import UserError
 
 OBTAIN = (
@@ -112,7 +104,7 @@ def _annotated_photo(
     place = f"{path}, photo {name},"
     subset = image.get("subset") or ""
     photo = require_photo(name, photo_folders(path, source, subset), source, path)
-    ordered: list[tuple[int, AnnotatedShape]] = []
+    ordered: list[tuple[int, shapes.AnnotatedShape]] = []
     for number, element in enumerate(image):
         if element.tag not in _MASKERS:
             report.count_left_out(f"{element.tag} elements, which are not drawn", str(path))
@@ -123,12 +115,12 @@ def _annotated_photo(
         group = element.get("group_id") or "0"
         thing = ("shape", number) if group == "0" else ("group", group)
         mask = _MASKERS[element.tag](element, place)
-        shape = AnnotatedShape(class_name(label, options), element.tag, mask, thing)
+        shape = shapes.AnnotatedShape(options.class_name(label), element.tag, mask, thing)
         ordered.append((int(_number(element, "z_order", place, "0")), shape))
-    shapes = [shape for _, shape in sorted(ordered, key=itemgetter(0))]
+    drawn = [shape for _, shape in sorted(ordered, key=itemgetter(0))]
     split, scene = split_and_name(photo.relative_to(source), name)
     height, width = (int(_number(image, side, place)) for side in ("height", "width"))
-    return AnnotatedPhoto(scene, place, photo, shapes, (height, width), split_of(subset) or split)
+    return AnnotatedPhoto(scene, place, photo, drawn, (height, width), split_of(subset) or split)
 
 
 def _class_entries(
@@ -145,7 +137,7 @@ def _class_entries(
     for photo in photos:
         for shape in photo.shapes:
             entries.setdefault(shape.label, {"name": shape.label})
-    return [entry for name, entry in entries.items() if not is_background(name, options)]
+    return [entry for name, entry in entries.items() if not options.is_background(name)]
 
 
 def _colour(text: str | None) -> dict[str, list[int]]:
@@ -153,10 +145,6 @@ def _colour(text: str | None) -> dict[str, list[int]]:
         if text and len(text) == 7 and text.startswith("#"):
             return {"colour": list(bytes.fromhex(text[1:]))}
     return {}
-
-
-Masker = Callable[[Element, str], Callable[[Size], Mask]]
-"""A function from an element and its place, for messages, to a function from a size to a mask."""
 
 
 def _number(element: Element, name: str, place: str, default: str | None = None) -> float:
@@ -172,47 +160,47 @@ def _numbers(element: Element, names: str, place: str) -> list[float]:
     return [_number(element, name, place) for name in names.split()]
 
 
-def _polygon(element: Element, place: str) -> Callable[[Size], Mask]:
+def _polygon(element: Element, place: str) -> shapes.MaskFunction:
     text = element.get("points", "")
     try:
         pairs = [[float(v) for v in pair.split(",")] for pair in text.split(";")]
     except ValueError:
         raise UserError(f"{place} has a polygon with points {text[:60]!r}.") from None
     corners = points_of(pairs, place)
-    return lambda size: fill_polygon(corners, *size)
+    return lambda size: shapes.fill_polygon(corners, *size)
 
 
-def _box(element: Element, place: str) -> Callable[[Size], Mask]:
+def _box(element: Element, place: str) -> shapes.MaskFunction:
     left, top, right, bottom = _numbers(element, "xtl ytl xbr ybr", place)
-    corners = box_corners(left, top, right, bottom, _number(element, "rotation", place, "0"))
-    return lambda size: fill_polygon(corners, *size)
+    corners = shapes.box_corners(left, top, right, bottom, _number(element, "rotation", place, "0"))
+    return lambda size: shapes.fill_polygon(corners, *size)
 
 
-def _ellipse(element: Element, place: str) -> Callable[[Size], Mask]:
+def _ellipse(element: Element, place: str) -> shapes.MaskFunction:
     x, y, across, along = _numbers(element, "cx cy rx ry", place)
     turn = _number(element, "rotation", place, "0")
-    return lambda size: fill_ellipse((x, y), (across, along), size, turn)
+    return lambda size: shapes.fill_ellipse((x, y), (across, along), size, turn)
 
 
-def _mask(element: Element, place: str) -> Callable[[Size], Mask]:
+def _mask(element: Element, place: str) -> shapes.MaskFunction:
     left, top, width, height = (int(v) for v in _numbers(element, "left top width height", place))
     try:
         counts = [int(count) for count in element.get("rle", "").split(",")]
     except ValueError:
         raise UserError(f"{place} has a mask whose rle is no list of integers.") from None
 
-    def mask(size: Size) -> Mask:
+    def mask(size: shapes.Size) -> shapes.Mask:
         if not (0 <= height <= size[0] and 0 <= width <= size[1]):
             raise UserError(f"{place} has a mask of {width}x{height}, larger than the photo.")
         try:
-            return paste_mask(decode_runs(counts, height, width), left, top, size)
+            return shapes.paste_mask(shapes.decode_runs(counts, height, width), left, top, size)
         except UserError as error:
             raise UserError(f"{place} has a mask that cannot be read: {error}.") from None
 
     return mask
 
 
-_MASKERS: Mapping[str, Masker] = {
+_MASKERS: Mapping[str, Callable[[Element, str], shapes.MaskFunction]] = {
     "polygon": _polygon,
     "box": _box,
     "ellipse": _ellipse,

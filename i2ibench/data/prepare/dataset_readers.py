@@ -1,6 +1,7 @@
 """What a reader of a data set returns, and the helpers that readers share."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -120,6 +121,30 @@ def scenes_of_pairs(
 def use_as_published(label: Path, photo: Path) -> Contents:
     """Return the images of a scene whose label map and photo stay as they are published."""
     return {"label": label, "image": photo}
+
+
+def chosen_for_validation(names: Iterable[str], share: float, salt: str = "") -> set[str]:
+    """Return the names of the validation scenes, at least one, chosen by a hash of each name.
+
+    Adding or removing names changes the choice of few other names.
+
+    Args:
+        names: of all scenes.
+        share: of the names that is chosen, between 0 and 1.
+        salt: is hashed with the names; another salt gives another choice.
+
+    Raises:
+        UserError: the share is not between 0 and 1, or there are fewer than two names.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"val_share lies between 0 and 1, not {share!r}.")
+    order = sorted(names, key=lambda name: hashlib.sha256((salt + name).encode()).hexdigest())
+    if len(order) < 2:
+        raise UserError(
+            "There are fewer than two photos, and at least one is trained and one validated on. "
+            "Add photos."
+        )
+    return set(order[: min(max(round(share * len(order)), 1), len(order) - 1)])
 
 
 def number_instances(

@@ -14,11 +14,11 @@ from i2ibench.data.prepare.dataset_readers import (
     Contents,
     DatasetReader,
     SourceData,
+    chosen_for_validation,
     require,
     scenes_of_images,
 )
 from i2ibench.data.prepare.hed import HED_OBTAIN, load_hed
-from i2ibench.data.prepare.splits import chosen_for_validation
 from i2ibench.errors import UserError
 
 OBTAIN = (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from i2ibench.data.file_formats import EXTENSIONS
 from i2ibench.data.image_files import decode_image, decode_map
+from i2ibench.data.prepare import shapes
 from i2ibench.data.prepare.annotated_photos import (
     AnnotatedPhoto,
     AnnotationOptions,
@@ -18,24 +19,15 @@ from i2ibench.data.prepare.annotated_photos import (
     UsageReport,
     source_data,
 )
-from i2ibench.data.prepare.annotation_classes import (
-    CLASSES_FILE,
-    annotation_classes,
-    class_name,
-    is_background,
+from i2ibench.data.prepare.annotation_classes import CLASSES_FILE, annotation_classes
+from i2ibench.data.prepare.annotation_files import (
+    files_below,
+    find_photo,
+    points_of,
+    split_and_name,
+    stated_size,
 )
-from i2ibench.data.prepare.annotation_files import files_below, find_photo, points_of, stated_size
 from i2ibench.data.prepare.dataset_readers import DatasetReader, SourceData
-from i2ibench.data.prepare.shapes import (
-    AnnotatedShape,
-    Mask,
-    Size,
-    box_corners,
-    fill_ellipse,
-    fill_polygon,
-    paste_mask,
-)
-from i2ibench.data.prepare.splits import split_and_name
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json
 
@@ -74,7 +66,7 @@ def read_labelme(source: Path, options: AnnotationOptions) -> SourceData:
         raise UserError(f"{source} holds no JSON file of labelme. {OBTAIN}")
     photos += _photos_without_json(source, photos)
     labels = {shape.label for photo in photos for shape in photo.shapes}
-    entries = [{"name": name} for name in sorted(labels) if not is_background(name, options)]
+    entries = [{"name": name} for name in sorted(labels) if not options.is_background(name)]
     return source_data(photos, annotation_classes(source, entries, options), options, report)
 
 
@@ -89,7 +81,7 @@ def _annotated_photo(
     options: AnnotationOptions,
     report: UsageReport,
 ) -> AnnotatedPhoto:
-    shapes = []
+    drawn = []
     for number, entry in enumerate(content["shapes"]):
         place = f"{path}, shape {number + 1},"
         if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
@@ -101,10 +93,10 @@ def _annotated_photo(
         group = entry.get("group_id")
         thing = ("shape", number) if group is None else ("group", repr(group))
         mask = _MASKERS[kind](entry, place)
-        shapes.append(AnnotatedShape(class_name(entry["label"], options), kind, mask, thing))
+        drawn.append(shapes.AnnotatedShape(options.class_name(entry["label"]), kind, mask, thing))
     split, name = split_and_name(path.relative_to(source))
     size = stated_size(content.get("imageHeight"), content.get("imageWidth"), str(path))
-    return AnnotatedPhoto(name, str(path), _find_image(path, content, source), shapes, size, split)
+    return AnnotatedPhoto(name, str(path), _find_image(path, content, source), drawn, size, split)
 
 
 def _find_image(path: Path, content: Mapping[str, Any], source: Path) -> ImageSource:
@@ -139,32 +131,28 @@ def _photos_without_json(
             yield AnnotatedPhoto(name, str(path), path, (), None, split)
 
 
-Masker = Callable[[Mapping[str, Any], str], Callable[[Size], Mask]]
-"""A function from an entry and its place, for messages, to a function from a size to a mask."""
-
-
-def _polygon(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
+def _polygon(entry: Mapping[str, Any], place: str) -> shapes.MaskFunction:
     corners = points_of(entry.get("points"), place)
-    return lambda size: fill_polygon(corners, *size)
+    return lambda size: shapes.fill_polygon(corners, *size)
 
 
-def _rectangle(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
+def _rectangle(entry: Mapping[str, Any], place: str) -> shapes.MaskFunction:
     points = points_of(entry.get("points"), place)
     if len(points) not in (2, 4):
         raise UserError(f"{place} is a rectangle of {len(points)} points, not of 2 corners.")
-    corners = box_corners(*points.min(0), *points.max(0)) if len(points) == 2 else points
-    return lambda size: fill_polygon(corners, *size)
+    corners = shapes.box_corners(*points.min(0), *points.max(0)) if len(points) == 2 else points
+    return lambda size: shapes.fill_polygon(corners, *size)
 
 
-def _circle(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
+def _circle(entry: Mapping[str, Any], place: str) -> shapes.MaskFunction:
     points = points_of(entry.get("points"), place)
     if len(points) != 2:
         raise UserError(f"{place} is a circle of {len(points)} points, not of centre and edge.")
     centre, radius = points[0], float(np.hypot(*(points[1] - points[0])))
-    return lambda size: fill_ellipse(centre, (radius, radius), size)
+    return lambda size: shapes.fill_ellipse(centre, (radius, radius), size)
 
 
-def _mask(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
+def _mask(entry: Mapping[str, Any], place: str) -> shapes.MaskFunction:
     corners = points_of(entry.get("points"), place)
     try:
         content = base64.b64decode(entry["mask"], validate=True)
@@ -174,10 +162,10 @@ def _mask(entry: Mapping[str, Any], place: str) -> Callable[[Size], Mask]:
     if pixels.ndim != 2:
         raise UserError(f"{place} is a mask in colour.")
     left, top = (int(v) for v in corners.min(0)) if len(corners) else (0, 0)
-    return lambda size: paste_mask(pixels, left, top, size)
+    return lambda size: shapes.paste_mask(pixels, left, top, size)
 
 
-_MASKERS: Mapping[str, Masker] = {
+_MASKERS: Mapping[str, Callable[[Mapping[str, Any], str], shapes.MaskFunction]] = {
     "polygon": _polygon,
     "rectangle": _rectangle,
     "circle": _circle,

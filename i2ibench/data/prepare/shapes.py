@@ -22,6 +22,9 @@ Size = tuple[int, int]
 Mask = NDArray[np.bool_]
 """The pixels [H,W] of a shape."""
 
+MaskFunction = Callable[[Size], Mask]
+"""A function that returns a shape's mask [H,W] for an image of size (H, W)."""
+
 
 @dataclass(frozen=True)
 class AnnotatedShape:
@@ -30,14 +33,14 @@ class AnnotatedShape:
     Attributes:
         label: name of its class.
         kind: type of the shape in its file, such as "polygon".
-        mask: returns the shape's mask [H,W] for an image of size (H, W).
+        mask: returns the shape's mask, given the size of the image.
         object: identifies the object that the shape is a part of. Shapes of one class with equal
             values are one object; None for a shape that is no single object, such as a crowd.
     """
 
     label: str
     kind: str
-    mask: Callable[[Size], Mask]
+    mask: MaskFunction
     object: Hashable = None
 
 

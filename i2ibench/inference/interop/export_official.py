@@ -16,7 +16,7 @@ from i2ibench.inference.interop.conversion import PIX2PIX
 from i2ibench.inference.interop.import_official import (
     CLUSTERS_FILE,
     WEIGHT_FILES,
-    network_options,
+    network_config,
     program_of,
 )
 from i2ibench.inference.interop.network_options import released_sizes
@@ -143,7 +143,7 @@ def _released_options(
         metainfo: of its classes.
         weights: by kind, under the official names.
     """
-    networks = {kind: network_options(kind, state) for kind, state in weights.items()}
+    networks = {kind: network_config(kind, state) for kind, state in weights.items()}
     program = program_of(networks)
     options = {
         names.split()[0]: value

@@ -13,7 +13,7 @@ from torch import nn
 from i2ibench import __version__
 from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
-from i2ibench.inference.interop import pix2pix, pix2pixhd
+from i2ibench.inference.interop import data_options, network_options, pix2pix, pix2pixhd
 from i2ibench.inference.interop.conversion import (
     PIX2PIX,
     PIX2PIXHD,
@@ -21,14 +21,6 @@ from i2ibench.inference.interop.conversion import (
     Conversion,
     ConversionOptions,
 )
-from i2ibench.inference.interop.data_options import (
-    check_features,
-    determine_classes,
-    determine_condition,
-    determine_size,
-    report_assumptions,
-)
-from i2ibench.inference.interop.network_options import check_option_files, set_dropout_and_mode
 from i2ibench.inference.interop.state_dict import modernised
 from i2ibench.inference.interop.style_clusters import read_clusters
 from i2ibench.io.files import write_file
@@ -101,11 +93,11 @@ def read_folder(folder: Path, options: ConversionOptions) -> ConvertedModel:
         for kind, name in WEIGHT_FILES.items()
         if kind == "generator" or (folder / name).is_file()
     }
-    networks = {kind: network_options(kind, state) for kind, state in weights.items()}
+    networks = {kind: network_config(kind, state) for kind, state in weights.items()}
     program = _program(conversion, networks)
-    check_option_files(conversion, networks, program)
+    network_options.check_option_files(conversion, networks, program)
     image_channels = _image_channels(conversion, networks)
-    set_dropout_and_mode(conversion, networks)
+    network_options.set_dropout_and_mode(conversion, networks)
     state = {
         f"{kind}.{name}": value
         for kind, official in weights.items()
@@ -113,9 +105,9 @@ def read_folder(folder: Path, options: ConversionOptions) -> ConvertedModel:
     }
     features = networks["encoder"]["out_channels"] if "encoder" in networks else 0
     condition = networks["generator"].pop("in_channels") - features
-    preprocessor, num_labels = determine_condition(conversion, condition, program)
-    check_features(conversion, bool(features), bool(preprocessor.get("boundaries")))
-    classes, data_set = determine_classes(conversion, num_labels)
+    preprocessor, num_labels = data_options.determine_condition(conversion, condition, program)
+    data_options.check_features(conversion, bool(features), bool(preprocessor.get("boundaries")))
+    classes, data_set = data_options.determine_classes(conversion, num_labels)
     if image_channels != 3:
         networks["generator"].pop("out_channels")  # follows from the data's images
     model = _model_config(networks, condition + image_channels)
@@ -124,11 +116,11 @@ def read_folder(folder: Path, options: ConversionOptions) -> ConvertedModel:
         model["encoder"]["num_styles"] = bank["style_bank.centres"].shape[1]
         state |= bank
     config = {"model": model, "data_preprocessor": preprocessor, "seed": 0}
-    size = determine_size(conversion, program)
+    size = data_options.determine_size(conversion, program)
     if data_set == "Cityscapes":
         known_size = {} if size is None else {"width": size[0], "height": size[1]}
         config["protocol"] = {"type": "cityscapes", **known_size}
-    report_assumptions(conversion, program, model["generator"]["type"])
+    data_options.report_assumptions(conversion, program, model["generator"]["type"])
     metainfo = classes.metainfo(data_set, {"image": PixelFormat(image_channels)})
     return ConvertedModel(config, metainfo, state, conversion)
 
@@ -207,7 +199,7 @@ def _network(kind: str, state: Mapping[str, Any]) -> nn.Module:
     return pix2pix.generator_from_official(state)
 
 
-def network_options(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
+def network_config(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the config of the network that official weights belong to, with all options.
 
     Args:
