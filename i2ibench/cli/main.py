@@ -1,7 +1,6 @@
 """The command line: `i2ibench COMMAND ...` and the scripts in tools/."""
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
         arguments: what follows the program's name; None takes the process's own.
     """
     _print_any_letter()
-    _quiet_ddp()
     try:
         given = take_plugins(sys.argv[1:] if arguments is None else arguments)
         program = None
@@ -51,16 +49,6 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-
-
-def _quiet_ddp() -> None:
-    """Hide the C++ warnings of torch in distributed runs, before torch is imported.
-
-    DDP warns in every process that it looks for unused parameters although all were used. It has
-    to look: whether a method uses all of them in every update is known to nobody.
-    """
-    if "WORLD_SIZE" in os.environ or "SLURM_NTASKS" in os.environ:
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def _print_any_letter() -> None:

@@ -134,7 +134,7 @@ def test_translate_says_what_is_missing(run):
         (["nothing.py"], ["There is no config nothing.py"]),
         (["tiny.py", "--cfg-options", "model.generator.nun_blocks=3"], ["Did you mean 'num_bl"]),
         (["tiny.py", "--cfg-options", "modle.x=3"], ["Did you mean 'model'"]),
-        (["tiny.py", "--cfg-options", "model.generator.type=Tiny"], ["Known: Coarse"]),
+        (["tiny.py", "--cfg-options", "model.generator.type=Tiny"], ["Known: CRN"]),
         (["tiny.py", "--cfg-options", "data_root=/nowhere"], ["/nowhere"]),
         (["tiny.py", "--cfg-options", "amp=int3"], ["bf16"]),
         (["tiny.py", "--launcher", "pytorch"], ["torchrun"]),
@@ -184,8 +184,8 @@ def test_a_killed_run_goes_on_with_the_same_command_and_ends_equal(run):
 
 def test_parts_lists_everything_with_options_and_origin(run):
     lines = tool("parts", cwd=run).stdout.splitlines()
-    (row,) = [line for line in lines if "CoarseToFineGenerator " in line]
-    assert row.split("  ")[0] == "generator" and "(in_channels, out_channels=3, base_cha" in row
+    (row,) = [line for line in lines if "CRNGenerator " in line]
+    assert row.split("  ")[0] == "generator" and "(in_channels, out_channels=3, height=" in row
     assert all(len(line) <= 120 for line in lines)
     (row,) = [line for line in lines if "HingeGAN " in line]
     assert "plugins/" in row and row.index("()") == lines[0].index("options")
