@@ -90,7 +90,7 @@ class AnnotationOptions:
 
 
 class UsageReport:
-    """Counts of the things that a reader used and left out; several threads may count."""
+    """A count of the things that a reader used and left out; several threads may count."""
 
     def __init__(self) -> None:
         self._lock = Lock()

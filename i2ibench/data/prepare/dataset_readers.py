@@ -1,4 +1,4 @@
-"""What a reader of a data set returns, and the helpers that readers share."""
+"""The data that readers of data sets return, and the helpers that readers share."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence

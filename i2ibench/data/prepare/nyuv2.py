@@ -72,8 +72,8 @@ def _read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
     """Return the class id of each label 0..894, and the classes with void as id 0."""
     variables = _read_matlab_5(path)
     if not {"mapClass", "className"} <= variables.keys():
-        found = ", ".join(name for name in variables if not name.startswith("_"))
-        raise UserError(f"{path} has no mapClass and className, but {found}. {OBTAIN}")
+        present = ", ".join(name for name in variables if not name.startswith("_"))
+        raise UserError(f"{path} has no mapClass and className, but {present}. {OBTAIN}")
     names = [str(name) for name in np.atleast_1d(variables["className"])]
     numbers = np.atleast_1d(variables["mapClass"]).astype(np.int64)
     if not 1 <= len(names) <= 255 or numbers.min() < 0 or numbers.max() > len(names):

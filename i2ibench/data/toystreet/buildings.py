@@ -22,20 +22,13 @@ WINDOW_WIDTH, WINDOW_HEIGHT, FRAME = 1.25, 1.65, 0.16
 
 @dataclass(frozen=True)
 class Wall:
-    """The pixels of a wall.
+    """The pixels of a wall, in metres."""
 
-    Attributes:
-        along: metres along the wall, [1,w] or [h,w].
-        up: metres above the ground, [h,w].
-        pixel_along, pixel_up: size of a pixel on the wall in metres.
-        length: of the wall in metres.
-    """
-
-    along: Floats
-    up: Floats
-    pixel_along: Floats
-    pixel_up: Floats
-    length: float
+    along: Floats  # position along the wall, [1,w] or [h,w]
+    up: Floats  # height above the ground, [h,w]
+    pixel_along: Floats  # width of a pixel on the wall
+    pixel_up: Floats  # height of a pixel on the wall
+    length: float  # of the wall
 
 
 def paint_house(canvas: Canvas, layout: Layout, facade: Facade) -> None:

@@ -19,19 +19,12 @@ NEAREST = 0.3
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera that looks along the street.
+    """A pinhole camera that looks along the street."""
 
-    Attributes:
-        height: above the ground in metres.
-        lateral: metres to the right of the middle of the road.
-        focal: focal length in image heights.
-        vanish_u, vanish_v: the vanishing point, in fractions of the image.
-    """
-
-    height: float
-    lateral: float
-    focal: float
-    vanish_u: float
+    height: float  # above the ground in metres
+    lateral: float  # metres to the right of the middle of the road
+    focal: float  # focal length in image heights
+    vanish_u: float  # the vanishing point, in fractions of the image
     vanish_v: float
 
     def project(self, points: Sequence[Sequence[float]] | Floats) -> Floats:

@@ -19,17 +19,12 @@ GLOW_FROM = 236
 
 @dataclass(frozen=True)
 class Patch:
-    """A rectangle of pixels.
-
-    Attributes:
-        rows, columns: its slices of the canvas.
-        u, v: fractions of the canvas at the pixel centres, [w] and [h].
-    """
+    """A rectangle of pixels of a canvas."""
 
     rows: slice
     columns: slice
-    u: Floats
-    v: Floats
+    u: Floats  # fractions of the canvas at the pixel centres, [w]
+    v: Floats  # [h]
 
 
 class Canvas:

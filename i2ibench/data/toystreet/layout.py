@@ -29,23 +29,14 @@ class NamedColour:
 
 @dataclass(frozen=True)
 class Street:
-    """The ground of a street and its markings.
+    """The ground of a street and its markings, in metres."""
 
-    Attributes:
-        road_half: half the width of the roadway in metres.
-        lane_edge: distance in metres from the middle of the road to the line beside the lane.
-        sidewalk: width of each sidewalk in metres.
-        centre_dashed: paint a dashed line in the middle and lines at the edges of the lanes.
-        zebra_z: z in metres where the zebra crossing begins; 0 for a street without one.
-        sunny_side: -1 if the sun shines on the left side of the street, 1 for the right.
-    """
-
-    road_half: float
-    lane_edge: float
-    sidewalk: float
-    centre_dashed: bool
-    zebra_z: float
-    sunny_side: int
+    road_half: float  # half the width of the roadway
+    lane_edge: float  # distance from the middle of the road to the line beside the lane
+    sidewalk: float  # width of each sidewalk
+    centre_dashed: bool  # a dashed line in the middle and lines at the edges of the lanes
+    zebra_z: float  # z where the zebra crossing begins; 0 for a street without one
+    sunny_side: int  # -1 if the sun shines on the left side of the street, 1 for the right
 
     @property
     def frontage(self) -> float:
@@ -55,38 +46,22 @@ class Street:
 
 @dataclass(frozen=True)
 class Facade:
-    """A house, of which the street front and the wall that faces the camera are seen.
+    """A house with a street front, and a flank that faces the camera; lengths in metres."""
 
-    Attributes:
-        side: -1 for a house on the left of the street, 1 on the right.
-        start, end: the z in metres between which the street front stands.
-        plane: distance in metres of the street front from the middle of the road.
-        wall_height: height in metres of the wall without the roof.
-        roof: "flat", "mansard" or "gable".
-        roof_height: height in metres of the roof above the wall.
-        roof_rgb: colour of the roof and the door, 0..255.
-        bays: columns of windows.
-        floors: floors above the ground floor.
-        shade: factor of the wall's brightness.
-        shop: colour of a shop's sign, 0..255; None for a house without a shop.
-        flank: whether the wall that faces the camera is painted.
-        number: of the house in its row, which varies the lit windows.
-    """
-
-    side: int
-    start: float
-    end: float
-    plane: float
-    wall_height: float
-    roof: str
-    roof_height: float
-    roof_rgb: Rgb
-    bays: int
-    floors: int
-    shade: float
-    shop: Rgb | None
-    flank: bool
-    number: int
+    side: int  # -1 on the left of the street, 1 on the right
+    start: float  # z where the street front begins
+    end: float  # z where the street front ends
+    plane: float  # distance of the street front from the middle of the road
+    wall_height: float  # without the roof
+    roof: str  # "flat", "mansard" or "gable"
+    roof_height: float  # above the wall
+    roof_rgb: Rgb  # also the colour of the door
+    bays: int  # columns of windows
+    floors: int  # above the ground floor
+    shade: float  # factor of the wall's brightness
+    shop: Rgb | None  # colour of a shop's sign; None for a house without a shop
+    flank: bool  # whether the flank is painted
+    number: int  # of the house in its row, which varies the lit windows
 
     @property
     def top(self) -> float:
@@ -139,18 +114,13 @@ class Vehicle:
 
 @dataclass(frozen=True)
 class Person:
-    """A person on foot, height in metres.
-
-    Attributes:
-        heading: -1 for somebody who looks left, 1 for right.
-        stride: 0 for somebody who stands, up to 1 for the widest step.
-    """
+    """A person on foot, standing at (x, z); lengths in metres."""
 
     x: float
     z: float
     height: float
-    heading: int
-    stride: float
+    heading: int  # -1 looks left, 1 right
+    stride: float  # 0 stands, 1 makes the widest step
     shirt: NamedColour
     trousers: Rgb
     skin: Rgb

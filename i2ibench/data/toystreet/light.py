@@ -16,26 +16,16 @@ CLOUD_DECK = 0.12
 
 @dataclass(frozen=True)
 class Light:
-    """The appearance of one time of day; colours are 0..255.
-
-    Attributes:
-        name: of the time of day.
-        gain: factors of the red, green and blue of everything but the sky and lamps.
-        sky_top, sky_low: the sky's colours at the top and at the horizon.
-        haze: the colour that distant things take.
-        haze_density: of the haze, per metre.
-        shadow: strength 0..1 of shadows on the ground.
-        lit_windows: share 0..1 of the windows that are lit.
-    """
+    """The appearance of one time of day; colours are 0..255."""
 
     name: str
-    gain: tuple[float, float, float]
+    gain: tuple[float, float, float]  # factors of red, green and blue, except of sky and lamps
     sky_top: Rgb
-    sky_low: Rgb
-    haze: Rgb
-    haze_density: float
-    shadow: float
-    lit_windows: float
+    sky_low: Rgb  # at the horizon
+    haze: Rgb  # the colour that distant things take
+    haze_density: float  # per metre
+    shadow: float  # strength 0..1 of shadows on the ground
+    lit_windows: float  # share 0..1 of the windows that are lit
 
     def add_haze(self, colours: Floats, distance: float | Floats) -> Floats:
         """Return colours [3,h,w] as they are seen through the haze at a distance in metres."""

@@ -24,18 +24,12 @@ ZEBRA_LENGTH = 3.2
 
 @dataclass(frozen=True)
 class Ground:
-    """The places on the ground that the pixels of a patch show, in metres.
+    """The places on the ground that the pixels of a patch show, in metres."""
 
-    Attributes:
-        x: to the right of the middle of the road, [h,w].
-        z: distance from the camera, [h,1].
-        across, along: size of a pixel across the street and along it.
-    """
-
-    x: Floats
-    z: Floats
-    across: Floats
-    along: Floats
+    x: Floats  # to the right of the middle of the road, [h,w]
+    z: Floats  # distance from the camera, [h,1]
+    across: Floats  # size of a pixel across the street
+    along: Floats  # size of a pixel along the street
 
 
 def paint_ground(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
@@ -72,12 +66,8 @@ def _locate(camera: Camera, u: Floats, v: Floats, canvas: Canvas) -> Ground:
     scale = 2.0 * z / camera.focal
     x = camera.lateral + (u - camera.vanish_u)[None, :] * scale
     along = z * z / (camera.focal * camera.height * canvas.height)
-    return Ground(
-        x.astype(np.float32),
-        z.astype(np.float32),
-        (scale / canvas.width).astype(np.float32),
-        along.astype(np.float32),
-    )
+    metres = (x, z, scale / canvas.width, along)
+    return Ground(*(values.astype(np.float32) for values in metres))
 
 
 def _daylight(ground: Ground, layout: Layout) -> Floats:

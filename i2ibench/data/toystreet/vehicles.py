@@ -16,29 +16,20 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Body:
-    """The shape of a vehicle in metres: a side profile that is extended across its width.
+    """The shape of a vehicle: a side profile that is extended across its width, in metres.
 
-    Attributes:
-        half_width: half of the width.
-        profile: points (t, y), t metres from the rear and y above the ground. They run from the
-            lowest point of the rear over the roof to the lowest point of the front.
-        finishes: what lies between each point and the next: bumper, rear, front, doors, panel or
-            glass.
-        windows: outlines (t, y) of the side windows.
-        wheels: t of each axle.
-        wheel_radius: of all wheels.
-        shoulder: height above which the cabin narrows.
-        taper: share of the width by which the roof is narrower than the shoulder.
+    Points are (t, y), t from the rear and y above the ground. The profile runs from the lowest
+    point of the rear over the roof to the lowest point of the front.
     """
 
     half_width: float
     profile: tuple[Point, ...]
-    finishes: tuple[str, ...]
-    windows: tuple[tuple[Point, ...], ...]
-    wheels: tuple[float, ...]
+    finishes: tuple[str, ...]  # between points: bumper, rear, front, doors, panel or glass
+    windows: tuple[tuple[Point, ...], ...]  # outlines of the side windows
+    wheels: tuple[float, ...]  # t of each axle
     wheel_radius: float
-    shoulder: float
-    taper: float
+    shoulder: float  # height above which the cabin narrows
+    taper: float  # share of the width by which the roof is narrower than the shoulder
 
     @cached_property
     def length(self) -> float:
@@ -180,7 +171,7 @@ def paint_vehicle(canvas: Canvas, layout: Layout, vehicle: Vehicle) -> None:
 
 @dataclass(frozen=True)
 class _VehiclePainter:
-    """Paints one vehicle; the body is turned so that t = 0 is the end nearer to the camera."""
+    """A painter of one vehicle, whose body is turned so that t = 0 is the end near the camera."""
 
     canvas: Canvas
     layout: Layout

@@ -1,4 +1,4 @@
-"""The options of converted networks: a check against option files, dropout and the mode in tests.
+"""The options of converted networks: the check against option files, dropout, and eval mode.
 
 The weights have precedence, then the user's options, then the option files beside the weights. A
 property that affects images and stands in none of them is an error.
@@ -84,7 +84,7 @@ def _generator_sizes(generator: Options, program: str) -> Options:
 
 
 def set_dropout_and_mode(conversion: Conversion, networks: dict[str, Options]) -> None:
-    """Set dropout, and training or evaluation mode in tests, in the options of the networks.
+    """Set dropout and the mode at test time (training or evaluation) in the networks' options.
 
     Args:
         conversion: gets rows about the networks.
@@ -136,7 +136,7 @@ def _dropout(conversion: Conversion, generator: Options) -> float:
         conversion.report("dropout", YES_NO[wanted], conversion.source_of(given, option))
         return 0.5 if wanted else 0.0
     in_weights = bool(generator.get("dropout"))
-    # pix2pixHD's files have label_nc and know no dropout, whatever no_dropout they state.
+    # Files with label_nc are pix2pixHD's, in which no_dropout has no meaning.
     if conversion.option_files.find("label_nc"):
         option = None
     is_stated = given is not None or option is not None

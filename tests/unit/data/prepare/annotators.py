@@ -13,7 +13,7 @@ CAR = [[11.3, 6.2], [21.8, 6.9], [21.1, 13.3], [12.2, 12.8]]
 
 
 def filled(points, height=HEIGHT, width=WIDTH):
-    """The mask of a polygon by scikit-image, whose pixel centres are whole numbers."""
+    """Return the mask of a polygon by scikit-image, whose pixel centres are whole numbers."""
     return polygon2mask((height, width), np.array(points, float)[:, ::-1] - 0.5)
 
 
@@ -30,7 +30,7 @@ def shape(label, points, kind="polygon", group=None, **more):
 
 
 def labelme(path, shapes, image="{stem}.png", size=(HEIGHT, WIDTH), **more):
-    """A JSON file, and unless `image` is None the photo beside it."""
+    """Write a JSON file, and unless `image` is None the photo beside the file."""
     name = (image or "{stem}.png").format(stem=path.stem)
     if image is not None:
         photo(path.parent / name.replace("\\", "/"), seed=len(path.stem))
@@ -43,7 +43,7 @@ def labelme(path, shapes, image="{stem}.png", size=(HEIGHT, WIDTH), **more):
 
 
 def labelme_folder(root, shapes):
-    """One photo in train/ and one in val/, with the same shapes."""
+    """Write one photo in train/ and one in val/, with the same shapes."""
     for split in ("train", "val"):
         labelme(root / split / "a.json", shapes)
     return root
@@ -62,7 +62,7 @@ CATEGORIES = [{"id": 1, "name": "house"}, {"id": 3, "name": "car"}]
 
 
 def coco(path, annotations, photos=("a.png",), categories=CATEGORIES, folder=None, **more):
-    """An annotation file; photos get the ids 0, 1 and so on."""
+    """Write an annotation file; photos get the ids 0, 1 and so on."""
     images = []
     for number, name in enumerate(photos):
         photo((folder or path.parent) / name, seed=number)
@@ -74,14 +74,14 @@ def coco(path, annotations, photos=("a.png",), categories=CATEGORIES, folder=Non
 
 
 def roboflow(root, annotations, **more):
-    """train/ and valid/, each with the same annotations beside a photo."""
+    """Write train/ and valid/, each with the same annotations beside a photo."""
     for split in ("train", "valid"):
         coco(root / split / "_annotations.coco.json", annotations, **more)
     return root
 
 
 def cvat(path, shapes, photos=("a.png",), labels="", attributes="", folder="images"):
-    """annotations.xml with the same shapes, in XML, for every photo."""
+    """Write annotations.xml with the same shapes, in XML, for every photo."""
     images = ""
     for number, name in enumerate(photos):
         photo(path.parent / folder / name, seed=number)

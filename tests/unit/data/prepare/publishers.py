@@ -11,7 +11,7 @@ RNG = np.random.default_rng(0)
 
 
 def photo(path, width=12, height=8):
-    """A JPEG; returns its bytes."""
+    """Write a JPEG; return its bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = RNG.integers(0, 255, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path, quality=95)
@@ -33,7 +33,7 @@ NYU_MAP = [6, 6, 3, 5, 4, 1, 4]
 
 
 def nyuv2(root, count=5):
-    """The three files; gives images HxWx3xN, labels and instances HxWxN in MATLAB's order."""
+    """Write the three files; return images HxWx3xN, labels and instances HxWxN as in MATLAB."""
     import h5py
 
     root.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ ADE_INFO = (
 
 
 def ade20k(root):
-    """Gives the label map of the validation scene and the bytes of its photo."""
+    """Write the files; return the label map of the validation scene and the bytes of its photo."""
     base = root / "ADEChallengeData2016"
     for split, number in (("training", "train_00000001"), ("validation", "val_00000001")):
         jpeg = photo(base / "images" / split / f"ADE_{number}.jpg")
@@ -93,7 +93,7 @@ def ade20k(root):
 
 
 def ade20k_full(root):
-    """Gives the validation scene's indices into the 3,148 names and its instances."""
+    """Write the files; return the validation scene's name indices and its instances."""
     for split, name in (("training/a/abbey", "train_1"), ("validation/b/beach", "val_1")):
         folder = root / "ADE20K_2016_07_26" / "images" / split
         photo(folder / f"ADE_{name}.jpg")
@@ -111,7 +111,7 @@ def ade20k_full(root):
 
 
 def helen(root):
-    """Gives the masks of the one testing face, [11,H,W]."""
+    """Write the files; return the masks of the only test face, [11,H,W]."""
     base = root / "SmithCVPR2013_dataset_resized"
     lists = {"exemplars": ["232194_1", "100032540_1"], "tuning": ["7_2"], "testing": ["99_1"]}
     for listing, names in lists.items():
@@ -146,7 +146,7 @@ COCO_CATEGORIES = [
 
 
 def coco_panoptic(root):
-    """Two persons, a crowd, a rug and void in columns of two pixels."""
+    """Write two persons, a crowd, a rug and void in columns of two pixels."""
     ids = {3226956: 1, 65537: 1, 7: 1, 16777215: 200}
     for split in ("train2017", "val2017"):
         photo(root / split / "000000000139.jpg")
@@ -171,7 +171,7 @@ def coco_panoptic(root):
 
 
 def coco_stuff(root):
-    """Gives the last palette PNG's values."""
+    """Write the files; return the values of the last palette PNG."""
     for split in ("train2017", "val2017"):
         photo(root / "images" / split / "000000000139.jpg")
         label = RNG.choice(np.array([0, 91, 181, 255], np.uint8), (8, 12))
@@ -182,7 +182,7 @@ def coco_stuff(root):
 
 
 def pairs(root):
-    """edges2shoes' layout: grey edges left, a photo right, JPEG."""
+    """Write the layout of edges2shoes: grey edges left, a photo right, JPEG."""
     for split, names in (("train", ("1_AB", "2_AB")), ("val", ("1_AB",))):
         for name in names:
             (root / split).mkdir(parents=True, exist_ok=True)
@@ -200,12 +200,12 @@ def varint(number):
 
 
 def sub(number, content):
-    """A length-delimited field of a protocol buffer."""
+    """Return a length-delimited field of a protocol buffer."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def caffemodel(path, layers, old=False):
-    """NetParameter as Caffe writes it: new `layer` messages, or old V1 `layers` and shapes."""
+    """Write NetParameter as Caffe does: new `layer` messages, or old V1 `layers` and shapes."""
     content = sub(1, b"FCN")
     for name, blobs in layers.items():
         message = sub(4 if old else 1, name.encode())

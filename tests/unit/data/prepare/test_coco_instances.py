@@ -1,4 +1,4 @@
-"""COCO's instances become label and instance maps, from whatever tool they come."""
+"""COCO's instances become label and instance maps, whatever tool exports them."""
 
 import json
 

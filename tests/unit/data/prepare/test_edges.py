@@ -17,7 +17,7 @@ from tests.unit.data.prepare import publishers
 
 
 def square():
-    """A white square, rows and columns 8..15, on black."""
+    """Return a white square, rows and columns 8..15, on black."""
     photo = np.zeros((24, 24, 3), np.uint8)
     photo[8:16, 8:16] = 255
     return photo
@@ -66,7 +66,7 @@ def test_the_same_photos_are_set_apart_whatever_else_there_is(tmp_path):
 
 
 def hed_weights(channels=(4, 5, 6, 7, 8)):
-    """A HED of few channels with random weights, by layer."""
+    """Return random weights of a HED with few channels, by layer."""
     rng = np.random.default_rng(0)
     layers, before = {}, 3
     for block, count in enumerate(BLOCKS, 1):
@@ -85,7 +85,7 @@ def hed_weights(channels=(4, 5, 6, 7, 8)):
 
 
 def plain_hed(photo, layers):
-    """HED again with torch's modules and the crop of OpenCV's example, which takes the middle."""
+    """Compute HED with torch's modules and the crop to the middle of OpenCV's example."""
     x = torch.from_numpy(photo[..., ::-1] - np.array(MEAN)).permute(2, 0, 1)[None]
     height, width = photo.shape[:2]
     sides = []

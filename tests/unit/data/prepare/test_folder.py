@@ -84,7 +84,7 @@ def test_a_folder_without_things_or_splits_is_refused(tmp_path):
 
 @pytest.mark.parametrize("mode", ["colours", "grey ids", "RGBA ids"])
 def test_maps_with_alpha_become_ids_or_stay_ids(tmp_path, mode):
-    """What image editors save: colours with alpha, grey with alpha, and greys as RGBA."""
+    """Image editors save colours with alpha, grey with alpha, and greys as RGBA."""
     pixels = in_colour(LABEL) if mode == "colours" else LABEL
     alpha = {"colours": "RGBA", "grey ids": "LA", "RGBA ids": "RGBA"}[mode]
     source = write_folder(tmp_path / "s", pixels)

@@ -1,4 +1,4 @@
-"""labelme's shapes become label and instance maps; what is left out is said."""
+"""labelme's shapes become label and instance maps; the shapes left out are counted."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ from tests.unit.data.prepare.annotators import (
 
 
 def prepared(root, tmp_path, **options):
-    """The data set, its validation scene and the lines of the account."""
+    """Return the data set, its validation scene and the lines of the report."""
     lines = []
     prepare("labelme", root, tmp_path / "target", options, lines.append)
     dataset = PairedFolder(str(tmp_path / "target"), "val")
@@ -242,7 +242,7 @@ def test_a_photo_that_is_nowhere_is_refused(tmp_path, data):
 
 
 def test_shapes_lie_on_the_photo_as_it_is_shown(tmp_path):
-    """Stored lying, with an EXIF orientation that turns it upright by a quarter."""
+    """The photo is stored lying, with an EXIF orientation that turns it upright by a quarter."""
     exif = Image.Exif()
     exif[0x0112] = 6
     for split in ("train", "val"):

@@ -1,4 +1,4 @@
-"""Pairs and photos of 16 bits are prepared as they are, and read back so."""
+"""Pairs and photos of 16 bits are prepared and read back without loss."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every reader reads its publisher's format; what it prepares, PairedFolder reads."""
+"""Every reader reads its publisher's format, and PairedFolder reads the prepared data."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from tests.unit.data.prepare import publishers
 
 
 def prepared(tmp_path, name, split="val", **options):
-    """The data set after `prepare_data NAME source target`."""
+    """Return the data set after `prepare_data NAME source target`."""
     target = tmp_path / "target"
     assert prepare(name, tmp_path / "source", target, options)
     labels = (target / "classes.json").is_file()
@@ -34,12 +34,12 @@ def prepared(tmp_path, name, split="val", **options):
 
 
 def values(sample, dataset):
-    """A sample's label map as class ids."""
+    """Return a sample's label map as class ids."""
     return np.array(dataset.metainfo["ids"])[sample["label"][0].numpy()]
 
 
 def pairs_equal(instance, keys):
-    """Whether two maps tell the same objects apart."""
+    """Return whether two maps tell the same objects apart."""
     both = {(int(a), int(b)) for a, b in zip(instance.ravel(), keys.ravel(), strict=True)}
     return len(both) == len({a for a, _ in both}) == len({b for _, b in both})
 

@@ -20,7 +20,7 @@ from i2ibench.errors import UserError
 
 @pytest.mark.parametrize("seed", range(60))
 def test_a_polygon_holds_the_pixels_that_two_other_rasterisers_find(seed):
-    """Corners at random, also outside of the image, in any order, so that outlines cross."""
+    """Corners are random, also outside of the image, in any order, so that outlines cross."""
     rng = np.random.default_rng(seed)
     height, width = rng.integers(1, 60, 2)
     points = rng.uniform(-20, 80, (rng.integers(3, 9), 2))
@@ -41,7 +41,7 @@ def test_a_box_of_12x6_has_72_pixels_and_no_more():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=3, max_size=7))
 def test_the_parts_of_a_polygon_cut_along_a_line_neither_overlap_nor_leave_a_gap(corners):
-    """Half-pixel coordinates lie on centres, where the rule for edges decides."""
+    """Half-pixel coordinates lie on centres, where the rule for edges applies."""
     points = np.array(corners, float) / 2
     whole = fill_polygon(points, 20, 20)
     fan = [fill_polygon(points[[0, i, i + 1]], 20, 20) for i in range(1, len(points) - 1)]
@@ -110,7 +110,7 @@ def runs(mask):
 
 
 def compress(lengths):
-    """Written from the description: five bits a character, a sign, differences from the fourth."""
+    """Return COCO's compressed string, written from its description and not from the decoder."""
     text = ""
     for i, length in enumerate(lengths):
         number = length - lengths[i - 2] if i > 2 else length

@@ -1,4 +1,4 @@
-"""Prepared data is whole or not there; what was interrupted goes on."""
+"""Prepared data is complete or absent; an interrupted preparation resumes."""
 
 import errno
 import os

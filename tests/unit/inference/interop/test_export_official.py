@@ -1,4 +1,4 @@
-"""Official folders become checkpoints and come back to the last bit."""
+"""Official files become checkpoints and come back bit for bit, with the released options."""
 
 import json
 
@@ -26,7 +26,7 @@ CENTRES = {7: np.array([[0.5, -0.25, 0.125]], np.float32), 26: np.eye(3, dtype=n
 
 @pytest.fixture
 def official(tmp_path):
-    """A folder as the released code leaves it: 35 labels, boundaries, features, 2 scales."""
+    """Write a folder as the released code does: 35 labels, boundaries, features, 2 scales."""
     folder = tmp_path / "official"
     folder.mkdir()
     torch.manual_seed(0)
@@ -139,7 +139,7 @@ LABELS = {"type": "LabelPreprocessor"}
 
 
 def export(folder, generator, preprocessor=LABELS, **model):
-    """The options beside the official files of a new network."""
+    """Return the options beside the official files of a new network."""
     model = {"type": "PairedTranslator", "generator": generator, **model}
     config = {"model": model, "data_preprocessor": preprocessor}
     metainfo = CITYSCAPES_CLASSES.metainfo("Cityscapes")

@@ -28,7 +28,7 @@ def row(official, what):
 
 
 def image(official, tmp_path, source):
-    """The image of a converted generator, float CHW, as translation makes it."""
+    """Return the image of a converted generator, float CHW, as translation makes it."""
     write_checkpoint(official, tmp_path / "native.pth")
     translator = open_checkpoint(tmp_path / "native.pth").translator
     data = {"name": ["s"], "source": source}

