@@ -51,7 +51,8 @@ def _api_pages() -> dict[str, str]:
                    for path in sorted(folder.rglob("*.py")) if path.name[:2] != "__"]  # fmt: skip
         pages[f"api/{wing}.md"] = _page(f"i2ibench.{wing}", modules)
         text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
-        index.append(f"| [{wing}]({wing}.md) | {' '.join((text or '').split())} |")
+        first = " ".join((text or "").partition("\n\n")[0].split())
+        index.append(f"| [{wing}]({wing}.md) | {first} |")
     pages["api/index.md"] = "\n".join(index) + "\n"
     return pages
 
