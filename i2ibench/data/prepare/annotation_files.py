@@ -15,7 +15,6 @@ from i2ibench.errors import UserError
 FARTHEST = 1e7
 """The distance from the origin in pixels from which a coordinate is taken for a mistake."""
 
-
 SPLIT_NAMES = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val",

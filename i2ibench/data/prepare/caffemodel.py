@@ -30,7 +30,9 @@ def read_caffemodel(path: Path) -> dict[str, list[NDArray[np.float32]]]:
             if number in LAYERS and isinstance(value, memoryview)
         ]
     except (ValueError, IndexError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no Caffe model, or not all of it: {error}") from None
+        raise UserError(
+            f"{path} is no Caffe model, or is incomplete: {error}. Download it again."
+        ) from None
     blobs_of_layer = {name: blobs for name, blobs in layers if blobs}
     if not blobs_of_layer:
         raise UserError(f"{path} holds no layers with weights, so it is no trained Caffe model.")

@@ -1,4 +1,4 @@
-"""The toy street's renderer: agreement of its maps, determinism, sizes and attributes."""
+"""Rendered scenes of ToyStreet: agreement of their maps, determinism, sizes and attributes."""
 
 import json
 
@@ -56,8 +56,8 @@ def test_every_visible_instance_is_listed_and_none_other(scenes: list[RenderedSc
 def test_an_instance_is_listed_under_the_class_of_its_pixels(scenes: list[RenderedScene]) -> None:
     names = {24: "person", 26: "car", 27: "truck", 28: "bus"}
     for scene in scenes:
-        for number, told in scene.attributes["instances"].items():
-            assert told["class"] == names[int(number) // 1000]
+        for number, described in scene.attributes["instances"].items():
+            assert described["class"] == names[int(number) // 1000]
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 32), (101, 67), (512, 256), (64, 200)])
@@ -84,10 +84,10 @@ def test_the_street_is_the_same_at_two_sizes() -> None:
 def test_a_car_has_the_colour_its_attributes_name(scenes: list[RenderedScene]) -> None:
     named, seen = [], []
     for scene in scenes:
-        for number, told in scene.attributes["instances"].items():
+        for number, described in scene.attributes["instances"].items():
             mask = scene.instance == int(number)
-            if told["class"] == "car" and mask.sum() >= 60:
-                named.append(told["rgb"])
+            if described["class"] == "car" and mask.sum() >= 60:
+                named.append(described["rgb"])
                 seen.append(scene.image[mask].mean(axis=0))
     assert len(named) > 30
     for channel in range(3):

@@ -1,4 +1,4 @@
-"""What ToyStreet records of its instances, as scores read it."""
+"""The true appearance of instances in ToyStreet, as scores read it."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def toys(tmp_path):
 
 def test_every_car_road_and_house_in_the_maps_has_its_look(toys):
     assert toys.records_appearances
-    seen = set()
+    kinds = set()
     for index in range(len(toys)):
         sample, looks = toys[index], toys.appearances(index)
         found = instances_of(sample["label"], sample["instance"])
@@ -25,8 +25,8 @@ def test_every_car_road_and_house_in_the_maps_has_its_look(toys):
             kind = toys.metainfo["classes"][label]
             if kind in NAMED:
                 assert NAMED[kind][looks[number].name] == looks[number].rgb
-                seen.add(kind)
-    assert seen == set(NAMED)
+                kinds.add(kind)
+    assert kinds == set(NAMED)
 
 
 def test_a_damaged_file_is_named_with_the_way_out(toys):
