@@ -1,4 +1,4 @@
-"""The store: a checkpoint's images of the scored scenes, kept by the image cache."""
+"""A checkpoint's images of the scored scenes, kept in the image cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,40 +18,41 @@ from i2ibench.structures import size_of
 
 
 @dataclass(frozen=True)
-class Store:
-    """Images of a checkpoint.
+class CheckpointImages:
+    """The images of all scored scenes, made by one checkpoint.
 
     Attributes:
-        images: of all scenes.
-        key: SHA-256 of all that they depend on.
+        images: the image files.
+        key: the SHA-256 of everything that the images depend on.
     """
 
     images: FolderImages
     key: str
 
 
-def fill_store(
+def translate_scenes(
     folder: Path,
     opened: OpenedCheckpoint,
     scenes: ScoredScenes,
     chosen: dict[str, Any],
     samples: int,
     batch_size: int = 1,
-) -> Store:
-    """Translate the scenes whose images are not there yet; gives all of them.
+) -> CheckpointImages:
+    """Translate the scenes without an up-to-date image and return the images of all scenes.
 
-    Images that would be others now are removed first. Each process makes its share.
+    Outdated images are deleted first. Every process of a group translates its share.
 
     Args:
-        folder: where the images lie.
+        folder: the folder of the images.
         opened: the checkpoint.
-        scenes: what is translated.
-        chosen: what else decides the images; `encode_photo` is read here.
-        samples: images of each scene, if they differ.
-        batch_size: scenes of equal size that are translated at once.
+        scenes: the scenes to translate.
+        chosen: further options that the images depend on. `encode_photo` says whether styles are
+            encoded from the real images.
+        samples: the number of images of each scene, if the checkpoint makes different ones.
+        batch_size: the number of scenes of equal size that are translated at once.
 
     Raises:
-        UserError: the scenes do not suit the checkpoint.
+        UserError: the checkpoint cannot translate the scenes.
     """
     for height, width in {
         size_of(scenes.sample(i)) for i in scenes.dataset.scenes.one_of_each_size()
@@ -65,8 +66,10 @@ def fill_store(
     files = [
         dict(zip(scenes.names, paths, strict=True)) for paths in zip(*cache.paths, strict=True)
     ]
-    made, repeat = format_in(opened.metainfo), 1 if random else min(samples, 2)
-    return Store(FolderImages(files, repeat=repeat, made=made), cache.key)
+    image_format = format_in(opened.metainfo)
+    repeat = 1 if random else min(samples, 2)
+    images = FolderImages(files, repeat=repeat, image_format=image_format)
+    return CheckpointImages(images, cache.key)
 
 
 def _cache_of(
@@ -77,7 +80,7 @@ def _cache_of(
     samples: int,
     batch_size: int,
 ) -> ImageCache:
-    chosen = {**chosen, "data": scenes.facts}
+    chosen = {**chosen, "data": scenes.description}
     recipe = recipe_of(opened.path, opened.translator, opened.config, chosen, scenes.reading)
     files, ending = scenes.dataset.scenes.files, ending_for(format_in(opened.metainfo).channels)
     places = [[f"sample_{k}/{one.name}{ending}" for k in range(samples)] for one in files]
@@ -91,13 +94,13 @@ def _cache_of(
 
 
 def _batches(scenes: ScoredScenes, size: int) -> list[Sequence[int]]:
-    """Up to `size` neighbouring scenes of one size in each."""
+    """Return batches of up to `size` neighbouring scenes with one image size."""
     batches: list[list[int]] = []
-    before = None
+    last_size = None
     for i, files in enumerate(scenes.dataset.scenes.files):
-        own = image_size(files.input)
-        if own != before or len(batches[-1]) == size:
+        own_size = image_size(files.input)
+        if own_size != last_size or len(batches[-1]) == size:
             batches.append([])
         batches[-1].append(i)
-        before = own
+        last_size = own_size
     return [tuple(batch) for batch in batches]

@@ -1,4 +1,4 @@
-"""Evaluation: systems and controls through one protocol, into one result."""
+"""The evaluation of systems and controls by a protocol."""
 
 import json
 import time
@@ -40,12 +40,12 @@ from i2ibench.registry.contracts import Metric
 from i2ibench.registry.plugin_records import plugin_records
 
 WRITTEN = ("rows", "reference_rows", "pictures", "shown")
-"""The subfolders of an output folder that an evaluation writes."""
+"""The subfolders that an evaluation writes in its output folder."""
 
 
 def evaluate(
     protocol: Protocol,
-    subjects: Sequence[SystemSource],
+    sources: Sequence[SystemSource],
     output_dir: Path,
     config: Config | None = None,
     root: str | None = None,
@@ -53,32 +53,33 @@ def evaluate(
     batch_size: int = 1,
     require: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Score the subjects and the controls; gives what `results.json` holds.
+    """Score systems and controls, write `results.json` and return its content.
 
-    Images and measurements stay in `output_dir` and are used again while what they depend on is
-    unchanged. Every process of a group takes part; the first one writes the results.
+    Images and measurements stay in `output_dir`. They are used again until something that they
+    depend on changes. Every process of a group takes part. The main process writes the results; the
+    others return {}.
 
     Args:
-        protocol: what is scored how.
-        subjects: checkpoints and folders of images.
-        output_dir: where everything goes.
-        config: the training run's config, for protocols without data of their own.
-        root: the data's folder; None for the config's or the protocol's own.
-        device: where networks run.
-        batch_size: scenes that are translated at once.
-        require: scores without which nothing is begun.
+        protocol: the rules of the evaluation.
+        sources: checkpoints and folders of images.
+        output_dir: the folder for results, images and measurements.
+        config: the config of the training run, for protocols without their own data.
+        root: the folder of the data; None for that of the config or the protocol.
+        device: the device that computes networks.
+        batch_size: the number of scenes that are translated at once.
+        require: scores that must be computable, checked before the work begins.
 
     Raises:
         UserError: data, checkpoints, images or options cannot be used.
     """
     begin = time.monotonic()
-    subjects = with_own_settings(subjects)
-    torch.backends.cudnn.allow_tf32 = False  # features and distances in whole float32
+    sources = with_own_settings(sources)
+    torch.backends.cudnn.allow_tf32 = False  # features and distances in full float32
     scenes = open_scenes(protocol, config, root)
     metrics = build_metrics(protocol.metrics, scenes.dataset.metainfo)
     check_required(metrics, require)
     evaluation = Evaluation(protocol, scenes, metrics, output_dir, device)
-    systems, origins = _open_subjects(evaluation, subjects, batch_size, root)
+    systems, origins = _open_sources(evaluation, sources, batch_size, root)
     systems += list_controls(scenes)
     stores = {system.name: _row_stores(evaluation, system) for system in systems}
     _measure(evaluation, systems, stores, metrics)
@@ -95,27 +96,29 @@ def evaluate(
     return results
 
 
-def _open_subjects(
-    evaluation: Evaluation, subjects: Sequence[SystemSource], batch_size: int, root: str | None
+def _open_sources(
+    evaluation: Evaluation, sources: Sequence[SystemSource], batch_size: int, root: str | None
 ) -> tuple[list[System], dict[str, Any]]:
-    """The rows of all subjects; none is translated before every one was found fit."""
+    """Return all systems and their origins; check all sources before the first translates."""
     protocol, scenes = evaluation.protocol, evaluation.scenes
-    given = {s: given_system(s, scenes, protocol) for s in subjects if s.is_folder}
-    for subject in subjects:
-        if not subject.is_folder:
-            check_classes(subject.path, scenes)
-    asked = (m for m in evaluation.metrics.values() if "samples" in m.needs and not m.unavailable)
-    if next(asked, None) is None:
-        protocol = replace(protocol, samples=1)  # nobody would look at the others
+    given = {s: given_system(s, scenes, protocol) for s in sources if s.is_folder}
+    for source in sources:
+        if not source.is_folder:
+            check_classes(source.path, scenes)
+    multimodal = (
+        m for m in evaluation.metrics.values() if "samples" in m.needs and not m.unavailable
+    )
+    if next(multimodal, None) is None:
+        protocol = replace(protocol, samples=1)  # no metric uses further samples
     systems: list[System] = []
     origins: dict[str, Any] = {}
-    for subject in subjects:
-        if subject in given:
-            system, origin = given[subject]
+    for source in sources:
+        if source in given:
+            system, origin = given[source]
             rows = [system]
         else:
             rows, origin = translated_systems(
-                subject, scenes, protocol, evaluation.output_dir, evaluation.device, batch_size,
+                source, scenes, protocol, evaluation.output_dir, evaluation.device, batch_size,
                 root,
             )  # fmt: skip
         systems += rows
@@ -127,14 +130,18 @@ def _open_subjects(
 
 
 def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
-    """Return the files of a system's rows, for every metric that applies to it."""
+    """Return the row files of a system for every metric that applies to the system."""
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
         used = not is_reference(metric, system, evaluation.protocol) or system.name == ORACLE
         if used and reason_not_measured(metric, system, evaluation.scenes) is None:
-            styles = [system.styles.facts] if system.styles and "styles" in metric.needs else []
-            key = row_key(dict(system.facts), evaluation.protocol.resize, evaluation.facts(name),
-                          evaluation.scenes.hash, evaluation.scenes.facts, *styles)  # fmt: skip
+            probe = system.styles if "styles" in metric.needs else None
+            styles = [probe.dependencies] if probe is not None else []
+            key = row_key(
+                dict(system.dependencies), evaluation.protocol.resize,
+                evaluation.dependencies(name), evaluation.scenes.hash,
+                evaluation.scenes.description, *styles,
+            )  # fmt: skip
             folder = evaluation.output_dir / "rows" / slug(system.name) / name
             stores[name] = RowStore(folder, key, count)
     return stores
@@ -146,7 +153,7 @@ def _measure(
     stores: Mapping[str, Mapping[str, RowStore]],
     metrics: Mapping[str, Metric],
 ) -> None:
-    """Measure what neither this evaluation nor, of the controls, another one has measured."""
+    """Measure all missing rows; rows of controls are shared with other evaluations."""
     shared = SharedRows(stores, systems, metrics, evaluation.scenes, evaluation.device)
     if is_main_process():  # the others wait for it in `measure`
         shared.fetch()
@@ -158,7 +165,7 @@ def _measure(
 def _reference_rows(
     evaluation: Evaluation, config: Config | None, root: str | None
 ) -> dict[str, Rows]:
-    """The rows of the reference photos, for every set metric that can be computed."""
+    """Return the rows of the reference images for every set metric that can be computed."""
     wanted = {
         name: metric
         for name, metric in evaluation.metrics.items()
@@ -168,11 +175,11 @@ def _reference_rows(
         return {}
     scenes = open_reference(evaluation.protocol, config, root)
     evaluation = replace(evaluation, scenes=scenes)
-    photos = real_photos()
+    oracle = real_photos()
     folder = evaluation.output_dir / "reference_rows"
     stores = {}
     for name in wanted:
-        key = row_key(evaluation.facts(name), scenes.hash, scenes.facts)
+        key = row_key(evaluation.dependencies(name), scenes.hash, scenes.description)
         stores[name] = RowStore(folder / name, key, len(scenes))
-    _measure(evaluation, [photos], {photos.name: stores}, wanted)
+    _measure(evaluation, [oracle], {oracle.name: stores}, wanted)
     return {name: store.read() for name, store in stores.items()} if is_main_process() else {}

@@ -1,4 +1,4 @@
-"""Shown scenes: the best, the median and the worst, with what the segmenter saw in them."""
+"""The example scenes of a report: best, median and worst, with the segmenter's labels."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
@@ -34,10 +34,10 @@ def show_scenes(
     stores: Mapping[str, Mapping[str, RowStore]],
     output_dir: Path,
 ) -> list[dict[str, Any]]:
-    """Write the images of a few scenes to `shown/`; gives per scene its files by column.
+    """Write the images of a few scenes to `shown/` and return their paths by scene and column.
 
-    Scenes are ranked by the first system's pixel accuracy; without segmentation they are spread
-    evenly over the set.
+    Scenes are ranked by the pixel accuracy of the first system. Without segmentation scores they
+    are evenly spaced.
     """
     segmentation = _usable_segmentation(metrics)
     under_test = [system for system in systems if not system.control] or list(systems)
@@ -46,7 +46,7 @@ def show_scenes(
         rows = np.stack(stores[under_test[0].name][segmentation[0]].read())
         chosen = _ranked(segmentation[1].scores(rows)["seg/pixel_acc"])
     columns = [s for s in systems if s.name not in (FLOOR, MISMATCH)]
-    columns.sort(key=lambda system: system.name != ORACLE)  # the photo beside the label map
+    columns.sort(key=lambda system: system.name != ORACLE)  # the real image beside the label map
     shown, palette = [], scenes.dataset.metainfo["palette"]
     for index, place in chosen.items():
         sample = scenes.sample(index)
@@ -58,8 +58,8 @@ def show_scenes(
             image = system.images.read(index, sample)[0]
             files[system.name] = _write(folder / f"{number}.png", image)
             if segmentation is not None:
-                seen, wrong = _seen(segmentation[1], image, sample, scenes)
-                predicted[system.name] = _write(folder / f"{number}_labels.png", seen)
+                labels, wrong = _segment(segmentation[1], image, sample, scenes)
+                predicted[system.name] = _write(folder / f"{number}_labels.png", labels)
                 errors[system.name] = _write(folder / f"{number}_errors.png", wrong)
         relative = {
             kind: {name: str(path.relative_to(output_dir)) for name, path in paths.items()}
@@ -70,7 +70,7 @@ def show_scenes(
 
 
 def _usable_segmentation(metrics: Mapping[str, Metric]) -> tuple[str, SegmentationMetric] | None:
-    """Return the first metric with a segmenter that can be used, and its name; None without."""
+    """Return the name and the first metric with a usable segmenter, or None."""
     for name, metric in metrics.items():
         if isinstance(metric, SegmentationMetric) and not metric.unavailable:
             return name, metric
@@ -83,7 +83,7 @@ def _spread(count: int) -> dict[int, str]:
 
 
 def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
-    """Indices of the best, median and worst scenes, and which they are."""
+    """Return the indices of the best, median and worst scenes with a text for each."""
     order = np.argsort(-np.nan_to_num(accuracy), kind="stable").tolist()
     middle = max((len(order) - PER_KIND) // 2, 0)
     groups = {
@@ -99,20 +99,20 @@ def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
 
 
 @torch.inference_mode()
-def _seen(
+def _segment(
     metric: SegmentationMetric, image: Tensor, sample: Sample, scenes: ScoredScenes
 ) -> tuple[Tensor, Tensor]:
-    """The segmenter's labels in colour, and where they are wrong, uint8 [3,H,W] each."""
+    """Return the segmenter's labels in colour and an error map, uint8 [3,H,W] each."""
     device = next(iter(metric.segmenter.parameters()), torch.empty(0)).device
     rows = metric.predict([as_rgb(image, "A segmenter").to(device)])[0].cpu()
     truth = metric.true_rows(sample["label"]).cpu()
     count = len(metric.classes)
     info = scenes.dataset.metainfo
     palette = [c for c, row in zip(info["palette"], info["scored_ids"], strict=True) if row < count]
-    seen = colour_labels(rows.clamp(max=count)[None], [*palette, (0, 0, 0)])
+    labels = colour_labels(rows.clamp(max=count)[None], [*palette, (0, 0, 0)])
     verdict = torch.where(rows == truth, 1, 0)
     verdict[truth >= count] = 2
-    return seen, colour_labels(verdict[None], [WRONG, RIGHT, VOID])
+    return labels, colour_labels(verdict[None], [WRONG, RIGHT, VOID])
 
 
 def _write(path: Path, image: Tensor) -> Path:
@@ -127,7 +127,7 @@ def write_scene_scores(
     metrics: Mapping[str, Metric],
     stores: Mapping[str, Mapping[str, RowStore]],
 ) -> None:
-    """Write every additive score of every scene and system as CSV, classes' own left out."""
+    """Write every ranked additive score of every scene and system as CSV."""
     cells = []
     for system in systems:
         for name, store in stores[system.name].items():

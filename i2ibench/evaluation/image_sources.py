@@ -1,4 +1,4 @@
-"""Where the images of a system come from: a folder, the photos themselves, or plain paint."""
+"""Sources of a system's images: image files, real images, or class colours."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -30,31 +30,32 @@ MISMATCH = "photos of other scenes (mismatch)"
 CONTROLS = (ORACLE, FLOOR, MISMATCH)
 
 
-class Images(Protocol):
-    """The images of one system, in the channels and depth of the scenes' photos."""
+class ImageSource(Protocol):
+    """A source of the images of one system, with the channels and bits of the real images."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The images of a scene, integers [S,C,H,W]; the first one is scored."""
+        """Return the S samples of a scene, integers [S,C,H,W]; the first is scored."""
 
 
 @dataclass(frozen=True)
 class System:
-    """One row of the table.
+    """A system or a control, one row of the table.
 
     Attributes:
-        name: what reports call it.
-        images: where they come from.
-        facts: what made them, in plain JSON; its hash decides whether old scores are still true.
-        control: whether it is a control instead of a system under test.
-        informed: whether it was shown part of the answer, so that it is not ranked.
-        notes: what a reader of its scores must know.
-        styles: its encoder and style bank, if it has them and its styles are sampled.
-        no_styles: why there is none.
+        name: the name in reports.
+        images: the source of its images.
+        dependencies: everything that the images depend on, as JSON values. Old measurements are
+            used again while it stays the same.
+        control: True for a control, False for a system under test.
+        informed: True if the system has seen part of the real image, so that it is not ranked.
+        notes: notes for readers of its scores.
+        styles: the encoder and style bank of a system whose styles are sampled, or None.
+        no_styles: the reason why `styles` is None.
     """
 
     name: str
-    images: Images
-    facts: Mapping[str, Any]
+    images: ImageSource
+    dependencies: Mapping[str, Any]
     control: bool = False
     informed: bool = False
     notes: tuple[str, ...] = field(default=())
@@ -64,28 +65,28 @@ class System:
 
 @dataclass(frozen=True)
 class FolderImages:
-    """Image files by scene name, one list entry per sample.
+    """A source of image files.
 
-    Args:
-        samples: for each sample the file of every scene.
-        resize: filter for images of another size than the label map; None refuses them.
-        repeat: how often a single sample is shown, for a system whose samples are all equal.
-        made: the channels and depth that every file has.
+    Attributes:
+        samples: for each sample the files by scene name.
+        resize: the filter that resizes images to the label map's size; None refuses other sizes.
+        repeat: how often the samples are repeated, for a system with equal samples.
+        image_format: the channels and bits of every file.
     """
 
     samples: list[dict[str, Path]]
     resize: str | None = None
     repeat: int = 1
-    made: PixelFormat = RGB
+    image_format: PixelFormat = RGB
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The images of a scene, integers [S,C,H,W]."""
+        """Return the samples of a scene, integers [S,C,H,W]."""
         height, width = size_of(sample)
-        shown = [self._one(files[sample["name"]], height, width) for files in self.samples]
-        return torch.stack(shown * self.repeat)
+        images = [self._read_one(files[sample["name"]], height, width) for files in self.samples]
+        return torch.stack(images * self.repeat)
 
-    def _one(self, path: Path, height: int, width: int) -> Tensor:
-        image = read_image(path, self.made)
+    def _read_one(self, path: Path, height: int, width: int) -> Tensor:
+        image = read_image(path, self.image_format)
         if image.shape[:2] != (height, width):
             if self.resize is None:
                 raise UserError(_other_size(path, image.shape[:2], (height, width)))
@@ -95,15 +96,15 @@ class FolderImages:
 
 
 class RealPhotos:
-    """The photos: what a perfect translation would score."""
+    """The real images, which show the scores of a perfect translation."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The photo, integers [1,C,H,W]."""
+        """Return the real image, integers [1,C,H,W]."""
         return sample["image"][None]
 
 
 class ShiftedPhotos:
-    """To each label map the photo of another scene of the same size, half the set away."""
+    """For each scene the real image of another scene of the same size, half the set away."""
 
     def __init__(self, scenes: ScoredScenes) -> None:
         self.scenes = scenes
@@ -118,44 +119,44 @@ class ShiftedPhotos:
         }
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The other scene's photo, integers [1,C,H,W]."""
+        """Return the other scene's real image, integers [1,C,H,W]."""
         return self.scenes.sample(self.partner[index])["image"][None]
 
 
 class ClassColours:
-    """Every class in its mean colour over the scored photos: layout without texture."""
+    """Label maps in the mean colours of their classes, which have a layout but no texture."""
 
     def __init__(self, scenes: ScoredScenes) -> None:
         self.scenes = scenes
 
     @cached_property
     def colours(self) -> Tensor:
-        """The mean colour of each class, integers [N,C]; every photo is read for it, when asked."""
+        """Return the mean colour of each class, integers [N,C]; this reads all real images once."""
         info = self.scenes.dataset.metainfo
-        count, made = len(info["classes"]), format_in(info)
-        sums, pixels = np.zeros((count, made.channels)), np.zeros(count)
+        count, image_format = len(info["classes"]), format_in(info)
+        sums, pixels = np.zeros((count, image_format.channels)), np.zeros(count)
         for index in range(len(self.scenes)):
             sample = self.scenes.sample(index)
             label = sample["label"].flatten().numpy()
             pixels += np.bincount(label, minlength=count)
-            for channel in range(made.channels):
+            for channel in range(image_format.channels):
                 values = sample["image"][channel].flatten().numpy()
                 sums[:, channel] += np.bincount(label, weights=values, minlength=count)
         means = np.round(sums / np.maximum(pixels, 1)[:, None])
-        return torch.from_numpy(means.astype(np.uint8 if made.bits == 8 else np.int32))
+        return torch.from_numpy(means.astype(np.uint8 if image_format.bits == 8 else np.int32))
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """The painted label map, integers [1,C,H,W]."""
+        """Return the coloured label map, integers [1,C,H,W]."""
         return self.colours[sample["label"][0].long()].permute(2, 0, 1)[None]
 
 
 def real_photos() -> System:
-    """The oracle."""
+    """Return the oracle, the control with the real images."""
     return System(ORACLE, RealPhotos(), {"control": "oracle"}, control=True)
 
 
 def list_controls(scenes: ScoredScenes) -> list[System]:
-    """Oracle, floor and mismatch, as far as the data allows."""
+    """Return the controls that the data allows: oracle, floor and mismatch."""
     if not scenes.has_photos:
         return []
     controls = [real_photos()]
@@ -169,21 +170,26 @@ def list_controls(scenes: ScoredScenes) -> list[System]:
 
 
 def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> FolderImages:
-    """The images of any code, paired with the scenes by name and checked.
+    """Pair the image files of a folder with the scenes by name and check them.
 
-    An image belongs to the scene whose name it has, or begins with, before an underscore; of
-    several such scenes to the one with the longest name. Folders count if the scene's name has
-    them and the images lie in such folders.
+    The name of an image is the name of its scene, or begins with it before an underscore. If
+    several scenes fit, the scene with the longest name is taken. Folders are compared if the
+    scene's name has folders and the images lie in such folders.
+
+    Args:
+        folder: the folder of the images, which any code may have made.
+        scenes: the scored scenes.
+        resize: the filter that resizes images of another size; None refuses such images.
 
     Raises:
-        UserError: scenes without an image or with several, broken files, or another size; the
-            first five are named.
+        UserError: a scene has no image or several, a file is damaged, or a size is wrong. The
+            message lists the first five faults.
     """
     given = files_by_name(folder)
     candidates = pair_images(scenes.names, given)
-    made = format_in(scenes.dataset.metainfo)
+    image_format = format_in(scenes.dataset.metainfo)
     files = scenes.dataset.scenes.files
-    sizes = {  # by a file's size a scene's; reading every scene for it would take as long again
+    sizes = {  # the scene's size by the input file's size: reading every scene is slow
         image_size(files[i].input): size_of(scenes.sample(i))
         for i in scenes.dataset.scenes.one_of_each_size()
     }
@@ -194,7 +200,7 @@ def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fold
         if len(found) == 1:
             chosen[name] = found[0]
             wanted = sizes[image_size(files[index].input)]
-            faults += _faults(found[0], made, None if resize else wanted)
+            faults += _faults(found[0], image_format, None if resize else wanted)
         else:
             several = ", ".join(str(path.relative_to(folder)) for path in found[:3])
             faults.append(
@@ -205,11 +211,11 @@ def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fold
     raise_faults(faults)
     for note in [*_unused(folder, given, chosen), *ignored_notes([folder])]:
         say(note)
-    return FolderImages([chosen], resize, made=made)
+    return FolderImages([chosen], resize, image_format=image_format)
 
 
 def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path]) -> list[str]:
-    """Return a sentence on the images of a folder that belong to no scene, if there are any."""
+    """Return a note on the images of a folder that belong to no scene, or no note."""
     left = sorted(set(given.values()) - set(chosen.values()))
     if not left:
         return []
@@ -219,47 +225,47 @@ def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path])
 
 
 def is_lossy(images: FolderImages) -> bool:
-    """Return whether some images are stored with loss, so that compression counts in scores."""
+    """Return whether some images are stored with lossy compression, which changes scores."""
     return any(is_lossy_file(path) for files in images.samples for path in files.values())
 
 
 def pair_images(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
-    """By scene the images that belong to it; an exact name goes before a longer one."""
+    """Return the images of each scene by scene name; exact names precede longer names."""
     scene_of = {name: name for name in names}
     alone = Counter(name.rpartition("/")[2] for name in names)
-    for name in names:  # without its folders, where that is one scene's alone
+    for name in names:  # the name without folders, if it is unique
         short = name.rpartition("/")[2]
         if alone[short] == 1:
             scene_of.setdefault(short, name)
-    towns = {name.rpartition("/")[0] for name in names} - {""}
+    scene_folders = {name.rpartition("/")[0] for name in names} - {""}
     exact: dict[str, list[Path]] = {}
     longer: dict[str, list[Path]] = {}
     for key, path in files.items():
         folder, _, short = key.rpartition("/")
         for text in (key, short):
             owner = _owner(text, scene_of)
-            if owner is not None and not _of_another_town(text, folder, owner, towns):
+            if owner is not None and not _is_in_other_folder(text, folder, owner, scene_folders):
                 (exact if text in scene_of else longer).setdefault(owner, []).append(path)
                 break
     return {**longer, **exact}
 
 
-def _of_another_town(text: str, folder: str, owner: str, towns: Collection[str]) -> bool:
-    """Return whether an image that only its short name joins to a scene lies in another town."""
-    return "/" not in text and folder in towns and "/" in owner
+def _is_in_other_folder(text: str, folder: str, owner: str, scene_folders: Collection[str]) -> bool:
+    """Return whether an image with a matching short name lies in another scene's folder."""
+    return "/" not in text and folder in scene_folders and "/" in owner
 
 
 def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
-    """The scene with the longest name that an image's name is, or begins with before "_"."""
+    """Return the scene with the longest name that equals `text` or precedes a "_" in it."""
     while text and text not in scene_of:
         text = text.rpartition("_")[0]
     return scene_of.get(text)
 
 
-def _faults(path: Path, made: PixelFormat, wanted: tuple[int, ...] | None) -> list[str]:
-    """Return why an image cannot be scored; None for `wanted` allows any size."""
+def _faults(path: Path, image_format: PixelFormat, wanted: tuple[int, ...] | None) -> list[str]:
+    """Return the reasons why an image cannot be scored; `wanted` None allows any size."""
     try:
-        found = read_image(path, made).shape[:2]
+        found = read_image(path, image_format).shape[:2]
     except UserError as error:
         return [str(error)]
     return [] if wanted in (None, found) else [_other_size(path, found, wanted)]

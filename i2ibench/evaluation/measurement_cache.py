@@ -1,8 +1,9 @@
-"""The shared rows: what was measured on photos and other controls, for every later evaluation.
+"""A cache of measurements of the controls, which all evaluations of a user share.
 
-They depend on the data and the metric alone, so that every system and every run on this machine
-can use them. One file holds the rows of one metric on all scenes of one control. Its name is the
-hash of all they depend on: contents of the scenes' files, metric, weights, code, packages, device.
+Measurements of controls, such as real images, depend on the data and the metric but on no system.
+One file holds the rows of one metric on all scenes of one control. Its name is the hash of
+everything that the rows depend on: contents of the scenes' files, metric, weights, code, packages,
+device.
 """
 
 import os
@@ -31,8 +32,8 @@ from i2ibench.registry.code_hashes import module_of
 from i2ibench.registry.contracts import Metric
 from i2ibench.registry.sources import is_core
 
-LARGEST = 2**30
-"""Bytes of shared rows; those unused for the longest time make way for new ones."""
+MAX_BYTES = 2**30
+"""The largest size of the cache; the files that were unused for the longest time are deleted."""
 
 OTHERWISE = "name another folder with I2IBENCH_CACHE"
 
@@ -40,23 +41,23 @@ Stores = Mapping[str, Mapping[str, RowStore]]
 
 
 def shared_folder() -> Path:
-    """Where shared rows lie: $I2IBENCH_CACHE, or `i2ibench` in the user's cache folder."""
+    """Return the folder of the cache in $I2IBENCH_CACHE, or in the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
     return Path(os.environ.get("I2IBENCH_CACHE") or home / "i2ibench") / "rows"
 
 
 class SharedRows:
-    """The shared rows of some stores, for an evaluation's main process.
+    """The cached rows of the controls of one evaluation; only the main process uses it.
 
-    Of a metric or a data set that is not this project's own nothing is shared: versions of the
-    packages that it uses are in no hash.
+    Rows of metrics and data sets from plugins are not cached, because the versions of the packages
+    that plugins use are in no hash.
 
     Args:
-        stores: by system and metric; those of systems under test are left alone.
-        systems: whose.
-        metrics: by name.
-        scenes: what they are measured on.
-        device: where networks run.
+        stores: the row files of the evaluation by system and metric.
+        systems: the systems and controls.
+        metrics: the metrics by name.
+        scenes: the scored scenes.
+        device: the device that computes networks.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class SharedRows:
         self.folder = shared_folder()
         self.scenes = scenes
         name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-        facts = [versions(), name, code_hash("evaluation")]
+        environment = [versions(), name, code_hash("evaluation")]
         data = scenes.reading
         self._files = {
-            (system.name, metric): (store, self.folder / f"{row_key(store.key, *facts)}.npz")
+            (system.name, metric): (store, self.folder / f"{row_key(store.key, *environment)}.npz")
             for system in systems
             for metric, store in stores[system.name].items()
             if system.control and _is_own([*data, metrics[metric], *vars(metrics[metric]).values()])
@@ -81,7 +82,7 @@ class SharedRows:
         self._new: list[tuple[RowStore, Path]] = []
 
     def fetch(self) -> None:
-        """Give the stores that are empty what is shared, and say so."""
+        """Copy cached rows into empty stores and print a note."""
         systems, names = set(), set()
         for (system, metric), (store, path) in self._files.items():
             if any(store.has(start) for start in range(0, store.count, CHUNK)):
@@ -101,13 +102,16 @@ class SharedRows:
             )
 
     def keep(self) -> None:
-        """Share what has been measured whole since `fetch`."""
+        """Write all rows to the cache that `fetch` did not find there.
+
+        If the folder cannot be written, a note is printed and nothing is raised.
+        """
         try:
             with lock_folder(self.folder, "sharing rows", OTHERWISE, wait=True):
                 remove_leftovers(self.folder)
                 for store, path in self._new:
                     save_rows(path, store.read())
-                _make_way(self.folder)
+                _delete_oldest(self.folder)
         except (OSError, UserError) as error:
             reason = getattr(error, "strerror", None) or error
             say(
@@ -117,7 +121,7 @@ class SharedRows:
 
 
 def _read(path: Path, count: int) -> Rows | None:
-    """The rows in a file, which counts as used now; None if it is not there or damaged."""
+    """Read the rows of a file and set its time of use; None if it is missing or damaged."""
     try:
         rows = load_rows(path)
         os.utime(path)
@@ -131,19 +135,19 @@ def _read(path: Path, count: int) -> Rows | None:
     return rows
 
 
-def _make_way(folder: Path) -> None:
-    """Remove the files used longest ago until the rest is small enough."""
+def _delete_oldest(folder: Path) -> None:
+    """Delete the files that were unused for the longest time until the rest is small enough."""
     files = [(path.stat(), path) for path in folder.glob("*.npz")]
     size = sum(stat.st_size for stat, _ in files)
     for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
-        if size <= LARGEST:
+        if size <= MAX_BYTES:
             break
         path.unlink(missing_ok=True)
         size -= stat.st_size
 
 
 def _is_own(parts: Sequence[object]) -> bool:
-    """Return whether all parts are of this project, or plain values and torch's."""
+    """Return whether all parts are plain values or belong to this project, torch or numpy."""
     plain = ("builtins", "pathlib", "torch", "numpy")
     modules = map(module_of, parts)
     return all(is_core(m) or m.partition(".")[0] in plain for m in modules)

@@ -1,7 +1,7 @@
-"""Rows: what each metric measured on each scene, on disk, so that nothing is measured twice.
+"""Rows of measurements of each metric on each scene, kept in files.
 
-A chunk of scenes is one file. Processes take turns at the chunks, so every scene is measured once
-whatever their number, and a run that was killed goes on with the chunks that are missing.
+One file holds the rows of a chunk of scenes. The processes of a group divide the chunks, so every
+scene is measured once. A run that was killed continues with the missing chunks.
 """
 
 import io
@@ -31,7 +31,7 @@ from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction, to_predictions
 
 CHUNK = 8
-"""Scenes per file."""
+"""The number of scenes of a file."""
 
 Rows = list[NDArray[Any]]
 
@@ -39,11 +39,11 @@ DAMAGE = (
     OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError,
     NotImplementedError, RuntimeError, OverflowError, MemoryError, struct.error,
 )  # fmt: skip
-"""What numpy and zipfile raise on files of which bytes have changed."""
+"""The exceptions that numpy and zipfile raise for damaged files."""
 
 
 def save_rows(path: Path, rows: Rows) -> None:
-    """Make `path` a file of the rows, whole or not at all."""
+    """Write rows to a file, whole or not at all."""
     buffer = io.BytesIO()
     named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
     np.savez(buffer, **named)
@@ -51,10 +51,10 @@ def save_rows(path: Path, rows: Rows) -> None:
 
 
 def load_rows(path: Path) -> Rows:
-    """The rows in a file that `save_rows` wrote, in their order.
+    """Read the rows of a file that `save_rows` wrote.
 
     Raises:
-        DAMAGE: it is missing or damaged.
+        DAMAGE: the file is missing or damaged.
     """
     with path.open("rb") as opened, np.load(opened) as file:
         return [file[str(i)] for i in range(len(file.files))]
@@ -62,12 +62,12 @@ def load_rows(path: Path) -> Rows:
 
 @dataclass(frozen=True)
 class RowStore:
-    """The rows of one metric for one system.
+    """The row files of one metric and one system.
 
     Attributes:
-        folder: of the metric; what other facts have left beside `key` is removed.
-        key: of everything that the rows depend on.
-        count: scenes.
+        folder: the folder of the metric. Subfolders with another key are deleted.
+        key: the hash of everything that the rows depend on, the name of the subfolder.
+        count: the number of scenes.
     """
 
     folder: Path
@@ -75,27 +75,27 @@ class RowStore:
     count: int
 
     def path(self, start: int) -> Path:
-        """The file of the chunk that begins with scene `start`."""
+        """Return the file of the chunk that begins with scene `start`."""
         return self.folder / self.key / f"{start:06d}.npz"
 
     def has(self, start: int) -> bool:
-        """Return whether a chunk has been measured."""
+        """Return whether the chunk that begins with scene `start` has been measured."""
         return self.path(start).is_file()
 
     def write(self, start: int, rows: Rows) -> None:
-        """Keep a chunk's rows, whole or not at all."""
+        """Write the rows of a chunk, whole or not at all."""
         save_rows(self.path(start), rows)
 
     def read(self) -> Rows:
-        """The rows of all scenes in order."""
+        """Read the rows of all scenes in order."""
         rows: Rows = []
         for start in range(0, self.count, CHUNK):
             rows += load_rows(self.path(start))
         assert len(rows) == self.count, "every scene is measured once"
         return rows
 
-    def forget_others(self) -> None:
-        """Remove rows that other images, data or settings have left, and damaged files."""
+    def delete_outdated(self) -> None:
+        """Delete rows of other images, data or settings, and damaged files."""
         for left in self.folder.glob("*") if self.folder.is_dir() else ():
             if left.name != self.key:
                 shutil.rmtree(left)
@@ -118,22 +118,22 @@ def measure(
     scenes: ScoredScenes,
     device: str,
 ) -> None:
-    """Measure what is missing.
+    """Measure all missing rows and write them; every process of a group takes part.
 
     Args:
-        systems: whose images.
-        stores: by system and metric; pairs that are not there are not measured.
-        metrics: by name.
-        scenes: what they are measured on.
-        device: where metrics compute.
+        systems: the systems whose images are measured.
+        stores: the row files by system and metric; other pairs are not measured.
+        metrics: the metrics by name.
+        scenes: the scored scenes.
+        device: the device that computes metrics.
     """
     if is_main_process():
         for own in stores.values():
             for store in own.values():
-                store.forget_others()
+                store.delete_outdated()
     barrier()
     starts = [s for s in range(0, len(scenes), CHUNK) if _is_missing(s, stores)]
-    barrier()  # nobody writes before everybody has seen what is missing
+    barrier()  # no process writes before all processes know what is missing
     share = starts[get_rank() :: get_world_size()]
     if share:
         with Progress("measuring", len(share), visible=is_main_process()) as progress:
@@ -185,10 +185,10 @@ def _predictions(
 
 
 def measured(metric: Metric, predictions: Sequence[Prediction]) -> Rows:
-    """The metric's rows for the scenes; in halves if the device's memory is too small for all."""
+    """Return the metric's rows for scenes; when memory runs out, split the scenes and retry."""
     return list(chain.from_iterable(split_on_out_of_memory(partial(rows_of, metric), predictions)))
 
 
-def row_key(*facts: Any) -> str:
-    """A short name for rows that depend on the facts."""
-    return fingerprint(facts)[:16]
+def row_key(*dependencies: Any) -> str:
+    """Return a short hash of everything that rows depend on."""
+    return fingerprint(dependencies)[:16]

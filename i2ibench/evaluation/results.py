@@ -1,4 +1,4 @@
-"""Results: what `results.json` holds, from the rows of every system and metric."""
+"""The content of `results.json`, computed from the rows of every system and metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import (
     RELATIVE,
-    Estimate,
     Score,
+    ScoreEstimate,
     Values,
     additive_scores,
     list_differences,
@@ -36,21 +36,21 @@ PACKAGES = (
     "registry/contracts", "evaluation/features", "evaluation/metrics", "evaluation/segmenters",
     "models/ops", "models/layers", "models/styles", "data",
 )  # fmt: skip
-"""The packages of the core whose code decides what is measured."""
+"""The packages of the core whose code the measurements depend on."""
 
 Stores = Mapping[str, Mapping[str, RowStore]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation: the protocol, its scenes and metrics, and where things are written.
+    """The protocol of one evaluation with its opened scenes and metrics.
 
     Attributes:
-        protocol: what is scored how.
-        scenes: the protocol's.
-        metrics: by name.
-        output_dir: results, images and rows.
-        device: where networks run.
+        protocol: the rules of the evaluation.
+        scenes: the scored scenes.
+        metrics: the metrics by name.
+        output_dir: the folder of results, images and rows.
+        device: the device that computes networks.
     """
 
     protocol: Protocol
@@ -59,17 +59,21 @@ class Evaluation:
     output_dir: Path
     device: str
 
-    def facts(self, name: str) -> dict[str, Any]:
-        """Return all that a metric's rows depend on besides the images, in plain JSON."""
+    def dependencies(self, name: str) -> dict[str, Any]:
+        """Return everything that a metric's rows depend on besides the images, as JSON values."""
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
         parts = [metric, *vars(metric).values(), *self.scenes.reading]
-        code = hash_code_of(parts, [config, self.scenes.facts], PACKAGES)
+        code = hash_code_of(parts, [config, self.scenes.description], PACKAGES)
         weights = [sha256(path) for path in metric.weight_files]
         return {"metric": config, "weights": weights, "code": code}
 
 
 def reason_not_measured(metric: Metric, system: System, scenes: ScoredScenes) -> Score | None:
-    """The entry of a metric that is not measured on a system, {} for none; None if it is."""
+    """Return None if a metric is measured on a system, else the entry with the reason.
+
+    The entry is {} if the metric is left out without a reason, such as the distance of real images
+    from themselves.
+    """
     if metric.unavailable:
         return not_computed(str(metric.unavailable))
     if system.name == ORACLE and "real" in metric.needs:
@@ -88,17 +92,17 @@ def reason_not_measured(metric: Metric, system: System, scenes: ScoredScenes) ->
 
 
 def is_reference(metric: Metric, system: System, protocol: Protocol) -> bool:
-    """Return whether a system's images are what a metric compares with, in whatever order."""
-    photos = system.name in (ORACLE, MISMATCH)
-    return metric.kind == "set" and protocol.reference is None and photos
+    """Return whether a set metric would compare a system's images with the same images."""
+    has_real_images = system.name in (ORACLE, MISMATCH)
+    return metric.kind == "set" and protocol.reference is None and has_real_images
 
 
 def _lacking(metric: Metric, scenes: ScoredScenes) -> str | None:
-    """Return what a metric needs and the scored data does not have."""
+    """Return the name of a kind of data that a metric needs and the scenes lack, or None."""
     files = scenes.dataset.scenes.files[0]
     words = {"real" if k.name == "image" else k.name: k.called for k in KINDS.values()}
-    there = {"real" if kind == "image" else kind for kind in files.paths}
-    lacking = [need for need in metric.needs if need in words and need not in there]
+    available = {"real" if kind == "image" else kind for kind in files.paths}
+    lacking = [need for need in metric.needs if need in words and need not in available]
     words["appearances"] = "record of how its instances truly look"
     if not scenes.has_photos and metric.kind == "set":
         lacking.append("real")
@@ -113,11 +117,18 @@ def build_results(
     stores: Stores,
     reference: Mapping[str, Rows],
 ) -> dict[str, Any]:
-    """Scores of every system under every metric, with what a reader must know of them."""
+    """Compute the content of `results.json` except times, versions and examples.
+
+    Args:
+        evaluation: the evaluation.
+        systems: the systems and controls, in the order of the tables.
+        stores: the rows by system and metric.
+        reference: the rows of the reference images by set metric, if the protocol has a reference.
+    """
     scenes = evaluation.scenes
     draws = resamplings(len(scenes), evaluation.protocol.draws, evaluation.protocol.seed)
     table: dict[str, dict[str, Score]] = {system.name: {} for system in systems}
-    estimates: dict[str, dict[str, Estimate]] = {}
+    estimates: dict[str, dict[str, ScoreEstimate]] = {}
     for name in evaluation.metrics:
         estimates[name] = {}
         for system in systems:
@@ -149,8 +160,8 @@ def _score(
     stores: Stores,
     reference: Mapping[str, Rows],
     draws: Values,
-) -> tuple[dict[str, Score], Estimate | None]:
-    """The scores of one system under one metric; none where the metric would say nothing."""
+) -> tuple[dict[str, Score], ScoreEstimate | None]:
+    """Return the entries of one system and metric, and the estimate of an additive metric."""
     metric = evaluation.metrics[name]
     entry = reason_not_measured(metric, system, evaluation.scenes)
     if entry is not None:
@@ -165,7 +176,7 @@ def _score(
 
 
 def _figures(evaluation: Evaluation, stores: Stores) -> dict[str, dict[str, Any]]:
-    """By system and metric what charts are drawn from, of the metrics that give such numbers."""
+    """Return the numbers for charts by system and metric, for metrics with figures."""
     drawn = {name: m for name, m in evaluation.metrics.items() if m.has_figures}
     found = {
         system: {name: m.figures(own[name].read()) for name, m in drawn.items() if name in own}
@@ -175,35 +186,36 @@ def _figures(evaluation: Evaluation, stores: Stores) -> dict[str, dict[str, Any]
 
 
 def _add_relative(
-    table: Mapping[str, dict[str, Score]], estimates: Mapping[str, Mapping[str, Estimate]]
+    table: Mapping[str, dict[str, Score]], estimates: Mapping[str, Mapping[str, ScoreEstimate]]
 ) -> None:
-    """Give each system its scores as a share of the real photos'."""
+    """Add to each system the scores that are divided by the scores of the real images."""
     for own in estimates.values():
         for system in own.keys() - {ORACLE} if ORACLE in own else ():
             table[system].update(relative_scores(own[system], own[ORACLE]))
 
 
 def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
-    """The protocol with its hash, and the hash behind each metric's numbers.
+    """Return the protocol with its hash and with one hash for each metric.
 
-    Numbers compare if their metric's hash is the same; the protocol's covers all of them.
+    Two numbers are comparable if the hashes of their metric are equal. The hash of the protocol
+    covers all metrics.
     """
     protocol = evaluation.protocol
-    facts, made = protocol.facts(), format_in(evaluation.scenes.dataset.metainfo)
-    if not made.shows_as_rgb:
-        facts["pictures"] = str(made)
-    data = {"scenes": evaluation.scenes.hash, "data": evaluation.scenes.facts}
-    common = {k: v for k, v in facts.items() if k != "metrics"} | data
+    settings, image_format = protocol.settings(), format_in(evaluation.scenes.dataset.metainfo)
+    if not image_format.shows_as_rgb:
+        settings["pictures"] = str(image_format)
+    data = {"scenes": evaluation.scenes.hash, "data": evaluation.scenes.description}
+    common = {k: v for k, v in settings.items() if k != "metrics"} | data
     metrics = {
-        name: fingerprint([common, {**evaluation.facts(name), "code": None}])
+        name: fingerprint([common, {**evaluation.dependencies(name), "code": None}])
         for name, metric in evaluation.metrics.items()
         if not metric.unavailable
     }
     return {
         "name": protocol.name,
-        "sha256": fingerprint([facts, data, metrics]),
+        "sha256": fingerprint([settings, data, metrics]),
         "metrics": metrics,
-        "config": facts,
+        "config": settings,
     }
 
 
@@ -216,7 +228,7 @@ def _directions(metrics: Mapping[str, Metric]) -> dict[str, str]:
 
 
 def _weight_hashes(metrics: Mapping[str, Metric]) -> dict[str, str]:
-    """The SHA-256 of every weights file that a metric uses."""
+    """Return the SHA-256 of every weights file that a metric uses."""
     return {
         f"{name}: {file.name}": sha256(file)
         for name, metric in metrics.items()
@@ -225,10 +237,10 @@ def _weight_hashes(metrics: Mapping[str, Metric]) -> dict[str, str]:
 
 
 def check_required(metrics: Mapping[str, Metric], wanted: Sequence[str]) -> None:
-    """Refuse a score that was asked for and that no metric can give, before any work.
+    """Check before the evaluation that the metrics can compute all required scores.
 
     Raises:
-        UserError: names it, and what is missing or what there is.
+        UserError: a required score does not exist or cannot be computed.
     """
     known = {score: metric for metric in metrics.values() for score in metric.better}
     for name in wanted:
@@ -242,10 +254,10 @@ def check_required(metrics: Mapping[str, Metric], wanted: Sequence[str]) -> None
 
 
 def check_computed(results: Mapping[str, Any], wanted: Sequence[str]) -> None:
-    """Refuse results without a value that was asked for.
+    """Check that the results have a value of every required score for every system.
 
     Raises:
-        UserError: names the score and the system.
+        UserError: a value is missing; the message names the score and the system.
     """
     for name in wanted:
         for system, scores in results["systems"].items():

@@ -1,4 +1,4 @@
-"""The scenes of a protocol: what every system is scored on, read once for all of them."""
+"""The scenes of a protocol, on which every system is scored."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -23,68 +23,68 @@ from i2ibench.structures import Appearance, Sample
 
 @dataclass(frozen=True)
 class ScoredScenes:
-    """The data set of a protocol.
+    """The scenes of a protocol's data set.
 
     Attributes:
-        dataset: as the protocol describes it.
-        names: of the scenes, in order.
-        hash: SHA-256 of every file's hash, in order.
-        facts: the data set's config and class table, for the protocol's hash.
+        dataset: the data set.
+        names: the names of the scenes, in order.
+        hash: the SHA-256 of the hashes of all files, in order.
+        description: the config and the class table of the data set, for the protocol's hash.
     """
 
     dataset: Dataset
     names: list[str]
     hash: str
-    facts: dict[str, Any]
+    description: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.names)
 
     def batch(self, indices: Sequence[int]) -> dict[str, Any]:
-        """The scenes collated; they are of one size."""
+        """Collate scenes of one size to a batch."""
         return default_collate([self.dataset[i] for i in indices])
 
     def sample(self, index: int) -> Sample:
-        """One scene."""
+        """Return one scene."""
         return self.dataset[index]
 
     def appearances(self, index: int) -> Mapping[int, Appearance] | None:
-        """Return by id how instances truly look; None where the data does not say."""
-        known = self.dataset.records_appearances
-        return self.dataset.appearances(index) if known else None
+        """Return the recorded appearance of instances by id; None if the data has no records."""
+        has_records = self.dataset.records_appearances
+        return self.dataset.appearances(index) if has_records else None
 
     def at_size_of(self, transforms: Sequence[Mapping[str, Any]]) -> "ScoredScenes":
-        """The same scenes brought to another size by other transforms."""
+        """Return the scenes with other transforms, which resize them."""
         changed = copy.copy(self.dataset)
         scenes = self.dataset.scenes
         changed.scenes = Scenes(scenes.files, scenes.classes, transforms, scenes.seed)
         changed.scenes.counts_objects = scenes.counts_objects
         changed.scenes.formats = scenes.formats
-        facts = {**self.facts, "transforms": [dict(transform) for transform in transforms]}
-        return replace(self, dataset=changed, facts=facts)
+        description = {**self.description, "transforms": [dict(t) for t in transforms]}
+        return replace(self, dataset=changed, description=description)
 
     @property
     def reading(self) -> list[Any]:
-        """Return what reads the scenes: images and measurements depend on its code."""
+        """Return the objects that read the scenes; images and measurements depend on their code."""
         scenes = self.dataset.scenes
         return [self.dataset, *scenes.transforms, *readers_of(scenes.files)]
 
     @property
     def has_photos(self) -> bool:
-        """Return whether the scenes have photos to compare with."""
+        """Return whether all scenes have real images."""
         return all(files.image is not None for files in self.dataset.scenes.files)
 
 
 def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
-    """The protocol's scenes, every file checked.
+    """Open the scenes of a protocol and check every file.
 
     Args:
-        protocol: names the data, or leaves it to the config.
-        config: of a training run; without one the protocol must name its data.
-        root: the data's folder; None for the config's or the protocol's own.
+        protocol: the protocol. Its data is used; if it has none, the config's validation data.
+        config: the config of a training run, or None.
+        root: the folder of the data; None for that of the config or the protocol.
 
     Raises:
-        UserError: the data is not there, broken, or not named.
+        UserError: the data is missing or damaged, or neither protocol nor config has data.
     """
     if protocol.data is not None:
         options = dict(protocol.data)
@@ -106,18 +106,18 @@ def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> 
 def prepare_scenes(
     protocol: Protocol, config: Config | None, root: str | None, foreign: bool = False
 ) -> None:
-    """Let the data sets that will be scored make their files, if they make any.
+    """Write the files of data sets that draw their own scenes.
 
-    One of several processes calls this while the others wait.
+    One process of a group calls this function while the others wait.
 
     Args:
-        protocol: names the data, or leaves it to the config.
-        config: of a training run, the user's own.
+        protocol: see `open_scenes`.
+        config: see `open_scenes`.
         root: see `open_scenes`.
-        foreign: the protocol is a checkpoint's, and nothing is made because of it.
+        foreign: True if a checkpoint names the protocol. Then no file is written for its data.
 
     Raises:
-        UserError: the files cannot be made.
+        UserError: the files cannot be written.
     """
     named = [] if foreign else [protocol.data, protocol.reference]
     if protocol.data is None and config is not None:
@@ -128,7 +128,7 @@ def prepare_scenes(
 
 
 def open_reference(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
-    """The scenes whose photos the distribution distances refer to, if the protocol names any.
+    """Open the scenes whose real images distances of distributions are measured from.
 
     Raises:
         UserError: see `open_scenes`.
@@ -140,11 +140,11 @@ def open_reference(protocol: Protocol, config: Config | None, root: str | None) 
 
 
 def _scored(dataset: Dataset, options: dict[str, Any]) -> ScoredScenes:
-    """The class table belongs to the facts: it decides what the same files mean."""
+    """Hash the files of a data set; the description has the class table, which labels depend on."""
     files = dataset.scenes.files
-    facts = {**options, "metainfo": dataset.metainfo}
+    description = {**options, "metainfo": dataset.metainfo}
     digest = fingerprint(map_in_threads(file_hashes, files))
-    return ScoredScenes(dataset, [f.name for f in files], digest, facts)
+    return ScoredScenes(dataset, [f.name for f in files], digest, description)
 
 
 def _root(protocol: Protocol, config: Config | None) -> str | None:

@@ -20,13 +20,13 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """The scores of an additive metric for one system.
+class ScoreEstimate:
+    """The scores of an additive metric for one system, with their bootstrap draws.
 
     Attributes:
-        values: each score on the scenes as they are.
-        draws: each score on every bootstrap draw, [draws].
-        n: scenes.
+        values: for each score its value on all scenes.
+        draws: for each score its values on the bootstrap draws, [draws].
+        n: the number of scenes.
     """
 
     values: Mapping[str, float]
@@ -35,31 +35,31 @@ class Estimate:
 
 
 def resamplings(n: int, draws: int, seed: int) -> Values:
-    """Return how often each bootstrap draw takes each of n scenes, [draws, n].
+    """Return how often each bootstrap draw contains each of n scenes, [draws, n].
 
-    Systems that are scored on the same scenes share the draws, which pairs their differences.
+    Systems that are scored on the same scenes share the draws, so their differences are paired.
     """
     random = np.random.default_rng(seed)
     return random.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
 
 
-def estimate(metric: Summable, rows: Values, weights: Values) -> Estimate:
-    """Scores and their bootstrap draws.
+def estimate(metric: Summable, rows: Values, weights: Values) -> ScoreEstimate:
+    """Compute the scores of an additive metric and their bootstrap draws.
 
     Args:
-        metric: an additive metric.
+        metric: the metric, which scores sums of rows.
         rows: one row per scene, [n, D].
-        weights: from `resamplings`.
+        weights: the draws from `resamplings`, [draws, n].
     """
     values = {name: float(v) for name, v in metric.scores(rows.sum(0)).items()}
     used = np.flatnonzero(rows.any(0))  # a confusion matrix of many classes is mostly zeros
     sums = np.zeros((len(weights), rows.shape[1]))
     sums[:, used] = weights @ rows[:, used]
-    return Estimate(values, metric.scores(sums), len(rows))
+    return ScoreEstimate(values, metric.scores(sums), len(rows))
 
 
 def interval(draws: Values) -> tuple[float, float] | None:
-    """The middle 95 % of the draws; None unless nearly all of them are defined."""
+    """Return the central 95 % interval of draws; None if fewer than 95 % of them are defined."""
     known = draws[~np.isnan(draws)]
     if len(known) < LEVEL * len(draws) or not len(known):
         return None
@@ -67,15 +67,15 @@ def interval(draws: Values) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def difference(one: Estimate, other: Estimate, name: str) -> tuple[float, float] | None:
-    """The interval of a score's difference between two systems on the same draws of scenes."""
+def difference(one: ScoreEstimate, other: ScoreEstimate, name: str) -> tuple[float, float] | None:
+    """Return the interval of a score's difference between two systems, paired by draws."""
     if name not in one.draws or name not in other.draws:
         return None
     return interval(one.draws[name] - other.draws[name])
 
 
-def ratio(one: Estimate, other: Estimate, name: str) -> tuple[float, Values]:
-    """A score as a share of another system's, and its draws."""
+def ratio(one: ScoreEstimate, other: ScoreEstimate, name: str) -> tuple[float, Values]:
+    """Return a score divided by the score of another system: its value and its draws."""
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.divide(one.values[name], other.values[name])
         return float(value), one.draws[name] / other.draws[name]
@@ -84,22 +84,24 @@ def ratio(one: Estimate, other: Estimate, name: str) -> tuple[float, Values]:
 Score = dict[str, Any]
 
 RELATIVE = {"seg/rel_miou": "seg/miou", "seg/rel_pixel_acc": "seg/pixel_acc"}
-"""Scores given as a share of the oracle's."""
+"""For each relative score the score that is divided by the oracle's score."""
 
 
-def additive_scores(metric: Metric, rows: Rows, weights: Any) -> tuple[dict[str, Score], Estimate]:
-    """The scores of an additive metric, and what intervals of differences need."""
+def additive_scores(
+    metric: Metric, rows: Rows, weights: Any
+) -> tuple[dict[str, Score], ScoreEstimate]:
+    """Return the entries of an additive metric's scores, and the estimate for differences."""
     found = estimate(*adding_rows(metric, rows), weights)
     return {name: _score(name, found, metric) for name in found.values}, found
 
 
 def adding_rows(metric: Metric, rows: Rows) -> tuple[Summable, Any]:
-    """An additive metric's `scores`, with the rows [n,D], one per scene, whose sums it takes."""
+    """Return the scorer of an additive metric and its rows [n,D], one for each scene."""
     refined = metric.refine(rows)
     return refined, refined.rows
 
 
-def _score(name: str, found: Estimate, metric: Metric) -> Score:
+def _score(name: str, found: ScoreEstimate, metric: Metric) -> Score:
     value = found.values[name]
     score: Score = {"value": value if math.isfinite(value) else None, "n": found.n, "status": "ok"}
     bounds = interval(found.draws[name])
@@ -109,9 +111,9 @@ def _score(name: str, found: Estimate, metric: Metric) -> Score:
 
 
 def _has_interval(name: str) -> bool:
-    """Return whether an unranked score has an interval: scores of one class and of styles do.
+    """Return whether an unranked score has an interval, as scores of one class and of styles have.
 
-    Counts have none, nor has purity, which rises by itself where scenes are drawn twice.
+    Counts have no interval. Purity has none either, because scenes that are drawn twice raise it.
     """
     without = ("style/n/", "style/pictures", "style/purity")
     kinds = ("seg/iou/", "seg/acc/", "crop_", "style/", "div/")
@@ -119,7 +121,7 @@ def _has_interval(name: str) -> bool:
 
 
 def set_scores(metric: Metric, rows: Rows, reference: Rows) -> dict[str, Score]:
-    """The scores of a set metric: distances of all rows from the reference's."""
+    """Return the entries of a set metric's scores: distances of rows from reference rows."""
     scores = metric.set_scores(np.concatenate(rows), np.concatenate(reference))
     found: dict[str, Score] = {}
     for name, s in scores.items():
@@ -136,17 +138,17 @@ def set_scores(metric: Metric, rows: Rows, reference: Rows) -> dict[str, Score]:
 
 
 def not_computed(reason: str) -> Score:
-    """The entry of a metric that cannot be computed."""
+    """Return the entry of a score that cannot be computed."""
     return {"value": None, "status": "not computed", "reason": reason}
 
 
 def not_applicable(reason: str) -> Score:
-    """The entry of a metric that has nothing to measure on a system."""
+    """Return the entry of a score that does not apply to a system."""
     return {"value": None, "status": "not applicable", "reason": reason}
 
 
-def relative_scores(own: Estimate, oracle: Estimate) -> dict[str, Score]:
-    """The scores as a share of the real photos'."""
+def relative_scores(own: ScoreEstimate, oracle: ScoreEstimate) -> dict[str, Score]:
+    """Return the entries of the scores that are divided by the scores of the real images."""
     found: dict[str, Score] = {}
     for name, source in RELATIVE.items():
         if source in own.values:
@@ -160,13 +162,13 @@ def relative_scores(own: Estimate, oracle: Estimate) -> dict[str, Score]:
 
 
 def list_differences(
-    estimates: Mapping[str, Mapping[str, Estimate]],
+    estimates: Mapping[str, Mapping[str, ScoreEstimate]],
     systems: Sequence[System],
     metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
-    """For every pair of systems under test and every ranked score the interval of the difference.
+    """Return the interval of the difference for every ranked score and pair of systems under test.
 
-    Only where it excludes zero is one system better than the other.
+    One system is better than the other only if the interval excludes zero.
     """
     names = [s.name for s in systems if not s.control]
     found = []
@@ -178,9 +180,9 @@ def list_differences(
 
 
 def _differences(
-    own: Mapping[str, Estimate], one: str, other: str, score: str
+    own: Mapping[str, ScoreEstimate], one: str, other: str, score: str
 ) -> list[dict[str, Any]]:
-    """The interval of a score's difference, and of its share of the oracle's."""
+    """Return the intervals of a score's difference and of its relative score's difference."""
     pair = [one, other]
     found = []
     if bounds := difference(own[one], own[other], score):
@@ -196,22 +198,22 @@ def _differences(
 def list_notes(
     table: Mapping[str, Mapping[str, Score]],
     systems: Sequence[System],
-    estimates: Mapping[str, Mapping[str, Estimate]],
+    estimates: Mapping[str, Mapping[str, ScoreEstimate]],
 ) -> list[str]:
-    """What a reader must know of the scores, and what the controls say about them."""
+    """Return notes for readers of the scores, including conclusions from the controls."""
     by_text: dict[str, list[str]] = {}
     for system in systems:
-        for note in [*system.notes, *_findings(table, system, estimates)]:
+        for note in [*system.notes, *_control_notes(table, system, estimates)]:
             by_text.setdefault(note, []).append(system.name)
     return _warnings(table) + [f"{'; '.join(names)}: {text}" for text, names in by_text.items()]
 
 
-def _findings(
+def _control_notes(
     table: Mapping[str, Mapping[str, Score]],
     system: System,
-    estimates: Mapping[str, Mapping[str, Estimate]],
+    estimates: Mapping[str, Mapping[str, ScoreEstimate]],
 ) -> list[str]:
-    """Return notes on what the controls say about a system's scores."""
+    """Return notes on a system's scores that follow from the controls."""
     if system.control:
         return []
     found = []
@@ -230,7 +232,7 @@ def _findings(
 
 
 def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:
-    """Each score's warning once."""
+    """Return every warning of a score once."""
     found = {
         f"{name}: {score['warning']}"
         for scores in table.values()
@@ -240,8 +242,8 @@ def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:
     return sorted(found)
 
 
-def _beats_mismatch(own: Mapping[str, Estimate], system: str) -> bool:
-    """Return False only if a system is known to be no better than photos of other scenes."""
+def _beats_mismatch(own: Mapping[str, ScoreEstimate], system: str) -> bool:
+    """Return False only if a system is not better than real images of other scenes."""
     if system not in own or MISMATCH not in own or "seg/pixel_acc" not in own[system].values:
         return True
     bounds = difference(own[system], own[MISMATCH], "seg/pixel_acc")

@@ -1,4 +1,4 @@
-"""Styles of a checkpoint on a scene: what its encoder sees, and the scene in other modes."""
+"""The styles of a checkpoint on scenes: encoded features, and images in other modes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample
 
 TRAINING_SCENES = 100
-"""Training scenes, evenly spread, that decide the colours of the modes."""
+"""The number of evenly spaced training scenes from which the colours of modes are computed."""
 
 LEAST_AREA = 1 / 512
-"""Share of the image that an instance of theirs covers."""
+"""The least area of an instance of these scenes, as a share of the image."""
 
 
 class StyleProbe:
@@ -34,7 +34,10 @@ class StyleProbe:
 
     Args:
         opened: the checkpoint.
-        root: the data's folder; None for the one that the checkpoint's config names.
+        root: the folder of the training data; None for the folder in the checkpoint's config.
+
+    Attributes:
+        missing: the reason why the training images cannot be opened, or None.
     """
 
     def __init__(self, opened: OpenedCheckpoint, root: str | None = None) -> None:
@@ -51,8 +54,8 @@ class StyleProbe:
             )
 
     @property
-    def facts(self) -> list[str]:
-        """Hashes of the code and of the training photos that decide the intended colours."""
+    def dependencies(self) -> list[str]:
+        """Return hashes of the code and the training images that intended colours depend on."""
         if self._training is None:
             return [code_hash("evaluation")]
         files = [self._training.scenes.files[i] for i in self._chosen(self._training)]
@@ -61,10 +64,10 @@ class StyleProbe:
 
     @cached_property
     def colours(self) -> Tensor:
-        """The intended colour of every mode, float64 [N,K,3] in 0..255; nan where unknown.
+        """Return the intended colour of every mode, float64 [N,K,3] in 0..255; nan if unknown.
 
-        The mean colour, in TRAINING_SCENES of the training photos, of the instances of at least
-        LEAST_AREA whose features are nearest to the mode's centre.
+        It is the mean colour, in TRAINING_SCENES real training images, of the instances of at least
+        LEAST_AREA whose features are nearest to the centre of the mode.
         """
         assert self._training is not None
         bank = self.inference.bank
@@ -72,16 +75,16 @@ class StyleProbe:
         sums = torch.zeros(*bank.centres.shape[:2], 4, dtype=torch.float64)
         for index in self._chosen(self._training):
             scene = SceneProbe(self, self._training[index])
-            large = scene.found.sizes >= LEAST_AREA * scene.found.members.numel()
+            large = scene.instances.sizes >= LEAST_AREA * scene.instances.members.numel()
             keep = large & (scene.modes >= 0)
             seen = scene.photo_colours[keep]
             numbers = torch.cat([seen, torch.ones_like(seen[:, :1])], 1).cpu().double()
-            places = (scene.found.labels[keep].cpu(), scene.modes[keep].cpu())
+            places = (scene.instances.labels[keep].cpu(), scene.modes[keep].cpu())
             sums.index_put_(places, numbers, accumulate=True)
         return sums[..., :3] / sums[..., 3:]
 
     def on(self, sample: Sample) -> "SceneProbe":
-        """The styles of one scene."""
+        """Return the styles of one scene."""
         return SceneProbe(self, sample)
 
     def _chosen(self, dataset: Dataset) -> range:
@@ -90,68 +93,71 @@ class StyleProbe:
 
 @dataclass(frozen=True)
 class SceneProbe:
-    """The styles of one scene; see SceneStyles.
+    """The styles of one scene; see `SceneStyles`.
 
     Attributes:
-        probe: of the translator.
-        sample: the scene, with a label and an instance map.
+        probe: the styles of the translator.
+        sample: the scene, with a label map and an instance map.
     """
 
     probe: StyleProbe
     sample: Sample
 
     def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
-        """By instance id its features in the photo, and the nearest mode of its class or -1."""
-        facts = zip(self.features.tolist(), self.modes.tolist(), strict=True)
-        return dict(zip(self.found.ids.tolist(), facts, strict=True))
+        """Return by instance id the features in the real image and the nearest mode or -1."""
+        styles = zip(self.features.tolist(), self.modes.tolist(), strict=True)
+        return dict(zip(self.instances.ids.tolist(), styles, strict=True))
 
     def intended(self, label: int) -> Tensor:
-        """The colours that the modes of a class stand for, float64 [K,3]; nan where unknown."""
+        """Return the intended colours of the modes of a class, float64 [K,3]; nan if unknown."""
         return self.probe.colours[label]
 
     @torch.inference_mode()
     def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
-        """The scene as sampled, then with one instance in each of the modes, uint8 [1+n,3,H,W]."""
-        inference, found = self.probe.inference, self.found
+        """Return the scene with sampled styles, then with one instance in each mode.
+
+        The images are uint8 [1+n,3,H,W].
+        """
+        inference, instances = self.probe.inference, self.instances
         bank = inference.bank
         assert bank is not None
-        chosen = bank.choose(self.sample["name"], found.ids, found.labels)
+        chosen = bank.choose(self.sample["name"], instances.ids, instances.labels)
         frames = []
         for mode in (None, *modes):
-            own = chosen if mode is None else torch.where(found.ids == instance, mode, chosen)
-            features = paint(bank.vectors(found.labels, own), found.members)
+            own = chosen if mode is None else torch.where(instances.ids == instance, mode, chosen)
+            features = paint(bank.vectors(instances.labels, own), instances.members)
             frames.append(inference.paint(self.batch, features[None]))
         return as_rgb(torch.cat(frames), "Scores of styles")
 
     @cached_property
     def batch(self) -> Batch:
-        """The scene as a batch of one, on the translator's device."""
+        """Return the scene as a batch of one on the translator's device."""
         batch: Batch = self.probe.inference.translator.data_preprocessor(
             default_collate([self.sample])
         )
         return batch
 
     @cached_property
-    def found(self) -> Instances:
-        """Its instances."""
+    def instances(self) -> Instances:
+        """Return the instances of the scene."""
         return instances_of(self.batch["label"][0], self.batch["instance"][0])
 
     @cached_property
     def features(self) -> Tensor:
-        """The encoder's features of each instance's photo, float [n,C]."""
+        """Return the encoder's features of each instance in the real image, float [n,C]."""
         with torch.inference_mode():
             features = self.probe.inference.encode(self.batch)[0]
-        # All pixels of an instance have its features: the last one written will do.
-        rows = features.new_zeros(len(self.found.ids), len(features))
-        rows[self.found.members.flatten()] = features.flatten(1).T
+        # All pixels of an instance have the same features, so any pixel may be written last.
+        rows = features.new_zeros(len(self.instances.ids), len(features))
+        rows[self.instances.members.flatten()] = features.flatten(1).T
         return rows
 
     @cached_property
     def modes(self) -> Tensor:
-        """The nearest mode of each instance's class, int64 [n]; -1 where it has none."""
+        """Return the nearest mode of each instance, int64 [n]; -1 if its class has no modes."""
         bank = self.probe.inference.bank
         assert bank is not None
-        centres, counts = bank.centres[self.found.labels], bank.counts[self.found.labels]
+        centres, counts = bank.centres[self.instances.labels], bank.counts[self.instances.labels]
         far = (centres - self.features[:, None]).square().sum(2)
         numbers = torch.arange(far.shape[1], device=far.device)
         far = far.masked_fill(numbers >= counts[:, None], torch.inf)
@@ -159,17 +165,18 @@ class SceneProbe:
 
     @property
     def photo_colours(self) -> Tensor:
-        """The mean colour of each instance in the photo, float64 [n,3] in 0..255."""
+        """Return the mean colour of each instance in the real image, float64 [n,3] in 0..255."""
         photo = as_rgb(self.sample["image"][None], "The mean colour of an instance")
-        photo = photo.to(self.found.members.device)
-        return mean_colours(photo, self.found.members, self.found.sizes)[0]
+        photo = photo.to(self.instances.members.device)
+        return mean_colours(photo, self.instances.members, self.instances.sizes)[0]
 
 
 def _training_scenes(config: Mapping[str, Any], root: str | None) -> Dataset:
-    """The training set of a config without its random transforms.
+    """Open the training set of a config without random transforms.
 
     Raises:
-        UserError: none is named, it cannot be opened, or it has no photos or instance maps.
+        UserError: the config has no training set, it cannot be opened, or it lacks real images or
+            instance maps.
     """
     if not config.get("train_dataloader"):
         raise UserError("the checkpoint does not name them, as official files do not.")

@@ -1,4 +1,4 @@
-"""Subjects: the checkpoints and image folders that are evaluated, by name."""
+"""Systems from checkpoints and from folders of images."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any
 
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
-from i2ibench.evaluation.checkpoint_images import fill_store
+from i2ibench.evaluation.checkpoint_images import translate_scenes
 from i2ibench.evaluation.image_sources import CONTROLS, System, given_images, is_lossy
 from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.scored_scenes import ScoredScenes
@@ -32,13 +32,13 @@ ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 
 @dataclass(frozen=True)
 class SystemSource:
-    """A checkpoint file, or a folder of images, that is evaluated.
+    """A checkpoint file or a folder of images that is evaluated.
 
     Attributes:
-        name: what reports call it.
-        path: where it is.
-        is_folder: images of any code instead of a checkpoint.
-        options: how a checkpoint makes its images.
+        name: the name in reports.
+        path: the file or folder.
+        is_folder: True for a folder of images, which any code may have made.
+        options: the options for translating with a checkpoint.
     """
 
     name: str
@@ -48,28 +48,28 @@ class SystemSource:
 
 
 def parse_systems(checkpoints: Iterable[str], folders: Iterable[str]) -> list[SystemSource]:
-    """Subjects of arguments such as `runs/a/epoch_0200.pth` or `spade=results/spade`.
+    """Parse arguments such as `runs/a/epoch_0200.pth` or `spade=results/spade`.
 
-    Without a name a checkpoint is called after its run's folder and a folder after itself.
+    Without a name, a checkpoint has the name of its run's folder, and a folder its own name.
 
     Raises:
-        UserError: two subjects have one name, or a path is not there.
+        UserError: two sources have one name, a name is reserved or empty, or a path does not exist.
     """
-    subjects = [_subject(text, is_folder=False) for text in checkpoints]
-    subjects += [_subject(text, is_folder=True) for text in folders]
-    names = [subject.name for subject in subjects]
-    for subject in subjects:
-        if not subject.name.strip() or subject.name in CONTROLS:
-            raise UserError(f"{subject.name!r} is no name for {subject.path}; choose another.")
-        if names.count(subject.name) > 1:
+    sources = [_parse_source(text, is_folder=False) for text in checkpoints]
+    sources += [_parse_source(text, is_folder=True) for text in folders]
+    names = [source.name for source in sources]
+    for source in sources:
+        if not source.name.strip() or source.name in CONTROLS:
+            raise UserError(f"{source.name!r} is no name for {source.path}; choose another.")
+        if names.count(source.name) > 1:
             raise UserError(
-                f"Two systems are called {subject.name!r}; name them apart, as in "
-                f"ours={subject.path}."
+                f"Two systems are called {source.name!r}; name them apart, as in "
+                f"ours={source.path}."
             )
-    return subjects
+    return sources
 
 
-def _subject(text: str, is_folder: bool) -> SystemSource:
+def _parse_source(text: str, is_folder: bool) -> SystemSource:
     name, given, rest = text.partition("=")
     path = Path(rest if given and not Path(text).exists() else text)
     if is_folder and not path.is_dir():
@@ -83,20 +83,20 @@ def _subject(text: str, is_folder: bool) -> SystemSource:
 
 
 def _run_name(checkpoint: Path) -> str:
-    """The run's folder; of a stage also its own."""
+    """Return the name of the run's folder, with the stage's folder if there is one."""
     folder = checkpoint.resolve().parent
     return folder.relative_to(run_folder(folder).parent).as_posix()
 
 
 def given_system(
-    subject: SystemSource, scenes: ScoredScenes, protocol: Protocol
+    source: SystemSource, scenes: ScoredScenes, protocol: Protocol
 ) -> tuple[System, dict[str, Any]]:
-    """The row of a folder of images, and where it comes from.
+    """Return the system of a folder of images, and its origin for the results.
 
     Raises:
-        UserError: images are missing or unusable.
+        UserError: images are missing or cannot be used.
     """
-    images = given_images(subject.path, scenes, protocol.resize)
+    images = given_images(source.path, scenes, protocol.resize)
     hashes = {name: sha256(path) for name, path in images.samples[0].items()}
     notes = (
         ("some images are stored with loss, such as JPEG: compression counts",)
@@ -104,16 +104,16 @@ def given_system(
         else ()
     )
     content = fingerprint(hashes)
-    origin = {"folder": str(subject.path), "sha256": content}
+    origin = {"folder": str(source.path), "sha256": content}
     system = System(
-        subject.name, images, {"pictures": content}, notes=notes,
+        source.name, images, {"pictures": content}, notes=notes,
         no_styles="Images from a folder have no styles that could be chosen.",
     )  # fmt: skip
     return system, origin
 
 
 def translated_systems(
-    subject: SystemSource,
+    source: SystemSource,
     scenes: ScoredScenes,
     protocol: Protocol,
     output_dir: Path,
@@ -121,29 +121,38 @@ def translated_systems(
     batch_size: int,
     root: str | None = None,
 ) -> tuple[list[System], dict[str, Any]]:
-    """The rows that a checkpoint contributes, their images made, and where they come from.
+    """Translate the scenes with a checkpoint; return its systems and its origin for the results.
 
-    `root` is the folder of its training data, None for the one in its config.
+    A checkpoint with an encoder or with averaged weights (EMA) has several systems.
+
+    Args:
+        source: the checkpoint.
+        scenes: the scored scenes.
+        protocol: the rules of the evaluation.
+        output_dir: the folder of the evaluation, where images are written.
+        device: the device that computes networks.
+        batch_size: the number of scenes that are translated at once.
+        root: the folder of the checkpoint's training data; None for the folder in its config.
 
     Raises:
-        UserError: the checkpoint does not suit the data.
+        UserError: the checkpoint cannot translate the scenes.
     """
-    opened = open_checkpoint(subject.path, device, options=subject.options)
+    opened = open_checkpoint(source.path, device, options=source.options)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         with building_from(opened.path):
             scenes = scenes.at_size_of(watched.get("transforms", []))
     origin = _origin(opened)
-    systems = _translated(subject.name, opened, scenes, protocol, output_dir, batch_size, root)
-    if has_ema(subject.path):
-        opened = open_checkpoint(subject.path, device, ema=True, options=subject.options)
-        name = f"{subject.name}, EMA"
+    systems = _translated(source.name, opened, scenes, protocol, output_dir, batch_size, root)
+    if has_ema(source.path):
+        opened = open_checkpoint(source.path, device, ema=True, options=source.options)
+        name = f"{source.name}, EMA"
         systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
     return systems, origin
 
 
 def _translated(
-    subject: str,
+    source: str,
     opened: OpenedCheckpoint,
     scenes: ScoredScenes,
     protocol: Protocol,
@@ -151,24 +160,24 @@ def _translated(
     batch_size: int,
     root: str | None,
 ) -> list[System]:
-    """The rows of a translator, one for each way of choosing styles, their images made."""
+    """Translate the scenes and return one system for each way of choosing styles."""
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
-    for name, encoded in _modes(subject, opened).items():
+    for name, encoded in _modes(source, opened).items():
         bank = opened.inference.bank
         chosen: dict[str, Any] = {
-            "name": subject,
+            "name": source,
             "encode_photo": encoded,
             **opened.inference.image_options(),
             "style_seed": bank.seed if bank is not None else None,
         }
         folder = output_dir / "pictures" / slug(name)
-        store = fill_store(folder, opened, scenes, chosen, protocol.samples, batch_size)
+        store = translate_scenes(folder, opened, scenes, chosen, protocol.samples, batch_size)
         images = replace(store.images, resize=protocol.resize)
-        facts = {"pictures": store.key, "samples": protocol.samples}
+        dependencies = {"pictures": store.key, "samples": protocol.samples}
         notes = (*((ENCODED_NOTE,) if encoded else ()), *_selection_note(opened, scenes))
         notes += inference_notes(opened)
-        system = System(name, images, facts, informed=encoded, notes=notes)
+        system = System(name, images, dependencies, informed=encoded, notes=notes)
         if encoded:
             system = replace(system, no_styles="Styles are measured where they are sampled.")
         else:
@@ -178,54 +187,54 @@ def _translated(
 
 
 def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
-    """Say how a checkpoint's images are made where there is a choice: precision, settings."""
-    facts = opened.inference.image_options()
-    settings = ", ".join(f"{name}={value}" for name, value in facts.get("settings", {}).items())
+    """Return notes on the precision and the settings that a checkpoint's images were made with."""
+    options = opened.inference.image_options()
+    settings = ", ".join(f"{name}={value}" for name, value in options.get("settings", {}).items())
     evaluations = opened.translator.evaluations(opened.inference.settings)
     notes = {
-        f"its images are computed in {facts.get('amp')}": "amp" in facts,
+        f"its images are computed in {options.get('amp')}": "amp" in options,
         f"settings: {settings}": bool(settings),
         f"{evaluations} network evaluations for each image (NFE)": evaluations > 1,
     }
     return tuple(note for note, holds in notes.items() if holds)
 
 
-def with_own_settings(subjects: Sequence[SystemSource]) -> list[SystemSource]:
-    """Return the subjects, each with those of the chosen settings that its method has.
+def with_own_settings(sources: Sequence[SystemSource]) -> list[SystemSource]:
+    """Return the sources, each with only the chosen settings that its method has.
 
     Raises:
-        UserError: no method has a setting; names the near match and the settings that there are.
+        UserError: a setting exists in no method; the message names the near match and all settings.
     """
-    chosen = {name for subject in subjects for name in subject.options.settings}
+    chosen = {name for source in sources for name in source.options.settings}
     if not chosen:
-        return list(subjects)
-    own = {s: _settings_of(s.path) for s in subjects if not s.is_folder}
-    known = {name: told for settings in own.values() for name, told in settings.items()}
+        return list(sources)
+    own = {s: _settings_of(s.path) for s in sources if not s.is_folder}
+    known = {name: text for settings in own.values() for name, text in settings.items()}
     for name in chosen - known.keys():
         listing = ", ".join(known.values()) or "none"
         raise UserError(
             f"No evaluated method has a setting {name!r}.{near_match(name, known)} "
             f"Settings: {listing}."
         )
-    return [_keeping(subject, own.get(subject, {})) for subject in subjects]
+    return [_keeping(source, own.get(source, {})) for source in sources]
 
 
 def _settings_of(checkpoint: Path) -> dict[str, str]:
-    """The settings of a checkpoint's method by name; see `describe_settings`."""
+    """Return the settings of a checkpoint's method by name; see `describe_settings`."""
     with building_from(checkpoint):
         return describe_settings(method_of(read_config(read_checkpoint(checkpoint), checkpoint)))
 
 
-def _keeping(subject: SystemSource, names: Collection[str]) -> SystemSource:
-    settings = {n: value for n, value in subject.options.settings.items() if n in names}
-    return replace(subject, options=replace(subject.options, settings=settings))
+def _keeping(source: SystemSource, names: Collection[str]) -> SystemSource:
+    settings = {n: value for n, value in source.options.settings.items() if n in names}
+    return replace(source, options=replace(source.options, settings=settings))
 
 
 def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
-    """Refuse a checkpoint whose classes, or whose images' channels or bits, are not the data's.
+    """Check that a checkpoint has the classes, channels and bits of the scored scenes.
 
     Raises:
-        UserError: names both, or the file is no checkpoint.
+        UserError: they differ (the message names both), or the file is no checkpoint.
     """
     own, data = read_checkpoint(checkpoint)["meta"]["dataset_meta"], scenes.dataset.metainfo
     for number, (mine, theirs) in enumerate(zip_longest(own["classes"], data["classes"])):
@@ -236,21 +245,20 @@ def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
                 f"{len(data['classes'])}; class {number} is {mine!r} there and {theirs!r} here."
             )
 
-    made, photos = format_in(own), format_in(data)
-    if made != photos:
+    fake, real = format_in(own), format_in(data)
+    if fake != real:
         raise UserError(
-            f"{checkpoint} makes images of {made}, and the photos of the scored scenes have "
-            f"{photos}."
+            f"{checkpoint} makes images of {fake}, and the photos of the scored scenes have {real}."
         )
 
 
 def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str, ...]:
-    """Says so if the training run watched the scores of these scenes."""
+    """Return a note if the training run computed scores on the same scenes, else no note."""
     watched = opened.config.get("val_dataloader", {}).get("dataset", {})
     split = watched.get("split") if opened.config.get("protocol") is not None else None
     if not split or (watched.get("type"), split) != (
-        scenes.facts.get("type"),
-        scenes.facts.get("split"),
+        scenes.description.get("type"),
+        scenes.description.get("split"),
     ):
         return ()
     return (
@@ -260,7 +268,7 @@ def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str
 
 
 def _modes(name: str, opened: OpenedCheckpoint) -> dict[str, bool]:
-    """By row name whether styles are read from the photo."""
+    """Return for each system name whether styles are encoded from the real image."""
     if opened.translator.encoder is None:
         return {name: False}
     return {f"{name}, styles sampled": False, f"{name}, styles from the photo": True}
@@ -279,7 +287,7 @@ def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
 
 
 def slug(name: str) -> str:
-    """A folder name for a system's name."""
+    """Return a unique folder name for a system's name."""
     text = "".join(c if c.isalnum() else "-" for c in name)
     readable = "-".join(part for part in text.split("-") if part)
     return f"{readable}-{fingerprint(name)[:6]}"  # "a b" and "a-b" are two systems

@@ -30,12 +30,12 @@ def test_a_protocols_hash_is_of_plain_json_and_of_everything_that_decides_number
     name: str,
 ) -> None:
     protocol = build_protocol(name)
-    facts = protocol.facts()
-    assert json.loads(json.dumps(facts)) == facts, f"{name}'s facts must be plain JSON"
-    assert fingerprint(facts) == fingerprint(dict(reversed(facts.items()))), name
+    settings = protocol.settings()
+    assert json.loads(json.dumps(settings)) == settings, f"{name}'s settings must be JSON values"
+    assert fingerprint(settings) == fingerprint(dict(reversed(settings.items()))), name
     some = next((key for key, metric in protocol.metrics.items() if metric is not None), None)
     if some is not None:
         other = build_protocol({"type": name, "metrics": {some: None}})
-        assert fingerprint(other.facts()) != fingerprint(facts), (
+        assert fingerprint(other.settings()) != fingerprint(settings), (
             f"a protocol's hash must change with its metrics; {name}'s does not"
         )

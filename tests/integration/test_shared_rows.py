@@ -82,7 +82,7 @@ def test_damaged_files_are_made_anew_and_small_room_keeps_the_newest(
     assert len(measured) == 4 and again == first
     assert "is damaged and is made anew" in capsys.readouterr().err
     assert evaluated("c")[1].keys() == {"theirs"}
-    monkeypatch.setattr(shared_module, "LARGEST", 3000)
+    monkeypatch.setattr(shared_module, "MAX_BYTES", 3000)
     monkeypatch.setattr(shared_module, "versions", lambda: {"torch": "another"})
     evaluated("d")
     assert sum(path.stat().st_size for path in shared_files()) <= 3000

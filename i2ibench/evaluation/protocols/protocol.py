@@ -62,7 +62,7 @@ class Protocol:
             if not isinstance(value, int) or value < least:
                 raise UserError(f"A protocol's {name} is an integer from {least} on: {value!r}.")
 
-    def facts(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return everything that the scores depend on, as JSON values."""
         hidden = ("name", "root", "validation")
         chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
