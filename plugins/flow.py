@@ -35,8 +35,8 @@ class Sampling:
     Attributes:
         steps: the number of steps of the solver from t = 0 to 1.
         solver: "euler", or "heun", which runs the network twice in every step but the last.
-        guidance: the weight of classifier-free guidance (arXiv 2207.12598). A weight above 1
-            strengthens the condition and runs the network twice as often.
+        guidance: the weight of classifier-free guidance (arXiv 2207.12598). More than 1 strengthens
+            the condition. Any weight but 1 runs the network twice as often.
     """
 
     steps: int = 8

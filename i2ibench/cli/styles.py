@@ -24,7 +24,7 @@ from i2ibench.cli.arguments import (
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.inference.styles.fitting import (
-    Fitting,
+    FitOptions,
     check_copy,
     describe_fit,
     fit_bank,
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
 def _fit(options: argparse.Namespace) -> None:
     opened = _open(options)
     bank_of(opened)  # refuses systems without styles before any data is touched
-    settings = Fitting(options.num_styles, options.min_area, options.seed, options.max_scenes)
+    settings = FitOptions(options.num_styles, options.min_area, options.seed, options.max_scenes)
     copy, output = options.into_checkpoint, options.output
     if copy is not None:
         check_copy(opened, copy, settings)

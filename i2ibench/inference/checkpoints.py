@@ -18,7 +18,7 @@ from i2ibench.io.progress import say
 from i2ibench.io.run_folders import list_checkpoints, list_epochs, stage_folders
 from i2ibench.io.weights import why_unreadable
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
+from i2ibench.models.translators.build import build_translator, drop_training_parts, method_of
 from i2ibench.registry.configuration import Config, ConfigDict, list_stages
 from i2ibench.registry.plugin_records import changed_plugins, missing_plugin
 from i2ibench.registry.sources import blame
@@ -77,7 +77,7 @@ def open_checkpoint(
     meta = saved["meta"]
     with building_from(path):
         tell_changed_plugins(path, meta, config)  # first, as it explains later errors
-        left_out = training_only(config)
+        left_out = method_of(config).TRAINING_ONLY
         model = {key: value for key, value in config["model"].items() if key not in left_out}
         config["model"] = ConfigDict(model)
         translator = drop_training_parts(build_translator(config, meta["dataset_meta"]))

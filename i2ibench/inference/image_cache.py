@@ -140,7 +140,11 @@ class ImageCache:
         if is_main_process():
             self._remove_damaged()
         barrier()
-        todo = [batch for batch in self.batches if not all(map(self._is_there, batch))]
+        todo = [
+            batch
+            for batch in self.batches
+            if not all(path.exists() for scene in batch for path in self.paths[scene])
+        ]
         barrier()  # no process writes before all have listed the missing images
         share = todo[get_rank() :: get_world_size()]
         count = sum(map(len, share))
@@ -158,9 +162,6 @@ class ImageCache:
                 for path, prediction in zip(paths, paint(data, sample), strict=True):
                     write_image(path, pixels_of(prediction["fake"]))
 
-    def _is_there(self, scene: int) -> bool:
-        return all(path.exists() for path in self.paths[scene])
-
     def _remove_damaged(self) -> None:
         for path in (path for own in self.paths for path in own if path.exists()):
             if not is_whole_image(path):
@@ -174,7 +175,7 @@ class ImageCache:
             raise UserError(
                 f"The output folder {self.folder} holds other files; choose an empty one."
             )
-        differing = self._differing(before.recipe) if before is not None else []
+        differing = self._differing(before[0]) if before is not None else []
         if differing and refuse:
             raise UserError(
                 f"{self.folder} holds images of another checkpoint or other settings (differing: "
@@ -184,10 +185,11 @@ class ImageCache:
             if self.folder.exists() and not refuse:
                 shutil.rmtree(self.folder)
             return {}
-        if before.recipe.code == self.recipe.code:
-            return before.images
+        recipe, images = before
+        if recipe.code == self.recipe.code:
+            return images
         say(f"{self.folder}: code that its images depend on has changed; they are made anew.")
-        for path in before.images:
+        for path in images:
             (self.folder / path).unlink(missing_ok=True)
         return {}
 
@@ -210,16 +212,10 @@ class ImageCache:
         return fingerprint([self.scenes[scene] for scene in batch])
 
 
-@dataclass(frozen=True)
-class _Note:
-    """The content of a note: the recipe, and the source hash of each image by path."""
+def _read_note(note: Path, refuse: bool) -> tuple[Recipe, dict[str, str]] | None:
+    """Return the recipe of a note, and the source hash of each image by its path.
 
-    recipe: Recipe
-    images: dict[str, str]
-
-
-def _read_note(note: Path, refuse: bool) -> _Note | None:
-    """Read a note. Return None if there is none, or if it is invalid and not refused.
+    The result is None if there is no note, or if it is invalid and not refused.
 
     Raises:
         UserError: the note is refused: it is damaged, or names files outside of its folder.
@@ -229,7 +225,7 @@ def _read_note(note: Path, refuse: bool) -> _Note | None:
     try:
         content = verify_checksum(read_json(note))
         recipe = Recipe(content["checkpoint"], dict(content["chosen"]), content["code"])
-        return _Note(recipe, {safe_name(k, str(note)): v for k, v in content["pictures"].items()})
+        return recipe, {safe_name(k, str(note)): v for k, v in content["pictures"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if not refuse:
             return None

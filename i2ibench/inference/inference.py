@@ -16,7 +16,7 @@ from i2ibench.models.translators.compilation import compile_parts, require_compi
 from i2ibench.models.translators.conditions import without_condition
 from i2ibench.models.translators.scene_noise import drawing_for, draws_nothing
 from i2ibench.models.translators.settings import settings_of
-from i2ibench.models.translators.tiles import reference
+from i2ibench.models.translators.tiles import sized_tensor
 from i2ibench.structures import Batch, Prediction, to_predictions
 
 REAL_IMAGES = ("real", "image")
@@ -143,7 +143,7 @@ class Inference:
         Raises:
             UserError: the networks return NaN or infinity.
         """
-        height, width = reference(batch).shape[-2:]
+        height, width = sized_tensor(batch).shape[-2:]
         images = self.images(batch, features)
         require_finite(images, batch["names"])
         method = self.translator
@@ -158,7 +158,7 @@ class Inference:
             features: the styles, BCHW in [-1, 1], or None.
         """
         values = self.inputs(batch, features)
-        device = reference(values).device
+        device = sized_tensor(values).device
         with self._at_precision(device):
             if self.translator.batched and self.options.tile is None:
                 with draws_nothing(type(self.translator).__name__, device):
@@ -190,8 +190,8 @@ class Inference:
         """Return styles BCHW sampled from the style bank; None without an encoder."""
         if self.bank is None:
             return None
-        rows = zip(batch["names"], batch["label"], batch["instance"], strict=True)
-        return torch.stack([self.bank.sample(*row) for row in rows])
+        scenes = zip(batch["names"], batch["label"], batch["instance"], strict=True)
+        return torch.stack([self.bank.sample(*scene) for scene in scenes])
 
     def encode(self, batch: Batch) -> Tensor:
         """Return the encoder's features of the real images of a batch of any size, BCHW.
@@ -223,19 +223,17 @@ class Inference:
 
     def _one_by_one(self, batch: Any, device: torch.device) -> Tensor:
         """Return images made one by one, with random numbers seeded by the scene's name."""
-        size = self.padded(reference(batch)[:, :1]).shape[-2:]
-        images = []
+        height, width = self.padded(sized_tensor(batch)[:, :1]).shape[-2:]
+        size, tile, images = (height, width), self.options.tile, []
         for i, name in enumerate(batch["names"]):
             scene: Any = {key: value[i : i + 1] for key, value in batch.items()}
             with drawing_for(name, device):
-                # A CUDA graph writes every image to the same memory.
-                images.append(self._one(scene, (size[0], size[1])).clone())
+                if tile is None:
+                    image = self.translator.synthesise(scene, self.settings)
+                else:
+                    image = self.translator.synthesise_in_tiles(scene, size, tile, self.settings)
+                images.append(image.clone())  # a CUDA graph writes every image to the same memory
         return images[0] if len(images) == 1 else torch.cat(images)
-
-    def _one(self, scene: Batch, size: tuple[int, int]) -> Tensor:
-        if self.options.tile is None:
-            return self.translator.synthesise(scene, self.settings)
-        return self.translator.synthesise_in_tiles(scene, size, self.options.tile, self.settings)
 
     def _compile(self, mode: str) -> None:
         """Compile the parts that make images, each at its first call.

@@ -18,7 +18,7 @@ from i2ibench.inference import Inference
 from i2ibench.models.ops.images import to_levels
 from i2ibench.models.ops.tensor_memory import TensorMemoryCounter, bytes_of, peak_of
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.build import build_translator, drop_training_parts, training_only
+from i2ibench.models.translators.build import build_translator, drop_training_parts, method_of
 from i2ibench.training.optimizers import build_optimizers
 
 
@@ -192,7 +192,7 @@ def _average(config: Config, translator: Translator) -> int:
 
 def _translation(config: Config, val: BatchSpec) -> int:
     """The peak of a batch's translation in float32, with what only that needs."""
-    config = _without(config, training_only(config))
+    config = _without(config, method_of(config).TRAINING_ONLY)
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()
     inference = Inference(translator)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from i2ibench.cli.main import main
 from i2ibench.inference.checkpoints import open_checkpoint
-from i2ibench.inference.styles.fitting import Fitting, fit_bank, scenes_of
+from i2ibench.inference.styles.fitting import FitOptions, fit_bank, scenes_of
 from i2ibench.inference.styles.instance_features import read_batches, without_random
 from i2ibench.inference.styles.preview import bank_of
 from i2ibench.models.styles.bank_files import read_bank
@@ -109,7 +109,7 @@ def test_a_fit_depends_neither_on_the_batch_nor_on_the_day(run, fitted):
     assert (run / "again.json").read_bytes() == first.with_suffix(".json").read_bytes()
     opened = open_checkpoint(run / CHECKPOINT)
     dataset = scenes_of(opened, "train_dataloader")
-    one = fit_bank(opened, dataset, Fitting(), batch_size=1)
+    one = fit_bank(opened, dataset, FitOptions(), batch_size=1)
     torch.testing.assert_close(one.centres, read_bank(first).bank.centres, atol=1e-5, rtol=0)
 
 

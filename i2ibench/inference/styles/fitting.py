@@ -31,7 +31,7 @@ from i2ibench.structures import Batch
 
 
 @dataclass(frozen=True)
-class Fitting:
+class FitOptions:
     """The options of fitting a bank.
 
     Attributes:
@@ -84,7 +84,7 @@ def scenes_of(
 
 
 def fit_bank(
-    opened: OpenedCheckpoint, dataset: Dataset, settings: Fitting, batch_size: int = 4
+    opened: OpenedCheckpoint, dataset: Dataset, settings: FitOptions, batch_size: int = 4
 ) -> StyleBank:
     """Return a bank that is fitted to the encoder's features of all scenes.
 
@@ -109,7 +109,9 @@ def fit_bank(
     return bank
 
 
-def describe_fit(opened: OpenedCheckpoint, dataset: Dataset, settings: Fitting) -> dict[str, Any]:
+def describe_fit(
+    opened: OpenedCheckpoint, dataset: Dataset, settings: FitOptions
+) -> dict[str, Any]:
     """Return the origin of a fitted bank as JSON values, for its description."""
     return {
         "dataset": opened.metainfo["dataset"],
@@ -119,7 +121,7 @@ def describe_fit(opened: OpenedCheckpoint, dataset: Dataset, settings: Fitting) 
     }
 
 
-def check_copy(opened: OpenedCheckpoint, path: Path, settings: Fitting) -> None:
+def check_copy(opened: OpenedCheckpoint, path: Path, settings: FitOptions) -> None:
     """Check, before fitting, that a copy of the checkpoint can hold the new bank.
 
     Raises:
@@ -157,7 +159,7 @@ def write_copy(
     write_file(path, lambda aside: torch.save(changed, aside))
 
 
-def _empty_bank(opened: OpenedCheckpoint, settings: Fitting) -> StyleBank:
+def _empty_bank(opened: OpenedCheckpoint, settings: FitOptions) -> StyleBank:
     num_classes, num_styles, channels = bank_of(opened).centres.shape
     return StyleBank(num_classes, channels, settings.num_styles or num_styles, settings.seed)
 

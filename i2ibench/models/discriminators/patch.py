@@ -61,7 +61,7 @@ class PatchDiscriminator(Discriminator):
         """Return the outputs for each of several images BCHW of one condition BCHW.
 
         They equal those of `forward` for condition and image together, up to rounding. The first
-        convolution of the condition is computed only once.
+        convolution of the condition is computed only once, and no gradient for the condition.
         """
         first, leak = self.layers[0].children()
         assert isinstance(first, nn.Conv2d)

@@ -14,7 +14,7 @@ from i2ibench.models.layers.tiles import (
     NUM_UP,
     back_in_tiles,
     front_in_tiles,
-    tiles_of,
+    split_into_tiles,
 )
 from i2ibench.models.ops.labels import instance_average
 from i2ibench.registry import ENCODERS
@@ -95,7 +95,7 @@ class InstanceEncoder(Encoder):
             return torch.cat([self.in_tiles(x, i, tile) for x, i in pairs])
         if self.stride == 1:  # every layer is at full size
             return self.forward(image, instance)
-        tiles = tiles_of(image.shape[-2], image.shape[-1], tile)
+        tiles = split_into_tiles(image.shape[-2], image.shape[-1], tile)
         end = len(self.layers) - NUM_HEAD
         x = front_in_tiles(self.layers[:NUM_FRONT], lambda t: self.layers[:2](t.cut(image)), tiles)
         for layer in self.layers[NUM_FRONT : end - NUM_UP]:

@@ -9,15 +9,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.models.layers.blocks import Blocks, PaddingMode, head, normal_, recomputed
+from i2ibench.models.layers.blocks import Blocks, PaddingMode, head, normal_, run_checkpointed
 from i2ibench.models.layers.tiles import (
     NUM_FRONT,
     NUM_UP,
     Tile,
     back_in_tiles,
+    compute_in_tiles,
     front_in_tiles,
-    joined,
-    tiles_of,
+    split_into_tiles,
 )
 from i2ibench.models.ops.images import halve, halve_nearest, pyramid, require_multiple
 from i2ibench.models.ops.one_hot_convolution import OneHot, convolve_one_hot, is_faster
@@ -141,10 +141,12 @@ class CoarseToFineGenerator(Generator):
             size: the (height, width) of the image, multiples of `stride`.
             tile: the (width, height) of a tile, even.
         """
-        tiles = tiles_of(*size, tile)
+        tiles = split_into_tiles(*size, tile)
         layers, features = self.coarse[NUM_FRONT:], None
         if self.enhancers:
-            features = self._below(joined(lambda t: self.smaller(view(t)[0]), tiles, 2), tile)
+            features = self._below(
+                compute_in_tiles(lambda t: self.smaller(view(t)[0]), tiles, 2), tile
+            )
             front, layers = self.enhancers[-1].front, self.enhancers[-1].back
         else:
             front = self.coarse[:NUM_FRONT]
@@ -163,7 +165,7 @@ class CoarseToFineGenerator(Generator):
         features = self.coarse(levels.pop())
         for enhancer in self.enhancers[:-1]:
             stem = _stem_in_tiles(enhancer.front, levels.pop(), tile)  # once, as it fits in memory
-            tiles = tiles_of(stem.shape[-2], stem.shape[-1], tile)
+            tiles = split_into_tiles(stem.shape[-2], stem.shape[-1], tile)
             part = partial(Tile.cut, whole=stem)
             features = front_in_tiles(enhancer.front, part, tiles).add_(features)
             del stem, part
@@ -173,7 +175,7 @@ class CoarseToFineGenerator(Generator):
 
     def _runner(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
         """Return the function that runs the layers of a part, with or without checkpointing."""
-        return recomputed if part in self.checkpointed else _run
+        return run_checkpointed if part in self.checkpointed else _run
 
 
 class _Enhancer(nn.Module):
@@ -213,8 +215,8 @@ def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None
 
 
 def _stem_in_tiles(layers: nn.Sequential, level: Tensor, tile: tuple[int, int]) -> Tensor:
-    tiles = tiles_of(level.shape[-2], level.shape[-1], tile)
-    return joined(lambda t: _stem(layers, t.cut(level)), tiles)
+    tiles = split_into_tiles(level.shape[-2], level.shape[-1], tile)
+    return compute_in_tiles(lambda t: _stem(layers, t.cut(level)), tiles)
 
 
 def _run(layers: nn.Sequential, x: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ class UNetGenerator(Generator):
             and width must be multiples of 2^num_levels.
         base_channels: width of the outermost level. It doubles three times.
         norm_type: "batch" as in the paper, or "instance".
-        dropout: the dropout probability of the levels of full width, except for the innermost. A
-            U-Net of up to five levels has no such level.
+        dropout: the dropout probability of the levels between the four outermost and the innermost.
+            A U-Net of up to five levels has none.
         always_train: keep dropout and the batch's own statistics in inference, as the paper does.
 
     Raises:

@@ -99,7 +99,7 @@ class ResidualBlock(nn.Module):
         return x + self.branch(x)
 
 
-def recomputed(layers: nn.Sequential, x: Tensor) -> Tensor:
+def run_checkpointed(layers: nn.Sequential, x: Tensor) -> Tensor:
     """Return `layers(x)`; the backward pass computes their activations again.
 
     Only the inputs of each residual block, and of the layers between residual blocks, are kept.

@@ -48,7 +48,7 @@ class Tile:
         return part[..., rows, columns]
 
 
-def tiles_of(height: int, width: int, size: tuple[int, int]) -> list[Tile]:
+def split_into_tiles(height: int, width: int, size: tuple[int, int]) -> list[Tile]:
     """Return the tiles of an image, row by row.
 
     Args:
@@ -68,7 +68,9 @@ def _widened(piece: slice, side: int) -> slice:
     return slice(max(piece.start - MARGIN, 0), min(piece.stop + MARGIN, side))
 
 
-def joined(part: Callable[[Tile], Tensor], tiles: Sequence[Tile], shrink: int = 1) -> Tensor:
+def compute_in_tiles(
+    part: Callable[[Tile], Tensor], tiles: Sequence[Tile], shrink: int = 1
+) -> Tensor:
     """Compute a tensor tile by tile and return the whole tensor, BCHW.
 
     Args:
@@ -105,7 +107,7 @@ def front_in_tiles(
     def half(tile: Tile) -> Tensor:
         return layers[3:5](normalise(stem(tile)))
 
-    return layers[5:](joined(half, tiles, shrink=2))
+    return layers[5:](compute_in_tiles(half, tiles, shrink=2))
 
 
 def back_in_tiles(
@@ -124,7 +126,7 @@ def back_in_tiles(
         return up[0](tile.cut(features, shrink=2))
 
     normalise = _norm_of_whole(up[1], (tile.own(doubled(tile)) for tile in tiles))
-    return joined(lambda tile: head(up[2](normalise(doubled(tile)))), tiles)
+    return compute_in_tiles(lambda tile: head(up[2](normalise(doubled(tile)))), tiles)
 
 
 def _norm_of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], Tensor]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.models.styles.instances import read_runs, spread
+from i2ibench.models.styles.instances import expand_runs, read_runs
 
 ClassFeatures = dict[int, NDArray[np.float32]]
 """The features of the instances of each class, float [instances, channels], by label."""
@@ -85,8 +85,8 @@ class StyleBank(nn.Module):
         self.centres[label, :number] = torch.from_numpy(means.cluster_centers_[order]).float()
         self.counts[label] = number
         self.sizes[label, :number] = torch.from_numpy(sizes[order])
-        spread = float(((features - features.mean(0)) ** 2).sum())
-        self.explained[label] = 1 - means.inertia_ / spread if distinct > 1 else 1.0
+        deviation = float(((features - features.mean(0)) ** 2).sum())
+        self.explained[label] = 1 - means.inertia_ / deviation if distinct > 1 else 1.0
 
     def choose(self, scene: str, ids: Tensor, labels: Tensor) -> Tensor:
         """Return a random mode for each instance, int64 [n]; -1 if its class has none.
@@ -127,7 +127,7 @@ class StyleBank(nn.Module):
         table, owners, lengths = read_runs(label[None], instance[None])
         modes = self.choose(scene, table.ids, table.labels)
         values = self.vectors(table.labels, modes).T[:, owners]
-        return spread(values, lengths, instance.numel()).reshape(-1, *instance.shape[1:])
+        return expand_runs(values, lengths, instance.numel()).reshape(-1, *instance.shape[1:])
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
         """Load a state dict; buffers that it lacks are set to "unknown"."""

@@ -33,7 +33,7 @@ class Instances:
 
 
 @dataclass(frozen=True)
-class InstanceTable:
+class BatchInstances:
     """The instances of a batch in the order of image and id.
 
     Attributes:
@@ -61,7 +61,7 @@ def instances_of(label: Tensor, instance: Tensor) -> Instances:
         instance: integer 1HW.
     """
     table, owners, lengths = read_runs(label[None], instance[None])
-    members = spread(owners, lengths, instance.numel())
+    members = expand_runs(owners, lengths, instance.numel())
     return Instances(table.ids, table.labels, members.reshape(instance.shape[1:]))
 
 
@@ -76,7 +76,7 @@ def paint(vectors: Tensor, members: Tensor) -> Tensor:
     return flat.reshape(-1, *members.shape)
 
 
-def read_runs(label: Tensor, instance: Tensor) -> tuple[InstanceTable, Tensor, Tensor]:
+def read_runs(label: Tensor, instance: Tensor) -> tuple[BatchInstances, Tensor, Tensor]:
     """Return the instances of a batch, and the instance and the length of each run.
 
     Runs are in scan order.
@@ -98,11 +98,11 @@ def read_runs(label: Tensor, instance: Tensor) -> tuple[InstanceTable, Tensor, T
     owners = owner_of_pair[pair_of_run]
     pixels = torch.full_like(values, instance.numel()).scatter_reduce_(0, owners, starts, "amin")
     labels = _majority(pairs % num_classes, areas, owner_of_pair, len(values))
-    table = InstanceTable(values // span, values % span + low, labels, sizes, pixels)
+    table = BatchInstances(values // span, values % span + low, labels, sizes, pixels)
     return table, owners, lengths
 
 
-def spread(values: Tensor, lengths: Tensor, total: int) -> Tensor:
+def expand_runs(values: Tensor, lengths: Tensor, total: int) -> Tensor:
     """Return the value of each pixel's run, [..., total].
 
     Args:

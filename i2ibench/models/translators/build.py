@@ -40,15 +40,6 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator
     return translator
 
 
-def training_only(config: ConfigDict) -> tuple[str, ...]:
-    """Return the names of the options and submodules that only training needs.
-
-    Raises:
-        UserError: the config's model is not of a registered method.
-    """
-    return method_of(config).TRAINING_ONLY
-
-
 def drop_training_parts(translator: Translator) -> Translator:
     """Set the submodules that only training needs to None, and return the translator.
 

@@ -15,7 +15,7 @@ from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators import objectives
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.compilation import compile_parts, is_compiled
-from i2ibench.models.translators.tiles import SceneView, require_tiles
+from i2ibench.models.translators.tiles import SceneView, no_tiles
 from i2ibench.models.translators.updates import alternating_update, batches_of, simultaneous_update
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
@@ -188,7 +188,7 @@ class PairedTranslator(Translator):
 
     def second_losses(self, kept: Step) -> Losses:
         """Return the generator's losses with the outputs of the updated discriminator."""
-        step = self.discriminate(kept.condition, kept.fake, kept.real, kept.label)
+        step = self.make_step(kept.condition, kept.fake, kept.real, kept.label)
         return self.generator_losses(step)
 
     def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
@@ -206,9 +206,9 @@ class PairedTranslator(Translator):
             fake = self.forward(condition, features)
         else:
             fake = checkpoint(self.forward, condition, features, use_reentrant=False)
-        return self.discriminate(condition, fake, real, batch.get("label"))
+        return self.make_step(condition, fake, real, batch.get("label"))
 
-    def discriminate(
+    def make_step(
         self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
     ) -> Step:
         """Return the step's tensors with the discriminator's outputs, if there is one."""
@@ -275,7 +275,13 @@ class PairedTranslator(Translator):
         Raises:
             UserError: the generator cannot work in tiles; the message says why.
         """
-        require_tiles(self.generator)
+        if not self.generator.works_in_tiles:
+            raise no_tiles(self.generator)
+        if self.generator.stride == 1:
+            raise UserError(
+                "A generator with num_downsamplings=0 and no enhancers cannot work in tiles: all "
+                "its layers are at full size."
+            )
 
     def synthesise_in_tiles(
         self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any

@@ -9,7 +9,7 @@ from i2ibench.data.kinds import KINDS
 from i2ibench.errors import UserError
 from i2ibench.models.layers.tiles import Tile
 from i2ibench.models.ops.one_hot_convolution import OneHot
-from i2ibench.registry.contracts import Generator, Preprocessor
+from i2ibench.registry.contracts import Preprocessor
 from i2ibench.structures import Batch
 
 
@@ -19,21 +19,6 @@ def no_tiles(part: object) -> UserError:
         f"{type(part).__name__} cannot work in tiles. --amp bf16 or a smaller --size also need "
         "less memory."
     )
-
-
-def require_tiles(generator: Generator) -> None:
-    """Check that a generator can work in tiles.
-
-    Raises:
-        UserError: the generator cannot work in tiles; the message says why.
-    """
-    if not generator.works_in_tiles:
-        raise no_tiles(generator)
-    if generator.stride == 1:
-        raise UserError(
-            "A generator with num_downsamplings=0 and no enhancers cannot work in tiles: all its "
-            "layers are at full size."
-        )
 
 
 class SceneView:
@@ -67,7 +52,7 @@ class SceneView:
         """
         if "condition" in self.scene:
             return _at(self.scene["condition"], tile)
-        height, width = reference(self.scene).shape[-2:]
+        height, width = sized_tensor(self.scene).shape[-2:]
         spans = [
             (max(min(s.start, side - 1) - 1, 0), min(s.stop + 1, side))
             for s, side in zip(tile.around, (height, width), strict=True)
@@ -80,7 +65,7 @@ class SceneView:
         return _at(self.preprocessor(data)["condition"], tile, top, left)
 
 
-def reference(batch: Batch) -> Tensor:
+def sized_tensor(batch: Batch) -> Tensor:
     """Return a tensor BCHW of the batch that has the height and width of the scenes."""
     values: Any = batch
     return next(values[kind] for kind in ("condition", *KINDS) if kind in values)

@@ -1,4 +1,4 @@
-"""Checkpoints of earlier days: their configs name parts by the words of today."""
+"""Configs of older checkpoints get the present names of parts."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The image cache: what is kept, what is made anew, what is refused."""
+"""The image cache: images that are kept, made again, or refused."""
 
 import json
 from collections import Counter
@@ -49,14 +49,14 @@ EVERY = [(0, 0), (1, 0), (2, 0)]
 
 
 @pytest.mark.parametrize("refuse", [False, True])
-def test_a_image_is_made_once(tmp_path, refuse):
+def test_an_image_is_made_once(tmp_path, refuse):
     folder = tmp_path / "p"
     assert filled(cache_in(folder), refuse) == EVERY
     assert filled(cache_in(folder), refuse) == []
     assert np.asarray(Image.open(folder / "0" / "2.png")).max() == 20
 
 
-def test_what_is_missing_or_damaged_is_made_anew_with_its_batch(tmp_path, capsys):
+def test_missing_and_damaged_images_are_made_again_with_their_batch(tmp_path, capsys):
     cache = cache_in(tmp_path / "p")
     filled(cache)
     cache.paths[2][0].unlink()

@@ -1,4 +1,4 @@
-"""Inference: what a method is shown, the numbers that it draws, and the sizes that it sees."""
+"""Inference: the inputs of a method, its random numbers, and the sizes of its batches."""
 
 from dataclasses import dataclass
 
@@ -76,7 +76,7 @@ def test_an_image_depends_on_its_scene_and_sample_alone(method):
     assert not torch.equal(inference.predict(data, sample=1)[1]["fake"], together)
 
 
-def test_what_others_draw_goes_on_as_before():
+def test_the_random_numbers_of_others_continue_as_before():
     inference, data = Inference(Noisy().eval()), scenes()
     torch.manual_seed(4)
     expected = torch.rand(3)
@@ -221,7 +221,7 @@ class NeedsEven(Noisy):
         return self.painter(whole + batch["condition"])
 
 
-def test_a_size_that_a_method_does_not_take_is_told_with_its_stride():
+def test_the_error_for_a_size_that_a_method_refuses_names_its_stride():
     try_translation(Inference(NeedsEven()), 16, 16)
     with pytest.raises(
         UserError, match=r"fails for a scene of 16x15: .*multiples of its stride, 1"

@@ -1,4 +1,4 @@
-"""Work in halves: what the memory does not hold at once is done in parts, in order."""
+"""Work that runs out of memory is repeated in halves, in order."""
 
 import weakref
 
@@ -33,7 +33,7 @@ def test_the_parts_are_halves_of_halves_in_order(most, expected, capsys):
     assert said == len(expected) - 1
 
 
-def test_what_a_failed_call_took_is_free_before_the_halves_are_begun():
+def test_memory_of_a_failed_call_is_free_before_the_halves_begin():
     split_on_out_of_memory(room_for(1, held=[]), range(4))
 
 

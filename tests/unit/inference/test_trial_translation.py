@@ -1,4 +1,4 @@
-"""Checks before work starts do not cost what the work costs."""
+"""Trial translations need no memory for weights."""
 
 import torch
 
@@ -6,7 +6,7 @@ from i2ibench.inference.trial_translation import weightless_copy
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 
 
-def test_theweightless_copy_of_a_translator_has_its_shapes_and_copies_no_weight():
+def test_the_weightless_copy_of_a_translator_has_its_shapes_and_copies_no_weight():
     cfg = dict(
         type="PairedTranslator",
         generator=dict(type="CoarseToFineGenerator", base_channels=4, norm_type="batch"),

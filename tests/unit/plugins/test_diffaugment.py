@@ -20,7 +20,7 @@ def scores(scales):
     return [layers[-1] for layers in scales]
 
 
-def test_it_judges_images_as_they_are_when_it_is_off_or_evaluated():
+def test_images_are_not_augmented_without_augmentations_or_in_eval_mode():
     x = torch.rand(2, 6, 32, 48)
     off, evaluated, trained = (
         discriminator(augmentations=()), discriminator().eval(), discriminator()
@@ -70,7 +70,7 @@ def test_colours_stay_within_the_papers_bounds():
     assert (high - low > torch.tensor([0.9, 1.8, 0.9])).all()
 
 
-def test_images_judged_together_are_augmented_alike_with_their_condition():
+def test_images_scored_together_are_augmented_alike_with_their_condition():
     network = discriminator()
     condition, image = torch.rand(2, 3, 32, 48), torch.rand(2, 3, 32, 48)
     first, second = network.of_several(condition, [image, image])

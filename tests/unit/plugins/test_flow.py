@@ -1,4 +1,4 @@
-"""Flow matching: its objective and sampler a second time, and laws of its images.
+"""Flow matching: its objective and sampler in a second implementation, and laws of its images.
 
 torchcfm asks for many packages, so it is no dependency of the tests. Numbers of torchcfm 1.0.7 and
 torchdiffeq 0.2.5 are recorded; `pip install --no-deps torchcfm pot torchdiffeq` compares anew.

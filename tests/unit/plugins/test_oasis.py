@@ -88,7 +88,7 @@ def test_a_label_mix_mask_changes_only_where_the_class_does():
     assert len(seen) == 10, "every class is taken from photo and fake in turn"
 
 
-def test_label_mix_compares_the_answer_to_the_mixture_with_the_mixture_of_answers():
+def test_label_mix_compares_the_output_for_the_mixture_with_the_mixture_of_outputs():
     asked = []
 
     def discriminate(image):
@@ -109,7 +109,7 @@ def test_label_mix_compares_the_answer_to_the_mixture_with_the_mixture_of_answer
     assert not asked[0].requires_grad, "the mixture is for the discriminator alone"
 
 
-def test_label_mix_is_zero_for_a_discriminator_that_judges_pixel_by_pixel():
+def test_label_mix_is_zero_for_a_discriminator_that_scores_each_pixel_alone():
     weight = torch.randn(CLASSES + 1, 3)
 
     def discriminate(image):

@@ -30,7 +30,7 @@ def test_the_state_dict_has_the_trained_weight_and_the_vectors():
     assert "network.scales.0.layers.0.0.weight" not in keys
 
 
-def test_images_judged_together_take_one_step_of_the_iteration():
+def test_images_scored_together_take_one_step_of_the_power_iteration():
     network, twin = discriminator(), discriminator()
     twin.load_state_dict(network.state_dict())
     condition, images = torch.rand(1, 3, 32, 32), list(torch.rand(2, 1, 3, 32, 32))

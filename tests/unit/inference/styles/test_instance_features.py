@@ -1,4 +1,4 @@
-"""Rows of features."""
+"""Features of instances, against loops."""
 
 import numpy as np
 import pytest

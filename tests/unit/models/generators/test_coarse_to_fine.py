@@ -1,4 +1,4 @@
-"""The coarse-to-fine generator: look-up and checkpointing change no number."""
+"""The coarse-to-fine generator: look-up and checkpointing change no values."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def generator(**options):
 
 @pytest.mark.parametrize("num_enhancers", [0, 1, 2])
 @pytest.mark.parametrize("hard", [False, True])
-def test_a_image_from_looked_up_labels_is_that_of_the_convolution(num_enhancers, hard):
+def test_an_image_from_looked_up_labels_is_that_of_the_convolution(num_enhancers, hard):
     network = generator(num_enhancers=num_enhancers, hard_condition=hard)
     label = torch.randint(0, 5, (2, 1, 4, 8)).repeat_interleave(8, 2).repeat_interleave(8, 3)
     condition = torch.cat([one_hot(label, 5), torch.randn(2, 3, 32, 64)], 1)

@@ -1,4 +1,4 @@
-"""Norms: the gradient of the formula, whatever the order in memory."""
+"""Norms: their gradients are those of the formula in any memory order."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The count of living tensors' bytes."""
+"""The count of the bytes of tensors."""
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -42,7 +42,7 @@ def test_activations_live_until_the_backward_pass_and_gradients_after_it():
         assert counter.at_peak([weight.grad]) in (0, 4000)
 
 
-def test_a_restart_keeps_what_lives_and_forgets_the_peak():
+def test_a_restart_keeps_allocated_bytes_and_resets_the_peak():
     with TensorMemoryCounter() as counter:
         kept = torch.zeros(10)
         torch.zeros(1000).sum()

@@ -40,7 +40,7 @@ def test_a_bank_survives_the_way_out_and_in(bank, path):
     assert torch.equal(saved.bank.choose("a", ids, labels), bank.choose("a", ids, labels))
 
 
-def test_the_note_says_what_the_bank_is(path):
+def test_the_note_describes_the_bank(path):
     note = json.loads(note_path(path).read_text())
     assert note["classes"] == CLASSES and note["num_styles"] == 4 and note["channels"] == 2
     assert note["counts"] == [4, 0, 1] and sum(note["sizes"][0]) == 9
@@ -63,7 +63,7 @@ def test_a_bank_of_other_classes_is_refused_and_the_differences_named(path):
         load_bank(path, CLASSES, 3)
 
 
-def test_what_is_missing_is_named(path, tmp_path):
+def test_missing_files_are_named(path, tmp_path):
     with pytest.raises(UserError, match="no style bank at"):
         read_bank(tmp_path / "none.safetensors")
     with pytest.raises(UserError, match="named x.safetensors"):

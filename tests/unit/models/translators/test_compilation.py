@@ -19,8 +19,7 @@ from i2ibench.models.translators.compilation import (
     require_compiler,
 )
 from i2ibench.structures import Step
-from i2ibench.training.optimizers import build_optimizers
-from tests.unit.models.translators.test_paired import ADAM, data, translator
+from tests.unit.models.translators.test_paired import data, optimizers, translator
 from tests.unit.models.translators.test_updates import pieces
 
 # torch.compile looks at it itself, of tensors that have none.
@@ -49,10 +48,6 @@ def pair(**changes):
     return translator(**changes), translator(**changes, compiled=dict.fromkeys(parts, EXACT))
 
 
-def both(model):
-    return build_optimizers(model.networks(), {"generator": ADAM, "discriminator": ADAM})
-
-
 SYSTEMS = {
     "joint": {},
     "accumulated, D first": {"discriminator_first": True},
@@ -71,7 +66,7 @@ def test_a_compiled_system_takes_the_same_steps(system):
     assert list(plain.state_dict()) == list(compiled.state_dict())
     batch = data(batch=2)
     batch = pieces(batch, 1) if "accumulated" in system else batch
-    wrappers = (plain, both(plain)), (compiled, both(compiled))
+    wrappers = (plain, optimizers(plain)), (compiled, optimizers(compiled))
     for _ in range(2):
         logs = [seeded_step(*own, batch) for own in wrappers]
         torch.testing.assert_close(*logs, rtol=1e-5, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Declared conditions: what they hold, in which order, and what is said of a wrong one."""
+"""Declared conditions: their channels, their order, and the errors for wrong ones."""
 
 import pytest
 import torch
@@ -83,7 +83,7 @@ def test_the_short_names_are_conditions(kind, options, condition):
      (["image", "image"], {}, "each once"), (["features", "image"], {}, "'features' last"),
      (["edges"], {"edges_of": "lines"}, "source, photo, labels")],
 )  # fmt: skip
-def test_a_wrong_condition_is_refused_with_what_exists(condition, options, message):
+def test_a_wrong_condition_is_refused_with_a_list_of_parts(condition, options, message):
     with pytest.raises(UserError, match=message):
         build(*condition, **options)
 

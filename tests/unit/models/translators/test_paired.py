@@ -1,4 +1,4 @@
-"""One training step does what it says."""
+"""The training step of the paired translator."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Settings of inference are checked by their declaration."""
+"""Inference settings are checked against their declaration."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -48,7 +48,7 @@ def test_values_replace_defaults_and_an_integer_is_a_number():
         ({"steps": 0}, "Iterative refuses its settings: steps is at least 1, not 0"),
     ],
 )
-def test_what_is_no_setting_or_of_another_kind_is_refused(values, said):
+def test_unknown_settings_and_values_of_wrong_types_are_refused(values, said):
     with pytest.raises(UserError, match=said):
         settings_of(Iterative, values)
 

@@ -158,7 +158,7 @@ def test_the_moments_of_parts_are_those_of_the_whole_far_from_zero():
         ((64, 64), {"num_downsamplings": 0}, "num_downsamplings"),
     ],
 )
-def test_what_cannot_be_done_in_tiles_is_refused(tile, generator, way_out):
+def test_methods_and_sizes_that_cannot_work_in_tiles_are_refused(tile, generator, way_out):
     small = {} if "type" in generator else {**SMALL}
     cfg = dict(type="PairedTranslator",
                generator={"type": "CoarseToFineGenerator", **small, **generator})  # fmt: skip

@@ -1,4 +1,4 @@
-"""Parameters that nobody trains are an error that names them, not a network that stands still."""
+"""Parameters without an optimiser raise an error that names them."""
 
 import pytest
 import torch
@@ -46,6 +46,6 @@ def test_a_network_of_another_name_is_named():
         require_trained(built, built.networks())
 
 
-def test_frozen_parameters_are_nobodys():
+def test_frozen_parameters_need_no_optimiser():
     built = translator(losses={"pixel": {"type": "LearntScale", "frozen": True}})
     require_trained(built, built.networks())

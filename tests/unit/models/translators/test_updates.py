@@ -1,4 +1,4 @@
-"""Updates from several batches, updates that are left out, and precisions."""
+"""Updates from several batches, skipped updates, and precisions."""
 
 import pytest
 import torch

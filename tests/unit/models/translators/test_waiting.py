@@ -1,4 +1,4 @@
-"""No training step makes the host wait for a GPU: steps on tensors that claim to be on one.
+"""No training step makes the host wait for a GPU: steps on fake GPU tensors.
 
 Such tensors have a device and a size but no numbers, so that whatever asks for a number, or for a
 size that depends on numbers, fails or is seen. What the Runner adds is counted in
@@ -85,7 +85,7 @@ gpu = pytest.mark.usefixtures("pretended")
         (lambda x: x.sum() + 1, False),
     ],
 )
-def test_what_waits_is_seen(ask, seen):
+def test_waiting_operators_are_detected(ask, seen):
     assert bool(waits_of(lambda: ask(torch.zeros(3, device="cuda")))) == seen
 
 
@@ -94,7 +94,7 @@ def test_what_waits_is_seen(ask, seen):
     lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: x.nonzero(), lambda x: x.unique(),
     lambda x: torch.tensor([1.0], device="cuda"), lambda x: bool(x.any()),
 ])  # fmt: skip
-def test_what_asks_for_numbers_fails_or_is_seen(ask):
+def test_operators_that_read_values_fail_or_are_detected(ask):
     x = torch.zeros(3, device="cuda")
     try:
         found = waits_of(lambda: ask(x))
