@@ -1,7 +1,7 @@
-"""What is wrong with a data set, and exactly what mends it."""
+"""Problems of a data set and the commands or edits that fix them."""
 
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,28 +14,28 @@ from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.survey import Fault, SceneSurvey, count_classes
 
 MAX_NAMED = 20
-"""Scenes and files that one problem names; the others are counted."""
+"""The most files that one problem names."""
 
 ABOVE_CLASSES = "np.where(instance == 0, label, instance.astype('uint16') + 256)"
-"""Instance ids where 0 is no object: the class's id there, and objects above all class ids."""
+"""Code that gives pixels without an object the class's id, and objects ids above all classes."""
 
 ONE_PER_PAIR = (
     "(256 + np.unique(label.astype('int64') * 65536 + instance, return_inverse=True)[1])"
     ".reshape(label.shape).astype('uint16')"
 )
-"""Instance ids, another one for every pair of class and old id."""
+"""Code that gives each pair of class and old instance id a new instance id."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """A problem of a data set.
 
     Attributes:
-        split: where.
-        kind: of problem, in a word or two.
-        message: what, naming files.
-        fix: what to type or to edit.
-        fatal: whether training cannot begin; others are worth a look.
+        split: the split, such as "train".
+        kind: the kind of problem in one or two words.
+        message: a description that names files.
+        fix: the command or edit that fixes the problem.
+        fatal: whether training cannot begin; other problems are warnings.
     """
 
     split: str
@@ -45,20 +45,20 @@ class Problem:
     fatal: bool = False
 
 
-def find_problems(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
-    """The problems of one split, fatal ones first."""
-    found = [
-        Problem(split, _kind(kind, f), f.message, _mend(scene.files, kind, f), True)
-        for scene in facts
+def find_problems(split: str, surveys: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
+    """Return the problems of one split, fatal ones first."""
+    problems = [
+        Problem(split, _kind(kind, f), f.message, _fix(scene.files, kind, f), True)
+        for scene in surveys
         for kind, f in scene.faults.items()
     ]
     return [
-        *found,
-        *_sizes(split, facts),
-        *_straddling(split, facts, classes),
-        *_no_instances(split, facts, classes),
-        *_never_seen(split, facts, classes),
-        *_equal(split, facts),
+        *problems,
+        *_several_sizes(split, surveys),
+        *_ids_of_several_classes(split, surveys, classes),
+        *_ids_equal_to_classes(split, surveys, classes),
+        *_unused_classes(split, surveys, classes),
+        *_duplicates(split, surveys),
     ]
 
 
@@ -68,8 +68,8 @@ def _kind(kind: str, fault: Fault) -> str:
     return "sizes differ" if kind == "sizes" else "unreadable"
 
 
-def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
-    leave_out = f"or leave the scene out: {remove(paths_of(files))}"
+def _fix(files: SceneFiles, kind: str, fault: Fault) -> str:
+    leave_out = f"or leave the scene out: {remove_command(paths_of(files))}"
     if kind == "sizes":
         return f"Save the files of {files.name} in one size, label and instance maps with nearest-"\
                f"neighbour resampling; {leave_out}"  # fmt: skip
@@ -93,19 +93,19 @@ def _mend(files: SceneFiles, kind: str, fault: Fault) -> str:
 
 
 def paths_of(files: SceneFiles) -> list[Path]:
-    """The files of a scene."""
+    """Return the files of a scene, each once."""
     extra = [] if files.attributes is None else [files.attributes]
     return list(dict.fromkeys([*files.paths.values(), *extra]))
 
 
-def remove(paths: Sequence[Path]) -> str:
-    """The shell command that removes files."""
+def remove_command(paths: Sequence[Path]) -> str:
+    """Return the shell command that removes files; at most `MAX_NAMED` files are named."""
     named = " ".join(shlex.quote(str(path)) for path in paths[:MAX_NAMED])
     return f"rm -- {named}{' ...' if len(paths) > MAX_NAMED else ''}"
 
 
-def _sizes(split: str, facts: Sequence[SceneSurvey]) -> list[Problem]:
-    sizes = Counter(scene.size for scene in facts if scene.size)
+def _several_sizes(split: str, surveys: Sequence[SceneSurvey]) -> list[Problem]:
+    sizes = Counter(scene.size for scene in surveys if scene.size)
     if len(sizes) < 2:
         return []
     (width, height), _ = sizes.most_common(1)[0]
@@ -117,25 +117,27 @@ def _sizes(split: str, facts: Sequence[SceneSurvey]) -> list[Problem]:
     )]  # fmt: skip
 
 
-def _straddling(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
-    """One problem per id that covers several classes: they become one object."""
-    scenes: dict[int, list[str]] = {}
+def _ids_of_several_classes(
+    split: str, surveys: Sequence[SceneSurvey], classes: ClassTable
+) -> list[Problem]:
+    """Return a problem for each instance id that covers several classes, at most five."""
+    scenes: dict[int, list[str]] = defaultdict(list)
     examples: dict[int, str] = {}
-    for scene in facts:
-        by_id: dict[int, list[tuple[int, int]]] = {}
+    for scene in surveys:
+        parts_of: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for number, label, pixels in [] if scene.regions is None else scene.regions.tolist():
-            by_id.setdefault(number, []).append((pixels, label))
-        for number, parts in by_id.items():
+            parts_of[number].append((pixels, label))
+        for number, parts in parts_of.items():
             if len(parts) > 1:
-                scenes.setdefault(number, []).append(scene.files.name)
+                scenes[number].append(scene.files.name)
                 listing = (f"{classes.classes[c].name} ({n} px)" for n, c in sorted(parts)[::-1])
                 examples.setdefault(number, ", ".join(listing))
     ordered = sorted(scenes, key=lambda number: (-len(scenes[number]), number))
-    found = [_one_id(split, number, scenes[number], examples[number]) for number in ordered[:5]]
+    problems = [_one_id(split, number, scenes[number], examples[number]) for number in ordered[:5]]
     if len(ordered) > 5:
         message = f"{len(ordered) - 5} more instance ids cover several classes."
-        found.append(Problem(split, "instance straddles classes", message, found[0].fix))
-    return found
+        problems.append(Problem(split, "instance straddles classes", message, problems[0].fix))
+    return problems
 
 
 def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Problem:
@@ -153,9 +155,11 @@ def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Pro
     return Problem(split, "instance straddles classes", message, fix)
 
 
-def _no_instances(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
-    """Return a problem if every instance id is its class's own, by file value or position."""
-    maps = [scene.regions for scene in facts if scene.regions is not None]
+def _ids_equal_to_classes(
+    split: str, surveys: Sequence[SceneSurvey], classes: ClassTable
+) -> list[Problem]:
+    """Return a problem if every instance id equals its class's id or channel."""
+    maps = [scene.regions for scene in surveys if scene.regions is not None]
     pairs = {(number, label) for rows in maps for number, label, _ in rows.tolist()}
     own = [{i, c.id} for i, c in enumerate(classes.classes)]
     if not maps or any(number not in own[label] for number, label in pairs):
@@ -165,40 +169,38 @@ def _no_instances(split: str, facts: Sequence[SceneSurvey], classes: ClassTable)
     return [Problem(split, "no instances", message, fix)]
 
 
-def _never_seen(split: str, facts: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
-    if not any(scene.pixels is not None for scene in facts):
+def _unused_classes(
+    split: str, surveys: Sequence[SceneSurvey], classes: ClassTable
+) -> list[Problem]:
+    if not any(scene.pixels is not None for scene in surveys):
         return []
-    use = count_classes(facts, len(classes))
-    unseen = [c.name for c, n in zip(classes.classes, use.scenes, strict=True) if not n]
-    scored = [c.name for c in classes.classes if c.scored and c.name in unseen]
-    if not scored:
+    scenes = count_classes(surveys, len(classes)).scenes
+    unused = [c.name for c, n in zip(classes.classes, scenes, strict=True) if c.scored and not n]
+    if not unused:
         return []
-    message = f"{len(scored)} scored classes are in no scene: {', '.join(scored)}."
-    fix = (
-        'Add scenes that have them; or set "scored": false for them in the classes; or remove '
-        "them there"
-    )
+    message = f"{len(unused)} scored classes are in no scene: {', '.join(unused)}."
+    fix = 'Add scenes with them, set "scored": false for them in the classes, or remove them'
     return [Problem(split, "classes never seen", message, fix)]
 
 
-def _equal(split: str, facts: Sequence[SceneSurvey]) -> list[Problem]:
-    groups: dict[str, list[SceneSurvey]] = {}
-    for scene in facts:
+def _duplicates(split: str, surveys: Sequence[SceneSurvey]) -> list[Problem]:
+    groups: dict[str, list[SceneSurvey]] = defaultdict(list)
+    for scene in surveys:
         if scene.digest:
-            groups.setdefault(scene.digest, []).append(scene)
+            groups[scene.digest].append(scene)
     twice = [group for group in groups.values() if len(group) > 1]
     if not twice:
         return []
     spare = [path for group in twice for scene in group[1:] for path in paths_of(scene.files)]
     pairs = ", ".join(" = ".join(s.files.name for s in group) for group in twice[:5])
     message = f"{len(twice)} images are there more than once: {pairs}."
-    return [Problem(split, "duplicates", message, remove(spare))]
+    return [Problem(split, "duplicates", message, remove_command(spare))]
 
 
-def shared_scenes(facts: Mapping[str, Sequence[SceneSurvey]]) -> list[Problem]:
-    """Images that are in the training and in the validation data, byte by byte."""
-    trained = {scene.digest: scene for scene in facts.get("train", ()) if scene.digest}
-    both = [(trained[s.digest], s) for s in facts.get("val", ()) if s.digest in trained]
+def shared_scenes(surveys: Mapping[str, Sequence[SceneSurvey]]) -> list[Problem]:
+    """Return a problem if identical images are in the training and in the validation data."""
+    trained = {scene.digest: scene for scene in surveys.get("train", ()) if scene.digest}
+    both = [(trained[s.digest], s) for s in surveys.get("val", ()) if s.digest in trained]
     if not both:
         return []
     pairs = ", ".join(f"{a.files.name} = {b.files.name}" for a, b in both[:5])
@@ -208,5 +210,6 @@ def shared_scenes(facts: Mapping[str, Sequence[SceneSurvey]]) -> list[Problem]:
     )
     same = all(a.files.input == b.files.input for a, b in both)
     spare = [path for a, _ in both for path in paths_of(a.files)]
-    fix = "Name another split or folder in val_dataloader.dataset" if same else remove(spare)
+    name = "Name another split or folder in val_dataloader.dataset"
+    fix = name if same else remove_command(spare)
     return [Problem("train, val", "shared scenes", message, fix)]

@@ -1,21 +1,19 @@
-"""What the files of a data set hold: sizes, classes, instances, and what cannot be used."""
+"""Survey of a data set's files: sizes, classes, instances, and files that cannot be used."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.codings import require_class_ids
-from i2ibench.data.kinds import KINDS
 from i2ibench.data.maps import UnknownIdError, read_ids, read_label_map
-from i2ibench.data.pixel_formats import RGB, PixelFormat, read_image
-from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes
+from i2ibench.data.pixel_formats import PixelFormat
+from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes, read_file
 from i2ibench.data.tar_members import read_bytes
 from i2ibench.errors import UserError
 from i2ibench.io.threads import map_in_threads
@@ -23,12 +21,12 @@ from i2ibench.io.threads import map_in_threads
 
 @dataclass(frozen=True)
 class Fault:
-    """Why something of a scene cannot be used.
+    """An error that a file of a scene raised.
 
     Attributes:
-        message: what is wrong.
-        error: the kind of error that said so, without what it holds on to.
-        unknown_id: in a label map, a value that is no class's id.
+        message: the message of the error.
+        error: the class of the error. The error itself would keep large arrays in memory.
+        unknown_id: a value in a label map that is not the id of a class, or None.
     """
 
     message: str
@@ -38,18 +36,19 @@ class Fault:
 
 @dataclass
 class SceneSurvey:
-    """The contents of one scene's files.
+    """The measurements of one scene's files.
 
     Attributes:
-        files: the scene.
-        faults: by kind of file or "sizes", why it cannot be used.
-        size: (width, height) of the input; None where it cannot be read.
-        pixels: of each class, int64 [N]; None without a readable label map.
-        regions: int64 [R,3], rows of instance id, class, pixels; None without both maps.
-        bits: of an instance id in its file.
-        digest: of the photo's bytes, or of the input's where there is none.
-        coding: how the label map's values stand for classes, see `LabelMap`.
-        formats: of the data set's images, see `Scenes`.
+        files: the files of the scene.
+        faults: the fault of each kind of file, and the fault "sizes" if sizes differ.
+        size: (width, height) of the input; None if no file can be read.
+        pixels: pixels of each class, int64 [N]; None without a readable label map.
+        regions: rows of instance id, class and number of pixels, int64 [R,3]; None if one of both
+            maps is missing or cannot be read.
+        bits: bits of an instance id in its file; None without an instance map.
+        digest: hash of the photo's bytes, or of the input's bytes without a photo.
+        coding: the coding of the label map, see `LabelMap`.
+        formats: the formats of the data set's images, see `Scenes`.
     """
 
     files: SceneFiles
@@ -64,82 +63,76 @@ class SceneSurvey:
 
 
 def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneSurvey]:
-    """The facts of every scene, in order.
-
-    Every file is read as training reads it.
+    """Read every file of a data set as training does, and return the survey of each scene.
 
     Args:
-        scenes: what to read.
+        scenes: the scenes of the data set.
         on_scene: called after each scene.
     """
-    return map_in_threads(partial(examine, scenes=scenes), scenes.files, on_scene)
+    return map_in_threads(partial(survey_scene, scenes=scenes), scenes.files, on_scene)
 
 
-def examine(files: SceneFiles, scenes: Scenes) -> SceneSurvey:
-    """Return the facts of one scene of a data set; what cannot be read is a fault, not an error."""
-    facts, classes = SceneSurvey(files, formats=scenes.formats), scenes.classes
+def survey_scene(files: SceneFiles, scenes: Scenes) -> SceneSurvey:
+    """Return the survey of one scene of a data set; unreadable files are faults, not errors."""
+    result, classes = SceneSurvey(files, formats=scenes.formats), scenes.classes
     sizes: dict[str, tuple[int, ...]] = {}
     label = ids = None
-    with _noting(facts, "label"):
+    with _recording_fault(result, "label"):
         if files.label is not None:
-            found = read_label_map(files.label, classes)
-            label, facts.coding = found.channels, found.coding
+            label_map = read_label_map(files.label, classes)
+            label, result.coding = label_map.channels, label_map.coding
             sizes["label"] = label.shape
-            facts.pixels = np.bincount(label.ravel(), minlength=len(classes))
-    with _noting(facts, "instance"):
+            result.pixels = np.bincount(label.ravel(), minlength=len(classes))
+    with _recording_fault(result, "instance"):
         if files.instance is not None:
             ids = read_ids(files.instance)
-            sizes["instance"], facts.bits = ids.shape, 8 * ids.dtype.itemsize
+            sizes["instance"], result.bits = ids.shape, 8 * ids.dtype.itemsize
             if label is not None and scenes.guesses_classes:
                 require_class_ids(files.instance, label, ids, classes)
     for kind in files.paths:
         if kind not in ("label", "instance"):
-            with _noting(facts, kind):
-                sizes[kind] = _read(files, kind, scenes).shape[:2]
-    with _noting(facts, "sizes"):
+            with _recording_fault(result, kind):
+                sizes[kind] = read_file(files, kind, classes, scenes.formats).shape[:2]
+    with _recording_fault(result, "sizes"):
         check_sizes(files, sizes)
     if sizes:
         height, width = next(iter(sizes.values()))
-        facts.size = width, height
+        result.size = width, height
     if label is not None and ids is not None and label.shape == ids.shape:
-        facts.regions = regions_of(label, ids)
-    with _noting(facts, "input"):
-        facts.digest = _digest(files.image or files.input)
-    return facts
-
-
-def _read(files: SceneFiles, kind: str, scenes: Scenes) -> NDArray[Any]:
-    read, path = KINDS[kind].read, files.paths[kind]
-    if read is not None:
-        return read(path, scenes.classes)
-    return read_image(path, scenes.formats.get(kind, RGB))
+        result.regions = regions_of(label, ids)
+    with _recording_fault(result, "input"):
+        contents = read_bytes(files.image or files.input)
+        result.digest = hashlib.blake2b(contents, digest_size=16).hexdigest()
+    return result
 
 
 @contextmanager
-def _noting(facts: SceneSurvey, kind: str) -> Iterator[None]:
+def _recording_fault(result: SceneSurvey, kind: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
         unknown_id = error.value if isinstance(error, UnknownIdError) else None
-        facts.faults[kind] = Fault(str(error), type(error), unknown_id)
+        result.faults[kind] = Fault(str(error), type(error), unknown_id)
     except FileNotFoundError:
-        pass  # which reading it has noted
+        pass  # reading the file as an image has recorded the fault
 
 
 def regions_of(label: NDArray[np.uint8], ids: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Every pair of instance id and class with its pixels, int64 [R,3], sorted.
-
-    Runs of equal pixels are counted, which are far fewer than pixels.
+    """Return the number of pixels of each pair of instance id and class, sorted by pair.
 
     Args:
-        label: channels [H,W].
-        ids: [H,W].
+        label: class channels [H,W].
+        ids: instance ids [H,W].
+
+    Returns:
+        Rows of instance id, class and number of pixels, int64 [R,3].
     """
-    narrow = np.uint32 if ids.dtype.itemsize <= 2 else np.int64  # half the memory to go through
+    narrow = np.uint32 if ids.dtype.itemsize <= 2 else np.int64  # uint32 needs half the memory
     wide: NDArray[Any] = ids.astype(narrow)
     joined = (wide * 256 + label).ravel()
     if not joined.size:
         return np.zeros((0, 3), np.int64)
+    # Runs of equal pixels are far fewer than pixels.
     starts = np.concatenate([[0], np.flatnonzero(joined[1:] != joined[:-1]) + 1])
     lengths = np.diff(starts, append=joined.size)
     pairs, place = np.unique(joined[starts], return_inverse=True)
@@ -147,18 +140,14 @@ def regions_of(label: NDArray[np.uint8], ids: NDArray[np.integer]) -> NDArray[np
     return np.stack([pairs.astype(np.int64) >> 8, pairs & 255, pixels], 1)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.blake2b(read_bytes(path), digest_size=16).hexdigest()
-
-
 @dataclass
 class ClassCounts:
     """Counts of the classes in a split.
 
     Attributes:
-        pixels: of each class, int64 [N].
-        scenes: that have the class, int64 [N].
-        instances: of each class, int64 [N], where there are instance maps.
+        pixels: the number of pixels of each class, int64 [N].
+        scenes: the number of scenes with each class, int64 [N].
+        instances: the number of instances of each class, int64 [N]; 0 without instance maps.
     """
 
     pixels: NDArray[np.int64]
@@ -166,18 +155,18 @@ class ClassCounts:
     instances: NDArray[np.int64]
 
 
-def count_classes(facts: Sequence[SceneSurvey], count: int) -> ClassCounts:
-    """The sums over the scenes whose maps could be read.
+def count_classes(surveys: Sequence[SceneSurvey], count: int) -> ClassCounts:
+    """Return the sums over all scenes whose maps could be read.
 
     Args:
-        facts: of the scenes.
-        count: classes.
+        surveys: the survey of each scene.
+        count: the number of classes.
     """
-    use = ClassCounts(*(np.zeros(count, np.int64) for _ in range(3)))
-    for scene in facts:
+    counts = ClassCounts(*(np.zeros(count, np.int64) for _ in range(3)))
+    for scene in surveys:
         if scene.pixels is not None:
-            use.pixels += scene.pixels
-            use.scenes += scene.pixels > 0
+            counts.pixels += scene.pixels
+            counts.scenes += scene.pixels > 0
         if scene.regions is not None:
-            use.instances += np.bincount(scene.regions[:, 1], minlength=count)
-    return use
+            counts.instances += np.bincount(scene.regions[:, 1], minlength=count)
+    return counts

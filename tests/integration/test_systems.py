@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.data.datasets.toystreet import draw_split
+from i2ibench.data.datasets.toystreet import StreetSplit
 from i2ibench.data.image_files import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
@@ -25,7 +25,7 @@ TOYSTREET = sorted((ROOT / "configs").glob("*_toystreet.py"))
 def streets(tmp_path_factory):
     root = tmp_path_factory.mktemp("toystreet")
     for split, count in (("train", 2), ("val", 1)):
-        draw_split(root, split, count, (256, 128))
+        StreetSplit(root, split, count, 256, 128).draw()
     return root
 
 

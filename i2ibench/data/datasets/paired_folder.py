@@ -1,4 +1,4 @@
-"""Anyone's own scenes: folders of label maps or other images, and photos, paired by name."""
+"""The data set PairedFolder: folders of label maps, photos or other images, paired by name."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,43 +19,44 @@ from i2ibench.registry import DATASETS
 from i2ibench.registry.contracts import Dataset
 
 PREPARATION = "preparation.json"
-"""In data that `prepare_data` wrote: which data set it is, and what it was made from."""
+"""The file in which `prepare_data` records the data set's name and what it was made from."""
 
 INSTANCE_IDS = ("auto", "classes", "numbers")
 
-SCENES_LOOKED_AT = 16
-"""Scenes spread over a data set whose maps say what its instance ids are."""
+MAX_MAPS_READ = 16
+"""The number of scenes, spread over a data set, whose maps are read to find `instance_ids`."""
 
 PARTIAL = ".partial"
-"""What the folder's name ends in until all of the data is in it."""
+"""The end of a folder's name until `prepare_data` has written all of the data into the folder."""
 
 
 @DATASETS.register_module()
 class PairedFolder(Dataset):
-    """Scenes from folders whose files have equal names up to the extension.
+    """Scenes in folders whose files have equal names up to the file ending.
 
-    What `prepare_data` wrote is called by the name of the data set, anything else `PairedFolder`.
+    The data set's name in reports is "PairedFolder", or the published data set's name if
+    `prepare_data` wrote the folders.
 
     Args:
-        root: where the folders are.
-        split: put in place of `{split}` in the folder names.
-        label_dir, image_dir, instance_dir, source_dir: folders below the root; None where there
-            are none of that kind. Sources are edges or other images that are translated in the
-            place of label maps.
-        other_dirs: by name of any other kind of data its folder below the root, as in
+        root: the folder that holds the others.
+        split: the text that replaces `{split}` in the folder names.
+        label_dir, image_dir, instance_dir, source_dir: folders below the root, or None for a kind
+            that the data lacks. Sources are edges or other images that are translated instead of
+            label maps.
+        other_dirs: the folder below the root of each other kind of data, as in
             dict(thermal="{split}/thermal"); see `i2ibench.data.kinds.register_kind`.
-        classes: list of names, or of dicts (name, id, colour, scored); None reads such a list
-            from `classes.json` in the root; data without label maps has none.
+        classes: a list of names, or of dicts (name, id, colour, scored). None reads the list from
+            `classes.json` in the root, or means no classes for data without label maps.
         transforms: configs of registered transforms.
-        seed: for random transforms.
-        instance_ids: "classes" if the id of a pixel without an object of its own is its class's,
-            as Cityscapes has it; "numbers" if ids only number objects, so that any id is one;
-            "auto" looks at some maps: "numbers" where a thing has an id below 256 that is not its
-            class's.
-        image_channels: of the photos, and so of what a generator makes: 1 for grey ones, 3 for
-            colour, any other number for RGBA or channels of other meaning; None looks how some
-            photos are stored.
-        image_depth: 8 or 16 bits in each channel of the photos; None looks at some.
+        seed: the seed of random transforms.
+        instance_ids: "classes" if pixels without a single object have their class's id, as in
+            Cityscapes. "numbers" if ids only number objects, so that every id is an object. "auto"
+            reads some maps and takes "numbers" if a thing has an id below 256 that is not its
+            class's id.
+        image_channels: channels of the photos and of the generator's images: 1 for grey, 3 for
+            colour, another number for RGBA or channels of another meaning. None finds the number
+            from the headers of some photos.
+        image_depth: bits of each channel of the photos, 8 or 16. None finds it from the headers.
 
     Raises:
         UserError: a folder is missing or empty, files have no partner, or the class list is
@@ -104,11 +105,11 @@ class PairedFolder(Dataset):
 def find_formats(
     files: Sequence[SceneFiles], image_channels: int | None = None, image_depth: int | None = None
 ) -> dict[str, PixelFormat]:
-    """Return the format of each kind of image that the scenes have.
+    """Return the format of each kind of image in the scenes.
 
     Args:
-        files: of the scenes, of which some are looked at.
-        image_channels, image_depth: of the photos, as the config states them; None to find them.
+        files: the files of each scene; the headers of some are read.
+        image_channels, image_depth: the format of the photos in the config; None to find it.
 
     Raises:
         UserError: see `find_format`.
@@ -124,18 +125,23 @@ def find_formats(
     }
 
 
-def _some_of(files: Sequence[SceneFiles]) -> Sequence[SceneFiles]:
-    """Return scenes spread over a data set."""
-    return files[:: max(len(files) // SCENES_LOOKED_AT, 1)]
-
-
 def counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:
-    """Return whether instance ids only number objects, by option or by looking at some maps."""
+    """Return whether instance ids only number objects, from the option or from some maps.
+
+    Args:
+        instance_ids: see `PairedFolder`.
+        files: the files of each scene; the maps of some are read for "auto".
+        classes: the class table.
+
+    Raises:
+        UserError: the option has another value.
+    """
     if instance_ids not in INSTANCE_IDS:
         raise UserError(f"instance_ids is one of {', '.join(INSTANCE_IDS)}, not {instance_ids!r}.")
     if instance_ids != "auto" or not any(c.thing for c in classes.classes):
         return instance_ids == "numbers"
-    return any(_shows_numbers(scene, classes) for scene in _some_of(files))
+    some = files[:: max(len(files) // MAX_MAPS_READ, 1)]
+    return any(_shows_numbers(scene, classes) for scene in some)
 
 
 def _shows_numbers(scene: SceneFiles, classes: ClassTable) -> bool:
@@ -143,7 +149,7 @@ def _shows_numbers(scene: SceneFiles, classes: ClassTable) -> bool:
         return False
     try:
         label, ids = read_label(scene.label, classes), read_instance(scene.instance)
-    except UserError:  # which checking the files tells in full
+    except UserError:  # the check of all files reports it in full
         return False
     return label.shape == ids.shape and numbers_objects(label, ids, classes)
 
@@ -166,14 +172,13 @@ def _check_root(root: Path) -> None:
 
 def _name(root: Path) -> str:
     try:
-        facts = read_json(root / PREPARATION)
-        return str(facts["data"])
+        return str(read_json(root / PREPARATION)["data"])
     except (OSError, ValueError, LookupError, TypeError):
         return "PairedFolder"
 
 
 def read_classes(root: Path) -> ClassTable:
-    """The class table in `root/classes.json`.
+    """Return the class table in `root/classes.json`.
 
     Raises:
         UserError: the file is missing or malformed.
@@ -194,13 +199,13 @@ def read_classes(root: Path) -> ClassTable:
 
 
 def pair_by_name(folders: Mapping[str, Path]) -> list[SceneFiles]:
-    """Return the scenes of the folders, sorted by name.
+    """Return the scenes of folders whose files have equal names, sorted by name.
 
     Args:
-        folders: by kind of data; at least one of a kind that can be translated by itself.
+        folders: the folder of each kind of data, among them at least one input, see `is_input`.
 
     Raises:
-        UserError: a folder is missing or empty, or files have no partner (they are named).
+        UserError: a folder is missing or empty, or files have no partner (three are named).
     """
     first = next((kind.name for kind in in_order(folders) if is_input(kind.name)), None)
     if first is None:
@@ -215,16 +220,16 @@ def scenes_of(
     first: str,
     paired: str = "",
 ) -> list[SceneFiles]:
-    """Return the scenes of files that were found, sorted by name.
+    """Return the scenes of files that are paired by name, sorted by name.
 
     Args:
-        found: by kind of file and name the file.
-        folders: by kind where it was looked for.
-        first: the kind of what is translated.
-        paired: how files are paired, for the message, where equal names are not all.
+        found: the files of each kind of data, by scene name.
+        folders: the folder of each kind, for the error message.
+        first: the kind that is translated.
+        paired: a sentence for the error message that says how files are paired, or "".
 
     Raises:
-        UserError: files have no partner (they are named).
+        UserError: files have no partner (three are named).
     """
     for kind in found:
         for have, lacking in ((first, kind), (kind, first)):

@@ -1,4 +1,4 @@
-"""The data layout of the released pix2pixHD: `train_label/`, `train_inst/`, `train_img/`."""
+"""The data set Pix2PixHDFolder: the released pix2pixHD's layout, such as `train_label/`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,30 +34,31 @@ ENDINGS = {
     "image": ("_leftImg8bit",),
     "source": (),
 }  # fmt: skip
-"""What Cityscapes' files end in behind the scene's name, by kind."""
+"""The ends of Cityscapes' file names behind the scene's name, by kind of data."""
 
 COLOURED = ("_gtFine_color", "_gtCoarse_color")
-"""Endings of Cityscapes' files that are no label maps."""
+"""The ends of the names of Cityscapes' colour images, which are not label maps."""
 
 
 @DATASETS.register_module()
 class Pix2PixHDFolder(Dataset):
-    """Scenes in the folders that the released pix2pixHD reads, paired by name.
+    """Scenes in the folders of the released pix2pixHD, paired by name.
 
-    With labels `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`; with `label_nc=0` images `SPLIT_A`,
-    which are translated, and `SPLIT_B`. Files have equal names, or Cityscapes' endings
+    Data with labels is in `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`. With `label_nc=0` the inputs
+    are in `SPLIT_A` and the targets in `SPLIT_B`. Files have equal names, or Cityscapes' endings
     (`_gtFine_labelIds`, `_gtFine_instanceIds`, `_leftImg8bit`) behind equal names. The released
-    code pairs files by their order instead; what does not pair by name is refused here.
+    code pairs files by their order instead. Here files without a partner are an error.
 
     Args:
-        root: the folder that holds the others, the released code's `dataroot`.
-        split: train or test, the released code's `phase`.
-        label_nc: label classes, whose ids are 0 to label_nc - 1; 0 for images. None counts the
-            classes in `classes.json` of the root, or takes Cityscapes' 35 without that file.
-        instances: False for data without instance maps, the released code's `no_instance`.
-        photos: False for label maps without photos, to translate them.
+        root: the folder that holds the others, `dataroot` in the released code.
+        split: train or test, `phase` in the released code.
+        label_nc: the number of classes, whose ids are 0 to label_nc - 1; 0 for data without label
+            maps. None takes the classes in `classes.json` of the root, or without that file the 35
+            classes of Cityscapes.
+        instances: False for data without instance maps, `no_instance` in the released code.
+        photos: False to read label maps without photos, for translation.
         transforms: configs of registered transforms.
-        seed: for random transforms.
+        seed: the seed of random transforms.
         instance_ids, image_channels, image_depth: see `PairedFolder`.
 
     Raises:
@@ -97,7 +98,7 @@ class Pix2PixHDFolder(Dataset):
 
 
 def numbered_classes(label_nc: int) -> ClassTable:
-    """Return the classes of label_nc labels: Cityscapes' for 35, else unnamed ones."""
+    """Return Cityscapes' classes for 35, else a table of unnamed classes."""
     if label_nc == NUM_CITYSCAPES:
         return CITYSCAPES_CLASSES
     return class_table([f"class {number}" for number in range(label_nc)])
@@ -106,21 +107,25 @@ def numbered_classes(label_nc: int) -> ClassTable:
 def read_numbered(folder: Path, label_nc: int | None = None) -> ClassTable:
     """Return the classes in `folder/classes.json` in the order of their ids.
 
-    The released code has no class list: a file's value is the channel itself.
+    The released code has no class list: the value in a label file is the channel itself.
+
+    Args:
+        folder: the folder of the file.
+        label_nc: the expected number of classes; None accepts any number.
 
     Raises:
         UserError: the file is unusable, or its ids are not 0 to label_nc - 1.
     """
-    found = sorted(read_classes(folder).classes, key=lambda c: c.id)
-    expected = list(range(len(found) if label_nc is None else label_nc))
-    if [c.id for c in found] != expected:
-        ids = ", ".join(str(c.id) for c in found[:5])
+    classes = sorted(read_classes(folder).classes, key=lambda c: c.id)
+    expected = list(range(len(classes) if label_nc is None else label_nc))
+    if [c.id for c in classes] != expected:
+        ids = ", ".join(str(c.id) for c in classes[:5])
         raise UserError(
-            f"{folder / 'classes.json'} lists {len(found)} classes with the ids {ids}, ...; the "
+            f"{folder / 'classes.json'} lists {len(classes)} classes with the ids {ids}, ...; the "
             f"released pix2pixHD has {len(expected)} labels, whose ids are 0 to "
             f"{len(expected) - 1}: a file's value is the label's channel. List each of them."
         )
-    return ClassTable(tuple(found))
+    return ClassTable(tuple(classes))
 
 
 def _classes(root: Path, label_nc: int | None) -> ClassTable:
@@ -132,12 +137,12 @@ def _classes(root: Path, label_nc: int | None) -> ClassTable:
 
 
 def split_folders(root: Path, split: str, images: bool = False) -> dict[str, Path]:
-    """Return where the files of a split are by kind; the folders need not exist.
+    """Return the folder of each kind of data; the folders need not exist.
 
     Args:
         root: the folder that holds the others.
         split: the first part of the folders' names.
-        images: those of data without label maps.
+        images: True for data without label maps (`SPLIT_A` and `SPLIT_B`).
     """
     parts = {"source": "A", "image": "B"}
     if not images:
@@ -149,27 +154,27 @@ def pair_official(folders: Mapping[str, Path]) -> list[SceneFiles]:
     """Return the scenes whose files are in the folders, sorted by name.
 
     Args:
-        folders: by kind; all exist. The first kind is what is translated.
+        folders: the existing folder of each kind of data. The first kind is translated.
 
     Raises:
-        UserError: a folder is empty, or files have no partner (they are named).
+        UserError: a folder is empty, or files have no partner (three are named).
     """
-    found = {kind: _by_stem(kind, folder) for kind, folder in folders.items()}
+    found = {kind: _by_scene_name(kind, folder) for kind, folder in folders.items()}
     first = next(iter(found))
-    if features := _unread_features(folders[first]):
+    features = folders[first].with_name(f"{folders[first].name.rpartition('_')[0]}_feat")
+    if features.is_dir():
         say(f"{features} is not read: features come from the encoder, not from files.")
     return scenes_of(found, folders, first, PAIRED)
 
 
 def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
-    """Return the folders by kind if `input_dir` is in the released layout, else None.
+    """Return the folder of each kind of data in the released layout, or None in another layout.
 
-    `input_dir` is the folder that holds `test_label` or its like, or `test_label` itself. Of
-    several splits `test` is taken, as the released test.py does.
+    Of several splits `test` is taken, as in the released test.py.
 
     Args:
-        input_dir: a folder to translate.
-        kind: what is translated, label or source.
+        input_dir: the folder that holds a folder such as `test_label`, or `test_label` itself.
+        kind: the kind that is translated, "label" or "source".
 
     Raises:
         UserError: there are several splits and none is called test.
@@ -192,11 +197,11 @@ def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
     return there if len(there) > 1 or root == input_dir else None
 
 
-def _by_stem(kind: str, folder: Path) -> dict[str, Path]:
-    """Return the images in a folder by their name without Cityscapes' ending.
+def _by_scene_name(kind: str, folder: Path) -> dict[str, Path]:
+    """Return the images in a folder by their names without Cityscapes' endings.
 
     Raises:
-        UserError: the folder is empty, two files have one name, or files are in another coding.
+        UserError: the folder is empty, two files have one name, or a label map holds colours.
     """
     found: dict[str, Path] = {}
     for name, path in files_by_name(folder).items():
@@ -211,12 +216,6 @@ def _by_stem(kind: str, folder: Path) -> dict[str, Path]:
             raise UserError(f"{found[stem]} and {path} would be the same scene; remove one.")
         found[stem] = path
     return found
-
-
-def _unread_features(first: Path) -> Path | None:
-    """Return the split's folder of precomputed features, if there is one."""
-    features = first.with_name(f"{first.name.rpartition('_')[0]}_feat")
-    return features if features.is_dir() else None
 
 
 def _missing(root: Path, kind: str, folder: Path) -> str:

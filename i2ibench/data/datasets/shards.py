@@ -1,10 +1,10 @@
-"""Scenes in tars as WebDataset has them, read in any order.
+"""The data set Shards: scenes in uncompressed tars (WebDataset), read in any order.
 
-A shard is an uncompressed tar with, for each scene, its files as they were (`KEY.label.png`,
-`KEY.instance.png`, `KEY.image.jpg`, `KEY.source.png`) and its name (`KEY.json`): the library
-`webdataset` reads it. Beside the shards of a split stands an index of where every file lies. With
-it the data set is read at random as folders are, so that the order is a true shuffle given by the
-seed, ranks and workers share it without loss or repetition, and a run goes on within an epoch.
+A shard holds the unchanged files of scenes (`KEY.label.png`, `KEY.instance.png`, `KEY.image.jpg`,
+`KEY.source.png`) and their names (`KEY.json`). The library `webdataset` can read it. An index
+beside the shards of a split holds the position of every file, so that scenes are read in random
+order like files in folders. The order is therefore a full shuffle given by the seed, processes and
+workers share it without loss or repetition, and a run can be resumed within an epoch.
 """
 
 import io
@@ -33,21 +33,21 @@ from i2ibench.registry.contracts import Dataset
 FORMAT = "i2ibench shards 4"
 
 BLOCK = 512
-"""Bytes to whose multiples a tar fills its files up."""
+"""The size in bytes to whose multiple each file in a tar is padded."""
 
 
 @DATASETS.register_module()
 class Shards(Dataset):
-    """Scenes from WebDataset shards that `i2ibench shards` wrote, in any order.
+    """Scenes in WebDataset shards that `i2ibench shards` wrote.
 
     Args:
-        root: the folder of the shards, on anything that is mounted as a file system.
+        root: the folder of the shards, on any mounted file system.
         split: train or val.
         transforms: configs of registered transforms.
-        seed: for random transforms.
+        seed: the seed of random transforms.
 
     Raises:
-        UserError: there are no such shards, or some are missing.
+        UserError: there are no shards of the split, or some are missing or damaged.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ def index_path(root: Path, split: str) -> Path:
 
 
 def read_index(root: Path, split: str) -> dict[str, Any]:
-    """The index of a split.
+    """Return the index of a split after checking it and the sizes of its shards.
 
     Raises:
-        UserError: it is missing, broken or hostile, or a shard is missing or cut off.
+        UserError: the index is missing, broken or hostile, or a shard is missing or cut off.
     """
     path = index_path(root, split)
     try:
@@ -105,32 +105,26 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
 
 
 def check_index(index: Any, path: Path) -> None:
-    """Refuse an index that is none, or whose names would lead out of the folder.
+    """Check that an index has all entries, and no name that leads out of its folder.
 
     Args:
-        index: what the file holds.
-        path: of the file, for the messages.
+        index: the content of the file.
+        path: the path of the file, for error messages.
 
     Raises:
-        UserError: names the entry that is missing or wrong.
+        UserError: an entry is missing or wrong; the message names it.
     """
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise UserError(
             f"{path} is no index of shards that this version reads ({FORMAT}): write them anew."
         )
-    kinds = {
-        "data": str,
-        "shards": dict,
-        "classes": list,
-        "scenes": list,
-        "counts_objects": bool,
-        "formats": dict,
-    }
-    for key, kind in kinds.items():
-        if not isinstance(index.get(key), kind):
+    types = {"data": str, "shards": dict, "classes": list, "scenes": list, "counts_objects": bool,
+             "formats": dict}  # fmt: skip
+    for key, expected in types.items():
+        if not isinstance(index.get(key), expected):
             raise UserError(f"{path} is no index of shards: {key!r} is missing or wrong.")
-    for kind, found in index["formats"].items():
-        check_format(kind, found, f"{path}: the format of {kind!r}")
+    for kind, entry in index["formats"].items():
+        check_format(kind, entry, f"{path}: the format of {kind!r}")
     for name in index["shards"]:
         safe_name(name, f"{path}: a shard", folders=False)
     names = [_checked_scene(scene, index["shards"], path) for scene in index["scenes"]]
@@ -139,11 +133,7 @@ def check_index(index: Any, path: Path) -> None:
 
 
 def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
-    """Return the name of a scene in an index.
-
-    Raises:
-        UserError: see `check_index`.
-    """
+    """Check the entry of a scene in an index and return the scene's name."""
     entry = scene if isinstance(scene, dict) else {}
     name = safe_name(entry.get("name"), f"{path}: a scene")
     places = entry.get("files")
@@ -182,20 +172,20 @@ def write_shards(
     shard_bytes: int,
     on_scene: Callable[[], None] | None = None,
 ) -> list[Path]:
-    """Write a data set's files, as they are, into shards; gives their paths.
+    """Write the unchanged files of a data set into shards and return the paths of the shards.
 
-    The index comes last: a split with an index is whole. A call that was stopped is repeated.
+    The index is written last, so a split with an index is complete. Call this again after an
+    interruption.
 
     Args:
-        dataset: whose scenes are written; its transforms are left to who reads.
+        dataset: the data set; its transforms are not applied.
         root: the folder to write into.
-        split: what the shards are called.
-        shard_bytes: a shard that has as many is closed.
+        split: the first part of the shards' names.
+        shard_bytes: the size at which a shard is closed and the next one is begun.
         on_scene: called after each scene.
 
     Raises:
-        UserError: the folder has shards of the split already, or a scene's name could not be read
-            back.
+        UserError: the folder already has shards of the split, or a scene's name is not safe.
     """
     if index_path(root, split).exists():
         raise UserError(
@@ -204,7 +194,7 @@ def write_shards(
         )
     classes = dataset.scenes.classes
     for scene in dataset.scenes.files:
-        safe_name(scene.name, "A scene")  # or the index could not be read
+        safe_name(scene.name, "A scene")  # otherwise the index could not be read
     shards: dict[str, int] = {}
     places: list[dict[str, Any]] = []
     remaining = iter(enumerate(dataset.scenes.files))
@@ -231,7 +221,7 @@ def _fill(
     on_scene: Callable[[], None] | None,
     path: Path,
 ) -> None:
-    """Write scenes that remain until the shard is full; `places` gets where their files are."""
+    """Write remaining scenes until a shard is full; append the positions of files to `places`."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, scene in remaining:
             places.append({"name": scene.name, "files": _add(tar, key, scene, classes)})
@@ -244,7 +234,7 @@ def _fill(
 def _add(
     tar: tarfile.TarFile, key: int, scene: SceneFiles, classes: ClassTable
 ) -> dict[str, tuple[int, int, str, int]]:
-    """Add a scene; by kind the offset, size, name and CRC-32 of its files."""
+    """Add a scene to a tar; return offset, size, name and CRC-32 of its files by kind."""
     places = {}
     for kind, name, contents in _members(key, scene, classes):
         member = tarfile.TarInfo(name)
@@ -257,9 +247,9 @@ def _add(
 
 
 def _members(key: int, scene: SceneFiles, classes: ClassTable) -> Iterator[tuple[str, str, bytes]]:
-    """Kind, name and contents; a key without dots, as the scene's own name may have some."""
+    """Yield kind, member name (by key, as scene names may have dots) and contents."""
     yield "name", f"{key:08d}.json", json.dumps({"name": scene.name}).encode()
     for kind, path in scene.paths.items():
         stated = stated_coding(path, classes) if kind == "label" else None
-        mark = coding_suffix(path) if stated is not None else ""
-        yield kind, f"{key:08d}.{kind}{mark}{path.suffix.lower()}", read_bytes(path)
+        coding = coding_suffix(path) if stated is not None else ""
+        yield kind, f"{key:08d}.{kind}{coding}{path.suffix.lower()}", read_bytes(path)

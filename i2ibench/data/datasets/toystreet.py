@@ -1,9 +1,9 @@
-"""The ToyStreet data set: draws its scenes once, then reads them like Cityscapes."""
+"""The data set ToyStreet: scenes are drawn once by a program, then read like Cityscapes."""
 
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +23,27 @@ from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Appearance
 
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-"""Where the scene numbers of each split begin, so that no scene is in two splits."""
+"""The number of the first scene of each split; no scene is in two splits."""
 
 
 @DATASETS.register_module()
 class ToyStreet(Dataset):
-    """Street scenes drawn by a program, on disk in the Cityscapes layout with Cityscapes ids.
+    """Street scenes drawn by a program, in the layout of Cityscapes and with its classes.
 
-    Scenes that are not there yet are drawn by `prepare`. The true appearance of each instance
-    (car colour, road texture, wall colour, time of day) stands in a JSON file beside each scene.
+    `prepare` draws the scenes. A JSON file beside each scene holds the true appearance of each
+    instance: car colour, road texture, wall colour and time of day.
 
     Args:
-        root: where the scenes are.
+        root: the folder of the scenes.
         split: train, val or test.
-        num_scenes: how many.
-        width, height: size in pixels.
-        scene_seed: which streets; the drawing is deterministic in it.
+        num_scenes: the number of scenes.
+        width, height: the size in pixels.
+        scene_seed: the seed of the streets, on which the drawing depends deterministically.
         transforms: configs of registered transforms.
-        seed: for random transforms.
+        seed: the seed of random transforms.
 
     Raises:
-        UserError: the scenes are not drawn yet, or the root holds scenes that were drawn with
-            other settings.
+        UserError: the scenes are not drawn yet, or were drawn with other settings.
     """
 
     records_appearances = True
@@ -60,7 +59,7 @@ class ToyStreet(Dataset):
         transforms: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
     ) -> None:
-        if not is_drawn(Path(root), split, num_scenes, (width, height), scene_seed):
+        if not StreetSplit(Path(root), split, num_scenes, width, height, scene_seed).is_drawn():
             raise UserError(
                 f"{root} does not hold the {split} split of ToyStreet, or not all of it. To draw "
                 f"it: i2ibench prepare_data toystreet {shlex.quote(str(root))} --options "
@@ -73,24 +72,24 @@ class ToyStreet(Dataset):
 
     @classmethod
     def prepare(cls, options: Mapping[str, Any]) -> Path:
-        """Draw the scenes of the split that are not there yet; return the folder of the photos."""
+        """Draw the scenes of the split if they are missing; return the folder of the photos."""
         value = {name: options.get(name, p.default) for name, p in options_of(cls).items()}
-        root, size = Path(value["root"]), (value["width"], value["height"])
-        streets = (root, value["split"], value["num_scenes"], size, value["scene_seed"])
-        if not is_drawn(*streets):
-            with Progress(f"drawing {value['split']} scenes", value["num_scenes"]) as progress:
-                draw_split(*streets, on_scene=progress.advance)
-        return root / "leftImg8bit" / str(value["split"])
+        root, *settings = (value[field.name] for field in fields(StreetSplit))
+        streets = StreetSplit(Path(root), *settings)
+        if not streets.is_drawn():
+            with Progress(f"drawing {streets.split} scenes", streets.num_scenes) as progress:
+                streets.draw(progress.advance)
+        return streets.root / "leftImg8bit" / streets.split
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Its classes, and the (width, height) of its images, without drawing any."""
+        """Return the classes and the (width, height) of the images, without drawing scenes."""
         defaults = options_of(cls)
         width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))
         return CITYSCAPES_CLASSES, (width, height)
 
     def appearances(self, index: int) -> dict[int, Appearance]:
-        """Return by id how the instances of a scene truly look.
+        """Return the true appearance of each instance of a scene, by instance id.
 
         Raises:
             UserError: the scene's attributes file is missing or damaged.
@@ -107,7 +106,7 @@ class ToyStreet(Dataset):
 
 
 def _attributes_of(files: SceneFiles) -> Path:
-    """Return the path of a scene's attributes, which lie beside its label map."""
+    """Return the path of the attributes beside a scene's label map."""
     assert files.label is not None
     return files.label.with_name(files.label.name.replace("_labelIds.png", "_attributes.json"))
 
@@ -120,15 +119,15 @@ def drawn_streets(
     height: int = 128,
     **others: Any,
 ) -> ToyStreet:
-    """Return the data set, its scenes drawn if they were not there; for use in Python.
+    """Draw the scenes that are missing and return the data set; for use in Python.
 
     Args:
-        root: where the scenes are, or will be.
+        root: the folder of the scenes.
         split, num_scenes, width, height: see `ToyStreet`.
-        others: its other options.
+        others: other options of `ToyStreet`.
 
     Raises:
-        UserError: see `ToyStreet` and `draw_split`.
+        UserError: see `ToyStreet`.
     """
     size = {"num_scenes": num_scenes, "width": width, "height": height}
     options = {"root": str(root), "split": split, **size, **others}
@@ -136,98 +135,95 @@ def drawn_streets(
     return ToyStreet(**options)
 
 
-def draw_split(
-    root: Path,
-    split: str,
-    num_scenes: int,
-    size: tuple[int, int],
-    scene_seed: int = 0,
-    on_scene: Callable[[], None] | None = None,
-) -> None:
-    """Draw the scenes of a split below `root`, unless they are there already.
+@dataclass(frozen=True)
+class StreetSplit:
+    """The scenes of a split below a root folder, and the settings that they are drawn with.
 
-    The file `toystreet_<split>.json` tells what is being drawn and whether all of it is there.
+    The file `toystreet_<split>.json` in the root holds the settings of the scenes in the folder,
+    and whether all of them are drawn.
 
     Args:
-        root: the data set's folder.
-        split: train, val or test.
-        num_scenes: how many.
-        size: (width, height) in pixels.
-        scene_seed: which streets.
-        on_scene: called after each scene.
+        root, split, num_scenes, width, height, scene_seed: see `ToyStreet`.
 
     Raises:
-        UserError: unknown split, or the split is there with other settings.
+        UserError: the split is unknown, or there is no scene to draw.
     """
-    with lock_target(root / f"toystreet_{split}", "drawing scenes", wait=True):
-        if not is_drawn(root, split, num_scenes, size, scene_seed):
-            _draw(root, split, num_scenes, size, scene_seed, on_scene)
 
+    root: Path
+    split: str
+    num_scenes: int
+    width: int
+    height: int
+    scene_seed: int = 0
 
-def _draw(
-    root: Path,
-    split: str,
-    num_scenes: int,
-    size: tuple[int, int],
-    scene_seed: int,
-    on_scene: Callable[[], None] | None,
-) -> None:
-    """Draw the scenes of a split that this process owns."""
-    settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
-    manifest = root / f"toystreet_{split}.json"
-    write_text(manifest, json.dumps({**settings, "complete": False}))
-    for number in range(num_scenes):
-        _draw_scene(root, split, number, size, scene_seed)
-        if on_scene is not None:
-            on_scene()
-    write_text(manifest, json.dumps({**settings, "complete": True}))
+    def __post_init__(self) -> None:
+        if self.split not in FIRST_INDEX:
+            names = ", ".join(FIRST_INDEX)
+            raise UserError(f"ToyStreet has the splits {names}, not {self.split!r}.")
+        if self.num_scenes < 1:
+            raise UserError(f"ToyStreet draws at least one scene, not {self.num_scenes}.")
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that the scenes depend on, as JSON values."""
+        size = [self.width, self.height]
+        return {"num_scenes": self.num_scenes, "size": size, "scene_seed": self.scene_seed}
 
-def is_drawn(
-    root: Path, split: str, num_scenes: int, size: tuple[int, int], scene_seed: int = 0
-) -> bool:
-    """Return whether the whole split is there.
+    @property
+    def manifest(self) -> Path:
+        """Return the path of the file that holds the settings."""
+        return self.root / f"toystreet_{self.split}.json"
 
-    Raises:
-        UserError: unknown split, no scenes asked for, or it is there with other settings.
-    """
-    if split not in FIRST_INDEX:
-        raise UserError(f"ToyStreet has the splits {', '.join(FIRST_INDEX)}, not {split!r}.")
-    if num_scenes < 1:
-        raise UserError(f"ToyStreet draws at least one scene, not {num_scenes}.")
-    settings = {"num_scenes": num_scenes, "size": list(size), "scene_seed": scene_seed}
-    drawn = _read_manifest(root / f"toystreet_{split}.json")
-    complete = drawn.pop("complete", False)
-    if drawn and drawn != settings:
-        raise UserError(
-            f"{root} holds a ToyStreet {split} split drawn with {drawn}, but {settings} is asked "
-            "for. Choose another data_root or delete that folder."
-        )
-    return complete
+    def is_drawn(self) -> bool:
+        """Return whether all scenes are drawn.
 
+        Raises:
+            UserError: the root holds scenes with other settings, or the manifest is damaged.
+        """
+        drawn = self._read_manifest()
+        complete = drawn.pop("complete", False)
+        if drawn and drawn != self.settings:
+            raise UserError(
+                f"{self.root} holds a ToyStreet {self.split} split drawn with {drawn}, but "
+                f"{self.settings} is asked for. Choose another data_root or delete that folder."
+            )
+        return complete
 
-def _read_manifest(manifest: Path) -> dict[str, Any]:
-    """Return the contents of the manifest; nothing if there is none.
+    def draw(self, on_scene: Callable[[], None] | None = None) -> None:
+        """Draw the scenes unless all of them are drawn; other processes wait meanwhile.
 
-    Raises:
-        UserError: it cannot be read.
-    """
-    if not manifest.is_file():
-        return {}
-    try:
-        return dict(read_json(manifest))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{manifest} is damaged ({error}); delete its folder.") from None
+        Args:
+            on_scene: called after each scene.
 
+        Raises:
+            UserError: see `is_drawn`.
+        """
+        with lock_target(self.manifest.with_suffix(""), "drawing scenes", wait=True):
+            if self.is_drawn():
+                return
+            write_text(self.manifest, json.dumps({**self.settings, "complete": False}))
+            for number in range(self.num_scenes):
+                self._draw_scene(number)
+                if on_scene is not None:
+                    on_scene()
+            write_text(self.manifest, json.dumps({**self.settings, "complete": True}))
 
-def _draw_scene(
-    root: Path, split: str, number: int, size: tuple[int, int], scene_seed: int
-) -> None:
-    scene = render_scene(scene_seed, FIRST_INDEX[split] + number, *size)
-    stem = f"toytown_{number:06d}_000000"
-    truth = root / "gtFine" / split / "toytown" / f"{stem}_gtFine"
-    photo = root / "leftImg8bit" / split / "toytown" / f"{stem}_leftImg8bit.png"
-    write_image(photo, scene.image)
-    write_image(Path(f"{truth}_labelIds.png"), scene.label)
-    write_image(Path(f"{truth}_instanceIds.png"), scene.instance.astype(np.uint16))
-    write_text(Path(f"{truth}_attributes.json"), json.dumps(scene.attributes, indent=1))
+    def _read_manifest(self) -> dict[str, Any]:
+        """Return the content of the manifest, {} if it is missing; raise if it is damaged."""
+        if not self.manifest.is_file():
+            return {}
+        try:
+            return dict(read_json(self.manifest))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{self.manifest} is damaged ({error}); delete its folder.") from None
+
+    def _draw_scene(self, number: int) -> None:
+        index = FIRST_INDEX[self.split] + number
+        scene = render_scene(self.scene_seed, index, self.width, self.height)
+        stem = f"toytown_{number:06d}_000000"
+        truth = self.root / "gtFine" / self.split / "toytown" / f"{stem}_gtFine"
+        photos = self.root / "leftImg8bit" / self.split / "toytown"
+        write_image(photos / f"{stem}_leftImg8bit.png", scene.image)
+        write_image(Path(f"{truth}_labelIds.png"), scene.label)
+        write_image(Path(f"{truth}_instanceIds.png"), scene.instance.astype(np.uint16))
+        write_text(Path(f"{truth}_attributes.json"), json.dumps(scene.attributes, indent=1))
