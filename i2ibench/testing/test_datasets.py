@@ -2,18 +2,16 @@
 
 import contextlib
 import json
-from pathlib import Path
 
 import pytest
 import torch
 
 from i2ibench.data.loaders import check_class, check_scenes
 from i2ibench.registry import DATASETS
-from i2ibench.testing.parts import Workshop
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_yields_compact_integers_of_one_size(name: str, contract_part: Workshop) -> None:
+def test_a_data_set_yields_compact_integers_of_one_size(name, contract_part):
     built = contract_part("dataset", name)
     assert len(built) > 0, f"{name} must have a scene to be tested; see contract_options"
     sample = built[0]
@@ -38,9 +36,7 @@ def test_a_data_set_yields_compact_integers_of_one_size(name: str, contract_part
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_is_constructed_without_writing(
-    name: str, contract_part: Workshop, tmp_path: Path
-) -> None:
+def test_a_data_set_is_constructed_without_writing(name, contract_part, tmp_path):
     options = contract_part.options("dataset", name)
     if "root" not in options:
         pytest.skip("it has no folder of its own")
@@ -53,7 +49,7 @@ def test_a_data_set_is_constructed_without_writing(
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_has_scenes_and_takes_a_seed(name: str, contract_part: Workshop) -> None:
+def test_a_data_set_has_scenes_and_takes_a_seed(name, contract_part):
     check_class(DATASETS.find(name))
     built = contract_part("dataset", name)
     check_scenes(built)
@@ -67,7 +63,7 @@ def test_a_data_set_has_scenes_and_takes_a_seed(name: str, contract_part: Worksh
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_sets_labels_are_rows_of_its_classes(name: str, contract_part: Workshop) -> None:
+def test_a_data_sets_labels_are_rows_of_its_classes(name, contract_part):
     built = contract_part("dataset", name)
     if "label" in built[0]:
         highest, count = int(built[0]["label"].max()), len(built.metainfo["classes"])
@@ -78,9 +74,7 @@ def test_a_data_sets_labels_are_rows_of_its_classes(name: str, contract_part: Wo
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_gives_the_same_from_a_cache(
-    name: str, contract_part: Workshop, tmp_path: Path
-) -> None:
+def test_a_data_set_gives_the_same_from_a_cache(name, contract_part, tmp_path):
     built = contract_part("dataset", name)
     check_scenes(built)
     before = built[0]
@@ -94,7 +88,7 @@ def test_a_data_set_gives_the_same_from_a_cache(
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_tells_its_classes_in_plain_json(name: str, contract_part: Workshop) -> None:
+def test_a_data_set_tells_its_classes_in_plain_json(name, contract_part):
     metainfo = contract_part("dataset", name).metainfo
     try:
         info = json.loads(json.dumps(metainfo))
@@ -117,7 +111,7 @@ def test_a_data_set_tells_its_classes_in_plain_json(name: str, contract_part: Wo
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_knows_before_what_its_files_say(name: str, contract_part: Workshop) -> None:
+def test_a_data_set_knows_before_what_its_files_say(name, contract_part):
     built = contract_part("dataset", name)
     known = built.static_info(contract_part.options("dataset", name))
     if known is None:
@@ -132,7 +126,7 @@ def test_a_data_set_knows_before_what_its_files_say(name: str, contract_part: Wo
 
 
 @pytest.mark.contract("dataset")
-def test_a_data_set_that_records_appearances_gives_them(name: str, contract_part: Workshop) -> None:
+def test_a_data_set_that_records_appearances_gives_them(name, contract_part):
     built = contract_part("dataset", name)
     if not built.records_appearances:
         pytest.skip("it records none")

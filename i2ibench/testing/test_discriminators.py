@@ -16,9 +16,7 @@ def _discriminator(name: str, contract_part: Workshop) -> Any:
 
 @pytest.mark.contract("discriminator")
 @pytest.mark.parametrize("size", [(32, 32), (33, 47)])
-def test_a_discriminator_gives_scores_per_scale_after_its_features(
-    name: str, size: tuple[int, int], contract_part: Workshop
-) -> None:
+def test_a_discriminator_gives_scores_per_scale_after_its_features(name, size, contract_part):
     network = _discriminator(name, contract_part)
     scales = network(torch.randn(2, IN_CHANNELS, *size))
     assert isinstance(scales, list) and scales and all(isinstance(s, list) for s in scales), (
@@ -44,9 +42,7 @@ def test_a_discriminator_gives_scores_per_scale_after_its_features(
 
 
 @pytest.mark.contract("discriminator")
-def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(name, contract_part):
     def build() -> nn.Module:
         return _discriminator(name, contract_part)
 
@@ -59,9 +55,7 @@ def test_a_discriminator_learns_with_every_parameter_and_is_reproducible(
 
 @pytest.mark.contract("discriminator")
 @pytest.mark.parametrize("size", [(32, 32), (33, 47)])
-def test_answers_of_several_images_are_those_of_each_alone(
-    name: str, size: tuple[int, int], contract_part: Workshop
-) -> None:
+def test_answers_of_several_images_are_those_of_each_alone(name, size, contract_part):
     network = _discriminator(name, contract_part).double().eval()  # training may be random
     condition = torch.randn(2, IN_CHANNELS - 3, *size, dtype=torch.float64)
     images = list(torch.randn(2, 2, 3, *size, dtype=torch.float64))

@@ -5,11 +5,10 @@ import inspect
 import pytest
 
 from i2ibench.registry.contracts import Executor
-from i2ibench.testing.parts import Workshop
 
 
 @pytest.mark.contract("executor")
-def test_an_executor_is_called_as_every_executor_is(name: str, contract_part: Workshop) -> None:
+def test_an_executor_is_called_as_every_executor_is(name, contract_part):
     executor = contract_part("executor", name)
     wanted = list(inspect.signature(Executor.run).parameters)[1:]
     taken = inspect.signature(executor.run)

@@ -1,16 +1,13 @@
 """A feature network promises to say what it is called, and that it is not available."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from i2ibench.registry import FEATURES
-from i2ibench.testing.parts import Workshop
 
 
 @pytest.mark.contract("feature")
-def test_features_are_one_vector_per_image(name: str, contract_part: Workshop) -> None:
+def test_features_are_one_vector_per_image(name, contract_part):
     network = contract_part("feature", name)
     if network.unavailable:
         pytest.skip(network.unavailable)
@@ -28,9 +25,7 @@ def test_features_are_one_vector_per_image(name: str, contract_part: Workshop) -
 
 
 @pytest.mark.contract("feature")
-def test_a_feature_network_without_its_weights_says_so_and_is_never_called_fid(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_feature_network_without_its_weights_says_so_and_is_never_called_fid(name, tmp_path):
     if "weights" not in FEATURES.parameters(name):
         pytest.skip("it needs no weights")
     network = FEATURES.build({"type": name, "weights": str(tmp_path / "mine.pt")})

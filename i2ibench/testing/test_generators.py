@@ -7,14 +7,12 @@ from torch import nn
 from i2ibench.models.ops.labels import one_hot_into
 from i2ibench.models.ops.one_hot_convolution import OneHot
 from i2ibench.testing.network_checks import assert_every_parameter_learns, assert_same_after_loading
-from i2ibench.testing.parts import IN_CHANNELS, Workshop
+from i2ibench.testing.parts import IN_CHANNELS
 
 
 @pytest.mark.contract("generator")
 @pytest.mark.parametrize("batch", [1, 3])
-def test_a_generator_gives_an_image_of_the_conditions_size(
-    name: str, batch: int, contract_part: Workshop
-) -> None:
+def test_a_generator_gives_an_image_of_the_conditions_size(name, batch, contract_part):
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
     image = network(torch.randn(batch, IN_CHANNELS, 16, 24))
     wanted = (batch, 3, 16, 24)
@@ -28,9 +26,7 @@ def test_a_generator_gives_an_image_of_the_conditions_size(
 
 
 @pytest.mark.contract("generator")
-def test_a_generator_learns_with_every_parameter_and_is_reproducible(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_generator_learns_with_every_parameter_and_is_reproducible(name, contract_part):
     def build() -> nn.Module:
         return contract_part("generator", name, in_channels=IN_CHANNELS)
 
@@ -46,9 +42,7 @@ def test_a_generator_learns_with_every_parameter_and_is_reproducible(
 
 @pytest.mark.contract("generator")
 @pytest.mark.parametrize("strides", [0, 1])
-def test_a_generator_takes_the_sizes_that_it_says(
-    name: str, strides: int, contract_part: Workshop
-) -> None:
+def test_a_generator_takes_the_sizes_that_it_says(name, strides, contract_part):
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
     stride, smallest = network.stride, network.smallest_side
     least = -(-smallest // stride) * stride
@@ -67,7 +61,7 @@ def test_a_generator_takes_the_sizes_that_it_says(
 
 
 @pytest.mark.contract("generator")
-def test_a_generator_says_whether_it_draws_noise(name: str, contract_part: Workshop) -> None:
+def test_a_generator_says_whether_it_draws_noise(name, contract_part):
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
     condition, images = torch.randn(1, IN_CHANNELS, 16, 32), []
     for seed in (1, 2):
@@ -88,9 +82,7 @@ def test_a_generator_says_whether_it_draws_noise(name: str, contract_part: Works
 
 
 @pytest.mark.contract("generator")
-def test_a_generator_that_works_in_tiles_gives_the_same_image(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_generator_that_works_in_tiles_gives_the_same_image(name, contract_part):
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
     if not network.works_in_tiles:
         pytest.skip("it does not work in tiles")
@@ -103,9 +95,7 @@ def test_a_generator_that_works_in_tiles_gives_the_same_image(
 
 
 @pytest.mark.contract("generator")
-def test_a_generator_that_looks_labels_up_gives_the_same_image(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_generator_that_looks_labels_up_gives_the_same_image(name, contract_part):
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
     if not network.accepts_labels:
         pytest.skip("it does not look labels up")
@@ -121,7 +111,7 @@ def test_a_generator_that_looks_labels_up_gives_the_same_image(
 
 
 @pytest.mark.contract("generator")
-def test_a_generator_does_not_mix_the_images_of_a_batch(name: str, contract_part: Workshop) -> None:
+def test_a_generator_does_not_mix_the_images_of_a_batch(name, contract_part):
     network = contract_part("generator", name, in_channels=IN_CHANNELS).eval()
     condition = torch.randn(2, IN_CHANNELS, 16, 32)
     torch.manual_seed(1)

@@ -2,12 +2,11 @@
 
 import pytest
 
-from i2ibench.testing.parts import Workshop
 from i2ibench.training.hooks import Hook
 
 
 @pytest.mark.contract("hook")
-def test_a_hooks_methods_have_names_that_are_called(name: str, contract_part: Workshop) -> None:
+def test_a_hooks_methods_have_names_that_are_called(name, contract_part):
     hook = contract_part("hook", name)
     assert isinstance(hook, Hook), f"a hook must be an mmengine.hooks.Hook; {name} is none"
     for method in dir(hook):

@@ -24,7 +24,7 @@ def _adversarial(name: str, contract_part: Workshop, takes_step: bool) -> Advers
 
 
 @adversarial
-def test_an_adversarial_loss_says_what_it_reads(name: str, contract_part: Workshop) -> None:
+def test_an_adversarial_loss_says_what_it_reads(name, contract_part):
     loss: AdversarialLoss = contract_part("loss", name)
     label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
     step = _labelled_step(label[:, 0].long(), label)
@@ -50,7 +50,7 @@ def _step() -> Step:
 
 
 @other
-def test_a_loss_is_a_finite_scalar_with_gradient(name: str, contract_part: Workshop) -> None:
+def test_a_loss_is_a_finite_scalar_with_gradient(name, contract_part):
     loss = contract_part("loss", name)(_step())
     assert loss.shape == (), f"a loss must be a scalar; {name} gave {tuple(loss.shape)}"
     assert loss.isfinite(), f"a loss must be finite; {name} gave {loss.item()}"
@@ -58,7 +58,7 @@ def test_a_loss_is_a_finite_scalar_with_gradient(name: str, contract_part: Works
 
 
 @other
-def test_a_loss_says_whether_it_needs_a_discriminator(name: str, contract_part: Workshop) -> None:
+def test_a_loss_says_whether_it_needs_a_discriminator(name, contract_part):
     loss, step = contract_part("loss", name), _step()
     if loss.needs_discriminator:
         pytest.skip("it says so")
@@ -72,9 +72,7 @@ def test_a_loss_says_whether_it_needs_a_discriminator(name: str, contract_part: 
 
 
 @other
-def test_a_loss_is_zero_for_a_perfect_fake_and_positive_otherwise(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_loss_is_zero_for_a_perfect_fake_and_positive_otherwise(name, contract_part):
     some = _step()
     perfect = Step(some.condition, some.real, some.real, some.real_outputs, some.real_outputs)
     loss = contract_part("loss", name)
@@ -86,9 +84,7 @@ def test_a_loss_is_zero_for_a_perfect_fake_and_positive_otherwise(
 
 
 @adversarial
-def test_an_adversarial_loss_gives_scalars_for_both_sides(
-    name: str, contract_part: Workshop
-) -> None:
+def test_an_adversarial_loss_gives_scalars_for_both_sides(name, contract_part):
     loss, fake = _adversarial(name, contract_part, takes_step=False), _scales(True)
     answer = loss.discriminator(_scales(), fake)
     assert isinstance(answer, tuple) and len(answer) == 2, (
@@ -104,9 +100,7 @@ def test_an_adversarial_loss_gives_scalars_for_both_sides(
 
 
 @adversarial
-def test_an_adversarial_loss_rewards_what_its_side_wants(
-    name: str, contract_part: Workshop
-) -> None:
+def test_an_adversarial_loss_rewards_what_its_side_wants(name, contract_part):
     loss = _adversarial(name, contract_part, takes_step=False)
     high, low = ([[torch.full((1, 1, 3, 3), v)]] for v in (1.0, 0.0))
     assert loss.generator(high) < loss.generator(low), (
@@ -121,9 +115,7 @@ def test_an_adversarial_loss_rewards_what_its_side_wants(
 
 
 @adversarial
-def test_an_adversarial_loss_names_the_factors_in_its_terms(
-    name: str, contract_part: Workshop
-) -> None:
+def test_an_adversarial_loss_names_the_factors_in_its_terms(name, contract_part):
     weights = contract_part("loss", name).discriminator_weights
     assert all(factor > 0 for factor in weights.values()), (
         "discriminator_weights must map names of the discriminator's terms to positive factors, by "
@@ -132,7 +124,7 @@ def test_an_adversarial_loss_names_the_factors_in_its_terms(
 
 
 @adversarial
-def test_an_adversarial_loss_counts_every_scale(name: str, contract_part: Workshop) -> None:
+def test_an_adversarial_loss_counts_every_scale(name, contract_part):
     loss = _adversarial(name, contract_part, takes_step=False)
     one = [[torch.full((1, 1, 2, 2), 0.3)]]
     single, triple = loss.generator(one).item(), loss.generator(one * 3).item()
@@ -156,9 +148,7 @@ def _labelled_step(classes: Tensor, label: Tensor) -> Step:
 
 
 @adversarial
-def test_an_adversarial_loss_that_reads_the_step_rewards_what_its_side_wants(
-    name: str, contract_part: Workshop
-) -> None:
+def test_an_adversarial_loss_that_reads_the_step_rewards_what_its_side_wants(name, contract_part):
     loss = _adversarial(name, contract_part, takes_step=True)
     label = torch.randint(0, NUM_CLASSES, (2, 1, 8, 8), dtype=torch.uint8)
     right = label[:, 0].long()

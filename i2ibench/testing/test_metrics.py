@@ -50,9 +50,7 @@ def _measured(name: str, metric: Metric, scenes: list[Prediction]) -> list[Any]:
 
 
 @pytest.mark.contract("metric")
-def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(name, contract_part):
     metric = _metric(name, contract_part, "additive")
     scenes = _predictions()
     lacking = [kind for kind in metric.needs if kind not in scenes[0]]
@@ -85,9 +83,7 @@ def test_a_metric_measures_each_scene_by_itself_and_scores_their_sum(
 
 
 @pytest.mark.contract("metric")
-def test_a_metric_that_compares_sets_scores_rows_against_rows(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_metric_that_compares_sets_scores_rows_against_rows(name, contract_part):
     metric = _metric(name, contract_part, "set")
     rows = np.concatenate(_measured(name, metric, _predictions()))
     unknown = sorted(metric.set_scores(rows, rows).keys() - metric.better.keys())

@@ -10,7 +10,7 @@ from i2ibench.registry import DATASETS, METRICS, SEGMENTERS, check_names
 
 
 @pytest.mark.contract("protocol")
-def test_a_protocol_names_parts_and_options_that_exist(name: str) -> None:
+def test_a_protocol_names_parts_and_options_that_exist(name):
     protocol = build_protocol(name)
     for data in (protocol.data, protocol.reference):
         if data is not None:
@@ -26,9 +26,7 @@ def test_a_protocol_names_parts_and_options_that_exist(name: str) -> None:
 
 
 @pytest.mark.contract("protocol")
-def test_a_protocols_hash_is_of_plain_json_and_of_everything_that_decides_numbers(
-    name: str,
-) -> None:
+def test_a_protocols_hash_is_of_plain_json_and_of_everything_that_decides_numbers(name):
     protocol = build_protocol(name)
     settings = protocol.settings()
     assert json.loads(json.dumps(settings)) == settings, f"{name}'s settings must be JSON values"

@@ -9,7 +9,7 @@ from i2ibench.registry import READERS
 
 
 @pytest.mark.contract("reader")
-def test_a_reader_has_endings_that_nothing_else_reads(name: str) -> None:
+def test_a_reader_has_endings_that_nothing_else_reads(name):
     reader = READERS.build({"type": name})
     assert reader.suffixes, (
         f'a reader must name the endings of its files in .suffixes, as (".dcm",); {name} has none'
@@ -23,6 +23,6 @@ def test_a_reader_has_endings_that_nothing_else_reads(name: str) -> None:
 
 @pytest.mark.contract("reader")
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, b"\x89PNG\r\n\x1a\n" + b"x" * 200])
-def test_a_reader_refuses_what_is_no_file_of_its_own(name: str, data: bytes) -> None:
+def test_a_reader_refuses_what_is_no_file_of_its_own(name, data):
     with pytest.raises(UserError, match="scan"):
         read_with(READERS.build({"type": name}), data, "scan")

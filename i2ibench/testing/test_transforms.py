@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from i2ibench.testing.parts import Workshop
-
 SEEDS = 16
 
 
@@ -23,9 +21,7 @@ def _arrays(seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.contract("transform")
-def test_a_transform_treats_label_instance_and_photo_alike(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_transform_treats_label_instance_and_photo_alike(name, contract_part):
     after = contract_part("transform", name)(_arrays(0))
     assert np.array_equal(after["instance"], after["label"].astype(np.int32) + 70000), (
         f"a transform must move labels and instances alike, without mixing ids; {name} does not"
@@ -43,9 +39,7 @@ def test_a_transform_treats_label_instance_and_photo_alike(
 
 
 @pytest.mark.contract("transform")
-def test_a_transform_says_whether_it_draws_random_numbers(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_transform_says_whether_it_draws_random_numbers(name, contract_part):
     transform = contract_part("transform", name)
     labels = [transform(_arrays(seed))["label"] for seed in (0, *range(SEEDS))]
     assert np.array_equal(labels[0], labels[1]), (

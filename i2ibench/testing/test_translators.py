@@ -18,7 +18,6 @@ from i2ibench.models.translators.build import drop_training_parts
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
 from i2ibench.testing import methods
-from i2ibench.testing.parts import Workshop
 from i2ibench.training.optimizers import require_trained
 from i2ibench.training.preflight import dry_run
 
@@ -32,9 +31,7 @@ contract = pytest.mark.contract("translator")
 
 
 @contract
-def test_a_translator_is_a_class_with_frozen_settings_and_names_real_parts(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translator_is_a_class_with_frozen_settings_and_names_real_parts(name, contract_part):
     method = _refused_by_no_one(method_named, name)
     translator = methods.built(name, contract_part)
     known = {*TRANSLATORS.parameters(name), *dict(translator.named_children())}
@@ -59,16 +56,12 @@ def test_a_translator_is_a_class_with_frozen_settings_and_names_real_parts(
 
 
 @contract
-def test_a_translators_losses_and_images_run_on_tensors_without_contents(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translators_losses_and_images_run_on_tensors_without_contents(name, contract_part):
     _require_shapes(methods.built(name, contract_part))
 
 
 @contract
-def test_a_translator_makes_as_many_channels_as_the_photos_have_or_refuses(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translator_makes_as_many_channels_as_the_photos_have_or_refuses(name, contract_part):
     try:
         translator = methods.built(name, contract_part, image_channels=2)
     except UserError:
@@ -84,9 +77,7 @@ def _require_shapes(translator: Translator) -> None:
 
 
 @contract
-def test_a_translators_losses_are_finite_scalars_one_for_each_network(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translators_losses_are_finite_scalars_one_for_each_network(name, contract_part):
     translator = methods.built(name, contract_part)
     losses = translator.losses(methods.batch_for(translator))
     assert isinstance(losses, Losses), (
@@ -105,9 +96,7 @@ def test_a_translators_losses_are_finite_scalars_one_for_each_network(
 
 
 @contract
-def test_a_translator_trains_every_parameter_that_is_not_frozen(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translator_trains_every_parameter_that_is_not_frozen(name, contract_part):
     translator = methods.shaken(methods.built(name, contract_part)).train()
     networks = translator.networks()
     _refused_by_no_one(require_trained, translator, networks)
@@ -146,9 +135,7 @@ def _reached(translator: Any, networks: dict[str, dict[str, nn.Parameter]]) -> s
 
 @contract
 @pytest.mark.parametrize("batches", [1, 2])
-def test_a_training_step_changes_every_network_and_nothing_else(
-    name: str, batches: int, contract_part: Workshop
-) -> None:
+def test_a_training_step_changes_every_network_and_nothing_else(name, batches, contract_part):
     translator = methods.built(name, contract_part).train()
     networks = translator.networks()
     before = {key: value.detach().clone() for key, value in translator.named_parameters()}
@@ -172,9 +159,7 @@ def test_a_training_step_changes_every_network_and_nothing_else(
 
 
 @contract
-def test_a_translator_gives_finite_images_between_minus_one_and_one(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translator_gives_finite_images_between_minus_one_and_one(name, contract_part):
     translator = methods.shaken(methods.built(name, contract_part))
     before = _state_of(translator)
     made = methods.images(translator, ["a", "b"])
@@ -204,9 +189,7 @@ def _state_of(translator: Translator) -> dict[str, Any]:
 
 @contract
 @pytest.mark.parametrize("size", [(33, 50), (5, 7)])
-def test_a_translator_makes_images_of_any_size(
-    name: str, size: tuple[int, int], contract_part: Workshop
-) -> None:
+def test_a_translator_makes_images_of_any_size(name, size, contract_part):
     translator = methods.shaken(methods.built(name, contract_part))
     made = methods.predicted(translator, methods.scenes("ab", size))
     assert made.shape == (2, 3, *size) and made.dtype == torch.uint8, (
@@ -216,9 +199,7 @@ def test_a_translator_makes_images_of_any_size(
 
 
 @contract
-def test_a_image_does_not_depend_on_its_neighbours_nor_on_what_was_drawn_before(
-    name: str, contract_part: Workshop
-) -> None:
+def test_an_image_depends_neither_on_its_neighbours_nor_on_earlier_draws(name, contract_part):
     translator = methods.shaken(methods.built(name, contract_part))
     size = methods.size_for(translator)
     before = torch.get_rng_state()
@@ -240,9 +221,7 @@ def test_a_image_does_not_depend_on_its_neighbours_nor_on_what_was_drawn_before(
 
 
 @contract
-def test_samples_of_a_scene_differ_where_a_translator_says_that_it_varies(
-    name: str, contract_part: Workshop
-) -> None:
+def test_samples_of_a_scene_differ_where_a_translator_says_that_it_varies(name, contract_part):
     translator = methods.shaken(methods.built(name, contract_part))
     first, other, again = (methods.images(translator, [n]) for n in ("s", "s/1", "s"))
     assert torch.equal(first, again), (
@@ -259,7 +238,7 @@ def test_samples_of_a_scene_differ_where_a_translator_says_that_it_varies(
 
 
 @contract
-def test_settings_reach_the_translator_and_every_key(name: str, contract_part: Workshop) -> None:
+def test_settings_reach_the_translator_and_every_key(name, contract_part):
     method = _refused_by_no_one(method_named, name)
     plain = methods.built(name, contract_part)
     for field, value in methods.other_settings(method).items():
@@ -281,7 +260,7 @@ def test_settings_reach_the_translator_and_every_key(name: str, contract_part: W
 
 
 @contract
-def test_a_translator_makes_images_without_the_photo(name: str, contract_part: Workshop) -> None:
+def test_a_translator_makes_images_without_the_photo(name, contract_part):
     translator = methods.shaken(methods.built(name, contract_part))
     inference = Inference(translator)
     data = methods.scenes("a", methods.size_for(translator))
@@ -300,7 +279,7 @@ def test_a_translator_makes_images_without_the_photo(name: str, contract_part: W
 
 
 @contract
-def test_a_translator_is_all_in_its_state_dict(name: str, contract_part: Workshop) -> None:
+def test_a_translator_is_all_in_its_state_dict(name, contract_part):
     first = methods.shaken(methods.built(name, contract_part))
     second = methods.built(name, contract_part).eval()
     second.load_state_dict(first.state_dict())
@@ -309,16 +288,14 @@ def test_a_translator_is_all_in_its_state_dict(name: str, contract_part: Worksho
 
 
 @contract
-def test_a_translator_can_be_copied(name: str, contract_part: Workshop) -> None:
+def test_a_translator_can_be_copied(name, contract_part):
     first = methods.shaken(methods.built(name, contract_part))
     _same_images(first, copy.deepcopy(first), f"a deep copy of {name} must make the same images"
                    " (hold no function that is bound to the module)")  # fmt: skip
 
 
 @contract
-def test_an_opened_translator_does_without_what_only_training_needs(
-    name: str, contract_part: Workshop
-) -> None:
+def test_an_opened_translator_does_without_what_only_training_needs(name, contract_part):
     left_out = method_named(name).TRAINING_ONLY
     trained = methods.shaken(methods.built(name, contract_part))
     try:
@@ -339,7 +316,7 @@ def test_an_opened_translator_does_without_what_only_training_needs(
 
 
 @contract
-def test_a_translator_runs_in_bf16(name: str, contract_part: Workshop) -> None:
+def test_a_translator_runs_in_bf16(name, contract_part):
     translator = methods.built(name, contract_part)
     batch = methods.batch_for(translator)
     with torch.autocast("cpu", torch.bfloat16):
@@ -354,9 +331,7 @@ def test_a_translator_runs_in_bf16(name: str, contract_part: Workshop) -> None:
 
 
 @contract
-def test_a_translators_weights_have_names_in_the_stage_before(
-    name: str, contract_part: Workshop
-) -> None:
+def test_a_translators_weights_have_names_in_the_stage_before(name, contract_part):
     translator = methods.built(name, contract_part).eval()
     own = translator.state_dict()
     found = translator.previous_names(own, own)

@@ -185,7 +185,9 @@ def test_a_killed_run_goes_on_with_the_same_command_and_ends_equal(run):
 def test_parts_lists_everything_with_options_and_origin(run):
     lines = tool("parts", cwd=run).stdout.splitlines()
     (row,) = [line for line in lines if "CRNGenerator " in line]
-    assert row.split("  ")[0] == "generator" and "(in_channels, out_channels=3, num_outputs=1" in row
+    assert (
+        row.split("  ")[0] == "generator" and "(in_channels, out_channels=3, num_outputs=1" in row
+    )
     assert all(len(line) <= 120 for line in lines)
     (row,) = [line for line in lines if "HingeGAN " in line]
     assert "plugins/" in row and row.index("()") == lines[0].index("options")

@@ -296,7 +296,7 @@ def test_a_name_that_is_none_or_a_controls_is_refused(trained, name):
         parse_systems([f"{name}={trained}/run/epoch_0002.pth"], [])
 
 
-def test_a_image_belongs_to_one_scene_only():
+def test_an_image_belongs_to_one_scene_only():
     names = ["s1", "s1_2", "a/1", "b/1", "city/x_0"]
     files = {key: Path(key) for key in ("s1_2", "a/1_fake", "x_0", "city/s1_leftImg8bit")}
     found = {name: [str(p) for p in paths] for name, paths in pair_images(names, files).items()}

@@ -51,7 +51,7 @@ async def begin_and_leave(session):
         await asyncio.gather(painting, return_exceptions=True)
 
 
-def test_a_image_that_nobody_waits_for_is_given_up(session):
+def test_an_image_that_nobody_waits_for_is_given_up(session):
     asyncio.run(begin_and_leave(session))  # the executor ends when its thread does
     assert session.editor.renderer.seconds < 10
 

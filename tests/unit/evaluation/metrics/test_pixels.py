@@ -71,7 +71,7 @@ def test_scores_are_vectorised_over_draws(predictions):
     assert np.isnan(PixelSimilarity().scores(np.zeros(4))["ssim"])
 
 
-def test_a_image_smaller_than_the_window_is_refused():
+def test_an_image_smaller_than_the_window_is_refused():
     tiny = torch.zeros(3, 10, 40, dtype=torch.uint8)
     with pytest.raises(UserError, match="11x11 pixels, not 40x10"):
         PixelSimilarity().measure([{"name": "s", "fake": tiny, "real": tiny}])
