@@ -180,15 +180,15 @@ def test_no_address_method_or_header_makes_a_server_fail(app):
 @pytest.mark.parametrize(
     ("path", "message", "said"),
     [
-        ("enter", {"token": []}, "'token' is 32 hexadecimal digits, or null."),
+        ("enter", {"token": []}, "'token' must be 32 hexadecimal digits, or null."),
         ("enter", {"more": 1}, "'more', which it must not have."),
         ("consent", {"token": "0" * 32}, "The message lacks 'nonce'."),
-        ("consent", {"token": "0" * 32, "nonce": 7}, "'nonce' is what entering gave."),
+        ("consent", {"token": "0" * 32, "nonce": 7}, "'nonce' must be the nonce from /api/enter."),
         ("consent", {"token": TOKEN, "nonce": "a", "simulated": 1},
-         "'simulated' is true or false."),
-        ("answer", {"token": "0" * 32, "nonce": "a", "answer": []}, "'answer' is a JSON object."),
+         "'simulated' must be true or false."),
+        ("answer", {"token": TOKEN, "nonce": "a", "answer": []}, "'answer' must be a JSON object."),
         ("withdraw", {}, "The message lacks 'token'."),
-        ("withdraw", {"token": "0" * 32 + "\n"}, "'token' is 32 hexadecimal digits."),
+        ("withdraw", {"token": "0" * 32 + "\n"}, "'token' must be 32 hexadecimal digits."),
     ],
 )  # fmt: skip
 def test_a_refusal_names_the_field_and_what_it_must_be(study, path, message, said):

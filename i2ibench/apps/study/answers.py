@@ -111,7 +111,7 @@ def read_answer(content: Any, num_trials: int, ties: bool) -> Answer:
         UserError: names the attribute that is wrong.
     """
     if not isinstance(content, Mapping):
-        raise UserError(f"An answer is an object, not {str(content)[:80]}.")
+        raise UserError(f"An answer must be a JSON object, not {str(content)[:80]}.")
     types = get_type_hints(Answer)
     for name in content:
         if name not in types:
@@ -121,7 +121,7 @@ def read_answer(content: Any, num_trials: int, ties: bool) -> Answer:
             raise UserError(f"The answer lacks {name!r}.")
     answer = Answer(**{name: _read(name, value, types[name]) for name, value in content.items()})
     if answer.choice not in (CHOICES if ties else CHOICES[:2]):
-        raise UserError(f"'choice' is left or right{' or tie' if ties else ''}.")
+        raise UserError(f"'choice' must be left or right{' or tie' if ties else ''}.")
     if answer.trial >= num_trials:
         raise UserError(f"There is no trial {answer.trial}; the session has {num_trials}.")
     return answer
@@ -135,5 +135,5 @@ def _read(name: str, value: Any, kind: Any) -> Any:
         return None
     fits = isinstance(value, int) if kind is int else isinstance(value, int | float)
     if not fits or isinstance(value, bool) or not 0 <= value < 1e12:  # refuses NaN, too
-        raise UserError(f"{name!r} is a number from 0 on, not {str(value)[:80]}.")
+        raise UserError(f"{name!r} must be a number of at least 0, not {str(value)[:80]}.")
     return value if kind is int else float(value)

@@ -137,7 +137,7 @@ def chosen_participants(collected: Collected, kind: str | None = None) -> Collec
         UserError: there are both kinds and none is chosen, or there is nobody.
     """
     if kind not in (None, REAL, SIMULATED):
-        raise UserError(f"Participants are real or simulated, not {kind!r}.")
+        raise UserError(f"Participants must be real or simulated, not {kind!r}.")
     kind = kind or collected.kind
     people = [p for p in collected.participants if p.simulated == (kind == SIMULATED)]
     if not people:

@@ -33,9 +33,9 @@ class Question:
     def __post_init__(self) -> None:
         for name, value in (("alpha", self.alpha), ("power", self.power)):
             if not 0 < value < 1:
-                raise UserError(f"{name} is between 0 and 1, not {value}.")
+                raise UserError(f"{name} must be between 0 and 1, not {value}.")
         if self.comparisons < 1:
-            raise UserError(f"There is at least one comparison, not {self.comparisons}.")
+            raise UserError(f"There must be at least one comparison, not {self.comparisons}.")
 
     @property
     def level(self) -> float:
@@ -63,12 +63,12 @@ class Clusters:
     def __post_init__(self) -> None:
         for name in ("per_participant", "scenes"):
             if getattr(self, name) < 1:
-                raise UserError(f"{name} is at least 1, not {getattr(self, name)}.")
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("participant_share", "scene_share"):
             if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+                raise UserError(f"{name} must be a share from 0 to 1, not {getattr(self, name)}.")
         if self.participant_share + self.scene_share >= 1:
-            raise UserError("participant_share and scene_share are less than 1 together.")
+            raise UserError("participant_share and scene_share must be less than 1 together.")
         if self.per_participant > self.scenes:
             raise UserError(
                 f"A participant judges a pair once on each scene: {self.per_participant} times is "
@@ -122,7 +122,7 @@ def judgments_needed(rate: float, question: Question | None = None) -> int:
     """
     question = question or Question()
     if not 0 < rate < 1 or abs(rate - 0.5) < 0.00199:
-        raise UserError(f"A rate to tell from 0.5 is at least 0.002 away from it, not {rate}.")
+        raise UserError(f"A rate to tell from 0.5 must be at least 0.002 away from it, not {rate}.")
     return _needed(max(rate, 1 - rate), question.level, question.power)
 
 

@@ -58,10 +58,10 @@ class Crowd:
     def __post_init__(self) -> None:
         for name in ("lapse", "missing"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name} is a share from 0 to 1, not {getattr(self, name)}.")
+                raise UserError(f"{name} must be a share from 0 to 1, not {getattr(self, name)}.")
         for name in ("tie_width", "participant_sd", "scene_sd", "exposure_scale"):
             if getattr(self, name) < 0:
-                raise UserError(f"{name} is at least 0, not {getattr(self, name)}.")
+                raise UserError(f"{name} must be at least 0, not {getattr(self, name)}.")
 
     def decide(self, participant: int, trial: Trial) -> str | None:
         """Return a participant's choice, or None for a trial that is not answered.

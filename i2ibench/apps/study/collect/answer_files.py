@@ -180,7 +180,7 @@ def _read_participant(
 def _read_answers(study: Study, content: Any, place: str) -> list[Answer]:
     """Return the answers of one participant in the order of their trials."""
     if not isinstance(content, list):
-        raise UserError(f"{place}: 'answers' is a list, not {str(content)[:80]!r}.")
+        raise UserError(f"{place}: 'answers' must be a list, not {str(content)[:80]!r}.")
     answers: dict[int, Answer] = {}
     for number, value in enumerate(content):
         try:

@@ -12,7 +12,7 @@ from i2ibench.errors import UserError
 MAX_MESSAGE_BYTES = 4096
 
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="32 hexadecimal digits")]
-Nonce = Annotated[str, Field(pattern=r"^[!-~]{1,64}$", description="what entering gave")]
+Nonce = Annotated[str, Field(pattern=r"^[!-~]{1,64}$", description="the nonce from /api/enter")]
 Flag = Annotated[bool, Field(description="true or false")]
 JsonObject = Annotated[dict[str, Any], Field(description="a JSON object")]
 
@@ -65,9 +65,9 @@ async def receive_message(request: Request, kind: type[Kind]) -> Kind:
     try:
         content = parse_json(await _read_body(request))
     except ValueError as error:
-        raise UserError(f"A message is JSON in UTF-8: {str(error)[:200]}.") from None
+        raise UserError(f"A message must be JSON in UTF-8: {str(error)[:200]}.") from None
     if not isinstance(content, dict):
-        raise UserError("A message is a JSON object.")
+        raise UserError("A message must be a JSON object.")
     for name in content:
         if name not in kind.model_fields:
             raise UserError(f"The message has a field {name[:80]!r}, which it must not have.")
@@ -78,12 +78,12 @@ async def receive_message(request: Request, kind: type[Kind]) -> Kind:
         name = str(first["loc"][0])
         if first["type"] == "missing":
             raise UserError(f"The message lacks {name!r}.") from None
-        raise UserError(f"{name!r} is {kind.model_fields[name].description}.") from None
+        raise UserError(f"{name!r} must be {kind.model_fields[name].description}.") from None
 
 
 async def _read_body(request: Request) -> bytes:
     """Return a request's body, whether the request states its length or not."""
-    too_long = HTTPException(413, f"A message has at most {MAX_MESSAGE_BYTES} bytes.")
+    too_long = HTTPException(413, f"A message may have at most {MAX_MESSAGE_BYTES} bytes.")
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated[:20]) > MAX_MESSAGE_BYTES:
         raise too_long

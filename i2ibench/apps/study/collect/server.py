@@ -100,7 +100,7 @@ def create_app(
     """
     if public_url and not is_web_address(public_url):
         raise UserError(
-            f"A public address is one such as https://lab.example/study/, not {public_url!r}."
+            f"A public address must be one such as https://lab.example/study/, not {public_url!r}."
         )
     executor = StoreExecutor(study)
 

@@ -87,7 +87,7 @@ def read_study_answer(study: Study, content: Any) -> Answer:
     timed = bool(study.definition.durations)
     if timed is (answer.shown_ms is None):
         wanted = "a number, because this study limits the time" if timed else "null: no limit"
-        raise UserError(f"'shown_ms' is {wanted}; the answer has {answer.shown_ms}.")
+        raise UserError(f"'shown_ms' must be {wanted}; the answer has {answer.shown_ms}.")
     return answer
 
 

@@ -239,7 +239,7 @@ def read_definition(content: Mapping[str, Any], place: str) -> Definition:
             values[key] = _read_part(kind, values[key], f"{place}: {key}")
     methods = values.get("methods")
     if not isinstance(methods, Mapping) or len(methods) < 2:
-        raise UserError(f"{place}: 'methods' is a dict of two or more by name, not {methods!r}.")
+        raise UserError(f"{place}: 'methods' must name two or more methods, not {methods!r}.")
     values["methods"] = {
         safe_text(str(name), place): _read_part(Method, method, f"{place}: method {name!r}")
         for name, method in methods.items()
@@ -261,7 +261,7 @@ def is_web_address(text: str) -> bool:
 def _read_part(kind: type[Part], content: Any, place: str) -> Part:
     """Return a dataclass made from a dict, after a check of every value's type."""
     if not isinstance(content, Mapping):
-        raise UserError(f"{place} is a dict, not {content!r}.")
+        raise UserError(f"{place} must be a dict, not {content!r}.")
     types = get_type_hints(kind)
     values = {}
     for key, value in content.items():
@@ -282,18 +282,18 @@ def _read_value(value: Any, kind: Any, place: str) -> Any:
     """Return a value of the type `kind`; lists become tuples and integers floats as needed."""
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise UserError(f"{place} is a list, not {value!r}.")
+            raise UserError(f"{place} must be a list, not {value!r}.")
         return tuple(_read_value(item, get_args(kind)[0], place) for item in value)
     if get_origin(kind) is Mapping and not isinstance(value, Mapping):
-        raise UserError(f"{place} is a dict, not {value!r}.")
+        raise UserError(f"{place} must be a dict, not {value!r}.")
     if kind is float and type(value) is int:
         value = float(value)
     if kind in (str, bool, int, float) and type(value) is not kind:
-        raise UserError(f"{place} is {kind.__name__}, not {value!r}.")
+        raise UserError(f"{place} must be {kind.__name__}, not {value!r}.")
     if isinstance(value, str):
         safe_text(value, place, lines=True)
     if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{place} is finite, not {value}.")
+        raise UserError(f"{place} must be finite, not {value}.")
     return value
 
 
@@ -307,17 +307,17 @@ def _check(d: Definition, place: str) -> None:
     _check_pairs(d, place)
     for key, least in LEAST.items():
         value = getattr(d, key)
-        _require(value >= least, f"{place}: {key!r} is at least {least}, not {value}.")
+        _require(value >= least, f"{place}: {key!r} must be at least {least}, not {value}.")
     number, times, dim, url = d.scenes.number, d.durations, d.regions.dim, d.completion.url
-    _require(number >= 0, f"{place}: scenes: 'number' is 0 for all, or more, not {number}.")
+    _require(number >= 0, f"{place}: scenes: 'number' must be 0 for all, or more, not {number}.")
     _require(
         d.width <= MAX_WIDTH,
-        f"{place}: 'width' is at most {MAX_WIDTH}, not {d.width}: two pictures stand side by side "
-        "on a screen.",
+        f"{place}: 'width' must be at most {MAX_WIDTH}, not {d.width}: two pictures stand side by "
+        "side on a screen.",
     )
     _require(
         all(0 < seconds <= 60 for seconds in times) and len(set(times)) == len(times),
-        f"{place}: 'durations' are different seconds up to 60, not {times}.",
+        f"{place}: 'durations' must be different seconds up to 60, not {times}.",
     )
     _require(bool(d.title.strip()), f"{place}: 'title' is empty; participants read it first.")
     _require(
@@ -326,20 +326,20 @@ def _check(d: Definition, place: str) -> None:
     )
     _require(
         not url or is_web_address(url),
-        f"{place}: completion: 'url' is an address such as https://lab.example/done?code={{code}}, "
-        f"not {url!r}.",
+        f"{place}: completion: 'url' must be an address such as https://lab.example/done?code="
+        f"{{code}}, not {url!r}.",
     )
     for key in ("min_catch_correct", "min_repeat_agreement", "min_answered", "max_one_side"):
         share = getattr(d.exclusion, key)
-        fault = f"{place}: exclusion: {key!r} is a share from 0 to 1, not {share}."
+        fault = f"{place}: exclusion: {key!r} must be a share from 0 to 1, not {share}."
         _require(0 <= share <= 1, fault)
     for key in ("min_response_ms", "exposure_tolerance_ms"):
         ms = getattr(d.exclusion, key)
-        _require(ms >= 0, f"{place}: exclusion: {key!r} is at least 0, not {ms}.")
+        _require(ms >= 0, f"{place}: exclusion: {key!r} must be at least 0, not {ms}.")
     for size in (d.size, *(method.size for method in d.methods.values())):
         fits = not size or (len(size) == 2 and min(size) >= 1)
-        _require(fits, f"{place}: a 'size' is (width, height), not {size}.")
-    _require(0 <= dim <= 1, f"{place}: regions: 'dim' is a share from 0 to 1, not {dim}.")
+        _require(fits, f"{place}: a 'size' must be (width, height), not {size}.")
+    _require(0 <= dim <= 1, f"{place}: regions: 'dim' must be a share from 0 to 1, not {dim}.")
 
 
 def _check_pairs(definition: Definition, place: str) -> None:
@@ -351,7 +351,7 @@ def _check_pairs(definition: Definition, place: str) -> None:
             known = name in methods
             _require(known, f"{place}: pair {pair} names no method {name!r}.{near}")
         different = len(pair) == 2 and pair[0] != pair[1]
-        _require(different, f"{place}: a pair is two different methods, not {pair}.")
+        _require(different, f"{place}: a pair must be two different methods, not {pair}.")
     _require(
         len({frozenset(pair) for pair in pairs}) == len(pairs),
         f"{place}: 'pairs' names a pair twice.",
@@ -359,5 +359,5 @@ def _check_pairs(definition: Definition, place: str) -> None:
     for name in (DEGRADED, REFERENCE):
         _require(
             name not in methods,
-            f"{place}: the name {name!r} is taken; call the method otherwise.",
+            f"{place}: the name {name!r} is reserved; give the method another name.",
         )

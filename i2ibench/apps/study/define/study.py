@@ -122,13 +122,13 @@ def open_study(folder: Path) -> Study:
     if not note.is_file():
         if (folder / IMAGES).is_dir() or (folder / "translations").is_dir():
             raise UserError(
-                f"{folder} holds half a study: the same `study create` goes on with it."
+                f"{folder} holds half a study: run the same `study create` again to finish it."
             )
         raise UserError(f"{folder} holds no study; make one with: study create STUDY.py")
     try:
         content = read_json(note)
     except ValueError as error:
-        raise UserError(f"{note} is no note of a study: {error}") from None
+        raise UserError(f"{note} does not describe a study: {error}") from None
     study = _read_note(folder, content, note)
     try:
         if set(content) != set(study.as_dict()):  # a file written by hand may have no checksum
@@ -144,22 +144,23 @@ def _read_note(folder: Path, content: Any, note: Path) -> Study:
     Raises:
         UserError: an entry is missing or wrong; the message names it.
     """
+    fault = f"{note} does not describe a study"
     kinds = {
         "definition": dict, "scenes": list, "reference": str, "secret": str, "origins": dict,
         "size": list, "created": str,
     }  # fmt: skip
     for key, kind in kinds.items():
         if not isinstance(content, dict) or not isinstance(content.get(key), kind):
-            raise UserError(f"{note} is no note of a study: {key!r} is missing or wrong.")
+            raise UserError(f"{fault}: {key!r} is missing or wrong.")
     definition = read_definition(content["definition"], str(note))
     scenes = [safe_name(name, f"{note}: a scene") for name in content["scenes"]]
     reference, size = content["reference"], content["size"]
     if not scenes or len(set(scenes)) < len(scenes):
-        raise UserError(f"{note} is no note of a study: its scenes are none, or share names.")
+        raise UserError(f"{fault}: there are no scenes, or two have one name.")
     if reference not in (REFERENCE, *definition.methods):
-        raise UserError(f"{note} is no note of a study: there is no method {reference!r}.")
+        raise UserError(f"{fault}: there is no method {reference!r}.")
     if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
-        raise UserError(f"{note} is no note of a study: a size is [width, height], not {size!r}.")
+        raise UserError(f"{fault}: the size must be [width, height], not {size!r}.")
     return Study(
         folder, definition, scenes, reference, content["secret"], content["origins"],
         (size[0], size[1]), content["created"],

@@ -20,13 +20,13 @@ def test_an_answer_is_read_with_what_was_measured():
         (dict(choice="tie"), "left or right"),
         (dict(choice=["left"]), "left or right"),
         (dict(trial=10), "There is no trial 10; the session has 10"),
-        (dict(trial=1.5), "'trial' is a number"),
-        (dict(trial=True), "'trial' is a number"),
-        (dict(trial=-1), "'trial' is a number"),
-        (dict(response_ms="fast"), "'response_ms' is a number"),
-        (dict(response_ms=float("nan")), "'response_ms' is a number"),
-        (dict(response_ms=None), "'response_ms' is a number"),
-        (dict(dropped=10**13), "'dropped' is a number"),
+        (dict(trial=1.5), "'trial' must be a number"),
+        (dict(trial=True), "'trial' must be a number"),
+        (dict(trial=-1), "'trial' must be a number"),
+        (dict(response_ms="fast"), "'response_ms' must be a number"),
+        (dict(response_ms=float("nan")), "'response_ms' must be a number"),
+        (dict(response_ms=None), "'response_ms' must be a number"),
+        (dict(dropped=10**13), "'dropped' must be a number"),
         (dict(name="Jane"), "no 'name'"),
     ],
 )
@@ -38,5 +38,5 @@ def test_wrong_values_are_named(change, message):
 
 @pytest.mark.parametrize("given", [None, [], "left", {"trial": 1}])
 def test_what_is_no_answer_is_refused(given):
-    with pytest.raises(UserError, match="An answer is|The answer lacks"):
+    with pytest.raises(UserError, match="An answer must be|The answer lacks"):
         read_answer(given, 10, ties=False)

@@ -89,5 +89,5 @@ def test_a_crowd_that_does_not_fit_the_study_is_refused():
 
 @pytest.mark.parametrize("wrong", [{"lapse": 7}, {"missing": -0.1}, {"scene_sd": -1}])
 def test_a_crowd_that_cannot_be_is_refused(wrong):
-    with pytest.raises(UserError, match=f"{next(iter(wrong))} is "):
+    with pytest.raises(UserError, match=f"{next(iter(wrong))} must be "):
         Crowd({"ours": 0.0}, **wrong)
