@@ -93,8 +93,8 @@ def _class_table(names: dict[int, str], things: frozenset[int] = frozenset()) ->
 def read_ade20k_full(source: Path) -> SourceData:
     """Read photos at full size with the benchmark's 150 classes and an instance per object.
 
-    In `*_seg.png` the class is R / 10 * 256 + G, an index into the release's 3,148 names, and B
-    tells instances apart. A label map has at most 256 classes, so the names are mapped to the
+    In `*_seg.png` R / 10 * 256 + G is an index into the release's 3,148 names. B tells instances
+    apart. A label map has at most 256 classes, so the names are mapped to the
     classes of the benchmark. Names outside of the mapping become void.
 
     Args:

@@ -89,7 +89,7 @@ def _existing(path: Path) -> Path | None:
 
 
 def points_of(values: Any, place: str) -> NDArray[np.float64]:
-    """Return the points (x, y) [N,2] of a list of pairs or of a flat list of numbers.
+    """Return points (x, y) [N,2], given a list of pairs or a flat list of numbers.
 
     Raises:
         UserError: the list is malformed, or a value is not finite or above 10 million.

@@ -2,9 +2,9 @@
 
 A pixel belongs to a shape if its centre lies inside. Pixel (row 0, column 0) has the centre
 (0.5, 0.5); coordinates are measured from the upper left corner of the image. Two shapes that share
-an edge neither overlap nor leave a gap. The polygons of Pillow and OpenCV contain every pixel that
-their outline touches. With them neighbours overlap by one or two pixels, and a box of 12x6 has
-13x7 pixels, which is why they are not used here.
+an edge neither overlap nor leave a gap. The polygons of Pillow and OpenCV are not used here,
+because they contain every pixel that their outline touches. Neighbours would overlap by one or two
+pixels, and a box of 12x6 would have 13x7 pixels.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -75,8 +75,8 @@ def draw_shapes(
         size: of the image.
         ids: the class id of each label.
         background: the class id of pixels that no shape covers.
-        largest_first: draw shapes that are no objects first, then the others from the largest to
-            the smallest, so that a small object on a large one is visible.
+        largest_first: draw shapes that are no objects first, then objects from the largest to the
+            smallest. A small object on a large one is then visible.
     """
     masks = [_crop(shape.mask(size)) for shape in shapes]
     pixels = [int(mask.sum()) for _, mask in masks]
@@ -148,9 +148,9 @@ def fill_polygon(points: NDArray[np.float64], height: int, width: int) -> Mask:
 def _crossings(
     points: NDArray[np.float64], height: int, width: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return row and column of the first pixel to the right of each crossing of an edge and a row.
+    """Return row and column of the first pixel to the right of each crossing.
 
-    A row is crossed at the height of its pixel centres.
+    An edge crosses a row at the height of the row's pixel centres.
     """
     start, end = points, np.roll(points, -1, axis=0)
     down = (start[:, 1] <= end[:, 1])[:, None]

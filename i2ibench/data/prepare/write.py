@@ -42,7 +42,7 @@ def write_data(data: SourceData, target: Path, provenance: Mapping[str, Any]) ->
 
     The scenes are written into `<target>.partial`, which is renamed when all are there. The same
     call resumes in this folder after an interruption. Photos, and label maps that need no change,
-    are hard links to the publisher's files, or copies if the file system has no hard links.
+    are hard links to the publisher's files. Without support for hard links they are copies.
 
     Args:
         data: to write.
