@@ -81,7 +81,7 @@ def test_scenes_of_the_old_classes_look_as_they_did(tmp_path, kind, encoder):
         translator.eval()
         with torch.no_grad():
             images.append(translator.forward(condition, features))
-            step = translator.discriminate(condition, images[-1], images[-1], None)
+            step = translator.make_step(condition, images[-1], images[-1], None)
         answers.append(step.real_outputs[0][-1])
     assert torch.allclose(images[0], images[1], atol=1e-5)
     assert torch.allclose(answers[0], answers[1], atol=1e-5)

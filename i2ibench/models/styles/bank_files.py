@@ -185,7 +185,7 @@ def _bank(path: Path, tensors: dict[str, Tensor], note: dict[str, Any]) -> Style
     counts = tensors["counts"]
     within = bool(((counts >= 0) & (counts <= num_styles)).all())
     if not (within and tensors["centres"].isfinite().all() and (tensors["sizes"] >= 0).all()):
-        raise UserError(f"{path} is no style bank: it holds impossible numbers.")
+        raise UserError(f"{path} is no style bank: it holds impossible numbers (counts or NaN).")
     if len(note["classes"]) != num_classes:
         raise UserError(f"{path} has {num_classes} classes, its note {len(note['classes'])}.")
     bank = StyleBank(num_classes, channels, num_styles, note["seed"])
