@@ -19,12 +19,13 @@ TUTORIALS = ("add-a-generator.md", "add-a-method.md")
 WRITTEN = {"configs/wide_toystreet.py", "plugins/one_size.py"}
 """Files that a page asks its reader to write."""
 
-CODE = re.compile(r"`([^`\n]+)`")
+FENCED = re.compile(r"^```.*?^```", re.M | re.S)
+CODE = re.compile(r"`([^`]+)`")
 
 
 def paths_in(text):
     """Yield the paths of the repository in code within sentences."""
-    for code in CODE.findall(text):
+    for code in CODE.findall(FENCED.sub("", text)):
         for word in code.split():
             word = re.sub(r":+\w*$", "", word)
             if re.fullmatch(rf"(?:{FOLDERS})/[\w./*-]*", word):
