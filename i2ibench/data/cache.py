@@ -194,7 +194,9 @@ def _write(path: Path, count: int, scene: Callable[[int], Arrays]) -> None:
         for number in range(count):
             index.append({k: _append(file, k, a) for k, a in scene(number).items() if k in KINDS})
             if number == 0:
-                _require_space(path, file.tell() * count)
+                needed = file.tell() * count
+                if needed > shutil.disk_usage(path.parent).free:
+                    raise OSError(errno.ENOSPC, f"about {needed / 1e9:.1f} GB are needed")
             progress.advance()
         listing = json.dumps(index).encode()
         tail = zlib.crc32(listing).to_bytes(4, "little") + len(listing).to_bytes(8, "little")
@@ -232,11 +234,6 @@ def _read_index(path: Path) -> list[dict[str, Any]]:
         if zlib.crc32(listing) != int.from_bytes(end[:4], "little"):
             raise ValueError("its index does not fit its checksum")
         return json.loads(listing)
-
-
-def _require_space(path: Path, needed: int) -> None:
-    if needed > shutil.disk_usage(path.parent).free:
-        raise OSError(errno.ENOSPC, f"about {needed / 1e9:.1f} GB are needed")
 
 
 @contextmanager

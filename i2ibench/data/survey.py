@@ -142,7 +142,7 @@ def regions_of(label: NDArray[np.uint8], ids: NDArray[np.integer]) -> NDArray[np
 
 @dataclass
 class ClassCounts:
-    """Counts of the classes in a split.
+    """The counts of each class in a split.
 
     Attributes:
         pixels: the number of pixels of each class, int64 [N].

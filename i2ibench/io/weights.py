@@ -80,28 +80,22 @@ def _first_file(paths: Iterable[Path]) -> Path | None:
 
 TORCHVISION_LICENCE = "BSD-3-Clause (torchvision)"
 
-VGG19 = PretrainedWeights(
-    name="torchvision's VGG19",
-    filename="vgg19-dcbb9e9d.pth",
-    purpose="The perceptual loss",
-    obtain="python -c \"import torchvision; torchvision.models.vgg19(weights='IMAGENET1K_V1')\"",
-    licence=TORCHVISION_LICENCE,
-)
-VGG16 = PretrainedWeights(
-    name="torchvision's VGG16",
-    filename="vgg16-397923af.pth",
-    purpose="LPIPS with VGG16",
-    obtain="python -c \"import torchvision; torchvision.models.vgg16(weights='IMAGENET1K_V1')\"",
-    licence=TORCHVISION_LICENCE,
-    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-)
-ALEXNET = PretrainedWeights(
-    name="torchvision's AlexNet",
-    filename="alexnet-owt-7be5be79.pth",
-    purpose="LPIPS",
-    obtain="python -c \"import torchvision; torchvision.models.alexnet(weights='IMAGENET1K_V1')\"",
-    licence=TORCHVISION_LICENCE,
-)
+
+def _of_torchvision(
+    model: str, filename: str, purpose: str, sha256: str | None = None
+) -> PretrainedWeights:
+    call = f"torchvision.models.{model.lower()}(weights='IMAGENET1K_V1')"
+    obtain = f'python -c "import torchvision; {call}"'
+    name = f"torchvision's {model}"
+    return PretrainedWeights(name, filename, purpose, obtain, TORCHVISION_LICENCE, sha256)
+
+
+VGG19 = _of_torchvision("VGG19", "vgg19-dcbb9e9d.pth", "The perceptual loss")
+VGG16 = _of_torchvision(
+    "VGG16", "vgg16-397923af.pth", "LPIPS with VGG16",
+    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+)  # fmt: skip
+ALEXNET = _of_torchvision("AlexNet", "alexnet-owt-7be5be79.pth", "LPIPS")
 INCEPTION = PretrainedWeights(
     name="the FID Inception network of 2015-12-05",
     filename="inception-2015-12-05.pt",

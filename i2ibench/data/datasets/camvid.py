@@ -26,7 +26,7 @@ CAMVID_CLASSES = ClassTable(
 
 @DATASETS.register_module()
 class CamVid(Dataset):
-    """CamVid's 480x360 version: photos and label maps without instance maps.
+    """The 480x360 version of CamVid: photos and label maps without instance maps.
 
     Args:
         root: the folder that holds train/, trainannot/ and so on.

@@ -22,7 +22,7 @@ OBTAIN = (
 
 @DATASETS.register_module()
 class Cityscapes(Dataset):
-    """Cityscapes in its official layout, `leftImg8bit/<split>` and `gtFine/<split>`.
+    """The data set Cityscapes in its official layout, `leftImg8bit/<split>` and `gtFine/<split>`.
 
     Args:
         root: the folder that holds `leftImg8bit` and `gtFine`.

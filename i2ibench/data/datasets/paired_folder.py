@@ -32,7 +32,7 @@ PARTIAL = ".partial"
 
 @DATASETS.register_module()
 class PairedFolder(Dataset):
-    """Scenes in folders whose files have equal names up to the file ending.
+    """A data set in folders whose files have equal names up to the file ending.
 
     The data set's name in reports is "PairedFolder", or the published data set's name if
     `prepare_data` wrote the folders.
@@ -210,12 +210,12 @@ def pair_by_name(folders: Mapping[str, Path]) -> list[SceneFiles]:
     first = next((kind.name for kind in in_order(folders) if is_input(kind.name)), None)
     if first is None:
         raise UserError("Scenes have a label_dir or a source_dir; both are None.")
-    found = {kind: files_by_name(folder) for kind, folder in folders.items()}
-    return scenes_of(found, folders, first)
+    files = {kind: files_by_name(folder) for kind, folder in folders.items()}
+    return scenes_of(files, folders, first)
 
 
 def scenes_of(
-    found: Mapping[str, Mapping[str, Path]],
+    files: Mapping[str, Mapping[str, Path]],
     folders: Mapping[str, Path],
     first: str,
     paired: str = "",
@@ -223,7 +223,7 @@ def scenes_of(
     """Return the scenes of files that are paired by name, sorted by name.
 
     Args:
-        found: the files of each kind of data, by scene name.
+        files: the files of each kind of data, by scene name.
         folders: the folder of each kind, for the error message.
         first: the kind that is translated.
         paired: a sentence for the error message that says how files are paired, or "".
@@ -231,18 +231,18 @@ def scenes_of(
     Raises:
         UserError: files have no partner (three are named).
     """
-    for kind in found:
+    for kind in files:
         for have, lacking in ((first, kind), (kind, first)):
-            alone = sorted(found[have].keys() - found[lacking].keys())
+            alone = sorted(files[have].keys() - files[lacking].keys())
             if alone:
                 more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
-                listing = ", ".join(str(found[have][name]) for name in alone[:3])
+                listing = ", ".join(str(files[have][name]) for name in alone[:3])
                 place = folders[lacking]
                 ignored = ignored_note(place, find_images(place).ignored)
                 raise UserError(
                     f"No file of the same name in {place} for {listing}{more}.{paired}{ignored}"
                 )
     return [
-        SceneFiles(name, {kind: files[name] for kind, files in found.items()})
-        for name in sorted(found[first])
+        SceneFiles(name, {kind: by_name[name] for kind, by_name in files.items()})
+        for name in sorted(files[first])
     ]

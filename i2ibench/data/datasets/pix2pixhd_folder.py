@@ -42,7 +42,7 @@ COLOURED = ("_gtFine_color", "_gtCoarse_color")
 
 @DATASETS.register_module()
 class Pix2PixHDFolder(Dataset):
-    """Scenes in the folders of the released pix2pixHD, paired by name.
+    """A data set in the folders of the released pix2pixHD, paired by name.
 
     Data with labels is in `SPLIT_label`, `SPLIT_inst` and `SPLIT_img`. With `label_nc=0` the inputs
     are in `SPLIT_A` and the targets in `SPLIT_B`. Files have equal names, or Cityscapes' endings

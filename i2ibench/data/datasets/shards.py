@@ -38,7 +38,7 @@ BLOCK = 512
 
 @DATASETS.register_module()
 class Shards(Dataset):
-    """Scenes in WebDataset shards that `i2ibench shards` wrote.
+    """A data set in WebDataset shards that `i2ibench shards` wrote.
 
     Args:
         root: the folder of the shards, on any mounted file system.
@@ -97,9 +97,9 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): copy or write the shards anew.") from None
     for name, size in index["shards"].items():
-        found = (root / name).stat().st_size if (root / name).is_file() else None
-        if found != size:
-            state = "is missing" if found is None else f"has {found} bytes, not {size}"
+        actual = (root / name).stat().st_size if (root / name).is_file() else None
+        if actual != size:
+            state = "is missing" if actual is None else f"has {actual} bytes, not {size}"
             raise UserError(f"The shard {root / name} {state}: copy or write it anew.")
     return index
 

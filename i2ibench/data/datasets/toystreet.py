@@ -28,7 +28,7 @@ FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 @DATASETS.register_module()
 class ToyStreet(Dataset):
-    """Street scenes drawn by a program, in the layout of Cityscapes and with its classes.
+    """A data set of street scenes drawn by a program, in the layout of Cityscapes.
 
     `prepare` draws the scenes. A JSON file beside each scene holds the true appearance of each
     instance: car colour, road texture, wall colour and time of day.
