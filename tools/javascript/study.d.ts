@@ -56,8 +56,8 @@ interface Receipt {
   url: string;
 }
 
-/** A sitting as the page's own file keeps it in the browser. */
-interface KeptSitting {
+/** A session as the page's own file keeps it in the browser. */
+interface KeptSession {
   token: string;
   slot: number;
   begun: string;
@@ -65,7 +65,7 @@ interface KeptSitting {
   answers: Answer[];
 }
 
-interface Sitting {
+interface ParticipantSession {
   token: string;
   nonce: string;
   consented: boolean;
@@ -81,8 +81,8 @@ interface Source {
   study: Study;
   /** Let another participant begin in this browser. */
   renew(): void;
-  enter(): Promise<Sitting>;
-  consent(): Promise<Sitting>;
+  enter(): Promise<ParticipantSession>;
+  consent(): Promise<ParticipantSession>;
   /** Note that a trial is shown; return how often that happened. */
   opened(trial: number): number;
   answer(answer: Answer): Promise<unknown>;

@@ -20,6 +20,7 @@ from i2ibench.apps.editor.messages import (
 from i2ibench.apps.editor.rasterise import PixelBox, box_of
 from i2ibench.apps.editor.render import Strip
 from i2ibench.apps.editor.scene import Mode, Vector
+from i2ibench.apps.editor.scene_files import encode_png
 from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.uploaded_images import MAX_SIDE
 
@@ -111,7 +112,7 @@ def image(
     box: PixelBox | None = PixelBox(0, 0, width, height)
     if before is not None and before.shape == pixels.shape:
         box = box_of((before != pixels).any(2))
-    payload = b"" if box is None else png(pixels[box.slices])
+    payload = b"" if box is None else encode_png(pixels[box.slices])
     return frame(
         payload, type="picture", **vars(box or PixelBox(0, 0, 0, 0)), scale=1, version=version,
         final=True, seconds=seconds,
@@ -124,7 +125,7 @@ def preview(
     """Return the frame of a preview, `scale` times smaller than the scene of (height, width)."""
     box = PixelBox(0, 0, size[1], size[0])
     return frame(
-        jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,
+        _jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,
         seconds=seconds,
     )  # fmt: skip
 
@@ -135,7 +136,7 @@ def strip(instance: int, modes: Strip) -> bytes:
     row = modes.tiles.transpose(1, 0, 2, 3).reshape(height, number * width, 3)
     box = [modes.box.x, modes.box.y, modes.box.width, modes.box.height]
     return frame(
-        jpeg(row), type="strip", instance=instance, modes=number, width=width, height=height,
+        _jpeg(row), type="strip", instance=instance, modes=number, width=width, height=height,
         box=box, approximate=modes.approximate,
     )  # fmt: skip
 
@@ -147,17 +148,7 @@ def silhouettes(label: int, stamps: list[Stamp]) -> bytes:
     return frame(payload, type="silhouettes", label=label, stamps=sizes)
 
 
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return the PNG of an image uint8 [H,W,3]."""
-    return _encoded(pixels, format="PNG", compress_level=1)
-
-
-def jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    """Return the JPEG of an image uint8 [H,W,3]."""
-    return _encoded(pixels, format="JPEG", quality=85)
-
-
-def _encoded(pixels: NDArray[np.uint8], **options: Any) -> bytes:
+def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, **options)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()

@@ -34,7 +34,6 @@ from i2ibench.apps.editor.scene import (
     move,
     randomise_styles,
     relabel,
-    reset_styles,
     set_style,
     stamp,
 )
@@ -171,7 +170,7 @@ def _random_styles(scene: Scene, editor: Editor, request: Request) -> Edited:
 
 def _reset_styles(scene: Scene, editor: Editor, request: Request) -> Edited:
     require_styles(editor)
-    return reset_styles(scene), None
+    return randomise_styles(scene, 0), None
 
 
 EDITS: dict[str, Callable[[Scene, Editor, Any], Edited]] = {

@@ -215,13 +215,8 @@ def set_styles(scene: Scene, styles: Mapping[int, Style]) -> Scene:
 
 
 def randomise_styles(scene: Scene, draw: int) -> Scene:
-    """Give all instances the random styles of a draw; chosen styles are removed."""
+    """Remove chosen styles and give all instances the random styles of a draw, 0 for the first."""
     return replace(scene, styles={}, draw=draw % DRAWS)
-
-
-def reset_styles(scene: Scene) -> Scene:
-    """Give all instances the random styles that they had when the scene was opened."""
-    return randomise_styles(scene, 0)
 
 
 def brush_region(scene: Scene, region: Region, brush: Brush) -> Scene:

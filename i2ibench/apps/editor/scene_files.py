@@ -77,8 +77,8 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
     with zipfile.ZipFile(buffer, "w") as archive:  # stored: PNG are compressed already
         for prefix, each in [("", scene)] + ([(_OPENED, opened)] if opened is not None else []):
             values = classes.values()[each.label]
-            archive.writestr(f"{prefix}label.png", _png(values))
-            archive.writestr(f"{prefix}instance.png", _png(each.instance.astype(np.uint16)))
+            archive.writestr(f"{prefix}label.png", encode_png(values))
+            archive.writestr(f"{prefix}instance.png", encode_png(each.instance.astype(np.uint16)))
         archive.writestr("styles.json", _checked(json.dumps(meta, separators=(",", ":"))))
     return buffer.getvalue()
 
@@ -209,9 +209,10 @@ def _style_from_json(value: Any) -> Style:
     raise UserError("styles.json has a style that is neither a mode nor numbers.")
 
 
-def _png(pixels: NDArray[Any]) -> bytes:
+def encode_png(pixels: NDArray[Any]) -> bytes:
+    """Return the PNG of an image [H,W,3] or a map [H,W], compressed little and quickly."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 

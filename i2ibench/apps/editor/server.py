@@ -9,12 +9,11 @@ from pathlib import Path
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.responses import FileResponse, PlainTextResponse
 
-from i2ibench.apps.editor import frames
 from i2ibench.apps.editor.connection import Connection, Page
 from i2ibench.apps.editor.editor import Editor
 from i2ibench.apps.editor.messages import TOKEN
 from i2ibench.apps.editor.scene import Scene
-from i2ibench.apps.editor.scene_files import scene_zip
+from i2ibench.apps.editor.scene_files import encode_png, scene_zip
 from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.sessions import IDLE_SECONDS, Autosave, Sessions
 from i2ibench.apps.web.same_origin import SameOrigin
@@ -103,7 +102,7 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
         pixels = _session_of(sessions, token).photo
         if pixels is None:
             raise HTTPException(404, "The scene has no photo.")
-        return await respond(lambda: frames.png(pixels), "image/png")
+        return await respond(lambda: encode_png(pixels), "image/png")
 
 
 def _session_of(sessions: Sessions, token: str) -> Session:
@@ -124,7 +123,7 @@ def _png_of(session: Session, scene: Scene) -> bytes:
     if pixels is None:
         pixels = session.editor.renderer.image(scene)
         session.keep(scene, pixels)
-    return frames.png(pixels)
+    return encode_png(pixels)
 
 
 async def _drop_idle(sessions: Sessions) -> None:

@@ -29,7 +29,6 @@ from i2ibench.apps.editor.scene import (
     randomise_styles,
     region_of,
     relabel,
-    reset_styles,
     set_style,
     stamp,
 )
@@ -246,7 +245,7 @@ def test_random_styles_drop_the_chosen_and_reset_goes_back(scene):
     styled = set_style(scene, [26000], Mode(1))
     drawn = randomise_styles(styled, 3)
     assert drawn.draw == 3 and not drawn.styles
-    assert same(reset_styles(drawn), scene)
+    assert same(randomise_styles(drawn, 0), scene)
 
 
 def test_arrays_cannot_be_changed(scene):

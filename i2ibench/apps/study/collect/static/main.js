@@ -1,4 +1,4 @@
-/** The course of a sitting: consent, instructions, trials, end. */
+/** The course of a session: consent, instructions, trials, end. */
 import { Attention } from "./attention.js";
 import { byId, messageOf } from "./dom.js";
 import { Frames } from "./exposure.js";
@@ -78,41 +78,41 @@ class Course {
 
   async run() {
     const measured = this.#frames.watch(0);
-    let sitting = await this.#source.enter();
-    if (!sitting.consented) {
+    let session = await this.#source.enter();
+    if (!session.consented) {
       await screens.largeEnough(this.#study); // nobody agrees who then cannot take part
       await screens.consent(this.#study, this.#source);
-      sitting = await this.#source.consent();
+      session = await this.#source.consent();
     }
     await measured;
-    if (!sitting.finished) await this.#prepare(sitting);
-    while (!sitting.finished) {
-      if (!this.#over) await this.#trials(sitting);
-      if (this.#over) return; // entering would take the sitting from another window
-      sitting = await this.#source.enter();
-      if (!sitting.consented) throw new Refusal(404, "Your answers were deleted in another window.");
+    if (!session.finished) await this.#prepare(session);
+    while (!session.finished) {
+      if (!this.#over) await this.#trials(session);
+      if (this.#over) return; // entering would take the session from another window
+      session = await this.#source.enter();
+      if (!session.consented) throw new Refusal(404, "Your answers were deleted in another window.");
     }
-    screens.end(this.#study, this.#source, sitting);
+    screens.end(this.#study, this.#source, session);
   }
 
-  /** @param {Sitting} sitting */
-  async #prepare(sitting) {
-    this.#prefetch(this.#remaining(sitting), 0);
+  /** @param {ParticipantSession} session */
+  async #prepare(session) {
+    this.#prefetch(this.#remaining(session), 0);
     await screens.largeEnough(this.#study, true);
     if (this.#over) return;
-    await screens.instructions(this.#study, sitting, this.#frames);
+    await screens.instructions(this.#study, session, this.#frames);
   }
 
-  /** @param {Sitting} sitting */
-  #remaining(sitting) {
-    const answered = new Set(sitting.answered);
-    return sitting.trials.map((trial, number) => ({ trial, number })).filter(({ number }) => !answered.has(number));
+  /** @param {ParticipantSession} session */
+  #remaining(session) {
+    const answered = new Set(session.answered);
+    return session.trials.map((trial, number) => ({ trial, number })).filter(({ number }) => !answered.has(number));
   }
 
-  /** @param {Sitting} sitting */
-  async #trials(sitting) {
-    const remaining = this.#remaining(sitting);
-    const total = sitting.trials.length;
+  /** @param {ParticipantSession} session */
+  async #trials(session) {
+    const remaining = this.#remaining(session);
+    const total = session.trials.length;
     for (const [at, { trial, number }] of remaining.entries()) {
       this.#prefetch(remaining, at);
       await this.#pause(remaining, at, total);

@@ -63,15 +63,15 @@ class OwnFile {
     return `sitting-${this.#token}`;
   }
 
-  /** @returns {KeptSitting | null} */
+  /** @returns {KeptSession | null} */
   get #kept() {
     return this.#memory.get(this.#name);
   }
 
-  get #sitting() {
-    const sitting = this.#kept;
-    if (!sitting) throw new Refusal(404, "The answers were deleted in another window.");
-    return sitting;
+  get #session() {
+    const session = this.#kept;
+    if (!session) throw new Refusal(404, "The answers were deleted in another window.");
+    return session;
   }
 
   get #finished() {
@@ -84,19 +84,19 @@ class OwnFile {
   }
 
   renew() {
-    this.#memory.remove(TOKEN); // the sitting itself stays: nobody has handed it over, perhaps
+    this.#memory.remove(TOKEN); // the session itself stays: nobody has handed it over, perhaps
   }
 
   async enter() {
     this.#token ??= this.#memory.get(TOKEN); // another window may have another participant by now
-    const sitting = this.#kept;
+    const session = this.#kept;
     const nobody = { token: "", nonce: "", code: "", url: "" };
-    if (!sitting) return { ...nobody, consented: false, finished: false, answered: [], trials: [] };
-    this.#memory.set(this.#name, { ...sitting, window: this.#window });
-    const code = this.#finished ? this.#data.code || sitting.token.slice(0, 10).toUpperCase() : "";
+    if (!session) return { ...nobody, consented: false, finished: false, answered: [], trials: [] };
+    this.#memory.set(this.#name, { ...session, window: this.#window });
+    const code = this.#finished ? this.#data.code || session.token.slice(0, 10).toUpperCase() : "";
     return {
-      token: sitting.token, nonce: "", consented: true, finished: this.#finished, answered: sitting.answers.map(({ trial }) => trial),
-      trials: this.#data.plans[sitting.slot], code, url: code && this.#data.url.replaceAll("{code}", encodeURIComponent(code)),
+      token: session.token, nonce: "", consented: true, finished: this.#finished, answered: session.answers.map(({ trial }) => trial),
+      trials: this.#data.plans[session.slot], code, url: code && this.#data.url.replaceAll("{code}", encodeURIComponent(code)),
     };
   }
 
@@ -113,7 +113,7 @@ class OwnFile {
     return this.#slotInput?.reportValidity() ?? true;
   }
 
-  /** A new sitting, or that of whoever agreed in another window meanwhile. */
+  /** A new session, or that of whoever agreed in another window meanwhile. */
   async consent() {
     const meanwhile = await this.enter();
     if (meanwhile.consented) return meanwhile;
@@ -132,15 +132,15 @@ class OwnFile {
    * @param {number} trial
    */
   opened(trial) {
-    return this.#showings.add(this.#sitting.token, trial);
+    return this.#showings.add(this.#session.token, trial);
   }
 
   /** @param {Answer} answer */
   async answer(answer) {
-    const sitting = this.#sitting;
-    if (sitting.window !== this.#window) throw new Refusal(409, "The sitting was continued in another window.");
-    if (sitting.answers.some(({ trial }) => trial === answer.trial)) return;
-    this.#memory.set(this.#name, { ...sitting, answers: [...sitting.answers, answer] });
+    const session = this.#session;
+    if (session.window !== this.#window) throw new Refusal(409, "The sitting was continued in another window.");
+    if (session.answers.some(({ trial }) => trial === answer.trial)) return;
+    this.#memory.set(this.#name, { ...session, answers: [...session.answers, answer] });
   }
 
   async settled() {}
@@ -159,7 +159,7 @@ class OwnFile {
 
   /** The answers file, as answer_files.py reads it. */
   get #file() {
-    const { token, slot, begun, answers } = this.#sitting;
+    const { token, slot, begun, answers } = this.#session;
     return JSON.stringify({ study: this.#data.hash, token, slot, simulated: false, consented: true, begun, answers });
   }
 
@@ -172,7 +172,7 @@ class OwnFile {
     return [
       make("p", {}, make("strong", {}, "Please hand them over:"), " save the file with your answers and give it to the people who run this study."),
       make("div", { class: "buttons" },
-        make("a", { class: "button main", id: "download", href, download: `answers-${this.#sitting.token.slice(0, 8)}.json`, onclick: handed }, "Save my answers"),
+        make("a", { class: "button main", id: "download", href, download: `answers-${this.#session.token.slice(0, 8)}.json`, onclick: handed }, "Save my answers"),
         make("button", { type: "button", onclick: () => { handed(); copyText(this.#file, status); } }, "Copy them as text"), status),
     ];
   }

@@ -1,4 +1,4 @@
-/** The page of a server: sittings and answers go there. */
+/** The page of a server: sessions and answers go there. */
 import { run } from "./main.js";
 import { Memory } from "./memory.js";
 import { getBlob, getJson, persist, post } from "./network.js";
@@ -11,7 +11,7 @@ class Server {
   #memory;
   #outbox;
   #showings;
-  /** @type {Sitting | null} null before the page has entered */
+  /** @type {ParticipantSession | null} null before the page has entered */
   #current = null;
 
   /** @param {Study} study */
@@ -27,14 +27,14 @@ class Server {
     return this.#outbox.busy;
   }
 
-  /** @returns {Sitting} */
-  get #sitting() {
+  /** @returns {ParticipantSession} */
+  get #session() {
     if (!this.#current) throw new Error("The page has not entered the study yet.");
     return this.#current;
   }
 
   get number() {
-    return this.#sitting.token;
+    return this.#session.token;
   }
 
   /** Let somebody else begin in this browser. */
@@ -49,21 +49,21 @@ class Server {
       const token = this.#current?.consented ? this.#current.token : this.#memory.get(TOKEN);
       await this.#outbox.sendOthers(token);
       this.#current = await enter(token);
-      if (!this.#sitting.consented && token) this.#outbox.forget(token);
-      this.#outbox.adopt(this.#sitting);
-      if (!this.#outbox.waiting) return this.#sitting;
+      if (!this.#session.consented && token) this.#outbox.forget(token);
+      this.#outbox.adopt(this.#session);
+      if (!this.#outbox.waiting) return this.#session;
       await this.#outbox.sent();
     }
   }
 
-  /** A new sitting, or that of whoever agreed in another window meanwhile. */
+  /** A new session, or that of whoever agreed in another window meanwhile. */
   async consent() {
-    if (this.#memory.get(TOKEN) && (await this.enter()).consented) return this.#sitting;
-    const { token, nonce } = this.#sitting;
+    if (this.#memory.get(TOKEN) && (await this.enter()).consented) return this.#session;
+    const { token, nonce } = this.#session;
     this.#current = await persist(() => post("api/consent", { token, nonce }));
     this.#memory.set(TOKEN, token);
-    this.#outbox.adopt(this.#sitting);
-    return this.#sitting;
+    this.#outbox.adopt(this.#session);
+    return this.#session;
   }
 
   /**
@@ -71,7 +71,7 @@ class Server {
    * @param {number} trial
    */
   opened(trial) {
-    return this.#showings.add(this.#sitting.token, trial);
+    return this.#showings.add(this.#session.token, trial);
   }
 
   /**
@@ -94,7 +94,7 @@ class Server {
   }
 
   async withdraw() {
-    const { token } = this.#sitting;
+    const { token } = this.#session;
     this.#outbox.forget(token);
     this.#showings.forget(token);
     await persist(() => post("api/withdraw", { token }));
@@ -104,7 +104,7 @@ class Server {
 
 /**
  * @param {string | null} token
- * @returns {Promise<Sitting>}
+ * @returns {Promise<ParticipantSession>}
  */
 const enter = (token) => persist(() => post("api/enter", token ? { token } : {}));
 

@@ -41,7 +41,7 @@ export class Outbox {
 
   /**
    * This window sends from now on what its participant gave in older ones.
-   * @param {Sitting} sitting
+   * @param {ParticipantSession} session
    */
   adopt({ token, nonce }) {
     this.#own = { token, nonce };

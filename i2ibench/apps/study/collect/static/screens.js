@@ -101,17 +101,17 @@ function compare(element, needed) {
     frame("", "now", window.innerWidth, window.innerHeight));
 }
 
-/** @param {Study} study @param {Sitting} sitting @param {Frames} frames */
-export async function instructions(study, sitting, frames) {
+/** @param {Study} study @param {ParticipantSession} session @param {Frames} frames */
+export async function instructions(study, session, frames) {
   const rows = [["left", "the left picture", "←"], ["right", "the right picture", "→"]];
   if (study.ties) rows.push(["tie", "you cannot tell", "↓"]);
   const keys = rows.flatMap(([, text, key]) => [
     make("dt", {}, make("kbd", {}, key)), make("dd", {}, text),
   ]);
-  const begin = main(sitting.answered.length ? "Go on" : "Begin");
+  const begin = main(session.answered.length ? "Go on" : "Begin");
   const rate = frames.interval ? `, ${Math.round(1000 / frames.interval)} frames per second` : "";
-  const back = sitting.answered.length > 0 && make("p", {}, make("strong", {},
-    `Welcome back: ${sitting.answered.length} of ${study.trials} pairs are answered.`));
+  const back = session.answered.length > 0 && make("p", {}, make("strong", {},
+    `Welcome back: ${session.answered.length} of ${study.trials} pairs are answered.`));
   show("How it goes", back, paragraphs(study.instructions),
     make("p", {}, "The question is always: ", make("strong", {}, study.question)),
     make("p", {}, study.timed ? "Answer with these keys, or click a button:" : "Answer with these keys, or click a picture or a button:"),
@@ -147,7 +147,7 @@ export const numberOf = (source) =>
  * The last screen; the source may want something done with the answers.
  * @param {Study} study
  * @param {Source} source
- * @param {Sitting} sitting
+ * @param {ParticipantSession} session
  */
 export function end(study, source, { code, url }) {
   const copied = make("span", { class: "soft", role: "status" });
