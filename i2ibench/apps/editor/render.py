@@ -55,7 +55,7 @@ class Renderer:
         self.translator, self.inference = opened.translator, opened.inference
         needs = set(self.translator.data_preprocessor.needs)
         if "label" not in needs or needs - {"label", "instance"}:
-            reason = "translates pictures, not label maps, so there is nothing to edit"
+            reason = "translates images, not label maps, so there is nothing to edit"
             if "label" in needs:
                 reason = "needs a picture beside the label map, which cannot be edited"
             raise UserError(
