@@ -49,7 +49,7 @@ _LAYOUT = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></scr
 <crowd-form answer-format="flatten-objects">
   <h1>{title}</h1>
   <p>Open the study in a new window on a computer, judge the pairs of pictures, and come back with
-  the completion code that its last page shows. One sitting for each worker, please.</p>
+  the completion code that its last page shows. One session for each worker, please.</p>
   <p><a href="${{url}}" target="_blank" rel="noopener noreferrer">Open the study</a></p>
   <crowd-input name="completion_code" label="Completion code" required></crowd-input>
   <p>If the last page offers your answers as text to copy, paste that text here:</p>
