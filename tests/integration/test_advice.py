@@ -73,7 +73,7 @@ ELSEWHERE = {
     "i2ibench prepare_data nyuv2 downloads/nyuv2 data/nyuv2":
         "tests/unit/data/prepare/test_readers.py::test_",
     "i2ibench prepare_data folder SOURCE TARGET":
-        "tests/unit/data/test_advice_of_problems.py::"
+        "tests/unit/data/test_problems.py::"
         "test_colour_maps_become_ids_by_the_advised_command",
     "i2ibench prepare_data coco_panoptic SOURCE TARGET":
         "tests/unit/data/test_foreign_annotations.py::"
@@ -135,7 +135,7 @@ ELSEWHERE = {
     "i2ibench grid run {shlex.quote(str(grid.path))}":
         "tests/integration/test_grids.py::test_a_failed_cell_says_why_and_the_others_go_on",
     "rm -- {named}{' ...' if len(paths) > MAX_NAMED else ''}":
-        "tests/unit/data/test_advice_of_problems.py::test_",
+        "tests/unit/data/test_problems.py::test_",
     **dict.fromkeys(
         [
             "i2ibench new-plugin dataset NAME",

@@ -1,14 +1,12 @@
-"""Data sets: pairing, layouts, sampling."""
+"""PairedFolder: pairing by name, class lists, and errors that name what is missing."""
 
 import json
 
 import pytest
 import torch
 
-from i2ibench.data.datasets import Cityscapes, PairedFolder
-from i2ibench.data.sampler import EpochSampler
+from i2ibench.data.datasets import PairedFolder
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import write_cityscapes
 
 
 def test_paired_folder_yields_compact_integers(paired_root):
@@ -50,58 +48,12 @@ def test_a_missing_class_list_says_what_it_should_hold(paired_root):
         PairedFolder(str(paired_root))
 
 
-def test_cityscapes_reads_the_official_layout(tmp_path):
-    dataset = Cityscapes(str(write_cityscapes(tmp_path)))
-    assert [f.name for f in dataset.scenes.files] == [
-        "aachen_000000_000019", "bochum_000000_000313"
-    ]  # fmt: skip
-    sample = dataset[1]
-    assert sample["label"].unique().tolist() == [26]
-    assert sample["instance"].unique().tolist() == [26001]
-    assert len(dataset.metainfo["classes"]) == 35
-    json.dumps(dataset.metainfo)
-
-
-def test_missing_cityscapes_says_what_to_download_where(tmp_path):
-    with pytest.raises(UserError, match=r"leftImg8bit_trainvaltest\.zip.*CITYSCAPES_ROOT"):
-        Cityscapes(str(tmp_path / "cs"))
-
-
-def test_a_missing_instance_map_is_named(tmp_path):
-    root = write_cityscapes(tmp_path)
-    next(root.rglob("aachen*_instanceIds.png")).unlink()
-    with pytest.raises(UserError, match="aachen_000000_000019_gtFine_instanceIds.png"):
-        Cityscapes(str(root))
-
-
 def test_a_new_epoch_draws_new_transforms_and_the_same_epoch_the_same(paired_root):
     flip = [{"type": "RandomFlip"}]
     dataset = PairedFolder(str(paired_root), transforms=flip, seed=1)
     first = [torch.equal(dataset[0, e]["label"], dataset[0, 0]["label"]) for e in range(12)]
     again = [torch.equal(dataset[0, e]["label"], dataset[0, 0]["label"]) for e in range(12)]
     assert first == again and len(set(first)) == 2
-
-
-class Ten:
-    def __len__(self):
-        return 10
-
-
-def test_every_scene_is_read_once_an_epoch_in_a_new_order():
-    sampler = EpochSampler(Ten(), shuffle=True, seed=3)
-    orders = []
-    for epoch in range(2):
-        sampler.set_epoch(epoch)
-        keys = list(sampler)
-        assert {e for _, e in keys} == {epoch}
-        orders.append([i for i, _ in keys])
-    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10)) and orders[0] != orders[1]
-
-
-def test_processes_share_the_scenes_and_have_equal_lengths():
-    shares = [list(EpochSampler(Ten(), False, rank=r, world_size=3)) for r in range(3)]
-    assert [len(s) for s in shares] == [4, 4, 4]
-    assert {i for share in shares for i, _ in share} == set(range(10))
 
 
 @pytest.mark.parametrize(
