@@ -20,8 +20,7 @@ from i2ibench.models.translators.conditions import dataset_options
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
-from i2ibench.reports.data_page import render_data
-from i2ibench.reports.data_text import class_rows, problem_text, summary_rows, table
+from i2ibench.reports.data_page import class_rows, problem_text, render_data, summary_rows, table
 from i2ibench.structures import size_of
 from i2ibench.training.preflight import check_alike
 

@@ -1,10 +1,13 @@
-"""Running one cell: train it, shared first stages once, and note what it took."""
+"""The training of one cell of a grid, and the state of the cell in a file."""
 
 import contextlib
+import json
 import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,9 +17,10 @@ import torch
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
 from i2ibench.grids.grid import Cell, Grid, config_hash
-from i2ibench.grids.state import FILE, CellState, last_state, write_state
 from i2ibench.inference.checkpoints import newest_of_config, open_checkpoint
-from i2ibench.io.folder_locks import lock_folder, lock_target, move_contents_aside
+from i2ibench.io.checksums import add_checksum, verify_checksum
+from i2ibench.io.files import read_json, write_text
+from i2ibench.io.folder_locks import is_locked, lock_folder, lock_target, move_contents_aside
 from i2ibench.io.progress import say
 from i2ibench.io.provenance import fingerprint
 from i2ibench.io.run_folders import list_checkpoints
@@ -26,14 +30,95 @@ from i2ibench.training.hooks.preemption import Preemption
 from i2ibench.training.mmengine_options import train_loop
 from i2ibench.training.run import train
 
+FILE = "cell.json"
+STATES = ("waiting", "running", "done", "failed")
+
+
+@dataclass
+class CellState:
+    """The state of a cell, kept in one file that does not depend on the process that trains it.
+
+    Attributes:
+        state: waiting, running, done or failed.
+        hash: the hash of the config that the cell was trained with.
+        attempts: the number of attempts to train the cell.
+        seconds: the time in seconds of all attempts.
+        error: the message of the last failure.
+        facts: measurements of the run: parameters, step time, memory, scenes, steps.
+    """
+
+    state: str = "waiting"
+    hash: str = ""
+    attempts: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def read_state(folder: Path, hash_: str) -> CellState:
+    """Return the state of a cell.
+
+    The cell waits if its config has changed, or if it was running and its process is gone.
+    """
+    found = last_state(folder, hash_)
+    if found.state == "running" and not is_locked(folder):
+        found.state = "waiting"
+    return found
+
+
+def last_state(folder: Path, hash_: str) -> CellState:
+    """Return the last written state of a cell, or waiting if its config has changed since.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return CellState(hash=hash_)
+    try:
+        content = verify_checksum(read_json(path))
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}). Delete it to train the cell on from its checkpoints."
+        ) from None
+    found = checked_state(content, path)
+    return found if found.hash == hash_ else CellState(hash=hash_)
+
+
+def checked_state(content: Any, path: Path) -> CellState:
+    """Check the content of a state file and return the state.
+
+    Raises:
+        UserError: the content is no state; the message says how to continue.
+    """
+    wrong = UserError(
+        f"{path} is no state of a grid's cell. Delete it to train the cell on from its checkpoints."
+    )
+    known = {field.name: type(field.default) for field in fields(CellState)} | {"facts": dict}
+    if not isinstance(content, dict) or not content.keys() <= known.keys():
+        raise wrong
+    kinds = {name: (int, float) if kind is float else kind for name, kind in known.items()}
+    if not all(isinstance(value, kinds[name]) for name, value in content.items()):
+        raise wrong
+    state = CellState(**content)
+    if state.state not in STATES or not all(map(isfinite, (state.attempts, state.seconds))):
+        raise wrong
+    return state
+
+
+def write_state(folder: Path, state: CellState) -> None:
+    """Write the state to its file, whole or not at all."""
+    write_text(folder / FILE, json.dumps(add_checksum(asdict(state)), indent=2))
+
+
 SHARED = "shared"
 
 
 def run_cell(grid: Grid, cell: Cell) -> None:
-    """Train a cell, or go on where it was stopped; nothing if it is done.
+    """Train a cell, or continue its training; do nothing if the cell is done.
 
     Raises:
-        UserError: it runs already, or its config or data cannot be used.
+        UserError: the cell is running already, or its config or data cannot be used.
     """
     with lock_folder(cell.folder, "training", "leave the cell to it"):
         before = last_state(cell.folder, cell.hash)
@@ -47,7 +132,7 @@ def run_cell(grid: Grid, cell: Cell) -> None:
             if changed:
                 say(f"{cell.name}: its config has changed; the old run is at {changed}.")
             _train(grid, cell)
-            state.state, state.facts = "done", _facts(cell)
+            state.state, state.facts = "done", _measurements(cell)
         except BaseException as error:
             state.state = "failed" if isinstance(error, Exception) else "waiting"
             state.error = str(error) or type(error).__name__
@@ -58,7 +143,7 @@ def run_cell(grid: Grid, cell: Cell) -> None:
 
 
 def _moved_aside(cell: Cell) -> Path | None:
-    """Where the run of another config went, if the folder, which is owned, held one."""
+    """Move the run of an older config aside and return its new folder; None without such a run."""
     if not (cell.folder / FILE).is_file() or last_state(cell.folder, cell.hash).attempts:
         return None
     return move_contents_aside(cell.folder)
@@ -74,7 +159,7 @@ def _train(grid: Grid, cell: Cell) -> None:
 
 
 def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
-    """Train the last of the first stages, or take it from a cell that did with the same configs."""
+    """Train the last of some first stages, or copy it from a cell with the same configs."""
     stage = stages[-1]
     folder = Path(stage.work_dir)
     shared = shared_folder(grid, stages)
@@ -89,12 +174,12 @@ def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
 
 
 def shared_folder(grid: Grid, stages: Sequence[Config]) -> Path:
-    """Where the last of the first stages is, once it is trained, for all cells that begin so."""
+    """Return the folder of a trained first stage that cells with equal configs share."""
     return grid.root / SHARED / fingerprint([config_hash(stage) for stage in stages])[:16]
 
 
 def _train_alone(cell: Cell, stage: Config) -> None:
-    """Train the cell's run up to the stage and no further."""
+    """Train the cell's run up to and including the stage."""
     config = Config(cell.config.to_dict())
     names = list(config.stages)
     number = [Path(s.work_dir).name for s in list_stages(config)].index(Path(stage.work_dir).name)
@@ -104,7 +189,7 @@ def _train_alone(cell: Cell, stage: Config) -> None:
 
 
 def _publish(source: Path, target: Path) -> None:
-    """Copy a stage's folder, whole or not at all."""
+    """Copy the folder of a stage, whole or not at all."""
     aside = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source, aside)
@@ -113,10 +198,10 @@ def _publish(source: Path, target: Path) -> None:
 
 
 def checkpoint_of(cell: Cell) -> Path:
-    """The checkpoint that a finished cell left.
+    """Return the newest checkpoint of a finished cell.
 
     Raises:
-        UserError: there is none.
+        UserError: the cell has no checkpoint.
     """
     found = newest_of_config(cell.config)
     if found is None:
@@ -124,8 +209,8 @@ def checkpoint_of(cell: Cell) -> Path:
     return found
 
 
-def _facts(cell: Cell) -> dict[str, Any]:
-    """What the run took: parameters, step time, memory, scenes and steps."""
+def _measurements(cell: Cell) -> dict[str, Any]:
+    """Return the run's parameters, median step time, peak memory in bytes, scenes and steps."""
     opened = open_checkpoint(checkpoint_of(cell))
     stages = list_stages(cell.config)
     steps = [seconds for stage in stages for seconds in _step_times(Path(stage.work_dir))]
@@ -146,7 +231,7 @@ def _facts(cell: Cell) -> dict[str, Any]:
 
 
 def count_steps(stage: Config, scenes: int) -> int:
-    """The updates of a stage whose training set has so many scenes."""
+    """Return the number of updates of a stage with so many training scenes."""
     loader = stage.train_dataloader
     update_size = loader.get("batch_size", 1) * loader.get("accumulate", 1)
     return train_loop(stage)["max_epochs"] * (scenes // update_size)
@@ -157,7 +242,7 @@ def _step_times(work_dir: Path) -> list[float]:
 
 
 def _resident_bytes() -> int | None:
-    """Return the largest memory that this process has had; None on Windows, which has no count."""
+    """Return the peak memory of this process in bytes; None on Windows, which has no count."""
     with contextlib.suppress(ImportError):
         import resource
 

@@ -1,4 +1,4 @@
-"""Costs: what is left to do in a grid, and about how long it takes."""
+"""The unfinished cells of a grid, and estimates of their training time."""
 
 import math
 import time
@@ -10,9 +10,8 @@ import torch
 
 from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.errors import UserError
-from i2ibench.grids.cell import count_steps, shared_folder
+from i2ibench.grids.cell import CellState, count_steps, read_state, shared_folder
 from i2ibench.grids.grid import Cell, Grid, config_hash
-from i2ibench.grids.state import CellState, read_state
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
 from i2ibench.models.translators.build import build_translator
@@ -22,15 +21,15 @@ from i2ibench.training.optimizers import optimizers_of
 
 
 def cost_lines(grid: Grid, time_steps: int | None = None) -> list[str]:
-    """Every cell with its state, and what is left to do.
+    """Return a line for every cell with its state, and a last line with the remaining time.
 
     Args:
-        grid: whose cells.
-        time_steps: time so many training steps of every cell that no finished one of its row, with
-            another seed, tells the time of; None to go by the mean of the finished cells alone.
+        grid: the grid.
+        time_steps: the number of training steps to time for every cell without a finished cell of
+            the same row. None estimates the time from the average of the finished cells.
 
     Raises:
-        UserError: a cell that is to be timed cannot be built, or its data is not there.
+        UserError: a cell that must be timed cannot be built, or its data is missing.
     """
     states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
     if time_steps is not None:
@@ -72,11 +71,13 @@ def _timed_lines(grid: Grid, states: dict[str, CellState], time_steps: int) -> l
 
 
 class StageTimer:
-    """Estimates cells by the time of their stages' steps; stages of one config are timed once.
+    """A timer that estimates cells from the step times of their stages.
+
+    Stages with equal configs are timed once.
 
     Args:
-        grid: that the cells belong to.
-        steps: timed of each stage.
+        grid: the grid of the cells.
+        steps: the number of timed steps of each stage.
     """
 
     def __init__(self, grid: Grid, steps: int) -> None:
@@ -85,10 +86,12 @@ class StageTimer:
         self._shared: set[Path] = set()
 
     def cell_seconds(self, cell: Cell) -> float:
-        """The cell's steps times their median time; a shared first stage counts in one cell.
+        """Return the cell's number of steps times the median step time, in seconds.
+
+        A shared first stage counts only in the first cell that is asked for.
 
         Raises:
-            UserError: the cell cannot be built, or its data is not there.
+            UserError: the cell cannot be built, or its data is missing.
         """
         try:
             return sum(map(self._stage_seconds, self._own_stages(cell)))
@@ -96,7 +99,7 @@ class StageTimer:
             raise UserError(f"{cell.name} cannot be timed: {error}") from error
 
     def _own_stages(self, cell: Cell) -> Sequence[Config]:
-        """The stages that are trained for this cell and none before."""
+        """Return the stages of a cell without shared stages that are trained or counted already."""
         stages = list_stages(cell.config)
         if len(stages) == 1:
             return stages
@@ -120,12 +123,12 @@ class StageTimer:
 
 
 def step_seconds(stage: Config, steps: int) -> float:
-    """The median time of `steps` updates by the data's first batch, after one that warms up.
+    """Return the median time in seconds of `steps` updates with one batch, after a warm-up step.
 
-    The networks are new and are forgotten; nothing is written.
+    The networks are new and are discarded. Nothing is written.
 
     Raises:
-        UserError: the stage cannot be built, or its data is not there.
+        UserError: the stage cannot be built, or its data is missing.
     """
     seed_everything(stage.get("seed", 0))
     prepare_datasets(stage)
@@ -135,15 +138,15 @@ def step_seconds(stage: Config, steps: int) -> float:
     optimizers = optimizers_of(stage, translator)
     loader = build_loader(dataset, options, training=True)
     batch = next(iter(loader))
-    taken = []
+    durations = []
     with torch.backends.cudnn.flags(benchmark=stage.get("cudnn_benchmark", False)):
         for _ in range(steps + 1):
             begin = time.perf_counter()
             translator.train_step(batch, optimizers)
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            taken.append(time.perf_counter() - begin)
-    return median(taken[1:])
+            durations.append(time.perf_counter() - begin)
+    return median(durations[1:])
 
 
 def _hours(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Executors: where the cells of a grid run."""
+"""Executors, which run the cells of a grid."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ Watch = Callable[[], None]
 
 @EXECUTORS.register_module(name="debug")
 class DebugExecutor(Executor):
-    """The cells one after the other in this process; the first error ends it."""
+    """An executor that runs cells one after the other in this process until the first error."""
 
     def run(
         self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
@@ -27,10 +27,10 @@ class DebugExecutor(Executor):
         """Run the cells.
 
         Args:
-            grid: that they belong to.
-            cells: what to run.
-            arguments: of the command line, for other processes.
-            watch: called now and then, to show how far everything is.
+            grid: the grid of the cells.
+            cells: the cells to run.
+            arguments: the command-line arguments for other processes.
+            watch: a function that is called repeatedly to show the progress.
         """
         for cell in cells:
             run_cell(grid, cell)
@@ -39,13 +39,13 @@ class DebugExecutor(Executor):
 
 @EXECUTORS.register_module(name="local")
 class LocalExecutor(Executor):
-    """Processes on this machine; each has a slot, with a GPU of its own where there are any.
+    """An executor that runs cells in processes on this machine, each with its own GPU if possible.
 
-    A cell's output goes to `log.txt` in its folder. A cell that fails does not stop the others.
+    The output of a cell goes to `log.txt` in its folder. A cell that fails does not stop others.
 
     Args:
-        slots: cells at once; None takes one per GPU, or one without.
-        threads: CPU threads of each; None shares the cores out.
+        slots: the number of cells at once; None for one per GPU, or one without a GPU.
+        threads: the CPU threads of each cell; None divides the cores among the slots.
     """
 
     def __init__(self, slots: int | None = None, threads: int | None = None) -> None:
@@ -79,7 +79,7 @@ class LocalExecutor(Executor):
 
     def _start(self, cell: Cell, slot: int, arguments: Sequence[str]) -> Any:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
-        environment["PYTHONIOENCODING"] = "utf-8"  # of log.txt
+        environment["PYTHONIOENCODING"] = "utf-8"  # the encoding of log.txt
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         cell.folder.mkdir(parents=True, exist_ok=True)
@@ -90,15 +90,17 @@ class LocalExecutor(Executor):
 
 @EXECUTORS.register_module(name="slurm")
 class SlurmExecutor(Executor):
-    """A Slurm job array through submitit; a job that is pre-empted is queued again and goes on.
+    """An executor that submits cells as a Slurm job array through submitit.
+
+    A pre-empted job is queued again and continues its training.
 
     Args:
-        partition: Slurm's; None for the default.
-        minutes: time limit of one cell.
-        gpus: per cell.
-        cpus: per cell.
-        memory_gb: per cell.
-        at_once: cells at once.
+        partition: the Slurm partition; None for the default.
+        minutes: the time limit of a cell in minutes.
+        gpus: the GPUs of a cell.
+        cpus: the CPUs of a cell.
+        memory_gb: the memory of a cell in GB; None for the default.
+        at_once: the largest number of cells at once.
     """
 
     def __init__(
@@ -119,7 +121,11 @@ class SlurmExecutor(Executor):
     def run(
         self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
     ) -> None:
-        """Submit the cells and return; `grid status` tells how they are."""
+        """Submit the cells and return; `grid status` shows their states.
+
+        Raises:
+            UserError: submitit is not installed.
+        """
         try:
             import submitit
         except ImportError:
@@ -132,35 +138,35 @@ class SlurmExecutor(Executor):
 
 
 class SlurmCell:
-    """What a Slurm job calls; submitit queues it again as it is when Slurm takes the node away."""
+    """A Slurm job that runs a cell; submitit queues the job again when it is pre-empted."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.arguments = arguments
 
     def __call__(self, name: str) -> None:
-        """Run the cell of a name in a process of its own.
+        """Run the cell of a name in a new process.
 
         Raises:
-            RuntimeError: it failed; its log tells why.
+            RuntimeError: the cell failed; the log has the reason.
         """
         command = cell_command(self.arguments, name)
         if code := subprocess.run(command, check=False).returncode:
             raise RuntimeError(f"{name} ended with exit code {code}.")
 
     def checkpoint(self, name: str) -> Any:
-        """The same again, which goes on where the checkpoints are."""
+        """Return the job to queue again; it continues from the checkpoints."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, name)
 
 
 def cell_command(arguments: Sequence[str], name: str) -> list[str]:
-    """The command that runs one cell in a process of its own, with the grid's arguments."""
+    """Return the command that runs one cell in a new process with the grid's arguments."""
     return [sys.executable, "-m", "i2ibench.cli", "grid", "cell", *arguments, "--cell", name]
 
 
 def _visible_gpus() -> list[str]:
-    """The names by which CUDA_VISIBLE_DEVICES calls the GPUs of this process."""
+    """Return the names of this process' GPUs for CUDA_VISIBLE_DEVICES."""
     import torch
 
     named = os.environ.get("CUDA_VISIBLE_DEVICES")

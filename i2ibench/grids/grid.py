@@ -1,4 +1,4 @@
-"""Grids: a base config, named axes of differences from it, and seeds."""
+"""Grids of training runs: a base config, named axes of changes, and seeds."""
 
 import copy
 import json
@@ -30,11 +30,11 @@ class Cell:
     """One training run of a grid.
 
     Attributes:
-        name: such as "losses=full,seed=0".
-        values: the chosen value of each axis.
-        seed: of the training.
-        config: resolved; its work directory is the cell's folder.
-        hash: of everything in the config that changes the numbers.
+        name: the name, such as "losses=full,seed=0".
+        values: the value of each axis.
+        seed: the training seed.
+        config: the complete config; its work directory is the folder of the cell.
+        hash: the hash of everything in the config that affects results.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """Where the cell's run and state are."""
+        """Return the folder of the cell's run and state."""
         return Path(self.config.work_dir)
 
     @property
     def row(self) -> str:
-        """What the cells of all seeds have in common, such as "losses=full"."""
+        """Return the name without the seed, such as "losses=full"."""
         return ",".join(f"{axis}={value}" for axis, value in self.values.items())
 
 
@@ -60,9 +60,9 @@ class Grid:
 
     Attributes:
         path: the grid file.
-        root: folder of the cells.
-        cells: in the order of the axes, seeds last.
-        shared_stages: how many first stages cells of equal config share.
+        root: the folder of the cells.
+        cells: the cells in the order of the axes, then of the seeds.
+        shared_stages: the number of first stages that cells with equal configs share.
     """
 
     path: Path
@@ -71,10 +71,10 @@ class Grid:
     shared_stages: int
 
     def cell(self, name: str) -> Cell:
-        """The cell of a name.
+        """Return the cell of a name.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no such cell.
         """
         for cell in self.cells:
             if cell.name == name:
@@ -84,14 +84,14 @@ class Grid:
 
 
 def load_grid(path: Path, overrides: Mapping[str, Any] | None = None) -> Grid:
-    """The grid in a file.
+    """Load the grid of a file.
 
     Args:
-        path: a Python file that assigns KEYS.
-        overrides: changes to every cell's config by dotted key, such as {"data_root": "/data"}.
+        path: a Python file that assigns the variables in KEYS.
+        overrides: changes of every cell's config by dotted key, such as {"data_root": "/data"}.
 
     Raises:
-        UserError: the file is missing or broken, or a cell's config is.
+        UserError: the file or the config of a cell is missing or wrong.
     """
     content = read_assignments(path, "grid")
     _check(content, path)
@@ -122,7 +122,7 @@ def _check(content: Mapping[str, Any], path: Path) -> None:
 
 
 def _combinations(content: Mapping[str, Any], path: Path) -> Iterator[dict[str, str]]:
-    """The chosen value of each axis, for every combination that is not excluded."""
+    """Yield the value of each axis for every combination that is not excluded."""
     axes = content["axes"]
     excluded = content.get("exclude", [])
     for rule in excluded:
@@ -164,6 +164,6 @@ def _cell(
 
 
 def config_hash(config: Config) -> str:
-    """SHA-256 of what changes a run's numbers: not places, logs, protocol or worker counts."""
+    """Return the SHA-256 of a config without paths, logging, protocol and worker counts."""
     numbers = config_that_affects_results(json.loads(json.dumps(config.to_dict())))
     return fingerprint({key: value for key, value in numbers.items() if key != "protocol"})

@@ -1,4 +1,4 @@
-"""A grid's report: one evaluation of all finished cells, gathered over seeds."""
+"""The report of a grid: one evaluation of all finished cells, averaged over seeds."""
 
 import shlex
 from collections.abc import Sequence
@@ -10,9 +10,8 @@ from i2ibench.evaluation.evaluate import WRITTEN, evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.evaluation.scored_scenes import prepare_scenes
 from i2ibench.evaluation.systems import SystemSource
-from i2ibench.grids.cell import checkpoint_of
+from i2ibench.grids.cell import checkpoint_of, read_state
 from i2ibench.grids.grid import Cell, Grid
-from i2ibench.grids.state import read_state
 from i2ibench.registry.configuration import own_work_dir
 from i2ibench.reports.grid_page import GridRow, write_grid_report
 from i2ibench.reports.page import write_report
@@ -21,10 +20,10 @@ SAMPLED, INFORMED = ", styles sampled", ", styles from the photo"
 
 
 def report_grid(grid: Grid, device: str) -> Path:
-    """Evaluate the finished cells in one table and write the grid's report; gives its path.
+    """Evaluate all finished cells, write the report of the grid and return its path.
 
     Raises:
-        UserError: no cell is finished, or the cells' protocols differ.
+        UserError: no cell is finished, or the cells have different protocols.
     """
     states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
     done = [cell for cell in grid.cells if states[cell.name].state == "done"]
@@ -38,11 +37,11 @@ def report_grid(grid: Grid, device: str) -> Path:
     named = [dict(cell.config.get("protocol") or {}) for cell in done]
     if any(protocol != named[0] for protocol in named) or not named[0]:
         raise UserError(f"The cells of {grid.path} do not all name one protocol.")
-    subjects = [SystemSource(cell.name, checkpoint_of(cell)) for cell in done]
+    sources = [SystemSource(cell.name, checkpoint_of(cell)) for cell in done]
     protocol = build_protocol(config.protocol.to_dict())
     prepare_scenes(protocol, config, None)
     with own_work_dir(output, "reporting", "report later", WRITTEN):
-        results = evaluate(protocol, subjects, output, config, device=device)
+        results = evaluate(protocol, sources, output, config, device=device)
         write_report(output, results)
     missing = {
         name: f"{state.state}{': ' + state.error if state.error else ''}"
@@ -53,8 +52,8 @@ def report_grid(grid: Grid, device: str) -> Path:
     return write_grid_report(grid.root, grid.path.stem, rows, results, missing)
 
 
-def grid_rows(cells: Sequence[Cell], results: Any, facts: Any) -> list[GridRow]:
-    """The rows: cells that differ in their seed only, by mode of their styles."""
+def grid_rows(cells: Sequence[Cell], results: Any, costs: Any) -> list[GridRow]:
+    """Return one row for the cells that differ only in their seed and for each style mode."""
     rows = []
     for name in dict.fromkeys(cell.row for cell in cells):
         own = [cell for cell in cells if cell.row == name]
@@ -63,7 +62,7 @@ def grid_rows(cells: Sequence[Cell], results: Any, facts: Any) -> list[GridRow]:
             if systems:
                 row = GridRow(
                     f"{name}{mode if mode == INFORMED else ''}", systems, own[0].values,
-                    facts[own[0].name], informed=mode == INFORMED,
+                    costs[own[0].name], informed=mode == INFORMED,
                 )  # fmt: skip
                 rows.append(row)
     return rows

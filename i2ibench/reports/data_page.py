@@ -1,7 +1,8 @@
-"""The page of a data set: one self-contained HTML file with tables, problems and overlays."""
+"""The report of a data set, as text for a terminal and as one self-contained HTML page."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -14,53 +15,114 @@ from i2ibench.data.pixel_formats import to_display_rgb
 from i2ibench.data.problems import Problem
 from i2ibench.data.scenes import read_arrays
 from i2ibench.data.survey import SceneSurvey, count_classes
-from i2ibench.reports.data_text import class_rows, summary_rows
 from i2ibench.reports.rendering import render
 
-SHOWN = 4
-"""Scenes of each split."""
+Splits = Mapping[str, Sequence[SceneSurvey]]
+"""The surveyed scenes by split."""
+
+
+def summary_rows(splits: Splits) -> list[tuple[str, ...]]:
+    """Return table rows: a head, then for each split its scenes, faults, sizes and instances."""
+    rows: list[tuple[str, ...]] = [
+        ("split", "scenes", "unusable", "sizes", "instance bits", "instances per scene")
+    ]
+    for split, scenes in splits.items():
+        sizes = Counter(scene.size for scene in scenes if scene.size)
+        shown = ", ".join(f"{w}x{h}" for (w, h), _ in sizes.most_common(3))
+        shown += f", {len(sizes) - 3} more" if len(sizes) > 3 else ""
+        bits = sorted({scene.bits for scene in scenes if scene.bits})
+        counts = [len(np.unique(s.regions[:, 0])) for s in scenes if s.regions is not None]
+        span = f"{min(counts)}..{max(counts)}, mean {np.mean(counts):.1f}" if counts else "no maps"
+        unusable = sum(bool(scene.faults) for scene in scenes)
+        bit_text = ", ".join(map(str, bits)) or "no maps"
+        rows.append((split, str(len(scenes)), str(unusable), shown or "unknown", bit_text, span))
+    return rows
+
+
+def class_rows(splits: Splits, classes: ClassTable) -> list[tuple[str, ...]]:
+    """Return table rows: a head, then for each class its id and its use by split."""
+    if not len(classes):
+        return []
+    head: list[str] = ["id", "class"]
+    columns: list[list[str]] = []
+    for split, scenes in splits.items():
+        use = count_classes(scenes, len(classes))
+        total = max(int(use.pixels.sum()), 1)
+        head += [f"{split} %", "scenes", "instances"]
+        columns.append([f"{100 * n / total:.3f}" if n else "-" for n in use.pixels.tolist()])
+        columns += [[str(n) if n else "-" for n in x.tolist()] for x in (use.scenes, use.instances)]
+    names = [
+        [str(c.id) for c in classes.classes],
+        [_shown(c.name, c.scored) for c in classes.classes],
+    ]
+    return [tuple(head), *zip(*names, *columns, strict=True)]
+
+
+def _shown(name: str, scored: bool) -> str:
+    return name if scored else f"{name} (not scored)"
+
+
+def table(rows: Sequence[Sequence[str]], left: Iterable[int] = ()) -> str:
+    """Align rows as text: columns in `left` to the left, all others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    keep = set(left)
+    return "\n".join(
+        "  ".join(
+            text.ljust(width) if i in keep else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def problem_text(problem: Problem) -> str:
+    """Return a problem and its fix as text."""
+    mark = "ERROR" if problem.fatal else "look"
+    return f"{mark}: {problem.split}: {problem.kind}: {problem.message}\n  fix: {problem.fix}"
+
+
+SCENES_PER_SPLIT = 4
+"""The number of scenes of each split that the page shows."""
 
 WIDTH = 420
-"""Of an image in the page."""
+"""The width of an image in the page, in pixels."""
 
 
 def render_data(
     name: str,
-    facts: Mapping[str, Sequence[SceneSurvey]],
+    splits: Splits,
     classes: ClassTable,
     problems: Sequence[Problem],
 ) -> str:
-    """The page as text.
+    """Return the HTML of the page.
 
     Args:
-        name: of the data, the config's.
-        facts: of the scenes of every split.
+        name: the name of the data.
+        splits: the surveyed scenes by split.
         classes: the class table.
-        problems: what is wrong.
+        problems: the problems of the data.
     """
-    histogram = _histogram(facts, classes)
+    histogram = _histogram(splits, classes)
     return render(
         "data.html",
         name=name,
-        summary=summary_rows(facts),
-        classes=class_rows(facts, classes),
+        summary=summary_rows(splits),
+        classes=class_rows(splits, classes),
         histogram=histogram,
         most=max((bar["pixels"] for row in histogram for bar in row["bars"]), default=1) or 1,
-        splits=list(facts),
+        splits=list(splits),
         problems=problems,
         scenes=[
             {"split": split, "name": scene.files.name, "pictures": images(scene, classes)}
-            for split, scenes in facts.items()
+            for split, scenes in splits.items()
             for scene in _spread([s for s in scenes if not s.faults])
         ],
     )
 
 
-def _histogram(
-    facts: Mapping[str, Sequence[SceneSurvey]], classes: ClassTable
-) -> list[dict[str, Any]]:
-    """Each class's colour and, by split, the percentage of pixels and of scenes."""
-    uses = [(count_classes(scenes, len(classes)), len(scenes)) for scenes in facts.values()]
+def _histogram(splits: Splits, classes: ClassTable) -> list[dict[str, Any]]:
+    """Return for each class its colour and, by split, its percentages of pixels and scenes."""
+    uses = [(count_classes(scenes, len(classes)), len(scenes)) for scenes in splits.values()]
     rows = []
     for number, semantic_class in enumerate(classes.classes):
         bars = [
@@ -75,15 +137,15 @@ def _histogram(
 
 
 def _spread(scenes: Sequence[SceneSurvey]) -> list[SceneSurvey]:
-    step = max(-(-len(scenes) // SHOWN), 1)
+    step = max(-(-len(scenes) // SCENES_PER_SPLIT), 1)
     return list(scenes[::step])
 
 
 def images(scene: SceneSurvey, classes: ClassTable) -> list[tuple[str, str]]:
-    """Return titles and images: photo, source and the like, labels, both with the borders."""
+    """Return titles and images as data URIs: image, other kinds, labels and an overlay."""
     arrays = read_arrays(scene.files, classes, scene.formats)
     arrays |= {kind: to_display_rgb(arrays[kind]) for kind in images_among(arrays)}
-    shown: list[tuple[str, NDArray[Any]]] = [
+    titled: list[tuple[str, NDArray[Any]]] = [
         ("photo" if kind == "image" else kind, arrays[kind])
         for kind in sorted(images_among(arrays), key="image".__ne__)
     ]
@@ -91,15 +153,15 @@ def images(scene: SceneSurvey, classes: ClassTable) -> list[tuple[str, str]]:
         palette = np.array([c.colour for c in classes.classes], np.uint8)
         colours = palette[arrays["label"]]
         edge = _borders(arrays["instance"]) if "instance" in arrays else None
-        shown.append(("labels and instances", _marked(colours, edge)))
+        titled.append(("labels and instances", _marked(colours, edge)))
         if "image" in arrays:
             both = cv2.addWeighted(arrays["image"], 0.55, colours, 0.45, 0)
-            shown.append(("overlay", _marked(both, edge)))
-    return [(title, _jpeg(image)) for title, image in shown]
+            titled.append(("overlay", _marked(both, edge)))
+    return [(title, _jpeg(image)) for title, image in titled]
 
 
 def _borders(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Where ids differ from the right or lower neighbour, thick enough to stay when shrunk."""
+    """Return borders between ids as a mask, thick enough to stay visible in a small image."""
     edge = np.zeros(ids.shape, np.uint8)
     edge[:, :-1] |= ids[:, 1:] != ids[:, :-1]
     edge[:-1] |= ids[1:] != ids[:-1]
@@ -115,10 +177,10 @@ def _marked(image: NDArray[np.uint8], edge: NDArray[np.bool_] | None) -> NDArray
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:
-    """An image as text that stands in the page."""
+    """Return an image, resized to WIDTH, as a data URI."""
     height, width = image.shape[:2]
     factor = WIDTH / width
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
-    small = cv2.resize(image, (WIDTH, max(round(height * factor), 1)), interpolation=way)
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    small = cv2.resize(image, (WIDTH, max(round(height * factor), 1)), interpolation=interpolation)
     _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -1,15 +1,18 @@
-"""The report of a grid: every row with mean and interval over seeds, on one page."""
+"""The report of a grid: every row with average and interval over training seeds, on one page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
+
+from scipy.stats import t
 
 from i2ibench.io.files import write_text
 from i2ibench.io.spreadsheets import csv_text
 from i2ibench.reports.page import image_uri
 from i2ibench.reports.rendering import render
-from i2ibench.reports.seeds import mean_difference, summarise
 from i2ibench.reports.tables import (
     caption,
     escaped,
@@ -17,45 +20,132 @@ from i2ibench.reports.tables import (
     main_scores,
     markdown_table,
     number,
+    title,
 )
-from i2ibench.reports.titles import title
 
 Results = Mapping[str, Any]
 
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A score averaged over training seeds.
+
+    Attributes:
+        value: the average.
+        bounds: the 95 % interval of the average over seeds (Student's t). For one seed, the
+            interval over scenes. None if there is no interval.
+        seeds: the number of seeds.
+    """
+
+    value: float
+    bounds: tuple[float, float] | None
+    seeds: int
+
+    def text(self) -> str:
+        """Return the average as text."""
+        return number(self.value)
+
+    def interval(self) -> str:
+        """Return the interval as text, with the number of seeds; "" without an interval."""
+        if self.bounds is None:
+            return ""
+        over = f"{self.seeds} seeds" if self.seeds > 1 else "1 seed, over scenes"
+        return f"{number(self.bounds[0])} – {number(self.bounds[1])} ({over})"
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % interval of a mean by Student's t; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
+    return mean(values) - float(half), mean(values) + float(half)
+
+
+def summarise(results: Results, systems: Sequence[str], score: str) -> Summary | None:
+    """Average a score over systems that differ in their seed; None if no system has the score."""
+    found = [results["systems"][name].get(score, {}) for name in systems]
+    known = [entry for entry in found if entry.get("value") is not None]
+    if not known:
+        return None
+    values = [entry["value"] for entry in known]
+    bounds = mean_interval(values)
+    if bounds is None and "low" in known[0]:
+        bounds = (known[0]["low"], known[0]["high"])
+    return Summary(mean(values), bounds, len(values))
+
+
+def mean_difference(
+    results: Results, ones: Sequence[str], others: Sequence[str], score: str
+) -> dict[str, Any] | None:
+    """Return the difference of two rows, paired by seeds, or None if a value is missing.
+
+    The key "seen_in" counts the seeds whose paired interval over scenes excludes zero.
+
+    Args:
+        results: the results of one evaluation of all systems.
+        ones, others: the systems of each row, in the same order of seeds.
+        score: the name of the score.
+    """
+    values, intervals = [], []
+    for one, other in zip(ones, others, strict=True):
+        a, b = (results["systems"][name].get(score, {}).get("value") for name in (one, other))
+        if a is None or b is None:
+            return None
+        values.append(a - b)
+        intervals.append(_paired(results, one, other, score))
+    excluded = [i is not None and not i[0] <= 0 <= i[1] for i in intervals]
+    return {
+        "value": mean(values),
+        "bounds": mean_interval(values),
+        "seeds": len(values),
+        "seen_in": sum(excluded),
+    }
+
+
+def _paired(results: Results, one: str, other: str, score: str) -> tuple[float, float] | None:
+    for found in results["differences"]:
+        if found["score"] == score and set(found["systems"]) == {one, other}:
+            low, high = found["interval"]
+            return (low, high) if found["systems"][0] == one else (-high, -low)
+    return None
+
+
 COMPARED = ("seg/miou", "seg/pixel_acc", "lpips_alex")
-"""Scores whose differences between neighbouring rows are listed."""
+"""The scores whose differences between similar rows are listed."""
 
 
 @dataclass(frozen=True)
 class GridRow:
-    """The cells that differ in their seed only.
+    """The cells of a grid that differ only in their seed.
 
     Attributes:
-        name: such as "losses=full".
-        systems: their names in the results, by seed.
-        values: of each axis.
-        facts: what one cell took: parameters, step time, memory.
-        informed: whether the styles were read from the photos.
+        name: the name of the row, such as "losses=full".
+        systems: the names of the cells in the results, by seed.
+        values: the value of each axis.
+        costs: parameters, step time, memory, scenes and steps of one cell.
+        informed: True if the styles were encoded from the real images.
     """
 
     name: str
     systems: list[str]
     values: Mapping[str, str]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    costs: Mapping[str, Any] = field(default_factory=dict)
     informed: bool = False
 
 
 def write_grid_report(
     folder: Path, name: str, rows: Sequence[GridRow], results: Results, missing: Mapping[str, str]
 ) -> Path:
-    """Write `report.html`, `table.csv`, `.md` and `.tex`; gives the page's path.
+    """Write `report.html`, `table.csv`, `.md` and `.tex`; return the path of the page.
 
     Args:
-        folder: the grid's; its `evaluation/` holds the results and images.
-        name: the grid's.
-        rows: in order.
-        results: of one evaluation of all finished cells.
-        missing: cells that are not finished, and their state.
+        folder: the folder of the grid, with results and images in `evaluation/`.
+        name: the name of the grid.
+        rows: the rows of the tables, in order.
+        results: the results of one evaluation of all finished cells.
+        missing: the state of each unfinished cell by name.
     """
     scores = main_scores(results)
     for suffix, text in (
@@ -70,7 +160,7 @@ def write_grid_report(
         rows=[(row, [summarise(results, row.systems, s) for s in scores]) for row in rows],
         controls=[(c, [summarise(results, [c], s) for s in scores]) for c in results["controls"]],
         scores=[title(score) for score in scores],
-        costs=[(row.name, _cost(row.facts)) for row in rows if row.facts and not row.informed],
+        costs=[(row.name, _cost(row.costs)) for row in rows if row.costs and not row.informed],
         differences=list(neighbour_differences(rows, results)),
         scenes=list(_strips(folder / "evaluation", rows, results)),
         missing=missing,
@@ -85,7 +175,7 @@ def write_grid_report(
 def neighbour_differences(
     rows: Sequence[GridRow], results: Results
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """For rows that differ in one axis only: names, score, and the difference seed by seed."""
+    """Return name, score and difference for all pairs of rows that differ in one axis."""
     found = []
     ranked = [row for row in rows if not row.informed]
     for position, one in enumerate(ranked):
@@ -100,31 +190,31 @@ def neighbour_differences(
     return found
 
 
-def _cost(facts: Mapping[str, Any]) -> list[str]:
-    parameters = sum(facts["parameters"].values())
-    step, memory = facts["step_seconds"], facts["memory_bytes"]
+def _cost(costs: Mapping[str, Any]) -> list[str]:
+    parameters = sum(costs["parameters"].values())
+    step, memory = costs["step_seconds"], costs["memory_bytes"]
     return [
         f"{parameters / 1e6:.2f} M",
         "–" if step is None else f"{step:.3f} s",
         "–" if memory is None else f"{memory / 2**30:.2f} GiB",
-        str(facts["scenes"]),
-        str(facts["steps"]),
-        facts["device"],
+        str(costs["scenes"]),
+        str(costs["steps"]),
+        costs["device"],
     ]
 
 
 def _strips(folder: Path, rows: Sequence[GridRow], results: Results) -> list[dict[str, Any]]:
-    """Per shown scene the input, the photo and the first seed's image of every row."""
+    """Return for each example scene the input, the controls and each row's first-seed image."""
     strips = []
-    for shown in results["shown"]:
+    for example in results["shown"]:
         wanted = {"input": "input", **{c: c for c in results["controls"]}}
         wanted |= {row.systems[0]: row.name for row in rows}
         columns = [
             {"name": wanted[key], "picture": image_uri(folder / path)}
-            for key, path in shown["pictures"].items()
+            for key, path in example["pictures"].items()
             if key in wanted
         ]
-        strips.append({"name": shown["scene"], "columns": columns})
+        strips.append({"name": example["scene"], "columns": columns})
     return strips
 
 
@@ -154,7 +244,7 @@ def _latex(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> 
 def _texts(
     rows: Sequence[GridRow], results: Results, scores: Sequence[str], sign: str
 ) -> list[tuple[str, list[str]]]:
-    """Names and cells, controls last; `mean ± half interval` where there are several seeds."""
+    """Return names and cells, controls last, as `mean ± half interval` for several seeds."""
     systems = [(row.name, row.systems) for row in rows]
     systems += [(name, [name]) for name in results["controls"]]
     table = []

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page, and the same tables as CSV, Markdown and LaTeX."""
+"""The report of an evaluation: one self-contained HTML page, and its tables in other formats."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from i2ibench.data.image_files import read_rgb
 from i2ibench.evaluation.image_sources import ORACLE
 from i2ibench.io.files import write_text
 from i2ibench.io.run_folders import run_folder
-from i2ibench.reports import charts, style_charts, tables
+from i2ibench.reports import charts, tables
 from i2ibench.reports import rendering as templates
 from i2ibench.reports.published import published_rows
 from i2ibench.reports.training_curves import run_curves, stage_panels
@@ -28,15 +28,15 @@ STYLE_SCORES = {
     "style/acc": "right names", "style/purity": "purity", "div/colour": "colour diversity",
     "div/colour_photos": "… of photos", "div/lpips_alex": "LPIPS diversity",
 }  # fmt: skip
-"""The columns of the styles' own table."""
+"""The columns of the table of styles, with their titles."""
 
 
 def write_report(output_dir: Path, results: Results) -> Path:
-    """Write `report.html` and results.csv, .md and .tex beside `results.json`; gives the page.
+    """Write `report.html` and results.csv, .md and .tex; return the path of the page.
 
     Args:
-        output_dir: holds the images that the results name.
-        results: from `evaluate`.
+        output_dir: the folder of the evaluation, with the images that the results name.
+        results: the results of `evaluate`.
     """
     for suffix, text in (
         ("csv", tables.as_csv(results)),
@@ -50,12 +50,12 @@ def write_report(output_dir: Path, results: Results) -> Path:
 
 
 def render(output_dir: Path, results: Results) -> str:
-    """The page as text."""
+    """Return the HTML of the page."""
     return templates.render(
         "report.html",
         title=tables.title,
         cell=tables.cell,
-        name=", ".join(_subjects(results)),
+        name=", ".join(_system_names(results)),
         results=results,
         systems=list(results["systems"]),
         main=tables.main_scores(results),
@@ -64,9 +64,9 @@ def render(output_dir: Path, results: Results) -> str:
         oracle=ORACLE,
         bars=png_uri(charts.class_bars(results)),
         curves=png_uri(charts.distance_curves(results)),
-        control=png_uri(style_charts.control_matrix(results)),
-        scatter=png_uri(style_charts.feature_scatter(results)),
-        style_bars=png_uri(style_charts.style_bars(results)),
+        control=png_uri(charts.control_matrix(results)),
+        scatter=png_uri(charts.feature_scatter(results)),
+        style_bars=png_uri(charts.style_bars(results)),
         styled=_styled(results),
         style_scores=STYLE_SCORES,
         scenes=list(_scenes(output_dir, results)),
@@ -78,29 +78,29 @@ def render(output_dir: Path, results: Results) -> str:
     )
 
 
-def _subjects(results: Results) -> list[str]:
+def _system_names(results: Results) -> list[str]:
     return [name for name in results["systems"] if name not in results["controls"]]
 
 
 def _styled(results: Results) -> list[str]:
-    """The systems whose styles were measured."""
+    """Return the systems whose styles were measured."""
     return [name for name in results["systems"] if results.get("figures", {}).get(name)]
 
 
 def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:
-    """Per shown scene its place and, by column, image, predicted labels and errors."""
-    for shown in results["shown"]:
+    """Yield for each example scene its rank and, by column, image, labels and errors."""
+    for example in results["shown"]:
         columns = []
-        for name, path in shown["pictures"].items():
-            rows = {"picture": path, "predicted": shown["predicted"].get(name),
-                    "errors": shown["errors"].get(name)}  # fmt: skip
+        for name, path in example["pictures"].items():
+            rows = {"picture": path, "predicted": example["predicted"].get(name),
+                    "errors": example["errors"].get(name)}  # fmt: skip
             images = {k: image_uri(output_dir / p) for k, p in rows.items() if p}
             columns.append({"name": name, **images})
-        yield {"name": shown["scene"], "place": shown["place"], "columns": columns}
+        yield {"name": example["scene"], "place": example["place"], "columns": columns}
 
 
 def _runs(results: Results) -> Iterator[dict[str, Any]]:
-    """Per evaluated run its loss curves and, of a staged one, each stage's last panel."""
+    """Yield for each evaluated run its loss curves and the last validation image of each stage."""
     seen = set()
     for origin in results["origins"].values():
         folder = Path(origin.get("checkpoint", "")).parent
@@ -114,7 +114,7 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def image_uri(path: Path, width: int = 384) -> str:
-    """An image as text that stands in the page, at most `width` pixels wide and as high."""
+    """Return an image as a data URI, with both sides at most `width` pixels."""
     image = Image.fromarray(read_rgb(path))
     image.thumbnail((width, width))
     buffer = io.BytesIO()
@@ -123,5 +123,5 @@ def image_uri(path: Path, width: int = 384) -> str:
 
 
 def png_uri(png: bytes) -> str:
-    """A PNG file as text that stands in a page; empty for none."""
+    """Return the bytes of a PNG file as a data URI; "" for no bytes."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else ""

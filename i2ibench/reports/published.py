@@ -1,4 +1,4 @@
-"""Published numbers: what papers and their readers reported, each with its source and protocol."""
+"""Published numbers of papers and their readers, each with its source and protocol."""
 
 import json
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ STUDY_FIELDS = ("table", "row", "column", "value", "data", "source", "checked")
 
 
 def published_rows(data: str | None = None) -> list[dict[str, Any]]:
-    """The published numbers, of one data set or of all.
+    """Return the published numbers of one data set, or of all for None.
 
-    Each row has FIELDS: `score` is this project's name for the quantity, `checked` says how the
-    number was seen ("document": in the source itself).
+    Each row has the keys FIELDS. `score` is this project's name of the score. `checked` says how
+    the number was verified ("document": in the source itself).
     """
     rows = _read("published.json", FIELDS)
     return [row for row in rows if data is None or row["data"] == data]
 
 
 def published_preferences() -> list[dict[str, Any]]:
-    """The published preference rates, in percent of answers that preferred the row.
+    """Return the published preference rates, in percent of answers that preferred the row.
 
-    Each has STUDY_FIELDS; `checked` is "document" (seen in the source's own words) or "recalled"
-    (the table could not be opened here: look it up before quoting it).
+    Each rate has the keys STUDY_FIELDS. `checked` is "document" (verified in the source) or
+    "recalled" (not verified: look the number up before you quote it).
     """
     return _read("published_study.json", STUDY_FIELDS)
 

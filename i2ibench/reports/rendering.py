@@ -1,4 +1,4 @@
-"""Templates: the pages' HTML with places for values."""
+"""Rendering of HTML templates."""
 
 from importlib.resources import files
 from typing import Any
@@ -7,11 +7,11 @@ import jinja2
 
 
 def render(template: str, /, **values: Any) -> str:
-    """The page as text; what is text among the values is escaped.
+    """Render a template to HTML; text values are escaped.
 
     Args:
         template: a file in `i2ibench/reports/templates`, such as "report.html".
-        **values: what the template names, functions among them.
+        **values: the values and functions that the template uses, by name.
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     source = (files("i2ibench.reports") / "templates" / template).read_text(encoding="utf-8")

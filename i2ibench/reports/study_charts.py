@@ -14,14 +14,14 @@ from i2ibench.reports.training_curves import as_png
 Analysis = Mapping[str, Any]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6f3e")
-"""Told apart by people who see few colours too (Okabe & Ito 2008), on light and on dark."""
+"""Colours for colour-blind readers (Okabe & Ito 2008), for light and dark pages."""
 
 MARKERS = "osD^vP*"
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a page: writing, grid, and what is drawn."""
+    """The colours of a page: `ink` for text, `soft` for the grid, `colours` for the data."""
 
     ink: str
     soft: str
@@ -33,7 +33,7 @@ DARK = Theme("#e6e9ee", "#77808d", ("#4ba3dd", "#e8762f", "#1fb98a", *COLOURS[3:
 
 
 def preference_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """A PNG with the rate of every pair beside one half, intervals as lines; empty if timed."""
+    """Draw the rate of every pair with its interval; return a PNG, or b"" with limited time."""
     rows = [r for r in analysis["comparisons"] if r["duration"] is None and r["rate"] is not None]
     if not rows:
         return b""
@@ -50,7 +50,10 @@ def preference_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
 
 
 def strength_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """A PNG with the Bradley-Terry strengths, strongest on top; empty if timed or unfitted."""
+    """Draw the Bradley-Terry strengths, strongest on top.
+
+    Return a PNG, or b"" with limited time or without a fit.
+    """
     fits = analysis["bradley_terry"]
     if len(fits) > 1 or not fits[0]["methods"]:
         return b""
@@ -65,7 +68,10 @@ def strength_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
 
 
 def exposure_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """A PNG with every pair's preference over exposure, intervals as bands (Fig. 7)."""
+    """Plot every pair's preference over exposure with intervals as bands (Fig. 7).
+
+    Return a PNG, or b"" without limited time.
+    """
     lines: dict[str, list[tuple[float, float, Sequence[float] | None]]] = {}
     for row in analysis["comparisons"]:
         if row["duration"] is not None and row["rate"] is not None:
@@ -82,7 +88,10 @@ def exposure_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
 
 
 def strength_curves(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """A PNG with the Bradley-Terry strengths over exposure; empty unless timed and fitted."""
+    """Plot the Bradley-Terry strengths over exposure.
+
+    Return a PNG, or b"" for fewer than two fitted exposure times.
+    """
     fits = [fit for fit in analysis["bradley_terry"] if fit["methods"]]
     if len(fits) < 2:
         return b""
@@ -103,7 +112,7 @@ def _curves(
     lines: Mapping[str, Sequence[tuple[float, float, Sequence[float] | None]]],
     theme: Theme,
 ) -> None:
-    """Lines with markers and bands over the log of the time."""
+    """Plot lines with markers and bands over the logarithm of the time."""
     for number, (name, points) in enumerate(lines.items()):
         colour = theme.colours[number % len(theme.colours)]
         marker = MARKERS[number % len(MARKERS)]
@@ -121,7 +130,7 @@ def _curves(
 
 
 def _figure(theme: Theme, width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure without a background, written in the theme's ink."""
+    """Return a figure with a transparent background and text in the theme's colour."""
     figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
@@ -141,7 +150,7 @@ def _whisker(
 
 
 def _finished(figure: Figure, axes: Axes) -> bytes:
-    """The first row on top."""
+    """Put the first row on top and return the PNG."""
     axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
     return as_png(figure)
 
@@ -165,4 +174,4 @@ CHARTS: dict[str, Callable[[Analysis, Theme], bytes]] = {
     "preferences": preference_chart, "strengths": strength_chart,
     "exposure": exposure_chart, "strength_curves": strength_curves,
 }  # fmt: skip
-"""By the name that the page has for them."""
+"""The charts by their names in the template of the page."""

@@ -1,4 +1,4 @@
-"""The report of a study: one self-contained HTML page, and its table as CSV, Markdown, LaTeX."""
+"""The report of a study: one self-contained HTML page, and its table in other formats."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,25 +12,32 @@ from i2ibench.reports.page import image_uri, png_uri
 from i2ibench.reports.published import published_preferences
 from i2ibench.reports.rendering import render
 from i2ibench.reports.study_charts import CHARTS, DARK, LIGHT
-from i2ibench.reports.study_tables import Grid, Rate, p_text, percent, seconds
-from i2ibench.reports.study_text import headline, rule_lines
+from i2ibench.reports.study_tables import (
+    Rate,
+    RateTable,
+    headline,
+    p_text,
+    percent,
+    rule_lines,
+    seconds,
+)
 
 Analysis = Mapping[str, Any]
 Image = Callable[[str, str], Path]
-"""The file of a method's image of a scene."""
+"""A function from a method and a scene to the file of the image."""
 
 WIDTH = 420
-"""Of an image in the page, in pixels."""
+"""The width of an image in the page, in pixels."""
 
 
 def write_study_report(folder: Path, analysis: Analysis, image: Image) -> Path:
-    """Write `report.html`, `table.csv`, `.md` and `.tex`; gives the page's path.
+    """Write `report.html`, `table.csv`, `.md` and `.tex`; return the path of the page.
 
     Args:
-        folder: where they go.
-        analysis: from `study analyse`.
-        image: gives the file of a method's image of a scene; one that does not exist is left
-            out and said to be missing.
+        folder: the folder for the files.
+        analysis: the analysis of `study analyse`.
+        image: returns the file of a method's image of a scene. The page says so if a file does not
+            exist.
     """
     for suffix, text in (
         ("csv", study_tables.study_csv(analysis)),
@@ -43,7 +50,7 @@ def write_study_report(folder: Path, analysis: Analysis, image: Image) -> Path:
 
 
 def render_study(analysis: Analysis, image: Image) -> str:
-    """The page as text."""
+    """Return the HTML of the page."""
     study = analysis["study"]
     about = {key: study[key] for key in ("hash", "created", "reference", "definition", "scenes")}
     return render(
@@ -70,7 +77,7 @@ def render_study(analysis: Analysis, image: Image) -> str:
 
 
 def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
-    """A chart for light and for dark pages as text that stands in the page; empty without."""
+    """Return a chart for light and for dark pages as data URIs; {} for an empty chart."""
     drawn = {"light": draw(analysis, LIGHT), "dark": draw(analysis, DARK)}
     if not drawn["light"]:
         return {}
@@ -78,7 +85,7 @@ def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
 
 
 def _examples(analysis: Analysis, image: Image) -> list[dict[str, Any]]:
-    """By pair the scenes with the highest and the lowest agreement, with votes and images."""
+    """Return by pair the scenes with the highest and lowest agreement, votes and images."""
     pairs = analysis["agreement"]
     number = 4 if len(pairs) <= 2 else 2 if len(pairs) <= 6 else 1
     uris: dict[tuple[str, str], str] = {}
@@ -102,8 +109,8 @@ def _examples(analysis: Analysis, image: Image) -> list[dict[str, Any]]:
     return found
 
 
-def _published() -> list[tuple[str, str, str, Grid]]:
-    """The paper's figures in the paper's layout: table, data, how they were seen, cells."""
+def _published() -> list[tuple[str, str, str, RateTable]]:
+    """Return the paper's tables: title, how the numbers were verified, source, cells."""
     found = []
     rows = published_preferences()
     for (table, data, checked), group in groupby(
@@ -114,5 +121,5 @@ def _published() -> list[tuple[str, str, str, Grid]]:
         columns = list(dict.fromkeys(row["column"] for row in own))
         cells = {(row["row"], row["column"]): Rate(str(row["value"])) for row in own}
         lines = [(name, [cells.get((name, c), Rate("–")) for c in columns]) for name in names]
-        found.append((f"{table}: {data}", checked, own[0]["source"], Grid("", columns, lines)))
+        found.append((f"{table}: {data}", checked, own[0]["source"], RateTable("", columns, lines)))
     return found

@@ -1,4 +1,4 @@
-"""Tables of a study: who was preferred to whom, as the paper's Tables 2 and 4 lay it out."""
+"""Tables and sentences of a study's report, in the layout of the paper's Tables 2 and 4."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Rate:
     """A preference rate as text.
 
     Attributes:
-        text: percent with one digit, or "–".
-        bounds: of the cluster interval, such as "61.0 – 68.2", or nothing.
-        verdict: "more" or "less" where the interval lies above or below 50 %, or nothing.
+        text: the percentage with one decimal, or "–".
+        bounds: the cluster interval, such as "61.0 – 68.2", or "".
+        verdict: "more" or "less" if the interval lies above or below 50 %, else "".
     """
 
     text: str
@@ -32,8 +32,8 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A table of rates: of those who judged the two, the share that preferred the row."""
+class RateTable:
+    """A table of rates: the share of the judgments of a pair that preferred the row."""
 
     head: str
     columns: Sequence[str]
@@ -41,12 +41,12 @@ class Grid:
 
 
 def percent(value: float | None) -> str:
-    """A share in percent with one digit."""
+    """Format a share as a percentage with one decimal."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
 def seconds(value: float | None) -> str:
-    """An exposure: fractions as the paper writes them."""
+    """Format an exposure time; fractions as in the paper, such as "1/8 s"."""
     if value is None:
         return "unlimited"
     if value < 1 and abs(1 / value - round(1 / value)) < 1e-9:
@@ -55,14 +55,14 @@ def seconds(value: float | None) -> str:
 
 
 def p_text(value: float | None) -> str:
-    """A p-value."""
+    """Format a p-value."""
     if value is None:
         return "–"
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
 def rate_of(row: Mapping[str, Any], mirrored: bool = False) -> Rate:
-    """The cell of a comparison, for its first method or, mirrored, for its second."""
+    """Return the cell of a comparison, for its first method or, mirrored, for its second."""
     if row["rate"] is None:
         return Rate("–")
     value, bounds = row["rate"], row["interval"]
@@ -74,13 +74,13 @@ def rate_of(row: Mapping[str, Any], mirrored: bool = False) -> Rate:
     return Rate(percent(value), f"{percent(bounds[0])} – {percent(bounds[1])}", verdict)
 
 
-def preference_grid(analysis: Analysis) -> Grid:
-    """The main table.
+def preference_grid(analysis: Analysis) -> RateTable:
+    """Return the main table.
 
-    With limited time a row for each pair and a column for each duration. Otherwise a row and a
-    column for each method, in the order of their strengths; where some methods are always named
-    first in their pairs and the others always second (ours against the others), only those rows
-    and those columns.
+    With limited time it has a row for each pair and a column for each duration. Otherwise it has a
+    row and a column for each method, in the order of their strengths. If no method is first in one
+    pair and second in another (ours against the others), the rows are the first methods and the
+    columns the second methods.
     """
     rows = analysis["comparisons"]
     if rows[0]["duration"] is not None:
@@ -91,29 +91,29 @@ def preference_grid(analysis: Analysis) -> Grid:
     cells = {(row["first"], row["second"]): rate_of(row) for row in rows}
     cells |= {(row["second"], row["first"]): rate_of(row, mirrored=True) for row in rows}
     lines = [(one, [cells.get((one, other), Rate("–")) for other in seconds_]) for one in firsts]
-    return Grid("% preferring the row to …", seconds_, lines)
+    return RateTable("% preferring the row to …", seconds_, lines)
 
 
 FIRST_SECOND = ("first", "second")
 
 
-def _timed_grid(rows: Sequence[Mapping[str, Any]]) -> Grid:
+def _timed_grid(rows: Sequence[Mapping[str, Any]]) -> RateTable:
     pairs = list(dict.fromkeys((row["first"], row["second"]) for row in rows))
     times = list(dict.fromkeys(row["duration"] for row in rows))
     cells = {(row["first"], row["second"], row["duration"]): rate_of(row) for row in rows}
     lines = [(f"{a} over {b}", [cells[a, b, t] for t in times]) for a, b in pairs]
-    return Grid("% preferring the first, shown for …", [seconds(t) for t in times], lines)
+    return RateTable("% preferring the first, shown for …", [seconds(t) for t in times], lines)
 
 
 def ranked_methods(analysis: Analysis) -> list[str]:
-    """The methods, strongest first (at the longest time); as the study names them if unfitted."""
+    """Return the methods, strongest first at the longest time; in study order without a fit."""
     fitted = [m["method"] for m in analysis["bradley_terry"][-1]["methods"]]
     named = dict.fromkeys(row[key] for row in analysis["comparisons"] for key in FIRST_SECOND)
     return fitted or list(named)
 
 
 def study_csv(analysis: Analysis) -> str:
-    """Every number of every comparison; rates and bounds are shares from 0 to 1."""
+    """Return all numbers of all comparisons as CSV; rates and bounds are in 0..1."""
     rows = []
     for row in analysis["comparisons"]:
         low, high = row["interval"] or ("", "")
@@ -131,21 +131,21 @@ def study_csv(analysis: Analysis) -> str:
 
 
 def study_markdown(analysis: Analysis) -> str:
-    """The main table; intervals in brackets."""
+    """Return the main table in Markdown, with intervals in brackets."""
     grid = preference_grid(analysis)
     rows = [[name, *(_plain(cell) for cell in cells)] for name, cells in grid.rows]
     return markdown_table([grid.head, *grid.columns], rows, study_caption(analysis))
 
 
 def study_latex(analysis: Analysis) -> str:
-    """The main table for a paper (booktabs)."""
+    """Return the main table in LaTeX (booktabs)."""
     grid = preference_grid(analysis)
     rows = [[escaped(name), *(_latex(cell) for cell in cells)] for name, cells in grid.rows]
     return latex_table([grid.head, *grid.columns], rows, study_caption(analysis))
 
 
 def study_caption(analysis: Analysis) -> str:
-    """Who answered how often, and in which study."""
+    """Return a caption with the numbers of participants and judgments, and the study's hash."""
     counts, who = analysis["counts"], analysis["kind"]
     who = who.upper() if who == "simulated" else who
     return (
@@ -162,3 +162,100 @@ def _plain(cell: Rate) -> str:
 def _latex(cell: Rate) -> str:
     bounds = cell.bounds.replace(" – ", "--")
     return rf"{cell.text} {{\scriptsize [{bounds}]}}" if bounds else cell.text.replace("–", "--")
+
+
+def headline(analysis: Analysis) -> list[str]:
+    """Return the main findings in a few sentences."""
+    rows = [row for row in analysis["comparisons"] if row["rate"] is not None]
+    if not rows:
+        return ["No judgment is left to analyse."]
+    if all(row["interval"] is None for row in rows):
+        used, scenes = (analysis["counts"][f"{what}_used"] for what in ("participants", "scenes"))
+        return [
+            f"Participants: {used}, scenes: {scenes}. That is too few for intervals: nothing can "
+            "be said of other people and other scenes."
+        ]
+    if rows[0]["duration"] is not None:
+        return [_over_time(analysis, slope) for slope in analysis["exposure"]] or [
+            _one_rate(row) for row in rows
+        ]
+    if len(rows) <= 2:
+        return [_one_rate(row) for row in rows]
+    return _order(analysis) + [_number_clear(rows)]
+
+
+def _one_rate(row: Mapping[str, Any]) -> str:
+    cell = rate_of(row)
+    time = "" if row["duration"] is None else f" shown for {seconds(row['duration'])}"
+    interval = f" (95 % interval {cell.bounds})" if cell.bounds else ""
+    verdict = "" if cell.verdict else ", which may be no preference at all"
+    return (
+        f"{row['first']} was preferred to {row['second']} in {cell.text} % of {row['n']} "
+        f"judgments{time}{interval}{verdict}."
+    )
+
+
+def _order(analysis: Analysis) -> list[str]:
+    methods = analysis["bradley_terry"][0]["methods"]
+    if not methods:
+        return []
+    close = [
+        f"{one['method']} and {other['method']}"
+        for one, other in zip(methods, methods[1:], strict=False)
+        if not one["ahead_interval"] or one["ahead_interval"][0] <= 0
+    ]
+    lines = [f"From most to least preferred: {', '.join(ranked_methods(analysis))}."]
+    return lines + ([f"Neighbours not told apart: {'; '.join(close)}."] if close else [])
+
+
+def _number_clear(rows: list[Any]) -> str:
+    clear = sum(r["p_cluster_holm"] is not None and r["p_cluster_holm"] < 0.05 for r in rows)
+    return (
+        f"Pairs that differ from 50 %: {clear} of {len(rows)}, at the 5 % level with Holm's "
+        "correction for all of them."
+    )
+
+
+def _over_time(analysis: Analysis, slope: Mapping[str, Any]) -> str:
+    """Return a sentence on one pair's preference over exposure time."""
+    pair = (slope["first"], slope["second"])
+    rows = [r for r in analysis["comparisons"] if (r["first"], r["second"]) == pair]
+    rows = sorted((r for r in rows if r["rate"] is not None), key=lambda r: r["duration"])
+    if not rows or slope["slope"] is None:
+        return f"{pair[0]} over {pair[1]}: no judgments."
+    trend = "no clear trend"
+    if slope["p_holm"] is not None and slope["p_holm"] < 0.05:
+        trend = "grows with time" if slope["slope"] > 0 else "falls with time"
+    ends = [f"{percent(r['rate'])} % at {seconds(r['duration'])}" for r in (rows[0], rows[-1])]
+    return f"{pair[0]} over {pair[1]}: {ends[0]}, {ends[1]}; {trend}."
+
+
+def rule_lines(analysis: Analysis) -> list[tuple[str, str, int]]:
+    """Return for each exclusion rule the excluded kind, the rule as text, and the count."""
+    exclusion = analysis["exclusion"]
+    rules = exclusion["rules"]
+    people = {
+        "no_consent": "no consent given",
+        "catch": _fewer(rules["min_catch_correct"], "catch trials right"),
+        "repeats": _fewer(rules["min_repeat_agreement"], "repeats as the first time"),
+        "answered": _fewer(rules["min_answered"], "main trials answered"),
+        "one_side": f"one side in more than {100 * rules['max_one_side']:g} % of the main trials",
+    }
+    trials = {
+        "too_quick": f"answered within {rules['min_response_ms']:g} ms of being able to",
+        "exposure_off": f"exposure off by more than {rules['exposure_tolerance_ms']:g} ms "
+        "and half a frame, or not measured",
+        "unfocused": f"the page lost the focus{'' if rules['drop_unfocused'] else OFF}",
+        "seen_again": "shown again after a reload, with limited time",
+    }
+    lines = [("participants", text, exclusion["participants"][key]) for key, text in people.items()]
+    return lines + [
+        ("judgments", text, exclusion["judgments"][key]) for key, text in trials.items()
+    ]
+
+
+OFF = " (rule switched off)"
+
+
+def _fewer(share: float, what: str) -> str:
+    return f"fewer than {100 * share:g} % of the {what}" if share else what + OFF

@@ -6,7 +6,67 @@ from dataclasses import dataclass
 from typing import Any
 
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.reports.titles import title
+
+TITLES = {
+    "seg/pixel_acc": "pixel accuracy",
+    "seg/pixel_acc_void_err": "pixel accuracy, void as error",
+    "seg/miou": "mean IoU",
+    "seg/miou_void_err": "mean IoU, void as error",
+    "seg/miou_zero_absent": "mean IoU, absent classes 0",
+    "seg/rel_miou": "mean IoU / oracle",
+    "seg/rel_pixel_acc": "pixel accuracy / oracle",
+    "seg/mean_acc": "mean class accuracy",
+    "seg/fwiou": "frequency-weighted IoU",
+    "seg/classes_counted": "classes counted",
+    "edge/bf1": "boundary F1",
+    "edge/inst_auc_sobel": "borders between objects (AUC)",
+    "edge/inst_pixels": "pixels of such borders",
+    "inst/iiou": "instance-weighted IoU",
+    "fid": "FID",
+    "kid": "KID",
+    "fid_legacy": "FID, legacy",
+    "kid_legacy": "KID, legacy",
+    "lpips_alex": "LPIPS (alex)",
+    "lpips_vgg": "LPIPS (vgg)",
+    "div/lpips_alex": "diversity (LPIPS alex)",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "distribution": "FID and KID",
+    "distribution_legacy": "FID and KID, legacy",
+    "lpips": "LPIPS",
+    "diversity": "diversity (LPIPS)",
+    "objects": "FID and KID of objects",
+    "edges": "borders between objects",
+    "pixels": "PSNR and SSIM",
+    "segmentation": "segmentation scores",
+    "psnr_identical": "identical images",
+    "inst/recall50_S": "small objects found",
+    "inst/recall50_M": "medium objects found",
+    "inst/recall50_L": "large objects found",
+    "style/r2": "style: colour from features (R²)",
+    "style/acc": "style: names from features",
+    "style/purity": "style: purity of modes",
+    "style/hit": "style: intended colour reached",
+    "style/hit_chance": "style: the same by chance",
+    "style/hit_photos": "style: the same of photos",
+    "style/hit_levelled": "style: intended colour reached, light levelled",
+    "style/kept": "style: rest kept",
+    "style/control": "style control",
+    "style/control_levelled": "style control, light levelled",
+    "style/change": "style: change inside, levels",
+    "style/leakage": "style: change elsewhere, levels",
+    "style/pictures": "style: images of the control test",
+    "div/colour": "diversity (colour, levels)",
+    "div/colour_photos": "diversity of photos (colour, levels)",
+}
+
+
+def title(score: str) -> str:
+    """Return the title of a score in tables."""
+    return TITLES.get(score, score)
+
 
 Results = Mapping[str, Any]
 
@@ -14,20 +74,20 @@ MAIN = (
     "seg/pixel_acc", "seg/pixel_acc_void_err", "seg/miou", "seg/rel_miou", "seg/mean_acc",
     "edge/bf1", "inst/iiou", "edge/inst_auc_sobel", "style/control",
 )  # fmt: skip
-"""Scores of the main table besides distances, which have names of their own."""
+"""The scores of the main table; distances of distributions are added after them."""
 
 _OF_A_CLASS = re.compile(r"seg/iou/|seg/acc/|crop_|style/\w+/")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One number of a table.
+class ScoreCell:
+    """A number in a table.
 
     Attributes:
         text: the value.
-        bounds: its interval, or nothing.
-        mark: "best", "tied" (the difference from the best may be zero) or nothing.
-        hint: what the interval is, or a warning.
+        bounds: the interval, or "".
+        mark: "best", "tied" (the difference from the best may be zero) or "".
+        hint: a warning, or a description of the interval.
     """
 
     text: str
@@ -37,7 +97,7 @@ class Cell:
 
 
 def list_scores(results: Results) -> list[str]:
-    """The scores that some system has, in order; classes' own and uncomputed ones left out."""
+    """Return the computed scores of all systems, in order, without scores of single classes."""
     names: dict[str, None] = {}
     for scores in results["systems"].values():
         names |= dict.fromkeys(n for n, s in scores.items() if s["status"] == "ok")
@@ -45,7 +105,7 @@ def list_scores(results: Results) -> list[str]:
 
 
 def main_scores(results: Results) -> list[str]:
-    """The columns of the main table: those of MAIN, then everything that is no segmentation."""
+    """Return the columns of the main table: scores of MAIN, then other ranked scores."""
     known = list_scores(results)
     if all(
         _equal(s, "seg/pixel_acc", "seg/pixel_acc_void_err") for s in results["systems"].values()
@@ -60,25 +120,25 @@ def _equal(scores: Mapping[str, Any], one: str, other: str) -> bool:
     return bool(scores.get(one, {}).get("value") == scores.get(other, {}).get("value"))
 
 
-def cell(results: Results, system: str, score: str) -> Cell:
-    """A system's number with its interval, its mark and what to know of it."""
+def cell(results: Results, system: str, score: str) -> ScoreCell:
+    """Return the cell of a system's score."""
     found = results["systems"][system].get(score)
     if found is None:
-        return Cell("–")
+        return ScoreCell("–")
     if found["status"] != "ok":
-        return Cell(found["status"], hint=found.get("reason", ""))
+        return ScoreCell(found["status"], hint=found.get("reason", ""))
     if found["value"] is None:
-        return Cell("undefined")
+        return ScoreCell("undefined")
     hint = found.get("warning", "") or found.get("spread", "")
     bounds = ""
     if "low" in found:
         bounds = f"{number(found['low'])} – {number(found['high'])}"
         hint = hint or "95 % interval, bootstrap over scenes"
-    return Cell(number(found["value"]), bounds, rank(results, system, score), hint)
+    return ScoreCell(number(found["value"]), bounds, rank(results, system, score), hint)
 
 
 def number(value: float) -> str:
-    """Four digits behind the point, or fewer for large values."""
+    """Format a value with four decimals, fewer if it is large and six if it is small."""
     if float(value).is_integer() and abs(value) >= 1:
         return f"{int(value)}"
     if 0 < abs(value) < 0.01:
@@ -100,7 +160,7 @@ def rank(results: Results, system: str, score: str) -> str:
     if direction is None or system not in values or len(values) < 2:
         return ""
     compared = [found for found in results["differences"] if found["score"] == score]
-    if not compared:  # distances of distributions have no paired intervals: nothing is said
+    if not compared:  # distances of distributions have no paired intervals and no marks
         return ""
     best = (max if direction == "higher" else min)(values, key=lambda name: values[name])
     if system == best:
@@ -113,7 +173,7 @@ def rank(results: Results, system: str, score: str) -> str:
 
 
 def missing_metrics(results: Results) -> dict[str, str]:
-    """Return what was not computed, and why; metrics that lack the same thing stand together."""
+    """Return the scores that were not computed, joined by reason, with the reason."""
     by_reason: dict[str, dict[str, None]] = {}
     for scores in results["systems"].values():
         for name, score in scores.items():
@@ -123,7 +183,7 @@ def missing_metrics(results: Results) -> dict[str, str]:
 
 
 def score_lines(results: Results) -> list[str]:
-    """The main scores for a terminal."""
+    """Return the lines of the main scores for a terminal."""
     lines = [f"protocol {results['protocol']['name']}, {results['data']['scenes']} scenes"]
     for system in results["systems"]:
         lines.append(system)
@@ -137,7 +197,7 @@ def score_lines(results: Results) -> list[str]:
 
 
 def as_csv(results: Results) -> str:
-    """Every number: system, score, value, low, high, n, status, protocol."""
+    """Return all numbers as CSV: system, score, value, low, high, n, status, protocol."""
     keys = ("value", "low", "high", "n", "status")
     rows = []
     for system, scores in results["systems"].items():
@@ -148,36 +208,36 @@ def as_csv(results: Results) -> str:
 
 
 def as_markdown(results: Results) -> str:
-    """The main table; the best value is bold, ≈ marks what may be as good."""
+    """Return the main table in Markdown: the best value is bold, ≈ marks ties with it."""
     scores = main_scores(results)
     rows = []
     for system in results["systems"]:
-        texts = [_marked(cell(results, system, s), "**{}**", "{} ≈") for s in scores]
-        rows.append([_control(results, system, "*{}*"), *texts])
+        texts = [_format_mark(cell(results, system, s), "**{}**", "{} ≈") for s in scores]
+        rows.append([_format_control(results, system, "*{}*"), *texts])
     return markdown_table(["system", *map(title, scores)], rows, caption(results))
 
 
 def as_latex(results: Results) -> str:
-    """The main table for a paper (booktabs); the best value is bold, † marks ties with it."""
+    """Return the main table in LaTeX: the best value is bold, † marks ties with it."""
     scores = main_scores(results)
     rows = []
     for system in results["systems"]:
         best, tied = r"\textbf{{{}}}", r"{}$^\dagger$"
-        texts = [_marked(cell(results, system, s), best, tied) for s in scores]
-        rows.append([_control(results, escaped(system), r"\textit{{{}}}", system), *texts])
+        texts = [_format_mark(cell(results, system, s), best, tied) for s in scores]
+        rows.append([_format_control(results, escaped(system), r"\textit{{{}}}", system), *texts])
     return latex_table(["system", *map(title, scores)], rows, caption(results))
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], below: str) -> str:
-    """A table in Markdown with a line of text below it; bars in cells are escaped."""
+    """Return a table in Markdown with a line of text below; "|" in cells is escaped."""
     lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
     return "\n".join([*lines, "", below, ""])
 
 
 def latex_table(head: Sequence[str], rows: Iterable[Sequence[str]], above: str) -> str:
-    """A table in LaTeX (booktabs), numbers to the right, with a comment above it.
+    """Return a table in LaTeX (booktabs), numbers aligned right, with a comment above.
 
-    The head is escaped; the rows' cells may hold commands and are not.
+    The head is escaped. The cells of rows are not escaped, because they may contain commands.
     """
     columns = "l" + "r" * (len(head) - 1)
     first, *others = [" & ".join(cells) + r" \\" for cells in (map(escaped, head), *rows)]
@@ -186,22 +246,22 @@ def latex_table(head: Sequence[str], rows: Iterable[Sequence[str]], above: str) 
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX shows it character by character."""
+    """Escape text for LaTeX."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(special.get(c) or (f"\\{c}" if c in "%&_#${}" else c) for c in text)
 
 
 def caption(results: Results) -> str:
-    """Return how many scenes were scored, and by which protocol."""
+    """Return a caption with the number of scenes and the protocol."""
     hash_ = results["protocol"]["sha256"][:12]
     return f"{results['data']['scenes']} scenes, protocol {results['protocol']['name']} {hash_}"
 
 
-def _marked(found: Cell, best: str, tied: str) -> str:
+def _format_mark(found: ScoreCell, best: str, tied: str) -> str:
     return {"best": best, "tied": tied}.get(found.mark, "{}").format(found.text)
 
 
-def _control(results: Results, text: str, pattern: str, system: str | None = None) -> str:
+def _format_control(results: Results, text: str, pattern: str, system: str | None = None) -> str:
     return pattern.format(text) if (system or text) in results["controls"] else text
 
 

@@ -1,4 +1,4 @@
-"""Plots of what a training run logged."""
+"""Plots of the logged scalars of a training run."""
 
 import io
 import json
@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from i2ibench.io.run_folders import stage_folders
 
 Series = dict[str, list[tuple[int, float]]]
-"""Per scalar its (iteration, value) pairs."""
+"""The (iteration, value) pairs of each scalar by name."""
 
 COLUMNS = 500
-"""Into how many pieces a line is cut at most: a panel is less than 500 pixels wide."""
+"""The largest number of pieces of a line; a panel is less than 500 pixels wide."""
 
 PANELS = (
     ("generator losses", lambda name: name.startswith("train/") and _is_generator_loss(name)),
@@ -27,7 +27,7 @@ PANELS = (
 
 
 def read_scalars(work_dir: Path) -> Series:
-    """Everything the run's local logs hold, in order; a later log replaces what it repeats."""
+    """Read all scalars of a run's logs in order; values of later logs replace earlier values."""
     values: dict[str, dict[int, float]] = {}
     for path in sorted(work_dir.glob("*/vis_data/scalars.json")):
         for record in _records(path):
@@ -38,9 +38,10 @@ def read_scalars(work_dir: Path) -> Series:
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log; a run that was killed may have left its last one unfinished.
+    """Yield the numbers of each valid line of a log.
 
-    Lines that no run writes are left out, too: the folder of a checkpoint is anybody's.
+    Other lines are skipped: a killed run leaves its last line unfinished, and anybody may have
+    written the files beside a checkpoint.
     """
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
@@ -55,20 +56,20 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def run_curves(work_dir: Path) -> dict[str, bytes]:
-    """A PNG of the run's curves by stage folder; one without a name if it has no stages."""
+    """Return a PNG of the curves by stage folder; the key "" for a run without stages."""
     plots = {path.name: curve_plot(read_scalars(path)) for path in stage_folders(work_dir)}
     plots = plots or {"": curve_plot(read_scalars(work_dir))}
     return {name: plot for name, plot in plots.items() if plot}
 
 
 def stage_panels(work_dir: Path) -> dict[str, Path]:
-    """The last validation panel of each stage by its folder's name; nothing without stages."""
+    """Return the last validation image of each stage by the name of its folder."""
     panels = {p.name: sorted(p.glob("pictures/epoch_*.png")) for p in stage_folders(work_dir)}
     return {name: found[-1] for name, found in panels.items() if found}
 
 
 def curve_plot(series: Series) -> bytes:
-    """A PNG with a panel each for generator, discriminator and validation; empty without logs."""
+    """Plot generator, discriminator and validation in one PNG; b"" without scalars."""
     panels = [
         (title, {n: pairs for n, pairs in series.items() if belongs(n)})
         for title, belongs in PANELS
@@ -83,17 +84,18 @@ def curve_plot(series: Series) -> bytes:
 
 
 def as_png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """Return the figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
 def visible(pairs: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """The pairs whose line looks the same: of each piece the ends, the least and the greatest.
+    """Reduce pairs to the ends, the minimum and the maximum of each piece.
 
-    A log of 200 epochs has more records than a plot has pixels, and drawing all of them takes five
-    times as long as reading them ("M4", Jugel et al., VLDB 2014). Values that are not finite stay.
+    The line looks the same ("M4", Jugel et al., VLDB 2014). A log of 200 epochs has more records
+    than a plot has pixels, and drawing all of them takes five times as long as reading them. Values
+    that are not finite are kept.
     """
     if len(pairs) <= 4 * COLUMNS:
         return pairs

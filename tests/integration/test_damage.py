@@ -12,7 +12,7 @@ import torch
 
 from i2ibench.cli.main import main
 from i2ibench.errors import UserError
-from i2ibench.grids.state import CellState, read_state, write_state
+from i2ibench.grids.cell import CellState, read_state, write_state
 from i2ibench.inference import checkpoints
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate

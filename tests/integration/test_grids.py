@@ -14,12 +14,18 @@ import pytest
 from i2ibench.cli.main import main
 from i2ibench.errors import UserError
 from i2ibench.grids import costs
-from i2ibench.grids.cell import checkpoint_of, run_cell, shared_folder
+from i2ibench.grids.cell import (
+    CellState,
+    checkpoint_of,
+    read_state,
+    run_cell,
+    shared_folder,
+    write_state,
+)
 from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.executors import DebugExecutor
 from i2ibench.grids.grid import config_hash, load_grid
 from i2ibench.grids.report import grid_rows, report_grid
-from i2ibench.grids.state import CellState, read_state, write_state
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.io import folder_locks
 from i2ibench.registry.configuration import list_stages
@@ -250,7 +256,7 @@ def test_the_report_has_every_row_over_its_seeds_and_names_what_is_missing(grid_
     assert [row.name for row in rows if not row.informed] == [
         "losses=full,width=four", "losses=gan,width=four",
     ]  # fmt: skip
-    assert rows[0].facts["parameters"]["generator"] > 0 and rows[0].facts["steps"] == 6
+    assert rows[0].costs["parameters"]["generator"] > 0 and rows[0].costs["steps"] == 6
     for suffix in ("csv", "md", "tex"):
         assert "losses" in (grid.root / f"table.{suffix}").read_text()
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from i2ibench.grids.cell import checkpoint_of
+from i2ibench.grids.cell import checkpoint_of, read_state
 from i2ibench.grids.executors import DebugExecutor
 from i2ibench.grids.grid import load_grid
-from i2ibench.grids.state import read_state
 from i2ibench.inference.checkpoints import read_checkpoint
 from tests.slurm.cluster import cluster, missing_programs
 

@@ -17,14 +17,15 @@ from i2ibench.reports.published import published_preferences
 from i2ibench.reports.study_charts import CHARTS, DARK
 from i2ibench.reports.study_page import render_study, write_study_report
 from i2ibench.reports.study_tables import (
+    headline,
     p_text,
     preference_grid,
+    rule_lines,
     seconds,
     study_csv,
     study_latex,
     study_markdown,
 )
-from i2ibench.reports.study_text import headline, rule_lines
 from tests.unit.apps.study.crowds import study_of
 
 STRENGTHS = {"ours": 1.2, "crn": -0.6, "photos": 1.3, "pix_2": -1.0}

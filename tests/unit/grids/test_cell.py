@@ -5,7 +5,7 @@ import json
 import pytest
 
 from i2ibench.errors import UserError
-from i2ibench.grids.state import FILE, CellState, read_state, write_state
+from i2ibench.grids.cell import FILE, CellState, read_state, write_state
 from i2ibench.io.checksums import add_checksum
 
 FAULTS = {

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from i2ibench.reports.style_charts import control_matrix, feature_scatter, style_bars
+from i2ibench.reports.charts import control_matrix, feature_scatter, style_bars
 
 MATRIX = {
     "modes": [0, 2],
