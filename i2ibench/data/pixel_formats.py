@@ -23,6 +23,9 @@ from i2ibench.errors import UserError
 MAX_HEADERS_READ = 16
 """The number of files, spread over a data set, whose headers are read to find the format."""
 
+_OPTIONS = "image_channels= and image_depth="
+"""The source of a format that the config states, for messages."""
+
 
 class ColourError(UserError):
     """An image is in colour where the data set's images are grey."""
@@ -194,12 +197,10 @@ class StatedFormat:
     Attributes:
         channels: see `PixelFormat`.
         bits: see `PixelFormat`.
-        option: the names of the config's options, for messages.
     """
 
     channels: int | None = None
     bits: int | None = None
-    option: str = "image_channels= and image_depth="
 
 
 def find_format(
@@ -219,13 +220,13 @@ def find_format(
     """
     _check_stated(stated)
     if stated.channels is not None and stated.bits is not None:
-        return PixelFormat(stated.channels, stated.bits, stated.option)
+        return PixelFormat(stated.channels, stated.bits, _OPTIONS)
     examples: dict[tuple[int, int], Path] = {}
     for path in paths[:: max(len(paths) // MAX_HEADERS_READ, 1)]:
         try:
             examples.setdefault(image_shape(path)[2:], path)
         except UserError:  # the check of all files reports it in full
-            return PixelFormat(stated.channels or 3, stated.bits or 8, stated.option)
+            return PixelFormat(stated.channels or 3, stated.bits or 8, _OPTIONS)
     examples = {k: path for k, path in examples.items() if stated.bits in (None, k[1])} or examples
     bits = stated.bits or _only_value({k[1]: path for k, path in examples.items()}, "bits", 8)
     by_channels = {k[0]: path for k, path in examples.items()}
@@ -235,7 +236,7 @@ def find_format(
         channels = stated.channels or _only_value(by_channels, "channels", 3)
     if grey_is_rgb and stated.channels is None and (channels, bits) == (1, 8):
         channels = 3
-    example = examples.get((channels, bits), stated.option)
+    example = examples.get((channels, bits), _OPTIONS)
     return PixelFormat(channels, bits, str(example))
 
 
