@@ -57,7 +57,7 @@ class Renderer:
         if "label" not in needs or needs - {"label", "instance"}:
             reason = "translates images, not label maps, so there is nothing to edit"
             if "label" in needs:
-                reason = "needs a picture beside the label map, which cannot be edited"
+                reason = "needs an image beside the label map, which cannot be edited"
             raise UserError(
                 f"{opened.path} {reason}: its data_preprocessor is "
                 f"{type(self.translator.data_preprocessor).__name__}. Use translate."
@@ -65,7 +65,7 @@ class Renderer:
         pixels = PixelFormat(self.translator.image_channels, self.translator.image_depth)
         if not pixels.shows_as_rgb:
             raise UserError(
-                f"{opened.path} makes pictures of {pixels}, and the editor shows RGB or grey of 8 "
+                f"{opened.path} makes images of {pixels}, and the editor shows RGB or grey of 8 "
                 "bits. Use translate."
             )
         self.bank = self.inference.bank

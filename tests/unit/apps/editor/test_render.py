@@ -59,7 +59,7 @@ def test_grey_images_are_shown_in_three_channels_and_take_styles_of_colour_photo
 
 @pytest.mark.parametrize("made", [{"image_channels": 1, "image_depth": 16}, {"image_channels": 5}])
 def test_images_that_a_page_cannot_show_are_refused(made):
-    with pytest.raises(UserError, match="makes pictures of .* and the editor shows RGB or grey"):
+    with pytest.raises(UserError, match="makes images of .* and the editor shows RGB or grey"):
         Renderer(open_small(PLAIN, **made))
 
 
