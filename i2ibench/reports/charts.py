@@ -62,7 +62,7 @@ def distance_curves(results: Results) -> bytes:
                 n, values = zip(*scores[name]["curve"], strict=True)
                 axes.plot(n, values, marker="o", markersize=3, label=system)
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("pictures", fontsize=9)
+        axes.set_xlabel("images", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
     return as_png(figure)

@@ -34,12 +34,12 @@ def test_one_pass_serves_all_metrics(tmp_path, monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(
         scenes_module,
-        "read_picture",
+        "read_image",
         lambda path, wanted: photos.update([path]) or read_photo(path, wanted),
     )
     monkeypatch.setattr(
         pictures,
-        "read_picture",
+        "read_image",
         lambda path, wanted: made.update([path]) or read_made(path, wanted),
     )
 
@@ -83,5 +83,5 @@ def test_samples_go_through_the_network_once_for_all_pairs(tmp_path, monkeypatch
     monkeypatch.setattr(perceptual.PerceptualNetwork, "features", counted)
     row = metric.measure([{"samples": samples}])[0]
     assert row.tolist() == [1, sum(plainly) / 6] and len(calls) == 4
-    monkeypatch.setattr("i2ibench.evaluation.metrics.diversity.ROOM", 0)
+    monkeypatch.setattr("i2ibench.evaluation.metrics.diversity.MAX_FEATURE_BYTES", 0)
     assert metric.measure([{"samples": samples}])[0].tolist() == row.tolist()

@@ -87,12 +87,12 @@ def test_the_page_needs_nothing_from_outside(page):
 
 def test_names_are_escaped_and_missing_images_are_said(page):
     assert "Streets &lt;script&gt;" in page
-    assert "picture missing" in page and 'alt="ours, scene_' in page
+    assert "image missing" in page and 'alt="ours, scene_' in page
 
 
 def test_published_figures_stand_apart_and_say_how_they_were_seen(page):
     other = page.index('class="other"')
-    assert page.index("93.8") > other and "other pictures, other people" in page[other:]
+    assert page.index("93.8") > other and "with other images and other participants" in page[other:]
     assert "(recalled)" in page[other:] and "(document)" in page[other:]
     assert {row["checked"] for row in published_preferences()} == {"recalled", "document"}
 
