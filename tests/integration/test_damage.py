@@ -178,7 +178,7 @@ def test_damaged_images_of_a_translation_are_made_anew(whole, tmp_path, capsys):
     note = output / "pictures.json"
     for changed in flipped(note.read_bytes(), times=20):
         note.write_bytes(changed)
-        with pytest.raises(UserError, match=r"images\.json is no note|is not UTF-8"):
+        with pytest.raises(UserError, match=r"pictures\.json is no note|is not UTF-8"):
             translate(opened, data, output)
 
 
