@@ -75,7 +75,7 @@ def of_two_networks():
         optimizers = build_optimizers(model.networks(), {"generator": ADAM, "discriminator": ADAM})
         if way == "no exchange":
             for optimizer in optimizers.values():
-                optimizer.synced = None
+                optimizer.ddp = None
         ways[way] = lambda model=model, optimizers=optimizers: model.train_step(
             scenes(), optimizers
         )

@@ -1,4 +1,4 @@
-"""The same as `i2ibench convert`."""
+"""Run `i2ibench convert`."""
 
 from i2ibench.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The same as `i2ibench edit`."""
+"""Run `i2ibench edit`."""
 
 from i2ibench.cli.main import main
 

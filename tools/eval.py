@@ -1,4 +1,4 @@
-"""The same as `i2ibench eval`."""
+"""Run `i2ibench eval`."""
 
 from i2ibench.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The same as `i2ibench grid`."""
+"""Run `i2ibench grid`."""
 
 from i2ibench.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The same as `i2ibench new_plugin`."""
+"""Run `i2ibench new_plugin`."""
 
 from i2ibench.cli.main import main
 

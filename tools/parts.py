@@ -1,4 +1,4 @@
-"""The same as `i2ibench parts`."""
+"""Run `i2ibench parts`."""
 
 from i2ibench.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The same as `i2ibench prepare_data`."""
+"""Run `i2ibench prepare_data`."""
 
 from i2ibench.cli.main import main
 

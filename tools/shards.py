@@ -1,4 +1,4 @@
-"""The same as `i2ibench shards`."""
+"""Run `i2ibench shards`."""
 
 from i2ibench.cli.main import main
 

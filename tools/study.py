@@ -1,4 +1,4 @@
-"""The same as `i2ibench study`."""
+"""Run `i2ibench study`."""
 
 from i2ibench.cli.main import main
 

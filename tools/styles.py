@@ -1,4 +1,4 @@
-"""The same as `i2ibench styles`."""
+"""Run `i2ibench styles`."""
 
 from i2ibench.cli.main import main
 

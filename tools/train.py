@@ -1,4 +1,4 @@
-"""The same as `i2ibench train`."""
+"""Run `i2ibench train`."""
 
 from i2ibench.cli.main import main
 

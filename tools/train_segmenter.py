@@ -1,4 +1,4 @@
-"""The same as `i2ibench train_segmenter`."""
+"""Run `i2ibench train_segmenter`."""
 
 from i2ibench.cli.main import main
 

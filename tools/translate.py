@@ -1,4 +1,4 @@
-"""The same as `i2ibench translate`."""
+"""Run `i2ibench translate`."""
 
 from i2ibench.cli.main import main
 

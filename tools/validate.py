@@ -1,4 +1,4 @@
-"""The same as `i2ibench validate`."""
+"""Run `i2ibench validate`."""
 
 from i2ibench.cli.main import main
 

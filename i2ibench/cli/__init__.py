@@ -1,8 +1,9 @@
-"""The command line: one file a command.
+"""The command line: one file for each command.
 
 Importing this package hides torch's C++ warnings in distributed runs; torch reads the setting when
-it is imported. DistributedDataParallel warns in every process that it looks for unused parameters
-and found none. It has to look, because a method may leave parameters out of an update.
+it is imported. DistributedDataParallel warns in every process that it searches for unused
+parameters and found none. The search is necessary, because a method may leave parameters out of an
+update.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`python -m i2ibench.cli` is the same as the command `i2ibench`."""
+"""Run the command `i2ibench` by `python -m i2ibench.cli`."""
 
 from i2ibench.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Arguments that several commands share."""
+"""Command-line arguments that several commands share, and conversions of their values."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from i2ibench.models.translators.compilation import MODES
 from i2ibench.models.translators.settings import describe_settings
 from i2ibench.registry import TRANSLATORS
 from i2ibench.registry.assignments import Written, resolve
+from i2ibench.registry.compat import LAUNCHERS
 from i2ibench.registry.configuration import Config, load_config
 
 
 class Overrides(argparse.Action):
-    """Collect KEY=VALUE pairs as a dict of `Written` texts; anything else is a usage error."""
+    """An action that collects KEY=VALUE pairs as a dict of `Written` texts."""
 
     def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
-        """Split the pairs at their first "="."""
+        """Split the pairs at their first "="; a value without one is a usage error."""
         pairs = dict(getattr(namespace, self.dest) or {})
         for value in values:
             key, equals, text = value.partition("=")
@@ -32,87 +33,105 @@ class Overrides(argparse.Action):
 
 
 class Values(Overrides):
-    """Collect KEY=VALUE pairs as a dict of Python literals."""
+    """An action that collects KEY=VALUE pairs as a dict of Python literals."""
 
     def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
-        """Split the pairs and read their values."""
+        """Split the pairs and convert their values."""
         super().__call__(parser, namespace, values, option_string)
         setattr(namespace, self.dest, resolve(getattr(namespace, self.dest)))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG, --cfg-options and --work-dir."""
+    """Add CONFIG, --cfg-options and --work-dir."""
     add_config_arguments(parser)
-    parser.add_argument("--work-dir", type=Path, help="default: work_dirs/<config name>")
+    add_work_dir_argument(parser)
+
+
+def add_work_dir_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --work-dir."""
+    parser.add_argument(
+        "--work-dir", type=Path, help="the folder of the run (default: work_dirs/<config name>)"
+    )
+
+
+def add_launcher_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --launcher."""
+    parser.add_argument(
+        "--launcher", choices=LAUNCHERS, default="none",
+        help="the program that starts several processes: pytorch (torchrun), slurm (srun) or mpi "
+        "(mpirun); none, the default, is for one process",
+    )  # fmt: skip
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG and --cfg-options."""
+    """Add CONFIG and --cfg-options."""
     parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
     add_options_argument(parser)
 
 
 def add_options_argument(parser: argparse.ArgumentParser) -> None:
-    """--cfg-options."""
+    """Add --cfg-options."""
     parser.add_argument(
         "--cfg-options",
         nargs="+",
         action=Overrides,
         default={},
         metavar="KEY=VALUE",
-        help="values that replace the config's, such as data_root=/data train_cfg.max_epochs=2. "
-        "Text stays as it is written (in the shell, quote spaces and brackets) where the config "
-        "has a string now and for places and paths (data_root, root, work_dir, *_dir, weights and "
-        "the like); elsewhere it is a Python literal: 2, 1e-4, True, None, [1, 2], word. None "
-        "switches off, except for data_root, root and work_dir, where it is a name",
+        help="values that replace those of the config, such as data_root=/data "
+        "train_cfg.max_epochs=2. VALUE is a Python literal: 2, 1e-4, True, None, [1, 2], word. It "
+        "is a string if the config has a string at KEY, or if KEY names a path (data_root, root, "
+        "work_dir, *_dir, weights and so on). None switches an entry off; data_root=None, "
+        "root=None and work_dir=None name a folder. Quote spaces and brackets for the shell",
     )
 
 
 def config_of(options: argparse.Namespace) -> Config:
-    """The config that the arguments describe."""
+    """Load the config that the arguments describe."""
     return load_config(options.config, options.cfg_options, getattr(options, "work_dir", None))
 
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
-    """--device."""
-    default = best_device()
-    parser.add_argument("--device", default=default, help=f"cpu, cuda, cuda:N or mps ({default})")
+    """Add --device."""
+    device = best_device()
+    parser.add_argument(
+        "--device", default=device, help=f"cpu, cuda, cuda:N or mps (default here: {device})"
+    )
 
 
 def add_precision_argument(parser: argparse.ArgumentParser) -> None:
-    """--amp."""
+    """Add --amp."""
     parser.add_argument(
         "--amp", choices=("bf16",),
-        help="run the networks in bf16: faster where the machine computes in it, and slightly "
-        "other images (default: float32)",
+        help="run the networks in bf16, which is faster on devices that support it and changes the "
+        "images slightly (default: float32)",
     )  # fmt: skip
 
 
 def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] = MODES) -> None:
-    """--compile."""
+    """Add --compile."""
     parser.add_argument(
         "--compile", choices=modes, metavar="MODE",
-        help=f"compile the networks: {', '.join(modes)}; for GPUs. The first image waits a "
-        "minute or more for it, and so does the first of a second size",
+        help=f"compile the networks for a GPU: {', '.join(modes)}. Compilation takes a minute or "
+        "more at the first image, and again at the first image of a second size",
     )  # fmt: skip
 
 
 def add_settings_argument(parser: argparse.ArgumentParser) -> None:
-    """--set."""
+    """Add --set."""
     described = {name: _settings_of(name) for name in TRANSLATORS.names()}
     known = "; ".join(f"{name}: {settings}" for name, settings in described.items() if settings)
-    listing = known.replace("%", "%%")  # argparse would fill it in
+    listing = known.replace("%", "%%")  # argparse interprets a single %
     parser.add_argument(
         "--set", nargs="+", action=Values, default={}, metavar="NAME=VALUE",
-        help="settings of the checkpoint's method, in place of its own "
-        f"({listing or 'the installed methods have none'})",
+        help="settings of the method that replace those of the checkpoint "
+        f"({listing or 'the installed methods have no settings'})",
     )  # fmt: skip
 
 
 def _settings_of(name: str) -> str:
-    """Return a method's settings with their defaults; "" for a class that keeps no contract.
+    """Return a method's settings with their defaults; "" for a class that breaks its contract.
 
-    Commands that use other methods go on, and those that use this one say what it lacks.
+    Commands that use other methods still work. Commands that use this method report its mistake.
     """
     try:
         return ", ".join(describe_settings(method_named(name)).values())
@@ -121,38 +140,46 @@ def _settings_of(name: str) -> str:
 
 
 def add_address_arguments(parser: argparse.ArgumentParser) -> None:
-    """--host and --port."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (8000)")
+    """Add --host and --port."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="the port; 0 chooses a free one (default: 8000)"
+    )
 
 
 def _port(text: str) -> int:
-    """A port number."""
     if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a number in 0..65535, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number in 0..65535, not {text!r}")
     return int(text)
 
 
 def require_web(what: str) -> None:
-    """Refuse to go on where the packages of the servers are missing.
+    """Check that the packages of the web servers are installed.
+
+    Args:
+        what: the application that needs them, such as "editor", for the message.
 
     Raises:
-        UserError: names the package and how to get it.
+        UserError: names the missing package and the command that installs it.
     """
     for package in ("fastapi", "uvicorn", "websockets"):  # without the last no WebSocket works
         if find_spec(package) is None:
-            raise UserError(f"The {what} needs {package}; get it with: pip install 'i2ibench[web]'")
+            raise UserError(
+                f"The {what} needs {package}; install it with: pip install 'i2ibench[web]'"
+            )
 
 
 def positive(text: str) -> int:
-    """An integer from 1 on."""
+    """Convert a text to a positive integer."""
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"an integer from 1 on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a positive integer, not {text!r}")
     return int(text)
 
 
 def size(text: str) -> tuple[int, int]:
-    """(width, height) from "512x256"."""
+    """Convert "512x256" to (width, height)."""
     width, cross, height = text.lower().partition("x")
     if not (cross and width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"a size looks like 512x256, not {text!r}")
@@ -160,10 +187,10 @@ def size(text: str) -> tuple[int, int]:
 
 
 def checked_device(name: str) -> str:
-    """`name`, if torch can use it.
+    """Return `name` if torch can use that device.
 
     Raises:
-        UserError: there is no such device.
+        UserError: torch cannot use it.
     """
     try:
         torch.empty(0, device=name)

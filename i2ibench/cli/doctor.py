@@ -1,4 +1,4 @@
-"""Print versions, devices, plugins and which optional weights are present."""
+"""Print versions, devices, plugins, and which optional weights are installed."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from i2ibench.registry.sources import display_name, origin_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments: none."""
+    """Declare no arguments."""
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,9 +42,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def segmenter_lines() -> list[str]:
-    """Return one line for each segmenter that a protocol names by default: its weights' place.
+    """Return one line with the weights of each segmenter that a protocol uses by default.
 
-    The registered segmenters that no protocol names are listed together in a last line.
+    The last line lists the other registered segmenters.
     """
     users: dict[tuple[str, str], list[str]] = {}
     for name in PROTOCOLS.names():
@@ -60,7 +60,7 @@ def segmenter_lines() -> list[str]:
 
 
 def _segmenters(protocol: str) -> list[tuple[str, str]]:
-    """Return type and weights of each segmenter in a protocol; none if it needs options."""
+    """Return type and weights of each segmenter in a protocol; [] if the protocol needs options."""
     try:
         metrics = build_protocol(protocol).metrics.values()
     except UserError:
@@ -72,7 +72,7 @@ def _segmenters(protocol: str) -> list[tuple[str, str]]:
 
 
 def _line(kind: str, weights: str, protocols: Sequence[str]) -> str:
-    """Return where a segmenter's weights are, or how to get them."""
+    """Return the file of a segmenter's weights, or the way to get it."""
     first = f"{kind} {weights} (protocol {', '.join(protocols)})"
     try:
         return f"{first}: {locate_weights(SEGMENTERS.find(kind), weights)}"

@@ -1,8 +1,8 @@
-"""Edit scenes in the browser and see what a checkpoint makes of them.
+"""Edit label maps in the browser and see the images that a checkpoint makes from them.
 
---data names a folder as `translate` takes it; without it the scenes are the checkpoint's own
-validation data or, where that is not there, an empty canvas. Scenes are saved after every step;
-a page finds its scene again after a restart.
+--data names a folder of scenes in the layout of `translate`. By default the scenes are the
+validation data of the checkpoint or, if it does not exist, an empty canvas. Scenes are saved after
+every step, and the page opens its scene again after a restart.
 """
 
 import argparse
@@ -30,30 +30,31 @@ from i2ibench.registry.configuration import own_work_dir
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
+    parser.add_argument("checkpoint", type=Path, help="a .pth file that `train` wrote")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the scenes to open")
     add_address_arguments(parser)
     parser.add_argument(
         "--autosave", type=Path, metavar="DIR",
-        help="where scenes are kept (work_dirs/editor/<checkpoint name>)",
+        help="the folder that scenes are saved to (default: work_dirs/editor/<checkpoint name>)",
     )  # fmt: skip
     parser.add_argument(
         "--bank", type=Path, metavar="FILE",
-        help="take the modes that `styles fit` wrote to a file, not the checkpoint's",
+        help="use the style modes in a file of `styles fit` instead of the checkpoint's",
     )  # fmt: skip
     parser.add_argument(
         "--max-pixels", type=positive, metavar="N",
-        help="most pixels of an uploaded scene or label map, up to 8388608 (2097152: 2048x1024)",
+        help="the largest number of pixels of an uploaded scene or label map, at most 8388608 "
+        "(default: 2097152 = 2048x1024)",
     )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
     add_settings_argument(parser)
-    # CUDA graphs are for one size and one thread; here images come in many sizes from a thread.
+    # The other modes use CUDA graphs, which support one image size and one thread only.
     add_compile_argument(parser, ["default"])
 
 
 def run(options: argparse.Namespace) -> None:
-    """Serve until Ctrl+C."""
+    """Serve the editor until Ctrl+C."""
     silence_third_parties()
     require_web("editor")
     from i2ibench.apps.editor.editor import open_editor
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
         use_bank(opened, options.bank)
     editor = open_editor(opened, options.data, max_pixels)
     folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
-    with contextlib.suppress(OSError):  # the next line says why it cannot be made
+    with contextlib.suppress(OSError):  # own_work_dir reports why the folder cannot be created
         make_private_folder(folder)
     with own_work_dir(folder, "saving an editor's scenes", "give another folder with --autosave"):
         listening = listen(options.host, options.port)

@@ -1,16 +1,15 @@
-"""Ablation grids: run the cells that are missing, show how they are, and report.
+"""Run the missing cells of an ablation grid, show the state of all cells, or write a report.
 
-grid run GRID [--executor local --executor-options slots=2]
-grid run GRID --dry-run [--time-steps 5]
-grid status GRID
-grid report GRID
+grid run GRID [--executor local --executor-options slots=2]    run the missing cells
+grid run GRID --dry-run [--time-steps 5]    list the cells and estimate their time
+grid status GRID                            show the state of all cells
+grid report GRID                            write the report
 """
 
 import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -38,25 +37,32 @@ WATCH_SECONDS = 2.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("action", choices=("run", "status", "report", "cell"))
+    parser.add_argument(
+        "action",
+        choices=("run", "status", "report", "cell"),
+        help="see above; cell runs --cell",
+    )
     parser.add_argument("grid", type=Path, help="a grid file, such as configs/grids/x.py")
-    parser.add_argument("--executor", default="local", help="local, debug or slurm")
+    parser.add_argument(
+        "--executor", default="local", help="local (the default), debug, slurm or a plugin's"
+    )
     parser.add_argument(
         "--executor-options", nargs="+", action=Overrides, default={}, metavar="KEY=VALUE",
-        help="such as slots=2 threads=1; for slurm partition=gpu minutes=600",
+        help="options of the executor, such as slots=2 threads=1; for slurm, such as "
+        "partition=gpu minutes=600",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="list the cells and stop")
     parser.add_argument(
         "--time-steps", type=int, metavar="N",
         help="with --dry-run: train N steps of every kind of cell and estimate the time of all",
     )  # fmt: skip
-    parser.add_argument("--cell", help="which one, for `cell`")
+    parser.add_argument("--cell", metavar="NAME", help="the cell that `grid cell` runs")
     add_options_argument(parser)
     add_device_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do what the action says."""
+    """Run the action."""
     silence_third_parties()
     grid = load_grid(options.grid, options.cfg_options)
     if options.action == "status":
@@ -69,15 +75,15 @@ def run(options: argparse.Namespace) -> None:
         try:
             run_cell(grid, grid.cell(options.cell))
         except Preempted:
-            sys.exit(EXIT_CODE)  # it is saved, and the same command goes on
+            sys.exit(EXIT_CODE)  # the state is saved, and the same command continues
     else:
         _run(grid, options)
 
 
 def _run(grid: Grid, options: argparse.Namespace) -> None:
-    """Run what is missing; the cells that failed are begun again."""
+    """Run the cells that are missing or have failed."""
     if options.time_steps is not None and not (options.dry_run and options.time_steps > 0):
-        raise UserError("--time-steps is a number from 1 on and goes with --dry-run.")
+        raise UserError("--time-steps must be a positive number and needs --dry-run.")
     if options.dry_run:
         print("\n".join(cost_lines(grid, options.time_steps)))
         return
@@ -85,21 +91,17 @@ def _run(grid: Grid, options: argparse.Namespace) -> None:
     given = resolve_options(options.executor_options, parameters)
     executor = EXECUTORS.build({"type": options.executor, **given})
     missing = [c for c in grid.cells if read_state(c.folder, c.hash).state in ("waiting", "failed")]
-    arguments = [str(options.grid), *_again(options.cfg_options)]
-    executor.run(grid, missing, arguments, _Watch(grid))
+    changes = [f"{key}={value}" for key, value in options.cfg_options.items()]
+    arguments = [str(options.grid), *(["--cfg-options", *changes] if changes else [])]
+    executor.run(grid, missing, arguments, _StatePrinter(grid))
     Console(soft_wrap=True).print(status_table(grid))
     failed = [c.name for c in missing if read_state(c.folder, c.hash).state == "failed"]
     if failed:
         raise UserError(f"{len(failed)} cells failed: {', '.join(failed[:5])}.")
 
 
-def _again(overrides: dict[str, Any]) -> list[str]:
-    pairs = [f"{key}={value}" for key, value in overrides.items()]
-    return ["--cfg-options", *pairs] if pairs else []
-
-
-class _Watch:
-    """Says which cells have changed their state since it was last called."""
+class _StatePrinter:
+    """A function that prints the cells whose state has changed since its last call."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid, self.next = grid, 0.0
@@ -118,7 +120,7 @@ class _Watch:
 
 
 def status_table(grid: Grid) -> Table:
-    """Every cell with its state, attempts and time."""
+    """Return a table of all cells with their state, attempts and time."""
     table = Table("cell", "state", "attempts", "minutes", "error", title=str(grid.root))
     for cell in grid.cells:
         state = read_state(cell.folder, cell.hash)

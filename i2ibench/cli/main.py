@@ -19,13 +19,14 @@ COMMANDS = (
 
 
 def main(command: str | None = None, arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 for success, 2 for a mistake that the user can mend.
+    """Run a command, and exit with 2 after a mistake that the user can correct.
 
-    Every other error keeps its traceback; one from a plugin ends with a line that names it.
+    Other errors keep their traceback. An error from a plugin ends with a line that names the
+    plugin.
 
     Args:
         command: one of COMMANDS, for the script of that name; None reads it from the arguments.
-        arguments: what follows the program's name; None takes the process's own.
+        arguments: the arguments after the program's name; None takes those of the process.
     """
     _print_any_letter()
     try:
@@ -52,9 +53,9 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
 
 
 def _print_any_letter() -> None:
-    """Print letters that the console's encoding lacks as escapes, so that no print can fail.
+    """Print characters that the console's encoding lacks as escapes, so that no print fails.
 
-    A console or pipe of Windows has an encoding of its country (cp1252, cp932, cp936).
+    Consoles and pipes of Windows have a regional encoding (cp1252, cp932, cp936).
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
@@ -62,24 +63,24 @@ def _print_any_letter() -> None:
 
 
 def _options(command: str | None, program: str | None, given: list[str]) -> argparse.Namespace:
-    """Parse the arguments; loads the modules of the command that they name."""
+    """Parse the arguments, and import the module of the command."""
     parser = _parser(command, program)
-    # Otherwise `eval CONFIG --work-dir DIR CHECKPOINT` would not know what the last one is.
+    # Without this, the last argument of `eval CONFIG --work-dir DIR CHECKPOINT` would be an error.
     mixed = command is not None and not hasattr(_module(command), "ACTIONS")
     return parser.parse_intermixed_args(given) if mixed else parser.parse_args(given)
 
 
 def _without_trace(message: str) -> str:
-    """The message alone: a data-loader worker passes an error on with its whole traceback."""
-    _, found, cause = message.rpartition("UserError: ")
-    return cause.strip() if found and "Original Traceback" in message else message
+    """Return an error's message without the traceback that a data-loader worker puts before it."""
+    _, separator, cause = message.rpartition("UserError: ")
+    return cause.strip() if separator and "Original Traceback" in message else message
 
 
 def _parser(command: str | None, program: str | None = None) -> argparse.ArgumentParser:
     if command is not None:
         return _fill(argparse.ArgumentParser(prog=program, parents=[PLUGIN_OPTION]), command)
     parser = argparse.ArgumentParser(
-        prog="i2ibench", description="Train, translate and evaluate paired image translation.",
+        prog="i2ibench", description="Train, apply and evaluate models of paired translation.",
         parents=[PLUGIN_OPTION],
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"i2ibench {__version__}")

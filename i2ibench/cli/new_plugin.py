@@ -1,6 +1,6 @@
-"""Write a new part that works and keeps its contract, to be changed: a file, or a package.
+"""Write the file or package of a new part, which works and keeps its contract, for you to change.
 
-The file goes into plugins/ and a config that uses it into configs/, both in the current folder.
+The file is written to plugins/, and a config that uses it to configs/, both in the current folder.
 """
 
 import argparse
@@ -15,28 +15,28 @@ FIRST = {
     "them into data/{0}/train/label and data/{0}/val/label",
     "segmenter": "save its trained state_dict as weights/{0}.pth",
 }
-"""A package's config needs this before it trains, by kind."""
+"""By kind of part, the step that is needed before its config trains."""
 
 LABELS = {"dataset": "LABELS", "reader": "data/{0}/val/label"}
-"""The label maps to translate where a part brings scenes of its own, by kind."""
+"""By kind of part whose config has scenes of its own, the folder of label maps to translate."""
 
 NAMES_A_PROTOCOL = ("segmenter", "metric", "feature", "protocol")
-"""Kinds whose package's config says what is scored."""
+"""Kinds of parts whose config names a protocol."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
-    parser.add_argument("name", metavar="NAME", help="the class's name, such as SoftHinge")
+    parser.add_argument("kind", metavar="KIND", help=f"the kind of part: {', '.join(KINDS)}")
+    parser.add_argument("name", metavar="NAME", help="the name of its class, such as SoftHinge")
     parser.add_argument(
         "--package",
         action="store_true",
-        help="a package that can be installed, with entry point, config and test, in a new folder",
+        help="write an installable package with entry point, config and test to a new folder",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the files and say what to do next."""
+    """Write the files, and print the next steps."""
     kind, name = options.kind, options.name
     if options.package:
         root = new_package(kind, name, Path())
@@ -52,14 +52,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _is_checkout(folder: Path) -> bool:
-    """Return whether the folder is the plugin package of the i2ibench that runs."""
+    """Return whether the folder is the plugin package of this i2ibench's source checkout."""
     package = find_spec("i2ibench_plugins")
     places = package.submodule_search_locations if package is not None else None
     return any(Path(place).resolve() == folder.resolve() for place in places or ())
 
 
 def _print_commands(kind: str, config: Path, plugins: str) -> None:
-    """Print the commands that use a new part, in their order."""
+    """Print the commands that use a new part, in the order in which to run them."""
     if kind in FIRST:
         print(f"  first:     {FIRST[kind].format(config.stem)}")
     protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"

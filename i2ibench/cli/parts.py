@@ -1,4 +1,4 @@
-"""List every registered part with its options and where it comes from."""
+"""List all registered parts with their options and their source (core or plugin)."""
 
 import argparse
 import inspect
@@ -15,15 +15,17 @@ from i2ibench.registry.contracts.reference import reference
 from i2ibench.registry.sources import origin_of
 
 WIDTH = 120
-"""Columns of the table where the output is no terminal."""
+"""The width of the table in characters if the output is no terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("kind", nargs="?", choices=sorted(REGISTRIES), help="default: all kinds")
-    parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(
-        "--promises", action="store_true", help="print what the kind's parts promise, as Markdown"
+        "kind", nargs="?", choices=sorted(REGISTRIES), help="the kind of part (default: all kinds)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument(
+        "--promises", action="store_true", help="print the contract of the kind as Markdown"
     )
 
 
@@ -34,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
         print(reference({kind: REGISTRIES[kind].base_classes() for kind in kinds}), end="")
         return
     parts = [
-        _facts(kind, name, registry)
+        _describe(kind, name, registry)
         for kind, registry in REGISTRIES.items()
         if kind in kinds
         for name in registry.names()
@@ -48,7 +50,8 @@ def run(options: argparse.Namespace) -> None:
         print(f"skipped plugin {module}: {reason}")
 
 
-def _facts(kind: str, name: str, registry: Registry) -> dict[str, Any]:
+def _describe(kind: str, name: str, registry: Registry) -> dict[str, Any]:
+    """Return an entry of the list in plain JSON."""
     part: Any = registry.module_dict[name]
     origin = origin_of(part.__module__)
     parameters = options_of(part).values()
@@ -66,11 +69,11 @@ def _facts(kind: str, name: str, registry: Registry) -> dict[str, Any]:
 
 
 def _table(parts: list[dict[str, Any]]) -> Table:
-    """Names and origins in columns; signatures and summaries wrap beside them."""
+    """Return a table of names and origins, with signatures and summaries in a wrapped column."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in ("kind", "name", "origin"):
         table.add_column(title, no_wrap=True)
-    table.add_column("options; what it is", ratio=1)
+    table.add_column("options; description", ratio=1)
     before = None
     for part in parts:
         kind = "" if part["kind"] == before else part["kind"]

@@ -1,4 +1,4 @@
-"""The option --plugins, which every command has, before or after its name."""
+"""The option --plugins of every command, which may stand before or after the command's name."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,23 +7,26 @@ from pathlib import Path
 from i2ibench.registry.plugin_folders import use_plugin_folders
 
 PLUGIN_OPTION = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-"""A parent of every command's parser, and of the parser of each action that has its own."""
+"""A parser with the option, the parent of the parsers of all commands and actions."""
 
 PLUGIN_OPTION.add_argument(
     "--plugins",
     action="append",
     default=[],
     metavar="DIR",
-    help="a folder whose .py files are plugins; may be given several times. $I2IBENCH_PLUGINS and "
-    "the key `plugins` of a config name such folders too",
+    help="a folder whose .py files are plugins; may be repeated. $I2IBENCH_PLUGINS and the key "
+    "`plugins` of a config name such folders too",
 )
 
 
 def take_plugins(arguments: Sequence[str]) -> list[str]:
-    """Name the plugin folders of a command line; give the line without the option at its start.
+    """Add the plugin folders of a command line to $I2IBENCH_PLUGINS.
+
+    Returns:
+        The arguments without the options --plugins at their beginning.
 
     Raises:
-        UserError: one is no folder.
+        UserError: a folder does not exist.
     """
     options, _ = PLUGIN_OPTION.parse_known_args(list(arguments))
     use_plugin_folders(options.plugins, Path(), "--plugins")

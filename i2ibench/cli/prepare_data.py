@@ -1,8 +1,8 @@
-"""Prepare a data set: draw ToyStreet, or bring a published one into this project's layout.
+"""Prepare a data set: draw ToyStreet, or convert a published data set to this project's layout.
 
-prepare_data CONFIG                  draws the ToyStreet scenes that the config names
-prepare_data NAME SOURCE TARGET      reads the publisher's files in SOURCE, writes TARGET
-prepare_data NAME                    says what to download from where
+prepare_data CONFIG                  draw the ToyStreet scenes that the config names
+prepare_data NAME SOURCE TARGET      read the publisher's files in SOURCE, and write TARGET
+prepare_data NAME                    print what to download from where
 
 """
 
@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         [
             (parser.description or "").rstrip(),
             "",
-            f"{CITYSCAPES:{WIDTH}}  its files, checked and linked",
+            f"{CITYSCAPES:{WIDTH}}  Check the files of Cityscapes, and link them.",
         ]
         + [f"{name:{WIDTH}}  {_summary(name)}" for name in READERS]
-        + [f"{TOYSTREET:{WIDTH}}  one split, drawn into the folder SOURCE"]
+        + [f"{TOYSTREET:{WIDTH}}  Draw one split of ToyStreet into the folder SOURCE."]
     )
     parser.add_argument("what", help="a config that uses ToyStreet, or a name from above")
     parser.add_argument("source", nargs="?", type=Path, help="the folder of the publisher's files")
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=Overrides,
         default={},
         metavar="KEY=VALUE",
-        help="of the data set's reader, such as method=sobel",
+        help="options of the data set's reader, as listed above, such as method=sobel",
     )
     add_options_argument(parser)
 
@@ -58,13 +58,13 @@ def _summary(name: str) -> str:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Draw the splits that a config names, or prepare a published data set."""
+    """Draw the splits of a config, or prepare a published data set."""
     known = (TOYSTREET, CITYSCAPES, *READERS)
     if options.options and options.what not in (TOYSTREET, *READERS):
         takers = ", ".join((TOYSTREET, *READERS))
         raise UserError(f"{options.what} has no --options; those are for {takers}.")
     if options.cfg_options and options.what in known:
-        raise UserError("--cfg-options change a config; a data set's own options are --options.")
+        raise UserError("--cfg-options change a config; pass options of a data set as --options.")
     if options.what == TOYSTREET:
         _draw_split(options)
     elif options.what in known:
@@ -107,7 +107,7 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def data_root(target: Path) -> str:
-    """Return the override of the data's root as one types it in a shell."""
+    """Return the override of the data's root as text for a shell."""
     return shlex.quote(f"data_root={target}")
 
 
@@ -116,16 +116,19 @@ def _draw(options: argparse.Namespace) -> None:
     drawn = [folder for stage in list_stages(config) for folder in prepare_datasets(stage)]
     if not drawn:
         kind = config.train_dataloader.dataset.type
-        raise UserError(f"Only ToyStreet is drawn; {options.config} uses {kind}.")
+        raise UserError(
+            f"Only ToyStreet is drawn; {options.config} uses {kind}. Name a data set instead: "
+            "prepare_data NAME SOURCE TARGET"
+        )
     for folder in dict.fromkeys(drawn):
         print(f"ready: {folder}")
 
 
 def _draw_split(options: argparse.Namespace) -> None:
-    """Draw a split of ToyStreet without a config, as a checkpoint's message advises."""
+    """Draw a split of ToyStreet without a config, as an error about missing data advises."""
     if options.source is None or options.target is not None:
         raise UserError(
-            f"{TOYSTREET} takes the folder to draw into: prepare_data {TOYSTREET} FOLDER "
+            f"{TOYSTREET} needs the folder to draw into: prepare_data {TOYSTREET} FOLDER "
             "[--options split=train num_scenes=200 width=256 height=128 scene_seed=0]"
         )
     chosen = resolve_options(options.options, options_of(DATASETS.find("ToyStreet")))

@@ -1,7 +1,7 @@
-"""Write a config's data sets as WebDataset shards, for data that many small files would slow down.
+"""Write a config's data sets as WebDataset shards, which load faster than many small files.
 
-The shards hold the files as they are; the data set `Shards` reads them in place of the folders,
-with the same samples in the same order.
+The shards hold the files unchanged. The data set `Shards` reads the shards instead of the folders
+and returns the same samples in the same order.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("target", type=Path, help="the folder to write")
     parser.add_argument(
-        "--megabytes", type=positive, default=512, help="size of a shard (default: 512)"
+        "--megabytes", type=positive, default=512, help="size of a shard in MB (default: 512)"
     )
 
 
@@ -35,7 +35,9 @@ def _write(options: argparse.Namespace, config: Config) -> None:
     splits = ("train", "val")
     for split in splits:
         if index_path(options.target, split).exists():
-            raise UserError(f"{options.target} has shards of {split!r} already; choose another.")
+            raise UserError(
+                f"{options.target} has shards of {split!r} already; choose another folder."
+            )
     prepare_datasets(config)
     for split in splits:
         dataset = build_dataset(config[f"{split}_dataloader"], config.get("data_root"))
@@ -44,6 +46,6 @@ def _write(options: argparse.Namespace, config: Config) -> None:
             paths = write_shards(dataset, options.target, split, size, progress.advance)
         print(f"{split}: {len(dataset)} scenes in {len(paths)} shards")
     print(
-        f"To read them: data_root = {str(options.target)!r}, and for each split the dataset's "
-        'dict(type="Shards", split="train") with its transforms'
+        f"To read the shards, set data_root = {str(options.target)!r}, and for each split "
+        'dataset = dict(type="Shards", split="train") with its transforms'
     )

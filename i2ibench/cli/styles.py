@@ -1,11 +1,11 @@
-"""Fit, list and look at style banks: the modes of appearance of each class.
+"""Fit, list or preview a style bank, which holds the modes of appearance of each class.
 
 styles fit CHECKPOINT        cluster the encoder's features on the checkpoint's training scenes
-styles list CHECKPOINT|BANK  the classes with their modes
-styles preview CHECKPOINT    a contact sheet of the modes on validation scenes
+styles list CHECKPOINT|BANK  list the classes with their modes
+styles preview CHECKPOINT    write a contact sheet of the modes on validation scenes
 
-The data is that of the checkpoint's own config; --cfg-options data_root=DIR says where it is now.
-Scenes are read once each, at the training size, without random flips and crops.
+The data is that of the checkpoint's config. If it was moved, pass --cfg-options data_root=DIR. Each
+scene is read once, at the training size, without random flips and crops.
 """
 
 import argparse
@@ -41,53 +41,63 @@ from i2ibench.registry.compat import silence_third_parties
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("action", choices=("fit", "list", "preview"))
-    parser.add_argument("file", type=Path, help="a checkpoint; for list also a bank")
-    parser.add_argument("--num-styles", type=positive, help="K; default: the checkpoint's")
+    parser.add_argument("action", choices=("fit", "list", "preview"), help="see above")
+    parser.add_argument("file", type=Path, help="a checkpoint; list accepts a bank's file too")
+    parser.add_argument(
+        "--num-styles", type=positive, help="modes per class (default: the checkpoint's)"
+    )
     parser.add_argument(
         "--min-area", type=share, default=0.0, metavar="SHARE",
-        help="leave out instances that cover no more than this share of the image, such as 1/64, "
-        "which is the released code's (0: cluster all, as in the paper)",
+        help="leave out instances that cover no more than this share of the image; pix2pixHD's "
+        "code uses 1/64 (default: 0, all instances, as in the paper)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of the clustering (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the clustering (default: 0)")
     parser.add_argument(
-        "--max-scenes", type=positive, default=0, help="training scenes, evenly spread; default all"
+        "--max-scenes", type=positive, default=0,
+        help="number of training scenes to read, evenly spread (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--batch-size", type=positive, default=4, help="scenes to encode at once (default: 4)"
     )
-    parser.add_argument("--batch-size", type=positive, default=4, help="scenes at once (4)")
     parser.add_argument(
         "--output", type=Path,
-        help="default: beside the checkpoint, NAME_styles.safetensors or NAME_styles.png",
+        help="the file to write (default: NAME_styles.safetensors or NAME_styles.png beside the "
+        "checkpoint)",
     )  # fmt: skip
     parser.add_argument(
         "--into-checkpoint", type=Path, metavar="FILE.pth",
-        help="write a copy of the checkpoint with the new bank in it, instead of a bank's file",
+        help="write a copy of the checkpoint with the new bank, instead of a file with the bank",
     )  # fmt: skip
-    parser.add_argument("--bank", type=Path, help="preview this file's modes")
-    parser.add_argument("--scenes", type=positive, default=2, help="previewed per class (2)")
+    parser.add_argument("--bank", type=Path, help="the bank to preview (default: the checkpoint's)")
+    parser.add_argument(
+        "--scenes", type=positive, default=2, help="scenes to preview per class (default: 2)"
+    )
     add_options_argument(parser)
     add_device_argument(parser)
 
 
 def share(text: str) -> float:
-    """A number from 0 to below 1, such as 0.01 or 1/64."""
+    """Convert a text such as "0.01" or "1/64" to a number from 0 to below 1."""
     try:
         value = float(Fraction(text))
     except (ValueError, ZeroDivisionError):
         value = -1.0
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"a share from 0 to below 1, such as 1/64, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a number from 0 to below 1, such as 1/64, not {text!r}"
+        )
     return value
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do what the action says."""
+    """Run the action."""
     silence_third_parties()
     {"fit": _fit, "list": _list, "preview": _preview}[options.action](options)
 
 
 def _fit(options: argparse.Namespace) -> None:
     opened = _open(options)
-    bank_of(opened)  # refuses systems without styles before any data is touched
+    bank_of(opened)  # refuses models without styles before any data is read
     settings = FitOptions(options.num_styles, options.min_area, options.seed, options.max_scenes)
     copy, output = options.into_checkpoint, options.output
     if copy is not None:
@@ -128,7 +138,7 @@ def _preview(options: argparse.Namespace) -> None:
         use_bank(opened, options.bank)
     source = options.bank or opened.path
     if not bank_of(opened).counts.any():
-        raise UserError(f"{source} has no modes; `styles fit` finds them.")
+        raise UserError(f"{source} has no modes yet; fit them with `styles fit`.")
     ending = ".png" if options.bank else "_styles.png"
     output = options.output or source.with_name(source.stem + ending)
     _require_writable(output)
@@ -139,10 +149,10 @@ def _preview(options: argparse.Namespace) -> None:
 
 
 def _require_writable(path: Path) -> None:
-    """Refuse, before the work, a file that could not be written after it.
+    """Refuse a file that cannot be written, before the work that it should hold is done.
 
     Raises:
-        UserError: its name is too long, or its folder cannot be made or written.
+        UserError: its name is too long, or its folder cannot be created or written.
     """
     require_possible_names([path])
     try:

@@ -1,22 +1,42 @@
-"""Train the system of a config; the same command goes on with a run that was stopped.
+"""Train the models of a config; the same command continues a run that was stopped.
 
-SIGTERM and SIGUSR1 finish the step, save, and exit with code 75 (EX_TEMPFAIL), on which a
-scheduler may run the command again. torchrun itself exits with 1 then; srun hands the 75 on.
+On SIGTERM or SIGUSR1, training finishes the step, saves its state and exits with code 75
+(EX_TEMPFAIL). A scheduler may then run the command again. torchrun turns the 75 into 1; srun
+returns it unchanged.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from i2ibench.cli.arguments import add_run_arguments, config_of
-from i2ibench.cli.memory_tables import print_estimates
+from rich.console import Console
+from rich.table import Table
+
+from i2ibench.cli.arguments import add_launcher_argument, add_run_arguments, config_of
+from i2ibench.data.loaders import BatchSpec
 from i2ibench.errors import UserError
 from i2ibench.io.processes import is_main_process
 from i2ibench.io.run_folders import list_epochs
-from i2ibench.registry.compat import LAUNCHERS, process_group, silence_third_parties
+from i2ibench.registry.compat import process_group, silence_third_parties
 from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.training.hooks.preemption import EXIT_CODE, Preempted, Preemption
+from i2ibench.training.memory_estimate import MemoryEstimate, estimate_memory
+from i2ibench.training.optimizers import choose_precision
 from i2ibench.training.run import train
+
+CARDS = (8, 12, 16, 24, 32, 48, 80, 141)
+"""The memory of common GPUs, in GB."""
+
+GIB = 2**30
+SHARE, FIXED = 0.1, 1 * GIB
+"""Memory to reserve besides the tensors: a share of their bytes, and a fixed number of bytes."""
+
+NOTE = """\
+The table lists bytes of tensors, estimated from a training step and a translation on tensors
+without data. Nothing was trained. The named card holds the tensors, a tenth more and 1 GiB for what
+is not counted: the driver's context, scratch space of libraries and gaps between blocks. The number
+of instances in an image has no influence. With several processes, each one needs this memory and
+buckets for its gradients."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,36 +48,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=Path(),
         type=Path,
         metavar="CHECKPOINT",
-        help="go on from this checkpoint, or the newest, even if config or data have changed",
+        help="continue from this checkpoint (default: the newest), even if the config or the data "
+        "has changed",
     )
     parser.add_argument(
         "--start-from",
         type=Path,
         metavar="CHECKPOINT",
-        help="begin with the weights of any checkpoint (fine-tuning); classes match by name",
+        help="start a new run with the weights of any checkpoint (fine-tuning); classes are "
+        "matched by name",
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="start anew; an earlier run is moved aside"
+        "--fresh",
+        action="store_true",
+        help="start anew; an earlier run is moved aside, not deleted",
     )
     parser.add_argument(
         "--amp",
         choices=("auto", "bf16", "fp16", "none"),
-        help="precision; auto, the default, is bf16 on GPUs that have it and float32 elsewhere",
+        help="precision of the networks; auto is bf16 on GPUs that support it, else float32 "
+        "(default: the config's amp, else auto)",
     )
     parser.add_argument(
         "--estimate-memory", action="store_true",
-        help="print what training and translating would take, without the data or a GPU, and stop",
+        help="print the memory that training and translating need, and stop; this works without "
+        "the data and without a GPU",
     )  # fmt: skip
-    parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started us")
+    add_launcher_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train."""
+    """Train, or print the memory that training needs."""
     silence_third_parties()
     if options.fresh and options.resume is not None:
-        raise UserError("--fresh starts anew and --resume goes on: give one of them.")
+        raise UserError("--fresh starts anew and --resume continues: pass only one of them.")
     if options.estimate_memory and (options.fresh or options.resume is not None):
-        raise UserError("--estimate-memory trains nothing: leave --fresh and --resume out.")
+        raise UserError("--estimate-memory trains nothing: remove --fresh and --resume.")
     config = config_of(options)
     if options.start_from is not None:
         config.start_from = str(options.start_from)
@@ -78,7 +104,9 @@ def _train(config: Config, options: argparse.Namespace) -> None:
             work_dir = train(config, options.fresh, resume, path, preemption)
         except Preempted:
             if is_main_process():
-                print(f"asked to end: saved in {config.work_dir}; the same command goes on")
+                print(
+                    f"stopped by a signal: saved in {config.work_dir}; the same command continues"
+                )
             sys.exit(EXIT_CODE)
         if is_main_process():
             newest = _newest_epoch(config)
@@ -88,7 +116,80 @@ def _train(config: Config, options: argparse.Namespace) -> None:
 
 
 def _newest_epoch(config: Config) -> tuple[Path, int] | None:
-    """Return the newest complete epoch of the config's stages, and when it was written."""
+    """Return the newest checkpoint of a complete epoch, with its modification time in ns."""
     stages = list_stages(config)
     paths = [path for stage in stages for path in list_epochs(Path(stage.work_dir))]
     return (paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
+
+
+def print_estimates(config: Config) -> None:
+    """Print the memory of every stage of a config, at every precision that it may train in.
+
+    Raises:
+        UserError: the config is wrong, or its memory cannot be estimated.
+    """
+    console = Console(highlight=False)
+    stages = list_stages(config)
+    for stage in stages:
+        estimates = {name: estimate_memory(stage, name) for name in _precisions(stage)}
+        estimate = next(iter(estimates.values()))
+        if len(stages) > 1:
+            console.print(f"stage {stage.work_dir}", style="bold")
+        console.print(_networks(estimate))
+        console.print(_peaks(estimates, stage.train_dataloader.get("accumulate", 1)))
+    print(NOTE)
+
+
+def smallest_card(tensors: int) -> str:
+    """Return the smallest of CARDS that holds this number of bytes of tensors, or "none"."""
+    needed = tensors * (1 + SHARE) + FIXED
+    return next((f"{size} GB" for size in CARDS if size * GIB >= needed), "none")
+
+
+def _precisions(stage: Config) -> list[str | None]:
+    amp = stage.get("amp", "auto")
+    if amp == "auto":
+        return ["bf16", None]
+    return [choose_precision(amp, "cuda")]
+
+
+def _networks(estimate: MemoryEstimate) -> Table:
+    table = _table("network", "parameters", "trained", "weights", "gradients", "state")
+    for name, network in estimate.networks.items():
+        sizes = network.weights, network.gradients, network.state
+        numbers = (f"{n:,}" for n in (network.parameters, network.trained))
+        table.add_row(name, *numbers, *(_gib(size) for size in sizes))
+    if estimate.average:
+        table.add_row("average", "", "", _gib(estimate.average), "", "")
+    return table
+
+
+def _peaks(estimates: dict[str | None, MemoryEstimate], accumulate: int) -> Table:
+    """Return a table of the peak memory of a step and a translation."""
+    table = _table("peak", "activations", "gradients", "in all", "card")
+    for precision, estimate in estimates.items():
+        heading = f"step {precision or 'float32'}, {_batch(estimate.train, accumulate)}"
+        parts = estimate.activations, estimate.gradients, estimate.step
+        table.add_row(heading, *(_gib(part) for part in parts), smallest_card(estimate.step))
+    estimate = next(iter(estimates.values()))
+    peak = estimate.translation
+    heading = f"translation, {_batch(estimate.val)}"
+    table.add_row(heading, "", "", _gib(peak), smallest_card(peak))
+    return table
+
+
+def _batch(images: BatchSpec, accumulate: int = 1) -> str:
+    times = f"{accumulate} x " if accumulate > 1 else ""
+    return f"{times}{images.batch_size} of {images.width}x{images.height}"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table()
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.2f} GiB" if size >= GIB / 10 else f"{size / 2**20:.1f} MiB"

@@ -1,4 +1,4 @@
-"""Train a segmenter on a config's photos, for scoring translations of that data."""
+"""Train a segmenter on the real images of a config, to score translations of that data with it."""
 
 import argparse
 from pathlib import Path
@@ -23,21 +23,21 @@ SEGMENTER_TYPES = {"compact": "CompactSegmenter", "pspnet": "SMPSegmenter"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_arguments(parser)
-    parser.add_argument("output", type=Path, help="where the weights go, such as x.pth")
+    parser.add_argument("output", type=Path, help="the file of weights to write, such as x.pth")
     parser.add_argument(
         "--segmenter",
         choices=SEGMENTER_TYPES,
         default="compact",
-        help="compact (small and fast), or pspnet: a PSPNet on a ResNet-18 that starts from random "
-        'weights and needs pip install "i2ibench[segmenters]" (default: compact)',
+        help="compact (small and fast), or pspnet: a PSPNet with a ResNet-18 that starts from "
+        'random weights and needs pip install "i2ibench[segmenters]" (default: compact)',
     )
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=30, help="epochs to train (default: 30)")
+    parser.add_argument("--batch-size", type=int, default=8, help="images in a batch (default: 8)")
     add_device_argument(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, score on the validation photos, save."""
+    """Train a segmenter, save it, and print its scores on the validation images."""
     silence_third_parties()
     with lock_target(options.output, "training a segmenter"):
         _train(options)
@@ -54,8 +54,8 @@ def _train(options: argparse.Namespace) -> None:
         dataset = build_dataset(cfg, config.get("data_root"), config.get("seed", 0))
         loaders[split] = build_loader(dataset, cfg, training=split == "train")
     classes = loaders["train"].dataset.metainfo["scored_classes"]
-    facts = {"num_classes": len(classes), "scored_classes": classes}
-    segmenter = SEGMENTERS.build_for({"type": SEGMENTER_TYPES[options.segmenter]}, facts)
+    derived = {"num_classes": len(classes), "scored_classes": classes}
+    segmenter = SEGMENTERS.build_for({"type": SEGMENTER_TYPES[options.segmenter]}, derived)
     fit_segmenter(segmenter, loaders["train"], options.epochs, device=device)
     save_segmenter(segmenter, options.output)
     for name, value in score_segmenter(segmenter, loaders["val"], device).items():

@@ -1,8 +1,8 @@
 """Translate a folder of label maps with a trained checkpoint.
 
-INPUT_DIR holds Cityscapes' *_gtFine_labelIds.png and *_instanceIds.png at any depth, or the
-folders label/, instance/ and image/ with files of equal names (the last two where the model needs
-them), or label maps alone. Any size is translated at its own size.
+INPUT_DIR holds one of these layouts: Cityscapes' *_gtFine_labelIds.png and *_instanceIds.png at any
+depth; the folders label/, instance/ and image/ with files of equal names (the last two only if the
+model needs them); label maps alone. Each label map is translated at its own size.
 """
 
 import argparse
@@ -25,27 +25,31 @@ from i2ibench.registry.compat import silence_third_parties
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("checkpoint", type=Path, help="a .pth file that train wrote")
-    parser.add_argument("input_dir", type=Path, help="label maps (see above)")
-    parser.add_argument("output_dir", type=Path, help="gets the images, PNG")
-    parser.add_argument("--size", type=size, metavar="WxH", help="resize the maps first")
+    parser.add_argument("checkpoint", type=Path, help="a .pth file that `train` wrote")
+    parser.add_argument("input_dir", type=Path, help="the folder of label maps (see above)")
+    parser.add_argument("output_dir", type=Path, help="the folder to write PNG images to")
+    parser.add_argument(
+        "--size", type=size, metavar="WxH", help="resize the inputs to this size first"
+    )
     parser.add_argument(
         "--styles",
         default="random",
         metavar="|".join(STYLES),
-        help="how each instance looks: drawn from the checkpoint's modes (the default), as in the "
-        "photo, or drawn from the modes that `styles fit` wrote to a file; an instance whose class "
-        "has no modes gets zeros, the middle of the range",
+        help="the appearance of each instance: drawn from the checkpoint's modes (the default), "
+        "encoded from the real image, or drawn from the modes in a file of `styles fit`. An "
+        "instance whose class has no modes gets zeros, the middle of the range",
     )
-    parser.add_argument("--style-seed", type=int, default=0, help="which styles are drawn (0)")
+    parser.add_argument(
+        "--style-seed", type=int, default=0, help="seed of the styles that are drawn (default: 0)"
+    )
     parser.add_argument(
         "--samples", type=positive, default=1, metavar="N",
-        help="images of each scene, name_0.png and so on, that differ in the styles drawn (1)",
+        help="images of each scene, NAME_0.png and so on, with different styles (default: 1)",
     )  # fmt: skip
     parser.add_argument(
         "--tile", type=size, metavar="WxH",
-        help="work in tiles of this size, such as 1024x512: less memory, the same images up to "
-        "rounding",
+        help="compute in tiles of this size, such as 1024x512, which needs less memory and gives "
+        "the same images up to rounding",
     )  # fmt: skip
     add_device_argument(parser)
     add_precision_argument(parser)
@@ -54,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Translate."""
+    """Translate, and print the number of images."""
     silence_third_parties()
     how = InferenceOptions(options.amp, options.compile, options.tile, options.set)
     opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)

@@ -1,4 +1,4 @@
-"""Check every file of a config's data sets: what they hold, all faults, how to mend them."""
+"""Check every file of a config's data sets, and print statistics, all faults and their fixes."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,15 @@ from i2ibench.training.preflight import check_alike
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_arguments(parser)
-    parser.add_argument("--html", type=Path, metavar="PATH", help="also write a page with images")
+    parser.add_argument(
+        "--html", type=Path, metavar="PATH", help="also write an HTML page with images"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Validate."""
+    """Check the data, and print the results; a fatal fault is an error."""
     config = config_of(options)
-    facts: dict[str, list[SceneSurvey]] = {}
+    surveys: dict[str, list[SceneSurvey]] = {}
     notes: list[str] = []
     classes = ClassTable(())
     problems: list[Problem] = []
@@ -47,22 +49,22 @@ def run(options: argparse.Namespace) -> None:
             problems.append(_not_opened(split, error))
             continue
         with Progress(f"checking {split}", len(dataset)) as progress:
-            facts[split] = survey(dataset.scenes, progress.advance)
-        codings = [scene.coding for scene in facts[split]]
+            surveys[split] = survey(dataset.scenes, progress.advance)
+        codings = [scene.coding for scene in surveys[split]]
         notes += [f"{split}: {note}" for note in format_notes(dataset.scenes, codings)]
         classes = dataset.scenes.classes
         infos.append(dataset.metainfo)
-        found = find_problems(split, facts[split], classes)
+        problems_here = find_problems(split, surveys[split], classes)
         settled = _settled(config, split, dataset)
         problems += [
             *_lacking(config, split, dataset),
-            *(p for p in found if p.kind not in settled),
+            *(p for p in problems_here if p.kind not in settled),
         ]
-    problems += [*_unlike(infos), *shared_scenes(facts)]
+    problems += [*_unlike(infos), *shared_scenes(surveys)]
     problems.sort(key=lambda problem: not problem.fatal)
     if options.html is not None:
-        write_text(options.html, render_data(options.config.stem, facts, classes, problems))
-    _print(facts, classes, problems)
+        write_text(options.html, render_data(options.config.stem, surveys, classes, problems))
+    _print(surveys, classes, problems)
     for note in notes:
         print(note)
     if options.html is not None:
@@ -72,25 +74,25 @@ def run(options: argparse.Namespace) -> None:
         raise UserError("\n".join(faults))
 
 
-MEND_PAIRS = (
-    "Add the files or folders that are named, remove what has no partner, or name other folders "
-    "in the data set's config or with --cfg-options data_root=PATH"
+FIX_PAIRS = (
+    "Add the named files or folders, remove files without a partner, or name other folders in the "
+    "data set's config or with --cfg-options data_root=PATH"
 )
 
-MEND_MIX = (
-    "Save the images in one number of channels and one depth, or leave out those that differ; "
-    "image_channels= and image_depth= of the data set say which are right"
+FIX_MIXED = (
+    "Save all images with the same number of channels and the same depth, or remove those that "
+    "differ; image_channels= and image_depth= of the data set set the expected format"
 )
 
 
 def _not_opened(split: str, error: UserError) -> Problem:
     if isinstance(error, MixedImagesError):
-        return Problem(split, "mixed images", str(error), MEND_MIX, fatal=True)
-    return Problem(split, "pairing", str(error), MEND_PAIRS, fatal=True)
+        return Problem(split, "mixed images", str(error), FIX_MIXED, fatal=True)
+    return Problem(split, "pairing", str(error), FIX_PAIRS, fatal=True)
 
 
 def _needs(config: Config, dataset: Dataset) -> list[str]:
-    """Return the kinds of files that the condition, the encoder or training take."""
+    """Return the kinds of files that the condition, the encoder or training need."""
     known = dataset_options(dataset.metainfo)
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
     needs += ["instance"] if config.model.get("encoder") else []
@@ -98,23 +100,23 @@ def _needs(config: Config, dataset: Dataset) -> list[str]:
 
 
 def _settled(config: Config, split: str, dataset: Dataset) -> set[str]:
-    """Return the kinds of problems that the config has settled as their fixes say."""
+    """Return the kinds of problems that are none for this config."""
     settled = set() if "instance" in _needs(config, dataset) else {"no instances"}
     batch_size = config[f"{split}_dataloader"].get("batch_size", 1)
     return settled | ({"several sizes"} if batch_size == 1 or _is_of_one_size(dataset) else set())
 
 
 def _is_of_one_size(dataset: Dataset) -> bool:
-    """Return whether the transforms bring the scenes of all sizes to one."""
+    """Return whether the transforms bring all scenes to one size."""
     try:
         samples = [dataset[index] for index in dataset.scenes.one_of_each_size()]
-    except UserError:  # which is told as a problem of its own
+    except UserError:  # reported as a separate problem
         return False
     return len({size_of(sample) for sample in samples}) == 1
 
 
 def _lacking(config: Config, split: str, dataset: Dataset) -> list[Problem]:
-    """Return a problem for each kind of files that is needed and that scenes do not have."""
+    """Return a problem for each kind of file that is needed and that scenes lack."""
     lacking = []
     for kind in _needs(config, dataset):
         without = [files.name for files in dataset.scenes.files if kind not in files.paths]
@@ -125,7 +127,7 @@ def _lacking(config: Config, split: str, dataset: Dataset) -> list[Problem]:
 
 
 def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    """Return a problem if training would refuse the two splits together."""
+    """Return a problem if training would refuse to use the two splits together."""
     try:
         if len(infos) == 2:
             check_alike(*infos)
@@ -139,11 +141,11 @@ def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
 
 
 def _print(
-    facts: Mapping[str, Sequence[SceneSurvey]], classes: ClassTable, problems: Sequence[Problem]
+    surveys: Mapping[str, Sequence[SceneSurvey]], classes: ClassTable, problems: Sequence[Problem]
 ) -> None:
-    print(table(summary_rows(facts), left=(0, 3)))
-    if len(classes) and facts:
-        print(f"\n{table(class_rows(facts, classes), left=(1,))}")
+    print(table(summary_rows(surveys), left=(0, 3)))
+    if len(classes) and surveys:
+        print(f"\n{table(class_rows(surveys, classes), left=(1,))}")
     print()
     for problem in problems:
         print(problem_text(problem))

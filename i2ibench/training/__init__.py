@@ -1,1 +1,1 @@
-"""The pieces of a training run: its stages, the states they were saved in, and the Runner."""
+"""Training: stages of a run, their checkpoints, optimisers, hooks and the Runner."""

@@ -1,8 +1,8 @@
-"""Initial weights: a new run begins with those of any checkpoint, classes matched by name.
+"""Initial weights: a new run can start with the weights of any checkpoint (`start_from`).
 
-What fits is taken as it is. Where the classes or the kinds of the condition differ, the rows of
-every convolution that sees the condition are carried over one by one, by name: a new class begins
-as the mean of the old ones. A larger generator grows as between the stages of a run.
+Weights that fit are copied. If the classes or the kinds of the condition differ, the input channels
+of every convolution that sees the condition are copied one by one, matched by name. A new class
+starts with the average of the old classes. A larger generator grows as between stages of a run.
 """
 
 import math
@@ -24,13 +24,13 @@ from i2ibench.models.translators.conditions import dataset_options
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.contracts import Dataset, Preprocessor
 from i2ibench.training.optimizers import NetworkOptimizer
-from i2ibench.training.previous_stage import carry_moments
+from i2ibench.training.previous_stage import load_optimizer_state
 
 CLASS = "class "
-"""The name of a condition's channel begins so if the channel shows where a class is."""
+"""The beginning of the name of a condition's channel that is the one-hot map of a class."""
 
 SMALL_SIDE = 128
-"""Pixels of a side at which networks are run to see where the condition arrives."""
+"""Side in pixels of the condition with which networks are run to find its channels."""
 
 _FIRST_MARK = 1000.0
 _STYLES = "style_bank."
@@ -38,22 +38,23 @@ _STYLES = "style_bank."
 
 @dataclass(frozen=True)
 class StartFrom:
-    """A config's choice of initial weights.
+    """The value of a config's `start_from`.
 
     Attributes:
         checkpoint: the file.
-        moments: take over the optimisers' state too, for weights that are taken unchanged.
+        moments: whether to load the state of the optimisers too, for weights that are copied
+            unchanged.
     """
 
     checkpoint: Path
     moments: bool = False
 
 
-def start_of(value: Any) -> StartFrom | None:
-    """Return what the value of a config's `start_from` says; None without one.
+def parse_start_from(value: Any) -> StartFrom | None:
+    """Return a config's `start_from` as a StartFrom; None if it is not set.
 
     Raises:
-        UserError: it is neither a path nor a dict with `checkpoint` and by choice `moments`.
+        UserError: it is neither a path nor a dict with `checkpoint` and optionally `moments`.
     """
     if not value:
         return None
@@ -61,25 +62,28 @@ def start_of(value: Any) -> StartFrom | None:
     known = isinstance(options, Mapping) and options.keys() <= {"checkpoint", "moments"}
     if not known or not isinstance(options.get("checkpoint"), str):
         raise UserError(
-            "start_from is the path of a checkpoint, or dict(checkpoint=PATH, moments=True) to "
-            f"take over the optimisers' state too, not {value!r}."
+            "start_from must be the path of a checkpoint, or dict(checkpoint=PATH, moments=True) "
+            f"to load the state of the optimisers too, not {value!r}."
         )
     return StartFrom(Path(options["checkpoint"]), bool(options.get("moments", False)))
 
 
 @dataclass
 class InitialWeights:
-    """The weights with which a run begins.
+    """The weights that a run starts with.
 
     Attributes:
-        path: the checkpoint that they come from.
-        optimizers: the saved state of the optimisers to take over, by name.
-        state: weights by the new translator's names; what is missing begins fresh.
-        sources: by own name the name in the checkpoint, of what is taken unchanged.
-        matched: names of the weights whose rows were carried by class name.
-        fresh: names of the weights that the checkpoint has no match for, with the reason.
-        unused: names of the checkpoint's weights that nothing takes.
-        new_classes, left_classes: names of classes that only the new, only the old data has.
+        path: the checkpoint that holds them.
+        optimizers: the saved state of the optimisers to load, by name.
+        state: the weights by their names in the new translator. Weights that are missing here keep
+            their fresh values.
+        sources: the name in the checkpoint of each weight that is copied unchanged, by its name in
+            the new translator.
+        matched: names of the weights whose channels were matched by class name.
+        fresh: by name of a weight that has no match in the checkpoint, the reason.
+        unused: names of the checkpoint's weights that are not used.
+        new_classes: classes that only the new data has.
+        left_classes: classes that only the old data has.
     """
 
     path: Path
@@ -93,7 +97,7 @@ class InitialWeights:
     left_classes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return a table of what each network takes, and what begins fresh or is left unused."""
+        """Return the lines of a table that counts copied, matched and fresh weights by network."""
         networks = Counter(_network(name) for name in (*self.state, *self.fresh))
         rows = [f"begins with the weights of {self.path}:"]
         for network in networks:
@@ -104,9 +108,9 @@ class InitialWeights:
                 f"  {network}: {taken} weights as they are, {matched} by class name, {fresh} fresh"
             )
         if self.new_classes:
-            rows.append(f"  new classes, begun as the mean: {', '.join(self.new_classes)}")
+            rows.append(f"  new classes, started as the average: {', '.join(self.new_classes)}")
         if self.left_classes:
-            rows.append(f"  classes left behind: {', '.join(self.left_classes)}")
+            rows.append(f"  classes that are dropped: {', '.join(self.left_classes)}")
         rows += _examples("fresh", [f"{name} ({why})" for name, why in self.fresh.items()])
         return rows + _examples("not used", self.unused)
 
@@ -123,17 +127,20 @@ def _network(name: str) -> str:
 def initial_weights(
     start_from: Any, translator: Translator, dataset: Dataset
 ) -> InitialWeights | None:
-    """Return what a new translator takes of the checkpoint that its config starts from.
+    """Return the weights that a new translator takes from the checkpoint `start_from`.
 
     Args:
-        start_from: as in the config; None to begin with fresh weights.
-        translator: of the new run, just built.
-        dataset: that is trained on.
+        start_from: as in the config; None to start with fresh weights.
+        translator: the translator of the new run, just built.
+        dataset: the training data.
+
+    Returns:
+        The weights; None without `start_from`.
 
     Raises:
         UserError: `start_from` is malformed, or see `read_initial_weights`.
     """
-    start = start_of(start_from)
+    start = parse_start_from(start_from)
     if start is None:
         return None
     image = dataset[0]["image"][None].float()
@@ -149,14 +156,14 @@ def read_initial_weights(
     size: tuple[int, int],
     moments: bool = False,
 ) -> InitialWeights:
-    """Return what a new translator takes of a checkpoint.
+    """Return the weights that a new translator takes from a checkpoint.
 
     Args:
-        translator: of the new run, just built.
+        translator: the translator of the new run, just built.
         classes: the names of the new data's classes by channel.
-        path: the checkpoint, which may be a converted one.
-        size: (height, width) of a scene that the networks accept.
-        moments: take over the optimisers' state too.
+        path: the checkpoint; a converted one works too.
+        size: (height, width) in pixels of a scene that the networks accept.
+        moments: load the state of the optimisers too.
 
     Raises:
         UserError: the checkpoint cannot be read, or the generator takes none of its weights.
@@ -166,76 +173,76 @@ def read_initial_weights(
     with building_from(path):
         before = PREPROCESSORS.build_for(config["data_preprocessor"], dataset_options(metainfo))
     old_classes = metainfo["classes"]
-    found = InitialWeights(path, saved.get("optimizer", {}) if moments else {})
-    found.new_classes = [name for name in classes if name not in old_classes]
-    found.left_classes = [name for name in old_classes if name not in classes]
+    initial = InitialWeights(path, saved.get("optimizer", {}) if moments else {})
+    initial.new_classes = [name for name in classes if name not in old_classes]
+    initial.left_classes = [name for name in old_classes if name not in classes]
     own_names = channel_names(translator.data_preprocessor, classes)
     old_names = channel_names(before, old_classes)
-    carry = _same_shape
+    match = _same_shape
     if own_names != old_names:
-        carry = _Carrier(marked_rows(translator, size), own_names, old_names).carry
-    _take(found, translator, saved["state_dict"], carry, (classes, old_classes))
+        match = _ChannelMatcher(condition_inputs(translator, size), own_names, old_names).match
+    _collect(initial, translator, saved["state_dict"], match, (classes, old_classes))
     networks = translator.translation_parts()
-    if not any(_network(name) in networks for name in found.state):
+    if not any(_network(name) in networks for name in initial.state):
         raise UserError(
             f"The {' and '.join(networks)} takes none of the weights of {path}: it has other "
-            "layers. Start from a checkpoint of the same kind of networks, or leave start_from out."
+            "layers. Start from a checkpoint of the same kind of network, or remove start_from."
         )
-    return found
+    return initial
 
 
-def begin(
+def load_initial_weights(
     translator: Translator,
     optimizers: Mapping[str, NetworkOptimizer],
     initial: InitialWeights,
 ) -> None:
-    """Give a new translator its initial weights, and on request the optimisers their state.
-
-    The optimisers' state is that of the weights that are taken unchanged.
+    """Load the initial weights of a new run, and the optimiser state that comes with them.
 
     Args:
-        translator: of the new run, just built.
-        optimizers: of the new run, just built.
-        initial: from `read_initial_weights`.
+        translator: the translator of the new run, just built.
+        optimizers: the optimisers of the new run, just built.
+        initial: from `read_initial_weights`. Optimiser state is loaded for weights that were copied
+            unchanged only.
     """
     translator.load_state_dict({**translator.state_dict(), **initial.state})
     for kind, optimizer in optimizers.items():
         if kind in initial.optimizers:
-            carry_moments(optimizer, initial.sources, initial.optimizers[kind])
+            load_optimizer_state(optimizer, initial.sources, initial.optimizers[kind])
 
 
-Carry = Callable[[str, Tensor, Tensor], Tensor | None]
-"""Own name, own weight and old weight to the weight to begin with; None if it does not fit."""
+Match = Callable[[str, Tensor, Tensor], Tensor | None]
+"""A function of name, own weight and old weight: the initial weight; None if it does not fit."""
 
 
-def _take(
-    found: InitialWeights,
+def _collect(
+    initial: InitialWeights,
     translator: Translator,
     before: Mapping[str, Tensor],
-    carry: Carry,
+    match: Match,
     classes: tuple[Sequence[str], Sequence[str]],
 ) -> None:
+    """Fill the lists of `initial` with the weights of a checkpoint's state dict `before`."""
     own = translator.state_dict()
     sources = translator.previous_names(own, before)
     for name, value in own.items():
         old = before.get(sources[name] or "")
         if old is None:
-            found.fresh[name] = "the checkpoint has none"
+            initial.fresh[name] = "the checkpoint has none"
             continue
         by_class = name.startswith(_STYLES)
-        taken = _by_class(value, old, *classes) if by_class else carry(name, value, old)
+        taken = _by_class(value, old, *classes) if by_class else match(name, value, old)
         if taken is None:
             other = value.shape != old.shape
             shapes = f"the shape is {tuple(value.shape)} instead of {tuple(old.shape)}"
-            found.fresh[name] = shapes if other else "the condition has other channels"
+            initial.fresh[name] = shapes if other else "the condition has other channels"
             continue
-        found.state[name] = taken
+        initial.state[name] = taken
         if taken is old:
-            found.sources[name] = sources[name]
+            initial.sources[name] = sources[name]
         else:
-            found.matched.append(name)
-    used = {sources[name] for name in found.state}
-    found.unused = [name for name in before if name not in used]
+            initial.matched.append(name)
+    used = {sources[name] for name in initial.state}
+    initial.unused = [name for name in before if name not in used]
 
 
 def _same_shape(name: str, own: Tensor, old: Tensor) -> Tensor | None:
@@ -245,7 +252,7 @@ def _same_shape(name: str, own: Tensor, old: Tensor) -> Tensor | None:
 def _by_class(
     own: Tensor, old: Tensor, classes: Sequence[str], old_classes: Sequence[str]
 ) -> Tensor | None:
-    """Return a style bank's tensor with the rows of the classes of equal names; others fresh."""
+    """Return a style bank's tensor [classes,...] with the rows of classes of equal names copied."""
     if list(classes) == list(old_classes) and own.shape == old.shape:
         return old
     if own.shape[1:] != old.shape[1:] or len(old) != len(old_classes):
@@ -258,7 +265,7 @@ def _by_class(
 
 
 def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[str]:
-    """Return what each channel of a condition shows, such as "class road" or "instances"."""
+    """Return the name of each channel of a condition, such as "class road" or "instances"."""
     names: list[str] = []
     for kind, count in zip(preprocessor.kinds, preprocessor.channels, strict=True):
         labels = [f"{CLASS}{name}" for name in classes]
@@ -267,34 +274,35 @@ def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[st
     return names
 
 
-def marked_rows(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
-    """Return for every convolution that sees the condition where its channels arrive.
+def condition_inputs(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
+    """Find the convolutions that see the condition, and the input channels that it arrives at.
 
-    The condition's channels are filled with numbers that tell them apart, the networks run once,
-    and what arrives at each convolution is looked at. No list of layers has to be kept for it.
+    Each channel of the condition is filled with a number of its own. The networks run once, and
+    hooks look for these numbers in the inputs of all convolutions. Therefore no list of layers has
+    to be maintained.
 
     Args:
-        translator: whose networks are run.
-        size: (height, width) of a scene that the networks accept; a smaller one is tried first.
+        translator: the translator whose networks are run.
+        size: (height, width) in pixels that the networks accept; a smaller size is tried first.
 
     Returns:
-        By the name of a weight [O,I,...] the input channel of each channel of the condition.
+        By the name of a weight [O,I,...], the input channel of each channel of the condition.
     """
     side = math.ceil(SMALL_SIDE / translator.stride) * translator.stride
     try:
-        return _watch(translator, (side, side))
-    except (UserError, RuntimeError, ValueError):  # CRN has one height, for example
-        return _watch(translator, size)
+        return _find_marks(translator, (side, side))
+    except (UserError, RuntimeError, ValueError):  # CRN accepts one height only, for example
+        return _find_marks(translator, size)
 
 
-def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
+def _find_marks(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
     channels = translator.data_preprocessor.condition_channels
     device = next(translator.parameters()).device
     marks = _FIRST_MARK + torch.arange(channels, dtype=torch.float32, device=device)
     condition = marks[None, :, None, None].expand(1, channels, *size)
     found: dict[str, list[int]] = {}
     handles = [
-        module.register_forward_pre_hook(_Watcher(name, marks, found))
+        module.register_forward_pre_hook(_MarkFinder(name, marks, found))
         for name, module in translator.named_modules()
         if isinstance(module, nn.Conv2d)
     ]
@@ -310,14 +318,14 @@ def _watch(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]
     return found
 
 
-class _Watcher:
-    """A hook that notes at which input channels of a convolution the marks arrive."""
+class _MarkFinder:
+    """A hook that records the input channels of a convolution that hold the marks."""
 
     def __init__(self, name: str, marks: Tensor, found: dict[str, list[int]]) -> None:
         self.name, self.marks, self.found = name, marks, found
 
     def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        """Note the channels whose every pixel has a mark's number."""
+        """Record the channels in which every pixel has the number of a mark."""
         image = inputs[0][0].float().flatten(1)
         lowest, highest = image.amin(1), image.amax(1)
         near = (lowest[None] - self.marks[:, None]).abs() < 0.1
@@ -326,12 +334,13 @@ class _Watcher:
             self.found[f"{self.name}.weight"] = rows.int().argmax(1).tolist()
 
 
-class _Carrier:
-    """Carries the rows of the condition's channels from one order of channels to another.
+class _ChannelMatcher:
+    """A matcher of weights whose input channels are those of another condition.
 
     Args:
-        rows: from `marked_rows`, of the new translator.
-        own_names, old_names: from `channel_names`, of the new and the old condition.
+        rows: from `condition_inputs`, for the new translator.
+        own_names: from `channel_names`, for the new condition.
+        old_names: from `channel_names`, for the old condition.
     """
 
     def __init__(
@@ -339,8 +348,8 @@ class _Carrier:
     ) -> None:
         self.rows, self.own_names, self.old_names = rows, own_names, old_names
 
-    def carry(self, name: str, own: Tensor, old: Tensor) -> Tensor | None:
-        """Return the weight [O,I,...] to begin with; None if it does not fit."""
+    def match(self, name: str, own: Tensor, old: Tensor) -> Tensor | None:
+        """Return the initial weight [O,I,...]; None if the old weight does not fit."""
         rows = self.rows.get(name)
         if rows is None:
             return _same_shape(name, own, old)

@@ -1,4 +1,4 @@
-"""The memory that training a config and translating with it will take, before either begins."""
+"""Estimates of the memory that training a config and translating with it take."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from i2ibench.training.optimizers import build_optimizers
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network's parameters, and the bytes that they take.
+class NetworkMemory:
+    """The parameters of a network and their memory.
 
     Attributes:
-        parameters: how many.
-        trained: how many of them an optimiser has.
-        weights: bytes, buffers included.
-        gradients: bytes, all of them at once.
-        state: bytes that the optimiser keeps.
+        parameters: the number of parameters.
+        trained: the number of parameters that an optimiser trains.
+        weights: bytes of parameters and buffers.
+        gradients: bytes of all gradients together.
+        state: bytes of the optimiser's state.
     """
 
     parameters: int
@@ -42,23 +42,24 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MemoryEstimate:
     """The memory of a stage at one precision, in bytes of tensors.
 
     Attributes:
-        train, val: what is trained on, and translated.
-        networks: by name; "others" are the losses' own, such as VGG19.
-        average: of the averaged weights; 0 where the config has none.
-        activations: and other passing tensors, at the peak of a step.
-        gradients: those that are there at the peak.
-        step: the peak of a training step after the first; the sum of the weights, the optimisers'
-            state, the average, the gradients and the activations.
-        translation: the peak of translating a batch of `val`, with what only that needs.
+        train: the batches of the training data.
+        val: the batches of the validation data.
+        networks: the networks by name; "others" are the networks of losses, such as VGG19.
+        average: bytes of the averaged weights; 0 if the config averages none.
+        activations: bytes of activations and other temporary tensors at the peak of a step.
+        gradients: bytes of the gradients that exist at the peak of a step.
+        step: peak bytes of a training step after the first: the sum of weights, optimiser state,
+            average, gradients and activations.
+        translation: peak bytes of translating a batch of `val`, without training-only parts.
     """
 
     train: BatchSpec
     val: BatchSpec
-    networks: dict[str, Network]
+    networks: dict[str, NetworkMemory]
     average: int
     activations: int
     gradients: int
@@ -66,22 +67,23 @@ class Estimate:
     translation: int
 
 
-def estimate_memory(config: Config, precision: str | None) -> Estimate:
-    """The memory of one stage, by a count over real steps on tensors without contents.
+def estimate_memory(config: Config, precision: str | None) -> MemoryEstimate:
+    """Estimate the memory of one stage with fake tensors, which have a shape but no data.
 
-    Networks, optimisers, the training step and a translation are the real ones, run in float32 or
-    under autocast as a GPU runs them. No scene is read and no weights file, and nothing of size
-    is allocated; `compiled` parts are counted as they are written. The count is of tensors: a GPU
-    takes more for its context, its libraries' scratch space and the gaps between blocks.
+    The real networks, optimisers, training steps and a translation run on fake tensors, in float32
+    or under autocast as on a GPU. No scene and no weights file is read, and no large tensor is
+    allocated. `compiled` parts are estimated without compilation. Only tensors are counted: a GPU
+    needs more for its context, the scratch space of libraries and gaps between blocks.
 
     Args:
-        config: of one stage.
-        precision: bf16, fp16, or None for float32.
+        config: the config of one stage.
+        precision: "bf16", "fp16", or None for float32.
 
     Raises:
-        UserError: the config is wrong, or a part decides by values and cannot be counted.
+        UserError: the config is wrong, or a part reads the values of a tensor, which fake tensors
+            do not have.
     """
-    precision = precision and "bf16"  # fp16 takes as much, and the CPU does not train in it
+    precision = precision and "bf16"  # fp16 needs as much memory, and the CPU cannot train in it
     train, val = (
         batch_spec(config[f"{name}_dataloader"], config.get("data_root"))
         for name in ("train", "val")
@@ -93,8 +95,8 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
             raise
         except (DataDependentOutputException, DynamicShape) as error:
             raise UserError(
-                "This config's memory cannot be estimated: a part asks for the values of a tensor "
-                f"({error})."
+                "The memory of this config cannot be estimated: a part reads the values of a "
+                f"tensor, and the estimate has shapes only ({error})."
             ) from None
         except (RuntimeError, ValueError) as error:
             size = f"{train.width}x{train.height}"
@@ -103,13 +105,16 @@ def estimate_memory(config: Config, precision: str | None) -> Estimate:
             ) from error
 
 
-def _count(config: Config, precision: str | None, train: BatchSpec, val: BatchSpec) -> Estimate:
+def _count(
+    config: Config, precision: str | None, train: BatchSpec, val: BatchSpec
+) -> MemoryEstimate:
     translator = build_translator(_without(config, ("compiled",)), train.metainfo).train()
     optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
     with TensorMemoryCounter() as counter:
         for _ in range(2):  # the first step makes the optimisers' state
             counter.restart()
-            parts = [_batch(train, translator) for _ in range(_accumulated(config))]
+            accumulate = config.train_dataloader.get("accumulate", 1)
+            parts = [_batch(train, translator) for _ in range(accumulate)]
             translator.train_step(parts if len(parts) > 1 else parts[0], optimizers)
             del parts
     states = [item for o in optimizers.values() for item in o.optimizer.state.items()]
@@ -118,7 +123,7 @@ def _count(config: Config, precision: str | None, train: BatchSpec, val: BatchSp
     gradients = counter.at_peak(p.grad for p in translator.parameters() if p.grad is not None)
     average = _average(config, translator)
     weights = bytes_of([*translator.parameters(), *translator.buffers()])
-    return Estimate(
+    return MemoryEstimate(
         train=train,
         val=val,
         networks=_networks(translator, state_of),
@@ -131,32 +136,29 @@ def _count(config: Config, precision: str | None, train: BatchSpec, val: BatchSp
 
 
 def _without(config: Config, options: Collection[str]) -> Config:
-    """The config with a model that lacks some of its options."""
+    """Return the config with some options of its model removed."""
     model = {key: value for key, value in config.model.items() if key not in options}
     return Config({**config, "model": model})
 
 
-def _accumulated(config: Config) -> int:
-    accumulate: int = config.train_dataloader.get("accumulate", 1)
-    return accumulate
-
-
 def _batch(images: BatchSpec, translator: Translator) -> dict[str, Any]:
-    """Collated scenes without contents, of every kind that the translator needs."""
+    """Return a collated batch of empty tensors, one for every kind that the translator needs."""
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
         needs.add("instance")
     count, size = images.batch_size, (images.height, images.width)
     batch: dict[str, Any] = {"name": ["scene"] * count}
     for kind in in_order(needs):
-        made = PixelFormat(1) if kind.is_map else format_in(images.metainfo, kind.name)
-        dtype = torch.int32 if kind.wide or made.bits == 16 else torch.uint8
-        batch[kind.name] = torch.empty(count, made.channels, *size, dtype=dtype)
+        pixels = PixelFormat(1) if kind.is_map else format_in(images.metainfo, kind.name)
+        dtype = torch.int32 if kind.wide or pixels.bits == 16 else torch.uint8
+        batch[kind.name] = torch.empty(count, pixels.channels, *size, dtype=dtype)
     return batch
 
 
-def _networks(translator: Translator, state_of: Mapping[int, list[Tensor]]) -> dict[str, Network]:
-    """Every part that has weights, and what is left of the translator."""
+def _networks(
+    translator: Translator, state_of: Mapping[int, list[Tensor]]
+) -> dict[str, NetworkMemory]:
+    """Return every part of the translator that has weights; "others" are weights of no part."""
     tensors = [*translator.named_parameters(), *translator.named_buffers()]
     networks = {}
     parts = translator.parts()
@@ -165,7 +167,7 @@ def _networks(translator: Translator, state_of: Mapping[int, list[Tensor]]) -> d
         if own:
             parameters = [x for x in own if isinstance(x, nn.Parameter)]
             trained = [p for p in parameters if p.requires_grad]
-            networks[name] = Network(
+            networks[name] = NetworkMemory(
                 parameters=sum(x.numel() for x in (own if name == "others" else parameters)),
                 trained=sum(p.numel() for p in trained),
                 weights=bytes_of(own),
@@ -181,7 +183,7 @@ def _part(name: str, parts: Collection[str]) -> str:
 
 
 def _average(config: Config, translator: Translator) -> int:
-    """The bytes of the averaged weights that the config asks for."""
+    """Return the bytes of the weights that the config's ExponentialMovingAverage keeps, or 0."""
     hooks = config.get("hooks", {}).values()
     if not any((hook or {}).get("type") == "ExponentialMovingAverage" for hook in hooks):
         return 0
@@ -191,7 +193,10 @@ def _average(config: Config, translator: Translator) -> int:
 
 
 def _translation(config: Config, val: BatchSpec) -> int:
-    """The peak of a batch's translation in float32, with what only that needs."""
+    """Return the bytes needed to translate one batch in float32.
+
+    They include weights, buffers and peak activations, without training-only parts.
+    """
     config = _without(config, method_of(config).TRAINING_ONLY)
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()
     inference = Inference(translator)

@@ -1,4 +1,4 @@
-"""Options that go to mmengine's own classes, checked before the Runner trips over them."""
+"""Options of mmengine's own classes, checked before mmengine's Runner uses them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from i2ibench.registry.compat import start_method
 
 
 def runner_options(config: Config) -> dict[str, Any]:
-    """Return the Runner's arguments that are no parts of the system.
+    """Return the arguments of the Runner that do not depend on models or data.
 
     Raises:
-        UserError: an unknown type or option, or a number of epochs that is none.
+        UserError: an unknown type or option, or a value of `train_cfg` that is no positive integer.
     """
     for entry in config.get("vis_backends", []):
         check_part("vis_backends", VISBACKENDS, entry)
@@ -42,33 +42,33 @@ def runner_options(config: Config) -> dict[str, Any]:
 
 
 def train_loop(config: Config) -> dict[str, Any]:
-    """Return the options of the Runner's training loop; `max_epochs` is there.
+    """Return the options of the Runner's training loop, with `max_epochs` (1 by default).
 
     Raises:
-        UserError: an unknown option, or a number of epochs that is none.
+        UserError: an unknown option, or a value that is no positive integer.
     """
     options = {"max_epochs": 1, **config.get("train_cfg", {})}
     check_options(EpochBasedTrainLoop, {"runner": None, "dataloader": None, **options})
     for name, value in options.items():
         if not isinstance(value, int) or value < 1:
-            raise UserError(f"train_cfg.{name} is an integer from 1 on, not {value!r}.")
+            raise UserError(f"train_cfg.{name} must be a positive integer, not {value!r}.")
     return {"type": "EpochBasedTrainLoop", **options}
 
 
 def check_part(key: str, registry: Registry, entry: Any, besides: Sequence[str] = ()) -> None:
-    """Refuse an entry of a config's list that is no part of mmengine's.
+    """Check an entry of a list in a config against one of mmengine's registries.
 
     Args:
-        key: of the list, for the message.
-        registry: mmengine's.
-        entry: of the list.
-        besides: options that are not the part's own.
+        key: the key of the list, for error messages.
+        registry: the registry of mmengine that has the entry's type.
+        entry: the entry.
+        besides: options that are allowed besides those of the constructor.
 
     Raises:
         UserError: the entry is no dict, or its type or an option is unknown.
     """
     if not isinstance(entry, Mapping) or "type" not in entry:
-        raise UserError(f"{key}: an entry is a dict with a 'type', not {entry!r}.")
+        raise UserError(f"{key}: an entry must be a dict with a 'type', not {entry!r}.")
     kind = entry["type"]
     registry.import_from_location()
     # `registry.get` would import any dotted name

@@ -1,7 +1,9 @@
-"""Optimisers: one per network, each stepping its own parameters only."""
+"""Optimisers: one per network. Each updates only the parameters of its own network."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,30 +16,78 @@ from i2ibench.errors import UserError, near_match
 from i2ibench.io.devices import best_device
 from i2ibench.models.translators.base import Translator
 from i2ibench.registry import check_options
-from i2ibench.training.clipping import Clipping, clipping_of
-from i2ibench.training.distributed import averaging
+from i2ibench.training.distributed import gradient_averaging
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class NetworkOptimizer(OptimWrapper):
-    """An optimiser that computes gradients for its own parameters alone.
-
-    mmengine's AmpOptimWrapper refuses the CPU and its `update_params` leaves gradients in
-    networks that a loss merely passes through; neither happens here.
-
-    `dormant` holds the state of parameters, by name, that an earlier stage trained and this one
-    does not, for a later stage that does.
-
-    With `skips` set, an update whose gradient is not finite is left out and counted in `skipped`;
-    `longest_skipped` is the longest run of consecutive skipped updates.
+@dataclass(frozen=True)
+class Clipping:
+    """Clipping of the norm of all gradients of one optimiser taken together.
 
     Args:
-        optimizer: holds the parameters.
-        names: of the parameters, in the optimizer's order.
-        precision: None for float32, or bf16 or fp16 for autocast (fp16 with a loss scaler).
-        device_type: where the networks are, "cpu" or "cuda".
-        clipping: of the gradients' norm, after the mean over processes; None for none.
+        max_norm: gradients with a larger norm are scaled down to this norm.
+        norm_type: p of the p-norm; float("inf") for the largest absolute value.
+
+    Raises:
+        UserError: max_norm or norm_type is no positive number.
+    """
+
+    max_norm: float
+    norm_type: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_norm", self.max_norm), ("norm_type", self.norm_type)):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not value > 0 or (name == "max_norm" and math.isinf(value)):
+                raise UserError(f"clip_grad: {name} must be a positive number, not {value!r}.")
+
+    def apply(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Scale the gradients in place. The norm is not read, so that the CPU waits for no GPU."""
+        nn.utils.clip_grad_norm_(parameters, self.max_norm, self.norm_type)
+
+
+def clipping_of(options: Any, network: str) -> Clipping | None:
+    """Return the clipping of an optimiser's option `clip_grad`.
+
+    Args:
+        options: the value of the option; None for no clipping.
+        network: the name of the optimiser, for error messages.
+
+    Raises:
+        UserError: the option is no dict, or has an unknown, missing or wrong entry.
+    """
+    if options is None:
+        return None
+    if not isinstance(options, Mapping):
+        raise UserError(
+            f"optimizers.{network}.clip_grad is a dict such as dict(max_norm=1.0), not {options!r}."
+        )
+    check_options(Clipping, options)
+    return Clipping(**options)
+
+
+class NetworkOptimizer(OptimWrapper):
+    """An optimiser of one network that computes gradients for its own parameters only.
+
+    mmengine's AmpOptimWrapper does not run on the CPU. Its `update_params` also leaves gradients in
+    other networks that a loss passes through.
+
+    Args:
+        optimizer: the torch optimiser of the parameters.
+        names: the names of the parameters, in the order of the optimiser.
+        precision: None for float32, "bf16" or "fp16" for autocast (fp16 with a loss scaler).
+        device_type: the device of the networks, "cpu" or "cuda".
+        clipping: the clipping of the gradients, after they were averaged over processes; None for
+            no clipping.
+
+    Attributes:
+        dormant: by name, the optimiser state of parameters that an earlier stage trained and this
+            stage freezes. A later stage may need it.
+        skips: whether to skip updates whose gradient is not finite.
+        skipped: the number of skipped updates.
+        in_a_row: the number of skipped updates since the last update.
+        longest_skipped: the longest run of consecutive skipped updates.
     """
 
     def __init__(
@@ -62,7 +112,7 @@ class NetworkOptimizer(OptimWrapper):
         self.longest_skipped: Tensor | int = 0
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the context in which the networks run at the chosen precision."""
+        """Return the autocast context of the chosen precision."""
         enabled = self.dtype is not None
         return torch.autocast(self.device_type, dtype=self.dtype, enabled=enabled)
 
@@ -72,49 +122,52 @@ class NetworkOptimizer(OptimWrapper):
         return [p for g in self.param_groups for p in g["params"] if p.requires_grad]
 
     @cached_property
-    def synced(self) -> DistributedDataParallel | None:
-        """DDP for the gradients; None with one process.
+    def ddp(self) -> DistributedDataParallel | None:
+        """Return DDP for the gradients; None with one process.
 
-        Constructed with the first gradient: optimisers are also built to check a config, where
-        networks are not on the device of the process group.
+        DDP is constructed with the first gradient. Optimisers are also built to check a config,
+        when networks are not on the device of the process group.
         """
-        return averaging(self.parameters)
+        return gradient_averaging(self.parameters)
 
     def update(self, loss: Tensor) -> None:
-        """Take one step down the gradient of `loss`, averaged over all processes."""
+        """Take one optimiser step with the gradient of `loss`, averaged over all processes."""
         self.zero_grad()
         self.add_gradient(loss)
         self.apply()
 
     def add_gradient(self, loss: Tensor, retain_graph: bool = False, last: bool = True) -> None:
-        """Add the gradient of `loss` to what `apply` will use.
+        """Add the gradient of `loss` to the gradients that `apply` will use.
 
         Args:
             loss: a scalar.
             retain_graph: keep the graph for another backward pass.
-            last: whether no other gradient follows before `apply`: this one's backward pass
-                averages the sum of the added gradients over all processes.
+            last: whether this is the last gradient before `apply`. Its backward pass then averages
+                the sum of the added gradients over all processes.
         """
-        if self.synced is None:
+        if self.ddp is None:
             self._backward(loss, self.parameters, retain_graph)
             return
-        with nullcontext() if last else self.synced.no_sync():
-            self._backward(self.synced(loss), list(self.synced.parameters()), retain_graph)
+        with nullcontext() if last else self.ddp.no_sync():
+            self._backward(self.ddp(loss), list(self.ddp.parameters()), retain_graph)
 
     def _backward(self, loss: Tensor, inputs: list[nn.Parameter], retain_graph: bool) -> None:
         self.scaler.scale(loss).backward(inputs=inputs, retain_graph=retain_graph)
 
     def apply(self) -> None:
-        """Take one step down the added gradients, averaged over all processes; none without any."""
+        """Take one optimiser step with the added gradients; do nothing if there are none."""
         if all(p.grad is None for p in self.parameters):
             return
-        if self.skips and not self.scaler.is_enabled():  # the scaler leaves them out itself
+        if self.skips and not self.scaler.is_enabled():  # an enabled scaler skips updates itself
             self._step_if_finite()
         else:
             self.step()
 
     def step(self, **kwargs: Any) -> None:
-        """Apply the gradients, clipped; mmengine's schedulers count the calls of this method."""
+        """Clip the gradients and update the parameters.
+
+        mmengine's schedulers count the calls of this method.
+        """
         if self.clipping is not None:
             self.scaler.unscale_(self.optimizer)
             self.clipping.apply(self.parameters)
@@ -125,7 +178,7 @@ class NetworkOptimizer(OptimWrapper):
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         bad = ~torch.stack([g.isfinite().all() for g in gradients]).all()
         self._count(bad)
-        if self.optimizer.defaults.get("fused"):  # decides on the device, as for a GradScaler
+        if self.optimizer.defaults.get("fused"):  # skips the update on the device, without a sync
             self.optimizer.grad_scale, self.optimizer.found_inf = None, bad.float()
             self.step()
             del self.optimizer.grad_scale, self.optimizer.found_inf
@@ -133,7 +186,7 @@ class NetworkOptimizer(OptimWrapper):
             self.step()
 
     def _count(self, bad: Tensor) -> None:
-        """Count an update that is left out if `bad`, without asking for its value."""
+        """Count a skipped update if `bad`, a boolean tensor, whose value is not read."""
         self.skipped, self.in_a_row, self.longest_skipped = (
             torch.as_tensor(count, device=bad.device)
             for count in (self.skipped, self.in_a_row, self.longest_skipped)
@@ -143,7 +196,7 @@ class NetworkOptimizer(OptimWrapper):
         self.longest_skipped = torch.maximum(self.longest_skipped, self.in_a_row)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the optimiser and of the loss scaler."""
+        """Return the state of the optimiser and of the loss scaler, with the parameter names."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -154,32 +207,32 @@ class NetworkOptimizer(OptimWrapper):
         }
 
     def kind(self) -> str:
-        """Return the optimizer's type with the options that decide what state it keeps."""
+        """Return the optimiser's type with the options that determine the tensors of its state."""
         options = ("amsgrad", "centered", "momentum", "nesterov")
         kept = {k: v for k, v in self.optimizer.defaults.items() if k in options}
         return f"{type(self.optimizer).__name__} {kept}"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a saved state."""
+        """Load a state from `state_dict`."""
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.scaler.load_state_dict(state_dict["scaler"])
         self.dormant = state_dict["dormant"]
-        self._global_step = 0  # mmengine's schedules warn if no step has been before their own
+        self._global_step = 0  # without this, mmengine's schedules warn that no step was taken
         counts = state_dict.get("skipped", [0, 0, 0])
         self.skipped, self.in_a_row, self.longest_skipped = counts
 
 
 def skipped(optimizers: OptimWrapperDict) -> dict[str, int]:
-    """Return by network how many updates were left out; {} where every update is taken."""
+    """Return the number of skipped updates by network, for the optimisers that skip updates."""
     return {name: int(optimizer.skipped) for name, optimizer in optimizers.items()
             if optimizer.skips}  # fmt: skip
 
 
 def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a translator with parameters that want to be trained and that no optimiser gets.
+    """Refuse a translator with parameters that require gradients but belong to no optimiser.
 
     Args:
-        translator: with all of its parts.
+        translator: the translator with all of its parts.
         networks: its trained parameters by optimiser and name.
 
     Raises:
@@ -193,16 +246,16 @@ def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, A
         more = f" and {len(forgotten) - 3} more" if len(forgotten) > 3 else ""
         raise UserError(
             f"No optimiser would train {', '.join(forgotten[:3])}{more}: the optimisers have the "
-            f"parameters of {', '.join(optimizers) or 'nothing'}. Freeze them by "
+            f"parameters of {', '.join(optimizers) or 'nothing'}. Freeze these parameters with "
             "requires_grad_(False) in their part (PairedTranslator has model.frozen for it), or "
             "move them into a network that is trained."
         )
 
 
 def choose_precision(amp: str | None, device_type: str) -> str | None:
-    """Return the precision that `amp` means on a device: None for float32, "bf16" or "fp16".
+    """Return the precision of a config's `amp` on a device: None for float32, "bf16" or "fp16".
 
-    "auto" is bf16 on CUDA devices that compute in it, and float32 elsewhere.
+    "auto" is bf16 on CUDA devices that support it, and float32 elsewhere.
 
     Raises:
         UserError: an unknown precision, or one that the device cannot train in.
@@ -214,18 +267,18 @@ def choose_precision(amp: str | None, device_type: str) -> str | None:
         raise UserError(f"amp is one of auto, {', '.join(PRECISIONS)} or None, not {amp!r}.")
     if amp == "fp16" and device_type != "cuda":
         raise UserError(
-            f"amp='fp16' needs a GPU: on the {device_type} gradients would be rounded to zero "
-            "without a loss scaler. Take 'bf16', or 'auto', which is float32 here."
+            f"amp='fp16' needs a GPU: on the {device_type} there is no loss scaler, and small "
+            "gradients would become zero. Use 'bf16', or 'auto', which is float32 here."
         )
     return amp
 
 
 def optimizers_of(config: Mapping[str, Any], translator: Translator) -> OptimWrapperDict:
-    """Return the config's optimisers, at the precision of its `amp`, which is "auto" without one.
+    """Return the optimisers of a config, with the precision of its `amp` ("auto" by default).
 
     Raises:
-        UserError: a network has no optimiser, parameters belong to none, or an option or the
-            precision is wrong.
+        UserError: a network has no optimiser, parameters belong to no optimiser, or an option or
+            the precision is wrong.
     """
     networks = translator.networks()
     require_trained(translator, networks)
@@ -242,19 +295,20 @@ def build_optimizers(
     """Return one optimiser for each network that is trained, by name.
 
     Args:
-        networks: for each its trained parameters by name; none if it is frozen or switched off.
-        cfg: for each name a dict with the `type` of a torch optimiser and its options; those of
-            networks without parameters are left out. Adam and AdamW are fused unless they say
-            otherwise. `clip_grad` has the options of Clipping.
+        networks: the trained parameters of each network by name; empty for a network that is
+            frozen or switched off.
+        cfg: by network a dict with the `type` of a torch optimiser and its options. Entries for
+            networks without trained parameters are ignored. Adam and AdamW use `fused=True` unless
+            `foreach`, `differentiable` or `fused` is set. `clip_grad` has the options of Clipping.
         precision: see choose_precision.
         device_type: see NetworkOptimizer.
 
     Raises:
-        UserError: the optimisers are not those of the networks, or a type, option or precision is
+        UserError: `cfg` has other names than the networks, or a type, option or precision is
             unknown.
     """
     if not any(networks.values()):
-        raise UserError("Nothing is trained: every network is frozen.")
+        raise UserError("Nothing is trained: every network is frozen. Unfreeze at least one.")
     precision = choose_precision(precision, device_type)
     _check_named(networks, cfg)
     wrappers = {}
@@ -271,10 +325,10 @@ def build_optimizers(
 
 
 def _check_named(networks: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
-    """Refuse optimisers for other networks than the method trains.
+    """Refuse optimisers for unknown networks, and trained networks without an optimiser.
 
     Raises:
-        UserError: lists the names on both sides, or names an optimiser that is no dict.
+        UserError: lists the names of both, or names an optimiser that is no dict.
     """
     given = [name for name, options in cfg.items() if options is not None]
     trained = [name for name, parameters in networks.items() if parameters]
@@ -286,14 +340,14 @@ def _check_named(networks: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
     without = [f" The {name} has no optimizer." for name in trained if name not in given]
     if unknown or without:
         raise UserError(
-            f"The config's optimizers ({', '.join(given) or 'none'}) are not those of the networks "
-            f"that are trained ({', '.join(trained)}).{''.join(unknown + without)}"
+            f"The optimizers of the config ({', '.join(given) or 'none'}) do not match the "
+            f"networks that are trained ({', '.join(trained)}).{''.join(unknown + without)}"
         )
     for name in given:
         if not isinstance(cfg[name], Mapping):
             raise UserError(
-                f"optimizers.{name} is a dict with the type of a torch optimizer and its options, "
-                f"not {cfg[name]!r}."
+                f"optimizers.{name} must be a dict with the type of a torch optimizer and its "
+                f"options, not {cfg[name]!r}."
             )
 
 
@@ -302,16 +356,13 @@ def _build_optimizer(
 ) -> torch.optim.Optimizer:
     kind = options.pop("type", "Adam")
     optimizer = getattr(torch.optim, kind, None)
-    if (
-        kind in ("Adam", "AdamW")
-        and not options.get("foreach")
-        and not options.get("differentiable")
-    ):
-        options.setdefault("fused", True)  # one pass over the memory, and no step count to ask for
+    not_fused = options.get("foreach") or options.get("differentiable")
+    if kind in ("Adam", "AdamW") and not not_fused:
+        options.setdefault("fused", True)  # one pass over the memory, and no step count to read
     usable = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
-    if optimizer is None or not usable or optimizer is torch.optim.LBFGS:  # it needs a closure
+    if optimizer is None or not usable or optimizer is torch.optim.LBFGS:  # LBFGS needs a closure
         raise UserError(
-            f"{kind!r} is no torch optimizer that can be used here."
+            f"{kind!r} is no torch optimizer that this project can use."
             f"{near_match(kind, dir(torch.optim))}"
         )
     check_options(optimizer, {"params": parameters, **options})

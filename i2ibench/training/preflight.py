@@ -1,4 +1,4 @@
-"""Checks before training: files, sizes and what the networks need of the data."""
+"""Checks before training: of data files, of image sizes, and of a trial step of the networks."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -30,10 +30,10 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def check_files(datasets: Mapping[str, Dataset]) -> None:
-    """Check every file of the data sets.
+    """Check every file of the data sets, and print notes on them.
 
     Raises:
-        UserError: some are broken or hold wrong ids; they are named.
+        UserError: some files are broken or hold wrong ids; the message names them.
     """
     for name, dataset in datasets.items():
         with Progress(f"checking {name} files", len(dataset)) as progress:
@@ -43,12 +43,17 @@ def check_files(datasets: Mapping[str, Dataset]) -> None:
 
 
 def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config: Config) -> None:
-    """See whether the translator can train on and validate with the data sets' scenes.
+    """Check that the translator can train on and validate with the scenes of the data sets.
 
-    One scene of every size that occurs is read, transformed and tried.
+    One scene of every size is read, transformed and passed through the networks.
+
+    Args:
+        datasets: the data sets "train" and "val".
+        translator: the translator, just built.
+        config: the config of the stage.
 
     Raises:
-        UserError: a size does not suit the networks or the batch, or photos or instance maps are
+        UserError: a size does not suit the networks or the batch, or images or instance maps are
             missing.
     """
     for name, dataset in datasets.items():
@@ -72,25 +77,27 @@ def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config
 
 
 def check_alike(train: Mapping[str, Any], val: Mapping[str, Any]) -> None:
-    """Refuse data whose two splits no single generator serves.
+    """Refuse training and validation data that differ in classes, instance ids or pixel formats.
 
     Args:
-        train, val: the metainfo of the data sets.
+        train: the metainfo of the training data.
+        val: the metainfo of the validation data.
 
     Raises:
-        UserError: the classes differ, or the images have other channels or bits.
+        UserError: the classes, the meaning of instance ids, or the channels or bits of images
+            differ.
     """
     if train["classes"] != val["classes"]:
         raise UserError(
             f"The training and the validation data have different classes: {train['classes']} and "
-            f"{val['classes']}. Give both the same list."
+            f"{val['classes']}. Give both data sets the same list."
         )
     ids = [info.get("instance_ids", "classes") for info in (train, val)]
     if ids[0] != ids[1]:
         raise UserError(
             f"The instance ids of the training data look like {ids[0]!r} and those of the "
-            f"validation data like {ids[1]!r}: say what they are in the config of both data sets, "
-            'instance_ids="numbers" or instance_ids="classes".'
+            f'validation data like {ids[1]!r}: set instance_ids="numbers" or '
+            'instance_ids="classes" in the config of both data sets.'
         )
     for kind in {"image", *train.get("formats", {}), *val.get("formats", {})}:
         _check_formats(kind, format_in(train, kind), format_in(val, kind))
@@ -104,12 +111,12 @@ def _check_formats(kind: str, train: PixelFormat, val: PixelFormat) -> None:
         grey, colour = ("training", "validation")[:: 1 if val == RGB else -1]
         raise UserError(
             f"The {called} of the {grey} data are grey and those of the {colour} data are in "
-            "colour: say what is to be made by image_channels=3 (or 1) in the config of both data "
-            "sets."
+            "colour: set image_channels=3 (or 1), the channels of the images to generate, in the "
+            "config of both data sets."
         )
     raise UserError(
         f"The {called} of the training data have {train} and those of the validation data {val}: "
-        "save them alike, or say what they are in the config of both data sets, for photos by "
+        "save them in one format, or set the format in the config of both data sets, for photos by "
         "image_channels= and image_depth=."
     )
 
@@ -122,11 +129,16 @@ def _check_kinds(name: str, sample: Sample, translator: Translator) -> None:
 
 
 def dry_run(translator: Translator, height: int, width: int) -> None:
-    """One training pass of a scene of the given size, as shapes without numbers.
+    """Compute the losses of a scene of the given size on tensors without data.
+
+    Args:
+        translator: the translator, which is not changed.
+        height: of the scene in pixels.
+        width: of the scene in pixels.
 
     Raises:
-        UserError: a network or a loss refuses it, there is nothing to learn from, or the method's
-            losses do not belong to its networks.
+        UserError: a network or a loss refuses the size, no loss has a gradient, or the totals of
+            the losses do not match the networks.
     """
     shadow = weightless_copy(translator).train()
     if translator.encoder is not None:
@@ -135,10 +147,10 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
         losses = shadow.losses(blank_batch(shadow, height, width))
     except UserError as error:
         raise UserError(
-            f"{error} Sizes are set in train_dataloader.dataset.transforms, for example with "
+            f"{error} Set the size in train_dataloader.dataset.transforms, for example with "
             "dict(type='Resize', width=512, height=256)."
         ) from None
-    except (RuntimeError, ValueError) as error:  # others keep their traceback, for their author
+    except (RuntimeError, ValueError) as error:  # other errors keep their traceback
         require_shapes_alone(translator, "losses", error)
         raise UserError(
             f"The networks and losses do not go together at {width}x{height}: "
@@ -146,7 +158,7 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
         ) from error
     if not isinstance(losses, Losses):
         raise UserError(
-            f"{type(translator).__name__}.losses returns {type(losses).__name__}: it returns "
+            f"{type(translator).__name__}.losses returns {type(losses).__name__}: it must return "
             "i2ibench.structures.Losses(totals, logs)."
         )
     if not any(total.requires_grad for total in losses.totals.values()):
@@ -156,55 +168,55 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
 
 
 def _require_totals(translator: Translator, losses: Losses) -> None:
-    """Refuse losses of networks that the method does not have, and networks without losses.
+    """Refuse totals for unknown networks, and trained networks without a total.
 
     Raises:
-        UserError: names them.
+        UserError: lists the totals and the networks.
     """
     method, networks = type(translator).__name__, translator.networks()
-    strange = [name for name in losses.totals if name not in networks]
-    untrained = [name for name, found in networks.items() if found and name not in losses.totals]
-    if strange or untrained:
+    unknown = [name for name in losses.totals if name not in networks]
+    without = [name for name, weights in networks.items() if weights and name not in losses.totals]
+    if unknown or without:
         raise UserError(
             f"{method}.losses gives totals for {', '.join(losses.totals) or 'nothing'}, and "
-            f"{method}.networks names {', '.join(networks) or 'nothing'}: every network that is "
-            "trained needs one total of its name, and no other."
+            f"{method}.networks names {', '.join(networks) or 'nothing'}: there must be exactly "
+            "one total for each network that is trained, with the same name."
         )
 
 
 def _require_gradients(shadow: Translator, losses: Losses) -> None:
-    """Refuse totals that train nothing of their network; name weights that none of them reaches.
+    """Refuse totals without a gradient for their network, and report weights without a gradient.
 
     Args:
-        shadow: whose losses they are.
-        losses: with their graphs.
+        shadow: the copy of the translator that computed the losses.
+        losses: the losses with their graphs.
 
     Raises:
-        UserError: a total is no scalar, or no weight of its network has a part in it.
+        UserError: a total is no scalar, or depends on no weight of its network.
     """
     method, networks = type(shadow).__name__, shadow.networks()
     for name, total in losses.totals.items():
         if total.dim():
             raise UserError(
                 f"{method}.losses gives a total of the shape {tuple(total.shape)} for {name!r}: a "
-                "total is a scalar; take its mean or sum."
+                "total must be a scalar; take its mean or sum."
             )
         weights = networks[name]
         reached = _reached(total, list(weights.values())) if total.requires_grad else set()
         if weights and not reached:
             raise UserError(
-                f"{method}.losses gives a total for {name!r} in which none of its weights has a "
-                "part: nothing of it would be trained. Compute the total from the network's "
-                "output, without detach or no_grad on the way."
+                f"{method}.losses gives a total for {name!r} that depends on none of its weights: "
+                "the network would not be trained. Compute the total from the output of the "
+                "network, without detach or no_grad."
             )
         left = [n for n, weight in weights.items() if id(weight) not in reached]
         if left:
             more = f" and {len(left) - 3} more" if len(left) > 3 else ""
-            say(f"{name}: no loss reaches {', '.join(left[:3])}{more}, so they stay as they are.")
+            say(f"{name}: no loss depends on {', '.join(left[:3])}{more}; they are not trained.")
 
 
 def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
-    """The ids of the weights that have a part in a total."""
+    """Return the `id` of each weight for which the total has a gradient."""
     gradients = torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True)
     pairs = zip(weights, gradients, strict=True)
     return {id(weight) for weight, gradient in pairs if gradient is not None}

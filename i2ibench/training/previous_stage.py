@@ -1,4 +1,4 @@
-"""Growth: a stage begins with what the stage before has learnt."""
+"""The weights and optimiser state that a stage takes from the previous stage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,67 +15,79 @@ from i2ibench.training.optimizers import NetworkOptimizer
 def load_previous_stage(
     translator: Translator, optimizers: OptimWrapperDict, saved: Mapping[str, Any]
 ) -> None:
-    """Give the translator the weights, and its optimisers the moments, of the stage before.
+    """Load the weights and the optimiser state of the previous stage.
 
-    A generator keeps its coarse network and inner enhancers (CRN: its coarser modules); what is
-    new, and the output layers of a generator that has grown, start fresh. Discriminators keep
-    their scale: a new one is added at the finest.
+    A generator keeps its coarse network and inner enhancers (CRN: its coarser modules). New layers,
+    and the output layers of a generator that has grown, keep their fresh weights. Discriminators
+    keep their scale: a new one is added at the finest scale.
 
     Args:
-        translator: of the new stage, just built.
-        optimizers: of the new stage, just built.
-        saved: the checkpoint of the stage before.
+        translator: the translator of the new stage, just built.
+        optimizers: the optimisers of the new stage, just built.
+        saved: the last checkpoint of the previous stage.
 
     Raises:
-        UserError: a part that should be carried over has another shape.
+        UserError: a weight that should be loaded has another shape.
     """
-    before = saved["state_dict"]
+    previous = saved["state_dict"]
     own = translator.state_dict()
-    translator.load_state_dict({**own, **carried_weights(translator, before)})
-    source = translator.previous_names(own, before)
+    translator.load_state_dict({**own, **previous_stage_weights(translator, previous)})
+    sources = translator.previous_names(own, previous)
     for kind, optimizer in optimizers.items():
         if kind in saved["optimizer"]:
-            carry_moments(optimizer, source, saved["optimizer"][kind])
+            load_optimizer_state(optimizer, sources, saved["optimizer"][kind])
 
 
-def carried_weights(translator: Translator, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that a new stage takes from the state dict of the one before, by own name.
+def previous_stage_weights(
+    translator: Translator, previous: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the weights that a new stage takes from the state dict of the previous stage.
+
+    Returns:
+        The weights by their names in the new translator.
 
     Raises:
-        UserError: a part that should be carried over has another shape.
+        UserError: a weight that should be loaded has another shape.
     """
     own = translator.state_dict()
-    source = translator.previous_names(own, before)
-    carried = {name: before[old] for name, old in source.items() if old and old in before}
-    for name, value in carried.items():
+    sources = translator.previous_names(own, previous)
+    weights = {name: previous[old] for name, old in sources.items() if old and old in previous}
+    for name, value in weights.items():
         if own[name].shape != value.shape:
             raise UserError(
                 f"{name} has the shape {tuple(own[name].shape)}, but the stage before trains "
-                f"{tuple(value.shape)}. Between stages an enhancer halves base_channels; other "
-                "widths, the condition's channels, the classes and the encoder's features stay."
+                f"{tuple(value.shape)}. From one stage to the next, an enhancer halves "
+                "base_channels. Other widths, the channels of the condition, the classes and the "
+                "features of the encoder must not change."
             )
-    return carried
+    return weights
 
 
-def carry_moments(
-    optimizer: NetworkOptimizer, source: Mapping[str, str | None], saved: Mapping[str, Any]
+def load_optimizer_state(
+    optimizer: NetworkOptimizer, sources: Mapping[str, str | None], saved: Mapping[str, Any]
 ) -> None:
-    """Give the parameters that were trained before their state, if the optimiser is of one kind.
+    """Load the saved state of parameters, such as Adam's moments.
 
-    The state of those that this stage freezes waits in the optimiser for a later stage.
+    Nothing is loaded from an optimiser of another kind (`NetworkOptimizer.kind`). State of
+    parameters that this stage freezes is kept in `optimizer.dormant` for later stages.
+
+    Args:
+        optimizer: the optimiser that gets the state.
+        sources: by name of a parameter its name in the saved state; None without a source.
+        saved: from `NetworkOptimizer.state_dict`.
     """
     if saved["kind"] != optimizer.kind():
         return
     state = saved["optimizer"]["state"]
     known = {name: state[i] for i, name in enumerate(saved["names"]) if i in state}
     known |= saved["dormant"]
-    carried = {
+    loaded = {
         name: {key: torch.clone(value) for key, value in known[old].items()}
-        for name, old in source.items()
+        for name, old in sources.items()
         if old in known
     }
     positions = {name: i for i, name in enumerate(optimizer.names)}
     own = optimizer.optimizer.state_dict()
-    moments = {positions[name]: carried[name] for name in carried.keys() & positions.keys()}
+    moments = {positions[name]: loaded[name] for name in loaded.keys() & positions.keys()}
     optimizer.optimizer.load_state_dict({**own, "state": moments})
-    optimizer.dormant = {name: carried[name] for name in carried.keys() - positions.keys()}
+    optimizer.dormant = {name: loaded[name] for name in loaded.keys() - positions.keys()}

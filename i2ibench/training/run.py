@@ -1,6 +1,7 @@
-"""Training runs, from a config to its last checkpoint."""
+"""Training runs: train a config, stage by stage, until its last checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
@@ -11,16 +12,13 @@ from i2ibench.errors import UserError
 from i2ibench.io.folder_locks import move_contents_aside
 from i2ibench.io.processes import barrier, is_main_process
 from i2ibench.io.progress import say
-from i2ibench.io.run_folders import list_checkpoints, list_epochs
+from i2ibench.io.run_folders import last_checkpoint_note, list_checkpoints, list_epochs
 from i2ibench.registry.configuration import list_stages, own_work_dir
-from i2ibench.training.checks import check
-from i2ibench.training.hooks.failures import machine_failures
 from i2ibench.training.hooks.log import TrainingLog
 from i2ibench.training.hooks.preemption import Preemption
 from i2ibench.training.runner import build_runner
 from i2ibench.training.saved_state import SavedState, open_states
-from i2ibench.training.stage import Stage
-from i2ibench.training.stage_order import check_stage_order
+from i2ibench.training.stage import Stage, check_stage_order, check_stages
 
 
 def train(
@@ -30,106 +28,124 @@ def train(
     resume_from: Path | None = None,
     preemption: Preemption | None = None,
 ) -> Path:
-    """Train until the config's last epoch, stage by stage; gives the work directory.
+    """Train until the config's last epoch, stage by stage, and return the work directory.
 
-    A run whose work directory has checkpoints goes on from the newest; a finished one is left as
-    it is.
+    If the work directory has checkpoints, the run continues from the newest one. A finished run is
+    left as it is.
 
     Args:
         config: from `load_config`.
-        fresh: start anew; what the work directory holds is moved aside, not deleted.
-        resume: go on even if the config or the data has changed since.
-        resume_from: the same, from this checkpoint instead of the newest.
-        preemption: listens to the signals on which the run is to save and end.
+        fresh: start anew. The contents of the work directory are moved aside, not deleted.
+        resume: continue even if the config or the data has changed since.
+        resume_from: like `resume`, but continue from this checkpoint instead of the newest.
+        preemption: receives the signals on which the run saves and ends.
 
     Raises:
         UserError: the config, the data or the work directory cannot be used, and nothing has been
             trained; or the machine or a loss failed, and the last good checkpoint is intact.
-        Preempted: a signal came; the same call goes on.
+        Preempted: a signal arrived. The same call continues the run.
     """
     work_dir = Path(config.work_dir)
     configs = list_stages(config)
     if len(configs) > 1 and resume_from is not None:
         raise UserError("A staged run finds its own checkpoints: pass --resume without a path.")
     with own_work_dir(work_dir, "training", "give another --work-dir"):
-        stages = _begin(work_dir, configs, fresh, resume, resume_from)
+        stages = _prepare_stages(work_dir, configs, fresh, resume, resume_from)
         _train_all(stages, preemption)
     return work_dir
 
 
-def _begin(
+def _prepare_stages(
     work_dir: Path, configs: Sequence[Config], fresh: bool, resume: bool, resume_from: Path | None
 ) -> list[Stage]:
-    """Return the run's stages, built and checked, when the way is clear to train them."""
+    """Build and check all stages, and prepare the work directory for their training."""
     folders = [Path(config.work_dir) for config in configs]
     states = [None] * len(folders) if fresh else open_states(folders, resume_from)
-    begun = not fresh and any(map(list_checkpoints, folders))
+    continues = not fresh and any(map(list_checkpoints, folders))
     stages = [Stage(config, state) for config, state in zip(configs, states, strict=True)]
-    accept = resume or resume_from is not None
+    accept_changes = resume or resume_from is not None
     if not fresh:
-        check_stage_order(work_dir, stages, accept)
-    if resume_from is not None:
-        _require_unfinished(stages[0], resume_from)
-    check(stages, begins=not begun)
+        check_stage_order(work_dir, stages, accept_changes)
+    if resume_from is not None and stages[0].is_complete:
+        raise UserError(
+            f"{resume_from} has all {stages[0].epochs} epochs of the config: nothing is left to "
+            "train. Raise train_cfg.max_epochs, or begin a new run with its weights: "
+            f"--start-from {resume_from}"
+        )
+    check_stages(stages, is_new=not continues)
     if is_main_process():
-        _clear_the_way(work_dir, stages[0], fresh, begun)
+        if fresh and (aside := move_contents_aside(work_dir)) is not None:
+            say(f"The earlier run was moved to {aside}.")
+        if continues and stages[0].config.get("start_from"):
+            say(f"{work_dir} has a run already, which continues: start_from is not used again.")
     barrier()  # the other processes must not see the checkpoints that are being moved
     if is_main_process() and not all(stage.is_complete for stage in stages):
-        _know_data(stages, begun, accept)
-    barrier()  # the other processes wait for the verdict on the data
+        _check_or_record_data(stages, continues, accept_changes)
+    barrier()  # the other processes wait until the data has been checked
     return stages
 
 
-def _require_unfinished(stage: Stage, checkpoint: Path) -> None:
-    """Refuse to go on from a checkpoint after which the stage trains nothing.
-
-    Raises:
-        UserError: the checkpoint has all of the stage's epochs.
-    """
-    if stage.is_complete:
-        raise UserError(
-            f"{checkpoint} has all {stage.epochs} epochs of the config: nothing is left to train. "
-            "Raise train_cfg.max_epochs, or begin a new run with its weights: "
-            f"--start-from {checkpoint}"
-        )
-
-
-def _clear_the_way(work_dir: Path, first: Stage, fresh: bool, begun: bool) -> None:
-    """Move an earlier run aside, or say that the run that has begun goes on."""
-    if fresh and (aside := move_contents_aside(work_dir)) is not None:
-        say(f"The earlier run is at {aside}.")
-    if begun and first.config.get("start_from"):
-        say(f"{work_dir} has begun already and goes on: start_from is not used again.")
-
-
-def _know_data(stages: Sequence[Stage], goes_on: bool, accept: bool) -> None:
-    """Compare the data with what it was, if the run goes on, or note what it is."""
+def _check_or_record_data(stages: Sequence[Stage], continues: bool, accept_changes: bool) -> None:
+    """Compare the data with its recorded fingerprints, or record them for a new run."""
     datasets = [data for stage in stages for data in (stage.train_data, stage.val_data)]
     scenes = [files for data in datasets for files in data.scenes.files]
-    if goes_on:
-        check_fingerprints(stages[0].work_dir, scenes, accept)
+    if continues:
+        check_fingerprints(stages[0].work_dir, scenes, accept_changes)
     else:
         record_fingerprints(stages[0].work_dir, scenes)
 
 
 def _train_all(stages: list[Stage], preemption: Preemption | None) -> None:
-    """Train the stages that are not complete, and let each go when it is."""
-    before: SavedState | None = None
+    """Train the stages that are not complete, and free the memory of each one that is."""
+    previous: SavedState | None = None
     while stages:
         folder = stages[0].work_dir
         if stages[0].is_complete:
-            before = stages.pop(0).saved
+            previous = stages.pop(0).saved
             continue
-        _run(build_runner(stages.pop(0), before, preemption))
-        before = SavedState(list_epochs(folder)[-1]) if stages else None
+        _run(build_runner(stages.pop(0), previous, preemption))
+        previous = SavedState(list_epochs(folder)[-1]) if stages else None
 
 
 def _run(runner: Runner) -> None:
-    """Train, and end the progress display whatever happens."""
+    """Train, and close the progress display, also after an error."""
     try:
-        with machine_failures(runner):
+        with _machine_failures(runner):
             runner.train()
     finally:
         for hook in runner.hooks:
             if isinstance(hook, TrainingLog):
                 hook.close()
+
+
+@contextmanager
+def _machine_failures(runner: Runner) -> Iterator[None]:
+    """Turn a full disk, a removed work directory or a dead loader worker into a UserError.
+
+    Raises:
+        UserError: names the step, the cause and the last good checkpoint.
+    """
+    work_dir = Path(runner.work_dir)
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause = _cause(error, work_dir)
+        if cause is None:
+            raise
+        raise UserError(
+            f"Training stopped in step {runner.iter + 1}: {cause} {last_checkpoint_note(work_dir)}"
+        ) from error
+
+
+def _cause(error: OSError | RuntimeError, work_dir: Path) -> str | None:
+    """Return the cause of a machine failure as a sentence; None for other errors."""
+    if isinstance(error, OSError):
+        if not work_dir.is_dir():
+            return f"the work directory {work_dir} was removed."
+        return f"{str(error).strip().splitlines()[-1]}."  # a worker's traceback comes before
+    if str(error).startswith("DataLoader worker"):
+        return (
+            f"{str(error).splitlines()[0].rstrip('. ')}. If the memory ran out, lower "
+            "train_dataloader.num_workers."
+        )
+    return None

@@ -1,4 +1,4 @@
-"""The Runner: mmengine's training loop over the parts of a stage."""
+"""The Runner of a stage: mmengine's training loop with this project's checkpoints."""
 
 import copy
 from pathlib import Path
@@ -17,7 +17,7 @@ from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.registry.configuration import prepare_work_dir
 from i2ibench.training.distributed import broadcast_weights, synchronise_batch_norms
 from i2ibench.training.hooks.checkpoints import Checkpoints
-from i2ibench.training.initial_weights import begin
+from i2ibench.training.initial_weights import load_initial_weights
 from i2ibench.training.previous_stage import load_previous_stage
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.stage import Stage
@@ -25,13 +25,13 @@ from i2ibench.training.validation import ValidationLoop, evaluator_of
 
 
 class StageRunner(Runner):
-    """mmengine's Runner of a stage, which goes on from a state that is read already.
+    """A Runner of mmengine that continues from a state that has been read already.
 
-    Two runs of one second have a log folder each.
+    Two runs that start in the same second get separate log folders.
 
     Args:
-        saved: the state to go on from; None for a stage that begins.
-        options: mmengine's.
+        saved: the state to continue from; None for a stage that starts.
+        options: the options of mmengine's Runner.
     """
 
     _timestamp: str
@@ -39,11 +39,11 @@ class StageRunner(Runner):
     def __init__(self, saved: SavedState | None, **options: Any) -> None:
         self._saved = saved
         path = str(saved.path) if saved else None
-        options["model"].val_step = None  # mmengine asks for one; ValidationLoop calls none
+        options["model"].val_step = None  # mmengine requires it; ValidationLoop does not call it
         super().__init__(load_from=path, resume=saved is not None, **options)
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
-        """Choose the name of the log folder, which is that of the second unless it is taken."""
+        """Choose the name of the log folder: the time, with a suffix if that folder exists."""
         super().setup_env(env_cfg)
         names = [self._timestamp]
         if is_main_process():
@@ -52,14 +52,14 @@ class StageRunner(Runner):
         self._timestamp = names[0]
 
     def load_checkpoint(self, filename: str, *_: Any, **__: Any) -> dict[str, Any]:
-        """Return the state to go on from, and give the model its weights.
+        """Return the state to continue from, and load the weights of the model.
 
-        mmengine would read the file again, leave `weights_only` to torch, and run the text in
-        `meta["config"]` as a program; this project writes no such entry. The state is copied, so
-        that nothing keeps the file open. Of the message hub nothing is taken over: its runtime
-        information is the new run's own.
+        mmengine would read the file again, leave `weights_only` to torch, and execute the text in
+        `meta["config"]`, an entry that this project does not write. The state is copied, so that
+        the file can be closed. The message hub starts empty, because its runtime information
+        belongs to the new process.
         """
-        saved, self._saved = self._saved, None  # the file is closed when nobody needs it
+        saved, self._saved = self._saved, None  # the file is closed when no reference is left
         assert saved is not None and str(saved.path) == filename
         state = {k: v if k == "state_dict" else copy.deepcopy(v) for k, v in saved.contents.items()}
         state["meta"].pop("config", None)
@@ -71,27 +71,29 @@ class StageRunner(Runner):
 
 
 def build_runner(
-    stage: Stage, before: SavedState | None = None, preemption: Hook | None = None
+    stage: Stage, previous: SavedState | None = None, preemption: Hook | None = None
 ) -> StageRunner:
-    """Return the Runner of a stage, whose translator has the weights to begin or go on with.
+    """Return the Runner of a stage, with the weights that the stage starts or continues with.
+
+    The translator is moved to the device.
 
     Args:
-        stage: what is trained.
-        before: the last state of the stage before, whose weights this one begins with.
-        preemption: listens to the signals on which the run is to save and end.
+        stage: the stage to train.
+        previous: the last state of the previous stage; None for a first stage.
+        preemption: the hook that receives the signals on which the run saves and ends.
 
     Raises:
         UserError: the saved state does not fit the stage, or its folder cannot be written.
     """
     dump_odd_keys()
-    if is_main_process():  # two would trip over each other's removal of what a kill has left
+    if is_main_process():  # only one process may delete the temporary files of killed writes
         prepare_work_dir(stage.work_dir)
         remove_leftovers(stage.work_dir, stage.work_dir / "pictures")
     barrier()
     stage.translator.to(best_device())
     if stage.sync_batch_norm:
         synchronise_batch_norms(stage.translator)
-    _take_over(stage, before)
+    _load_weights(stage, previous)
     broadcast_weights(stage.translator)
     runner = StageRunner(
         stage.saved,
@@ -108,19 +110,19 @@ def build_runner(
     return runner
 
 
-def _take_over(stage: Stage, before: SavedState | None) -> None:
-    """Give the translator its weights; checkpoints will name the file that they come from."""
-    begun_with: dict[str, str] = {}
+def _load_weights(stage: Stage, previous: SavedState | None) -> None:
+    """Load the translator's weights, and record their file's SHA-256 for the new checkpoints."""
+    hashes: dict[str, str] = {}
     if stage.saved is not None:
         tell_changed_plugins(stage.saved.path, stage.saved.meta, stage.config)
         stage.saved.require_classes(stage.train_data.metainfo["classes"])
         load_weights(stage.translator, stage.saved.contents["state_dict"], stage.saved.path)
     elif stage.initial is not None:
-        begin(stage.translator, stage.optimizers, stage.initial)
-        begun_with = {"started_from": sha256(stage.initial.path)}
-    elif before is not None:
-        load_previous_stage(stage.translator, stage.optimizers, before.contents)
-        begun_with = {"initialised_from": sha256(before.path)}
+        load_initial_weights(stage.translator, stage.optimizers, stage.initial)
+        hashes = {"started_from": sha256(stage.initial.path)}
+    elif previous is not None:
+        load_previous_stage(stage.translator, stage.optimizers, previous.contents)
+        hashes = {"initialised_from": sha256(previous.path)}
     for hook in stage.hooks:
         if isinstance(hook, Checkpoints):
-            hook.begun_with(**begun_with)
+            hook.record_source(**hashes)

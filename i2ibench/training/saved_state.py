@@ -1,4 +1,4 @@
-"""Saved states: the checkpoints that a run goes on from, each of them read once."""
+"""Saved states: the checkpoints that a run continues from. Each of them is read once."""
 
 import json
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from i2ibench.io.run_folders import INTERRUPTED, list_checkpoints
 
 
 class SavedState:
-    """The state of a training run in a checkpoint, which is read here and never again.
+    """The state of a training run in a checkpoint, whose file is read once.
 
     Args:
-        path: of the checkpoint. Its tensors stay in the file until they are used.
+        path: the checkpoint. Its tensors are memory-mapped until they are used.
 
     Attributes:
-        contents: what the file holds.
+        contents: the contents of the file.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,23 +38,23 @@ class SavedState:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """Return where the run was: its epoch, classes and line of descent."""
+        """Return the checkpoint's `meta`: epoch, step, data set, plugins, initial checkpoints."""
         meta: dict[str, Any] = self.contents["meta"]
         return meta
 
     def has_all(self, epochs: int) -> bool:
-        """Return whether it is of the last one of so many epochs."""
+        """Return whether at least this number of epochs has been trained."""
         return bool(self.meta["epoch"] >= epochs)
 
     def is_complete(self, epochs: int) -> bool:
-        """Return whether it is of the last one of so many epochs, and that one is validated."""
+        """Return whether this number of epochs has been trained, and the last one validated."""
         return self.path.name != INTERRUPTED and self.has_all(epochs)
 
     def changed_keys(self, config: Config) -> list[str]:
         """Return the top-level keys whose value differs from the config of the saved run.
 
         Raises:
-            UserError: the checkpoint holds weights only, so that no run can go on from it.
+            UserError: the checkpoint holds weights only, so that no run can continue from it.
         """
         before = read_config(self.contents, self.path)
         loaders = {"train_dataloader", "val_dataloader"}
@@ -62,7 +62,7 @@ class SavedState:
             raise UserError(
                 f"No run can go on from {self.path}: it holds weights without the state of a "
                 "training run (optimisers, epoch, data), as `convert` writes it. translate, eval, "
-                "edit, styles and study take it as it is, and a new run begins with its weights: "
+                "edit, styles and study can use it, and a new run can start with its weights: "
                 f"--start-from {self.path}"
             )
         before = config_that_affects_results(before)
@@ -70,7 +70,7 @@ class SavedState:
         return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
     def require_resumable(self, changed: Sequence[str]) -> None:
-        """Refuse to go on where the optimisers' saved state belongs to another configuration.
+        """Refuse to continue if the saved state of the optimisers belongs to another config.
 
         Args:
             changed: keys of the config that have changed.
@@ -82,15 +82,15 @@ class SavedState:
         if bound:
             raise UserError(
                 f"{self.path} cannot be resumed with other {', '.join(bound)}: the saved state of "
-                "the optimisers and schedules belongs to the old ones. Put the change into a new "
-                "stage, or start --fresh."
+                "optimisers and schedules belongs to the old values. Put the change into a new "
+                "stage, or start anew with --fresh."
             )
 
     def require_classes(self, classes: Sequence[str]) -> None:
-        """Refuse to go on with data of other classes.
+        """Refuse to continue with data of other classes.
 
         Raises:
-            UserError: names the classes that differ, and how a new run begins with the weights.
+            UserError: names the classes that differ, and how to start a new run with the weights.
         """
         before = self.meta["dataset_meta"]["classes"]
         if list(classes) == list(before):
@@ -98,42 +98,42 @@ class SavedState:
         differing = [name for name in (*classes, *before) if (name in classes) != (name in before)]
         named = ", ".join(differing) or "in another order"
         raise UserError(
-            f"{self.path} was trained on other classes than the data has ({named}), so that run "
-            "cannot go on. Begin a new one with its weights, matched by class name: --start-from "
-            f"{self.path}"
+            f"{self.path} was trained on other classes than the data has ({named}), so this run "
+            "cannot continue. Start a new run with the weights, matched by class name: "
+            f"--start-from {self.path}"
         )
 
 
 def open_states(folders: Sequence[Path], chosen: Path | None) -> list[SavedState | None]:
-    """Return the newest saved state of every stage, None for one that has not begun.
+    """Return the newest saved state of every stage; None for a stage that has not started.
 
-    The newest checkpoints of the run that cannot be read are renamed, as far as there are any, and
-    the run goes on from the newest that can.
+    If the newest checkpoints of the run cannot be read, they are renamed to `NAME.damaged`, and the
+    run continues from the newest one that can be read.
 
     Args:
-        folders: of the stages, in order; the run is owned.
-        chosen: the checkpoint that the only stage goes on from instead.
+        folders: the folders of the stages, in order. The caller must hold the run's lock.
+        chosen: a checkpoint that the only stage continues from instead of its newest.
 
     Raises:
         UserError: a checkpoint that is needed cannot be read.
     """
     state = None if chosen is None else SavedState(chosen)
     newest = _set_damaged_aside(folders, state) if is_main_process() else None
-    barrier()  # the other processes must not see what is renamed
+    barrier()  # the other processes must not see the files that are being renamed
     if state is not None:
         return [state]
     return [_newest_in(folder, newest) for folder in folders]
 
 
 def _newest_in(folder: Path, known: SavedState | None) -> SavedState | None:
-    found = list_checkpoints(folder)
-    if known is not None and found and found[-1] == known.path:
+    checkpoints = list_checkpoints(folder)
+    if known is not None and checkpoints and checkpoints[-1] == known.path:
         return known
-    return SavedState(found[-1]) if found else None
+    return SavedState(checkpoints[-1]) if checkpoints else None
 
 
 def _set_damaged_aside(folders: Sequence[Path], chosen: SavedState | None) -> SavedState | None:
-    """Rename the newest checkpoints as far as they cannot be read, and return the first that can.
+    """Rename the newest checkpoints that cannot be read, and return the newest one that can.
 
     Raises:
         UserError: there are checkpoints, none can be read, and none was chosen.
@@ -149,12 +149,12 @@ def _set_damaged_aside(folders: Sequence[Path], chosen: SavedState | None) -> Sa
             damaged[path] = why_unusable(error)
     if damaged and whole is None and chosen is None:
         raise UserError(
-            f"{next(iter(damaged.values()))} No checkpoint of the run is whole: bring one back "
-            "from a copy, or start anew with --fresh (what is there is moved aside)."
+            f"{next(iter(damaged.values()))} No checkpoint of the run can be read: restore one "
+            "from a backup, or start anew with --fresh (the old run is moved aside)."
         )
-    goes_on = f", and the run goes on from {whole.path}" if whole and chosen is None else ""
+    continues = f", and the run continues from {whole.path}" if whole and chosen is None else ""
     for path, reason in damaged.items():
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
-        say(f"{reason} It is {aside.name} now{goes_on}.")
+        say(f"{reason} It was renamed to {aside.name}{continues}.")
     return whole

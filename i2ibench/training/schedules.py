@@ -1,4 +1,4 @@
-"""Schedules: how learning rates change with epochs or with updates."""
+"""Schedules of learning rates, by epoch or by update."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,15 +20,15 @@ def schedules_of(
     epochs: int,
     updates: int,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the schedules of every optimiser by name, as mmengine's Runner takes them.
+    """Return the schedules of every optimiser by name, in the form that mmengine's Runner takes.
 
     Args:
-        config: its `param_scheduler` is a list for every optimiser, or a dict of lists by
-            optimiser, in which an optimiser that is not named keeps its rate.
-        networks: by name everything that may have an optimiser.
-        optimizers: those that there are.
-        epochs: after which the training ends.
-        updates: in an epoch.
+        config: its `param_scheduler` is a list for all optimisers, or a dict of lists by optimiser.
+            An optimiser that the dict does not name keeps its learning rate.
+        networks: everything that may have an optimiser, by name.
+        optimizers: the optimisers of the run.
+        epochs: the number of epochs of the training.
+        updates: the number of updates in an epoch.
 
     Raises:
         UserError: an unknown optimiser, type or option, or a value that the schedule refuses.
@@ -44,7 +44,7 @@ def schedules_of(
             )
         if not isinstance(entries[name], list | tuple):
             raise UserError(
-                f"param_scheduler has a list of schedules for the {name}, not {entries[name]!r}."
+                f"param_scheduler.{name} must be a list of schedules, not {entries[name]!r}."
             )
     schedules = {name: list(entries.get(name, [])) for name in optimizers.keys()}  # noqa: SIM118
     for name, own in schedules.items():
@@ -53,16 +53,16 @@ def schedules_of(
 
 
 def _try(entries: Entries, optimizer: torch.optim.Optimizer, epochs: int, updates: int) -> None:
-    """Build the schedules of an optimiser in its place."""
-    stand_in = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-    stand_in.defaults = optimizer.defaults
-    stand_in.param_groups = [{**group, "params": []} for group in optimizer.param_groups]
+    """Build the schedules on a copy of an optimiser, so that wrong options raise an error now."""
+    copy = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    copy.defaults = optimizer.defaults
+    copy.param_groups = [{**group, "params": []} for group in optimizer.param_groups]
     for entry in entries:
         check_part("param_scheduler", PARAM_SCHEDULERS, entry, ["convert_to_iter_based"])
-        end = epochs if entry.get("by_epoch", True) else epochs * updates  # as the Runner's
-        facts = {"optimizer": stand_in, "epoch_length": updates}
+        end = epochs if entry.get("by_epoch", True) else epochs * updates  # the Runner's default
+        derived = {"optimizer": copy, "epoch_length": updates}
         try:
-            PARAM_SCHEDULERS.build({"end": end, **entry}, default_args=facts)
+            PARAM_SCHEDULERS.build({"end": end, **entry}, default_args=derived)
         except (TypeError, ValueError, KeyError, AssertionError) as error:
             raise UserError(
                 f"param_scheduler: {entry['type']} refuses its options: {error}"

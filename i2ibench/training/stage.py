@@ -1,49 +1,64 @@
-"""A stage of a run: its config, parsed once, with everything that is built from it."""
+"""Stages of a run: everything that is built from a stage's config, and checks of all stages."""
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from i2ibench.data.loaders import build_datasets, build_loader
+from i2ibench.errors import UserError
 from i2ibench.io.devices import best_device
+from i2ibench.io.processes import is_main_process
+from i2ibench.io.progress import say
+from i2ibench.io.provenance import sha256
+from i2ibench.io.run_folders import list_checkpoints, stage_folders
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator
+from i2ibench.models.translators.compilation import require_compiler
+from i2ibench.registry import HOOKS
 from i2ibench.training.distributed import synchronises_batch_norms
-from i2ibench.training.hooks.build import build_hooks
+from i2ibench.training.hooks.checkpoints import Checkpoints
+from i2ibench.training.hooks.non_finite import SkipNonFinite, StopAtNonFinite
 from i2ibench.training.hooks.random_states import seed_everything
 from i2ibench.training.initial_weights import initial_weights
 from i2ibench.training.mmengine_options import runner_options
 from i2ibench.training.optimizers import optimizers_of
-from i2ibench.training.preflight import check_alike
+from i2ibench.training.preflight import check_alike, check_files, check_scenes
+from i2ibench.training.previous_stage import previous_stage_weights
 from i2ibench.training.saved_state import SavedState
 from i2ibench.training.schedules import schedules_of
 from i2ibench.training.validation import build_validation
 
+START_ANEW = "Pass --fresh to start anew (the old run is moved aside), or another --work-dir."
+
 
 class Stage:
-    """A stage of a run, or a run without stages: each part of its config is built here, once.
+    """A stage of a run, or a run without stages, with every part of its config built once.
 
-    A stage that waits has its weights in the computer's memory, and nothing else of size.
+    A stage that has not started yet holds its weights in CPU memory, and nothing else of size.
 
     Args:
-        config: of the stage.
-        saved: the state that the stage goes on from; None for one that begins.
+        config: the config of the stage.
+        saved: the state that the stage continues from; None for a stage that starts.
 
     Attributes:
-        work_dir: where the stage writes.
-        seed: of everything random.
-        options: of mmengine's Runner.
+        work_dir: the folder that the stage writes to.
+        seed: the seed of all random numbers.
+        options: further options of mmengine's Runner.
         train_data, val_data: the data sets.
-        train_loader, val_loader: read these.
-        translator: built under the stage's seed.
-        optimizers: of the translator's networks.
-        hooks: those that the config chooses.
-        metrics: of the validation, by name.
-        sync_batch_norm: whether batch norms take their statistics over all processes.
-        initial: the weights of `start_from`, for a stage that begins with them; or None.
+        train_loader, val_loader: their data loaders.
+        translator: the translator, built with the stage's seed.
+        optimizers: the optimisers of the translator's networks.
+        hooks: the hooks that the config names.
+        metrics: the metrics of the validation, by name.
+        sync_batch_norm: whether batch norms compute their statistics over all processes.
+        initial: the weights of `start_from`; None for a stage without it, or one that continues.
 
     Raises:
-        UserError: the config has a mistake, or the data is not there.
+        UserError: the config has a mistake, or the data does not exist.
     """
 
     def __init__(self, config: Config, saved: SavedState | None = None) -> None:
@@ -74,11 +89,134 @@ class Stage:
 
     @property
     def epochs(self) -> int:
-        """Return after how many epochs the stage ends."""
+        """Return the number of epochs of the stage."""
         epochs: int = self.options["train_cfg"]["max_epochs"]
         return epochs
 
     @property
     def is_complete(self) -> bool:
-        """Return whether nothing is left to train or to validate."""
+        """Return whether the last epoch has been trained and validated."""
         return self.saved is not None and self.saved.is_complete(self.epochs)
+
+
+def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
+    """Return the hooks of a config; hooks that are set to None are left out.
+
+    StopAtNonFinite is added, unless the config has a hook for losses that are not finite or an
+    entry `non_finite`.
+
+    Raises:
+        UserError: an unknown hook or option.
+    """
+    hooks = [HOOKS.build(options) for options in cfg.values() if options is not None]
+    chosen = any(isinstance(hook, StopAtNonFinite | SkipNonFinite) for hook in hooks)
+    return hooks if chosen or "non_finite" in cfg else [StopAtNonFinite(), *hooks]
+
+
+def check_stages(stages: Sequence[Stage], is_new: bool) -> None:
+    """Check all stages before the first one starts, so that none fails after days of training.
+
+    Args:
+        stages: in order.
+        is_new: whether the run is new. Then every file of the data is checked, and a table of the
+            initial weights is printed.
+
+    Raises:
+        UserError: the data does not suit the networks, a file is broken, or a stage cannot start
+            with the weights of the previous stage.
+    """
+    if is_new and is_main_process():
+        _check_files(stages)
+    for stage in stages:
+        datasets = {"train": stage.train_data, "val": stage.val_data}
+        check_scenes(datasets, stage.translator, stage.config)
+        for dataset in datasets.values():
+            dataset.scenes.open_cache()
+        require_compiler(stage.translator.compiled, best_device())
+    for previous, stage in pairwise(stages):
+        _check_weights(previous, stage)
+    if is_new and is_main_process():
+        for line in [line for s in stages if s.initial for line in s.initial.lines()]:
+            say(line)
+
+
+def _check_weights(previous: Stage, stage: Stage) -> None:
+    """Refuse a stage that cannot start with the weights of the previous stage."""
+    if not any(isinstance(hook, Checkpoints) for hook in previous.hooks):
+        raise UserError(
+            f"{previous.work_dir}: the config has no hook Checkpoints, without which the next "
+            "stage has nothing to start from. Add hooks=dict(checkpoints=dict(type='Checkpoints'))."
+        )
+    if stage.initial is None:
+        previous_stage_weights(stage.translator, previous.translator.state_dict())
+
+
+def _check_files(stages: Sequence[Stage]) -> None:
+    """Check every file of the data, once if several stages use the same data."""
+    checked: list[Any] = []
+    for stage in stages:
+        files = [data.scenes.files for data in (stage.train_data, stage.val_data)]
+        if files not in checked:
+            check_files({"train": stage.train_data, "val": stage.val_data})
+            checked.append(files)
+
+
+def check_stage_order(work_dir: Path, stages: Sequence[Stage], accept_changes: bool) -> None:
+    """Refuse a work directory whose saved states the config cannot continue from.
+
+    Args:
+        work_dir: the work directory of the run.
+        stages: in order.
+        accept_changes: continue although the config has changed, if that is possible.
+
+    Raises:
+        UserError: a stage has started although the previous one is unfinished, the directory holds
+            a run of other stages, or its states were trained with another config.
+    """
+    own = [stage.work_dir for stage in stages]
+    others = [p for p in (work_dir, *stage_folders(work_dir))
+              if p not in own and list_checkpoints(p)]  # fmt: skip
+    if others:
+        raise UserError(
+            f"{others[0]} holds checkpoints of other stages than the config's. {START_ANEW}"
+        )
+    _check_previous_stages(stages)
+    for stage in stages:
+        _check_config(stage, accept_changes)
+
+
+def _check_previous_stages(stages: Sequence[Stage]) -> None:
+    """Refuse a stage that did not start with the last checkpoint of the previous stage."""
+    unfinished: Stage | None = None
+    previous: Path | None = None
+    for stage in stages:
+        saved = stage.saved
+        if saved is not None and unfinished is not None:
+            raise UserError(
+                f"{stage.work_dir} has started from an earlier state of {unfinished.work_dir}, "
+                f"which is not finished. {START_ANEW}"
+            )
+        used = None if saved is None else saved.meta.get("initialised_from")
+        if previous is not None and used is not None and used != sha256(previous):
+            raise UserError(
+                f"{stage.work_dir} began with another checkpoint than {previous}, which was "
+                f"trained anew or replaced since. {START_ANEW}"
+            )
+        previous = None if saved is None else saved.path
+        if saved is None or not saved.has_all(stage.epochs):
+            unfinished = unfinished or stage
+
+
+def _check_config(stage: Stage, accept_changes: bool) -> None:
+    """Refuse to continue with a changed config, unless the change is accepted and possible."""
+    if stage.saved is None:
+        return
+    changed = stage.saved.changed_keys(stage.config)
+    if accept_changes:
+        stage.saved.require_resumable(changed)
+    elif changed:
+        raise UserError(
+            f"{stage.work_dir} holds a run of another config: {', '.join(changed)} changed since. "
+            "Pass --resume to continue with the new config, --fresh to start anew (the old run is "
+            "moved aside), or --work-dir for another folder."
+        )

@@ -1,4 +1,4 @@
-"""Validation in a training run: the protocol's metrics, and how the Runner computes them."""
+"""Validation in a training run: metrics of the protocol, in the form of mmengine's Runner."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -20,39 +20,39 @@ from i2ibench.structures import Prediction
 
 
 class ValidationMetric(BaseMetric):
-    """A metric of this project in mmengine's form, for the Runner's validation loop.
+    """A metric of this project with the interface of mmengine's BaseMetric.
 
     Args:
-        metric: an additive metric, whose scores follow from the sum of one row per scene.
+        metric: an additive metric, whose scores are computed from the sum of one row per scene.
     """
 
-    default_prefix = ""  # the scores' names are whole; None would make mmengine warn
+    default_prefix = ""  # score names need no prefix; with None mmengine would print a warning
 
     def __init__(self, metric: Metric) -> None:
         super().__init__()
         self.metric = metric
 
     def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
-        """One row per scene; mmengine gathers them from all processes."""
+        """Add one row per scene to the results, which mmengine gathers from all processes."""
         self.results += rows_of(self.metric, data_samples)
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
-        """The scores of the scenes' sum."""
+        """Return the scores of the sum of all rows; undefined scores (nan) are left out."""
         scores = self.metric.scores(np.sum(results, axis=0))
         return {name: float(value) for name, value in scores.items() if not np.isnan(value)}
 
 
 class ValidationLoop(ValLoop):
-    """The Runner's validation, with the images that translate and eval would make."""
+    """A validation loop that makes the same images as the commands translate and eval."""
 
     @cached_property
     def inference(self) -> Inference:
-        """Return what makes images with the Runner's model, whose weights go on changing."""
+        """Return the Inference of the Runner's model."""
         return Inference(self.runner.model)
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Make the images of a batch and give them to the metrics."""
+        """Make the images of a batch and pass them to the metrics."""
         runner = self.runner
         runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
         outputs = self.inference.predict(data_batch)
@@ -65,10 +65,10 @@ def build_validation(protocol: Any, metainfo: Mapping[str, Any]) -> dict[str, An
 
     Args:
         protocol: a config's `protocol`; None for a run without scores.
-        metainfo: of the validation data.
+        metainfo: the metainfo of the validation data.
 
     Raises:
-        UserError: the protocol is wrong.
+        UserError: the protocol is unknown, or its options are wrong.
     """
     if protocol is None:
         return {}
@@ -78,15 +78,15 @@ def build_validation(protocol: Any, metainfo: Mapping[str, Any]) -> dict[str, An
 
 
 def evaluator_of(metrics: Mapping[str, Any], work_dir: Path) -> Evaluator:
-    """Return the Runner's evaluator with the metrics whose weights are at hand; say which are not.
+    """Return the Runner's evaluator, without metrics that are unavailable; these are reported.
 
     Args:
         metrics: from `build_validation`.
-        work_dir: the run's, in which processes exchange their results.
+        work_dir: the work directory of the run, in which processes exchange their results.
     """
     for name, metric in metrics.items():
         if metric.unavailable and is_main_process():
-            say(f"validation goes without {name}: {metric.unavailable}")
+            say(f"validation without {name}: {metric.unavailable}")
     usable = [ValidationMetric(metric) for metric in metrics.values() if not metric.unavailable]
     for metric in usable:
         metric.collect_dir = str(work_dir / ".collected")

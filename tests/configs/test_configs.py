@@ -12,9 +12,9 @@ from i2ibench.errors import UserError
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
 from i2ibench.registry.configuration import list_stages, load_config
-from i2ibench.training.hooks.build import build_hooks
 from i2ibench.training.optimizers import build_optimizers
-from i2ibench.training.previous_stage import carried_weights
+from i2ibench.training.previous_stage import previous_stage_weights
+from i2ibench.training.stage import build_hooks
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.py"))
 STUDIES = sorted((Path(__file__).parents[2] / "configs" / "studies").glob("*.py"))
@@ -44,7 +44,7 @@ def test_a_config_builds_its_translator_optimizers_and_hooks(path):
             translator = build_translator(config, metainfo(config))
         assert build_optimizers(translator.networks(), config.optimizers)
         assert build_hooks(config.hooks)
-        carried_weights(translator, before)
+        previous_stage_weights(translator, before)
         before = translator.state_dict()
 
 

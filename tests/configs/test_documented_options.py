@@ -10,8 +10,8 @@ from i2ibench.data.loaders import check_loader
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import load_config
-from i2ibench.training.hooks.build import build_hooks
 from i2ibench.training.optimizers import build_optimizers
+from i2ibench.training.stage import build_hooks
 from tests.configs.test_configs import metainfo, without_vgg
 from tests.integration.advice_lines import BLOCK, INLINE, ROOT, documents
 

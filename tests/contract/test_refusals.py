@@ -63,7 +63,7 @@ class Seedless(Poor):
 
 @pytest.mark.parametrize(
     ("part", "missing"),
-    [(Poor, "does not say its scenes"), (Seedless, "does not take 'seed'")],
+    [(Poor, "does not set scenes"), (Seedless, "does not take 'seed'")],
 )
 def test_a_data_set_without_its_promise_fails_with_the_promise(part, missing, tmp_path):
     with registered("dataset", part), pytest.raises(UserError, match=missing):

@@ -255,7 +255,7 @@ class StrangeNames(Sound):
 
 
 BROKEN = [
-    (WithoutTotal, "losses_and_images_run_on", "every network that is trained needs one total"),
+    (WithoutTotal, "losses_and_images_run_on", "exactly one total"),
     (WithoutTotal, "losses_are_finite", "one total for each network"),
     (WithoutLogs, "losses_are_finite", "WithoutLogs names nothing"),
     (AsDict, "losses_are_finite", "AsDict gave dict"),
@@ -371,7 +371,7 @@ class WrongDefault(Sound):
         (NoTranslator, "'NoTranslator' is not a translator: let its class inherit from"),
         (
             WithoutLosses,
-            "WithoutLosses has no losses: define what i2ibench.models.translators.base",
+            "WithoutLosses has no losses: define the methods that i2ibench.models.translators.base",
         ),
         (Listed, r"Listed.TRAINING_ONLY is 'critic': write a tuple"),
         (ThawedSettings, r"ThawedSettings.Settings is not a frozen dataclass.*frozen=True"),

@@ -285,7 +285,7 @@ def test_a_source_that_cannot_be_converted_leaves_nothing_behind(tmp_path, capsy
     folder = write_hd(tmp_path / "official", **HD["global"])
     target = tmp_path / "out"
     said = refused(capsys, "convert", folder / "latest_net_G.pth", target)
-    assert f"name the folder that holds it, {folder}" in said
+    assert f"pass the folder that holds it, {folder}" in said
     (tmp_path / "other.pth").write_bytes(b"no checkpoint")
     assert "cannot be read" in refused(capsys, "convert", tmp_path / "other.pth", target)
     assert "no file or folder" in refused(capsys, "convert", tmp_path / "nothing", target)

@@ -70,7 +70,7 @@ def test_a_run_goes_on_from_the_newest_whole_checkpoint(whole, copied, capsys, d
     assert_same_end(whole[1], work_dir)
     assert (work_dir / "epoch_0002.pth.damaged").is_file()
     (line,) = [x for x in capsys.readouterr().err.splitlines() if "epoch_0002.pth cannot" in x]
-    assert "the run goes on from" in line and "epoch_0001.pth" in line
+    assert "the run continues from" in line and "epoch_0001.pth" in line
 
 
 @pytest.mark.parametrize("damage", KINDS)

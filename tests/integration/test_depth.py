@@ -181,4 +181,4 @@ def test_a_mix_of_depths_ends_before_work_with_both_files_named(
     assert stopped.value.code == 2 and not (tmp_path / "run").exists()
     told = capsys.readouterr()
     assert "0.png has 16 bits and" in told.err and "3.png has 8" in told.err
-    assert command != ["validate"] or "Save the images in one number of channels" in told.out
+    assert command != ["validate"] or "Save all images with the same number of channels" in told.out

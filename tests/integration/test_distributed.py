@@ -177,7 +177,9 @@ def test_a_signal_to_torchrun_saves_the_run_in_every_process(tiny_config, tmp_pa
     asking = script(tmp_path, "os.kill(os.getppid(), signal.SIGTERM)")
     options = ["train_cfg.max_epochs=100", "train_cfg.val_interval=100", *INTERFERING]
     answer = launch(tiny_config, tmp_path / "run", 2, *options, script=asking)
-    assert answer.returncode == 1 and "asked to end: saved in" in answer.stdout, answer.stderr
+    assert answer.returncode == 1 and "stopped by a signal: saved in" in answer.stdout, (
+        answer.stderr
+    )
     saved = torch.load(tmp_path / "run" / "interrupted.pth", weights_only=True)
     assert len(saved["other_random_states"]) == 1
 

@@ -65,7 +65,7 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_config, tmp_path):
 
 def test_a_run_that_skips_every_update_stops_when_its_patience_ends(tiny_config, tmp_path):
     skip = {"hooks.nan": {"type": "SkipNonFinite", "patience": 1, "interval": 1}}
-    match = r"2 updates of the generator one after the other had no finite gradient"
+    match = r"2 consecutive updates of the generator had no finite gradient"
     stopped(tiny_config, tmp_path / "run", match, poison, **skip)
 
 

@@ -217,7 +217,7 @@ def test_time_steps_without_a_dry_run_are_refused(grid_file, capsys):
     for options in (["--time-steps", "2"], ["--dry-run", "--time-steps", "0"]):
         with pytest.raises(SystemExit):
             main("grid", ["run", str(grid_file), *options])
-        assert "goes with --dry-run" in capsys.readouterr().err
+        assert "needs --dry-run" in capsys.readouterr().err
 
 
 def test_a_cell_that_runs_is_left_to_its_process_and_waits_again_when_that_is_killed(

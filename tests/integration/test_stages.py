@@ -196,17 +196,17 @@ def test_a_stage_with_an_unknown_key_is_refused(staged_config, tmp_path):
 
 
 def test_a_stage_whose_name_is_no_word_is_refused(staged_config, tmp_path):
-    refused(staged_config, tmp_path, "'g1-half': its name", **{"stages.g1-half": {}})
+    refused(staged_config, tmp_path, "'g1-half': the name of a stage", **{"stages.g1-half": {}})
 
 
 def test_a_stage_that_leaves_no_checkpoint_behind_is_refused(staged_config, tmp_path):
     override = {"stages.coarse.hooks": {"checkpoints": None}}
-    refused(staged_config, tmp_path, "without the hook Checkpoints", **override)
+    refused(staged_config, tmp_path, "the config has no hook Checkpoints", **override)
 
 
 def test_a_stage_cannot_begin_before_the_one_before_is_finished(staged_config, trained):
     latest_checkpoint(trained / "1_coarse").unlink()
-    with pytest.raises(UserError, match=r"2_enhancer has begun from .*1_coarse"):
+    with pytest.raises(UserError, match=r"2_enhancer has started from .*1_coarse"):
         run(staged_config, trained)
 
 

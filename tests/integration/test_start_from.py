@@ -13,7 +13,12 @@ from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry.configuration import load_config
 from i2ibench.training.hooks.checkpoints import Checkpoints
-from i2ibench.training.initial_weights import begin, channel_names, read_initial_weights, start_of
+from i2ibench.training.initial_weights import (
+    channel_names,
+    load_initial_weights,
+    parse_start_from,
+    read_initial_weights,
+)
 from i2ibench.training.run import train
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
@@ -69,7 +74,7 @@ def test_scenes_of_the_old_classes_look_as_they_did(tmp_path, kind, encoder):
     path = save(tmp_path / "old.pth", old, config, info)
     new, _, _ = build(GENERATORS[kind], NEW, encoder)
     initial = read_initial_weights(new, NEW, path, SIZE)
-    begin(new, {}, initial)
+    load_initial_weights(new, {}, initial)
     names = [OLD[k] for k in torch.randint(3, (64,), generator=torch.Generator().manual_seed(1))]
     instances = torch.randint(0, 5, (1, 1, 8, 8)).repeat_interleave(8, 2).repeat_interleave(8, 3)
     images, answers = [], []
@@ -132,7 +137,7 @@ def test_a_small_system_grows_into_a_larger_one(tmp_path):
     small, config, info = build(wide, OLD)
     large, _, _ = build(GENERATORS["enhanced"], OLD)
     initial = read_initial_weights(large, OLD, save(tmp_path / "o.pth", small, config, info), SIZE)
-    begin(large, {}, initial)
+    load_initial_weights(large, {}, initial)
     taken = [n for n in initial.sources if n.startswith("generator.coarse")]
     assert taken and all(torch.equal(large.state_dict()[n], small.state_dict()[n]) for n in taken)
     assert any("enhancers" in name for name in initial.fresh)
@@ -157,8 +162,8 @@ def test_channels_are_named_by_what_they_show():
     "value", [7, {"moments": True}, {"checkpoint": 3}, {"checkpoint": "a", "x": 1}]
 )
 def test_a_malformed_start_is_refused(value):
-    with pytest.raises(UserError, match="start_from is the path of a checkpoint"):
-        start_of(value)
+    with pytest.raises(UserError, match="start_from must be the path of a checkpoint"):
+        parse_start_from(value)
 
 
 def config_of(path, work_dir, **changes):

@@ -117,7 +117,9 @@ def test_answers_that_another_program_still_reads_are_said_to_be_there(study, ca
     with contextlib.closing(sqlite3.connect(study.folder / ANSWERS)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM answers").fetchall()
-        assert "the file's log still holds" in run(capsys, "forget", study.folder, "--simulated")
+        assert "the log of the file still holds" in run(
+            capsys, "forget", study.folder, "--simulated"
+        )
         reader.rollback()
         run(capsys, "status", study.folder)
         assert not (study.folder / f"{ANSWERS}-wal").stat().st_size
@@ -202,12 +204,12 @@ def test_mistakes_are_told_in_a_line(study, capsys, tmp_path):
             "simulate", study.folder, "--crowd", "laps=1"],
         "does not answer": ["simulate", study.folder, "--url", "http://127.0.0.1:9/"],
         "such as http://": ["simulate", study.folder, "--url", "localhost"],
-        "one of both": ["forget", study.folder],
-        "The output is a file": ["export", study.folder, tmp_path, "--static"],
-        "The output is a folder": ["export", study.folder, _short_key(tmp_path), "--answers"],
+        "either a token or --simulated": ["forget", study.folder],
+        "The output must be a file": ["export", study.folder, tmp_path, "--static"],
+        "The output must be a folder": ["export", study.folder, _short_key(tmp_path), "--answers"],
         "There is no study file": ["create", tmp_path / "none.py"],
         "none.json cannot be read": ["import", study.folder, tmp_path / "none.json"],
-        "12 are the least": ["serve", study.folder, "--results-key", _short_key(tmp_path)],
+        "it needs at least 12": ["serve", study.folder, "--results-key", _short_key(tmp_path)],
     }  # fmt: skip
     for message, arguments in mistakes.items():
         assert message in refused(capsys, *arguments)

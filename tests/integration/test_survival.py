@@ -83,7 +83,7 @@ def test_long_epochs_are_saved_every_few_steps(tiny_config, tmp_path):
 
 
 def test_saving_every_no_steps_is_refused(tiny_config, tmp_path):
-    with pytest.raises(UserError, match="not every 0"):
+    with pytest.raises(UserError, match="must be at least 1, not 0"):
         run(tiny_config, tmp_path / "run", hooks__checkpoints__every_steps=0)
 
 
@@ -138,7 +138,7 @@ def test_the_command_exits_with_75_on_sigterm_however_often_it_comes(tiny_config
         time.sleep(0.01)
     out, error = process.communicate(timeout=60)
     assert process.returncode == 75, error
-    assert "the same command goes on" in out and "Traceback" not in error
+    assert "the same command continues" in out and "Traceback" not in error
     read_checkpoint(tmp_path / "run" / "interrupted.pth")
     assert not list((tmp_path / "run").glob(".*.tmp"))
 

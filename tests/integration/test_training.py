@@ -270,7 +270,7 @@ def test_a_mistake_with_fresh_leaves_the_old_run_in_its_place(tiny_config, train
 
 def test_training_says_which_scores_it_goes_without(tiny_config, tmp_path, capsys):
     run(tiny_config, tmp_path / "run", protocol__segmenter__weights="no.pth")
-    assert "validation goes without segmentation: No segmenter weights" in capsys.readouterr().err
+    assert "validation without segmentation: No segmenter weights" in capsys.readouterr().err
 
 
 def test_random_numbers_go_on_where_they_were(tiny_config, tmp_path):

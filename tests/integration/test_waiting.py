@@ -5,7 +5,7 @@ import time
 
 from i2ibench.registry.configuration import load_config
 from i2ibench.reports.training_curves import read_scalars
-from i2ibench.training.hooks import throughput as pace
+from i2ibench.training.hooks import log
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage
 
@@ -47,8 +47,8 @@ def test_the_log_says_how_long_the_data_was_waited_for(tiny_config, tmp_path, ca
         return read(key)
 
     runner.train_dataloader.dataset.scenes.read = slow
-    monkeypatch.setattr(pace, "MUCH", 0.01)
-    monkeypatch.setattr(pace.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(log, "MUCH", 0.01)
+    monkeypatch.setattr(log.os, "cpu_count", lambda: 4)
     runner.train()
     shares = [share for _, share in read_scalars(tmp_path / "run")["train/data_share"]]
     assert len(shares) == 3 and all(0 < share < 1 for share in shares)

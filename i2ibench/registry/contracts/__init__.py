@@ -1,4 +1,4 @@
-"""Contracts: one base class for each kind of part, with every promise a typed attribute."""
+"""Contracts: one base class for each kind of part, whose promises are typed attributes."""
 
 from i2ibench.registry.contracts.data import Dataset, ImageShape, Preprocessor, Reader, Transform
 from i2ibench.registry.contracts.executors import Executor

@@ -1,4 +1,4 @@
-"""The contracts of data sets, their transforms, and the preprocessors of what they yield."""
+"""The contracts of data sets, readers, transforms and preprocessors."""
 
 import mmap
 from abc import ABC, ABCMeta, abstractmethod
@@ -23,18 +23,19 @@ Arrays = dict[str, Any]
 
 
 class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
-    """Scenes that a constructor finds on the disk and never makes.
+    """A data set of scenes whose files are on the disk.
 
     The constructor takes the option `seed`, for random transforms, and mostly `root`, `split` and
-    `transforms`. A checkpoint names a data set and its options, whoever wrote it, so constructors
-    only look for files. A data set that makes its own files makes them in `prepare`.
+    `transforms`. It only looks for files and never writes any, because a checkpoint that anybody
+    may have written names a data set and its options. A data set that makes its own files makes
+    them in `prepare`.
 
     Attributes:
-        scenes: an `i2ibench.data.scenes.Scenes`, set by the constructor: the files of each
-            scene (`scenes.files`), and their reading.
+        scenes: an `i2ibench.data.scenes.Scenes`, set by the constructor. It holds the files of each
+            scene (`scenes.files`) and reads them.
         metainfo: the class table in plain JSON, `ClassTable.metainfo(name)`, set by the
             constructor.
-        records_appearances: have `appearances`.
+        records_appearances: implement `appearances`.
     """
 
     scenes: "Scenes"
@@ -43,28 +44,28 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
 
     @classmethod
     def prepare(cls, options: Mapping[str, Any]) -> Path | None:
-        """Make the files that the constructor will look for; a data set as published makes none.
+        """Write the files that the constructor looks for. Published data sets write none.
 
-        Commands that run on a user's own config call this before they construct the data set, in
-        the first of several processes while the others wait. It is never called for a config that
-        a checkpoint holds.
+        Commands call this method before they construct the data set of a user's own config. With
+        several processes, the first one calls it and the others wait. It is never called for the
+        config in a checkpoint.
 
         Args:
             options: the constructor's options; defaults may be left out.
 
         Returns:
-            The folder that has the files, or None for a data set that makes none.
+            The folder that has the files, or None for a data set that writes none.
 
         Raises:
-            UserError: the files cannot be made with these options.
+            UserError: the files cannot be written with these options.
         """
         return None
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> "tuple[ClassTable, tuple[int, int]] | None":
-        """Return the classes and the (width, height) of the images without looking at files.
+        """Return the classes and the (width, height) of the images without reading files.
 
-        Memory is estimated by these where the data is not there; None where they are not known.
+        Memory is estimated from them if the data does not exist. None means that they are unknown.
 
         Args:
             options: the constructor's options; defaults may be left out.
@@ -72,19 +73,19 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
         return None
 
     def appearances(self, index: int) -> Mapping[int, Appearance]:
-        """Return how each instance of a scene truly looks, by id; see `records_appearances`."""
+        """Return the true appearance of each instance of a scene by instance id."""
         raise NotImplementedError(f"{type(self).__name__} records no appearances.")
 
     def __len__(self) -> int:
         return len(self.scenes)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Return scene `index`, or (index, epoch): each epoch draws new random transforms."""
+        """Return scene `index`, or (index, epoch) with the random transforms of that epoch."""
         return self.scenes.read(key)
 
 
 class ImageShape(NamedTuple):
-    """The size of an image in pixels, its channels and the bits of each of its samples."""
+    """The height and width of an image in pixels, its channels and the bits of each sample."""
 
     height: int
     width: int
@@ -95,31 +96,33 @@ class ImageShape(NamedTuple):
 class Reader(ABC):
     """A reader of the image files whose names end in one of its `suffixes`.
 
-    It serves data sets, checks, `translate`, `eval --images` and preparation alike. The constructor
-    takes no options.
+    Data sets, checks, `prepare_data`, `translate` and `eval --images` use it. The constructor takes
+    no options.
 
     Attributes:
-        suffixes: endings in small letters with their dot, such as ".dcm"; none that Pillow reads.
+        suffixes: endings in lower case with their dot, such as ".dcm". Endings of formats that
+            Pillow reads are not allowed.
     """
 
     suffixes: tuple[str, ...]
 
     @abstractmethod
     def read(self, data: bytes | mmap.mmap, place: str) -> NDArray[Any]:
-        """Return the samples of a file's contents, uint8 or uint16 [H,W] or [H,W,C].
+        """Return the samples of a file, uint8 or uint16 [H,W] or [H,W,C].
 
         Args:
-            data: the contents, which anybody may have written.
-            place: the file's name, for messages.
+            data: the contents of the file. They are not trusted.
+            place: the name of the file, for error messages.
 
         Raises:
-            UserError: the contents cannot be used; any other error is told as one of the file.
+            UserError: the contents cannot be used. Any other exception is reported as a broken
+                file.
         """
 
     def describe(self, data: bytes | mmap.mmap, place: str) -> ImageShape:
         """Return the shape of the samples that `read` would return.
 
-        Override it where files have a header: every start asks for the shape of every file.
+        It is called for every file at every start. Override it to read the header of a file only.
         """
         samples = self.read(data, place)
         channels = samples.shape[2] if samples.ndim == 3 else 1
@@ -127,43 +130,42 @@ class Reader(ABC):
 
 
 class Transform(ABC):
-    """A change of all images of a scene alike: resizing, cropping, flipping.
+    """A transform of all images of a scene at once, such as resizing, cropping or flipping.
 
     Attributes:
-        deterministic: draw no random numbers, so that results may be kept in a cache.
+        deterministic: draw no random numbers, so that results may be cached.
     """
 
     deterministic: bool = False
 
     @abstractmethod
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the changed arrays.
+        """Return the transformed arrays.
 
         Args:
-            arrays: by kind of data maps as integers [H,W], such as `label` uint8 and `instance`
-                int32, and images uint8 or uint16 [H,W,C], such as `image` and `source`, each
-                where the scene has it; and `rng`, the numpy generator that random transforms draw
-                from.
+            arrays: the arrays that the scene has, by kind. Maps are integers [H,W], such as `label`
+                uint8 and `instance` int32. Images are uint8 or uint16 [H,W,C], such as `image` and
+                `source`. `rng` is the numpy generator for random transforms.
         """
 
     def __call__(self, arrays: Arrays) -> Arrays:
-        """Return what `transform` returns."""
+        """Return the result of `transform`."""
         return self.transform(arrays)
 
 
 class Preprocessor(nn.Module, metaclass=ABCMeta):
-    """A module that makes a batch with its condition, on the device, from collated samples.
+    """A module that moves collated samples to its device and computes the condition from them.
 
     Attributes:
         condition_channels: channels of the condition without the encoder's features.
         num_classes: classes of the data's label maps; 0 without label maps.
-        needs: keys of a sample that the condition is made of.
-        one_hot_channels: how many channels the condition begins with that are one-hot labels.
+        needs: keys of a sample that the condition is computed from.
+        one_hot_channels: the number of one-hot label channels at the beginning of the condition.
         takes_features: declare that an encoder's features are appended to the condition.
-        channels_by_kind: channels of each kind of picture that is not RGB.
-        kinds: the parts of the condition in order, such as ("labels", "instances"), by which
-            `start_from` matches the channels of two conditions; () if they have no names.
-        channels: the channels of each of them.
+        channels_by_kind: by kind of image that is not RGB, the number of its channels.
+        kinds: the parts of the condition in order, such as ("labels", "instances"). `start_from`
+            matches the channels of two conditions by these names. () if they have no names.
+        channels: the number of channels of each part in `kinds`.
     """
 
     condition_channels: Positive
@@ -181,15 +183,15 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
 
     @property
     def device(self) -> torch.device:
-        """The device that the module was moved to, to which it brings every batch."""
+        """Return the device of the module, to which it moves every batch."""
         return next(self.buffers()).device
 
     def on_device(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return collated samples with their tensors on this module's device.
 
         Args:
-            data: by kind a tensor, which may still be on its way when this returns, or another
-                value, which is passed on.
+            data: by kind a tensor, whose copy is asynchronous, or another value, which is returned
+                unchanged.
         """
         return {
             key: value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
@@ -201,5 +203,5 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
         """Return the batch on this module's device.
 
         Raises:
-            UserError: the data lacks a kind of image that the condition is made of.
+            UserError: the data lacks a kind of image that the condition is computed from.
         """

@@ -16,11 +16,11 @@ class Executor(ABC):
         arguments: Sequence[str],
         watch: Callable[[], None],
     ) -> None:
-        """Run the cells, or hand them to a queue.
+        """Run the cells, or submit them to a queue.
 
         Args:
-            grid: the `i2ibench.grids.grid.Grid` that they belong to.
+            grid: the `i2ibench.grids.grid.Grid` of the cells.
             cells: the cells to run, `i2ibench.grids.grid.Cell`.
-            arguments: of the command line, by which another process finds the same grid.
-            watch: to be called now and then; it shows how far everything is.
+            arguments: command-line arguments with which another process finds the same grid.
+            watch: a function that prints the progress. Call it every few seconds.
         """

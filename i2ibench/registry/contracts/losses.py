@@ -11,7 +11,7 @@ from i2ibench.structures import Step
 
 
 class Loss(nn.Module, metaclass=ABCMeta):
-    """A loss that the generator minimises: a scalar that is 0 where the fake is the photo.
+    """A loss that the generator minimises: a scalar that is 0 if the fake equals the real image.
 
     Attributes:
         needs_discriminator: read `step.fake_outputs` and `step.real_outputs`, which a model without
@@ -26,13 +26,13 @@ class Loss(nn.Module, metaclass=ABCMeta):
 
 
 class AdversarialLoss(nn.Module, metaclass=ABCMeta):
-    """The losses of the generator and of the discriminator on each other.
+    """The adversarial losses of the generator and of the discriminator.
 
     Attributes:
-        takes_step: take the whole `Step` instead of the discriminator's answers. `discriminator`
-            then returns a dict of its terms by name, "real" and "fake" among them.
-        discriminator_weights: by name of a term the factor that the discriminator's term contains
-            and that the log divides by; 1 for a term that it does not name.
+        takes_step: take the whole `Step` instead of the discriminator's outputs. `discriminator`
+            then returns a dict of its terms by name, which has "real" and "fake".
+        discriminator_weights: by name of a term of the discriminator, the factor that the term
+            contains. The log divides the term by this factor. Terms without an entry have 1.
     """
 
     takes_step: bool = False
@@ -40,18 +40,18 @@ class AdversarialLoss(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def generator(self, fake: Any) -> Tensor:
-        """Return the generator's loss, a scalar, for the discriminator's answer to the fakes.
+        """Return the generator's loss, a scalar, for the discriminator's output for the fakes.
 
         Args:
-            fake: `DiscriminatorOutput`; or the `Step` with `takes_step`.
+            fake: a `DiscriminatorOutput`; the `Step` with `takes_step`.
         """
 
     @abstractmethod
-    def discriminator(self, *answers: Any, **named: Any) -> Any:
-        """Return the discriminator's losses on photos and on fakes, two scalars.
+    def discriminator(self, *outputs: Any, **named: Any) -> Any:
+        """Return the discriminator's losses for real images and for fakes, two scalars.
 
         Args:
-            answers: the discriminator's outputs for the photos and for the fakes, two
-                `DiscriminatorOutput`; the `Step` of a loss with `takes_step`.
-            named: the same by name.
+            outputs: the discriminator's outputs for the real images and for the fakes, two
+                `DiscriminatorOutput`; the `Step` with `takes_step`.
+            named: the outputs by name.
         """

@@ -1,4 +1,4 @@
-"""The contracts of metrics and of the feature networks that they use."""
+"""The contracts of metrics and of the feature networks that metrics use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ Rows = NDArray[Any]
 
 
 class Summable(Protocol):
-    """Rows of numbers, one per scene, whose sums have scores."""
+    """An object with rows of numbers, one per scene, and scores of sums of these rows."""
 
     @property
     def rows(self) -> NDArray[np.float64]:
@@ -28,7 +28,7 @@ class Summable(Protocol):
 
 @dataclass(frozen=True)
 class MetricRows:
-    """The rows that a metric measured, and the metric that scores their sums."""
+    """The rows that a metric measured, with the metric that computes scores from their sums."""
 
     metric: "Metric"
     rows: NDArray[np.float64]
@@ -39,25 +39,26 @@ class MetricRows:
 
 
 class Metric(ABC):
-    """A measure of translated scenes: numbers for each scene, and scores of all of them.
+    """A metric that measures each translated scene and computes scores from all measurements.
 
-    The constructor may take `classes`, `scored_classes`, `scored_ids`, `thing_ids`, `palette`:
-    entries of the data set's metainfo, which are then given.
+    The constructor may take entries of the data set's metainfo: `classes`, `scored_classes`,
+    `scored_ids`, `thing_ids`, `palette`.
 
     Attributes:
-        kind: "additive", where scores follow from the sum of one row per scene (`scores`); "set",
-            where they compare all rows with those of the reference photos (`set_scores`).
+        kind: "additive" if scores are computed from the sum of one row per scene (`scores`). "set"
+            if scores compare all rows with the rows of the reference images (`set_scores`).
         needs: keys of a `Prediction` that `measure` reads besides "name" and "fake"; or "training
-            photos", by which styles know their colours. Systems and data that lack one are not
-            scored.
-        better: by score "higher" or "lower", whichever is better. Scores that it does not name are
-            reported and not ranked.
-        unavailable: why the metric cannot be computed here, such as missing weights; or None.
-        weight_files: the files of weights that it uses; results hold their hashes.
-        has_figures: have `figures`.
-        needs_rgb: read uint8 images of three channels only. Grey ones are then given with three
-            equal channels, and data whose photos are others is not scored. A metric without it
-            reads uint8, and int32 of 16 bits, in any number of channels.
+            photos", from which styles learn their colours. Systems and data that lack one of them
+            are not scored.
+        better: by score "higher" or "lower", whichever is better. Other scores are reported
+            without a ranking.
+        unavailable: the reason why the metric cannot be computed here, such as missing weights; or
+            None.
+        weight_files: the weight files that the metric uses. Results record their hashes.
+        has_figures: implement `figures`.
+        needs_rgb: read uint8 images of three channels only. Grey images are then passed with three
+            equal channels, and data with other images is not scored. A metric without this promise
+            reads uint8, and int32 for 16 bits, in any number of channels.
     """
 
     kind: Literal["additive", "set"] = "additive"
@@ -70,37 +71,37 @@ class Metric(ABC):
 
     @abstractmethod
     def measure(self, predictions: Sequence[Prediction]) -> Sequence[Rows]:
-        """Return the numbers of each scene: float64 [D], or [n,D] for a set of n things."""
+        """Return the measurements of each scene: float64 [D], or [n,D] for a set of n things."""
 
     def scores(self, sums: NDArray[np.float64]) -> Mapping[str, Any]:
-        """Return the scores by name, each [...], for sums of rows [...,D]; of the additive kind.
+        """Return the scores by name, each [...], for sums of rows [...,D]; kind "additive" only.
 
-        A score is nan where it is undefined.
+        An undefined score is nan.
         """
         raise NotImplementedError(f"{type(self).__name__} has no scores.")
 
     def set_scores(self, rows: Rows, reference: Rows) -> Mapping[str, Any]:
-        """Return a `SetScore` by name for all rows and those of the photos; of the kind "set"."""
+        """Return by name a `SetScore` for all rows and those of the references; kind "set" only."""
         raise NotImplementedError(f"{type(self).__name__} has no set_scores.")
 
     def refine(self, rows: Sequence[Rows]) -> Summable:
-        """Return one row per scene that adds, and its scores, from the rows of all scenes.
+        """Return additive rows, one per scene, and their scores from the rows of all scenes.
 
-        Override it where a scene's row depends on other scenes, as in cross-validation.
+        Override it if the row of a scene depends on other scenes, as in cross-validation.
         """
         return MetricRows(self, np.stack(rows).astype(np.float64))
 
     def figures(self, rows: Sequence[Rows]) -> Mapping[str, Any]:
-        """Return numbers in plain JSON that the report draws charts from; see `has_figures`."""
+        """Return plain JSON from which the report draws charts; see `has_figures`."""
         return {}
 
 
 class SegmentationMetric(Metric):
-    """A metric that labels images, whose labels the report shows beside them.
+    """A metric that segments images. The report shows the labels beside the images.
 
     Attributes:
-        classes: names of the scored classes, N.
-        segmenter: the network; images are moved to its device.
+        classes: the names of the N scored classes.
+        segmenter: the network. Images are moved to its device.
     """
 
     classes: Sequence[str]
@@ -108,23 +109,24 @@ class SegmentationMetric(Metric):
 
     @abstractmethod
     def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Return scored rows for images uint8 [3,H,W], int64 [H,W] each; N is none of them."""
+        """Return the class rows int64 [H,W] of images uint8 [3,H,W]; N means none of them."""
 
     @abstractmethod
     def true_rows(self, label: Tensor) -> Tensor:
-        """Return the scored rows of a label map uint8 [1,H,W], int64 [H,W]; N is void."""
+        """Return the class rows int64 [H,W] of a label map uint8 [1,H,W]; N means void."""
 
 
 class Feature(ABC):
-    """A network that describes images as vectors, whose distributions metrics compare.
+    """A network that describes images as vectors. Metrics compare distributions of the vectors.
 
     Attributes:
-        frechet_name: name of the Fréchet distance over these features, such as "fd_vgg16".
-        kernel_name: name of the kernel distance over them, such as "kid_vgg16".
-        unavailable: why the features cannot be computed here, such as missing weights; or None.
-        weight_files: the files of weights that it uses; results hold their hashes.
+        frechet_name: the name of the Fréchet distance of these features, such as "fd_vgg16".
+        kernel_name: the name of the kernel distance of these features, such as "kid_vgg16".
+        unavailable: the reason why the features cannot be computed here, such as missing weights;
+            or None.
+        weight_files: the weight files that the network uses. Results record their hashes.
         executes_weights: run the file of the option `weights` as a program (TorchScript, ONNX). A
-            protocol that a checkpoint names is refused where it asks for such a part.
+            protocol from a checkpoint may not use such a part.
     """
 
     frechet_name: str

@@ -17,12 +17,12 @@ class _Translating(nn.Module, metaclass=ABCMeta):
 
     Attributes:
         stride: both sides of an input must be multiples of this number of pixels. Inputs of other
-            sizes are padded before, and outputs cropped after.
+            sizes are padded, and their outputs cropped.
         smallest_side: both sides of an input must have at least this number of pixels. Smaller
             inputs are padded.
         always_train: keep dropout and batch statistics as in training when the network translates.
-            Its images then depend on the other images of a batch, so scenes go through one by one,
-            each with random numbers that its name seeds.
+            Its images then depend on the other images of a batch. Therefore scenes are translated
+            one by one, with random numbers seeded by their name.
     """
 
     stride: Positive = 1
@@ -30,7 +30,7 @@ class _Translating(nn.Module, metaclass=ABCMeta):
     always_train: bool = False
 
     def train(self, mode: bool = True) -> Self:
-        """Switch modes; with `always_train` dropout and batch statistics stay as in training."""
+        """Set the mode; with `always_train`, submodules always stay in training mode."""
         super().train(mode or self.always_train)
         self.training = mode
         return self
@@ -39,17 +39,17 @@ class _Translating(nn.Module, metaclass=ABCMeta):
 class Generator(_Translating):
     """A network that makes an image from a condition.
 
-    The constructor takes `in_channels`, the channels of the condition, and `out_channels` where
-    images may have other than 3 channels. Random numbers must come from torch's own generator.
+    The constructor takes `in_channels`, the channels of the condition. It takes `out_channels` if
+    images may have other than 3 channels. Random numbers must come from torch's default generator.
 
     Attributes:
         height: the only number of rows that an input may have, or None for any.
-        draws_noise: draw random numbers when translating. Scenes then go through one by one, each
-            with random numbers that its name seeds, and several samples of a scene differ.
+        draws_noise: draw random numbers when translating. Scenes are then translated one by one,
+            with random numbers seeded by their name, and several samples of a scene differ.
         accepts_labels: take a second argument `labels`, None or an
-            `i2ibench.models.ops.one_hot_convolution.OneHot`, which holds the class ids behind the
-            one-hot channels that the condition begins with. It is given when no gradient is needed.
-        works_in_tiles: have `in_tiles`, so that images larger than the memory can be made.
+            `i2ibench.models.ops.one_hot_convolution.OneHot` with the class ids of the one-hot
+            channels at the beginning of the condition. It is passed when no gradient is needed.
+        works_in_tiles: implement `in_tiles`, so that images can be larger than the memory.
     """
 
     height: int | None = None
@@ -59,7 +59,7 @@ class Generator(_Translating):
 
     @abstractmethod
     def forward(self, condition: Tensor) -> Tensor:
-        """Return the image B3HW for a condition BCHW, in [-1, 1] in evaluation mode."""
+        """Return the image B3HW for a condition BCHW; in [-1, 1] in evaluation mode."""
 
     def in_tiles(
         self, view: Callable[..., Any], size: tuple[int, int], tile: tuple[int, int]
@@ -67,8 +67,8 @@ class Generator(_Translating):
         """Return the image 13HW that `forward` gives, computed tile by tile, without gradients.
 
         Args:
-            view: gives the condition of a tile with its margin, for a
-                `i2ibench.models.layers.tiles.Tile`, and its `OneHot` or None.
+            view: a function of a `i2ibench.models.layers.tiles.Tile` that returns the condition of
+                the tile with its margin, and its `OneHot` or None.
             size: (height, width) of the image, multiples of `stride`.
             tile: (width, height) of a tile.
         """
@@ -87,20 +87,19 @@ class Discriminator(nn.Module, metaclass=ABCMeta):
         """Return the activations of all layers, by scale, finest first; the last are the scores.
 
         Args:
-            x: condition and image, BCHW; the image is the last three channels.
+            x: condition and image BCHW. The image is the last three channels.
         """
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """Return the answer to each of several images B3HW of one condition BCHW.
+        """Return the output of `forward` for each of several images B3HW of one condition BCHW.
 
-        The answers are those of `forward` for each image. Override it to compute only once what
-        depends on the condition alone.
+        Override it to compute parts that depend on the condition only once.
         """
         return [self(torch.cat([condition, image], 1)) for image in images]
 
 
 class Encoder(_Translating):
-    """A network that describes the appearance of each instance of a photo by a few numbers.
+    """A network that describes the appearance of each instance in an image by a few numbers.
 
     Attributes:
         out_channels: numbers per instance.
@@ -115,7 +114,7 @@ class Encoder(_Translating):
         """Return features BCHW in [-1, 1], constant over the pixels of each instance.
 
         Args:
-            image: the photo, B3HW in [-1, 1].
+            image: the real image, B3HW in [-1, 1].
             instance: integer B1HW.
         """
 

@@ -1,4 +1,4 @@
-"""Promises: the typed attributes of a contract, and the refusal of a part that breaks one."""
+"""Promises: the typed attributes of a contract, and checks that a part keeps them."""
 
 import inspect
 import re
@@ -13,18 +13,18 @@ Positive = Annotated[int, "from 1 on"]
 """An integer from 1 on."""
 
 NONE = object()
-"""Stands for a default or a value that is not there."""
+"""A mark for a missing default or value."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """One attribute by which a part says what it does.
+    """One attribute by which a part declares a property.
 
     Attributes:
-        name: of the attribute.
-        type: its annotation; a string where only type checkers resolve it.
-        default: its value where a part says nothing; `NONE` where a part has to say it.
-        meaning: the sentence of the contract's docstring.
+        name: the name of the attribute.
+        type: its annotation; a string if only type checkers resolve it.
+        default: its value if a part does not set it; `NONE` if a part must set it.
+        meaning: its description in the contract's docstring.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Promise:
 
     @property
     def type_name(self) -> str:
-        """The annotation in words."""
+        """Return the annotation as text, without module names."""
         if self.type is Positive:
             return "int from 1 on"
         if isinstance(self.type, type) and get_origin(self.type) is None:
@@ -46,24 +46,24 @@ class Promise:
 
 
 def promises_of(contract: type) -> list[Promise]:
-    """Return the promises of a contract, those of its bases first."""
-    found: dict[str, Promise] = {}
+    """Return the promises of a contract, those of its base classes first."""
+    promises: dict[str, Promise] = {}
     for base in reversed(contract.__mro__):
         if base.__module__.startswith("i2ibench."):
             meanings = _meanings(inspect.getdoc(base) or "")
             for name, kind in inspect.get_annotations(base).items():
                 default = vars(base).get(name, NONE)
-                found[name] = Promise(name, kind, default, meanings.get(name, ""))
-    return list(found.values())
+                promises[name] = Promise(name, kind, default, meanings.get(name, ""))
+    return list(promises.values())
 
 
 def check_class(kind: str, part: Any, contracts: Mapping[str, type]) -> None:
     """Refuse a class that lacks a method of its contract.
 
     Args:
-        kind: of the registry.
+        kind: the kind of part, for error messages.
         part: the class or function that is registered.
-        contracts: the base classes of the kind by the names by which they are imported.
+        contracts: the base classes of the kind by their dotted names.
 
     Raises:
         UserError: names the part and the methods.
@@ -72,21 +72,21 @@ def check_class(kind: str, part: Any, contracts: Mapping[str, type]) -> None:
         missing = sorted(part.__abstractmethods__)
         base = next((name for name, one in contracts.items() if issubclass(part, one)), "its base")
         raise UserError(
-            f"The {kind} {part.__name__} has no {' and no '.join(missing)}: define what {base} "
-            "asks for."
+            f"The {kind} {part.__name__} has no {' and no '.join(missing)}: define the methods "
+            f"that {base} declares."
         )
 
 
 def check_part(
     kind: str, part: Callable[..., Any], built: Any, contracts: Mapping[str, type]
 ) -> None:
-    """Refuse a part that is of no contract of its kind, or whose promise has a wrong value.
+    """Refuse a part without a base class of its kind, or with a promise of a wrong value.
 
     Args:
-        kind: of the registry.
+        kind: the kind of part, for error messages.
         part: the class or function that is registered.
-        built: the object that it made.
-        contracts: see `check_class`; one of them is needed.
+        built: the object that `part` returned.
+        contracts: see `check_class`. The object must be an instance of one of them.
 
     Raises:
         UserError: names the part, the promise and the fix.
@@ -106,7 +106,7 @@ def _check_promise(part: str, promise: Promise, built: Any) -> None:
     value = getattr(built, promise.name, NONE)
     if value is NONE:
         raise UserError(
-            f"{part} does not say its {promise.name} ({promise.type_name}): {promise.meaning} "
+            f"{part} does not set {promise.name} ({promise.type_name}): {promise.meaning} "
             f"Set self.{promise.name} in its constructor."
         )
     if not fits(value, promise.type):
@@ -117,7 +117,7 @@ def _check_promise(part: str, promise: Promise, built: Any) -> None:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Return whether a value is of an annotation; annotations in strings are not looked at."""
+    """Return whether a value has the type of an annotation; True for annotations in strings."""
     origin, inner = get_origin(kind), get_args(kind)
     if isinstance(kind, str) or kind is Any:
         return True
@@ -133,14 +133,14 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_a(value: Any, kind: Any) -> bool:
-    """Return whether a value is of a class; True is no number, as it is for Python."""
+    """Return whether a value is an instance of a class; True and False are no integers here."""
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return value is None if kind is None else isinstance(value, kind)
 
 
 def _holds(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
-    """Return whether a container and its entries are of an annotation such as dict[str, int]."""
+    """Return whether a container and its entries fit an annotation such as dict[str, int]."""
     if origin is type:
         return isinstance(value, type)
     if not isinstance(value, origin) or isinstance(value, str):
@@ -151,7 +151,7 @@ def _holds(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
 
 
 def _meanings(text: str) -> dict[str, str]:
-    """Return the sentences of the section "Attributes:" of a docstring by name."""
+    """Return the descriptions in the section "Attributes:" of a docstring, by name."""
     return {name: " ".join(words) for name, *words in _entries(text)}
 
 

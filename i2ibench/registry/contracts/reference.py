@@ -1,4 +1,4 @@
-"""The reference of all contracts as Markdown, which docs/parts.md holds."""
+"""The reference of all contracts as Markdown, the content of docs/parts.md."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -8,24 +8,28 @@ from i2ibench.registry.contracts.promises import NONE, Promise, promises_of
 HEAD = """\
 # What each kind of part promises
 
-Each part inherits from the base class of its kind. Every promise is a typed attribute of that
-class: a class attribute (`draws_noise = True`), or set by the constructor where it depends on
-options (`self.stride = 2**num_levels`). A promise that has a default may be left out. A part is
-refused when it is built if it lacks a method or a promise without a default, or gives a value of
-another type. What only running shows is held by the contract tests,
+Each part inherits from the base class of its kind. A promise is a typed attribute of that class by
+which a part declares a property. Set it as a class attribute (`draws_noise = True`), or in the
+constructor if it depends on options (`self.stride = 2**num_levels`). A promise with a default may
+be left out. A part is refused when it is built if it lacks a method or a promise without a default,
+or if a value has another type. The contract tests check the behaviour of the part:
 `pytest --pyargs i2ibench.testing --plugin PACKAGE`.
 
 `contract_options`, a class attribute of any part, has the options with which the contract tests
-build it small.
+build a small version of it.
 
-This page is what `i2ibench parts --promises` prints.
+`i2ibench parts --promises` prints this page.
 """
 
 SELF = ("self", "cls")
 
 
 def reference(kinds: Mapping[str, Mapping[str, type]]) -> str:
-    """Return the page on the contracts of each kind, by the name of the kind and of the class."""
+    """Return the page on all contracts.
+
+    Args:
+        kinds: by kind of part, its base classes by dotted name.
+    """
     sections = [
         _section(kind, name, contract)
         for kind, contracts in kinds.items()
@@ -63,14 +67,14 @@ def _shown(default: object) -> str:
 
 def _methods(contract: type) -> Iterator[str]:
     """Yield a row for each public method that a contract defines, in the order of definition."""
-    found = {
+    methods = {
         name: value
         for base in reversed(contract.__mro__)
         if base.__module__.startswith("i2ibench.")
         for name, value in vars(base).items()
         if not name.startswith("_") and callable(value) or isinstance(value, classmethod)
     }
-    for name, value in found.items():
+    for name, value in methods.items():
         if not isinstance(value, type):
             function = inspect.unwrap(getattr(contract, name))
             options = (p for p in inspect.signature(function).parameters if p not in SELF)

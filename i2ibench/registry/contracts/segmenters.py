@@ -1,4 +1,4 @@
-"""The contract of segmenters, which label images for scores."""
+"""The contract of segmenters, with which metrics score images."""
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from i2ibench.io.weights import find_weights
 
 
 class Segmenter(nn.Module, metaclass=ABCMeta):
-    """A network that gives each pixel of a photo a class.
+    """A network that assigns a class to each pixel of an image.
 
     The constructor may take `num_classes`, the number of scored classes, and `scored_classes`,
     their names in row order.
@@ -18,9 +18,9 @@ class Segmenter(nn.Module, metaclass=ABCMeta):
     Attributes:
         needs_weights: score nothing as long as `weights_file` is None.
         weights_file: the file of its weights, or None for random weights.
-        weight_files: further files that its labels depend on; results hold the hashes of all.
+        weight_files: further files that its labels depend on. Results record the hashes of all.
         executes_weights: run the file of the option `weights` as a program (TorchScript, ONNX). A
-            protocol that a checkpoint names is refused where it asks for such a part.
+            protocol from a checkpoint may not use such a part.
     """
 
     needs_weights: bool = True
@@ -30,13 +30,13 @@ class Segmenter(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Return class ids, int64 BHW in 0..N, for images uint8 B3HW; N is something else."""
+        """Return class ids, int64 BHW in 0..N, for images uint8 B3HW; N is any other class."""
 
     @staticmethod
     def locate(weights: str) -> Path:
-        """Return the file that the option `weights` means: a path, or a name that is searched.
+        """Return the file of the option `weights`, a path or a name of known weights.
 
         Raises:
-            MissingWeightsError: there is no such file; the message says how to get it.
+            MissingWeightsError: there is no such file. The message says how to get it.
         """
         return find_weights(weights)

@@ -1,4 +1,4 @@
-"""Hooks: what happens around the training loop, in classes of mmengine's `Hook`."""
+"""Hooks of mmengine for training: checkpoints, log, averages, and checks of losses."""
 
 from mmengine.hooks import Hook
 

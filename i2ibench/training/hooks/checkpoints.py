@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on, and everything others need to use its networks."""
+"""Checkpoints, which hold all state that a run needs to continue and its networks need to run."""
 
 import json
 from pathlib import Path
@@ -25,22 +25,26 @@ from i2ibench.training.hooks.random_states import (
 
 @HOOKS.register_module()
 class Checkpoints(Hook):
-    """Writes `epoch_N.pth` to the work directory, whole or not at all.
+    """Writes `epoch_N.pth` to the work directory; a file is written completely or not at all.
 
-    Every checkpoint is first `interrupted.pth`, in place of the one before. It becomes
-    `epoch_N.pth` by renaming, when epoch N has been validated, so that a run that is stopped in
-    its validation repeats that, and `interrupted.pth` is always the newest.
+    Every checkpoint is first written as `interrupted.pth`, which replaces the previous file of that
+    name. When epoch N has been validated, the file is renamed to `epoch_N.pth`. Therefore
+    `interrupted.pth` is always the newest checkpoint, and a run that is stopped during validation
+    repeats the validation.
 
-    The file opens with `weights_only=True`; the config is in it as JSON, never as Python.
-    `initialised_from` is the SHA-256 of the checkpoint of the previous stage that this stage began
-    with; None in a first stage. `started_from` is that of another run's checkpoint whose weights
-    the run began with, or None.
-    Other hooks add what they need to go on in `before_save_checkpoint`, in every process.
+    The file can be loaded with `weights_only=True`. It holds the config as JSON, never as Python.
+    Other hooks add their state in `before_save_checkpoint`, which is called in every process.
 
     Args:
         interval: epochs between two checkpoints; the last epoch always has one.
-        keep: how many of the newest epochs to keep; all with 0.
-        every_steps: also save after so many steps, for long epochs; None for never.
+        keep: the number of newest epochs to keep; 0 keeps all.
+        every_steps: also save after this number of steps, for long epochs; None for never.
+
+    Attributes:
+        initialised_from: the SHA-256 of the checkpoint of the previous stage that this stage
+            started with; None in a first stage.
+        started_from: the SHA-256 of another run's checkpoint whose weights the run started with
+            (`start_from`), or None.
 
     Raises:
         UserError: every_steps is below 1.
@@ -50,22 +54,22 @@ class Checkpoints(Hook):
 
     def __init__(self, interval: int = 1, keep: int = 2, every_steps: int | None = None) -> None:
         if every_steps is not None and every_steps < 1:
-            raise UserError(f"Checkpoints saves every 1 or more steps, not every {every_steps}.")
+            raise UserError(f"Checkpoints: every_steps must be at least 1, not {every_steps}.")
         self.interval, self.keep, self.every_steps = interval, keep, every_steps
         self.initialised_from: str | None = None
         self.started_from: str | None = None
-        self._complete: Path | None = None  # what interrupted.pth becomes with its epoch's end
+        self._complete: Path | None = None  # the name that interrupted.pth gets after validation
         self._unvalidated = False
         self._before_val: list[dict[str, Any]] = []
 
-    def begun_with(
+    def record_source(
         self, initialised_from: str | None = None, started_from: str | None = None
     ) -> None:
-        """Name in every checkpoint the SHA-256 of the file that the stage began with."""
+        """Set the SHA-256 of the file that the stage started with, for its checkpoints."""
         self.initialised_from, self.started_from = initialised_from, started_from
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Continue random numbers, data and line of descent where the checkpoint left them."""
+        """Restore random numbers, the position in the data and the hashes of earlier files."""
         meta = checkpoint["meta"]
         self.initialised_from = meta.get("initialised_from")
         self.started_from = meta.get("started_from")
@@ -78,7 +82,7 @@ class Checkpoints(Hook):
             self._complete = _epoch_path(runner, meta["epoch"])
 
     def before_train(self, runner: Runner) -> None:
-        """Validate the epoch after which the run was stopped, if it was not validated then."""
+        """Validate the last epoch if the run was stopped before it was validated."""
         loop = runner.train_loop
         due = runner.epoch % loop.val_interval == 0 or runner.epoch == loop.max_epochs
         if self._unvalidated and due and runner.val_loop and runner.epoch >= loop.val_begin:
@@ -86,35 +90,35 @@ class Checkpoints(Hook):
         self._unvalidated = False
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the random state: whether an epoch is validated must not change the next one."""
+        """Keep the random state, so that a validation does not change the next epoch."""
         self._before_val.append(random_state())
 
     def after_val(self, runner: Runner) -> None:
-        """Go on as if nothing had been drawn."""
+        """Restore the random state from before the validation."""
         restore_random_state(self._before_val.pop())
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Name the checkpoint of the epoch before, which is complete now."""
+        """Rename the checkpoint of the previous epoch, which is validated now."""
         self._rename(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Name the checkpoint of the last epoch."""
+        """Rename the checkpoint of the last epoch."""
         self._rename(runner)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Save in the middle of an epoch, if it is time."""
+        """Save in the middle of an epoch, if a multiple of `every_steps` is reached."""
         if self.every_steps and (runner.iter + 1) % self.every_steps == 0:
             self.save_step(runner, batch_idx)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Save after the epoch's last step."""
+        """Save after the last step of an epoch, if a multiple of `interval` is reached."""
         if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
             self.save_epoch(runner, runner.epoch + 1)
 
     def save_step(self, runner: Runner, batch_idx: int) -> None:
-        """Save from within `after_train_iter`; the run goes on with the epoch's next batch."""
+        """Save in `after_train_iter`; a resumed run continues with the next batch of the epoch."""
         loader = runner.train_dataloader
         own = loader.sampler.start + (batch_idx + 1) * loader.batch_size
         meta = {"epoch": runner.epoch, "iter": runner.iter + 1, "scenes": own * get_world_size()}
@@ -122,7 +126,7 @@ class Checkpoints(Hook):
         self._complete = None
 
     def save_epoch(self, runner: Runner, epoch: int) -> None:
-        """Save after a number of whole epochs, unless this has been done."""
+        """Save after a number of complete epochs, unless they have been saved already."""
         path = _epoch_path(runner, epoch)
         if self._complete != path:
             self._save(runner, {"epoch": epoch, "iter": runner.iter, "scenes": 0})
@@ -139,17 +143,17 @@ class Checkpoints(Hook):
             _write(Path(runner.work_dir), checkpoint)
 
     def _rename(self, runner: Runner) -> None:
-        """Give interrupted.pth the name of its epoch, and remove the oldest epochs."""
+        """Rename interrupted.pth to the name of its epoch, and delete the oldest epochs."""
         if self._complete is None:
             return
-        barrier()  # a process that has just started may still be reading it
+        barrier()  # a process that has just started may still be reading the file
         if is_main_process():
             folder = Path(runner.work_dir)
             (folder / INTERRUPTED).replace(self._complete)
             if self.keep:
                 for old in list_epochs(folder)[: -self.keep]:
                     old.unlink()
-        barrier()  # the next stage begins with the file of that name
+        barrier()  # the next stage reads the file by its new name
         self._complete = None
 
 
@@ -173,20 +177,20 @@ def _contents(runner: Runner) -> dict[str, Any]:
             name: [scheduler.state_dict() for scheduler in group]
             for name, group in schedulers.items()
         },
-        # The Runner asks for this key; the losses of this project do not go through the hub.
+        # The Runner requires this key; this project does not log losses through the hub.
         "message_hub": {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}},
     }
 
 
 class _CheckedFile:
-    """A file that remembers why a write failed: torch.save says only that a position is wrong."""
+    """A file that keeps the error of a failed write, because torch.save hides the cause."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write, or remember why not."""
+        """Write the data; keep the error if that fails."""
         try:
             return self.file.write(data)
         except OSError as error:
@@ -194,14 +198,14 @@ class _CheckedFile:
             raise
 
     def flush(self) -> None:
-        """Do nothing; closing the file flushes it."""
+        """Do nothing, because closing the file flushes it."""
 
 
 def _write(folder: Path, checkpoint: dict[str, Any]) -> None:
-    """Make `interrupted.pth` hold the checkpoint.
+    """Write the checkpoint to `interrupted.pth`.
 
     Raises:
-        UserError: the disk is full, or the folder is gone.
+        UserError: the disk is full, or the folder was removed.
     """
     path = folder / INTERRUPTED
     if not folder.is_dir():

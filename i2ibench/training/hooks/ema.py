@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights that translate."""
+"""The exponential moving average of the weights of the networks that make images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,37 +16,43 @@ from i2ibench.registry import HOOKS
 
 @HOOKS.register_module()
 class ExponentialMovingAverage(Hook):
-    """Averages the weights of what makes images over the steps, beside the training.
+    """Averages the weights of the networks that make images over the training steps.
 
-    After step t, average = d average + (1 - d) weights with d = min(decay, (1 + t) / (10 + t)),
-    so that a short run's average does not stay at its first weights (as TensorFlow's
-    ExponentialMovingAverage with `num_updates` does). Buffers, such as running statistics, are
-    copied. The average is validated after the weights themselves, and saved as `ema_state_dict`.
+    After step t, average = d average + (1 - d) weights with d = min(decay, (1 + t) / (10 + t)).
+    The smaller d of early steps keeps the average of a short run from staying at its first weights
+    (as in TensorFlow's ExponentialMovingAverage with `num_updates`). Buffers, such as running
+    statistics, are copied. The average is validated after the weights themselves, and saved as
+    `ema_state_dict`.
 
     Args:
         decay: from 0 to below 1.
 
+    Attributes:
+        in_model: whether the model holds the average instead of its weights now.
+
     Raises:
-        UserError: another decay.
+        UserError: the decay is out of range.
     """
 
-    priority = "LOW"  # the others have dealt with a validation when the second one begins
+    priority = "LOW"  # other hooks have handled the first validation when the second one starts
 
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
-            raise UserError(f"The decay of an average is from 0 to below 1, not {decay}.")
+            raise UserError(
+                f"ExponentialMovingAverage: decay must be from 0 to below 1, not {decay}."
+            )
         self.decay = decay
         self.steps = 0
-        self.shown = False
+        self.in_model = False
         self._average: dict[str, Tensor] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Begin with the weights."""
+        """Start the average with the current weights."""
         self.steps = 0
         self._average = {name: x.detach().clone() for name, x in _kept(runner.model).items()}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Go on with the saved average; begin with the weights if there is none."""
+        """Load the saved average; start with the current weights if there is none."""
         self.steps = checkpoint.get("ema_steps", 0)
         for name, value in _kept(runner.model).items():
             source = checkpoint.get("ema_state_dict", {}).get(name, value)
@@ -56,7 +62,7 @@ class ExponentialMovingAverage(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Average the weights after the step."""
+        """Update the average after the step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averaged = runner.model.translation_parts()
@@ -69,29 +75,29 @@ class ExponentialMovingAverage(Hook):
                 self._average[name].copy_(weights[name])
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Validate the average too, once the weights have been."""
-        if not self.shown:
+        """Validate the average after the weights."""
+        if not self.in_model:
             with self.averaged(runner.model):
                 runner.val_loop.run()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Add the average; while it is validated, the model holds it and this hook the weights."""
+        """Save the average and the weights, which are exchanged while the average is validated."""
         average = self._average
-        if self.shown:
+        if self.in_model:
             average = {name: checkpoint["state_dict"][name] for name in average}
             checkpoint["state_dict"] = {**checkpoint["state_dict"], **self._average}
         checkpoint |= {"ema_state_dict": dict(average), "ema_steps": self.steps}
 
     @contextmanager
     def averaged(self, model: Translator) -> Iterator[None]:
-        """Let the model hold the average meanwhile."""
+        """Return a context in which the model holds the average instead of its weights."""
         self._exchange(model)
-        self.shown = True
+        self.in_model = True
         try:
             yield
         finally:
             self._exchange(model)
-            self.shown = False
+            self.in_model = False
 
     @torch.no_grad()
     def _exchange(self, model: Translator) -> None:
@@ -102,19 +108,19 @@ class ExponentialMovingAverage(Hook):
 
 
 def averages(runner: Runner) -> list[ExponentialMovingAverage]:
-    """The run's averages: one or none."""
+    """Return the ExponentialMovingAverage hooks of a run, one or none."""
     return [hook for hook in runner.hooks if isinstance(hook, ExponentialMovingAverage)]
 
 
-def shown_average(runner: Runner) -> str:
-    """ "ema" while the average is validated, else nothing."""
-    return "ema" if any(hook.shown for hook in averages(runner)) else ""
+def validated_average(runner: Runner) -> str:
+    """Return "ema" while the average is validated, else ""."""
+    return "ema" if any(hook.in_model for hook in averages(runner)) else ""
 
 
 def _kept(model: Translator) -> dict[str, Tensor]:
-    """The tensors that an averaged translator has of its own, by their name in the model.
+    """Return the tensors that are averaged or copied, by their name in the model.
 
-    The styles are among them, for they are its encoder's.
+    They include the style bank, which belongs to the averaged encoder.
     """
     kept = (*model.translation_parts(), "style_bank")
     return {name: x for name, x in model.state_dict().items() if name.split(".")[0] in kept}

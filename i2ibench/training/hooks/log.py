@@ -1,6 +1,8 @@
-"""The log of training: losses to the visualiser, progress to the screen."""
+"""The log of training: losses for the visualiser, progress and step times for the terminal."""
 
-from typing import Any
+import os
+import time
+from typing import Any, Protocol
 
 import torch
 from mmengine.dist import all_gather, all_reduce
@@ -12,60 +14,71 @@ from i2ibench.errors import UserError
 from i2ibench.io.processes import get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress
 from i2ibench.registry import HOOKS
-from i2ibench.training.hooks.ema import shown_average
-from i2ibench.training.hooks.throughput import Pace, advice
+from i2ibench.registry.contracts import Dataset
+from i2ibench.training.hooks.ema import validated_average
 from i2ibench.training.optimizers import skipped
 
 SHOWN = ("seg/pixel_acc", "seg/miou")
-"""The validation scores that the terminal shows; the logs have all of them."""
+"""The validation scores that the terminal shows; the logs have all scores."""
+
+MUCH = 0.2
+"""The share of time waiting for data from which advice is printed."""
 
 
 @HOOKS.register_module()
 class TrainingLog(Hook):
-    """Mean losses every few iterations, validation scores every time, and a progress display.
+    """Logs average losses every few iterations and all validation scores, and shows progress.
 
-    The losses in the log are means over all processes, as one process with all of their scenes
-    would log them. Every process and step must therefore give losses of the same names.
+    Losses are averaged over all processes, as if one process had trained on all scenes. Every
+    process and step must therefore return losses of the same names. Losses stay on the device until
+    they are logged. mmengine's own hooks read all losses in every iteration, which makes the CPU
+    wait for the GPU.
 
-    Losses stay on the device in between: mmengine's own hooks read every one of them back in
-    every iteration, which makes a GPU wait. The scores of averaged weights are `val_ema/...`; where
-    updates may be left out, `train/<network>.skipped` counts them. `train/step_s` is the seconds of
-    a step, `train/data_share` the share of them in which the data was waited for: where that is
-    much, the screen says once what makes it less.
+    Besides the losses, these scalars are logged:
+
+    - `val/...`, and `val_ema/...` for averaged weights: the validation scores.
+    - `train/<network>`: the learning rate.
+    - `train/<network>.skipped`: the number of skipped updates, if updates may be skipped.
+    - `train/step_s`: seconds per step.
+    - `train/data_share`: the share of that time that was spent waiting for data, 0..1. If it is
+      large, the terminal shows advice once.
 
     Args:
         interval: iterations that are averaged into one record.
+
+    Raises:
+        UserError: interval is below 1.
     """
 
     priority = "BELOW_NORMAL"
 
     def __init__(self, interval: int = 20) -> None:
         if interval < 1:
-            raise UserError(f"TrainingLog averages at least 1 iteration, not {interval}.")
+            raise UserError(f"TrainingLog: interval must be at least 1 iteration, not {interval}.")
         self.interval = interval
         self._sums: dict[str, Tensor] = {}
         self._count = 0  # steps in the sums
-        self._pace: Pace | None = None
+        self._timer: StepTimer | None = None
         self._advised = False
         self._progress: Progress | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Show the progress of the whole run."""
+        """Open the progress display and start the timer."""
         self._progress = Progress(
             "training", runner.max_iters, completed=runner.iter, visible=is_main_process()
         )
         self._progress.__enter__()
-        self._pace = Pace(runner.train_dataloader)
-        self._pace.go()
+        self._timer = StepTimer(runner.train_dataloader)
+        self._timer.start()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Add the step's losses; at the interval, record their means."""
+        """Add the losses of the step; at the interval, log their averages."""
         for name, value in (outputs or {}).items():
             self._sums[name] = self._sums.get(name, 0.0) + value.float()
         self._count += 1
-        self._timed.steps += 1
+        self._running_timer.steps += 1
         status = ""
         if (runner.iter + 1) % self.interval == 0:
             status = self._record(runner)
@@ -73,23 +86,23 @@ class TrainingLog(Hook):
             self._progress.advance(1, status)
 
     def before_val(self, runner: Runner) -> None:
-        """Stop the clock."""
-        if self._pace is not None:
-            self._pace.stop()
+        """Pause the timer."""
+        if self._timer is not None:
+            self._timer.stop()
 
     def after_val(self, runner: Runner) -> None:
-        """Let the clock go on."""
-        if self._pace is not None:
-            self._pace.go()
+        """Restart the timer."""
+        if self._timer is not None:
+            self._timer.start()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Record and show the validation scores."""
+        """Log and show the validation scores."""
         if not metrics:
             return
-        average = shown_average(runner)
-        place = "_".join(filter(None, ["val", average]))
+        average = validated_average(runner)
+        prefix = "_".join(filter(None, ["val", average]))
         runner.visualizer.add_scalars(
-            {f"{place}/{k}": v for k, v in metrics.items()}, step=runner.iter
+            {f"{prefix}/{k}": v for k, v in metrics.items()}, step=runner.iter
         )
         shown = {name: metrics[name] for name in SHOWN if name in metrics} or metrics
         if self._progress is not None:
@@ -97,14 +110,14 @@ class TrainingLog(Hook):
             self._progress.note(f"{epoch}  {_listing(shown)}")
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Add every process's losses since the last record."""
+        """Save the losses of every process since the last record."""
         sums = all_gather(self._stacked()) if self._sums else []
         checkpoint["log"] = {"names": list(self._sums), "sums": sums, "count": self._count}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Go on with the saved losses, so that the next record is the uninterrupted run's.
+        """Restore the saved losses, so that the next record equals that of an uninterrupted run.
 
-        With another number of processes than before, each goes on with the mean of the sums.
+        If the number of processes has changed, each process gets the average of the saved sums.
         """
         log = checkpoint.get("log", {"names": [], "sums": [], "count": 0})
         sums, self._count = log["sums"], log["count"]
@@ -113,11 +126,11 @@ class TrainingLog(Hook):
             self._sums = dict(zip(log["names"], own.unbind(), strict=True))
 
     def after_train(self, runner: Runner) -> None:
-        """End the display."""
+        """Close the progress display."""
         self.close()
 
     def close(self) -> None:
-        """End the display, also after an error."""
+        """Close the progress display; it may be closed already."""
         if self._progress is not None:
             self._progress.__exit__(None, None, None)
             self._progress = None
@@ -126,7 +139,7 @@ class TrainingLog(Hook):
         means = self._stacked() / self._count
         all_reduce(means, "mean")
         losses = dict(zip(self._sums, means.tolist(), strict=True))
-        seconds, waiting = self._timed.take()
+        seconds, waiting = self._running_timer.restart()
         self._advise(waiting)
         rates = {name: values[0] for name, values in runner.optim_wrapper.get_lr().items()}
         scalars = {f"train/{k}": v for k, v in losses.items()}
@@ -141,17 +154,94 @@ class TrainingLog(Hook):
         return torch.stack(list(self._sums.values()))
 
     def _advise(self, waiting: float) -> None:
-        """Say once that the data is waited for."""
-        text = advice(self._timed.loader, waiting)
+        """Show advice once if much time is spent waiting for data."""
+        text = loading_advice(self._running_timer.loader, waiting)
         if text and not self._advised and self._progress is not None:
             self._advised = True
             self._progress.note(text)
 
     @property
-    def _timed(self) -> Pace:
-        assert self._pace is not None, "steps follow before_train"
-        return self._pace
+    def _running_timer(self) -> "StepTimer":
+        assert self._timer is not None, "steps follow before_train"
+        return self._timer
 
 
 def _listing(values: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.3g}" for name, value in values.items())
+
+
+class Loader(Protocol):
+    """The interface of the loaders that StepTimer works with.
+
+    Attributes:
+        waited: seconds spent waiting for batches since the loader was built.
+        num_workers: the number of worker processes.
+        dataset: the data set.
+    """
+
+    waited: float
+    num_workers: int
+    dataset: Dataset
+
+
+class StepTimer:
+    """A timer of training steps and of the time spent waiting for the data loader.
+
+    The timer runs between `start` and `stop`. It does not synchronise with a GPU.
+
+    Args:
+        loader: the loader of the batches.
+
+    Attributes:
+        steps: the number of steps, which the caller counts.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+        self.steps, self._seconds, self._waited = 0, 0.0, 0.0
+        self._since: tuple[float, float] | None = None
+
+    def start(self) -> None:
+        """Start the timer."""
+        self._since = time.perf_counter(), self.loader.waited
+
+    def stop(self) -> None:
+        """Stop the timer; it may be stopped already."""
+        if self._since is not None:
+            self._seconds += time.perf_counter() - self._since[0]
+            self._waited += self.loader.waited - self._since[1]
+            self._since = None
+
+    def restart(self) -> tuple[float, float]:
+        """Start anew from zero.
+
+        Returns:
+            Seconds per step since the last restart, and the share of that time that was spent
+            waiting for data, 0..1.
+        """
+        self.stop()
+        seconds, share = self._seconds / max(self.steps, 1), self._waited / max(self._seconds, 1e-9)
+        self.steps, self._seconds, self._waited = 0, 0.0, 0.0
+        self.start()
+        return seconds, share
+
+
+def loading_advice(loader: Loader, share: float) -> str:
+    """Return advice for reducing the time spent waiting for data, or "".
+
+    Args:
+        loader: the loader of the batches.
+        share: the share of time spent waiting, 0..1; no advice is given below MUCH.
+    """
+    cores = os.cpu_count() or 1
+    ways = []
+    if not loader.dataset.scenes.is_cached:
+        ways.append("cache=True")
+    if loader.num_workers < cores - 1:
+        ways.append(f"num_workers={min(cores, 8)} (now {loader.num_workers})")
+    if share < MUCH or not ways:
+        return ""
+    return (
+        f"{share:.0%} of a training step is spent waiting for data. "
+        f"In train_dataloader: {' or '.join(ways)}."
+    )

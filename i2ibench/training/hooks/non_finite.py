@@ -1,4 +1,4 @@
-"""Losses that are no longer finite: stop, or leave the update out."""
+"""Hooks for losses that are NaN or infinite: one stops the run, the other skips the update."""
 
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from i2ibench.registry import HOOKS
 
 @HOOKS.register_module()
 class StopAtNonFinite(Hook):
-    """Stops the run at the first loss that is NaN or infinite, and saves nothing from then on.
+    """Stops the run if a loss is NaN or infinite. Nothing is saved after that step.
 
-    The losses are compared on the device and read every few steps, and before each checkpoint,
-    which is not written either if a weight is not finite. A run has this hook unless its config
-    names another of this module, or `hooks=dict(non_finite=None)`.
+    The losses are checked on the device, and the result is read every few steps and before each
+    checkpoint. A checkpoint is not written either if a weight is not finite. Every run has this
+    hook, unless its config has SkipNonFinite or `hooks=dict(non_finite=None)`.
 
     Args:
-        interval: steps between two reads; each makes a GPU wait.
+        interval: steps between two reads; each read makes the CPU wait for the GPU.
 
     Raises:
         UserError: interval is below 1.
@@ -30,15 +30,15 @@ class StopAtNonFinite(Hook):
 
     def __init__(self, interval: int = 20) -> None:
         if interval < 1:
-            raise UserError(f"StopAtNonFinite looks every 1 or more steps, not every {interval}.")
+            raise UserError(f"StopAtNonFinite: interval must be at least 1, not {interval}.")
         self.interval = interval
         self._names: list[str] = []
-        self._first: Tensor | None = None  # per loss the step at which it was not finite; or 0
+        self._first: Tensor | None = None  # by loss, the first step with a bad value, or 0
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Note the step of a loss that is not finite; at the interval, stop if there was one."""
+        """Record the step of a loss that is not finite; at the interval, stop if there was one."""
         values = torch.stack([value.detach().float() for value in outputs.values()])
         if self._first is None or self._names != list(outputs):
             self._names = list(outputs)
@@ -50,12 +50,12 @@ class StopAtNonFinite(Hook):
             self._stop_if_found(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Stop before others work with weights that are no longer good."""
+        """Stop before other hooks use weights that are not finite."""
         self._stop_if_found(runner)
         require_finite_weights(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Stop instead of saving such weights."""
+        """Stop before weights that are not finite are saved."""
         self.after_train_epoch(runner)
 
     def _stop_if_found(self, runner: Runner) -> None:
@@ -66,23 +66,23 @@ class StopAtNonFinite(Hook):
             raise UserError(
                 f"Training stopped: the loss {name} was not finite in step {step}. "
                 f"{last_checkpoint_note(Path(runner.work_dir))} A lower learning rate may help, or "
-                " hooks=dict(non_finite=dict(type='SkipNonFinite'))."
+                "hooks=dict(non_finite=dict(type='SkipNonFinite')), which skips such updates."
             )
 
 
 @HOOKS.register_module()
 class SkipNonFinite(Hook):
-    """Leaves out every update whose gradient, averaged over the processes, is not finite.
+    """Skips every update whose gradient, averaged over the processes, is not finite.
 
-    Each network's is judged by itself and counted as `train/<network>.skipped`; the weights and
-    the optimiser's moments stay as they were. A fused optimiser decides on the device, others
-    make a GPU wait in every step. Running statistics of batch norms take part in the step all the
-    same.
+    Each network is treated separately; the log counts its skipped updates as
+    `train/<network>.skipped`. A skipped update changes neither weights nor the optimiser's state.
+    Running statistics of batch norms are updated nevertheless. A fused optimiser skips on the
+    device; other optimisers make the CPU wait for the GPU in every step.
 
     Args:
-        patience: updates of one network that may be left out one after the other; then the run
-            stops.
-        interval: steps between two looks at their number.
+        patience: the number of consecutive updates of one network that may be skipped. The run
+            stops after more.
+        interval: steps between two checks of that number.
 
     Raises:
         UserError: a number is below 1.
@@ -91,37 +91,37 @@ class SkipNonFinite(Hook):
     def __init__(self, patience: int = 10, interval: int = 20) -> None:
         for name, value in (("patience", patience), ("interval", interval)):
             if value < 1:
-                raise UserError(f"SkipNonFinite's {name} is at least 1, not {value}.")
+                raise UserError(f"SkipNonFinite: {name} must be at least 1, not {value}.")
         self.patience, self.interval = patience, interval
 
     def before_train(self, runner: Runner) -> None:
-        """Let the optimisers look at their gradients."""
+        """Switch skipping on in all optimisers."""
         for optimizer in runner.optim_wrapper.values():
             optimizer.skips = True
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """At the interval, stop if too many updates were left out one after the other."""
+        """At the interval, stop if too many consecutive updates were skipped."""
         if (runner.iter + 1) % self.interval == 0:
-            self._stop_if_hopeless(runner)
+            self._stop_if_too_many(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Stop before others work with weights that are no longer good."""
-        self._stop_if_hopeless(runner)
+        """Stop before other hooks use weights that are not finite."""
+        self._stop_if_too_many(runner)
         require_finite_weights(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Stop instead of saving such weights."""
+        """Stop before weights that are not finite are saved."""
         self.after_train_epoch(runner)
 
-    def _stop_if_hopeless(self, runner: Runner) -> None:
+    def _stop_if_too_many(self, runner: Runner) -> None:
         for name, optimizer in runner.optim_wrapper.items():
             longest = int(optimizer.longest_skipped)
             if longest > self.patience:
                 raise UserError(
-                    f"Training stopped by step {runner.iter + 1}: {longest} updates of the {name} "
-                    f"one after the other had no finite gradient (patience {self.patience}). "
+                    f"Training stopped by step {runner.iter + 1}: {longest} consecutive updates of "
+                    f"the {name} had no finite gradient (patience {self.patience}). "
                     f"{last_checkpoint_note(Path(runner.work_dir))}"
                 )
 
@@ -135,7 +135,7 @@ def require_finite_weights(runner: Runner) -> None:
     weights = {
         name: x
         for name, x in runner.model.state_dict().items()
-        if x.is_floating_point() and not name.startswith("style_bank.")  # nan: not known
+        if x.is_floating_point() and not name.startswith("style_bank.")  # nan there means unknown
     }
     finite = torch.stack([x.isfinite().all() for x in weights.values()]).tolist()
     for name, good in zip(weights, finite, strict=True):

@@ -1,4 +1,4 @@
-"""Pre-emption: a scheduler asks the run to end, and it ends so that it can go on elsewhere."""
+"""Preemption: a scheduler's signal makes a run save its state and end, to continue later."""
 
 import signal
 import threading
@@ -16,30 +16,30 @@ from i2ibench.training.hooks.checkpoints import Checkpoints
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGBREAK") if hasattr(signal, name)
 )
-"""Requests to end; Windows has SIGBREAK (Ctrl+Break) in the place of SIGUSR1."""
+"""Signals on which a run ends. Windows has SIGBREAK (Ctrl+Break) instead of SIGUSR1."""
 
 EXIT_CODE = 75
-"""The run was asked to end, has saved, and goes on with the same command (EX_TEMPFAIL)."""
+"""Exit code of a run that saved its state after a signal; the same command continues it."""
 
 NCCL_INTERVAL = 10
-"""Steps between two looks at the other processes: each look makes a GPU wait."""
+"""Steps between two exchanges of signals with NCCL; each makes the CPU wait for the GPU."""
 
 
 class Preempted(BaseException):
-    """The run was asked to end; its state is saved."""
+    """The exception of a run that received a signal and has saved its state."""
 
 
 class Preemption(Hook):
-    """Finishes the step, saves and raises Preempted in every process, once one has the signal.
+    """Finishes the step, saves and raises Preempted in every process if one receives a signal.
 
-    In a validation, the run goes on with that validation. Later signals change nothing. Use it in
-    a `with` statement around the run; a hook alone hears nothing.
+    A validation that is stopped is repeated by the resumed run. Further signals are ignored. The
+    hook receives signals only inside a `with` statement, which must surround the run.
 
     Args:
-        signals: that ask the run to end.
+        signals: the signals on which the run ends.
     """
 
-    priority = "LOWEST"  # after Checkpoints: what others do after a step is part of the step
+    priority = "LOWEST"  # after Checkpoints and all hooks whose work belongs to the step
 
     def __init__(self, signals: tuple[signal.Signals, ...] = SIGNALS) -> None:
         self.signals = signals
@@ -57,7 +57,7 @@ class Preemption(Hook):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.asked:  # a repeated signal must not cut the way to the exit code short
+        if self.asked:  # a repeated signal must not kill the process before it exits with 75
             return
         for name, handler in self._before.items():
             signal.signal(name, signal.SIG_DFL if handler is None else handler)
@@ -68,17 +68,17 @@ class Preemption(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Save and leave after the step."""
+        """Save and raise Preempted after the step."""
         if self._agreed(runner.iter + 1):
             for hook in _checkpoints(runner):
                 hook.save_step(runner, batch_idx)
-            barrier()  # torchrun ends all processes when the first of them has left
+            barrier()  # torchrun kills all processes when the first one exits
             raise Preempted
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Leave the validation; it is repeated."""
+        """Save and raise Preempted during a validation, which the resumed run repeats."""
         if self._agreed(batch_idx):
             for hook in _checkpoints(runner):
                 hook.save_epoch(runner, runner.epoch)
@@ -86,7 +86,7 @@ class Preemption(Hook):
             raise Preempted
 
     def _agreed(self, step: int) -> bool:
-        """Return whether any process was asked to end; the same answer in all of them."""
+        """Return whether any process received a signal; the result is the same in all."""
         if get_world_size() == 1:
             return self.asked
         on_gpu = dist.get_backend() == "nccl"

@@ -1,4 +1,4 @@
-"""Random states: where the random numbers of every process are, to go on from there."""
+"""Random states: seed, save and restore the random number generators of every process."""
 
 import random
 from typing import Any
@@ -11,16 +11,16 @@ from i2ibench.io.processes import get_rank, get_world_size
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch."""
+    """Seed the random number generators of Python, NumPy and torch."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def random_state() -> dict[str, Any]:
-    """Where this process's generators are, as tensors and plain values.
+    """Return the states of this process's generators, on the CPU and the accelerator.
 
-    `weights_only=True` admits both.
+    The states are tensors and plain values, which `torch.load` accepts with `weights_only=True`.
     """
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
@@ -38,7 +38,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Set this process's generators to what `random_state` gave."""
+    """Set this process's generators to a state from `random_state`."""
     torch.set_rng_state(state["torch"].cpu())
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
@@ -52,7 +52,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
 
 
 def gather_random_states() -> list[dict[str, Any]]:
-    """The states of all processes by rank; every process has to call this."""
+    """Return the states of all processes by rank; every process must call this function."""
     states: list[Any] = [None] * get_world_size()
     if len(states) == 1:
         return [random_state()]
@@ -63,7 +63,7 @@ def gather_random_states() -> list[dict[str, Any]]:
 def restore_own(checkpoint: dict[str, Any]) -> None:
     """Set this process's generators to their state in a checkpoint.
 
-    A process that the checkpoint does not know, because there were fewer, keeps its seed's.
+    If the checkpoint was written by fewer processes, additional processes keep their state.
     """
     states = [checkpoint["random_state"], *checkpoint.get("other_random_states", [])]
     if get_rank() < len(states):

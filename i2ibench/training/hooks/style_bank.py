@@ -1,4 +1,4 @@
-"""Fitting the style bank while training."""
+"""The hook that fits the style bank during training."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -16,26 +16,26 @@ from i2ibench.training.hooks.ema import averages
 
 @HOOKS.register_module()
 class FitStyleBank(Hook):
-    """Clusters the encoder's features on training scenes, before a checkpoint is saved.
+    """Clusters the encoder's features on training scenes before a checkpoint is saved.
 
-    The scenes are neither flipped nor cropped; see `styles.instance_features.without_random`.
+    Random transforms, such as flips and crops, are not applied; see `without_random`.
 
     Args:
-        interval: epochs between two fits; the last epoch always has one.
-        max_scenes: how many training scenes are read, evenly spread; all with 0.
-        min_area: leave out instances that cover no more than this share of an image; the released
-            code's is 1/64, the paper clusters all.
+        interval: epochs between two fits; the bank is always fitted after the last epoch.
+        max_scenes: the number of training scenes to read, evenly spread; 0 reads all.
+        min_area: leave out instances that cover no more than this share of an image, 0..1. The
+            released code of pix2pixHD uses 1/64; the paper clusters all instances.
     """
 
-    priority = "LOW"  # before Checkpoints, which is VERY_LOW
+    priority = "LOW"  # before Checkpoints, whose priority is VERY_LOW
 
     def __init__(self, interval: int = 1, max_scenes: int = 0, min_area: float = 0.0) -> None:
         self.interval, self.max_scenes, self.min_area = interval, max_scenes, min_area
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Fit the bank of the Runner's translator, and of its averaged weights if it has them.
+        """Fit the style bank of the weights, and that of the averaged weights if there are any.
 
-        All processes compute the same.
+        All processes compute the same result.
         """
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         if due and runner.model.style_bank is not None:

@@ -1,4 +1,4 @@
-"""Images of the same validation scenes, epoch after epoch."""
+"""The hook that saves images of the same validation scenes after each validation."""
 
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ from i2ibench.io.processes import is_main_process
 from i2ibench.models.ops.images import to_displayable
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction
-from i2ibench.training.hooks.ema import shown_average
+from i2ibench.training.hooks.ema import validated_average
 
 
 @HOOKS.register_module()
 class ValidationImages(Hook):
-    """A panel, one row per scene (input, generated, photo), to `images/` and TensorBoard.
+    """Writes a panel with one row per scene (input, generated image, real image).
 
-    The panels of averaged weights are `ema_epoch_N.png`.
+    The panel goes to `pictures/epoch_N.png` in the work directory and to the visualiser, such as
+    TensorBoard. The panel of averaged weights is `ema_epoch_N.png`.
 
     Args:
-        num_scenes: the first scenes of the validation set.
+        num_scenes: the number of scenes, taken from the beginning of the validation set.
     """
 
     def __init__(self, num_scenes: int = 4) -> None:
@@ -39,7 +40,7 @@ class ValidationImages(Hook):
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Keep the first scenes."""
+        """Keep the predictions of the first scenes."""
         room = self.num_scenes - len(self._kept)
         self._kept += list(outputs or [])[:room]
 
@@ -48,7 +49,7 @@ class ValidationImages(Hook):
         if not (self._kept and is_main_process()):
             return
         panel = draw_panel(self._kept, runner.val_dataloader.dataset.metainfo["palette"])
-        average = shown_average(runner)
+        average = validated_average(runner)
         name = "_".join(filter(None, [average, f"epoch_{runner.epoch:04d}.png"]))
         write_image(Path(runner.work_dir) / "pictures" / name, panel)
         title = "_".join(filter(None, ["validation", average]))
@@ -56,9 +57,9 @@ class ValidationImages(Hook):
 
 
 def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArray[np.uint8]:
-    """Rows of input (labels in colour), generated scene and photo, uint8 [H,W,3].
+    """Return rows of input (labels in colour), generated image and real image, uint8 [H,W,3].
 
-    Scenes of other sizes than the first are cut or padded to it.
+    Scenes of another size than the first are cropped or padded to its size.
     """
     height, width = predictions[0]["fake"].shape[-2:]
     rows = []

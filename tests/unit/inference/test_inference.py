@@ -176,11 +176,11 @@ class Loose(Noisy):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (lambda total: {"painter": total}, r"Loose\.losses returns dict: it returns .*Losses"),
+        (lambda total: {"painter": total}, r"Loose\.losses returns dict: it must return .*Losses"),
         (lambda total: Losses({"painter": total}, {}), r"shape \(1,\) for 'painter'.*a scalar"),
         (
             lambda total: Losses({"painter": total.sum().detach().requires_grad_()}, {}),
-            "none of its weights has a part",
+            "depends on none of its weights",
         ),
     ],
 )
@@ -191,7 +191,7 @@ def test_losses_that_cannot_train_their_network_are_refused_before_training(foun
 
 def test_weights_that_no_loss_reaches_are_named(capsys):
     dry_run(Loose(lambda total: Losses({"painter": total.sum()}, {})), 16, 16)
-    assert "painter: no loss reaches painter.idle.weight, painter.idle.bias" in said(capsys)
+    assert "painter: no loss depends on painter.idle.weight, painter.idle.bias" in said(capsys)
 
 
 def said(capsys):

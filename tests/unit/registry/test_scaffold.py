@@ -34,7 +34,7 @@ def test_the_command_says_what_to_do_next(tmp_path, monkeypatch, capsys):
     (tmp_path / "plugins" / "soft_hinge.py").unlink()
     with pytest.raises(SystemExit):
         main("new_plugin", ["loss", "SoftHinge"])
-    assert "configs/soft_hinge.py exists; nothing is overwritten" in capsys.readouterr().err
+    assert "configs/soft_hinge.py exists already" in capsys.readouterr().err
     assert not (tmp_path / "plugins" / "soft_hinge.py").exists()
 
 
@@ -49,7 +49,7 @@ def test_in_a_checkout_of_this_project_the_folder_need_not_be_named(tmp_path, mo
 
 def test_a_package_is_not_written_over(tmp_path):
     new_package("loss", "SoftHinge", tmp_path)
-    with pytest.raises(UserError, match="i2ibench-soft-hinge exists; nothing is overwritten"):
+    with pytest.raises(UserError, match="i2ibench-soft-hinge exists already"):
         new_package("loss", "SoftHinge", tmp_path)
 
 

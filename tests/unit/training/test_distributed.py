@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from i2ibench.errors import UserError
 from i2ibench.training.distributed import (
-    averaging,
     broadcast_weights,
+    gradient_averaging,
     synchronise_batch_norms,
     synchronises_batch_norms,
 )
@@ -56,7 +56,7 @@ class Sent:
 
     def __init__(self, optimizer):
         self.sizes = []
-        optimizer.synced.register_comm_hook(None, self.send)
+        optimizer.ddp.register_comm_hook(None, self.send)
 
     def send(self, state, bucket):
         self.sizes.append(bucket.buffer().numel())
@@ -277,10 +277,10 @@ def test_nothing_keeps_the_networks_of_an_earlier_stage_alive(two):
 
 def test_one_process_needs_no_ddp():
     network = perceptron()
-    assert averaging(list(network.parameters())) is None
+    assert gradient_averaging(list(network.parameters())) is None
     optimizer = optimizer_of(network)
     optimizer.update(network(torch.ones(1, 4)).sum())
-    assert optimizer.synced is None
+    assert optimizer.ddp is None
 
 
 def test_synchronised_batch_norms_have_the_same_parameters_and_names():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from i2ibench.cli.main import main
-from i2ibench.cli.memory_tables import smallest_card
+from i2ibench.cli.train import smallest_card
 from i2ibench.data.loaders import batch_spec, build_dataset, prepare_dataset
 from i2ibench.errors import UserError
 from i2ibench.models.ops.tensor_memory import TensorMemoryCounter

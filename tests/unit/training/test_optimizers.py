@@ -30,13 +30,13 @@ def test_every_network_with_parameters_has_the_optimizer_of_its_name():
     ("cfg", "said"),
     [
         ({"denoiser": SGD, "ruter": SGD},
-         r"optimizers \(denoiser, ruter\).*\(denoiser, router\).*'ruter'. Did you mean 'router'\? "
-         "The router has no optimizer."),
+         r"The optimizers of the config \(denoiser, ruter\).*\(denoiser, router\).*'ruter'. "
+         r"Did you mean 'router'\? The router has no optimizer."),
         ({"denoiser": SGD, "router": SGD, "generator": SGD},
          r"\(denoiser, router, generator\).*\(denoiser, router\).*no network 'generator'"),
         ({}, r"\(none\).*The denoiser has no optimizer. The router has no optimizer."),
         ({"denoiser": SGD, "router": None}, "The router has no optimizer."),
-        ({"denoiser": SGD, "router": "Adam"}, "optimizers.router is a dict .* not 'Adam'"),
+        ({"denoiser": SGD, "router": "Adam"}, "optimizers.router must be a dict .* not 'Adam'"),
         ({"denoiser": {"type": "Adan"}, "router": SGD}, "Did you mean 'Adam'"),
         ({"denoiser": {"type": "Adam", "beta": 1}, "router": SGD}, "'beta'"),
         ({"denoiser": {**SGD, "clip_grad": 1.0}, "router": SGD},
@@ -45,9 +45,9 @@ def test_every_network_with_parameters_has_the_optimizer_of_its_name():
          "no option 'max_nrom'. Did you mean 'max_norm'"),
         ({"denoiser": {**SGD, "clip_grad": {}}, "router": SGD}, "needs the option 'max_norm'"),
         ({"denoiser": {**SGD, "clip_grad": {"max_norm": 0}}, "router": SGD},
-         "max_norm is a positive number, not 0"),
+         "max_norm must be a positive number, not 0"),
         ({"denoiser": {**SGD, "clip_grad": {"max_norm": 1, "norm_type": "inf"}}, "router": SGD},
-         "norm_type is a positive number, not 'inf'"),
+         "norm_type must be a positive number, not 'inf'"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_optimizers_names_both_sides_or_the_option(cfg, said):

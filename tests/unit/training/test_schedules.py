@@ -43,7 +43,7 @@ def test_epochs_can_be_converted_to_updates():
     [
         ({"generatr": [DECAY]},
          "no optimizer 'generatr'. Did you mean 'generator'. Optimizers: generator, discriminator"),
-        ({"generator": DECAY}, r"a list of schedules for the generator, not \{"),
+        ({"generator": DECAY}, r"param_scheduler.generator must be a list of schedules, not \{"),
         (["LinearLR"], "a dict with a 'type', not 'LinearLR'"),
         ([{"type": "LinearLRR"}], "'LinearLR'"),
         ([{"type": "os.system"}], "has no parameter scheduler 'os.system'"),

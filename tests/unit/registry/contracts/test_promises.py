@@ -78,16 +78,16 @@ REFUSED = [
      "i2ibench.registry.contracts.Loss or i2ibench.registry.contracts.AdversarialLoss."),
     (PROTOCOLS, own_protocol, "The protocol own_protocol is no Protocol: let it return an "
      "i2ibench.evaluation.protocols.protocol.Protocol."),
-    (GENERATORS, Empty, "The generator Empty has no forward: define what "
-     "i2ibench.registry.contracts.Generator asks for."),
+    (GENERATORS, Empty, "The generator Empty has no forward: define the methods "
+     "that i2ibench.registry.contracts.Generator declares."),
     (GENERATORS, Halved, "The generator Halved says stride = 0, which is no int from 1 on: both "
      "sides of an input must be multiples of this number"),
     (GENERATORS, Spoken, "The generator Spoken says draws_noise = 'yes', which is no bool"),
-    (METRICS, Nameless, "The metric Nameless does not say its better (Mapping[str, str]): by score "
+    (METRICS, Nameless, "The metric Nameless does not set better (Mapping[str, str]): by score "
      '"higher" or "lower", whichever is better'),
     (METRICS, Ranked, "The metric Ranked says better = {'gap': 1}, which is no Mapping[str, str]"),
     (METRICS, Sorted, "The metric Sorted says kind = 'mean', which is no Literal"),
-    (ENCODERS, Endless, "The encoder Endless does not say its out_channels (int from 1 on): "
+    (ENCODERS, Endless, "The encoder Endless does not set out_channels (int from 1 on): "
      "numbers per instance. Set self.out_channels in its constructor."),
     (SEGMENTERS, Weightless, "says weights_file = 'weights.pth', which is no Path | None"),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.training.hooks import SkipNonFinite, StopAtNonFinite
-from i2ibench.training.hooks.build import build_hooks
+from i2ibench.training.stage import build_hooks
 
 
 def kinds(**cfg):
@@ -22,5 +22,5 @@ def test_a_run_stops_at_such_a_loss_unless_its_config_says_otherwise():
 def test_numbers_below_one_are_refused(options):
     with pytest.raises(UserError, match="not 0"):
         SkipNonFinite(**options)
-    with pytest.raises(UserError, match="not every 0"):
+    with pytest.raises(UserError, match="must be at least 1, not 0"):
         StopAtNonFinite(interval=0)
