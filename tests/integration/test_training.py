@@ -238,7 +238,7 @@ def test_scenes_of_several_sizes_need_batches_of_one(tiny_config, paired_root, t
 @pytest.mark.parametrize(
     ("override", "match"),
     [
-        ({"model__adversarial__type": "PixelLoss"}, "no adversarial loss"),
+        ({"model__adversarial__type": "PixelLoss"}, "not an adversarial loss"),
         ({"model__losses__x": {"type": "LeastSquaresGAN"}}, "is adversarial"),
         ({"model__discriminator": None, "model__adversarial": None}, "needs a discriminator"),
         ({"protocol__segmenter__weigths": "x"}, "Did you mean 'weights'"),
