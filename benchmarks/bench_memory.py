@@ -14,7 +14,7 @@ from side_by_side import note
 from systems import BOTH_FUSED, empty_batch, translator
 from torch._subclasses import FakeTensorMode
 
-from i2ibench.models.ops.tensor_memory import peak_of
+from i2ibench.models.ops.peak_memory import peak_of
 from i2ibench.models.translators.updates import simultaneous_update
 from i2ibench.training.optimizers import build_optimizers
 

@@ -20,7 +20,7 @@ from i2ibench.models.ops.images import colour_labels
 from i2ibench.models.ops.labels import instance_average
 from i2ibench.registry import PREPROCESSORS
 from i2ibench.registry.configuration import load_config
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from i2ibench.training.optimizers import build_optimizers
 from i2ibench.training.runner import build_runner
 from i2ibench.training.stage import Stage

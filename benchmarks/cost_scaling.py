@@ -23,7 +23,7 @@ from scaling_parts.plots import drawn
 
 from i2ibench.io.files import write_file, write_text
 from i2ibench.io.provenance import commit, devices, versions
-from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 PARTS = {
     "training": training.curves, "synthesis": synthesis.curves, "data": data.curves,

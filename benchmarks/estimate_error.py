@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 
 from i2ibench.data.loaders import batch_spec
-from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
+from i2ibench.models.ops.peak_memory import TensorMemoryCounter
 from i2ibench.models.translators.build import build_translator
 from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.optimizers import build_optimizers

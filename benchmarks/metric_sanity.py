@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.image_sources import ClassColours
+from i2ibench.evaluation.protocol_scenes import ScoredScenes, open_scenes, prepare_scenes
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.scored_scenes import ScoredScenes, open_scenes, prepare_scenes
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.io.files import write_image
 from i2ibench.io.progress import track
-from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 from i2ibench.reports import score_lines, write_report
 
 Image = NDArray[np.uint8]

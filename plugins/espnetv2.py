@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation.segmenters.base import FramedSegmenter, fill
+from i2ibench.evaluation.segmenters.framed_segmenter import FramedSegmenter, fill
 from i2ibench.io.weights import load_state
 from i2ibench.registry import SEGMENTERS
 

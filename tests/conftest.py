@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from i2ibench.evaluation.segmenters.compact import CompactSegmenter
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 
 # For working trees that were installed before the package named it among its entry points.
 pytest_plugins = ["i2ibench.testing.pytest_plugin"]

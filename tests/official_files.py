@@ -11,7 +11,7 @@ from i2ibench.models.discriminators import MultiScaleDiscriminator
 from i2ibench.models.discriminators.patch import PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
 from i2ibench.models.generators import CoarseToFineGenerator, UNetGenerator
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 
 CENTRES = {7: np.array([[0.5, -0.25, 0.125]], np.float32), 26: np.eye(3, dtype=np.float32)}
 

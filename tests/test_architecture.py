@@ -18,7 +18,7 @@ GROUND_FLOOR = (
     "i2ibench.data.classes",
     "i2ibench.data.scenes",
     "i2ibench.evaluation.protocols.protocol",
-    "i2ibench.evaluation.segmenters.base",  # the class that a segmenter plugin extends
+    "i2ibench.evaluation.segmenters.framed_segmenter",  # the class that a segmenter plugin extends
     "i2ibench.evaluation.segmenters.framing",  # the pixel values and resizing of its network
     "i2ibench.models.translators.base",
     "i2ibench.models.translators.scene_noise",

@@ -16,7 +16,7 @@ from mmengine.visualization import LocalVisBackend
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.models.styles.bank import StyleBank
 from i2ibench.reports.training_curves import run_curves
 from scaling_parts.curves import LINEAR, Bar, Curve, named, timed

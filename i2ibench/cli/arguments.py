@@ -11,11 +11,11 @@ from i2ibench.errors import UserError
 from i2ibench.io.devices import best_device
 from i2ibench.models.translators.base import method_named
 from i2ibench.models.translators.compilation import MODES
-from i2ibench.models.translators.settings import describe_settings
+from i2ibench.models.translators.inference_settings import describe_settings
 from i2ibench.registry import TRANSLATORS
 from i2ibench.registry.assignments import Written, resolve
-from i2ibench.registry.compat import LAUNCHERS
 from i2ibench.registry.configuration import Config, load_config
+from i2ibench.registry.mmengine_workarounds import LAUNCHERS
 
 
 class Overrides(argparse.Action):

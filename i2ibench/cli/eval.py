@@ -26,23 +26,23 @@ from i2ibench.cli.arguments import (
 )
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import WRITTEN, evaluate
+from i2ibench.evaluation.protocol_scenes import prepare_scenes
 from i2ibench.evaluation.protocols.protocol import Protocol, build_protocol, foreign_protocol
 from i2ibench.evaluation.results import check_computed
-from i2ibench.evaluation.scored_scenes import prepare_scenes
-from i2ibench.evaluation.systems import SystemSource, parse_systems
+from i2ibench.evaluation.system_sources import SystemSource, parse_systems
 from i2ibench.inference import InferenceOptions
-from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoint_checks import read_config
 from i2ibench.inference.checkpoints import (
     latest_checkpoint,
     newest_of_config,
     read_checkpoint,
     stage_of,
 )
-from i2ibench.io.processes import barrier, is_main_process
+from i2ibench.io.process_group import barrier, is_main_process
 from i2ibench.io.run_folders import run_folder
 from i2ibench.registry.assignments import resolve
-from i2ibench.registry.compat import process_group, silence_third_parties
 from i2ibench.registry.configuration import Config, own_work_dir
+from i2ibench.registry.mmengine_workarounds import process_group, silence_third_parties
 from i2ibench.reports import score_lines, write_report
 
 

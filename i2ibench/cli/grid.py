@@ -24,12 +24,12 @@ from i2ibench.cli.arguments import (
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import read_state, run_cell
 from i2ibench.grids.costs import cost_lines
-from i2ibench.grids.grid import Grid, load_grid
+from i2ibench.grids.grid_definition import Grid, load_grid
 from i2ibench.grids.report import report_grid
 from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS, options_of
 from i2ibench.registry.assignments import resolve_options
-from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 from i2ibench.training.hooks.preemption import EXIT_CODE, Preempted
 
 WATCH_SECONDS = 2.0

@@ -27,10 +27,10 @@ from i2ibench.apps.study.collect.answer_files import (
     participants_csv,
     read_collected,
 )
-from i2ibench.apps.study.collect.client import send_participants
-from i2ibench.apps.study.collect.mturk import export_mturk
+from i2ibench.apps.study.collect.answer_store import AnswerStore
+from i2ibench.apps.study.collect.mturk_export import export_mturk
+from i2ibench.apps.study.collect.simulated_participants import send_participants
 from i2ibench.apps.study.collect.static_page import export_page
-from i2ibench.apps.study.collect.store import AnswerStore
 from i2ibench.apps.study.define.creation import create_study
 from i2ibench.apps.study.define.definition import Definition, load_definition
 from i2ibench.apps.study.define.study import Study, open_study
@@ -46,7 +46,7 @@ from i2ibench.cli.plugin_option import PLUGIN_OPTION
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import read_text, write_private, write_text
 from i2ibench.io.folder_locks import lock_folder
-from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 from i2ibench.reports.study_page import write_study_report
 
 ACTIONS = True

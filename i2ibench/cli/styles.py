@@ -36,7 +36,7 @@ from i2ibench.inference.translation import use_bank
 from i2ibench.io.files import require_possible_names, write_image
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank
-from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

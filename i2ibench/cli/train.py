@@ -15,10 +15,10 @@ from rich.table import Table
 from i2ibench.cli.arguments import add_launcher_argument, add_run_arguments, config_of
 from i2ibench.data.loaders import BatchSpec
 from i2ibench.errors import UserError
-from i2ibench.io.processes import is_main_process
+from i2ibench.io.process_group import is_main_process
 from i2ibench.io.run_folders import list_epochs
-from i2ibench.registry.compat import process_group, silence_third_parties
 from i2ibench.registry.configuration import Config, list_stages
+from i2ibench.registry.mmengine_workarounds import process_group, silence_third_parties
 from i2ibench.training.hooks.preemption import EXIT_CODE, Preempted, Preemption
 from i2ibench.training.memory_estimate import MemoryEstimate, estimate_memory
 from i2ibench.training.optimizers import choose_precision

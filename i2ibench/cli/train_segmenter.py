@@ -13,8 +13,8 @@ from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.evaluation.segmenters.fitting import fit_segmenter, save_segmenter, score_segmenter
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.registry import SEGMENTERS
-from i2ibench.registry.compat import silence_third_parties
 from i2ibench.registry.configuration import prepare_work_dir
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 from i2ibench.training.hooks.random_states import seed_everything
 
 SEGMENTER_TYPES = {"compact": "CompactSegmenter", "pspnet": "SMPSegmenter"}

@@ -20,7 +20,7 @@ from i2ibench.cli.arguments import (
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import STYLES, translate
-from i2ibench.registry.compat import silence_third_parties
+from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
-from i2ibench.data.image_files import InexactMapError, MapPixels
+from i2ibench.data.image_reading import InexactMapError, MapPixels
 
 TRAIN_ID_NAMES = tuple(c.name for c in CITYSCAPES_CLASSES.classes if c.scored)
 """The names of Cityscapes' 19 scored classes; the position of a name is its train id."""

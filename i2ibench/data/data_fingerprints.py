@@ -9,7 +9,7 @@ from typing import Any
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import place_of
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import add_checksum, verify_checksum
+from i2ibench.io.file_integrity import add_checksum, verify_checksum
 from i2ibench.io.files import write_text
 from i2ibench.io.progress import say, track
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.readers import suffixes
+from i2ibench.data.registered_readers import suffixes
 from i2ibench.errors import UserError
 
 _LEFT_OUT = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information")

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, default_collate
 
-from i2ibench.data.image_files import image_size
+from i2ibench.data.image_reading import image_size
 from i2ibench.data.sampler import EpochSampler
 from i2ibench.data.scenes import Scenes
 from i2ibench.errors import UserError, near_match
-from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
+from i2ibench.io.process_group import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.registry import DATASETS, TRANSFORMS, check_names, check_options, options_of
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2ibench.data.classes import MAX_CLASSES, ClassTable
 from i2ibench.data.codings import coding_of, looks_like_train_ids, stated_coding
-from i2ibench.data.image_files import InexactMapError, MapPixels, read_map, read_map_pixels
+from i2ibench.data.image_reading import InexactMapError, MapPixels, read_map, read_map_pixels
 from i2ibench.errors import UserError
 
 LARGEST_ID = 2**31 - 1

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.file_formats import SeveralImagesError
-from i2ibench.data.image_files import (
+from i2ibench.data.image_reading import (
     DeepImageError,
     image_shape,
     read_rgb,
     read_samples,
     verify_rgb,
 )
-from i2ibench.data.readers import MAX_CHANNELS, reader_of
+from i2ibench.data.registered_readers import MAX_CHANNELS, reader_of
 from i2ibench.errors import UserError
 
 MAX_HEADERS_READ = 16

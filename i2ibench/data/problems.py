@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench.data.classes import ClassTable
-from i2ibench.data.image_files import InexactMapError
+from i2ibench.data.image_reading import InexactMapError
 from i2ibench.data.maps import ColouredMapError
 from i2ibench.data.pixel_formats import ColourError
 from i2ibench.data.scenes import SceneFiles

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from i2ibench.data.cache import SceneCache, open_cache, source_of
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.codings import separate_objects
-from i2ibench.data.image_files import image_size
+from i2ibench.data.image_reading import image_size
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import RGB, PixelFormat, read_image
 from i2ibench.errors import UserError

@@ -16,7 +16,7 @@ from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes, read_file
 from i2ibench.data.tar_members import read_bytes
 from i2ibench.errors import UserError
-from i2ibench.io.threads import map_in_threads
+from i2ibench.io.thread_pools import map_in_threads
 
 
 @dataclass(frozen=True)

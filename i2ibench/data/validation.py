@@ -11,7 +11,7 @@ from i2ibench.data.maps import read_label_map
 from i2ibench.data.pixel_formats import RGB, PixelFormat, verify_image
 from i2ibench.data.scenes import SceneFiles, Scenes, check_sizes
 from i2ibench.errors import UserError
-from i2ibench.io.threads import map_in_threads
+from i2ibench.io.thread_pools import map_in_threads
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.data.image_files import image_size
+from i2ibench.data.image_reading import image_size
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.evaluation.image_sources import FolderImages
-from i2ibench.evaluation.scored_scenes import ScoredScenes
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.image_cache import ImageCache, file_hashes, recipe_of
 from i2ibench.inference.trial_translation import try_translation

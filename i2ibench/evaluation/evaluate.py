@@ -14,7 +14,8 @@ from i2ibench.evaluation.example_scenes import show_scenes, write_scene_scores
 from i2ibench.evaluation.image_sources import ORACLE, System, list_controls, real_photos
 from i2ibench.evaluation.measurement_cache import SharedRows
 from i2ibench.evaluation.measurements import Rows, RowStore, measure, row_key
-from i2ibench.evaluation.metrics.evaluator import build_metrics
+from i2ibench.evaluation.metric_building import build_metrics
+from i2ibench.evaluation.protocol_scenes import open_reference, open_scenes
 from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.results import (
     Evaluation,
@@ -23,8 +24,7 @@ from i2ibench.evaluation.results import (
     is_reference,
     reason_not_measured,
 )
-from i2ibench.evaluation.scored_scenes import open_reference, open_scenes
-from i2ibench.evaluation.systems import (
+from i2ibench.evaluation.system_sources import (
     SystemSource,
     check_classes,
     given_system,
@@ -33,7 +33,7 @@ from i2ibench.evaluation.systems import (
     with_own_settings,
 )
 from i2ibench.io.files import write_text
-from i2ibench.io.processes import is_main_process
+from i2ibench.io.process_group import is_main_process
 from i2ibench.io.provenance import commit, devices, versions
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Metric

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, System
 from i2ibench.evaluation.measurements import RowStore
-from i2ibench.evaluation.scored_scenes import ScoredScenes
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.evaluation.scores import adding_rows
-from i2ibench.inference.input_images import displayed_input
+from i2ibench.inference.input_display import displayed_input
 from i2ibench.io.files import write_image, write_text
 from i2ibench.io.spreadsheets import csv_text
 from i2ibench.models.ops.images import as_rgb, colour_labels, pixels_of, to_displayable

@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from i2ibench.data.file_search import files_by_name, ignored_notes
-from i2ibench.data.image_files import image_size, is_lossy_file
+from i2ibench.data.image_reading import image_size, is_lossy_file
 from i2ibench.data.pixel_formats import RGB, PixelFormat, format_in, read_image
 from i2ibench.data.transforms import resize_image
 from i2ibench.data.validation import raise_faults
 from i2ibench.errors import UserError
-from i2ibench.evaluation.scored_scenes import ScoredScenes
-from i2ibench.evaluation.style_samples import StyleProbe
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
+from i2ibench.evaluation.style_probes import StyleProbe
 from i2ibench.io.progress import say
 from i2ibench.models.ops.images import tensor_of
 from i2ibench.structures import Sample, size_of

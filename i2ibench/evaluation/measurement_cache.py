@@ -23,7 +23,7 @@ from i2ibench.evaluation.measurements import (
     row_key,
     save_rows,
 )
-from i2ibench.evaluation.scored_scenes import ScoredScenes
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import lock_folder
 from i2ibench.io.progress import say

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.image_sources import System
-from i2ibench.evaluation.metrics.evaluator import rows_of
-from i2ibench.evaluation.scored_scenes import ScoredScenes
-from i2ibench.inference.out_of_memory import split_on_out_of_memory
+from i2ibench.evaluation.metric_building import rows_of
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
+from i2ibench.inference.batch_splitting import split_on_out_of_memory
 from i2ibench.io.files import write_file
-from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
+from i2ibench.io.process_group import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import fingerprint
 from i2ibench.registry.contracts import Metric

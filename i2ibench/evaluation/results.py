@@ -10,8 +10,8 @@ from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.image_sources import MISMATCH, ORACLE, System
 from i2ibench.evaluation.measurements import Rows, RowStore
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.evaluation.protocols.protocol import Protocol
-from i2ibench.evaluation.scored_scenes import ScoredScenes
 from i2ibench.evaluation.scores import (
     RELATIVE,
     Score,

@@ -16,9 +16,9 @@ import torch
 
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
-from i2ibench.grids.grid import Cell, Grid, config_hash
+from i2ibench.grids.grid_definition import Cell, Grid, config_hash
 from i2ibench.inference.checkpoints import newest_of_config, open_checkpoint
-from i2ibench.io.checksums import add_checksum, verify_checksum
+from i2ibench.io.file_integrity import add_checksum, verify_checksum
 from i2ibench.io.files import read_json, write_text
 from i2ibench.io.folder_locks import is_locked, lock_folder, lock_target, move_contents_aside
 from i2ibench.io.progress import say

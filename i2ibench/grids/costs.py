@@ -11,7 +11,7 @@ import torch
 from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import CellState, count_steps, read_state, shared_folder
-from i2ibench.grids.grid import Cell, Grid, config_hash
+from i2ibench.grids.grid_definition import Cell, Grid, config_hash
 from i2ibench.io.devices import best_device
 from i2ibench.io.progress import say
 from i2ibench.models.translators.build import build_translator

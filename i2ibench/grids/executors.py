@@ -9,7 +9,7 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import run_cell
-from i2ibench.grids.grid import Cell, Grid
+from i2ibench.grids.grid_definition import Cell, Grid
 from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS
 from i2ibench.registry.contracts import Executor

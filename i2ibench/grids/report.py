@@ -7,11 +7,11 @@ from typing import Any
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import WRITTEN, evaluate
+from i2ibench.evaluation.protocol_scenes import prepare_scenes
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.scored_scenes import prepare_scenes
-from i2ibench.evaluation.systems import SystemSource
+from i2ibench.evaluation.system_sources import SystemSource
 from i2ibench.grids.cell import checkpoint_of, read_state
-from i2ibench.grids.grid import Cell, Grid
+from i2ibench.grids.grid_definition import Cell, Grid
 from i2ibench.registry.configuration import own_work_dir
 from i2ibench.reports.grid_page import GridRow, write_grid_report
 from i2ibench.reports.page import write_report

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from i2ibench.errors import UnknownPartError, UserError
-from i2ibench.inference.checkpoint_contents import check_contents, read_config
+from i2ibench.inference.checkpoint_checks import check_contents, read_config
 from i2ibench.inference.inference import DEFAULT_OPTIONS, Inference, InferenceOptions
-from i2ibench.io.checksums import zip_damage
-from i2ibench.io.processes import is_main_process
+from i2ibench.io.file_integrity import zip_damage
+from i2ibench.io.process_group import is_main_process
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import list_checkpoints, list_epochs, stage_folders
 from i2ibench.io.weights import why_unreadable

@@ -15,15 +15,15 @@ from typing import Any
 from torch import nn
 
 from i2ibench.data.kinds import BUILT_IN, KINDS
-from i2ibench.data.readers import reader_of
+from i2ibench.data.registered_readers import reader_of
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.data.tar_members import scene_sha256
 from i2ibench.errors import UserError
-from i2ibench.inference.out_of_memory import split_on_out_of_memory
-from i2ibench.io.checksums import add_checksum, is_whole_image, verify_checksum
+from i2ibench.inference.batch_splitting import split_on_out_of_memory
+from i2ibench.io.file_integrity import add_checksum, is_whole_image, verify_checksum
 from i2ibench.io.files import read_json, write_image, write_text
 from i2ibench.io.folder_locks import holds_files
-from i2ibench.io.processes import barrier, get_rank, get_world_size, is_main_process
+from i2ibench.io.process_group import barrier, get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.io.safe_names import safe_name

@@ -14,9 +14,9 @@ from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.compilation import compile_parts, require_compiler
 from i2ibench.models.translators.conditions import without_condition
+from i2ibench.models.translators.inference_settings import settings_of
 from i2ibench.models.translators.scene_noise import drawing_for, draws_nothing
-from i2ibench.models.translators.settings import settings_of
-from i2ibench.models.translators.tiles import sized_tensor
+from i2ibench.models.translators.tile_inputs import sized_tensor
 from i2ibench.structures import Batch, Prediction, to_predictions
 
 REAL_IMAGES = ("real", "image")

@@ -7,10 +7,10 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from i2ibench.data.classes import ClassTable, SemanticClass
-from i2ibench.data.image_files import image_size
-from i2ibench.data.inputs import find_inputs, is_cityscapes
+from i2ibench.data.image_reading import image_size
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import formats_in
+from i2ibench.data.scene_search import find_inputs, is_cityscapes
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError

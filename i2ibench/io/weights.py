@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from i2ibench.errors import MissingWeightsError, UserError
-from i2ibench.io.checksums import zip_damage
+from i2ibench.io.file_integrity import zip_damage
 from i2ibench.io.provenance import sha256
 
 _ASKED_FOR = re.compile(r"GLOBAL ([\w.]+)")

@@ -15,9 +15,9 @@ from mmengine.config.config import RESERVED_KEYS as RESERVED_KEYS
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import lock_folder
-from i2ibench.io.processes import barrier, is_main_process
+from i2ibench.io.process_group import barrier, is_main_process
 from i2ibench.registry.assignments import names_a_path, resolve
-from i2ibench.registry.compat import read_config
+from i2ibench.registry.mmengine_workarounds import read_config
 from i2ibench.registry.plugin_folders import use_plugin_folders
 
 KEYS = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.evaluation.image_sources import ORACLE
 from i2ibench.io.files import write_text
 from i2ibench.io.run_folders import run_folder

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torchvision.models import vgg19
 
-from i2ibench.testing import network_files, scenes
+from i2ibench.testing import network_files
+from i2ibench.testing import tiny_datasets as scenes
 
 Options = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.readers import read_with
+from i2ibench.data.registered_readers import read_with
 from i2ibench.errors import UserError
 from i2ibench.registry import READERS
 

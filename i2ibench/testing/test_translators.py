@@ -17,7 +17,7 @@ from i2ibench.models.translators.base import Translator, method_named
 from i2ibench.models.translators.build import drop_training_parts
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
-from i2ibench.testing import methods
+from i2ibench.testing import translator_fixtures as methods
 from i2ibench.training.optimizers import require_trained
 from i2ibench.training.preflight import dry_run
 

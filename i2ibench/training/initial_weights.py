@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
-from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoint_checks import read_config
 from i2ibench.inference.checkpoints import building_from, read_checkpoint
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.conditions import dataset_options

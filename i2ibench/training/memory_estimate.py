@@ -16,7 +16,7 @@ from i2ibench.data.pixel_formats import PixelFormat, format_in
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.models.ops.images import to_levels
-from i2ibench.models.ops.tensor_memory import TensorMemoryCounter, bytes_of, peak_of
+from i2ibench.models.ops.peak_memory import TensorMemoryCounter, bytes_of, peak_of
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator, drop_training_parts, method_of
 from i2ibench.training.optimizers import build_optimizers

@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_names, check_options
-from i2ibench.registry.compat import start_method
+from i2ibench.registry.mmengine_workarounds import start_method
 
 
 def runner_options(config: Config) -> dict[str, Any]:

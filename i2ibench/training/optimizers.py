@@ -16,7 +16,7 @@ from i2ibench.errors import UserError, near_match
 from i2ibench.io.devices import best_device
 from i2ibench.models.translators.base import Translator
 from i2ibench.registry import check_options
-from i2ibench.training.distributed import gradient_averaging
+from i2ibench.training.gradient_averaging import gradient_averaging
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

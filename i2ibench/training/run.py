@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from i2ibench.data.data_fingerprints import check_fingerprints, record_fingerprints
 from i2ibench.errors import UserError
 from i2ibench.io.folder_locks import move_contents_aside
-from i2ibench.io.processes import barrier, is_main_process
+from i2ibench.io.process_group import barrier, is_main_process
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import last_checkpoint_note, list_checkpoints, list_epochs
 from i2ibench.registry.configuration import list_stages, own_work_dir

@@ -11,11 +11,11 @@ from i2ibench.inference.checkpoints import load_weights, tell_changed_plugins
 from i2ibench.io.devices import best_device
 from i2ibench.io.files import remove_leftovers
 from i2ibench.io.folder_locks import new_folder
-from i2ibench.io.processes import barrier, broadcast_object_list, is_main_process
+from i2ibench.io.process_group import barrier, broadcast_object_list, is_main_process
 from i2ibench.io.provenance import sha256
-from i2ibench.registry.compat import dump_odd_keys, log_in_utf_8
 from i2ibench.registry.configuration import prepare_work_dir
-from i2ibench.training.distributed import broadcast_weights, synchronise_batch_norms
+from i2ibench.registry.mmengine_workarounds import dump_odd_keys, log_in_utf_8
+from i2ibench.training.gradient_averaging import broadcast_weights, synchronise_batch_norms
 from i2ibench.training.hooks.checkpoints import Checkpoints
 from i2ibench.training.initial_weights import load_initial_weights
 from i2ibench.training.previous_stage import load_previous_stage

@@ -8,13 +8,13 @@ from typing import Any
 from mmengine.config import Config
 
 from i2ibench.errors import UserError
-from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoint_checks import read_config
 from i2ibench.inference.checkpoints import (
     config_that_affects_results,
     read_checkpoint,
     why_unusable,
 )
-from i2ibench.io.processes import barrier, is_main_process
+from i2ibench.io.process_group import barrier, is_main_process
 from i2ibench.io.progress import say
 from i2ibench.io.run_folders import INTERRUPTED, list_checkpoints
 

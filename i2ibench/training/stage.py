@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from i2ibench.data.loaders import build_datasets, build_loader
 from i2ibench.errors import UserError
 from i2ibench.io.devices import best_device
-from i2ibench.io.processes import is_main_process
+from i2ibench.io.process_group import is_main_process
 from i2ibench.io.progress import say
 from i2ibench.io.provenance import sha256
 from i2ibench.io.run_folders import list_checkpoints, stage_folders
@@ -19,7 +19,7 @@ from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.build import build_translator
 from i2ibench.models.translators.compilation import require_compiler
 from i2ibench.registry import HOOKS
-from i2ibench.training.distributed import synchronises_batch_norms
+from i2ibench.training.gradient_averaging import synchronises_batch_norms
 from i2ibench.training.hooks.checkpoints import Checkpoints
 from i2ibench.training.hooks.non_finite import SkipNonFinite, StopAtNonFinite
 from i2ibench.training.hooks.random_states import seed_everything

@@ -10,10 +10,10 @@ import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import ValLoop
 
-from i2ibench.evaluation.metrics.evaluator import build_metrics, rows_of
+from i2ibench.evaluation.metric_building import build_metrics, rows_of
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.inference import Inference
-from i2ibench.io.processes import is_main_process
+from i2ibench.io.process_group import is_main_process
 from i2ibench.io.progress import say
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

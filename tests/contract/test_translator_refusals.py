@@ -17,7 +17,8 @@ from i2ibench.models.translators.base import Translator, method_named
 from i2ibench.models.translators.scene_noise import scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Losses
-from i2ibench.testing import methods, test_translators
+from i2ibench.testing import test_translators
+from i2ibench.testing import translator_fixtures as methods
 from i2ibench.testing.parts import Workshop
 
 

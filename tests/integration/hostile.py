@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from i2ibench.registry.configuration import load_config
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 from tests.integration.runs import SHORT

@@ -17,7 +17,7 @@ import pytest
 
 from i2ibench.cli import main as cli
 from i2ibench.cli.main import COMMANDS, main
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.conftest import write_tiny_config
 from tests.integration import advice_lines
 from tests.integration.advice_lines import ROOT

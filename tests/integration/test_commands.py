@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.testing.scenes import save, write_paired_scenes
+from i2ibench.testing.tiny_datasets import save, write_paired_scenes
 from tests.conftest import write_tiny_config
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.unit.plugins.test_systems import SYSTEMS
 

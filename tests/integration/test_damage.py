@@ -17,7 +17,7 @@ from i2ibench.inference import checkpoints
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.registry.configuration import load_config
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from i2ibench.training.hooks.preemption import Preempted
 from i2ibench.training.run import train
 from tests.conftest import write_tiny_config

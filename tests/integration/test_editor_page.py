@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from i2ibench.apps.editor.rasterise import scaled, stroke
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.conftest import write_tiny_config
 from tests.integration.editor_driver import (
     agreed_maps,

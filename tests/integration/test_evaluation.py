@@ -14,20 +14,20 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.data.loaders import build_dataset
 from i2ibench.errors import UserError
 from i2ibench.evaluation import measurements as rows_module
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.image_sources import FLOOR, MISMATCH, ORACLE, pair_images
-from i2ibench.evaluation.metrics.evaluator import build_metrics
+from i2ibench.evaluation.metric_building import build_metrics
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.configuration import load_config
 from i2ibench.registry.contracts import Segmenter
-from i2ibench.testing.scenes import save, write_paired_scenes
+from i2ibench.testing.tiny_datasets import save, write_paired_scenes
 from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 

@@ -117,7 +117,7 @@ from pathlib import Path
 import torch
 from i2ibench.registry.configuration import load_config
 from i2ibench.evaluation.evaluate import evaluate
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from tests.conftest import write_paired_scenes, write_tiny_config
 

@@ -8,7 +8,7 @@ import torch
 
 from i2ibench.apps.editor.render import Renderer
 from i2ibench.apps.editor.scene import Scene
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
 from tests.integration.test_distributed import train as train_in_processes

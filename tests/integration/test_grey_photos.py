@@ -14,12 +14,12 @@ from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.registry.configuration import load_config
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 

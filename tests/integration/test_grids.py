@@ -24,7 +24,7 @@ from i2ibench.grids.cell import (
 )
 from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.executors import DebugExecutor
-from i2ibench.grids.grid import config_hash, load_grid
+from i2ibench.grids.grid_definition import config_hash, load_grid
 from i2ibench.grids.report import grid_rows, report_grid
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.io import folder_locks

@@ -10,8 +10,8 @@ import pytest
 
 from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.server import create_app as create_editor
+from i2ibench.apps.study.collect.answer_store import AnswerStore
 from i2ibench.apps.study.collect.server import create_app as create_study
-from i2ibench.apps.study.collect.store import AnswerStore
 from tests.study_folder import write_study
 from tests.unit.apps.editor.conftest import open_small, write_data
 

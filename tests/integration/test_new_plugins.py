@@ -45,7 +45,7 @@ from mmengine.config import Config
 from i2ibench.registry.configuration import load_config
 from i2ibench.data.classes import class_table
 from i2ibench.training.stage import build_hooks
-from i2ibench.evaluation.metrics.evaluator import build_metrics
+from i2ibench.evaluation.metric_building import build_metrics
 from i2ibench.evaluation.protocols.protocol import build_protocol
 from i2ibench.registry import DATASETS
 from i2ibench.models.translators.build import build_translator

@@ -12,7 +12,7 @@ import torch
 from i2ibench.cli.main import main
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.evaluation.metrics.segmentation import SegmentationScores
-from i2ibench.io import checksums
+from i2ibench.io import file_integrity as checksums
 from i2ibench.models.discriminators.multi_scale import MultiScaleDiscriminator
 from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator
 from i2ibench.training.hooks import Checkpoints, Preempted

@@ -53,7 +53,7 @@ NAMES = [
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
     """A config of classes whose names no single console of Windows can show."""
-    from i2ibench.testing.scenes import write_paired_scenes
+    from i2ibench.testing.tiny_datasets import write_paired_scenes
     from tests.conftest import write_tiny_config
 
     folder = tmp_path_factory.mktemp("foreign")

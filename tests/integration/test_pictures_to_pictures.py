@@ -5,10 +5,10 @@ import json
 import pytest
 
 from i2ibench.cli.main import main
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.registry import GENERATORS
 from i2ibench.testing.parts import Workshop
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 
 CONFIG = """
 model = dict(type="PairedTranslator", generator={generator!r},

@@ -10,9 +10,9 @@ from i2ibench.evaluation import measurement_cache as shared_module
 from i2ibench.evaluation import measurements as rows_module
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.registry.configuration import load_config
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.conftest import write_tiny_config
 
 

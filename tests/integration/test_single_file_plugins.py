@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from i2ibench.registry.scaffold import new_module
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.conftest import write_tiny_config
 
 pytestmark = pytest.mark.slow

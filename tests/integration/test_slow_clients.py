@@ -19,7 +19,7 @@ import pytest
 from i2ibench.apps.editor.editor import open_editor
 from i2ibench.apps.editor.server import create_app as create_editor
 from i2ibench.apps.study.collect.server import create_app as create_study
-from i2ibench.apps.web.connections import ConnectionLimits
+from i2ibench.apps.web.connection_limits import ConnectionLimits
 from i2ibench.apps.web.serving import served
 from tests.study_folder import write_study
 from tests.unit.apps.editor.conftest import open_small, write_data

@@ -7,7 +7,7 @@ from PIL import Image
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.inference.checkpoints import (
     latest_checkpoint,
     open_checkpoint,

@@ -11,13 +11,13 @@ from PIL import Image
 
 from i2ibench.apps.study.analyse.simulation import Crowd
 from i2ibench.apps.study.answers import Answer, Collected, Participant
-from i2ibench.apps.study.collect.client import send_participants
-from i2ibench.apps.study.collect.store import AnswerStore
+from i2ibench.apps.study.collect.answer_store import AnswerStore
+from i2ibench.apps.study.collect.simulated_participants import send_participants
 from i2ibench.apps.study.define.definition import REFERENCE
 from i2ibench.apps.study.define.study import ANSWERS, open_study
 from i2ibench.apps.web import serving
 from i2ibench.cli.main import main
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.integration.study_driver import served
 
 testclient = pytest.importorskip("fastapi.testclient", reason="pip install -e '.[dev]'")

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from i2ibench.apps.study.collect.answer_files import MTURK_COLUMN, read_collected
-from i2ibench.apps.study.collect.mturk import CONTROLS_HEIGHT
+from i2ibench.apps.study.collect.answer_store import AnswerStore
+from i2ibench.apps.study.collect.mturk_export import CONTROLS_HEIGHT
 from i2ibench.apps.study.collect.static_page import STATIC, export_page
-from i2ibench.apps.study.collect.store import AnswerStore
 from tests.integration.editor_driver import wait_until
 from tests.integration.study_driver import (
     END,
@@ -234,7 +234,7 @@ def test_a_full_disk_is_told_and_the_answers_arrive_when_there_is_room(
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("i2ibench.apps.study.collect.store.insert_answers", full)
+        patch.setattr("i2ibench.apps.study.collect.answer_store.insert_answers", full)
         answer(page)
         page.get_by_text("The disk is full: the study's server").wait_for()
         assert "answers are kept in this browser" in page.locator("#notices").inner_text()

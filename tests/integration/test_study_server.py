@@ -11,9 +11,9 @@ from email.utils import formatdate
 
 import pytest
 
+from i2ibench.apps.study.collect.answer_store import AnswerStore
 from i2ibench.apps.study.collect.messages import MAX_MESSAGE_BYTES
 from i2ibench.apps.study.collect.server import create_app
-from i2ibench.apps.study.collect.store import AnswerStore
 from i2ibench.apps.study.define.definition import DEGRADED
 from i2ibench.errors import UserError
 from tests.study_folder import METHODS, SECRET, write_study
@@ -267,7 +267,7 @@ def test_a_full_disk_is_told_as_such_and_takes_answers_again(client, study, monk
     session = seated(client)
     with monkeypatch.context() as patch:
         patch.setattr(logging.getLogger("uvicorn.error"), "filters", [])  # once a minute
-        patch.setattr("i2ibench.apps.study.collect.store.insert_answers", full)
+        patch.setattr("i2ibench.apps.study.collect.answer_store.insert_answers", full)
         response = answered(client, session)
         assert response.status_code == 507
         assert response.json()["error"].startswith("The disk is full")
@@ -287,7 +287,7 @@ def test_a_disk_that_fails_is_no_defect(client, monkeypatch):
     def failing(*_):
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr("i2ibench.apps.study.collect.store.insert_answers", failing)
+    monkeypatch.setattr("i2ibench.apps.study.collect.answer_store.insert_answers", failing)
     response = answered(client, session)
     assert response.status_code == 503 and "cannot read or write" in response.json()["error"]
 

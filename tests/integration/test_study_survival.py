@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from i2ibench.apps.study.answers import Answer
-from i2ibench.apps.study.collect.store import AnswerStore
+from i2ibench.apps.study.collect.answer_store import AnswerStore
 from tests.study_folder import write_study
 
 pytest.importorskip("uvicorn", reason="pip install -e '.[web]'")

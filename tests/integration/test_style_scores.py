@@ -11,10 +11,10 @@ from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.errors import UserError
 from i2ibench.evaluation.evaluate import evaluate
 from i2ibench.evaluation.metrics.style_control import StyleControl
+from i2ibench.evaluation.protocol_scenes import prepare_scenes
 from i2ibench.evaluation.protocols.protocol import build_protocol
-from i2ibench.evaluation.scored_scenes import prepare_scenes
-from i2ibench.evaluation.style_samples import StyleProbe
-from i2ibench.evaluation.systems import parse_systems
+from i2ibench.evaluation.style_probes import StyleProbe
+from i2ibench.evaluation.system_sources import parse_systems
 from i2ibench.inference import Inference
 from i2ibench.registry.configuration import load_config
 from i2ibench.reports.page import render
@@ -87,7 +87,7 @@ def test_without_its_training_photos_control_is_not_computed(trained, tmp_path, 
     def gone(*_):
         raise UserError("there is no folder")
 
-    monkeypatch.setattr("i2ibench.evaluation.style_samples.build_dataset", gone)
+    monkeypatch.setattr("i2ibench.evaluation.style_probes.build_dataset", gone)
     own = scores(trained, tmp_path / "e")["systems"][SAMPLED]
     assert own["style_control"]["status"] == "not computed"
     assert "there is no folder" in own["style_control"]["reason"]

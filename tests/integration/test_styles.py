@@ -20,7 +20,7 @@ from i2ibench.inference.styles.preview import bank_of
 from i2ibench.models.styles.bank_files import read_bank
 from i2ibench.registry import DATASETS
 from i2ibench.registry.configuration import load_config
-from i2ibench.testing.scenes import save, write_paired_scenes
+from i2ibench.testing.tiny_datasets import save, write_paired_scenes
 from i2ibench.training.run import train
 from tests.conftest import write_tiny_config
 from tests.integration.test_commands import assert_user_error

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from i2ibench.data.datasets.toystreet import StreetSplit
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate

@@ -161,7 +161,7 @@ def test_a_size_that_the_generator_cannot_take_names_the_nearest(tiny_config, tm
 
 
 def test_a_bad_label_stops_before_training(tiny_config, paired_root, tmp_path):
-    from i2ibench.testing.scenes import save
+    from i2ibench.testing.tiny_datasets import save
 
     label = next((paired_root / "train" / "label").glob("s4.png"))
     save(label, torch.full((32, 64), 9, dtype=torch.uint8).numpy())

@@ -13,12 +13,12 @@ from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.cityscapes import Cityscapes
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
-from i2ibench.data.inputs import find_inputs
+from i2ibench.data.scene_search import find_inputs
 from i2ibench.evaluation.image_sources import pair_images
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate
 from i2ibench.models.translators.build import build_translator
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 
 TOWNS = {"aachen": 7, "bonn": 23}
 

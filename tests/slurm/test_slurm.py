@@ -15,7 +15,7 @@ import torch
 
 from i2ibench.grids.cell import checkpoint_of, read_state
 from i2ibench.grids.executors import DebugExecutor
-from i2ibench.grids.grid import load_grid
+from i2ibench.grids.grid_definition import load_grid
 from i2ibench.inference.checkpoints import read_checkpoint
 from tests.slurm.cluster import cluster, missing_programs
 

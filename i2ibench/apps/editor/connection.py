@@ -27,7 +27,7 @@ from i2ibench.apps.editor.messages import (
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.session import Outcome, Session
 from i2ibench.apps.editor.sessions import Autosave, Sessions
-from i2ibench.apps.web.connections import SETTLE
+from i2ibench.apps.web.connection_limits import SETTLE
 from i2ibench.errors import UserError
 
 Result = TypeVar("Result")

@@ -13,8 +13,8 @@ from i2ibench.apps.editor.instances import list_instances
 from i2ibench.apps.editor.rasterise import Mask, tight
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.scene_files import new_scene
-from i2ibench.data.inputs import find_inputs
 from i2ibench.data.loaders import build_dataset
+from i2ibench.data.scene_search import find_inputs
 from i2ibench.data.scenes import Scenes
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from

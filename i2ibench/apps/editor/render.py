@@ -18,7 +18,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.models.ops.images import tensor_of, to_displayable
-from i2ibench.models.styles.instances import Instances, instances_of, paint
+from i2ibench.models.ops.instance_regions import Instances, instances_of, paint
 from i2ibench.models.translators.compilation import is_compiled
 from i2ibench.structures import Batch
 

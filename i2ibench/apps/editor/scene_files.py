@@ -27,7 +27,7 @@ from i2ibench.apps.editor.uploaded_images import (
     read_integers,
 )
 from i2ibench.apps.web.json_text import parse_json
-from i2ibench.data.image_files import MapPixels
+from i2ibench.data.image_reading import MapPixels
 from i2ibench.data.maps import label_map_of
 from i2ibench.errors import UserError
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.apps.editor.edit_requests import EDITS, brush_of, instances_to_style, require_styles
 from i2ibench.apps.editor.editor import Editor
 from i2ibench.apps.editor.history import History, changed_box
 from i2ibench.apps.editor.instances import labels_of
@@ -16,7 +17,6 @@ from i2ibench.apps.editor.messages import (
     StyleRequest,
     UploadRequest,
 )
-from i2ibench.apps.editor.operations import EDITS, brush_of, instances_to_style, require_styles
 from i2ibench.apps.editor.rasterise import PixelBox
 from i2ibench.apps.editor.scene import Brush, Scene, Style, Vector, brush_stroke, set_styles
 from i2ibench.apps.editor.scene_files import Saved, new_scene, read_scene_zip

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from i2ibench.apps.editor.classes import Classes
 from i2ibench.apps.editor.instances import LARGEST_ID
-from i2ibench.data.image_files import decode_image, decode_map
+from i2ibench.data.image_reading import decode_image, decode_map
 from i2ibench.data.maps import UnknownIdError, label_map_of
 from i2ibench.errors import UserError
 

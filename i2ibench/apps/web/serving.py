@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from i2ibench.apps.web.connections import (
+from i2ibench.apps.web.connection_limits import (
     LIMITS,
     ConnectionLimits,
     Doorkeeper,

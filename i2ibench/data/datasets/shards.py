@@ -24,7 +24,7 @@ from i2ibench.data.pixel_formats import PixelFormat, check_format
 from i2ibench.data.scenes import SceneFiles, Scenes, is_input
 from i2ibench.data.tar_members import member_path, read_bytes
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import add_checksum, verify_checksum
+from i2ibench.io.file_integrity import add_checksum, verify_checksum
 from i2ibench.io.files import read_json, write_file, write_text
 from i2ibench.io.safe_names import safe_name
 from i2ibench.registry import DATASETS

@@ -12,7 +12,7 @@ import numpy as np
 from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable
 from i2ibench.data.datasets.cityscapes import find_scenes
 from i2ibench.data.scenes import SceneFiles, Scenes
-from i2ibench.data.toystreet.attributes import read_appearances
+from i2ibench.data.toystreet.appearances import read_appearances
 from i2ibench.data.toystreet.render import render_scene
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_json, write_image, write_text

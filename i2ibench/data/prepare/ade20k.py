@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable, class_table
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.data.prepare.dataset_readers import (
     Contents,
     DatasetReader,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.image_files import image_size
+from i2ibench.data.image_reading import image_size
 from i2ibench.data.prepare.dataset_readers import (
     Content,
     Contents,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.paired_folder import pair_by_name, read_classes
 from i2ibench.data.foreign_annotations import adding_annotation_advice
-from i2ibench.data.image_files import MapPixels, read_map_pixels, read_rgb
+from i2ibench.data.image_reading import MapPixels, read_map_pixels, read_rgb
 from i2ibench.data.maps import read_label
 from i2ibench.data.prepare.dataset_readers import (
     Content,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from i2ibench.data.classes import class_table
-from i2ibench.data.image_files import read_map
+from i2ibench.data.image_reading import read_map
 from i2ibench.data.prepare.dataset_readers import (
     Contents,
     DatasetReader,

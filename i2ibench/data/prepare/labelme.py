@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.file_formats import EXTENSIONS
-from i2ibench.data.image_files import decode_image, decode_map
+from i2ibench.data.image_reading import decode_image, decode_map
 from i2ibench.data.prepare import shapes
 from i2ibench.data.prepare.annotated_photos import (
     AnnotatedPhoto,

@@ -13,7 +13,7 @@ from typing import Any
 
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.paired_folder import PARTIAL, PREPARATION
-from i2ibench.data.image_files import read_map
+from i2ibench.data.image_reading import read_map
 from i2ibench.data.kinds import kind_of
 from i2ibench.data.pixel_formats import verify_alone
 from i2ibench.data.prepare.dataset_readers import Content, SourceData, SourceScene
@@ -29,7 +29,7 @@ from i2ibench.io.files import (
 )
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.io.progress import Progress, track
-from i2ibench.io.threads import file_threads
+from i2ibench.io.thread_pools import file_threads
 
 LAST = "image"
 """The kind of image that is written last: a scene that has it is complete."""

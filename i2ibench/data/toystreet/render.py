@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.toystreet.attributes import describe_instances, describe_stuff
+from i2ibench.data.toystreet.appearances import describe_instances, describe_stuff
 from i2ibench.data.toystreet.buildings import paint_closing, paint_house
 from i2ibench.data.toystreet.canvas import Bytes, Canvas
 from i2ibench.data.toystreet.layout import Layout
+from i2ibench.data.toystreet.layout_sampling import sample_layout
 from i2ibench.data.toystreet.light import apply_light, paint_sky
 from i2ibench.data.toystreet.people import paint_person
 from i2ibench.data.toystreet.poles import paint_post
 from i2ibench.data.toystreet.road import paint_ground
-from i2ibench.data.toystreet.sampling import sample_layout
 from i2ibench.data.toystreet.texture import Tiles, make_tiles
 from i2ibench.data.toystreet.vegetation import paint_tree, paint_woods
 from i2ibench.data.toystreet.vehicles import paint_vehicle

@@ -1,9 +1,9 @@
 """Scores of translated scenes."""
 
-from i2ibench.evaluation.metrics.crops import ObjectDistance
 from i2ibench.evaluation.metrics.distribution import DistributionDistance
 from i2ibench.evaluation.metrics.diversity import ColourDiversity, PerceptualDiversity
-from i2ibench.evaluation.metrics.edges import InstanceEdges
+from i2ibench.evaluation.metrics.instance_edges import InstanceEdges
+from i2ibench.evaluation.metrics.object_distribution import ObjectDistance
 from i2ibench.evaluation.metrics.perceptual import PerceptualDistance
 from i2ibench.evaluation.metrics.pixels import LevelErrors, PixelSimilarity
 from i2ibench.evaluation.metrics.segmentation import SegmentationScores

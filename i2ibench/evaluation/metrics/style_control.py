@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.devices import most_precise_dtype
-from i2ibench.models.styles.instances import instances_of
+from i2ibench.models.ops.instance_regions import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

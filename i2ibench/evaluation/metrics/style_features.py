@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.evaluation.metrics.class_statistics import (
+from i2ibench.evaluation.metrics.style_feature_statistics import (
     FEATURES,
     FOLDS,
     LABEL,
@@ -16,7 +16,7 @@ from i2ibench.evaluation.metrics.class_statistics import (
     tabulate,
 )
 from i2ibench.io.devices import most_precise_dtype
-from i2ibench.models.styles.instances import instances_of
+from i2ibench.models.ops.instance_regions import instances_of
 from i2ibench.registry import METRICS
 from i2ibench.registry.contracts import Metric
 from i2ibench.structures import Prediction

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.errors import MissingWeightsError
-from i2ibench.evaluation.segmenters.base import fill
+from i2ibench.evaluation.segmenters.framed_segmenter import fill
 from i2ibench.io.weights import load_state
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.contracts import Segmenter

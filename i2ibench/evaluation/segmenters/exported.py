@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.evaluation.segmenters.base import FramedSegmenter, optional
+from i2ibench.evaluation.segmenters.framed_segmenter import FramedSegmenter, optional
 from i2ibench.evaluation.segmenters.framing import IMAGENET
 from i2ibench.io.weights import require_whole
 from i2ibench.registry import SEGMENTERS

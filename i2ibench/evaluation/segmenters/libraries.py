@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from i2ibench.errors import MissingWeightsError, UserError, near_match
-from i2ibench.evaluation.segmenters.base import FramedSegmenter, fill, optional
+from i2ibench.evaluation.segmenters.framed_segmenter import FramedSegmenter, fill, optional
 from i2ibench.evaluation.segmenters.framing import Pixels
 from i2ibench.io.weights import load_state
 from i2ibench.registry import SEGMENTERS

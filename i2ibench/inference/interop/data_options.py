@@ -9,7 +9,13 @@ from typing import Any
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.pix2pixhd_folder import NUM_CITYSCAPES, numbered_classes, read_numbered
 from i2ibench.errors import UserError
-from i2ibench.inference.interop.conversion import PIX2PIX, RELEASED, TEST, WEIGHTS, Conversion
+from i2ibench.inference.interop.conversion_options import (
+    PIX2PIX,
+    RELEASED,
+    TEST,
+    WEIGHTS,
+    Conversion,
+)
 
 Options = dict[str, Any]
 

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.inference.checkpoint_checks import read_config
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.inference.interop import pix2pix, pix2pixhd
-from i2ibench.inference.interop.conversion import PIX2PIX
+from i2ibench.inference.interop.conversion_options import PIX2PIX
 from i2ibench.inference.interop.import_official import (
     CLUSTERS_FILE,
     WEIGHT_FILES,
     network_config,
     program_of,
 )
-from i2ibench.inference.interop.network_options import released_sizes
+from i2ibench.inference.interop.network_option_checks import released_sizes
 from i2ibench.inference.interop.style_clusters import write_clusters
 from i2ibench.io.files import write_file, write_text
 from i2ibench.io.progress import say

@@ -13,15 +13,16 @@ from torch import nn
 from i2ibench import __version__
 from i2ibench.data.pixel_formats import PixelFormat
 from i2ibench.errors import UserError
-from i2ibench.inference.interop import data_options, network_options, pix2pix, pix2pixhd
-from i2ibench.inference.interop.conversion import (
+from i2ibench.inference.interop import data_options, pix2pix, pix2pixhd
+from i2ibench.inference.interop import network_option_checks as network_options
+from i2ibench.inference.interop.conversion_options import (
     PIX2PIX,
     PIX2PIXHD,
     WEIGHTS,
     Conversion,
     ConversionOptions,
 )
-from i2ibench.inference.interop.state_dict import modernised
+from i2ibench.inference.interop.official_state_dict import modernised
 from i2ibench.inference.interop.style_clusters import read_clusters
 from i2ibench.io.files import write_file
 from i2ibench.io.progress import say

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2ibench.errors import UserError
 from i2ibench.inference.interop import pix2pixhd
-from i2ibench.inference.interop.state_dict import (
+from i2ibench.inference.interop.official_state_dict import (
     State,
     index_in_sequence,
     load_official,

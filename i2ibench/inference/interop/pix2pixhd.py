@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from i2ibench.inference.interop.state_dict import (
+from i2ibench.inference.interop.official_state_dict import (
     State,
     index_in_sequence,
     load_official,

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset, default_collate
 
 from i2ibench.inference.inference import Inference
+from i2ibench.models.ops.instance_regions import read_runs
 from i2ibench.models.styles.bank import ClassFeatures
-from i2ibench.models.styles.instances import read_runs
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample, size_of
 

@@ -22,8 +22,8 @@ from i2ibench.inference.inference import Inference
 from i2ibench.inference.styles.instance_features import evenly_spread
 from i2ibench.io.progress import Progress
 from i2ibench.models.ops.images import to_displayable
+from i2ibench.models.ops.instance_regions import instances_of, paint
 from i2ibench.models.styles.bank import StyleBank
-from i2ibench.models.styles.instances import instances_of, paint
 from i2ibench.registry.contracts import Dataset
 
 Pixels = NDArray[np.uint8]

@@ -8,7 +8,7 @@ from torchvision.models import vgg19
 
 from i2ibench.errors import UserError
 from i2ibench.io.weights import VGG19, load_state
-from i2ibench.models.ops.tensor_memory import is_fake
+from i2ibench.models.ops.peak_memory import is_fake
 
 FIRST_RELU_OF_EACH_BLOCK = (1, 6, 11, 20, 29)
 """relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 as indices into torchvision's `features`."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from i2ibench.models.ops.distance import mean_distance
+from i2ibench.models.ops.l1_distance import mean_distance
 from i2ibench.registry import LOSSES
 from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step

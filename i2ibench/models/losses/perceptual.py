@@ -11,8 +11,8 @@ from i2ibench.models.layers.vgg import (
     normalise_for_imagenet,
     pretrained_vgg19,
 )
-from i2ibench.models.ops.distance import mean_distance
 from i2ibench.models.ops.images import as_rgb
+from i2ibench.models.ops.l1_distance import mean_distance
 from i2ibench.registry import LOSSES
 from i2ibench.registry.contracts import Loss
 from i2ibench.structures import Step

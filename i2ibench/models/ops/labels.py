@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.models.ops.tensor_memory import is_fake
+from i2ibench.models.ops.peak_memory import is_fake
 
 
 def one_hot(label: Tensor, num_classes: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2ibench.models.ops.tensor_memory import is_fake
+from i2ibench.models.ops.peak_memory import is_fake
 
 PIXELS_AT_ONCE = 2**16
 """Pixels per chunk whose windows hold several classes; a 7x7 window takes 49 indices a pixel."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.models.styles.instances import expand_runs, read_runs
+from i2ibench.models.ops.instance_regions import expand_runs, read_runs
 
 ClassFeatures = dict[int, NDArray[np.float32]]
 """The features of the instances of each class, float [instances, channels], by label."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from i2ibench import __version__
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import add_checksum, verify_checksum
+from i2ibench.io.file_integrity import add_checksum, verify_checksum
 from i2ibench.io.files import read_json, write_file, write_text
 from i2ibench.io.provenance import sha256
 from i2ibench.io.safe_names import safe_text

@@ -9,8 +9,12 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.models.styles.bank import StyleBank
-from i2ibench.models.translators.settings import NoSettings, check_settings_class, settings_of
-from i2ibench.models.translators.tiles import no_tiles
+from i2ibench.models.translators.inference_settings import (
+    NoSettings,
+    check_settings_class,
+    settings_of,
+)
+from i2ibench.models.translators.tile_inputs import no_tiles
 from i2ibench.models.translators.updates import batches_of, simultaneous_update
 from i2ibench.registry import TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor

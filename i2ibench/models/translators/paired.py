@@ -15,7 +15,7 @@ from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators import objectives
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.compilation import compile_parts, is_compiled
-from i2ibench.models.translators.tiles import SceneView, no_tiles
+from i2ibench.models.translators.tile_inputs import SceneView, no_tiles
 from i2ibench.models.translators.updates import alternating_update, batches_of, simultaneous_update
 from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor

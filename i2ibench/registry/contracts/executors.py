@@ -19,8 +19,8 @@ class Executor(ABC):
         """Run the cells, or submit them to a queue.
 
         Args:
-            grid: the `i2ibench.grids.grid.Grid` of the cells.
-            cells: the cells to run, `i2ibench.grids.grid.Cell`.
+            grid: the `i2ibench.grids.grid_definition.Grid` of the cells.
+            cells: the cells to run, `i2ibench.grids.grid_definition.Cell`.
             arguments: command-line arguments with which another process finds the same grid.
             watch: a function that prints the progress. Call it every few seconds.
         """

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from i2ibench import __version__
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_file
-from i2ibench.io.processes import barrier, get_world_size, is_main_process
+from i2ibench.io.process_group import barrier, get_world_size, is_main_process
 from i2ibench.io.run_folders import INTERRUPTED, last_checkpoint_note, list_epochs
 from i2ibench.registry import HOOKS
 from i2ibench.registry.plugin_records import plugin_records

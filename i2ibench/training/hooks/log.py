@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.io.processes import get_rank, get_world_size, is_main_process
+from i2ibench.io.process_group import get_rank, get_world_size, is_main_process
 from i2ibench.io.progress import Progress
 from i2ibench.registry import HOOKS
 from i2ibench.registry.contracts import Dataset

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from i2ibench.io.processes import barrier, get_world_size
+from i2ibench.io.process_group import barrier, get_world_size
 from i2ibench.training.hooks.checkpoints import Checkpoints
 
 SIGNALS = tuple(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from i2ibench.io.processes import get_rank, get_world_size
+from i2ibench.io.process_group import get_rank, get_world_size
 
 
 def seed_everything(seed: int) -> None:

@@ -9,9 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from numpy.typing import NDArray
 
-from i2ibench.inference.input_images import displayed_input
+from i2ibench.inference.input_display import displayed_input
 from i2ibench.io.files import write_image
-from i2ibench.io.processes import is_main_process
+from i2ibench.io.process_group import is_main_process
 from i2ibench.models.ops.images import to_displayable
 from i2ibench.registry import HOOKS
 from i2ibench.structures import Prediction

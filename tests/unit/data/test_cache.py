@@ -14,7 +14,7 @@ from i2ibench.data.classes import class_table
 from i2ibench.data.loaders import build_dataset, build_loader, check_loader
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 from tests.damage import flipped
 
 TABLE = class_table(["a", "b", "c"])

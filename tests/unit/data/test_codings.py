@@ -7,7 +7,7 @@ from PIL import Image
 from i2ibench.data.classes import CITYSCAPES_CLASSES, class_table
 from i2ibench.data.codings import LABEL_IDS, TRAIN_ID_NAMES, coding_suffix, numbers_objects
 from i2ibench.data.datasets.paired_folder import PairedFolder
-from i2ibench.data.image_files import InexactMapError
+from i2ibench.data.image_reading import InexactMapError
 from i2ibench.data.maps import UnknownIdError, read_ids, read_label, read_label_map
 from i2ibench.data.survey import survey
 from i2ibench.data.validation import validate_files

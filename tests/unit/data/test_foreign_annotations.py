@@ -10,7 +10,7 @@ from i2ibench.data.datasets import PairedFolder
 from i2ibench.data.foreign_annotations import annotation_advice
 from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.unit.data.prepare import annotators, publishers
 
 

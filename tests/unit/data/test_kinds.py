@@ -9,14 +9,14 @@ from torch.utils.data import default_collate
 
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
-from i2ibench.data.inputs import find_inputs
 from i2ibench.data.kinds import KINDS, Kind, register_kind
 from i2ibench.data.maps import read_instance
+from i2ibench.data.scene_search import find_inputs
 from i2ibench.data.survey import survey
 from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError
 from i2ibench.models.translators.conditions import ConditionPreprocessor, without_condition
-from i2ibench.testing.scenes import save, write_paired_scenes
+from i2ibench.testing.tiny_datasets import save, write_paired_scenes
 
 THERMAL = Kind("thermal", "thermal images", "a thermal image", "Add thermal_dir")
 ROOMS = Kind(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
-from i2ibench.data.image_files import image_size, read_samples
+from i2ibench.data.image_reading import image_size, read_samples
 from i2ibench.data.pixel_formats import (
     PixelFormat,
     StatedFormat,
@@ -18,7 +18,7 @@ from i2ibench.data.pixel_formats import (
     read_image,
     verify_image,
 )
-from i2ibench.data.readers import MAX_CHANNELS, reader_of
+from i2ibench.data.registered_readers import MAX_CHANNELS, reader_of
 from i2ibench.data.transforms import Resize
 from i2ibench.data.validation import require_valid_files, validate_files
 from i2ibench.errors import UserError

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from i2ibench.cli.main import main
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 
 
 @pytest.fixture

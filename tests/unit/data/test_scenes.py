@@ -9,12 +9,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.data.classes import CITYSCAPES_CLASSES, FIELDS, VOID, class_table
-from i2ibench.data.image_files import read_map, read_rgb
+from i2ibench.data.image_reading import read_map, read_rgb
 from i2ibench.data.maps import read_instance, read_label
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import validate_files
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 
 TABLE = class_table(["sky", "road"])
 

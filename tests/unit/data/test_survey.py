@@ -11,7 +11,7 @@ from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.problems import find_problems, shared_scenes
 from i2ibench.data.survey import count_classes, regions_of, survey
 from i2ibench.reports.data_page import class_rows, render_data, summary_rows, table
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 
 
 def open_split(root, split="train"):

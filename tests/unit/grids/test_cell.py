@@ -6,7 +6,7 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import FILE, CellState, read_state, write_state
-from i2ibench.io.checksums import add_checksum
+from i2ibench.io.file_integrity import add_checksum
 
 FAULTS = {
     "a key that there is not": {"state": "done", "command": "x"},

@@ -11,7 +11,7 @@ from PIL import Image
 
 from i2ibench.errors import UserError
 from i2ibench.inference.image_cache import NOTE, ImageCache, Recipe
-from i2ibench.io.checksums import add_checksum
+from i2ibench.io.file_integrity import add_checksum
 
 RECIPE = Recipe("weights", {"amp": None, "size": (2, 2)}, "code")
 

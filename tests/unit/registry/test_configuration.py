@@ -9,8 +9,8 @@ import pytest
 from mmengine.config import Config
 
 from i2ibench.errors import UserError
-from i2ibench.registry.compat import dump_odd_keys
 from i2ibench.registry.configuration import load_config, read_assignments
+from i2ibench.registry.mmengine_workarounds import dump_odd_keys
 
 CHINESE = "# 我的配置：街景\n"
 

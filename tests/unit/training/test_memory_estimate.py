@@ -8,7 +8,7 @@ from i2ibench.cli.main import main
 from i2ibench.cli.train import smallest_card
 from i2ibench.data.loaders import batch_spec, build_dataset, prepare_dataset
 from i2ibench.errors import UserError
-from i2ibench.models.ops.tensor_memory import TensorMemoryCounter
+from i2ibench.models.ops.peak_memory import TensorMemoryCounter
 from i2ibench.registry.configuration import list_stages, load_config
 from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.runner import build_runner

@@ -15,6 +15,13 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from i2ibench.apps.study.collect.answer_store import (
+    AnswerStore,
+    ContinuedElsewhere,
+    DiskFull,
+    StoreFails,
+    UnknownParticipant,
+)
 from i2ibench.apps.study.collect.messages import (
     Answering,
     Consenting,
@@ -22,20 +29,13 @@ from i2ibench.apps.study.collect.messages import (
     Withdrawing,
     receive_message,
 )
-from i2ibench.apps.study.collect.page import public_study
-from i2ibench.apps.study.collect.results import add_results
+from i2ibench.apps.study.collect.page_texts import public_study
+from i2ibench.apps.study.collect.results_pages import add_results
 from i2ibench.apps.study.collect.session import (
     ParticipantSession,
     completion_url,
     page_trials,
     read_study_answer,
-)
-from i2ibench.apps.study.collect.store import (
-    AnswerStore,
-    ContinuedElsewhere,
-    DiskFull,
-    StoreFails,
-    UnknownParticipant,
 )
 from i2ibench.apps.study.define.definition import is_web_address
 from i2ibench.apps.study.define.study import Study

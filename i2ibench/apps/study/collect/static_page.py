@@ -18,7 +18,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from i2ibench.apps.study.collect.answer_files import MAX_SLOT
-from i2ibench.apps.study.collect.page import public_study
+from i2ibench.apps.study.collect.page_texts import public_study
 from i2ibench.apps.study.collect.session import page_trials
 from i2ibench.apps.study.define.study import IMAGES, Study
 from i2ibench.apps.web.serving import SHARED_FILES

@@ -14,7 +14,7 @@ from PIL import Image
 
 from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, Definition
 from i2ibench.apps.study.define.design import Design
-from i2ibench.apps.study.define.regions import Mask, highlight, resize_mask
+from i2ibench.apps.study.define.object_highlighting import Mask, highlight, resize_mask
 from i2ibench.apps.study.define.sources import (
     FilesByScene,
     Sources,
@@ -23,12 +23,12 @@ from i2ibench.apps.study.define.sources import (
     photos_of,
 )
 from i2ibench.apps.study.define.study import IMAGES, NOTE, Study
-from i2ibench.data.image_files import image_size, read_rgb
+from i2ibench.data.image_reading import image_size, read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import translate
-from i2ibench.io.checksums import add_checksum
+from i2ibench.io.file_integrity import add_checksum
 from i2ibench.io.files import read_text, write_image, write_private
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import fingerprint, sha256

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from i2ibench.apps.study.define.definition import Definition, Method
-from i2ibench.apps.study.define.regions import Mask, class_channels, find_objects
+from i2ibench.apps.study.define.object_highlighting import Mask, class_channels, find_objects
 from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.paired_folder import read_classes
 from i2ibench.data.file_search import files_by_name
-from i2ibench.data.inputs import find_inputs
+from i2ibench.data.scene_search import find_inputs
 from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.image_sources import pair_images

@@ -16,7 +16,7 @@ from i2ibench.apps.study.define.definition import (
 )
 from i2ibench.apps.study.define.design import Design, Trial
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import is_whole_png, verify_checksum
+from i2ibench.io.file_integrity import is_whole_png, verify_checksum
 from i2ibench.io.files import read_json
 from i2ibench.io.safe_names import safe_name
 

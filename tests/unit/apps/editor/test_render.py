@@ -11,7 +11,7 @@ from i2ibench.apps.editor.instances import list_instances
 from i2ibench.apps.editor.library import EMPTY, open_library
 from i2ibench.apps.editor.render import Renderer
 from i2ibench.apps.editor.scene import Mode, Vector, randomise_styles, set_style
-from i2ibench.data.image_files import read_rgb
+from i2ibench.data.image_reading import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.translation import translate
 from tests.unit.apps.editor.conftest import LABELS, PLAIN, SYSTEM, open_small, write_data

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2ibench.apps.editor.edit_requests import choose_brush
 from i2ibench.apps.editor.history import History
 from i2ibench.apps.editor.instances import (
     LARGEST_ID,
@@ -12,7 +13,6 @@ from i2ibench.apps.editor.instances import (
     next_id,
     one_class_each,
 )
-from i2ibench.apps.editor.operations import choose_brush
 from i2ibench.apps.editor.rasterise import tight
 from i2ibench.apps.editor.scene import (
     Mode,

@@ -6,7 +6,7 @@ import pytest
 
 from i2ibench.data.datasets import Cityscapes
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import write_cityscapes
+from i2ibench.testing.tiny_datasets import write_cityscapes
 
 
 def test_cityscapes_reads_the_official_layout(tmp_path):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from i2ibench.data.datasets.pix2pixhd_folder import Pix2PixHDFolder
-from i2ibench.data.inputs import find_inputs
 from i2ibench.data.loaders import build_dataset
+from i2ibench.data.scene_search import find_inputs
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 from tests.official_files import name_classes, write_scenes
 
 NAMES = ["aachen_000000_000019", "bochum_000001_000313"]

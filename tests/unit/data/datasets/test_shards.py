@@ -16,7 +16,7 @@ from i2ibench.data.datasets.paired_folder import PairedFolder
 from i2ibench.data.datasets.shards import Shards, write_shards
 from i2ibench.data.survey import survey
 from i2ibench.errors import UserError
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 from i2ibench.training.hooks.preemption import Preempted
 from tests.conftest import write_tiny_config
 from tests.damage import flipped

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from i2ibench.data.datasets import PairedFolder
-from i2ibench.data.image_files import image_size
+from i2ibench.data.image_reading import image_size
 from i2ibench.data.prepare.caffemodel import read_caffemodel
 from i2ibench.data.prepare.catalogue import prepare
 from i2ibench.data.prepare.edges import canny, read_edges, sobel

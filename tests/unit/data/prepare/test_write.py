@@ -21,7 +21,7 @@ from i2ibench.data.prepare.dataset_readers import (
 )
 from i2ibench.errors import UserError
 from i2ibench.io import files
-from i2ibench.testing.scenes import write_cityscapes
+from i2ibench.testing.tiny_datasets import write_cityscapes
 from tests.unit.data.prepare import publishers
 
 

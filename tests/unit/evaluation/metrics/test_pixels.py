@@ -6,8 +6,8 @@ import torch
 from skimage import metrics as skimage
 
 from i2ibench.errors import UserError
+from i2ibench.evaluation.metric_building import build_metrics, rows_of
 from i2ibench.evaluation.metrics import LevelErrors, PixelSimilarity
-from i2ibench.evaluation.metrics.evaluator import build_metrics, rows_of
 from i2ibench.evaluation.metrics.pixels import structural_similarity
 
 

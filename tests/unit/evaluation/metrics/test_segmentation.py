@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import confusion_matrix, jaccard_score, roc_auc_score
 
 from i2ibench.evaluation.metrics import InstanceEdges, SegmentationScores
-from i2ibench.evaluation.metrics.edges import gradient
+from i2ibench.evaluation.metrics.instance_edges import gradient
 from i2ibench.evaluation.metrics.segmentation import (
     borders,
     boundary_row,

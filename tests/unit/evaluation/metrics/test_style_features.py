@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from i2ibench.evaluation.metrics.class_statistics import (
+from i2ibench.evaluation.metrics.style_feature_statistics import (
     FEATURES,
     LABEL,
     predict_names,

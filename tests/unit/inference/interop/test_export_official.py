@@ -12,7 +12,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop import pix2pixhd
-from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.conversion_options import ConversionOptions
 from i2ibench.inference.interop.export_official import export_folder
 from i2ibench.inference.interop.import_official import CLUSTERS_FILE, import_folder
 from i2ibench.inference.interop.style_clusters import read_clusters

@@ -9,7 +9,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop import pix2pix
-from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.conversion_options import ConversionOptions
 from i2ibench.inference.interop.import_official import read_folder, write_checkpoint
 from i2ibench.models.discriminators import PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder

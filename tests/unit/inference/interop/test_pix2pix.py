@@ -8,7 +8,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.interop import pix2pix
-from i2ibench.inference.interop.conversion import ConversionOptions
+from i2ibench.inference.interop.conversion_options import ConversionOptions
 from i2ibench.inference.interop.export_official import export_folder
 from i2ibench.inference.interop.import_official import import_folder
 from i2ibench.models.generators import UNetGenerator

@@ -12,9 +12,9 @@ from i2ibench.inference.styles.instance_features import (
     group_by_class,
     read_batches,
 )
+from i2ibench.models.ops.instance_regions import instances_of, paint
 from i2ibench.models.ops.labels import instance_average
 from i2ibench.models.styles.bank import StyleBank
-from i2ibench.models.styles.instances import instances_of, paint
 
 
 def slow_rows(features, label, instance):

@@ -16,7 +16,7 @@ from i2ibench.inference.styles.preview import (
     render_modes,
     thumbnail,
 )
-from i2ibench.models.styles.instances import instances_of
+from i2ibench.models.ops.instance_regions import instances_of
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 
 

@@ -8,8 +8,8 @@ import torch
 from sklearn.cluster import KMeans
 
 from i2ibench.errors import UserError
+from i2ibench.models.ops.instance_regions import instances_of
 from i2ibench.models.styles.bank import StyleBank
-from i2ibench.models.styles.instances import instances_of
 
 
 def planted(sizes=(30, 12, 20), noise=0.01):

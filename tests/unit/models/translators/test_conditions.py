@@ -4,13 +4,13 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from i2ibench.data.inputs import find_inputs
+from i2ibench.data.scene_search import find_inputs
 from i2ibench.errors import UserError
 from i2ibench.models.ops.images import colour_labels, sobel_edges, to_signed
 from i2ibench.models.ops.labels import instance_boundaries, one_hot
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import PREPROCESSORS
-from i2ibench.testing.scenes import save
+from i2ibench.testing.tiny_datasets import save
 from tests.unit.models.translators.test_paired import data
 
 FACTS = {"num_classes": 5, "palette": [[9 * c, 5 * c, c] for c in range(5)]}

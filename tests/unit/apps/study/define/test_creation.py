@@ -10,7 +10,7 @@ from i2ibench.apps.study.define.definition import DEGRADED, REFERENCE, read_defi
 from i2ibench.apps.study.define.study import open_study
 from i2ibench.errors import UserError
 from i2ibench.io.files import write_image
-from i2ibench.testing.scenes import write_paired_scenes
+from i2ibench.testing.tiny_datasets import write_paired_scenes
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from i2ibench.apps.study.define.study import NOTE, open_study
 from i2ibench.errors import UserError
-from i2ibench.io.checksums import add_checksum
+from i2ibench.io.file_integrity import add_checksum
 from tests.damage import flipped
 from tests.study_folder import write_study
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from i2ibench.data.image_files import read_map
-from i2ibench.models.styles.instances import instances_of, paint, read_runs
+from i2ibench.data.image_reading import read_map
+from i2ibench.models.ops.instance_regions import instances_of, paint, read_runs
 
 
 def slow_instances(label, instance):

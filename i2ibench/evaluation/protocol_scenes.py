@@ -15,7 +15,7 @@ from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.inference.image_cache import file_hashes, readers_of
 from i2ibench.io.progress import Progress, say
 from i2ibench.io.provenance import fingerprint
-from i2ibench.io.threads import map_in_threads
+from i2ibench.io.thread_pools import map_in_threads
 from i2ibench.registry.configuration import Config
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Appearance, Sample

@@ -35,7 +35,14 @@ from i2ibench.data.file_formats import (
     without_texts,
     wrap_decoder_errors,
 )
-from i2ibench.data.readers import ImageShape, check_shape, read_with, reader_of, shape_with, to_hwc
+from i2ibench.data.registered_readers import (
+    ImageShape,
+    check_shape,
+    read_with,
+    reader_of,
+    shape_with,
+    to_hwc,
+)
 from i2ibench.data.tar_members import place_of, read_bytes
 from i2ibench.errors import UserError
 

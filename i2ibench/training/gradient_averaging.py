@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from i2ibench.errors import UserError
-from i2ibench.io.processes import is_distributed
+from i2ibench.io.process_group import is_distributed
 
 
 class GradientAnchor(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor
 from i2ibench.errors import UserError
 from i2ibench.inference.inference import DEFAULT_OPTIONS, Inference, InferenceOptions
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.settings import settings_of
+from i2ibench.models.translators.inference_settings import settings_of
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.structures import Batch, Optimizers
 from i2ibench.testing.parts import NUM_CLASSES, Workshop

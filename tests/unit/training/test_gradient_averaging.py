@@ -11,7 +11,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.utils.checkpoint import checkpoint
 
 from i2ibench.errors import UserError
-from i2ibench.training.distributed import (
+from i2ibench.training.gradient_averaging import (
     broadcast_weights,
     gradient_averaging,
     synchronise_batch_norms,

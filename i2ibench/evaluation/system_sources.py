@@ -10,10 +10,10 @@ from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
 from i2ibench.evaluation.checkpoint_images import translate_scenes
 from i2ibench.evaluation.image_sources import CONTROLS, System, given_images, is_lossy
+from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.evaluation.protocols.protocol import Protocol
-from i2ibench.evaluation.scored_scenes import ScoredScenes
-from i2ibench.evaluation.style_samples import StyleProbe
-from i2ibench.inference.checkpoint_contents import read_config
+from i2ibench.evaluation.style_probes import StyleProbe
+from i2ibench.inference.checkpoint_checks import read_config
 from i2ibench.inference.checkpoints import (
     OpenedCheckpoint,
     building_from,
@@ -25,7 +25,7 @@ from i2ibench.inference.inference import DEFAULT_OPTIONS, InferenceOptions
 from i2ibench.io.provenance import fingerprint, sha256
 from i2ibench.io.run_folders import run_folder
 from i2ibench.models.translators.build import method_of
-from i2ibench.models.translators.settings import describe_settings
+from i2ibench.models.translators.inference_settings import describe_settings
 
 ENCODED_NOTE = "the styles are read from the very photo that is to be predicted"
 

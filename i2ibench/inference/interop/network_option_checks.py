@@ -7,7 +7,13 @@ property that affects images and stands in none of them is an error.
 from typing import Any
 
 from i2ibench.errors import UserError
-from i2ibench.inference.interop.conversion import PIX2PIX, RELEASED, TEST, WEIGHTS, Conversion
+from i2ibench.inference.interop.conversion_options import (
+    PIX2PIX,
+    RELEASED,
+    TEST,
+    WEIGHTS,
+    Conversion,
+)
 from i2ibench.models.generators.unet import NUM_PLAIN_LEVELS
 
 Options = dict[str, Any]

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from i2ibench.models.ops.distance import mean_distance
+from i2ibench.models.ops.l1_distance import mean_distance
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])

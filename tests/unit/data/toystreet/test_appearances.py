@@ -5,7 +5,7 @@ import pytest
 from i2ibench.data.datasets.toystreet import drawn_streets
 from i2ibench.data.toystreet.palette import CAR_COLOURS, ROAD_COLOURS, WALL_COLOURS
 from i2ibench.errors import UserError
-from i2ibench.models.styles.instances import instances_of
+from i2ibench.models.ops.instance_regions import instances_of
 
 NAMED = {"car": CAR_COLOURS, "road": ROAD_COLOURS, "building": WALL_COLOURS}
 

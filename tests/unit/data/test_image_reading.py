@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from i2ibench.data.file_formats import EXTENSIONS, MAX_PIXELS, SUFFIXES, formats
-from i2ibench.data.image_files import (
+from i2ibench.data.image_reading import (
     InexactMapError,
     decode_image,
     decode_map,

@@ -3,7 +3,7 @@
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from i2ibench.models.ops.tensor_memory import TensorMemoryCounter, bytes_of, peak_of
+from i2ibench.models.ops.peak_memory import TensorMemoryCounter, bytes_of, peak_of
 
 
 def chain():

@@ -7,7 +7,7 @@ import pytest
 
 from i2ibench.errors import UserError
 from i2ibench.models.translators.base import Translator
-from i2ibench.models.translators.settings import describe_settings, settings_of
+from i2ibench.models.translators.inference_settings import describe_settings, settings_of
 
 
 @dataclass(frozen=True)

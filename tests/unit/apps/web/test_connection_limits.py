@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from i2ibench.apps.web.connections import (
+from i2ibench.apps.web.connection_limits import (
     FEWEST,
     FOR_OTHER_FILES,
     PER_CONNECTION,

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from i2ibench.apps.study.collect.mturk import SCHEMA, export_mturk
+from i2ibench.apps.study.collect.mturk_export import SCHEMA, export_mturk
 from i2ibench.errors import UserError
 from tests.study_folder import write_study
 

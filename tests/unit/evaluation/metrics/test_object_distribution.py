@@ -7,8 +7,8 @@ from torch import nn
 
 from i2ibench.errors import UserError
 from i2ibench.evaluation.metrics import ObjectDistance
-from i2ibench.evaluation.metrics.crops import find_objects
 from i2ibench.evaluation.metrics.distances import frechet_distance, kernel_distance
+from i2ibench.evaluation.metrics.object_distribution import find_objects
 from i2ibench.io.weights import INCEPTION, PretrainedWeights
 from tests.unit.evaluation.metrics.conftest import save_script
 

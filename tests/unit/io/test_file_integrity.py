@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2ibench.io.checksums import add_checksum, is_whole_png, verify_checksum, zip_damage
+from i2ibench.io.file_integrity import add_checksum, is_whole_png, verify_checksum, zip_damage
 from tests.damage import flipped
 
 

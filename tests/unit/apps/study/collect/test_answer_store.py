@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from i2ibench.apps.study.answers import Answer, Collected, Participant
-from i2ibench.apps.study.collect.store import (
+from i2ibench.apps.study.collect.answer_store import (
     ACTIVE_SECONDS,
     AnswerStore,
     ContinuedElsewhere,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from i2ibench.apps.study.analyse.simulation import Crowd
 from i2ibench.apps.study.answers import Answer
-from i2ibench.apps.study.collect.page import public_study
+from i2ibench.apps.study.collect.page_texts import public_study
 from i2ibench.apps.study.define.study import Study
 from i2ibench.errors import UserError
 from i2ibench.io.progress import Progress

@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 
 import i2ibench
 from i2ibench.errors import UserError
-from i2ibench.registry.compat import (
+from i2ibench.registry.mmengine_workarounds import (
     installed_path,
     is_installed,
     log_in_utf_8,

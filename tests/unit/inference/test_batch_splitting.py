@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 
-from i2ibench.inference.out_of_memory import split_on_out_of_memory
+from i2ibench.inference.batch_splitting import split_on_out_of_memory
 
 
 def room_for(most, held=None):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from i2ibench.inference.checkpoint_contents import EARLIER_NAMES, read_config
+from i2ibench.inference.checkpoint_checks import EARLIER_NAMES, read_config
 from i2ibench.registry import REGISTRIES
 
 

@@ -18,7 +18,7 @@ from i2ibench.inference.checkpoints import OpenedCheckpoint, building_from
 from i2ibench.inference.styles.instance_features import evenly_spread, without_random
 from i2ibench.io.provenance import code_hash, fingerprint
 from i2ibench.models.ops.images import as_rgb
-from i2ibench.models.styles.instances import Instances, instances_of, paint
+from i2ibench.models.ops.instance_regions import Instances, instances_of, paint
 from i2ibench.registry.contracts import Dataset
 from i2ibench.structures import Batch, Sample
 
