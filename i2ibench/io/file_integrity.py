@@ -29,13 +29,14 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def zip_damage(path: Path) -> str | None:
-    """Return a description of the damage in a zip file, or None if the file is intact.
+    """Return what is damaged in a zip file, such as "it is empty"; None if the file is intact.
 
-    Every byte of every record is read. The result is cached until the file's size or modification
-    time changes.
+    A file that is no zip file counts as damaged. Every byte of every record is read. The result is
+    kept in memory until the file's size or modification time changes. It is not kept for a file
+    that was changed within the last second.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file is missing or cannot be read.
     """
     status = path.stat()
     if time.time_ns() - status.st_mtime_ns < _TICK:  # a later change could get the same time
@@ -70,7 +71,12 @@ def _find_damage(path: Path) -> str | None:
 
 
 def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
-    """Return whether a record has the name and the checksum stated in the zip's directory."""
+    """Return whether an uncompressed record of a zip file has the name and CRC-32 of its directory.
+
+    Args:
+        record: the record's entry in the zip file's directory.
+        content: the whole zip file.
+    """
     header = content[record.header_offset : record.header_offset + _LOCAL_HEADER]
     if len(header) < _LOCAL_HEADER:
         return False
@@ -87,12 +93,13 @@ def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
 
 
 def is_whole_image(path: Path) -> bool:
-    """Return whether an image file written by `write_image` is intact.
+    """Return whether an image file written by `write_image`, a PNG or a .npy file, is intact.
 
-    NumPy arrays (.npy) have no checksum, so only their length is compared.
+    A PNG is checked by `is_whole_png`. NumPy arrays (.npy) have no checksum, so only their header
+    and length are checked.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file is missing or cannot be read.
     """
     if path.suffix != ".npy":
         return is_whole_png(path)
@@ -106,8 +113,10 @@ def is_whole_image(path: Path) -> bool:
 def is_whole_png(path: Path) -> bool:
     """Return whether a file is a PNG with its end chunk and a correct checksum in every chunk.
 
+    The result is False for a file in another format. The pixels are not decoded.
+
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file is missing or cannot be read.
     """
     content = memoryview(path.read_bytes())
     place = len(_PNG)
@@ -126,15 +135,15 @@ def is_whole_png(path: Path) -> bool:
 
 
 def add_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a JSON object with its checksum added under the key `SEAL`."""
+    """Return a copy of a JSON object with the CRC-32 of its entries added under the key `SEAL`."""
     return {**content, SEAL: _checksum(content)}
 
 
 def verify_checksum(content: Any) -> dict[str, Any]:
-    """Check an object returned by `add_checksum` and return it without its checksum.
+    """Check the checksum of an object from `add_checksum` and return a copy without it.
 
     Raises:
-        ValueError: the object has no checksum, or was changed since.
+        ValueError: the content is no dict, has no checksum, or was changed after `add_checksum`.
     """
     if not isinstance(content, dict) or SEAL not in content:
         raise ValueError("it has no checksum")
@@ -145,5 +154,5 @@ def verify_checksum(content: Any) -> dict[str, Any]:
 
 
 def _checksum(content: Mapping[str, Any]) -> int:
-    """Return a CRC-32 that does not depend on the order of keys or on the layout of the file."""
+    """Return the CRC-32 of a JSON object; the order of the object's keys does not matter."""
     return zlib.crc32(json.dumps(content, sort_keys=True).encode())

@@ -36,14 +36,15 @@ _LEFTOVER = re.compile(r"\..+\.(\d+)(-[0-9a-f]+)?\.tmp")
 
 
 def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) -> None:
-    """Write a file completely, or leave the old file unchanged if writing fails.
+    """Replace a file by a complete new one; if writing fails, the old file stays unchanged.
 
-    Missing folders are made.
+    The contents go to a temporary file in the same folder, which is then renamed. Missing folders
+    are made. If writing fails, the temporary file is removed and the exception is raised again.
 
     Args:
-        path: the file to replace.
-        write: writes the contents to the temporary path that it is given.
-        flush: sync the file to disk, so that it also survives a power failure.
+        path: the file to make or replace.
+        write: a function that writes the contents to the temporary path that it is given.
+        flush: sync file and folder to disk, so that the file also survives a power failure.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Repeats only the beginning of the name, which may be as long as the file system allows.
@@ -62,7 +63,7 @@ def write_file(path: Path, write: Callable[[Path], object], flush: bool = True) 
 
 
 def _sync_folder(folder: Path) -> None:
-    """Sync a folder to disk, so that a new name in it survives a power failure."""
+    """Sync a folder to disk, so that a new name in it survives a power failure; ignore errors."""
     with contextlib.suppress(OSError):  # Windows cannot open folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -72,7 +73,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8 through `write_file`."""
+    """Write `text` to the file `path` as UTF-8 with unchanged line ends, through `write_file`."""
     # newline="" keeps the line ends of the text on Windows too.
     write_file(path, lambda aside: aside.write_text(text, encoding="utf-8", newline=""))
 
@@ -83,12 +84,20 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder that other users cannot read (mode 0700); an existing one keeps its mode."""
+    """Make a folder that other users cannot read (mode 0700); an existing one keeps its mode.
+
+    Missing folders above are made with the usual mode.
+    """
     path.mkdir(0o700, parents=True, exist_ok=True)
 
 
 def write_private(path: Path, content: str | bytes) -> None:
-    """Write `content` to a file that other users cannot read (mode 0600)."""
+    """Replace a file, through `write_file`, by one that other users cannot read (mode 0600).
+
+    Args:
+        path: the file to make or replace; an old file's mode is not kept.
+        content: the contents; a string is written as UTF-8.
+    """
     data = content.encode("utf-8") if isinstance(content, str) else content
 
     def write(aside: Path) -> None:
@@ -99,10 +108,12 @@ def write_private(path: Path, content: str | bytes) -> None:
 
 
 def remove_leftovers(*folders: Path) -> None:
-    """Remove temporary files that killed processes left in folders that the caller has locked.
+    """Remove temporary files of `write_file` that killed processes left directly in some folders.
 
-    Files of processes that still run on this machine stay: some commands write a single file into
-    a folder that another process has locked.
+    The caller has locked the folders. Files of processes that still run on this machine stay,
+    because some commands write a single file into a folder that another process has locked. On
+    Windows all temporary files count as left over. Files that cannot be removed stay without an
+    error.
     """
     for folder in folders:
         for temporary in folder.glob(".*.tmp"):
@@ -128,10 +139,13 @@ def _is_alive(pid: int) -> bool:
 
 
 def require_possible_names(paths: Iterable[Path]) -> None:
-    """Check, before a long computation, that file names are short enough to be written.
+    """Check, before a long computation, that the names of files to be written are not too long.
+
+    Only the last part of each path is checked: at most 255 bytes, or 255 UTF-16 units on Windows.
 
     Raises:
-        UserError: a name is too long; the message names the file, its length and the limit.
+        UserError: a name is too long; the message names the first such file, its length and the
+            limit.
     """
     for path in paths:
         windows = os.name == "nt"
@@ -145,13 +159,14 @@ def require_possible_names(paths: Iterable[Path]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file, whatever the locale, with "\\n" as line end.
+    """Return the text of a UTF-8 file, whatever the locale, with "\\n" as the only line end.
 
-    A byte order mark is dropped.
+    A byte order mark of UTF-8 is dropped.
 
     Raises:
-        UserError: the file is in another encoding; the message names the byte and the way out.
-        OSError: the file cannot be read.
+        UserError: the file is in another encoding or holds a zero byte; the message names the byte
+            and says how to save the file.
+        OSError: the file is missing or cannot be read.
     """
     content = path.read_bytes()
     if content.startswith(UTF_16):
@@ -174,11 +189,11 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file in UTF-8.
+    """Return the value in a JSON file in UTF-8: a dict, list, string, number, bool or None.
 
     Raises:
-        UserError: the file is empty, cut off, in another encoding or not JSON.
-        OSError: the file cannot be read.
+        UserError: the file is empty, cut off, in another encoding, not JSON or nested too deeply.
+        OSError: the file is missing or cannot be read.
     """
     text = read_text(path)
     if not text.strip():
@@ -190,22 +205,22 @@ def read_json(path: Path) -> Any:
 
 
 def ending_for(channels: int) -> str:
-    """Return the file ending for images of a number of channels: ".png" for 1 or 3, else ".npy"."""
+    """Return the file ending for images of some channels: ".png" for 1 or 3, else ".npy"."""
     return ".png" if channels in (1, 3) else ".npy"
 
 
 def write_image(
     path: Path, pixels: NDArray[Any], compress_level: int = 1, flush: bool = True
 ) -> None:
-    """Write an image, uint8 or uint16 [H,W,3] or [H,W], as a PNG file.
+    """Write an image as a PNG file, or as a NumPy array if the path ends in ".npy".
 
-    A path that ends in ".npy" becomes a NumPy array, [H,W] or [H,W,C]; see `ending_for`.
+    The file is written by `write_file`: missing folders are made, and an old file is replaced.
 
     Args:
-        path: the file to replace.
-        pixels: the image.
+        path: the file to make or replace; see `ending_for` for its ending.
+        pixels: uint8 or uint16; [H,W] or RGB [H,W,3] for PNG; [H,W] or [H,W,C] for ".npy".
         compress_level: zlib's level for PNG files, 0 (fast) to 9 (small).
-        flush: see `write_file`.
+        flush: sync the file to disk, so that the file also survives a power failure.
     """
     whole, stream = np.ascontiguousarray(pixels), io.BytesIO()
     if path.suffix == ".npy":

@@ -46,16 +46,18 @@ _held: dict[str, _Held] = {}
 def lock_folder(
     folder: Path, purpose: str, otherwise: str = "choose another folder", wait: bool = False
 ) -> Iterator[None]:
-    """Lock a folder until the block ends or the process does.
+    """Lock a folder, as a context manager, until the block ends or the process does.
 
-    The folder is made if it is missing, and removed if it is still empty afterwards. The thread
-    that holds the lock may lock the folder again. Child processes do not inherit the lock.
+    The folder and missing folders above are made, and removed if they are still empty afterwards.
+    The thread that holds the lock may lock the folder again; other threads are treated like other
+    processes. Child processes do not inherit the lock. On a file system without locks a warning is
+    printed and the block runs without a lock.
 
     Args:
-        folder: the folder to lock.
+        folder: the folder to lock, by the file `.i2ibench.lock` in it.
         purpose: the work, such as "training", for the error message in other processes.
-        otherwise: advice at the end of that message.
-        wait: wait until another process releases the lock, instead of raising.
+        otherwise: advice at the end of the error message in this process.
+        wait: True to wait until another process releases the lock; False to raise after 2 seconds.
 
     Raises:
         UserError: another process holds the lock (the message names its machine and process id),
@@ -75,9 +77,17 @@ def lock_folder(
 def lock_target(
     path: Path, purpose: str, otherwise: str = "choose another name", wait: bool = False
 ) -> Iterator[None]:
-    """Lock the name of a file or folder that is to be written; see `lock_folder`.
+    """Lock the path of a file or folder to be written; a context manager like `lock_folder`.
 
-    The lock file lies beside the path, so that the path may be renamed or missing.
+    The lock file lies beside the path, so that the path may be renamed or missing. Missing folders
+    above the path are made and stay. The path itself is not made.
+
+    Args:
+        path: the file or folder that is to be written.
+        purpose, otherwise, wait: see `lock_folder`.
+
+    Raises:
+        UserError: another process holds the lock, or the lock file cannot be written.
     """
     name = os.path.normcase(path.name)
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
@@ -86,7 +96,10 @@ def lock_target(
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a running process, this one or another, holds the lock of a folder."""
+    """Return whether a running process, this one or another, holds the lock of `lock_folder`.
+
+    The result is False for a folder that is missing or lies on a file system without locks.
+    """
     lock = folder / NAME
     if _key(lock) in _held:
         return True
@@ -103,12 +116,13 @@ def is_locked(folder: Path) -> bool:
 
 
 def move_contents_aside(folder: Path) -> Path | None:
-    """Move the contents of a locked folder into a new folder beside it, and return that folder.
+    """Move the contents of a locked folder into a new folder beside it, and return the new folder.
 
-    The folder itself stays, with the lock file in it. Return None if the folder is empty.
+    The new folder is called `NAME.before-YYYYMMDD-HHMMSS`. The locked folder itself stays, with the
+    lock file in it. If it holds nothing else, nothing is made and None is returned.
 
     Raises:
-        UserError: the contents cannot be moved.
+        UserError: something cannot be moved; what was moved before stays in the new folder.
     """
     if not holds_files(folder):
         return None
@@ -123,12 +137,16 @@ def move_contents_aside(folder: Path) -> Path | None:
 
 
 def holds_files(folder: Path) -> bool:
-    """Return whether a folder holds anything besides its lock file."""
+    """Return whether an existing folder holds any file or folder besides its lock file."""
     return any(path.name != NAME for path in folder.iterdir())
 
 
 def new_folder(wanted: Path) -> Path:
-    """Make and return a folder, with "-2", "-3", ... behind its name if that is taken."""
+    """Make a folder and return its path, `wanted` or, if that exists, `wanted-2`, `wanted-3`, ...
+
+    Raises:
+        OSError: the folder above is missing or cannot be written.
+    """
     number, path = 1, wanted
     while True:
         try:
@@ -160,11 +178,17 @@ def _hold(lock: Path, owned: Path, purpose: str, otherwise: str, wait: bool) -> 
 
 
 def _acquire(lock: Path, owned: Path, otherwise: str, wait: bool) -> int:
-    """Return the descriptor of the lock file after locking it.
+    """Lock a lock file, which is made if it is missing, and return its open file descriptor.
+
+    Args:
+        lock: the path of the lock file.
+        owned: the file or folder that the lock protects, for messages.
+        otherwise: advice at the end of the error message.
+        wait: True to wait as long as needed, with a message after 2 seconds.
 
     Raises:
-        UserError: another process holds the lock and `wait` is False.
-        OSError: the file cannot be made.
+        UserError: another process still holds the lock after 2 seconds, and `wait` is False.
+        OSError: the lock file cannot be made.
     """
     begin, pause, announced = time.monotonic(), 0.001, False
     while (descriptor := _try(lock, owned)) is None:
@@ -180,7 +204,11 @@ def _acquire(lock: Path, owned: Path, otherwise: str, wait: bool) -> int:
 
 
 def _try(lock: Path, owned: Path) -> int | None:
-    """Return the descriptor of the lock file if the lock is free, else None."""
+    """Try once to lock a lock file; return its open file descriptor, or None if the lock is taken.
+
+    On a file system without locks a warning that names `owned` is printed, and the descriptor is
+    returned although nothing is locked.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -201,7 +229,11 @@ def _try(lock: Path, owned: Path) -> int | None:
 
 
 def _lock(descriptor: int, shared: bool = False) -> bool:
-    """Lock a file without waiting and return whether that succeeded.
+    """Lock an open file without waiting; return False if another process holds the lock.
+
+    Args:
+        descriptor: the descriptor of the open file.
+        shared: take a shared lock (flock's LOCK_SH), which several processes may hold at once.
 
     Raises:
         OSError: the file system does not support locks.
@@ -225,7 +257,11 @@ def _lock_now(descriptor: int, shared: bool) -> None:
 
 
 def _lock_byte(descriptor: int) -> None:
-    """Lock a byte with msvcrt (Windows), which has no shared locks."""
+    """Lock one byte of an open file with msvcrt (Windows), which has no shared locks.
+
+    Raises:
+        OSError: the byte is locked already, or this Python lacks msvcrt.
+    """
     try:
         import msvcrt
     except ImportError:
@@ -236,7 +272,11 @@ def _lock_byte(descriptor: int) -> None:
 
 
 def _is_at(lock: Path, descriptor: int) -> bool:
-    """Return whether an open file still has its name: the last holder may have removed it."""
+    """Return whether the open file `descriptor` is still the file at the path `lock`.
+
+    The last holder of the lock may have removed the file, and another process may have made a new
+    one.
+    """
     try:
         again = os.open(lock, os.O_RDONLY)  # asks a file server, where os.stat asks a cache
     except FileNotFoundError:
@@ -248,7 +288,7 @@ def _is_at(lock: Path, descriptor: int) -> bool:
 
 
 def _release(lock: Path, descriptor: int) -> None:
-    """Remove the lock file while it is locked, then release the lock."""
+    """Remove a locked lock file unless it was replaced, then close its descriptor to unlock it."""
     with contextlib.suppress(OSError):  # Windows keeps open files; the folder may be gone
         if _is_at(lock, descriptor):
             lock.unlink()
@@ -256,7 +296,10 @@ def _release(lock: Path, descriptor: int) -> None:
 
 
 def _write_holder(descriptor: int, purpose: str) -> None:
-    """Write this machine, process id, purpose and the local time into the lock file."""
+    """Write this machine, process id, purpose and the local time into an open lock file as JSON.
+
+    Errors, such as a full disk, are ignored.
+    """
     holder = {"host": socket.gethostname(), "pid": os.getpid(), "purpose": purpose,
               "since": _now("%Y-%m-%d %H:%M:%S")}  # fmt: skip
     with contextlib.suppress(OSError):  # on a full disk the lock holds without the text
@@ -283,7 +326,7 @@ def _now(pattern: str) -> str:
 
 
 def _forget_locks() -> None:
-    """Close the parent's lock files in a forked process: only the parent holds the locks."""
+    """Close the inherited lock files in a forked child process: only its parent holds the locks."""
     for held in _held.values():
         os.close(held.descriptor)
     _held.clear()

@@ -6,17 +6,17 @@ import torch.distributed as dist
 
 
 def is_distributed() -> bool:
-    """Return whether this process is one of several of an initialised process group."""
+    """Return whether torch.distributed is initialised with more than one process."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def get_rank() -> int:
-    """Return the rank of this process, from 0; 0 without a process group."""
+    """Return the rank of this process in torch.distributed, from 0; 0 without several processes."""
     return dist.get_rank() if is_distributed() else 0
 
 
 def get_world_size() -> int:
-    """Return the number of processes; 1 without a process group."""
+    """Return the number of processes in torch.distributed; 1 without a process group."""
     return dist.get_world_size() if is_distributed() else 1
 
 
@@ -32,6 +32,12 @@ def barrier() -> None:
 
 
 def broadcast_object_list(objects: list[Any]) -> None:
-    """Replace the objects of every process by the objects of rank 0, in place."""
+    """Replace the objects in every process's list by those of rank 0, in place.
+
+    The lists have the same length in all processes. Nothing happens without several processes.
+
+    Args:
+        objects: the list; rank 0's objects must be picklable.
+    """
     if is_distributed():
         dist.broadcast_object_list(objects, src=0)

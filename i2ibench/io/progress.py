@@ -60,9 +60,15 @@ class Progress:
             self._bar.stop()
 
     def advance(self, steps: int = 1, status: str = "") -> None:
-        """Count `steps` as done and show `status` behind the estimate.
+        """Count steps of the task as done and update the display.
 
-        Without a terminal a line is printed every `LINE_SECONDS` and at the end.
+        Without a terminal a line is printed when `LINE_SECONDS` have passed since the last line,
+        and at the end.
+
+        Args:
+            steps: the number of steps.
+            status: a text behind the time estimate. "" keeps the earlier text of a bar; a printed
+                line then has none.
         """
         self.done += steps
         if self._bar is not None:
@@ -76,7 +82,10 @@ class Progress:
             self._console.print(line.rstrip(), highlight=False, markup=False)
 
     def note(self, text: str) -> None:
-        """Print a line above the bar; the line stays on the screen."""
+        """Print a line on stderr above the progress bar, where it stays.
+
+        Nothing is printed if the display was made with visible=False.
+        """
         self._console.print(text, highlight=False, markup=False)
 
     def _eta(self, now: float) -> timedelta:
@@ -86,12 +95,12 @@ class Progress:
 
 
 def say(text: str) -> None:
-    """Print a line on stderr, beside the progress displays."""
+    """Print a line on stderr; use `Progress.note` while a progress bar is shown."""
     Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
 
 
 def track(items: Sequence[Item], description: str) -> Iterator[Item]:
-    """Yield the items one by one and show the progress."""
+    """Yield the items one by one, and show on stderr how many are done."""
     with Progress(description, len(items)) as progress:
         for item in items:
             yield item

@@ -21,7 +21,10 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of i2ibench, Python and the packages that results depend on."""
+    """Return the versions of i2ibench, Python and the packages that results depend on, by name.
+
+    The keys are "i2ibench", "python" and `PACKAGES`. A missing package has "not installed".
+    """
     by_name = {"i2ibench": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -32,9 +35,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the git commit of the code, with "+changes" if files differ from the commit.
+    """Return the git commit of this package's code, a hexadecimal hash.
 
-    Return "unknown" if the package does not run from its own repository.
+    "+changes" follows if files in i2ibench/ or plugins/ differ from the commit. Return "unknown" if
+    the package does not run from its own repository, or if git is missing.
     """
     folder = Path(__file__).parents[1]
     if _git(folder, "rev-parse", "--show-toplevel") != str(folder.parent.resolve()):
@@ -45,14 +49,20 @@ def commit() -> str:
 
 
 def devices() -> list[str]:
-    """Return a description of each device that torch can use, the CPU first."""
+    """Return a description of the CPU, then of each CUDA device, such as "cpu (8 threads)".
+
+    GPUs that torch reaches in other ways, such as Apple's, are not listed.
+    """
     cpu = f"cpu ({torch.get_num_threads()} threads)"
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return [cpu, *(f"cuda:{i} {name}" for i, name in enumerate(names))]
 
 
 def sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file, cached by its size and modification time."""
+    """Return the hexadecimal SHA-256 of a file's contents.
+
+    The result is kept in memory until the file's size or modification time changes.
+    """
     status = path.stat()
     return _sha256(path, status.st_mtime_ns, status.st_size)
 
@@ -73,7 +83,13 @@ def fingerprint(value: Any) -> str:
 
 @cache
 def code_hash(*packages: str) -> str:
-    """Return the hexadecimal SHA-256 of the Python source of subpackages such as "evaluation"."""
+    """Return the hexadecimal SHA-256 of the contents of all .py files in subpackages of i2ibench.
+
+    The result is kept in memory.
+
+    Args:
+        packages: names of existing folders in i2ibench, such as "evaluation", read in this order.
+    """
     digest = hashlib.sha256()
     for package in packages:
         folder = Path(__file__).parents[1] / package

@@ -11,19 +11,20 @@ LONGEST = 1000
 
 
 def safe_name(name: Any, place: str, folders: bool = True) -> str:
-    """Return a name from a file after checking that it cannot leave the folder it is joined to.
+    """Return a name from a file unchanged, after a check that the name leads to no other folder.
 
-    The rules of Linux, macOS and Windows apply on each system, because files are copied between
-    systems.
+    A safe name, joined to a folder, gives a path below that folder. The rules of Linux, macOS and
+    Windows apply on each system, because files are copied between systems.
 
     Args:
-        name: the value from the file.
+        name: the value from the file, of any type.
         place: the file and the entry, for the error message.
         folders: whether the name may contain folders, as in "aachen/scene_1".
 
     Raises:
-        UserError: the name is not a string, is empty or absolute, has a drive or a part "..", or
-            holds a backslash, a control character or a lone surrogate.
+        UserError: the name is not a string, is empty, longer than 1000 characters or absolute, has
+            a drive or a part "", "." or "..", holds a backslash, a control character or a lone
+            surrogate, or has a folder although `folders` is False.
     """
     fault = _fault(name, folders)
     if fault:
@@ -37,7 +38,7 @@ def safe_name(name: Any, place: str, folders: bool = True) -> str:
 
 
 def safe_text(text: str, place: str, lines: bool = False) -> str:
-    """Return a text from a file after checking that it can be printed and written.
+    """Return a text from a file unchanged, after checking that it can be printed and written.
 
     Args:
         text: the value from the file.
@@ -60,7 +61,12 @@ def safe_text(text: str, place: str, lines: bool = False) -> str:
 
 
 def _fault(name: Any, folders: bool) -> str:
-    """Return a predicate that says what is wrong with a name, or ""."""
+    """Return what is wrong with a name, such as "is no name", or "" if `safe_name` allows the name.
+
+    Args:
+        name: the value from a file, of any type.
+        folders: whether the name may contain folders.
+    """
     if not isinstance(name, str):
         return "is no name"
     if not _is_whole(name):

@@ -13,10 +13,11 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORE
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table as CSV with commas and one line feed after every row.
+    """Return a table as CSV text with commas and one line feed after every row, the head first.
 
-    Where a spreadsheet could run text as a formula, an apostrophe is put before the =, +, -, @,
-    tab or line break. Numbers, and texts that are numbers, stay unchanged.
+    In text that a spreadsheet could run as a formula, an apostrophe is put before the =, +, -, @,
+    tab or line break at the cell's start or after a cell separator. Numbers, and texts that are
+    numbers, stay unchanged.
 
     Args:
         head: names of the columns.

@@ -12,7 +12,7 @@ MAX_THREADS = 8
 
 
 def file_threads() -> ThreadPoolExecutor:
-    """Return a pool of one thread per processor, at most `MAX_THREADS`."""
+    """Return a new pool of one thread per processor, at most `MAX_THREADS`."""
     return ThreadPoolExecutor(max_workers=min(MAX_THREADS, os.cpu_count() or 1))
 
 
@@ -23,10 +23,13 @@ def map_in_threads(
 ) -> list[Result]:
     """Call `work` on every item in threads and return the results in the order of the items.
 
+    If `work` raises an exception, that of the first such item is raised, and items that are not
+    begun are left out.
+
     Args:
         work: the function; it is called from several threads at once.
         items: the items, such as the scenes of a data set.
-        on_item: called after each item, in the thread that processed the item.
+        on_item: called after each item, also a failed one, in the thread that processed the item.
     """
 
     def run(item: Item) -> Result:

@@ -37,11 +37,14 @@ class PretrainedWeights:
     sha256: str | None = None
 
     def find(self) -> Path | None:
-        """Return the path of the file, or None if no searched folder has it."""
+        """Return the path of the weights' file in the first searched folder that has it, or None.
+
+        The folders are those of `search_folders`.
+        """
         return _first_file(folder / self.filename for folder in search_folders())
 
     def require(self) -> Path:
-        """Return the path of the file.
+        """Return the path of the weights' file in the first of the `search_folders` that has it.
 
         Raises:
             MissingWeightsError: no searched folder has the file; the message says how to get it.
@@ -52,11 +55,14 @@ class PretrainedWeights:
         return path
 
     def is_genuine(self, path: Path) -> bool:
-        """Return whether a file has the published hash; False if no hash is known."""
+        """Return whether a file has the published weights' hash; False if no hash is known."""
         return self.sha256 is not None and sha256(path) == self.sha256
 
     def missing(self) -> str:
-        """Return a line that names the missing file, the searched folders and the command."""
+        """Return the error message that names the weights, the searched folders and the command.
+
+        Whether the file is missing is not checked.
+        """
         return (
             f"{self.purpose} needs {self.name} ({self.filename}), not found in {_searched()}. "
             f"Get it with: {self.obtain}"
@@ -64,7 +70,10 @@ class PretrainedWeights:
 
 
 def search_folders() -> list[Path]:
-    """Return the folders searched for weights: $I2IBENCH_WEIGHTS, then torch hub's cache."""
+    """Return the folders searched for weights, which need not exist.
+
+    These are $I2IBENCH_WEIGHTS, if it is set, and then the folder `checkpoints` of torch hub.
+    """
     own = os.environ.get("I2IBENCH_WEIGHTS")
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     return [Path(own), cache] if own else [cache]
@@ -125,10 +134,10 @@ OBTAIN = {
 
 
 def find_weights(weights: str) -> Path:
-    """Return the file of a segmenter's weights.
+    """Return the path of a segmenter's weights file.
 
     Args:
-        weights: a path, or a file name in one of the `search_folders`.
+        weights: a path, which is tried first, or a file name in one of the `search_folders`.
 
     Raises:
         MissingWeightsError: there is no such file; the message names the searched folders.
@@ -146,6 +155,8 @@ def find_weights(weights: str) -> Path:
 def require_whole(path: Path | str) -> None:
     """Check the checksums of a weights file in torch's zip format.
 
+    A missing file and a file in another format, such as torch's older one, are not checked.
+
     Raises:
         UserError: the file is damaged; the message names the damaged record.
     """
@@ -156,11 +167,11 @@ def require_whole(path: Path | str) -> None:
 
 
 def load_state(path: Path | str) -> dict[str, torch.Tensor]:
-    """Return the state dict in a weights file, on the CPU, read with `weights_only=True`.
+    """Return the tensors in a weights file by name, on the CPU, read with `weights_only=True`.
 
     Raises:
         MissingWeightsError: there is no such file.
-        UserError: the file is broken or does not hold a state dict.
+        UserError: the file is damaged, or holds something else than a dict of tensors by name.
     """
     require_whole(path)
     try:
@@ -176,10 +187,13 @@ def load_state(path: Path | str) -> dict[str, torch.Tensor]:
 
 
 def why_unreadable(error: Exception) -> str:
-    """Return in one line why `torch.load(..., weights_only=True)` failed.
+    """Return in one line why `torch.load(..., weights_only=True)` failed with an error.
 
     torch's own messages advise `weights_only=False`, which executes code in the file. That advice
     is left out.
+
+    Args:
+        error: the exception that `torch.load` raised.
     """
     text = str(error)
     if "TorchScript" in text:
