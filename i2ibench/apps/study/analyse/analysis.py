@@ -33,16 +33,20 @@ EXAMPLES = 4
 def analyse(
     study: Study, collected: Collected, participants: str | None = None, draws: int = DRAWS
 ) -> dict[str, Any]:
-    """Return everything that the report shows, as plain JSON.
+    """Return the analysis of a study, which is everything that the report shows, as plain JSON.
+
+    The comparisons, the models and the agreement use only what the study file's exclusion rules
+    keep. The entries named `..._without_exclusions` use all judgments of the chosen kind.
 
     Args:
         study: the study.
         collected: its participants and answers.
-        participants: "real" or "simulated"; None takes all if they are of one kind.
+        participants: "real" or "simulated", the kind to analyse. None takes all participants if
+            they are of one kind.
         draws: bootstrap draws of participants, of scenes, and of cells.
 
     Raises:
-        UserError: there are both kinds and none is chosen, or there is nobody.
+        UserError: there are both kinds and none is chosen, or there is nobody of the kind.
     """
     chosen = chosen_participants(collected, participants)
     judgments, records = gather(study, chosen)
@@ -76,14 +80,26 @@ def analyse(
 
 
 def write_analysis(path: Path, analysis: dict[str, Any]) -> None:
-    """Write the analysis to a file as JSON."""
+    """Write the dict that `analyse` returned to a file as JSON; an existing file is replaced.
+
+    Raises:
+        ValueError: the analysis holds nan or infinity.
+    """
     write_text(path, json.dumps(analysis, indent=1, allow_nan=False) + "\n")
 
 
 def quality(records: Sequence[ParticipantRecord], kept: ExclusionResult) -> dict[str, Any]:
-    """Return the quality of each participant's answers, of all kept participants', and of all.
+    """Return how carefully people answered: the kept ones, all of them, and each one.
 
-    Participants are numbered from 1; their tokens are not part of the analysis.
+    Args:
+        records: one record for each analysed participant.
+        kept: the result of the exclusion for the same participants.
+
+    Returns:
+        "kept" and "everybody" have the sums of `_quality_of` over the kept and over all
+        participants. "participants" is a list with one dict for each record, in their order. The
+        dict has the participant's own `_quality_of`, "number" (from 1; tokens are not part of the
+        analysis), "finished", and "excluded_by" (names of the broken rules for participants).
     """
     people = [
         _quality_of([record])
@@ -95,10 +111,15 @@ def quality(records: Sequence[ParticipantRecord], kept: ExclusionResult) -> dict
 
 
 def agreement(judgments: Judgments) -> list[dict[str, Any]]:
-    """Return each pair's votes by scene, and the scenes with the highest and lowest agreement.
+    """Return the votes of every compared pair by scene, and how much people agree.
 
-    Votes at all durations are added. `same_vote` is how often two people who saw the same two
-    images gave the same answer; it is None if no images were seen twice.
+    A vote is one judgment. Votes at all durations are added.
+
+    Returns:
+        One dict for each pair, in the definition's order. "first" and "second" are the methods.
+        "same_vote" is how often two people who saw the same two images gave the same answer; it is
+        None if no images were seen twice. "scenes" has the votes of each scene that got any.
+        "highest" and "lowest" name up to EXAMPLES scenes with the highest and lowest agreement.
     """
     definition = judgments.definition
     shape = (len(definition.compared), len(judgments.scenes), 3)
@@ -123,7 +144,10 @@ def agreement(judgments: Judgments) -> list[dict[str, Any]]:
 
 
 def _about(study: Study) -> dict[str, Any]:
-    """Return a description of the study without its secret."""
+    """Return the contents of `study.json` for the report, without its secret and its image size.
+
+    The hash of the study is added, and the definition gets the list of compared pairs.
+    """
     definition: dict[str, Any] = json.loads(json.dumps(asdict(study.definition)))
     return {
         "hash": study.hash,
@@ -141,7 +165,11 @@ def _counts(
     records: list[ParticipantRecord],
     kept: ExclusionResult,
 ) -> dict[str, Any]:
-    """Return the numbers of participants and judgments: collected, analysed, and used."""
+    """Return the numbers of participants, judgments and scenes, before and after exclusion.
+
+    "real" and "simulated" count everybody in `collected`. The other entries count only the analysed
+    kind. Those named `..._used` count what the exclusion keeps.
+    """
     simulated = sum(p.simulated for p in collected.participants)
     return {
         "real": len(collected.participants) - simulated,
@@ -156,7 +184,14 @@ def _counts(
 
 
 def _add_unexcluded(rows: list[dict[str, Any]], judgments: Judgments) -> None:
-    """Add to each comparison its rate without any exclusion."""
+    """Add the number of judgments and the rate without any exclusion to each comparison, in place.
+
+    The rate is None if there are no judgments.
+
+    Args:
+        rows: the dicts of `compare`.
+        judgments: all judgments, before the exclusion.
+    """
     everything = Resampled(judgments, draws=0).counts[0].sum(2)
     for row, counts in zip(rows, everything.reshape(len(rows), 3), strict=True):
         row["n_without_exclusions"] = int(counts.sum())
@@ -164,7 +199,14 @@ def _add_unexcluded(rows: list[dict[str, Any]], judgments: Judgments) -> None:
 
 
 def _quality_of(records: Sequence[ParticipantRecord]) -> dict[str, Any]:
-    """Return sums over participants; shares and quantiles of nothing are None."""
+    """Return sums over participants that show how carefully they answered.
+
+    Returns:
+        "main" is [answered, planned] main trials, "catch" [correct, answered] catch trials, and
+        "repeats" [same answer as the first time, answered both times]. "left_share" is the share
+        of LEFT among the untied answers to main trials. "waited_ms" has the three quartiles of
+        `waited_ms`. Both are None without such answers.
+    """
     times = [ms for r in records for ms in r.waited_ms]
     sided = sum(r.left + r.right for r in records)
     return {
@@ -177,9 +219,15 @@ def _quality_of(records: Sequence[ParticipantRecord]) -> dict[str, Any]:
 
 
 def _extremes(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the scenes with the highest agreement and, of the others, those with the lowest.
+    """Return the names of the scenes with the highest and with the lowest agreement.
 
-    One virtual vote for each side prevents a scene with a single vote from being the clearest.
+    Each list has at most EXAMPLES names, and no scene is in both. The first list takes its scenes
+    first. Agreement is |first - second| / (all votes + 2), so ties lower it. One virtual vote for
+    each side prevents a scene with a single vote from being the clearest. Of equal scenes, those
+    with more votes come first.
+
+    Args:
+        rows: dicts with a "scene" and its votes: "first", "ties" and "second".
     """
 
     def total(row: dict[str, Any]) -> int:

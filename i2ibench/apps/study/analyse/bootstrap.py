@@ -42,15 +42,15 @@ class Spread:
     cells: Values
 
     def margin(self, clusters: tuple[int, int]) -> "Margin":
-        """Return the variance over new participants and new scenes, and its degrees of freedom.
+        """Return the variance of the statistic over new participants and new scenes, as a `Margin`.
 
-        Inclusion and exclusion (Cameron, Gelbach & Miller 2011: participants + scenes - cells)
-        with Student's degrees of the smaller number of clusters. Drawing participants and scenes
-        together (the pigeonhole bootstrap) would count the answers' own noise three times (Owen
-        2007). If answers are independent and clusters few, the difference is often too small by
-        chance. So the mean of the one-way variances, which has the degrees of both numbers of
-        clusters, is used if its interval is longer. `benchmarks/study_coverage.py` measures the
-        coverage.
+        The variance is found by inclusion and exclusion (Cameron, Gelbach & Miller 2011:
+        participants + scenes - cells), with Student's degrees of freedom of the smaller number of
+        clusters. Drawing participants and scenes together (the pigeonhole bootstrap) would count
+        the answers' own noise three times (Owen 2007). If answers are independent and clusters few,
+        the difference is often too small by chance. So the mean of the variances over participants
+        and over scenes, which has the degrees of both numbers of clusters, is used if its interval
+        is longer. `benchmarks/study_coverage.py` measures the coverage.
 
         Args:
             clusters: numbers of participants and scenes.
@@ -75,11 +75,11 @@ class Margin:
     degrees: NDArray[np.int64]
 
     def interval(self, value: float, at: Any = ()) -> list[float] | None:
-        """Return the 95 % interval of an unbounded number; None if its variance is unknown.
+        """Return the 95 % interval [low, high] of an unbounded number; None if its variance is nan.
 
         Args:
             value: the number.
-            at: its index in `variance`.
+            at: its index in `variance`; () if `variance` holds a single number.
         """
         variance = float(self.variance[at])
         if not variance >= 0:
@@ -88,7 +88,12 @@ class Margin:
         return [value - half, value + half]
 
     def p_value(self, value: float, at: Any = ()) -> float | None:
-        """Return the two-sided p-value of "the number is zero"; None if its variance is unknown."""
+        """Return the p-value (two-sided) of "the number is zero"; None if its variance is nan or 0.
+
+        Args:
+            value: the number.
+            at: its index in `variance`; () if `variance` holds a single number.
+        """
         variance = float(self.variance[at])
         if not variance > 0:
             return None
@@ -122,11 +127,16 @@ class Resampled:
         self._drawn = [self._draw(group, random) for group in groups]
 
     def _draw(self, group: NDArray[np.int64], random: np.random.Generator) -> tuple[int, Values]:
-        """Return the number of clusters and the counts of each draw, [draws, pairs, times, 2, 3].
+        """Draw clusters of judgments with replacement, and count the judgments of every draw.
+
+        A draw has as many clusters as there are.
 
         Args:
-            group: the cluster of each judgment.
+            group: the cluster of each judgment, [n].
             random: the generator of the draws.
+
+        Returns:
+            The number of clusters, and the counts of each draw, [draws, pairs, times, 2, 3].
         """
         names, number = np.unique(group, return_inverse=True)
         table = np.zeros((len(names), int(np.prod(self.shape))))
@@ -141,11 +151,19 @@ class Resampled:
         return len(names), drawn.reshape(self.draws, *self.shape)
 
     def spread(self, statistic: Statistic) -> Spread:
-        """Return the variances of a statistic; nan if too few draws define it."""
+        """Return the variances of a statistic over draws of participants, of scenes and of cells.
+
+        A variance is nan if there are fewer than two clusters, or if less than the share ENOUGH of
+        the draws defines the number.
+
+        Args:
+            statistic: a function from counts [D, pairs, times, 2, 3] to numbers [D, ...], which are
+                nan where they are undefined.
+        """
         return Spread(*(_variance(statistic(drawn), n) for n, drawn in self._drawn))
 
     def clusters(self, pair: int | None = None, time: int | None = None) -> tuple[int, int]:
-        """Return the numbers of participants and scenes among the judgments.
+        """Return the numbers of participants and scenes that have at least one judgment.
 
         Args:
             pair: index of a pair whose judgments are counted; None counts all pairs.
@@ -161,12 +179,27 @@ class Resampled:
     def margin(
         self, statistic: Statistic, pair: int | None = None, time: int | None = None
     ) -> Margin:
-        """Return the margin of a statistic of the judgments that `clusters` counts."""
+        """Return the uncertainty of a statistic over new participants and new scenes.
+
+        Args:
+            statistic: as for `spread`. It gets the counts of all pairs and durations.
+            pair: index of the pair that the statistic uses; None means all pairs. Only the number
+                of clusters, and so the degrees of freedom, depends on it.
+            time: index of the duration that the statistic uses; None means all durations. Likewise.
+        """
         return self.spread(statistic).margin(self.clusters(pair, time))
 
 
 def _variance(values: Values, clusters: int) -> Values:
-    """Return the variance over draws [D, ...], corrected for the bias of few clusters."""
+    """Return the variance of each number over draws, corrected for the bias of few clusters.
+
+    Draws in which a number is nan are left out. The result is nan if less than the share ENOUGH of
+    the draws remains, or if there are fewer than two clusters.
+
+    Args:
+        values: a statistic of every draw, [D, ...].
+        clusters: number of clusters in each draw.
+    """
     if clusters < 2:
         return np.full(values.shape[1:], np.nan)
     known = ~np.isnan(values)
@@ -180,5 +213,5 @@ def _variance(values: Values, clusters: int) -> Values:
 
 @cache
 def _quantile(degrees: int) -> float:
-    """Return Student's quantile of a two-sided interval."""
+    """Return Student's quantile of a two-sided interval with the coverage LEVEL."""
     return float(t.ppf((1 + LEVEL) / 2, degrees))

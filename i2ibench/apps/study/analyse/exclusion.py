@@ -43,7 +43,13 @@ class ExclusionResult:
 def exclude(
     judgments: Judgments, records: Sequence[ParticipantRecord], rules: Exclusion
 ) -> ExclusionResult:
-    """Apply the rules to the participants, and then to the judgments of the kept participants."""
+    """Leave out participants who break a rule, and the kept participants' judgments that break one.
+
+    Args:
+        judgments: all judgments. Their `broken` says which rules for single answers they break.
+        records: one record for each participant, by number.
+        rules: the limits of the rules for participants.
+    """
     reasons = [
         [name for name, breaks in PERSON_RULES.items() if breaks(record, rules)]
         for record in records

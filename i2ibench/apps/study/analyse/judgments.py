@@ -34,7 +34,16 @@ def waited_ms(answer: Answer) -> float:
 
 
 def _is_off(answer: Answer, duration: float | None, rules: Exclusion) -> bool:
-    """Return whether an exposure is off by more than the rules allow, or was not measured."""
+    """Return whether the images were shown for a wrong time, or for a time that was not measured.
+
+    The error may be as large as `exposure_tolerance_ms` or half a frame of the screen, whichever is
+    larger. With unlimited time the result is False.
+
+    Args:
+        answer: the answer, with the measured time.
+        duration: planned seconds of exposure; None for unlimited time.
+        rules: the rules of the study file.
+    """
     if duration is None:
         return False
     if answer.shown_ms is None:
@@ -54,7 +63,7 @@ unlimited time, rules of the study file) returns whether the answer breaks the r
 
 
 def broken_rules(answer: Answer, trial: Trial, rules: Exclusion) -> list[bool]:
-    """Return whether an answer breaks each of TRIAL_RULES."""
+    """Return whether an answer breaks each of TRIAL_RULES, in their order."""
     return [breaks(answer, trial.duration, rules) for breaks in TRIAL_RULES.values()]
 
 
@@ -89,11 +98,15 @@ class Judgments:
 
     @property
     def value(self) -> NDArray[np.float64]:
-        """Return 1 where the pair's first method is preferred, 0 for the second, 1/2 for a tie."""
+        """Return each judgment as a number, [n].
+
+        The number is 1 if the pair's first method is preferred, 1/2 for a tie, and 0 if the second
+        method is preferred.
+        """
         return 1 - self.outcome / 2
 
     def where(self, mask: NDArray[np.bool_]) -> "Judgments":
-        """Return the judgments that a mask [n] selects."""
+        """Return new `Judgments` with the entries that a boolean mask [n] selects, and all scenes."""
         return replace(self, **{name: getattr(self, name)[mask] for name in _ARRAYS})
 
 
@@ -127,14 +140,15 @@ class ParticipantRecord:
 
 
 def chosen_participants(collected: Collected, kind: str | None = None) -> Collected:
-    """Return the participants of one kind and their answers.
+    """Return the participants of one kind and their answers, which may be none.
 
     Args:
         collected: all participants.
         kind: REAL or SIMULATED; None takes all participants if they are of one kind.
 
     Raises:
-        UserError: there are both kinds and none is chosen, or there is nobody.
+        UserError: there are both kinds and none is chosen, there is nobody of the kind, or `kind`
+            is another text.
     """
     if kind not in (None, REAL, SIMULATED):
         raise UserError(f"Participants must be real or simulated, not {kind!r}.")
@@ -146,7 +160,15 @@ def chosen_participants(collected: Collected, kind: str | None = None) -> Collec
 
 
 def gather(study: Study, collected: Collected) -> tuple[Judgments, list[ParticipantRecord]]:
-    """Return the judgments of all participants, and one record for each participant."""
+    """Return the judgments of all participants, and one record for each participant.
+
+    A judgment is the answer to a main trial. Answers to repeats and catch trials are only counted
+    in the records. Nothing is excluded here.
+
+    Args:
+        study: the study, which gives the plan of each participant.
+        collected: the participants to analyse; their position is their number in the judgments.
+    """
     rows: list[dict[str, Any]] = []
     records = []
     for number, person in enumerate(collected.participants):
@@ -166,7 +188,16 @@ def gather(study: Study, collected: Collected) -> tuple[Judgments, list[Particip
 def _judgments_of(
     study: Study, number: int, plan: Sequence[Trial], answers: dict[int, Answer]
 ) -> list[dict[str, Any]]:
-    """Return one participant's judgments, each with an entry for every array of `Judgments`."""
+    """Return one participant's judgments, as dicts with an entry for every array of `Judgments`.
+
+    Trials of other kinds than MAIN and trials without an answer are left out.
+
+    Args:
+        study: the study.
+        number: number of the participant.
+        plan: the participant's trials.
+        answers: the participant's answers by the number of the trial.
+    """
     definition = study.definition
     pairs = {frozenset(pair): at for at, pair in enumerate(definition.compared)}
     times = {duration: at for at, duration in enumerate(definition.times)}
@@ -189,7 +220,7 @@ def _judgments_of(
 
 
 def preferred(trial: Trial, answer: Answer) -> str:
-    """Return the method that an answer prefers, or TIE."""
+    """Return the name of the method that an answer to a trial prefers, or TIE."""
     if answer.choice == TIE:
         return TIE
     return trial.left if answer.choice == LEFT else trial.right

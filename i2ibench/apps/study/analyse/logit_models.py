@@ -27,6 +27,12 @@ def bradley_terry(resampled: Resampled, time: int) -> dict[str, Any]:
     Args:
         resampled: counts of the judgments.
         time: index in the definition's `times`.
+
+    Returns:
+        "time" in seconds (None: unlimited), and "methods", a list of dicts with the strength and
+        how far it is ahead of the next one's (not for the last). If there are fewer than three
+        methods, or no chain of judged pairs joins all, "methods" is empty and "reason" says why.
+        Otherwise the bias to the left and "tie" (None without ties) are added.
     """
     definition = resampled.judgments.definition
     names = list(dict.fromkeys(name for pair in definition.compared for name in pair))
@@ -63,10 +69,15 @@ def bradley_terry(resampled: Resampled, time: int) -> dict[str, Any]:
 
 
 def exposure_slopes(resampled: Resampled) -> list[dict[str, Any]]:
-    """Return each pair's slope per doubling of the exposure, in log odds (Fig. 7).
+    """Return how each pair's preference changes with the exposure (Fig. 7).
 
-    The model is a logistic regression of the preference (ties half) on log2 of the seconds. The
-    list is empty if there is only one duration.
+    The model is a logistic regression of the preference (ties half) on log2 of the seconds.
+
+    Returns:
+        One dict for each pair. "slope" is the change of the log odds of preferring the first method
+        per doubling of the exposure. It has an "interval", "p", and "p_holm", corrected for all
+        pairs. A pair without judgments has None as "slope" and "p", and no interval. The list is
+        empty if there are fewer than two limited durations.
     """
     definition = resampled.judgments.definition
     if len(definition.durations) < 2:
@@ -101,9 +112,10 @@ def fit_logits(counts: Values, features: Values) -> Values:
 
     p(outcome) in a cell is the softmax over its outcomes of features · parameters. The function is
     concave. Newton's steps, limited to a change of 1 in each parameter, find its only maximum.
+    After STEPS steps the search ends without a check.
 
     Args:
-        counts: D tables of counts, [D, cells, outcomes].
+        counts: D tables of counts, [D, cells, outcomes]. A cell is a kind of trial.
         features: [cells, outcomes, P].
     """
     parameters = np.zeros((len(counts), features.shape[2]))
@@ -120,6 +132,14 @@ def fit_logits(counts: Values, features: Values) -> Values:
 
 
 def _newton_step(counts: Values, totals: Values, features: Values, parameters: Values) -> Values:
+    """Return the full Newton step [D, P] of the function that `fit_logits` maximises.
+
+    Args:
+        counts: [D, cells, outcomes].
+        totals: sums of the counts over the outcomes, [D, cells].
+        features: [cells, outcomes, P].
+        parameters: the present parameters, [D, P].
+    """
     scores = np.einsum("cop,dp->dco", features, parameters)
     shares = np.exp(scores - scores.max(2, keepdims=True))
     shares /= shares.sum(2, keepdims=True)
@@ -134,7 +154,16 @@ def _newton_step(counts: Values, totals: Values, features: Values, parameters: V
 
 
 def _reason_not_fitted(definition: Definition, names: list[str], counts: Values) -> str:
-    """Return why strengths cannot be compared, or ""; counts are [pairs, 2, 3]."""
+    """Return a sentence that says why strengths cannot be compared, or "" if they can.
+
+    They cannot if there are fewer than three methods, or if the pairs that have judgments do not
+    join all methods.
+
+    Args:
+        definition: gives the compared pairs.
+        names: the methods in these pairs.
+        counts: counts at one duration, [pairs, 2, 3].
+    """
     if len(names) < 3:
         return "Two methods are compared by their preference rate."
     judged = [pair for pair, c in zip(definition.compared, counts, strict=True) if c.sum()]
@@ -146,7 +175,11 @@ def _reason_not_fitted(definition: Definition, names: list[str], counts: Values)
 
 
 def _strength_features(definition: Definition, names: list[str]) -> Values:
-    """Return features [pairs x 2 sides, outcomes, strengths + bias (+ tie)]."""
+    """Return the features of the model of strengths, [pairs x 2 sides, outcomes, parameters].
+
+    The parameters are the strengths in the order of `names`, the bias to the left and, if the study
+    has ties, that of a tie. Without ties the outcomes are only FIRST and SECOND.
+    """
     ties = definition.ties
     size = len(names) + 1 + ties
     features = np.zeros((len(definition.compared), 2, 3, size))
@@ -164,12 +197,23 @@ def _strength_features(definition: Definition, names: list[str]) -> Values:
 
 
 def _fit_strengths(counts: Values, features: Values, time: int) -> Values:
-    """Return the parameters [D, P] of counts [D, pairs, times, 2, 3] at one duration."""
+    """Fit the strengths at one duration to each of D tables of counts; return parameters [D, P].
+
+    Args:
+        counts: [D, pairs, times, 2, 3]. Ties are not used if the features have none.
+        features: the result of `_strength_features`, which defines the parameters.
+        time: index of the duration.
+    """
     cells = counts[:, :, time].reshape(len(counts), -1, 3)
     return fit_logits(cells if features.shape[1] == 3 else cells[:, :, [0, 2]], features)
 
 
 def _gaps(values: Values, ranked: list[int]) -> Values:
-    """Return how far each method is ahead of the next one, [D, methods - 1]."""
+    """Return how far each method's strength is ahead of the next one's, [D, methods - 1].
+
+    Args:
+        values: parameters [D, P], the strengths first.
+        ranked: indices of the methods in the order in which they are compared, strongest first.
+    """
     ordered = values[:, ranked]
     return ordered[:, :-1] - ordered[:, 1:]

@@ -39,7 +39,7 @@ class Question:
 
     @property
     def level(self) -> float:
-        """Return the level at which each comparison is tested."""
+        """Return the level at which each comparison is tested: alpha / comparisons."""
         return self.alpha / self.comparisons
 
 
@@ -76,13 +76,23 @@ class Clusters:
             )
 
     def design_effect(self, judgments: float) -> float:
-        """Return how many judgments are worth one independent judgment (Kish 1965)."""
+        """Return how many clustered judgments are worth one independent judgment (Kish 1965).
+
+        Args:
+            judgments: number of all judgments of one pair.
+        """
         per_scene = max(judgments / self.scenes, 1)
         people = (self.per_participant - 1) * self.participant_share
         return 1 + people + (per_scene - 1) * self.scene_share
 
     def judgments(self, independent: int) -> float:
-        """Return how many judgments `independent` ones are worth; inf if scenes are too few."""
+        """Return how many clustered judgments are worth a number of independent judgments.
+
+        The result is not rounded. It is inf if no number is enough with so few scenes.
+
+        Args:
+            independent: number of independent judgments.
+        """
         people = 1 + (self.per_participant - 1) * self.participant_share
         if independent * people <= self.scenes:
             return independent * people
@@ -108,9 +118,9 @@ class Need:
 
 
 def judgments_needed(rate: float, question: Question | None = None) -> int:
-    """Return the independent untied judgments that the exact two-sided binomial test needs.
+    """Return how many independent untied judgments the exact two-sided binomial test needs.
 
-    Every larger number also has the power.
+    It is the smallest number that has the power, and so have all larger numbers.
 
     Args:
         rate: preference rate of the population, not 0.5.
@@ -136,7 +146,15 @@ def _needed(rate: float, level: float, power: float) -> int:
 
 
 def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.float64]:
-    """Return the probability that the exact test rejects, for each number of judgments."""
+    """Return the probability that the exact test tells a rate from 50 %.
+
+    The result has one probability for each number of judgments.
+
+    Args:
+        numbers: numbers of independent untied judgments.
+        rate: preference rate of the population.
+        level: two-sided level of the test.
+    """
     least = binom.isf(level / 2, numbers, 0.5) + 1  # P(X >= least) <= level / 2
     above = binom.sf(least - 1, numbers, rate)
     below = binom.cdf(numbers - least, numbers, rate)
@@ -146,7 +164,16 @@ def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.
 def needs(
     clusters: Clusters, question: Question | None = None, rates: Sequence[float] = RATES
 ) -> list[Need]:
-    """Return the numbers that each rate needs."""
+    """Return the numbers that it takes to tell each rate from 50 %, in the order of the rates.
+
+    Args:
+        clusters: the clusters of the answers.
+        question: level and power; None uses the defaults of `Question`.
+        rates: preference rates of the population.
+
+    Raises:
+        UserError: `judgments_needed` refuses a rate.
+    """
     rows = []
     for rate in rates:
         independent = judgments_needed(rate, question)
@@ -162,9 +189,15 @@ def needs(
 def smallest_rate(
     participants: int, clusters: Clusters, question: Question | None = None
 ) -> float | None:
-    """Return the smallest rate above 50 % that the participants can tell from 50 %.
+    """Return the smallest preference rate above 50 % that the participants can tell from 50 %.
 
-    Rates are tried in steps of 0.1 points. The result is None if they can tell no rate.
+    Rates are tried in steps of 0.1 points up to 99.9 %. The result is None if they can tell no
+    rate.
+
+    Args:
+        participants: number of participants.
+        clusters: the clusters of their answers.
+        question: level and power; None uses the defaults of `Question`.
     """
     question = question or Question()
     total = participants * clusters.per_participant
@@ -176,14 +209,29 @@ def smallest_rate(
 
 
 def study_question(definition: Definition, alpha: float = 0.05, power: float = 0.8) -> Question:
-    """Return the question of a whole study: a comparison is a pair at one of the durations."""
+    """Return the level and power of a whole study's tests, with its number of comparisons.
+
+    A comparison is a pair at one of the durations.
+
+    Args:
+        definition: the study file.
+        alpha: probability of finding a preference where there is none, over all comparisons.
+        power: probability of finding an existing preference.
+    """
     return Question(alpha, power, len(definition.compared) * len(definition.times))
 
 
 def power_lines(
     clusters: Clusters, question: Question, participants: int | None = None
 ) -> list[str]:
-    """Return the lines of a table for the terminal."""
+    """Return the lines of a table of the judgments and participants that each of RATES needs.
+
+    Args:
+        clusters: the clusters of the answers.
+        question: level and power.
+        participants: a number of participants, whose smallest rate is added as the last line; None
+            adds none.
+    """
     lines = [
         f"Exact two-sided binomial test, alpha {question.alpha:g} over {question.comparisons} "
         f"comparison{'s' * (question.comparisons != 1)}, power {question.power:g}.",

@@ -64,7 +64,9 @@ class Crowd:
                 raise UserError(f"{name} must be at least 0, not {getattr(self, name)}.")
 
     def decide(self, participant: int, trial: Trial) -> str | None:
-        """Return a participant's choice, or None for a trial that is not answered.
+        """Return a simulated participant's LEFT, RIGHT or TIE, or None for no answer.
+
+        Except in a lapse, the participant never prefers the degraded image.
 
         Args:
             participant: number of the plan.
@@ -84,7 +86,15 @@ class Crowd:
         return LEFT if chance < left else TIE if chance < left + tie else RIGHT
 
     def answer(self, participant: int, trial: Trial) -> Answer | None:
-        """Return the whole answer, with times as measured on a screen of 60 frames a second."""
+        """Return a simulated participant's answer with its times, or None if there is none.
+
+        Times are as measured on a screen of 60 frames a second. The answer comes about 1.5 seconds
+        after the exposure, or after the images appear if the time is unlimited.
+
+        Args:
+            participant: number of the plan.
+            trial: a trial of that plan.
+        """
         choice = self.decide(participant, trial)
         if choice is None:
             return None
@@ -96,9 +106,10 @@ class Crowd:
         return Answer(trial.number, choice, round(response, 1), shown_ms, round(FRAME_MS, 3))
 
     def rate(self, first: str, second: str, duration: float | None = None) -> float:
-        """Return the population's preference rate of the first method; a tie is half an answer.
+        """Return the population's preference rate of the first method, from 0 to 1.
 
-        It is the mean over participants, scenes and both sides, by Gauss-Hermite quadrature.
+        A tie is half an answer. The rate is the mean over participants, scenes and both sides, by
+        Gauss-Hermite quadrature. Lapses are included.
 
         Args:
             first: a method.
@@ -118,13 +129,16 @@ class Crowd:
         return (1 - self.lapse) * mean + self.lapse / 2
 
     def _shares(self, d: float) -> tuple[float, float]:
-        """Return the probabilities of left and of a tie."""
+        """Return the probabilities of LEFT and of TIE; `d` is the log odds of LEFT to RIGHT."""
         left, right = exp(d / 2), exp(-d / 2)
         whole = left + right + self.tie_width
         return left / whole, self.tie_width / whole
 
     def _share_seen(self, duration: float | None) -> float:
-        """Return the share of a difference that is seen in an exposure of `duration` seconds."""
+        """Return the share of a difference in strength that is seen in `duration` seconds.
+
+        With unlimited time (None) the share is 1.
+        """
         return 1.0 if duration is None else duration / (duration + self.exposure_scale)
 
     def _strength(self, participant: int, method: str, scene: str) -> float:
@@ -137,14 +151,24 @@ class Crowd:
         return self._added[purpose]
 
     def _draw(self, *purpose: object) -> float:
-        """Return a uniform number between 0 and 1, a hash of the seed and the purpose."""
+        """Return a uniform number between 0 and 1, which is a hash of the seed and the purpose.
+
+        The same purpose always gives the same number.
+        """
         text = "\0".join(map(str, purpose)).encode()
         digest = hashlib.blake2b(text, digest_size=8, key=str(self.seed).encode()).digest()
         return (int.from_bytes(digest, "big") + 0.5) / 2**64
 
 
 def simulate(study: Study, crowd: Crowd, participants: int) -> Collected:
-    """Return the answers of simulated participants to the first plans of a study.
+    """Return simulated participants and their answers to the first plans of a study.
+
+    Nothing is stored.
+
+    Args:
+        study: the study.
+        crowd: the population. Its n-th member answers the study's n-th plan.
+        participants: number of participants. One who leaves out a trial is not finished.
 
     Raises:
         UserError: the crowd has no strength for a method, or has ties and the study has none.

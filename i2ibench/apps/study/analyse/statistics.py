@@ -14,7 +14,9 @@ PARTS = ("participants", "scenes", "cells")
 
 
 def rates(counts: Values) -> Values:
-    """Return the share of answers that prefer the first method; a tie is half an answer.
+    """Return the share of answers that prefer the first method [...]; a tie is half an answer.
+
+    The share is nan where there are no answers.
 
     Args:
         counts: counts of FIRST, TIED and SECOND in the last axis, [..., 3].
@@ -25,11 +27,13 @@ def rates(counts: Values) -> Values:
 
 
 def wilson_interval(rate: float, n: float, quantile: float | None = None) -> list[float]:
-    """Return Wilson's 95 % interval of a rate among n independent answers (Wilson 1927).
+    """Return Wilson's 95 % interval [low, high] of a rate among n independent answers.
+
+    Source: Wilson 1927.
 
     Args:
         rate: from 0 to 1.
-        n: number of answers; it need not be an integer.
+        n: number of answers, more than 0; it need not be an integer.
         quantile: Student's quantile for few clusters; None is that of the normal distribution.
     """
     z = float(norm.ppf((1 + LEVEL) / 2)) if quantile is None else quantile
@@ -40,7 +44,10 @@ def wilson_interval(rate: float, n: float, quantile: float | None = None) -> lis
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values corrected for testing all of them (Holm 1979); None stays None."""
+    """Return p-values corrected for testing all of them (Holm 1979), in the given order.
+
+    None stays None and does not count as a test.
+    """
     known = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     greatest = 0.0
@@ -51,7 +58,15 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def compare(resampled: Resampled) -> list[dict[str, Any]]:
-    """Return counts, rate, intervals and tests of every pair at every duration, in this order."""
+    """Return the counts, rate, intervals and tests of every pair at every duration.
+
+    Returns:
+        One dict for each pair and duration: all durations of the first pair, then of the next. It
+        has the methods "first" and "second", the "duration" in seconds (None: unlimited), the
+        counts, the entries of `_tests` and `_variance_shares`, and "variance", the rate's variance
+        over draws of each of PARTS (None if unknown). "p_binomial_holm" and "p_cluster_holm" are
+        corrected for all comparisons.
+    """
     definition = resampled.judgments.definition
     spread = resampled.spread(lambda counts: rates(counts.sum(3)))
     rows = [
@@ -66,6 +81,14 @@ def compare(resampled: Resampled) -> list[dict[str, Any]]:
 
 
 def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> dict[str, Any]:
+    """Return the dict of one comparison as `compare` describes it, without the corrected p-values.
+
+    Args:
+        resampled: the counts of the judgments.
+        spread: variances of all rates, [pairs, times].
+        pair: index of the pair.
+        time: index of the duration.
+    """
     judgments, definition = resampled.judgments, resampled.judgments.definition
     counts, clusters = resampled.counts[0, pair, time].sum(0), resampled.clusters(pair, time)
     margin = spread.margin(clusters)
@@ -84,7 +107,19 @@ def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> d
 
 
 def _tests(counts: Values, variance: float, degrees: int) -> dict[str, Any]:
-    """Return rate, intervals and p-values of one comparison; all are None without answers."""
+    """Return the rate, intervals and p-values of one comparison; all are None without answers.
+
+    Args:
+        counts: numbers of FIRST, TIED and SECOND, [3].
+        variance: variance of the rate over new participants and scenes; nan if unknown.
+        degrees: degrees of freedom of this variance.
+
+    Returns:
+        "rate"; "wilson", its interval, and "p_binomial", both for independent answers; "effective",
+        see `effective_number`; "interval" and "p_cluster", which take the clusters into account
+        and are None if the variance is unknown. "p_binomial" ignores ties; it is None if all
+        answers are ties.
+    """
     n = float(counts.sum())
     if not n:
         names = ("rate", "wilson", "interval", "effective", "p_binomial", "p_cluster")
@@ -108,10 +143,20 @@ def _tests(counts: Values, variance: float, degrees: int) -> dict[str, Any]:
 
 
 def _variance_shares(judgments: Judgments, variance: Mapping[str, float | None]) -> dict[str, Any]:
-    """Return the shares of an answer's variance that are the participant's and the scene's own.
+    """Return how much of the variance of one answer comes from the participant and from the scene.
 
-    V_participants / V_cells = 1 + (k - 1) share, where k is the mean number of answers that share
-    an answer's participant (Kish 1965). Shares below 0 become 0. A share is None if k is 1.
+    The share of the participant follows from V_participants / V_cells = 1 + (k - 1) share, where k
+    is the mean number of answers that share an answer's participant (Kish 1965). The share of the
+    scene follows likewise. Shares are limited to the range from 0 to 1.
+
+    Args:
+        judgments: the answers to one pair at one duration.
+        variance: variance of their preference rate over bootstrap draws of "participants", of
+            "scenes" and of "cells", which are single (participant, scene) pairs. None: unknown.
+
+    Returns:
+        "participant_share" and "scene_share". A share is None if a variance is unknown, if that of
+        the cells is 0, or if k is 1.
     """
     shares: dict[str, Any] = {}
     for name, group in (("participant", judgments.participant), ("scene", judgments.scene)):
@@ -129,9 +174,15 @@ def effective_number(rate: float, variance: float, n: float) -> float | None:
     """Return how many independent answers would be as certain as n clustered answers.
 
     This is rate (1 - rate) / variance. It may exceed n if participants or scenes differ less than
-    by chance. If all answers are equal, there is no variance, and the result is n - 1: the value
-    for one differing answer, whose variance is 1 / n² by each kind of cluster. So unanimity is
-    worth at least as much as near-unanimity. The result is None if the variance is unknown.
+    by chance. If all answers are equal, there is no variance, and the result is n - 1, but at least
+    1: n - 1 is the value for one differing answer, whose variance is 1 / n² by each kind of
+    cluster. So unanimity is worth at least as much as near-unanimity.
+
+    Args:
+        rate: preference rate of the answers, 0 to 1.
+        variance: variance of the rate over new participants and scenes. If it is nan, it is
+            unknown, and the result is None.
+        n: number of answers.
     """
     if not np.isfinite(variance):
         return None
