@@ -38,18 +38,25 @@ def translate_scenes(
     samples: int,
     batch_size: int = 1,
 ) -> CheckpointImages:
-    """Translate the scenes without an up-to-date image and return the images of all scenes.
+    """Translate the scenes without an up-to-date image and return the image files of all scenes.
 
-    Outdated images are deleted first. Every process of a group translates its share.
+    Outdated images and all other files in the folder are deleted first. A test translation of one
+    scene of each size runs before anything is deleted. Every process of a group translates its
+    share and gets the same result.
+
+    Images are `sample_<k>/<scene>` in the folder. A checkpoint makes `samples` different images of
+    a scene if it draws its styles or noise at random. Otherwise one image is made, and if `samples`
+    is above 1, the result lists this image twice.
 
     Args:
         folder: the folder of the images.
         opened: the checkpoint.
         scenes: the scenes to translate.
-        chosen: further options that the images depend on. `encode_photo` says whether styles are
-            encoded from the real images.
+        chosen: further options that the images depend on, as JSON values. `encode_photo` (required)
+            is True if styles are encoded from the real images.
         samples: the number of images of each scene, if the checkpoint makes different ones.
-        batch_size: the number of scenes of equal size that are translated at once.
+        batch_size: the largest number of neighbouring scenes of equal size that are translated at
+            once.
 
     Raises:
         UserError: the checkpoint cannot translate the scenes.
@@ -94,7 +101,7 @@ def _cache_of(
 
 
 def _batches(scenes: ScoredScenes, size: int) -> list[Sequence[int]]:
-    """Return batches of up to `size` neighbouring scenes with one image size."""
+    """Return tuples of scene indices: up to `size` neighbouring scenes with one input size each."""
     batches: list[list[int]] = []
     last_size = None
     for i, files in enumerate(scenes.dataset.scenes.files):

@@ -53,21 +53,25 @@ def evaluate(
     batch_size: int = 1,
     require: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Score systems and controls, write `results.json` and return its content.
+    """Score systems and the control systems, write `results.json` and return its content.
+
+    The control systems are the real photos, the class colours and the photos of other scenes. They
+    are scored as far as the data allows; data without real images has none.
 
     Images and measurements stay in `output_dir`. They are used again until something that they
-    depend on changes. Every process of a group takes part. The main process writes the results; the
-    others return {}.
+    depend on changes. Every process of a group takes part. The main process also writes
+    `per_scene.csv` and the images of example scenes (`shown/`). The others return {}.
 
     Args:
         protocol: the rules of the evaluation.
         sources: checkpoints and folders of images.
         output_dir: the folder for results, images and measurements.
-        config: the config of the training run, for protocols without their own data.
+        config: the config of a training run, for protocols without their own data.
         root: the folder of the data; None for that of the config or the protocol.
         device: the device that computes networks.
         batch_size: the number of scenes that are translated at once.
-        require: scores that must be computable, checked before the work begins.
+        require: names of scores. Their metrics must exist and be usable, which is checked before
+            the work begins. Undefined values are not checked here, see `check_computed`.
 
     Raises:
         UserError: data, checkpoints, images or options cannot be used.
@@ -99,7 +103,14 @@ def evaluate(
 def _open_sources(
     evaluation: Evaluation, sources: Sequence[SystemSource], batch_size: int, root: str | None
 ) -> tuple[list[System], dict[str, Any]]:
-    """Return all systems and their origins; check all sources before the first translates."""
+    """Translate the scenes and return all systems, and by system name their origins (file, hash).
+
+    All folders of images, and the classes of all checkpoints, are checked before the first
+    checkpoint translates. One checkpoint may give several systems.
+
+    Raises:
+        UserError: a source cannot be used, or two systems have one name.
+    """
     protocol, scenes = evaluation.protocol, evaluation.scenes
     given = {s: given_system(s, scenes, protocol) for s in sources if s.is_folder}
     for source in sources:
@@ -130,7 +141,11 @@ def _open_sources(
 
 
 def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
-    """Return the row files of a system for every metric that applies to the system."""
+    """Return by metric name the row files of a system, for the metrics that are measured on it.
+
+    Metrics that cannot be measured on the system are left out. So are distances between equal sets
+    of images, except for the real photos, whose rows are the reference of the other systems.
+    """
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
         used = not is_reference(metric, system, evaluation.protocol) or system.name == ORACLE
@@ -153,7 +168,11 @@ def _measure(
     stores: Mapping[str, Mapping[str, RowStore]],
     metrics: Mapping[str, Metric],
 ) -> None:
-    """Measure all missing rows; rows of controls are shared with other evaluations."""
+    """Measure all missing rows and write them to the stores.
+
+    The main process first copies the rows of the control systems (such as the real photos) from the
+    user's cache, and afterwards adds the newly measured ones to the cache.
+    """
     shared = SharedRows(stores, systems, metrics, evaluation.scenes, evaluation.device)
     if is_main_process():  # the others wait for it in `measure`
         shared.fetch()
@@ -165,7 +184,11 @@ def _measure(
 def _reference_rows(
     evaluation: Evaluation, config: Config | None, root: str | None
 ) -> dict[str, Rows]:
-    """Return the rows of the reference images for every set metric that can be computed."""
+    """Measure the protocol's reference images and return their rows by name of set metric.
+
+    Metrics that are unavailable are left out. The result is empty if the protocol has no reference,
+    if the scored scenes lack real images, and in all processes except the main one.
+    """
     wanted = {
         name: metric
         for name, metric in evaluation.metrics.items()

@@ -34,10 +34,17 @@ def show_scenes(
     stores: Mapping[str, Mapping[str, RowStore]],
     output_dir: Path,
 ) -> list[dict[str, Any]]:
-    """Write the images of a few scenes to `shown/` and return their paths by scene and column.
+    """Write images of up to six example scenes below `shown/<scene>/` and return their paths.
 
-    Scenes are ranked by the pixel accuracy of the first system. Without segmentation scores they
-    are evenly spaced.
+    The scenes are the two best, two median and two worst by the first tested system's pixel
+    accuracy. Without segmentation scores they are evenly spaced. The systems' columns begin with
+    the real photos; the class colours and the photos of other scenes are left out.
+
+    Returns:
+        For each scene a dict: "scene" is its name, "place" a text such as "best, pixel accuracy
+        0.912" or "", and "pictures" has paths relative to `output_dir`, by "input" and by system.
+        "predicted" (the segmenter's labels) and "errors" (the error maps) have paths by system, and
+        are empty without segmentation scores.
     """
     segmentation = _usable_segmentation(metrics)
     under_test = [system for system in systems if not system.control] or list(systems)
@@ -70,7 +77,7 @@ def show_scenes(
 
 
 def _usable_segmentation(metrics: Mapping[str, Metric]) -> tuple[str, SegmentationMetric] | None:
-    """Return the name and the first metric with a usable segmenter, or None."""
+    """Return name and metric of the first usable segmentation metric; None without one."""
     for name, metric in metrics.items():
         if isinstance(metric, SegmentationMetric) and not metric.unavailable:
             return name, metric
@@ -83,7 +90,11 @@ def _spread(count: int) -> dict[int, str]:
 
 
 def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
-    """Return the indices of the best, median and worst scenes with a text for each."""
+    """Return the indices of the two best, median and worst scenes, each with a text on its rank.
+
+    Args:
+        accuracy: the pixel accuracy of each scene, [n]; nan counts as 0.
+    """
     order = np.argsort(-np.nan_to_num(accuracy), kind="stable").tolist()
     middle = max((len(order) - PER_KIND) // 2, 0)
     groups = {
@@ -102,7 +113,11 @@ def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
 def _segment(
     metric: SegmentationMetric, image: Tensor, sample: Sample, scenes: ScoredScenes
 ) -> tuple[Tensor, Tensor]:
-    """Return the segmenter's labels in colour and an error map, uint8 [3,H,W] each."""
+    """Segment one image, and return the labels in colour and an error map, uint8 [3,H,W] each.
+
+    In the error map red pixels are wrong, light pixels are right, and grey pixels have no scored
+    true class. In the labels the pixels of "something else" are black.
+    """
     device = next(iter(metric.segmenter.parameters()), torch.empty(0)).device
     rows = metric.predict([as_rgb(image, "A segmenter").to(device)])[0].cpu()
     truth = metric.true_rows(sample["label"]).cpu()
@@ -127,7 +142,11 @@ def write_scene_scores(
     metrics: Mapping[str, Metric],
     stores: Mapping[str, Mapping[str, RowStore]],
 ) -> None:
-    """Write every ranked additive score of every scene and system as CSV."""
+    """Write a CSV file with the scores of each single scene: scene, system, score, value.
+
+    It has the ranked scores of additive metrics that were measured on the system. An undefined
+    value is an empty field.
+    """
     cells = []
     for system in systems:
         for name, store in stores[system.name].items():

@@ -34,7 +34,12 @@ class ImageSource(Protocol):
     """A source of the images of one system, with the channels and bits of the real images."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """Return the S samples of a scene, integers [S,C,H,W]; the first is scored."""
+        """Return the S images of a system for one scene, integers [S,C,H,W]; the first is scored.
+
+        Args:
+            index: the position of the scene among the scored scenes.
+            sample: the scene at that position.
+        """
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,15 @@ class FolderImages:
     image_format: PixelFormat = RGB
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """Return the samples of a scene, integers [S,C,H,W]."""
+        """Read the image files of a scene and return them as integers [S,C,H,W].
+
+        S is the number of samples times `repeat`. Files are found by the scene's name; `index` is
+        not used.
+
+        Raises:
+            UserError: a file cannot be read, or has another size than the label map without
+                `resize`.
+        """
         height, width = size_of(sample)
         images = [self._read_one(files[sample["name"]], height, width) for files in self.samples]
         return torch.stack(images * self.repeat)
@@ -99,7 +112,7 @@ class RealPhotos:
     """The real images, which show the scores of a perfect translation."""
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """Return the real image, integers [1,C,H,W]."""
+        """Return the scene's real image, integers [1,C,H,W]; `index` is not used."""
         return sample["image"][None]
 
 
@@ -119,7 +132,11 @@ class ShiftedPhotos:
         }
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """Return the other scene's real image, integers [1,C,H,W]."""
+        """Return the real image of another scene of the same size, integers [1,C,H,W].
+
+        The other scene is half of these scenes away in their order. The only scene of a size has
+        its own image. `sample` is not used.
+        """
         return self.scenes.sample(self.partner[index])["image"][None]
 
 
@@ -131,7 +148,10 @@ class ClassColours:
 
     @cached_property
     def colours(self) -> Tensor:
-        """Return the mean colour of each class, integers [N,C]; this reads all real images once."""
+        """Return the mean colour of each class in the real images of all scenes, integers [N,C].
+
+        The first use reads all scenes. A class without pixels is black.
+        """
         info = self.scenes.dataset.metainfo
         count, image_format = len(info["classes"]), format_in(info)
         sums, pixels = np.zeros((count, image_format.channels)), np.zeros(count)
@@ -146,17 +166,22 @@ class ClassColours:
         return torch.from_numpy(means.astype(np.uint8 if image_format.bits == 8 else np.int32))
 
     def read(self, index: int, sample: Sample) -> Tensor:
-        """Return the coloured label map, integers [1,C,H,W]."""
+        """Return the label map in the mean colours of its classes, integers [1,C,H,W]."""
         return self.colours[sample["label"][0].long()].permute(2, 0, 1)[None]
 
 
 def real_photos() -> System:
-    """Return the oracle, the control with the real images."""
+    """Return the control system whose images are the real photos; reports call it the oracle."""
     return System(ORACLE, RealPhotos(), {"control": "oracle"}, control=True)
 
 
 def list_controls(scenes: ScoredScenes) -> list[System]:
-    """Return the controls that the data allows: oracle, floor and mismatch."""
+    """Return the control systems that the data allows; [] if a scene has no real image.
+
+    In this order these are the real photos (oracle), label maps in mean class colours (floor; only
+    with label classes) and the real photos of other scenes (mismatch; only with at least two
+    scenes).
+    """
     if not scenes.has_photos:
         return []
     controls = [real_photos()]
@@ -170,20 +195,22 @@ def list_controls(scenes: ScoredScenes) -> list[System]:
 
 
 def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> FolderImages:
-    """Pair the image files of a folder with the scenes by name and check them.
+    """Find each scene's image in a folder, read it once as a check, and return the image files.
 
-    The name of an image is the name of its scene, or begins with it before an underscore. If
-    several scenes fit, the scene with the longest name is taken. Folders are compared if the
-    scene's name has folders and the images lie in such folders.
+    The name of an image without its suffix is the name of its scene, or begins with it before an
+    underscore. If several scenes fit, the scene with the longest name is taken. Folders are
+    compared if the scene's name has folders and the images lie in such folders. An image with the
+    exact name is preferred to images with longer names. Images without a scene are ignored, and a
+    note about them is printed.
 
     Args:
-        folder: the folder of the images, which any code may have made.
+        folder: the folder of the images, which any code may have made; subfolders are searched too.
         scenes: the scored scenes.
         resize: the filter that resizes images of another size; None refuses such images.
 
     Raises:
-        UserError: a scene has no image or several, a file is damaged, or a size is wrong. The
-            message lists the first five faults.
+        UserError: the folder has no image, a scene has none or several, a file is damaged, or a
+            size is wrong. The message lists the first five faults.
     """
     given = files_by_name(folder)
     candidates = pair_images(scenes.names, given)
@@ -215,7 +242,13 @@ def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fold
 
 
 def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path]) -> list[str]:
-    """Return a note on the images of a folder that belong to no scene, or no note."""
+    """Return a list with one note on the images that no scene uses; [] if all images are used.
+
+    Args:
+        folder: the folder of the images.
+        given: all image files of the folder by name.
+        chosen: the image file of each scene.
+    """
     left = sorted(set(given.values()) - set(chosen.values()))
     if not left:
         return []
@@ -225,12 +258,20 @@ def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path])
 
 
 def is_lossy(images: FolderImages) -> bool:
-    """Return whether some images are stored with lossy compression, which changes scores."""
+    """Return whether any image file is compressed with loss, such as JPEG, which changes scores."""
     return any(is_lossy_file(path) for files in images.samples for path in files.values())
 
 
 def pair_images(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, list[Path]]:
-    """Return the images of each scene by scene name; exact names precede longer names."""
+    """Return by scene name the image files that fit each scene; scenes without a file are left out.
+
+    A file fits the scene with the longest name that equals the file's name, or precedes a "_" in
+    it. If files fit a scene exactly, files with longer names are left out.
+
+    Args:
+        names: the names of the scenes, such as "munster/munster_000001".
+        files: the image files by path below their folder, without suffix.
+    """
     scene_of = {name: name for name in names}
     alone = Counter(name.rpartition("/")[2] for name in names)
     for name in names:  # the name without folders, if it is unique
@@ -251,19 +292,37 @@ def pair_images(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, li
 
 
 def _is_in_other_folder(text: str, folder: str, owner: str, scene_folders: Collection[str]) -> bool:
-    """Return whether an image with a matching short name lies in another scene's folder."""
+    """Return whether an image fits a scene by file name only and lies in another scene's folder.
+
+    Args:
+        text: the name that was compared, with or without folders.
+        folder: the folder of the image.
+        owner: the name of the scene that fits.
+        scene_folders: the folders in the names of all scenes.
+    """
     return "/" not in text and folder in scene_folders and "/" in owner
 
 
 def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
-    """Return the scene with the longest name that equals `text` or precedes a "_" in it."""
+    """Return the scene with the longest name that equals `text` or precedes a "_" in it, or None.
+
+    Args:
+        text: the name of an image.
+        scene_of: the scene's full name by every name that may stand for the scene.
+    """
     while text and text not in scene_of:
         text = text.rpartition("_")[0]
     return scene_of.get(text)
 
 
 def _faults(path: Path, image_format: PixelFormat, wanted: tuple[int, ...] | None) -> list[str]:
-    """Return the reasons why an image cannot be scored; `wanted` None allows any size."""
+    """Read an image file; return in a list the reason why it cannot be scored, or [] for none.
+
+    Args:
+        path: the image file.
+        image_format: the channels and bits that the file must have.
+        wanted: the height and width that the image must have; None allows any size.
+    """
     try:
         found = read_image(path, image_format).shape[:2]
     except UserError as error:

@@ -41,7 +41,10 @@ Stores = Mapping[str, Mapping[str, RowStore]]
 
 
 def shared_folder() -> Path:
-    """Return the folder of the cache in $I2IBENCH_CACHE, or in the user's cache folder."""
+    """Return the path of the user's cache of measurements; the folder need not exist.
+
+    This is `rows` in $I2IBENCH_CACHE, or else `i2ibench/rows` in $XDG_CACHE_HOME or ~/.cache.
+    """
     home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
     return Path(os.environ.get("I2IBENCH_CACHE") or home / "i2ibench") / "rows"
 
@@ -82,7 +85,11 @@ class SharedRows:
         self._new: list[tuple[RowStore, Path]] = []
 
     def fetch(self) -> None:
-        """Copy cached rows into empty stores and print a note."""
+        """Copy cached rows of the control systems into stores without any row, and print a note.
+
+        A store that has some rows is left as it is and is not added to the cache later. `keep` will
+        write the rows of stores whose rows are missing or damaged in the cache.
+        """
         systems, names = set(), set()
         for (system, metric), (store, path) in self._files.items():
             if any(store.has(start) for start in range(0, store.count, CHUNK)):
@@ -102,9 +109,10 @@ class SharedRows:
             )
 
     def keep(self) -> None:
-        """Write all rows to the cache that `fetch` did not find there.
+        """Write to the cache the measured rows that `fetch` did not find; call `fetch` before.
 
-        If the folder cannot be written, a note is printed and nothing is raised.
+        Then the files that were unused for the longest time are deleted until the rest has
+        MAX_BYTES at most. If the folder cannot be written, a note is printed and nothing is raised.
         """
         try:
             with lock_folder(self.folder, "sharing rows", OTHERWISE, wait=True):
@@ -121,7 +129,10 @@ class SharedRows:
 
 
 def _read(path: Path, count: int) -> Rows | None:
-    """Read the rows of a file and set its time of use; None if it is missing or damaged."""
+    """Read the rows of a cache file and set the file's time of use to now.
+
+    Return None if the file is missing, damaged (a note is printed), or has not `count` rows.
+    """
     try:
         rows = load_rows(path)
         os.utime(path)
@@ -136,7 +147,7 @@ def _read(path: Path, count: int) -> Rows | None:
 
 
 def _delete_oldest(folder: Path) -> None:
-    """Delete the files that were unused for the longest time until the rest is small enough."""
+    """Delete the longest unused cache files until at most MAX_BYTES are left."""
     files = [(path.stat(), path) for path in folder.glob("*.npz")]
     size = sum(stat.st_size for stat, _ in files)
     for stat, path in sorted(files, key=lambda file: file[0].st_mtime):
@@ -147,7 +158,7 @@ def _delete_oldest(folder: Path) -> None:
 
 
 def _is_own(parts: Sequence[object]) -> bool:
-    """Return whether all parts are plain values or belong to this project, torch or numpy."""
+    """Return whether all objects are plain values or belong to this project, torch or numpy."""
     plain = ("builtins", "pathlib", "torch", "numpy")
     modules = map(module_of, parts)
     return all(is_core(m) or m.partition(".")[0] in plain for m in modules)

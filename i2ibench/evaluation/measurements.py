@@ -43,7 +43,7 @@ DAMAGE = (
 
 
 def save_rows(path: Path, rows: Rows) -> None:
-    """Write rows to a file, whole or not at all."""
+    """Write the rows of scenes to an .npz file, whole or not at all; missing folders are made."""
     buffer = io.BytesIO()
     named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
     np.savez(buffer, **named)
@@ -51,7 +51,7 @@ def save_rows(path: Path, rows: Rows) -> None:
 
 
 def load_rows(path: Path) -> Rows:
-    """Read the rows of a file that `save_rows` wrote.
+    """Read a file that `save_rows` wrote; return one array for each scene, in order.
 
     Raises:
         DAMAGE: the file is missing or damaged.
@@ -75,19 +75,23 @@ class RowStore:
     count: int
 
     def path(self, start: int) -> Path:
-        """Return the file of the chunk that begins with scene `start`."""
+        """Return the path of the file for the rows of CHUNK scenes from scene `start` on."""
         return self.folder / self.key / f"{start:06d}.npz"
 
     def has(self, start: int) -> bool:
-        """Return whether the chunk that begins with scene `start` has been measured."""
+        """Return whether the file with the rows from scene `start` on exists; it may be damaged."""
         return self.path(start).is_file()
 
     def write(self, start: int, rows: Rows) -> None:
-        """Write the rows of a chunk, whole or not at all."""
+        """Write the rows of up to CHUNK scenes from scene `start` on, whole or not at all."""
         save_rows(self.path(start), rows)
 
     def read(self) -> Rows:
-        """Read the rows of all scenes in order."""
+        """Read the rows of all scenes: one array for each scene, in order.
+
+        Raises:
+            DAMAGE: a file is missing or damaged.
+        """
         rows: Rows = []
         for start in range(0, self.count, CHUNK):
             rows += load_rows(self.path(start))
@@ -95,7 +99,11 @@ class RowStore:
         return rows
 
     def delete_outdated(self) -> None:
-        """Delete rows of other images, data or settings, and damaged files."""
+        """Delete the metric's subfolders with another key, and the damaged files of this key.
+
+        Subfolders with another key hold rows of other images, data or settings. A note is printed
+        for each damaged file.
+        """
         for left in self.folder.glob("*") if self.folder.is_dir() else ():
             if left.name != self.key:
                 shutil.rmtree(left)
@@ -120,12 +128,19 @@ def measure(
 ) -> None:
     """Measure all missing rows and write them; every process of a group takes part.
 
+    First outdated and damaged row files are deleted. A device without enough memory measures fewer
+    scenes at once.
+
     Args:
         systems: the systems whose images are measured.
         stores: the row files by system and metric; other pairs are not measured.
         metrics: the metrics by name.
         scenes: the scored scenes.
         device: the device that computes metrics.
+
+    Raises:
+        UserError: an image, or the weights of a metric, cannot be used.
+        torch.OutOfMemoryError: the memory is too small for one scene.
     """
     if is_main_process():
         for own in stores.values():
@@ -185,10 +200,16 @@ def _predictions(
 
 
 def measured(metric: Metric, predictions: Sequence[Prediction]) -> Rows:
-    """Return the metric's rows for scenes; when memory runs out, split the scenes and retry."""
+    """Measure scenes with a metric and return one row for each scene, in order.
+
+    When the device's memory runs out, the scenes are split in halves and measured again.
+
+    Raises:
+        torch.OutOfMemoryError: the memory is too small for one scene.
+    """
     return list(chain.from_iterable(split_on_out_of_memory(partial(rows_of, metric), predictions)))
 
 
 def row_key(*dependencies: Any) -> str:
-    """Return a short hash of everything that rows depend on."""
+    """Return a hash of 16 hex digits of JSON values on which measured rows depend."""
     return fingerprint(dependencies)[:16]

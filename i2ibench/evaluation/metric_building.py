@@ -12,13 +12,18 @@ from i2ibench.structures import Prediction
 
 
 def build_metrics(cfg: Mapping[str, Any], metainfo: Mapping[str, Any]) -> dict[str, Metric]:
-    """Build the metrics of a config by name, without those that are None.
+    """Build the metrics of a config by name, without those whose options are None.
 
-    Metrics get the metainfo of the data set that their constructors ask for, such as the classes. A
-    metric that needs RGB is unavailable if the images of the data are neither RGB nor 8-bit grey.
+    A metric whose constructor has a parameter such as `classes` gets the entry of that name from
+    the data set's metainfo. A metric that needs RGB is built but marked as unavailable if the
+    images of the data are neither RGB nor grey of 8 bits.
+
+    Args:
+        cfg: for each metric a dict with `type` and options, or None.
+        metainfo: the metainfo of the data set.
 
     Raises:
-        UserError: an unknown metric or option.
+        UserError: a metric or an option is unknown, or options are no dict.
     """
     metrics = {}
     for name, options in cfg.items():
@@ -39,7 +44,10 @@ def _reason_not_rgb(metainfo: Mapping[str, Any]) -> str | None:
 
 
 def rows_of(metric: Metric, predictions: Sequence[Prediction]) -> list[Any]:
-    """Measure predictions with a metric; grey images become RGB for a metric that needs RGB."""
+    """Measure predictions with a metric and return its row for each prediction, in order.
+
+    For a metric that needs RGB, grey images are converted to RGB first.
+    """
     if metric.needs_rgb:
         predictions = [_in_rgb(prediction) for prediction in predictions]
     return list(metric.measure(predictions))

@@ -41,20 +41,28 @@ class ScoredScenes:
         return len(self.names)
 
     def batch(self, indices: Sequence[int]) -> dict[str, Any]:
-        """Collate scenes of one size to a batch."""
+        """Read the scenes at these indices and collate them to a batch; they must have one size."""
         return default_collate([self.dataset[i] for i in indices])
 
     def sample(self, index: int) -> Sample:
-        """Return one scene."""
+        """Read the scene at an index and return it as a sample of the data set."""
         return self.dataset[index]
 
     def appearances(self, index: int) -> Mapping[int, Appearance] | None:
-        """Return the recorded appearance of instances by id; None if the data has no records."""
+        """Return the recorded true appearance of a scene's objects by instance id, or None.
+
+        None means that the data set has no such records. Only drawn data such as ToyStreet has
+        them.
+        """
         has_records = self.dataset.records_appearances
         return self.dataset.appearances(index) if has_records else None
 
     def at_size_of(self, transforms: Sequence[Mapping[str, Any]]) -> "ScoredScenes":
-        """Return the scenes with other transforms, which resize them."""
+        """Return the same scenes, read with the configs `transforms` in place of their transforms.
+
+        These scenes are left as they are. The hash of the files stays; the description has the new
+        transforms.
+        """
         changed = copy.copy(self.dataset)
         scenes = self.dataset.scenes
         changed.scenes = Scenes(scenes.files, scenes.classes, transforms, scenes.seed)
@@ -65,23 +73,27 @@ class ScoredScenes:
 
     @property
     def reading(self) -> list[Any]:
-        """Return the objects that read the scenes; images and measurements depend on their code."""
+        """Return the data set, its transforms and its file readers.
+
+        Images and measurements depend on the code of these objects.
+        """
         scenes = self.dataset.scenes
         return [self.dataset, *scenes.transforms, *readers_of(scenes.files)]
 
     @property
     def has_photos(self) -> bool:
-        """Return whether all scenes have real images."""
+        """Return whether every scene of the data set has a real image."""
         return all(files.image is not None for files in self.dataset.scenes.files)
 
 
 def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
-    """Open the scenes of a protocol and check every file.
+    """Open the scenes of a protocol, read every file once as a check, and print notes on them.
 
     Args:
         protocol: the protocol. Its data is used; if it has none, the config's validation data.
         config: the config of a training run, or None.
-        root: the folder of the data; None for that of the config or the protocol.
+        root: the folder of the data. None for `data_root` of the config, or else the protocol's
+            root.
 
     Raises:
         UserError: the data is missing or damaged, or neither protocol nor config has data.
@@ -106,18 +118,21 @@ def open_scenes(protocol: Protocol, config: Config | None, root: str | None) -> 
 def prepare_scenes(
     protocol: Protocol, config: Config | None, root: str | None, foreign: bool = False
 ) -> None:
-    """Write the files of data sets that draw their own scenes.
+    """Write the files of those data sets of an evaluation that draw their own scenes.
 
-    One process of a group calls this function while the others wait.
+    These may be the protocol's data, its reference and the config's validation data. Other data
+    sets are left as they are. The config's validation data is used only if the protocol has no
+    data. One process of a group calls this function while the others wait.
 
     Args:
         protocol: see `open_scenes`.
         config: see `open_scenes`.
         root: see `open_scenes`.
-        foreign: True if a checkpoint names the protocol. Then no file is written for its data.
+        foreign: True if a checkpoint names the protocol. Then no file is written for the protocol's
+            data and reference.
 
     Raises:
-        UserError: the files cannot be written.
+        UserError: the files cannot be written, or a config of a data set is wrong.
     """
     named = [] if foreign else [protocol.data, protocol.reference]
     if protocol.data is None and config is not None:
@@ -128,10 +143,13 @@ def prepare_scenes(
 
 
 def open_reference(protocol: Protocol, config: Config | None, root: str | None) -> ScoredScenes:
-    """Open the scenes whose real images distances of distributions are measured from.
+    """Open the data set whose real images FID, KID and other set metrics compare with.
+
+    The protocol must have a `reference`. Unlike the scored scenes, the files are hashed but not
+    checked.
 
     Raises:
-        UserError: see `open_scenes`.
+        UserError: the data is missing or its config is wrong.
     """
     assert protocol.reference is not None
     options = dict(protocol.reference)
@@ -140,7 +158,11 @@ def open_reference(protocol: Protocol, config: Config | None, root: str | None) 
 
 
 def _scored(dataset: Dataset, options: dict[str, Any]) -> ScoredScenes:
-    """Hash the files of a data set; the description has the class table, which labels depend on."""
+    """Hash all files of a data set and return its scenes.
+
+    The description has the options and the metainfo of the data set, because labels depend on its
+    class table.
+    """
     files = dataset.scenes.files
     description = {**options, "metainfo": dataset.metainfo}
     digest = fingerprint(map_in_threads(file_hashes, files))

@@ -60,7 +60,11 @@ class Evaluation:
     device: str
 
     def dependencies(self, name: str) -> dict[str, Any]:
-        """Return everything that a metric's rows depend on besides the images, as JSON values."""
+        """Return as JSON values what the rows of the metric `name` depend on besides the images.
+
+        The keys are "metric" (its config), "weights" (hashes of its weight files) and "code" (the
+        hash of the code that measures, including plugins).
+        """
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
         parts = [metric, *vars(metric).values(), *self.scenes.reading]
         code = hash_code_of(parts, [config, self.scenes.description], PACKAGES)
@@ -69,10 +73,10 @@ class Evaluation:
 
 
 def reason_not_measured(metric: Metric, system: System, scenes: ScoredScenes) -> Score | None:
-    """Return None if a metric is measured on a system, else the entry with the reason.
+    """Return None if a metric is measured on a system, else a results entry with the reason.
 
-    The entry is {} if the metric is left out without a reason, such as the distance of real images
-    from themselves.
+    The entry is {} if the metric is left out without a reason: distances of the real photos from
+    themselves, and scores of samples and styles of the control systems (such as the class colours).
     """
     if metric.unavailable:
         return not_computed(str(metric.unavailable))
@@ -92,13 +96,21 @@ def reason_not_measured(metric: Metric, system: System, scenes: ScoredScenes) ->
 
 
 def is_reference(metric: Metric, system: System, protocol: Protocol) -> bool:
-    """Return whether a set metric would compare a system's images with the same images."""
+    """Return whether a set metric, such as FID, would compare images with the same images.
+
+    This holds for the real photos, and for the photos of other scenes, in a protocol without a
+    separate reference set.
+    """
     has_real_images = system.name in (ORACLE, MISMATCH)
     return metric.kind == "set" and protocol.reference is None and has_real_images
 
 
 def _lacking(metric: Metric, scenes: ScoredScenes) -> str | None:
-    """Return the name of a kind of data that a metric needs and the scenes lack, or None."""
+    """Return the readable name of the first kind of data that a metric needs and the scenes lack.
+
+    Return None if nothing is lacking. The first scene stands for all scenes; but a set metric, such
+    as FID, needs a real image for every scene.
+    """
     files = scenes.dataset.scenes.files[0]
     words = {"real" if k.name == "image" else k.name: k.called for k in KINDS.values()}
     available = {"real" if kind == "image" else kind for kind in files.paths}
@@ -117,13 +129,16 @@ def build_results(
     stores: Stores,
     reference: Mapping[str, Rows],
 ) -> dict[str, Any]:
-    """Compute the content of `results.json` except times, versions and examples.
+    """Compute the content of `results.json` except origins, example scenes, time and versions.
+
+    The rows are read from their files here.
 
     Args:
         evaluation: the evaluation.
-        systems: the systems and controls, in the order of the tables.
-        stores: the rows by system and metric.
-        reference: the rows of the reference images by set metric, if the protocol has a reference.
+        systems: the systems and control systems, in the order of the tables.
+        stores: the row files by system and metric; all rows must have been measured.
+        reference: the rows of the reference images by set metric. A set metric without an entry
+            compares with the real photos of the scored scenes.
     """
     scenes = evaluation.scenes
     draws = resamplings(len(scenes), evaluation.protocol.draws, evaluation.protocol.seed)
@@ -161,7 +176,11 @@ def _score(
     reference: Mapping[str, Rows],
     draws: Values,
 ) -> tuple[dict[str, Score], ScoreEstimate | None]:
-    """Return the entries of one system and metric, and the estimate of an additive metric."""
+    """Return by score name the entries of one system and metric, and the estimate for differences.
+
+    The estimate is None for set metrics (such as FID) and for metrics that were not measured on the
+    system. In the latter case the only entry is the metric's name with the reason, if any.
+    """
     metric = evaluation.metrics[name]
     entry = reason_not_measured(metric, system, evaluation.scenes)
     if entry is not None:
@@ -176,7 +195,7 @@ def _score(
 
 
 def _figures(evaluation: Evaluation, stores: Stores) -> dict[str, dict[str, Any]]:
-    """Return the numbers for charts by system and metric, for metrics with figures."""
+    """Return the numbers for charts by system and metric; systems without any are left out."""
     drawn = {name: m for name, m in evaluation.metrics.items() if m.has_figures}
     found = {
         system: {name: m.figures(own[name].read()) for name, m in drawn.items() if name in own}
@@ -188,17 +207,21 @@ def _figures(evaluation: Evaluation, stores: Stores) -> dict[str, dict[str, Any]
 def _add_relative(
     table: Mapping[str, dict[str, Score]], estimates: Mapping[str, Mapping[str, ScoreEstimate]]
 ) -> None:
-    """Add to each system the scores that are divided by the scores of the real images."""
+    """Add to the table each system's scores divided by the scores of the real photos.
+
+    Nothing is added for the real photos themselves. `table` is changed in place.
+    """
     for own in estimates.values():
         for system in own.keys() - {ORACLE} if ORACLE in own else ():
             table[system].update(relative_scores(own[system], own[ORACLE]))
 
 
 def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the protocol with its hash and with one hash for each metric.
+    """Return the protocol's name, config and hash, and one hash for each metric.
 
-    Two numbers are comparable if the hashes of their metric are equal. The hash of the protocol
-    covers all metrics.
+    Two numbers are comparable if the hashes of their metric ("metrics") are equal. They cover the
+    settings, the scored data and the metric's options and weights, but no code. Unavailable metrics
+    have none. The hash of the protocol ("sha256") covers all metrics.
     """
     protocol = evaluation.protocol
     settings, image_format = protocol.settings(), format_in(evaluation.scenes.dataset.metainfo)
@@ -220,7 +243,7 @@ def describe_protocol(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _directions(metrics: Mapping[str, Metric]) -> dict[str, str]:
-    """Return for each score whether higher or lower is better."""
+    """Return "higher" or "lower", whichever is better, for each ranked score by name."""
     found: dict[str, str] = dict.fromkeys(RELATIVE, "higher")
     for metric in metrics.values():
         found |= metric.better
@@ -228,7 +251,7 @@ def _directions(metrics: Mapping[str, Metric]) -> dict[str, str]:
 
 
 def _weight_hashes(metrics: Mapping[str, Metric]) -> dict[str, str]:
-    """Return the SHA-256 of every weights file that a metric uses."""
+    """Return the SHA-256 of every weights file by a text "<metric>: <file name>"."""
     return {
         f"{name}: {file.name}": sha256(file)
         for name, metric in metrics.items()
@@ -237,10 +260,12 @@ def _weight_hashes(metrics: Mapping[str, Metric]) -> dict[str, str]:
 
 
 def check_required(metrics: Mapping[str, Metric], wanted: Sequence[str]) -> None:
-    """Check before the evaluation that the metrics can compute all required scores.
+    """Check before the evaluation that an available metric gives each score in `wanted`.
+
+    Only ranked scores, which a metric lists in `better`, can be required.
 
     Raises:
-        UserError: a required score does not exist or cannot be computed.
+        UserError: a required score does not exist, or its metric is unavailable.
     """
     known = {score: metric for metric in metrics.values() for score in metric.better}
     for name in wanted:
@@ -254,10 +279,16 @@ def check_required(metrics: Mapping[str, Metric], wanted: Sequence[str]) -> None
 
 
 def check_computed(results: Mapping[str, Any], wanted: Sequence[str]) -> None:
-    """Check that the results have a value of every required score for every system.
+    """Check that every tested system has a defined value of each score in `wanted`.
+
+    The control systems (real photos, class colours, photos of other scenes) are not checked.
+
+    Args:
+        results: the content of `results.json`.
+        wanted: the names of the required scores.
 
     Raises:
-        UserError: a value is missing; the message names the score and the system.
+        UserError: a value is missing or undefined; the message names the score and the system.
     """
     for name in wanted:
         for system, scores in results["systems"].items():

@@ -35,19 +35,20 @@ class ScoreEstimate:
 
 
 def resamplings(n: int, draws: int, seed: int) -> Values:
-    """Return how often each bootstrap draw contains each of n scenes, [draws, n].
+    """Return the number of times each bootstrap draw contains each of n scenes, float64 [draws, n].
 
-    Systems that are scored on the same scenes share the draws, so their differences are paired.
+    Each row sums to n. Systems that are scored on the same scenes share the draws, so their
+    differences are paired.
     """
     random = np.random.default_rng(seed)
     return random.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
 
 
 def estimate(metric: Summable, rows: Values, weights: Values) -> ScoreEstimate:
-    """Compute the scores of an additive metric and their bootstrap draws.
+    """Compute the scores of an additive metric on all scenes and on every bootstrap draw.
 
     Args:
-        metric: the metric, which scores sums of rows.
+        metric: the metric, or the object with its refined rows; it scores sums of rows.
         rows: one row per scene, [n, D].
         weights: the draws from `resamplings`, [draws, n].
     """
@@ -59,7 +60,10 @@ def estimate(metric: Summable, rows: Values, weights: Values) -> ScoreEstimate:
 
 
 def interval(draws: Values) -> tuple[float, float] | None:
-    """Return the central 95 % interval of draws; None if fewer than 95 % of them are defined."""
+    """Return the central 95 % interval (low, high) of draws [n], nan left out.
+
+    Return None if fewer than 95 % of the draws are defined, or if there is no draw.
+    """
     known = draws[~np.isnan(draws)]
     if len(known) < LEVEL * len(draws) or not len(known):
         return None
@@ -68,14 +72,21 @@ def interval(draws: Values) -> tuple[float, float] | None:
 
 
 def difference(one: ScoreEstimate, other: ScoreEstimate, name: str) -> tuple[float, float] | None:
-    """Return the interval of a score's difference between two systems, paired by draws."""
+    """Return the 95 % interval of the score `name` of `one` minus that of `other`, paired by draws.
+
+    Return None if one of them lacks the score, or if more than 5 % of the differences are
+    undefined.
+    """
     if name not in one.draws or name not in other.draws:
         return None
     return interval(one.draws[name] - other.draws[name])
 
 
 def ratio(one: ScoreEstimate, other: ScoreEstimate, name: str) -> tuple[float, Values]:
-    """Return a score divided by the score of another system: its value and its draws."""
+    """Return the score `name` of `one` divided by that of `other`: its value and its draws.
+
+    Both must have the score. Where the divisor is 0 the result is infinite or nan.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.divide(one.values[name], other.values[name])
         return float(value), one.draws[name] / other.draws[name]
@@ -90,13 +101,27 @@ RELATIVE = {"seg/rel_miou": "seg/miou", "seg/rel_pixel_acc": "seg/pixel_acc"}
 def additive_scores(
     metric: Metric, rows: Rows, weights: Any
 ) -> tuple[dict[str, Score], ScoreEstimate]:
-    """Return the entries of an additive metric's scores, and the estimate for differences."""
+    """Compute an additive metric's scores with bootstrap intervals from the rows of one system.
+
+    Args:
+        metric: the metric.
+        rows: what the metric measured on each scene.
+        weights: the draws from `resamplings`, [draws, n].
+
+    Returns:
+        The entries of the results by score name, and the estimate, from which differences between
+        systems are computed. A value that is not finite becomes None. Only ranked scores, and those
+        of `_has_interval`, have the keys "low" and "high".
+    """
     found = estimate(*adding_rows(metric, rows), weights)
     return {name: _score(name, found, metric) for name in found.values}, found
 
 
 def adding_rows(metric: Metric, rows: Rows) -> tuple[Summable, Any]:
-    """Return the scorer of an additive metric and its rows [n,D], one for each scene."""
+    """Refine an additive metric's rows; return an object that scores sums, and rows [n,D] for it.
+
+    There is one refined row for each scene. Most metrics keep their rows as they are.
+    """
     refined = metric.refine(rows)
     return refined, refined.rows
 
@@ -111,9 +136,10 @@ def _score(name: str, found: ScoreEstimate, metric: Metric) -> Score:
 
 
 def _has_interval(name: str) -> bool:
-    """Return whether an unranked score has an interval, as scores of one class and of styles have.
+    """Return whether an unranked score gets an interval in the results, judged by its name.
 
-    Counts have no interval. Purity has none either, because scenes that are drawn twice raise it.
+    Scores of one class, of crops, of styles and of diversity have one. Counts have none. Purity has
+    none either, because scenes that are drawn twice raise it.
     """
     without = ("style/n/", "style/pictures", "style/purity")
     kinds = ("seg/iou/", "seg/acc/", "crop_", "style/", "div/")
@@ -121,7 +147,18 @@ def _has_interval(name: str) -> bool:
 
 
 def set_scores(metric: Metric, rows: Rows, reference: Rows) -> dict[str, Score]:
-    """Return the entries of a set metric's scores: distances of rows from reference rows."""
+    """Compute a set metric's distances, such as FID, between one system's and the reference's rows.
+
+    Args:
+        metric: the metric.
+        rows: for each scene the features of the system's images, [k,D].
+        reference: the same for the reference images.
+
+    Returns:
+        By score name a dict with "value" (None if it is not finite), "n" and "reference" (the
+        numbers of rows) and "status" ("ok"). The keys "low", "high", "spread", "curve" and
+        "warning" exist only if there is such a number or text.
+    """
     scores = metric.set_scores(np.concatenate(rows), np.concatenate(reference))
     found: dict[str, Score] = {}
     for name, s in scores.items():
@@ -138,17 +175,21 @@ def set_scores(metric: Metric, rows: Rows, reference: Rows) -> dict[str, Score]:
 
 
 def not_computed(reason: str) -> Score:
-    """Return the entry of a score that cannot be computed."""
+    """Return the results entry of a score that cannot be computed, with the reason."""
     return {"value": None, "status": "not computed", "reason": reason}
 
 
 def not_applicable(reason: str) -> Score:
-    """Return the entry of a score that does not apply to a system."""
+    """Return the results entry of a score that does not apply to a system, with the reason."""
     return {"value": None, "status": "not applicable", "reason": reason}
 
 
 def relative_scores(own: ScoreEstimate, oracle: ScoreEstimate) -> dict[str, Score]:
-    """Return the entries of the scores that are divided by the scores of the real images."""
+    """Return the entries of one system's scores divided by the scores of the real photos.
+
+    These are `seg/rel_miou` and `seg/rel_pixel_acc`. Return {} for the estimate of a metric without
+    these scores.
+    """
     found: dict[str, Score] = {}
     for name, source in RELATIVE.items():
         if source in own.values:
@@ -166,9 +207,19 @@ def list_differences(
     systems: Sequence[System],
     metrics: Mapping[str, Metric],
 ) -> list[dict[str, Any]]:
-    """Return the interval of the difference for every ranked score and pair of systems under test.
+    """Return the intervals of differences between tested systems, for all pairs and ranked scores.
 
-    One system is better than the other only if the interval excludes zero.
+    One system is better than the other only if the interval excludes zero. Set metrics (such as
+    FID) have no differences. Undefined intervals are left out.
+
+    Args:
+        estimates: the estimates by metric and system; only additive metrics have some.
+        systems: all systems; the control systems (such as the real photos) are left out.
+        metrics: the metrics by name.
+
+    Returns:
+        Dicts with "score", "systems" (two names) and "interval" (low, high of the first minus the
+        second).
     """
     names = [s.name for s in systems if not s.control]
     found = []
@@ -182,7 +233,11 @@ def list_differences(
 def _differences(
     own: Mapping[str, ScoreEstimate], one: str, other: str, score: str
 ) -> list[dict[str, Any]]:
-    """Return the intervals of a score's difference and of its relative score's difference."""
+    """Return the intervals of one score's difference `one` minus `other`, in a list of dicts.
+
+    If the score is also divided by the score of the real photos, the list has the difference of the
+    relative scores too. Undefined intervals are left out.
+    """
     pair = [one, other]
     found = []
     if bounds := difference(own[one], own[other], score):
@@ -200,7 +255,11 @@ def list_notes(
     systems: Sequence[System],
     estimates: Mapping[str, Mapping[str, ScoreEstimate]],
 ) -> list[str]:
-    """Return notes for readers of the scores, including conclusions from the controls."""
+    """Return notes for readers of the scores: warnings of scores first, then notes on systems.
+
+    Systems with the same note share a line that begins with their names. Notes on systems include
+    conclusions from the control systems, such as a system that scores better than the real photos.
+    """
     by_text: dict[str, list[str]] = {}
     for system in systems:
         for note in [*system.notes, *_control_notes(table, system, estimates)]:
@@ -213,7 +272,11 @@ def _control_notes(
     system: System,
     estimates: Mapping[str, Mapping[str, ScoreEstimate]],
 ) -> list[str]:
-    """Return notes on a system's scores that follow from the controls."""
+    """Return notes on a tested system that compare its scores with those of the control systems.
+
+    There is a note if its mIoU is above that of the real photos, and one if it fits the label maps
+    no better than the photos of other scenes. A control system has no notes.
+    """
     if system.control:
         return []
     found = []
@@ -232,7 +295,7 @@ def _control_notes(
 
 
 def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:
-    """Return every warning of a score once."""
+    """Return "<score>: <warning>" for every score with a warning, sorted, each text once."""
     found = {
         f"{name}: {score['warning']}"
         for scores in table.values()
@@ -243,7 +306,15 @@ def _warnings(table: Mapping[str, Mapping[str, Score]]) -> list[str]:
 
 
 def _beats_mismatch(own: Mapping[str, ScoreEstimate], system: str) -> bool:
-    """Return False only if a system is not better than real images of other scenes."""
+    """Return False only if a system's pixel accuracy is not clearly above the mismatched photos'.
+
+    "Clearly" means that the 95 % interval of the difference lies above 0. Return True if one of
+    them was not scored by this metric, or if the interval is unknown.
+
+    Args:
+        own: the estimates of one metric by system.
+        system: the name of the system.
+    """
     if system not in own or MISMATCH not in own or "seg/pixel_acc" not in own[system].values:
         return True
     bounds = difference(own[system], own[MISMATCH], "seg/pixel_acc")

@@ -55,7 +55,10 @@ class StyleProbe:
 
     @property
     def dependencies(self) -> list[str]:
-        """Return hashes of the code and the training images that intended colours depend on."""
+        """Return hashes of the code and of the training images behind the modes' intended colours.
+
+        There is no hash of images if they cannot be opened. The files are read at each access.
+        """
         if self._training is None:
             return [code_hash("evaluation")]
         files = [self._training.scenes.files[i] for i in self._chosen(self._training)]
@@ -66,8 +69,10 @@ class StyleProbe:
     def colours(self) -> Tensor:
         """Return the intended colour of every mode, float64 [N,K,3] in 0..255; nan if unknown.
 
-        It is the mean colour, in TRAINING_SCENES real training images, of the instances of at least
-        LEAST_AREA whose features are nearest to the centre of the mode.
+        N is the number of classes, K the largest number of modes of a class. The colour is the mean
+        colour, in TRAINING_SCENES real training images, of the instances of at least LEAST_AREA
+        whose encoded features are nearest to the centre of the mode. The first use encodes these
+        images. It fails if `missing` is not None.
         """
         assert self._training is not None
         bank = self.inference.bank
@@ -84,7 +89,7 @@ class StyleProbe:
         return sums[..., :3] / sums[..., 3:]
 
     def on(self, sample: Sample) -> "SceneProbe":
-        """Return the styles of one scene."""
+        """Return the probe of one scene, which runs the encoder and the translator on demand."""
         return SceneProbe(self, sample)
 
     def _chosen(self, dataset: Dataset) -> range:
@@ -104,19 +109,31 @@ class SceneProbe:
     sample: Sample
 
     def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
-        """Return by instance id the features in the real image and the nearest mode or -1."""
+        """Return by instance id the encoder's features in the real image and the nearest mode.
+
+        The mode is the one whose centre is nearest to the features. It is -1 if the class of the
+        instance has no modes.
+        """
         styles = zip(self.features.tolist(), self.modes.tolist(), strict=True)
         return dict(zip(self.instances.ids.tolist(), styles, strict=True))
 
     def intended(self, label: int) -> Tensor:
-        """Return the intended colours of the modes of a class, float64 [K,3]; nan if unknown."""
+        """Return the intended colours of the K modes of the class `label`, float64 [K,3] in 0..255.
+
+        A colour is nan if it is unknown. See `StyleProbe.colours`.
+        """
         return self.probe.colours[label]
 
     @torch.inference_mode()
     def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
-        """Return the scene with sampled styles, then with one instance in each mode.
+        """Translate the scene with sampled styles, and then once with each mode on one instance.
 
-        The images are uint8 [1+n,3,H,W].
+        Args:
+            instance: the id of the instance. All other instances keep their sampled styles.
+            modes: the n modes of the style bank for this instance.
+
+        Returns:
+            RGB images, uint8 [1+n,3,H,W]; the first has only sampled styles.
         """
         inference, instances = self.probe.inference, self.instances
         bank = inference.bank
@@ -131,7 +148,7 @@ class SceneProbe:
 
     @cached_property
     def batch(self) -> Batch:
-        """Return the scene as a batch of one on the translator's device."""
+        """Return the scene, prepared as a batch of one on the translator's device."""
         batch: Batch = self.probe.inference.translator.data_preprocessor(
             default_collate([self.sample])
         )
@@ -139,7 +156,7 @@ class SceneProbe:
 
     @cached_property
     def instances(self) -> Instances:
-        """Return the instances of the scene."""
+        """Return the ids, labels, sizes and pixels of the instances in the scene's maps."""
         return instances_of(self.batch["label"][0], self.batch["instance"][0])
 
     @cached_property
@@ -154,7 +171,10 @@ class SceneProbe:
 
     @cached_property
     def modes(self) -> Tensor:
-        """Return the nearest mode of each instance, int64 [n]; -1 if its class has no modes."""
+        """Return for each instance the mode whose centre is nearest to its features, int64 [n].
+
+        It is -1 if the class of the instance has no modes.
+        """
         bank = self.probe.inference.bank
         assert bank is not None
         centres, counts = bank.centres[self.instances.labels], bank.counts[self.instances.labels]
@@ -172,11 +192,15 @@ class SceneProbe:
 
 
 def _training_scenes(config: Mapping[str, Any], root: str | None) -> Dataset:
-    """Open the training set of a config without random transforms.
+    """Open the training set of a checkpoint's config without random transforms; read no scene yet.
+
+    Args:
+        config: the config; official files have no training set in it.
+        root: the folder of the data; None for `data_root` of the config.
 
     Raises:
-        UserError: the config has no training set, it cannot be opened, or it lacks real images or
-            instance maps.
+        UserError: the config has no training set, it cannot be opened, or it lacks real images,
+            label maps or instance maps.
     """
     if not config.get("train_dataloader"):
         raise UserError("the checkpoint does not name them, as official files do not.")

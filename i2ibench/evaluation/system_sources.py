@@ -48,12 +48,22 @@ class SystemSource:
 
 
 def parse_systems(checkpoints: Iterable[str], folders: Iterable[str]) -> list[SystemSource]:
-    """Parse arguments such as `runs/a/epoch_0200.pth` or `spade=results/spade`.
+    """Parse arguments such as `runs/a/epoch_0200.pth` or `spade=results/spade` to systems.
 
-    Without a name, a checkpoint has the name of its run's folder, and a folder its own name.
+    The text before the first "=" is the system's name, unless the whole text is an existing path.
+    Without a name, a checkpoint has the name of its run's folder, and a folder its own name. No
+    file is opened.
+
+    Args:
+        checkpoints: arguments that name checkpoint files.
+        folders: arguments that name folders of images.
+
+    Returns:
+        The checkpoints, then the folders.
 
     Raises:
-        UserError: two sources have one name, a name is reserved or empty, or a path does not exist.
+        UserError: two sources have one name, a name is empty or is that of a control system, or a
+            path does not exist or is of the wrong kind.
     """
     sources = [_parse_source(text, is_folder=False) for text in checkpoints]
     sources += [_parse_source(text, is_folder=True) for text in folders]
@@ -83,7 +93,7 @@ def _parse_source(text: str, is_folder: bool) -> SystemSource:
 
 
 def _run_name(checkpoint: Path) -> str:
-    """Return the name of the run's folder, with the stage's folder if there is one."""
+    """Return the name of a checkpoint's run folder, or "<run>/<stage>" inside a stage's folder."""
     folder = checkpoint.resolve().parent
     return folder.relative_to(run_folder(folder).parent).as_posix()
 
@@ -91,7 +101,10 @@ def _run_name(checkpoint: Path) -> str:
 def given_system(
     source: SystemSource, scenes: ScoredScenes, protocol: Protocol
 ) -> tuple[System, dict[str, Any]]:
-    """Return the system of a folder of images, and its origin for the results.
+    """Check a folder of images; return its system and the origin for the results.
+
+    The origin has the keys "folder" and "sha256" (of the contents of the images). The system has a
+    note if some images are compressed with loss, such as JPEG.
 
     Raises:
         UserError: images are missing or cannot be used.
@@ -123,19 +136,23 @@ def translated_systems(
 ) -> tuple[list[System], dict[str, Any]]:
     """Translate the scenes with a checkpoint; return its systems and its origin for the results.
 
-    A checkpoint with an encoder or with averaged weights (EMA) has several systems.
+    A checkpoint with an encoder gives two systems: with sampled styles and with styles encoded from
+    the real images. A checkpoint with averaged weights (EMA) gives the same again with these
+    weights. The origin has the file, its hash, epoch, seed and config. Images that exist already
+    and are up to date are not made again.
 
     Args:
         source: the checkpoint.
-        scenes: the scored scenes.
+        scenes: the scored scenes. If the protocol resizes images, the checkpoint translates at the
+            size of its own validation data instead.
         protocol: the rules of the evaluation.
-        output_dir: the folder of the evaluation, where images are written.
+        output_dir: the folder of the evaluation, where images are written below `pictures/`.
         device: the device that computes networks.
         batch_size: the number of scenes that are translated at once.
         root: the folder of the checkpoint's training data; None for the folder in its config.
 
     Raises:
-        UserError: the checkpoint cannot translate the scenes.
+        UserError: the checkpoint cannot be opened or cannot translate the scenes.
     """
     opened = open_checkpoint(source.path, device, options=source.options)
     if protocol.resize is not None:
@@ -160,7 +177,16 @@ def _translated(
     batch_size: int,
     root: str | None,
 ) -> list[System]:
-    """Translate the scenes and return one system for each way of choosing styles."""
+    """Translate the scenes and return one system, or two for a checkpoint with an encoder.
+
+    The two are the system with sampled styles, which can be probed for styles, and the system with
+    styles from the real images, which is not ranked.
+
+    Args:
+        source: the name of the systems, without the words on styles.
+        opened: the checkpoint.
+        scenes, protocol, output_dir, batch_size, root: see `translated_systems`.
+    """
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None
     for name, encoded in _modes(source, opened).items():
@@ -187,7 +213,10 @@ def _translated(
 
 
 def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
-    """Return notes on the precision and the settings that a checkpoint's images were made with."""
+    """Return notes on how a checkpoint makes its images: precision, settings, evaluations.
+
+    A note is left out for float32, for no chosen settings and for one network evaluation per image.
+    """
     options = opened.inference.image_options()
     settings = ", ".join(f"{name}={value}" for name, value in options.get("settings", {}).items())
     evaluations = opened.translator.evaluations(opened.inference.settings)
@@ -200,10 +229,13 @@ def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
 
 
 def with_own_settings(sources: Sequence[SystemSource]) -> list[SystemSource]:
-    """Return the sources, each with only the chosen settings that its method has.
+    """Return copies of the sources in which each checkpoint keeps only the settings its method has.
+
+    Sources of folders lose all settings.
 
     Raises:
-        UserError: a setting exists in no method; the message names the near match and all settings.
+        UserError: a setting exists in no evaluated method (the message names the near match and all
+            settings), or a checkpoint cannot be read.
     """
     chosen = {name for source in sources for name in source.options.settings}
     if not chosen:
@@ -220,7 +252,7 @@ def with_own_settings(sources: Sequence[SystemSource]) -> list[SystemSource]:
 
 
 def _settings_of(checkpoint: Path) -> dict[str, str]:
-    """Return the settings of a checkpoint's method by name; see `describe_settings`."""
+    """Read a checkpoint and return its method's settings: a description of each by its name."""
     with building_from(checkpoint):
         return describe_settings(method_of(read_config(read_checkpoint(checkpoint), checkpoint)))
 
@@ -231,7 +263,9 @@ def _keeping(source: SystemSource, names: Collection[str]) -> SystemSource:
 
 
 def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
-    """Check that a checkpoint has the classes, channels and bits of the scored scenes.
+    """Check that a checkpoint was trained on the classes, channels and bits of the scored scenes.
+
+    The classes must have the same names in the same order.
 
     Raises:
         UserError: they differ (the message names both), or the file is no checkpoint.
@@ -253,7 +287,10 @@ def check_classes(checkpoint: Path, scenes: ScoredScenes) -> None:
 
 
 def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str, ...]:
-    """Return a note if the training run computed scores on the same scenes, else no note."""
+    """Return a tuple with a note if the training run scored checkpoints on these scenes, else ().
+
+    Data sets are compared by type and split. A training run without a protocol scored nothing.
+    """
     watched = opened.config.get("val_dataloader", {}).get("dataset", {})
     split = watched.get("split") if opened.config.get("protocol") is not None else None
     if not split or (watched.get("type"), split) != (
@@ -268,7 +305,10 @@ def _selection_note(opened: OpenedCheckpoint, scenes: ScoredScenes) -> tuple[str
 
 
 def _modes(name: str, opened: OpenedCheckpoint) -> dict[str, bool]:
-    """Return for each system name whether styles are encoded from the real image."""
+    """Return by system name whether the system encodes its styles from the real image.
+
+    A checkpoint without an encoder has one system, called `name`; with an encoder it has two.
+    """
     if opened.translator.encoder is None:
         return {name: False}
     return {f"{name}, styles sampled": False, f"{name}, styles from the photo": True}
@@ -287,7 +327,10 @@ def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
 
 
 def slug(name: str) -> str:
-    """Return a unique folder name for a system's name."""
+    """Return a folder name of letters, digits and "-" for a system's name.
+
+    It ends in six hex digits of a hash, so that names such as "a b" and "a-b" have two folders.
+    """
     text = "".join(c if c.isalnum() else "-" for c in name)
     readable = "-".join(part for part in text.split("-") if part)
     return f"{readable}-{fingerprint(name)[:6]}"  # "a b" and "a-b" are two systems

@@ -18,15 +18,19 @@ def camvid(
     segmenter: Mapping[str, Any] | None = None,
     resize: str | None = None,
 ) -> Protocol:
-    """Score CamVid's validation scenes with the public ESPNet.
+    """Return the protocol that scores CamVid's validation scenes with the public ESPNet.
 
-    Distances of distributions are measured from the real images of the training scenes.
+    Distances of distributions (such as FID) are measured from the real images of the training
+    scenes. The data lies in $CAMVID_ROOT, or in data/camvid, unless the evaluation names a folder.
 
     Args:
         split: "val" or "test".
         width, height: the size of the scored images and label maps in pixels.
-        segmenter: the config of another segmenter.
+        segmenter: the config of another segmenter; None for ESPNet with its CamVid weights.
         resize: the filter that resizes images of another size; None refuses such images.
+
+    Raises:
+        UserError: a side is no positive integer, or `resize` is no known filter.
     """
     size = (width, height)
     transforms = resize_transforms(size if size != _SIZE else None)

@@ -26,15 +26,21 @@ def cityscapes(
     samples: int = 1,
     resize: str | None = None,
 ) -> Protocol:
-    """Score Cityscapes' validation scenes with the public ESPNetv2 at 1024x512.
+    """Return the protocol that scores Cityscapes' validation scenes with ESPNetv2 at 1024x512.
+
+    The data lies in $CITYSCAPES_ROOT, or in data/cityscapes, unless the evaluation names a folder.
 
     Args:
         split: "val" or "train".
         width, height: the size of the scored images and label maps in pixels.
-        photos: False for label maps without real images. Then there is no oracle and no distance.
-        segmenter: the config of another segmenter.
+        photos: False for label maps without real images. Then there are no control systems, and no
+            score that compares with real images.
+        segmenter: the config of another segmenter; None for the public ESPNetv2.
         samples: the number of images of each scene, for systems with random styles.
         resize: the filter that resizes images of another size; None refuses such images.
+
+    Raises:
+        UserError: a side is no positive integer, or `samples` or `resize` is impossible.
     """
     size = (width, height)
     data: dict[str, Any] = {
@@ -59,10 +65,11 @@ def cityscapes(
 
 @PROTOCOLS.register_module(name="cityscapes_pix2pixhd")
 def cityscapes_pix2pixhd() -> Protocol:
-    """Score as in pix2pixHD's Table 1: PSPNet on 2048x1024 images.
+    """Return the protocol of pix2pixHD's Table 1: PSPNet on 2048x1024 images.
 
-    The paper's accuracy is `seg/pixel_acc_void_err`. The paper's PSPNet weights were never
-    published (issue 214). The results name the weights that you use instead.
+    The weights file is pspnet_cityscapes.ts, a TorchScript file that you make. The paper's PSPNet
+    weights were never published (issue 214); the results name the hash of the weights that you use
+    instead. The paper's accuracy is `seg/pixel_acc_void_err`.
     """
     network = {"type": "TorchScriptSegmenter", "weights": "pspnet_cityscapes.ts"}
     return replace(cityscapes(segmenter=network), name="cityscapes_pix2pixhd")
@@ -70,10 +77,11 @@ def cityscapes_pix2pixhd() -> Protocol:
 
 @PROTOCOLS.register_module(name="cityscapes_spade")
 def cityscapes_spade() -> Protocol:
-    """Score as in SPADE: 512x256 images, enlarged to 2048x1024 for DRN-D-105, pytorch-fid's FID.
+    """Return the protocol of SPADE: 512x256 images, enlarged to 2048x1024 for DRN-D-105.
 
-    The paper's mIoU could be reproduced with the enlargement (OASIS issue 18). The paper's accuracy
-    is `seg/pixel_acc_void_err`.
+    FID and KID are also computed with pytorch-fid's resizing (`fid_legacy`). The weights file is
+    drn_d_105_cityscapes.ts, a TorchScript file. The paper's mIoU could be reproduced with the
+    enlargement (OASIS issue 18). The paper's accuracy is `seg/pixel_acc_void_err`.
     """
     network = {
         "type": "TorchScriptSegmenter", "weights": "drn_d_105_cityscapes.ts", "width": 2048,
@@ -84,13 +92,21 @@ def cityscapes_spade() -> Protocol:
 
 @PROTOCOLS.register_module(name="cityscapes_oasis")
 def cityscapes_oasis() -> Protocol:
-    """Score as in OASIS: 512x256 images for DRN-D-105 (OASIS issue 5), pytorch-fid's FID."""
+    """Return the protocol of OASIS: 512x256 images, not enlarged for DRN-D-105 (OASIS issue 5).
+
+    FID and KID are also computed with pytorch-fid's resizing (`fid_legacy`). The weights file is
+    drn_d_105_cityscapes.ts, a TorchScript file.
+    """
     network = {"type": "TorchScriptSegmenter", "weights": "drn_d_105_cityscapes.ts"}
     return _legacy("cityscapes_oasis", cityscapes(width=512, height=256, segmenter=network))
 
 
 def _legacy(name: str, protocol: Protocol) -> Protocol:
-    """Return a renamed protocol that adds pytorch-fid's resizing to clean-fid's."""
+    """Return a copy of a protocol with another name and with FID and KID in two kinds.
+
+    To the scores with clean-fid's resizing it adds those with pytorch-fid's, named `fid_legacy` and
+    `kid_legacy`.
+    """
     legacy = {
         "type": "DistributionDistance",
         "features": {"type": "InceptionFeatures", "resize": "legacy"},

@@ -15,15 +15,19 @@ def own(
     samples: int = 1,
     resize: str | None = None,
 ) -> Protocol:
-    """Score the validation scenes of the config, or other data, with the usual metrics.
+    """Return the protocol that scores a user's own data with the common metrics.
 
     Args:
         segmenter: the config of the segmenter; None disables the segmentation scores.
-        data: the config of a data set without its root; None for the config's validation set.
+        data: the config of a data set without its root; None for the validation set of the config
+            that is evaluated.
         reference: the config of the data set whose real images distances of distributions are
             measured from; None for the real images of the scored scenes.
         samples: the number of images of each scene, for systems with random styles.
         resize: the filter that resizes images of another size; None refuses such images.
+
+    Raises:
+        UserError: `samples` or `resize` has an impossible value.
     """
     metrics = common_metrics(segmenter)
     watched = ("segmentation", "levels")  # "levels" exists if a config adds it

@@ -63,7 +63,11 @@ class Protocol:
                 raise UserError(f"A protocol's {name} is an integer from {least} on: {value!r}.")
 
     def settings(self) -> dict[str, Any]:
-        """Return everything that the scores depend on, as JSON values."""
+        """Return as JSON values the attributes of the protocol that the scores depend on.
+
+        The attributes `name`, `root` and `validation` are left out. The key "pictures" is added
+        with the usual format of images, "uint8 RGB".
+        """
         hidden = ("name", "root", "validation")
         chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         chosen["pictures"] = "uint8 RGB"
@@ -71,10 +75,12 @@ class Protocol:
 
 
 def build_protocol(cfg: str | Config) -> Protocol:
-    """Build the protocol of a name, or of a dict with `type` and options.
+    """Build the protocol of a registered name, or of a dict with `type` and options.
 
-    Every protocol takes the options `metrics` (further metrics by name, or changes of its own),
-    `resize`, `samples`, `draws` and `seed`.
+    Besides its own options every protocol takes `metrics`, `resize`, `samples`, `draws` and `seed`.
+    `metrics` is a dict by metric name. A dict with a `type` adds or replaces a metric, a dict
+    without one changes options of the protocol's own metric, and None disables a metric. The
+    metrics themselves are not built here.
 
     Raises:
         UserError: the protocol, an option or a data set is unknown, or a value is impossible.
@@ -96,7 +102,16 @@ def build_protocol(cfg: str | Config) -> Protocol:
 
 
 def _merged(own: Config | None, change: Any) -> Config | None:
-    """Return the changed config of a metric: a new one if it has a type, None to disable it."""
+    """Return the config of one metric after a change: None if the metric is disabled.
+
+    Args:
+        own: the protocol's config of the metric, or None.
+        change: None to disable the metric, a dict with `type` to replace it, or a dict of options
+            that are merged into `own`.
+
+    Raises:
+        UserError: the change is no dict, or there is no config to change.
+    """
     if change is None or (isinstance(change, Mapping) and "type" in change):
         return change
     if not isinstance(change, Mapping) or own is None:
@@ -105,7 +120,10 @@ def _merged(own: Config | None, change: Any) -> Config | None:
 
 
 def resize_transforms(size: tuple[int, int] | None) -> list[dict[str, Any]]:
-    """Return the transforms that resize scenes to (width, height); none for None.
+    """Return a list with the config of the transform that resizes scenes to `size`; [] for None.
+
+    Args:
+        size: width and height in pixels.
 
     Raises:
         UserError: a side is no positive integer.
@@ -117,6 +135,9 @@ def resize_transforms(size: tuple[int, int] | None) -> list[dict[str, Any]]:
 
 def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the configs of the metrics that most protocols share, by name.
+
+    They are segmentation scores, object borders, FID and KID, LPIPS, PSNR and SSIM, diversity of
+    samples and of colours, and distances of objects.
 
     Args:
         segmenter: the config of the segmenter; None disables the segmentation scores.
@@ -137,11 +158,15 @@ def common_metrics(segmenter: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def foreign_protocol(cfg: str | Config, path: Path) -> Protocol:
-    """Build the protocol that the checkpoint at `path` names, if no part of it runs a program.
+    """Build the protocol that a checkpoint names, and refuse it if a part runs a file as a program.
 
     TorchScript and ONNX files are programs. They run only if the user names them, in a config or
     with `--protocol` and `--protocol-options`. A checkpoint, which anybody may have written, cannot
     make them run.
+
+    Args:
+        cfg: the protocol in the checkpoint, a name or a dict with `type`.
+        path: the checkpoint, for the message.
 
     Raises:
         UserError: the protocol or an option is unknown, or the protocol runs such a file.
@@ -160,7 +185,11 @@ def foreign_protocol(cfg: str | Config, path: Path) -> Protocol:
 
 
 def _runs_a_file(options: Mapping[str, Any]) -> bool:
-    """Return whether a part runs the file of its option `weights` as a program."""
+    """Return whether a config is that of a segmenter or feature network that runs a file.
+
+    Such parts run the file of their option `weights` as a program. Without this option the result
+    is False.
+    """
     kind = options.get("type")
     parts = [r.get(kind) for r in (SEGMENTERS, FEATURES)] if isinstance(kind, str) else []
     classes = [part for part in parts if isinstance(part, type)]
@@ -169,7 +198,7 @@ def _runs_a_file(options: Mapping[str, Any]) -> bool:
 
 
 def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield every dict in nested dicts and lists."""
+    """Yield every dict in nested dicts, lists and tuples, each before the dicts inside it."""
     if isinstance(value, Mapping):
         yield value
         for inner in value.values():

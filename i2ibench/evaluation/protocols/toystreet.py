@@ -8,14 +8,18 @@ from i2ibench.registry import PROTOCOLS
 def toystreet(
     num_scenes: int = 60, samples: int = 3, width: int = 256, height: int = 128
 ) -> Protocol:
-    """Score ToyStreet's test scenes, which training never uses, with the trained CompactSegmenter.
+    """Return the protocol that scores ToyStreet's test scenes with the shipped CompactSegmenter.
 
-    The scenes record the true appearance of their instances, so styles are measured too.
+    Training never uses the test scenes. They record the true appearance of their instances, so
+    styles are measured too.
 
     Args:
         num_scenes: the number of scenes of the test split.
         samples: the number of images of each scene, for systems with random styles.
         width, height: the size of the drawn scenes in pixels.
+
+    Raises:
+        UserError: `samples` is no positive integer.
     """
     size = {"width": width, "height": height}
     data = {"type": "ToyStreet", "split": "test", "num_scenes": num_scenes, **size}
