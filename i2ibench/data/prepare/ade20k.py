@@ -42,16 +42,18 @@ SPLITS = {"train": "training", "val": "validation"}
 
 
 def read_ade20k(source: Path) -> SourceData:
-    """Read 20,210 training and 2,000 validation scenes of 150 classes, without instances.
+    """Return the scenes of ADE20K's scene parsing benchmark: 150 classes, no instance maps.
 
-    The label maps are the publisher's 8-bit PNGs: 1..150 are the classes of objectInfo150.txt, 0
-    is everything else. No score counts 0.
+    The split "train" has one scene for each PNG in annotations/training (20,210 when complete),
+    "val" for each in annotations/validation (2,000). A scene's label map and photo are the
+    publisher's files, unchanged; only objectInfo150.txt is read now. In a label map 1..150 are the
+    classes of objectInfo150.txt. 0 is everything else: the class "other", which no score counts.
 
     Args:
-        source: the unpacked archive, or the folder that holds it.
+        source: the unpacked archive ADEChallengeData2016, or the folder that holds it.
 
     Raises:
-        UserError: files are missing, or the class list has another format.
+        UserError: a file is missing, or objectInfo150.txt lacks the columns Idx and Name.
     """
     root = unpacked(source, "ADEChallengeData2016")
     classes = _read_object_info(require(root / "objectInfo150.txt", OBTAIN))
@@ -73,11 +75,12 @@ def _read_object_info(path: Path) -> ClassTable:
 
 
 def _class_table(names: dict[int, str], things: frozenset[int] = frozenset()) -> ClassTable:
-    """Return the classes, with void as id 0.
+    """Return the table of the named classes and of "other", which has id 0 and is not scored.
 
     Args:
-        names: the synonyms of each class, separated by commas or semicolons, by id. The first
-            synonym becomes the class's name, unless it is also the first of another class.
+        names: by class id, the synonyms of the class, separated by commas or semicolons. The first
+            synonym becomes the class's name. If several classes have the same first synonym, each
+            of them is named by all its synonyms.
         things: the ids of the classes that have instances.
     """
     firsts = {i: synonyms.replace(";", ",").split(",")[0].strip() for i, synonyms in names.items()}
@@ -91,17 +94,23 @@ def _class_table(names: dict[int, str], things: frozenset[int] = frozenset()) ->
 
 
 def read_ade20k_full(source: Path) -> SourceData:
-    """Read photos at full size with the benchmark's 150 classes and an instance per object.
+    """Return the scenes of ADE20K's release of 2016 with the benchmark's 150 classes and instances.
 
-    In `*_seg.png` R / 10 * 256 + G is an index into the release's 3,148 names. B tells instances
-    apart. A label map has at most 256 classes, so the names are mapped to the
-    classes of the benchmark. Names outside of the mapping become void.
+    The split "train" has one scene for each `*_seg.png` at any depth below images/training, "val"
+    for each below images/validation. The PNGs and the photos, at full size, are read when a scene
+    is written. In a PNG R // 10 * 256 + G is an index into the release's 3,148 names, and pixels of
+    equal name and equal B are one object. A label map has at most 256 classes, so mapFromADE.txt
+    maps the names to the benchmark's classes. A name that mapFromADE.txt lacks becomes "other", id
+    0, which no score counts. Only classes that object150_info.csv does not call stuff have
+    instances.
 
     Args:
-        source: the unpacked archive, with the two lists beside `images/`.
+        source: the unpacked archive ADE20K_2016_07_26, or the folder that holds it. mapFromADE.txt
+            and object150_info.csv are in either, in the same one.
 
     Raises:
-        UserError: files are missing or malformed.
+        UserError: a file is missing, a list lacks columns or has a malformed line, or `source` is
+            the release of 2021.
     """
     root = unpacked(source, "ADE20K_2016_07_26")
     if (root / "images" / "ADE").is_dir():
@@ -127,7 +136,18 @@ def _read_info_csv(path: Path) -> ClassTable:
 
 
 def _read_mapping(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
-    """Return the class id of each index into the release's names, [65536]; 0 for void."""
+    """Return mapFromADE.txt as a lookup table: the class id of each name's index, uint8 [65536].
+
+    Each line of the file holds a class id and an index; words that are no numbers are ignored. An
+    index in no line has the class 0, "other".
+
+    Args:
+        path: mapFromADE.txt.
+        classes: the classes whose ids may occur.
+
+    Raises:
+        UserError: a line holds other than two numbers, an unknown class, or an index above 65535.
+    """
     known = {c.id for c in classes.classes}
     table = np.zeros(2**16, np.uint8)
     for line in filter(str.strip, read_text(path).splitlines()):

@@ -54,7 +54,7 @@ class AnnotatedPhoto:
 
     @property
     def location(self) -> str:
-        """Return the photo's file, or the annotation file that contains the photo."""
+        """Return the photo's file as text, or the annotation file if that holds the photo."""
         return str(self.image) if isinstance(self.image, Path) else self.place
 
 
@@ -81,11 +81,11 @@ class AnnotationOptions:
     seed: int = 0
 
     def is_background(self, label: str) -> bool:
-        """Return whether a label names the background, as `_background_` always does."""
+        """Return whether a label equals `background` or "_background_"; capitals do not matter."""
         return label.casefold() in (self.background.casefold(), "_background_")
 
     def class_name(self, label: str) -> str:
-        """Return the class name of a label; all names of the background have one class."""
+        """Return `background` if a shape's label names the background, else the label itself."""
         return self.background if self.is_background(label) else label
 
 
@@ -98,21 +98,35 @@ class UsageReport:
         self._places_left_out: dict[str, list[str]] = {}
 
     def count_used(self, kind: str, count: int = 1) -> None:
-        """Count things that were used, such as polygons."""
+        """Add to the number of used things of a kind.
+
+        Args:
+            kind: the things' name in the plural, such as "polygons".
+            count: the number to add.
+        """
         with self._lock:
             self._used[kind] += count
 
     def count_left_out(self, kind: str, place: str) -> None:
-        """Count a thing that was left out; `place` is its name or its file."""
+        """Count one thing that was left out.
+
+        Args:
+            kind: the things' name in the plural, with the reason, such as "photos without a shape".
+            place: the file or name of this thing, of which the report shows the first three.
+        """
         with self._lock:
             self._places_left_out.setdefault(kind, []).append(place)
 
     def used(self, kind: str) -> int:
-        """Return the number of used things of a kind."""
+        """Return the number of used things of a kind; 0 for a kind that was never counted."""
         return self._used[kind]
 
     def lines(self) -> list[str]:
-        """Return one line about everything used, and one for each kind of thing left out."""
+        """Return a line about all used things, then a line for each kind of thing left out.
+
+        The first line is such as "used: 2 masks, 3 polygons", or "used: nothing". The other lines
+        are sorted by kind, and each names the first three different places.
+        """
         with self._lock:
             used = ", ".join(f"{n} {kind}" for kind, n in sorted(self._used.items()))
             left_out = [
@@ -135,17 +149,24 @@ def source_data(
     report: UsageReport,
     largest_first: bool = False,
 ) -> SourceData:
-    """Return the scenes of annotated photos; their maps are drawn when a scene is written.
+    """Return the scenes of annotated photos; maps are drawn when a scene is written.
+
+    A photo without shapes is left out unless `options.keep_unannotated`. Scenes have a label map
+    and the photo, and an instance map if any class is a thing. The splits are those that the photos
+    name. If no photo names a split, `options.val_share` of the photos become "val", the others
+    "train".
 
     Args:
         photos: all photos, with and without shapes.
-        classes: with a class for each label and for the background.
+        classes: a class for the background and for each label. A shape whose label is no class gets
+            the label `options.others`.
         options: of the user.
-        report: counts what is used and left out.
+        report: counts what is used and left out, now and when scenes are written.
         largest_first: see `draw_shapes`.
 
     Raises:
-        UserError: no photo has a shape, two photos would be one scene, or a split has no photo.
+        UserError: no photo has a shape, a photo is annotated twice, two photos of a split would be
+            one scene, only some photos name a split, or "train" or "val" would be empty.
     """
     names = {c.name for c in classes.classes}
     used = []
@@ -180,7 +201,14 @@ def source_data(
 def _rename_other_labels(
     photo: AnnotatedPhoto, names: Collection[str], others: str, report: UsageReport
 ) -> AnnotatedPhoto:
-    """Return the photo with the label `others` for each label that is no class."""
+    """Return a copy of a photo whose shapes with a label that is no class have the label `others`.
+
+    Args:
+        photo: the photo and its shapes.
+        names: the names of all classes.
+        others: the new label of such shapes.
+        report: counts the renamed shapes as used.
+    """
     shapes = [s if s.label in names else replace(s, label=others) for s in photo.shapes]
     renamed = sum(shape.label not in names for shape in photo.shapes)
     if renamed:
@@ -189,7 +217,13 @@ def _rename_other_labels(
 
 
 def count_unlisted(photos: Sequence[AnnotatedPhoto], report: UsageReport) -> None:
-    """Count the images beside annotated photos that no annotation file lists."""
+    """Report image files beside the annotated photos that no annotation file lists, as left out.
+
+    Args:
+        photos: the photos that annotation files list. Their folders are searched, without
+            subfolders.
+        report: counts each image file that is no photo in `photos`.
+    """
     listed = {photo.image for photo in photos if isinstance(photo.image, Path)}
     for folder in sorted({path.parent for path in listed}):
         for path in sorted(folder.iterdir()):
@@ -231,10 +265,14 @@ def _refuse_duplicates(photos: Sequence[AnnotatedPhoto]) -> None:
 def _divide(
     photos: Sequence[AnnotatedPhoto], options: AnnotationOptions
 ) -> Mapping[str, list[AnnotatedPhoto]]:
-    """Return the photos by split; if no photo names a split, choose by `val_share`.
+    """Return the photos of each split, at least "train" and "val".
+
+    A photo is in the split that it names. If no photo names a split, a hash of the names and of
+    `options.seed` chooses the share `options.val_share` for "val"; the others are "train".
 
     Raises:
-        UserError: only some of the photos name a split, or a split is empty.
+        UserError: only some of the photos name a split, "train" or "val" is empty, `val_share` is
+            not between 0 and 1, or there are fewer than two photos to divide.
     """
     without = [photo for photo in photos if photo.split is None]
     chosen = set()

@@ -19,16 +19,23 @@ CLASSES_FILE = "classes.json"
 def annotation_classes(
     source: Path, entries: Sequence[Mapping[str, Any]], options: AnnotationOptions
 ) -> ClassTable:
-    """Return the classes of `source/classes.json`, or else the background and `entries`.
+    """Return the classes in `source/classes.json`, or else the background and all labels.
+
+    Without classes.json the background has id 0, and the classes follow in the order of `entries`.
+    A class without an id gets its position, from 1. All are things, except those in `options.stuff`
+    and "__ignore__", which is not scored either.
 
     Args:
         source: the user's folder.
-        entries: of each label that is not the background: its name, and an id and a colour if it
-            has them.
+        entries: a dict for each label in the annotations that is not the background: its "name",
+            and "id" and "colour" if the annotations state them.
         options: of the user.
 
     Raises:
-        UserError: classes.json lacks a label or the background, or contradicts an option.
+        UserError: classes.json is malformed, lacks the background or a label (unless
+            `options.others` names the class of all other labels), or is given together with `stuff`
+            or `score_background`. Without classes.json: `others` is given, two labels differ only
+            in spelling, there are too many labels, or `stuff` names no label.
     """
     names = [entry["name"] for entry in entries]
     if (source / CLASSES_FILE).is_file():
@@ -50,7 +57,16 @@ def annotation_classes(
 
 
 def _refuse_without_file(source: Path, labels: int, options: AnnotationOptions) -> None:
-    """Check that nothing needs a classes.json: the option `others`, or too many labels."""
+    """Raise an error if the options or labels need a classes.json, which `source` does not have.
+
+    Args:
+        source: the user's folder.
+        labels: the number of labels besides the background.
+        options: of the user.
+
+    Raises:
+        UserError: the option `others` is given, or there are `MAX_CLASSES` labels or more.
+    """
     if options.others:
         raise UserError(
             f"others={options.others} is the class of labels that {source / CLASSES_FILE} lacks, "
@@ -65,7 +81,15 @@ def _refuse_without_file(source: Path, labels: int, options: AnnotationOptions) 
 
 
 def _refuse_similar(source: Path, labels: Iterable[str]) -> None:
-    """Check that no two labels are spelt alike, such as Car and car."""
+    """Raise an error if two labels differ only in capitals, spaces or Unicode form, as Car and car.
+
+    Args:
+        source: the user's folder, for the message.
+        labels: the labels in the annotations.
+
+    Raises:
+        UserError: names the first two such labels.
+    """
     by_spelling: dict[str, str] = {}
     for label in labels:
         other = by_spelling.setdefault(" ".join(to_nfc(label).casefold().split()), label)

@@ -24,21 +24,35 @@ SPLIT_NAMES = {
 
 
 def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """Yield the files with these suffixes at any depth, in the order of `walk_files`."""
+    """Yield the files below a folder, at any depth, that end in one of the suffixes.
+
+    Hidden files and folders are left out. Files come sorted within each folder; links are followed.
+
+    Args:
+        folder: the folder to search.
+        suffixes: in lower case with the dot, such as ".json". Capitals in a file's name do not
+            matter.
+
+    Raises:
+        UserError: the target of a link is missing, or a folder cannot be read.
+    """
     return (path for path in walk_files(folder) if path.suffix.lower() in suffixes)
 
 
 def find_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> Path | None:
-    """Return a photo by its name in an annotation file; None if no folder contains the photo.
+    """Return the path of a photo that an annotation file names; None if no folder holds the photo.
+
+    The photo itself is not opened. A file of the same name in another Unicode form counts too.
 
     Args:
-        name: the relative path in the file, with slashes or backslashes.
+        name: the relative path in the annotation file, with slashes or backslashes.
         folders: in which the photo may be, the likeliest first.
-        root: the user's folder; nothing outside of it is read.
+        root: the user's folder; a path that leads out of it is not looked at.
         place: the annotation file, for messages.
 
     Raises:
-        UserError: the name is no relative path, or leads out of `root`.
+        UserError: the name is empty or no printable text; or no photo is found and the name is
+            absolute, or leads out of `root` from one of the folders.
     """
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise UserError(f"{place} has no proper name of a photo, but {name!r}.")
@@ -57,16 +71,23 @@ def find_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> P
 
 
 def _is_within(path: Path, root: Path) -> bool:
-    """Return whether a path lies within a folder; links are not resolved."""
+    """Return whether a path lies within the folder `root`, with ".." resolved but not links."""
     whole = Path(os.path.normpath(Path.cwd() / root))
     return Path(os.path.normpath(Path.cwd() / path)).is_relative_to(whole)
 
 
 def require_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -> Path:
-    """Return a photo by its name in an annotation file, see `find_photo`.
+    """Return the path of a photo that an annotation file names, as `find_photo` does.
+
+    Args:
+        name: see `find_photo`, as for the other arguments.
+        folders: in which the photo may be, the likeliest first.
+        root: the user's folder.
+        place: the annotation file, for messages.
 
     Raises:
-        UserError: the name is no relative path or leads out of `root`, or the photo is missing.
+        UserError: the name is no relative path or leads out of `root`, or no folder holds the
+            photo.
     """
     photo = find_photo(name, folders, root, place)
     if photo is None:
@@ -76,7 +97,12 @@ def require_photo(name: Any, folders: Sequence[Path], root: Path, place: Path) -
 
 
 def _existing(path: Path) -> Path | None:
-    """Return a file, or the file of the same name in another Unicode form; None if absent."""
+    """Return a file's path as stored on disk; None if there is no such file.
+
+    If the file is absent, a name in the same folder that is equal in Unicode's composed form is
+    taken, because systems store letters with accents differently. A name that is too long is
+    absent.
+    """
     try:
         if path.is_file():
             return path
@@ -89,10 +115,15 @@ def _existing(path: Path) -> Path | None:
 
 
 def points_of(values: Any, place: str) -> NDArray[np.float64]:
-    """Return points (x, y) [N,2], given a list of pairs or a flat list of numbers.
+    """Return the points (x, y) of a shape in an annotation file, float64 [N,2].
+
+    Args:
+        values: a list of pairs [[x, y], ...], or a flat list [x, y, x, y, ...]. An empty list gives
+            no points.
+        place: the file and the shape, for the message.
 
     Raises:
-        UserError: the list is malformed, or a value is not finite or above 10 million.
+        UserError: `values` is no such list, or a number is not finite or is 10 million or more.
     """
     pairs = values if isinstance(values, list) else [None]
     if pairs and not isinstance(pairs[0], list):
@@ -106,16 +137,24 @@ def points_of(values: Any, place: str) -> NDArray[np.float64]:
 
 
 def is_coordinate(value: Any) -> bool:
-    """Return whether a value is a finite number of pixels of a likely size."""
+    """Return whether a value is a finite int or float whose absolute value is below 10 million.
+
+    True and False are no numbers here.
+    """
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and math.isfinite(value) and abs(value) < FARTHEST
 
 
 def stated_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
-    """Return the (height, width) stated in a file; None if both values are None.
+    """Return the (height, width) that an annotation file states for a photo; None for none.
+
+    Args:
+        height: the value in the file, None if the file has none.
+        width: likewise.
+        place: the file and the photo, for the message.
 
     Raises:
-        UserError: a value is no positive integer.
+        UserError: a value is no positive integer, or only one of the two is None.
     """
     if height is None and width is None:
         return None
@@ -131,8 +170,11 @@ def stated_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
 def photo_folders(annotations: Path, source: Path, subset: str) -> list[Path]:
     """Return the folders in which the photos of an annotation file may be, the likeliest first.
 
+    They are images/ and the folder itself, first beside the annotation file, then in `source`. With
+    a subset, the folders of that name in these four come before the four. Folders may be missing.
+
     Args:
-        annotations: the file.
+        annotations: the annotation file.
         source: the user's folder.
         subset: the name of the photos' subset, such as "train2017"; "" for none.
     """
@@ -143,16 +185,24 @@ def photo_folders(annotations: Path, source: Path, subset: str) -> list[Path]:
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a name such as "valid" or "train2017" stands for, None for no split."""
+    """Return the split that a name means, "train", "val" or "test"; None for other names.
+
+    The name is that of a folder or subset. Capitals and digits, "_" or "-" at the end do not
+    matter: "Valid" is "val", "train2017" "train".
+    """
     return SPLIT_NAMES.get(name.lower().rstrip("0123456789_-"))
 
 
 def split_and_name(path: PurePath, name: str | None = None) -> tuple[str | None, str]:
-    """Return the split that a folder of a file names, or None, and the scene's name without it.
+    """Return the split that one of a file's folders names, or None, and the name of its scene.
+
+    The outermost folder that names a split counts, see `split_of`. The scene's name is the photo's
+    path without ".", "..", file ending and folders that name a split, such as "aachen/0001".
 
     Args:
         path: of the file, relative to the user's folder.
-        name: of the photo in an annotation file, with either slash; None takes `path`.
+        name: the path of the photo in the annotation file, with slashes or backslashes, from which
+            the scene's name is made; None takes `path`.
     """
     split = next(filter(None, map(split_of, path.parts[:-1])), None)
     photo = path if name is None else PureWindowsPath(name)

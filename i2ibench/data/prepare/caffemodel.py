@@ -14,10 +14,12 @@ DATA, SHAPE, OLD_SHAPE = 5, 7, (1, 2, 3, 4)  # of BlobProto; old shapes are four
 
 
 def read_caffemodel(path: Path) -> dict[str, list[NDArray[np.float32]]]:
-    """Return the weight and bias of every layer that has some, by the layer's name.
+    """Return the arrays of every layer that has some, by the layer's name: usually weight and bias.
+
+    Layers without arrays are left out.
 
     Raises:
-        UserError: the file is missing, or no Caffe model.
+        UserError: the file cannot be read, is no Caffe model or is incomplete, or has no arrays.
     """
     try:
         content = memoryview(path.read_bytes())
@@ -40,9 +42,10 @@ def read_caffemodel(path: Path) -> dict[str, list[NDArray[np.float32]]]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the (number, value) of each field of a protocol buffer's message.
+    """Yield (field number, value) for each field of a message in the protocol buffer encoding.
 
-    See https://protobuf.dev/programming-guides/encoding.
+    A value is an int for a varint field. For any other field it is the field's bytes. See
+    https://protobuf.dev/programming-guides/encoding.
 
     Raises:
         ValueError, IndexError: the message is malformed.
@@ -78,7 +81,13 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
 
 
 def _layer(message: memoryview, name: int, blobs: int) -> tuple[str, list[NDArray[np.float32]]]:
-    """Return a layer's name and blobs, given the field numbers of both."""
+    """Return the name of a Caffe layer, "" if it has none, and its arrays in the file's order.
+
+    Args:
+        message: the bytes of the layer.
+        name: the field number of the name.
+        blobs: the field number of the arrays.
+    """
     fields = [(n, value) for n, value in _fields(message) if isinstance(value, memoryview)]
     names = [bytes(value).decode() for number, value in fields if number == name]
     return names[-1] if names else "", [_blob(value) for n, value in fields if n == blobs]
@@ -98,7 +107,7 @@ def _blob(message: memoryview) -> NDArray[np.float32]:
 
 
 def _dimensions(message: memoryview) -> list[int]:
-    """Return the sizes in a BlobShape, which are packed into one field or one field each."""
+    """Return the shape of an array from a BlobShape message, whose sizes may be packed or not."""
     sizes: list[int] = []
     for _, value in _fields(message):
         if isinstance(value, int):

@@ -44,13 +44,17 @@ def prepare(
     options: Mapping[str, Any],
     tell: Callable[[str], None] = lambda line: None,
 ) -> bool:
-    """Write a data set in the layout that `PairedFolder` reads; return False if it was there.
+    """Write a data set into `target`, in the layout that `PairedFolder` reads, and return True.
+
+    If `target` holds this data set already, nothing is written and False is returned. It is the
+    same data set if the source folder, the options and the contents of annotation files are the
+    same.
 
     Args:
-        name: of the data set.
+        name: of the data set, a key of `READERS`.
         source: the folder of the publisher's or user's files.
-        target: the folder to write.
-        options: of the data set's reader.
+        target: the folder to write, missing or empty.
+        options: of the data set's reader, by name; the reader's defaults apply to the others.
         tell: is called with each line about what was used and left out, if the reader counts it.
 
     Raises:
@@ -76,7 +80,13 @@ def prepare(
 
 
 def _hash_annotations(paths: Sequence[Path], root: Path) -> str:
-    """Return a hash of the names and contents of annotation files, classes.json included."""
+    """Return a SHA-256 in hexadecimal of the paths, sizes and contents of annotation files.
+
+    Args:
+        paths: the files, which lie below `root`.
+        root: the user's folder, to which the hashed paths are relative. Its classes.json is hashed
+            too, if it exists.
+    """
     class_file = root / CLASSES_FILE
     digest = hashlib.sha256()
     for path in sorted({*paths, class_file} if class_file.is_file() else paths):
@@ -86,14 +96,26 @@ def _hash_annotations(paths: Sequence[Path], root: Path) -> str:
 
 
 def reader_options(name: str) -> dict[str, inspect.Parameter]:
-    """Return the options of a data set's reader, by name."""
+    """Return the parameters that hold the options of a data set, with their defaults, by name.
+
+    Args:
+        name: of the data set, a key of `READERS`.
+    """
     reader = READERS[name]
     parameters = inspect.signature(reader.options or reader.read).parameters
     return {k: p for k, p in parameters.items() if k != "source"}
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return checked options; the parser's lists become texts again where texts are expected.
+    """Return the options of a data set after a check of their names and types.
+
+    A list becomes a text with commas where the default is a text, because the command line's parser
+    splits texts at commas. An option whose default is None takes a text, one whose default is a
+    float also an int.
+
+    Args:
+        name: of the data set, a key of `READERS`.
+        options: the given options by name; the others are not added.
 
     Raises:
         UserError: the reader has no such option, or the value has another type than the default.

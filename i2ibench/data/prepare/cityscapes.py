@@ -10,12 +10,16 @@ FOLDERS = ("gtFine", "leftImg8bit")
 
 
 def link_cityscapes(source: Path, target: Path) -> dict[str, int]:
-    """Link the folders of `source` into `target`, and return the number of scenes by split.
+    """Link Cityscapes' folders into `target`; return the number of scenes of each split.
 
-    The class `Cityscapes` reads the official layout, so that nothing is converted.
+    The folders are `source/gtFine` and `source/leftImg8bit`. The links are symbolic; `target` is
+    created if it is missing. Links that are there already stay. Nothing is converted, because the
+    class `Cityscapes` reads the official layout. The splits "train" and "val" are checked and
+    counted.
 
     Raises:
-        UserError: files are missing, or `target` holds other files of these names.
+        UserError: files are missing, `target` holds other files of these names, or no symbolic
+            links can be made there.
     """
     counts = {split: len(find_scenes(source, split)) for split in ("train", "val")}
     with lock_target(target, "preparing a data set", wait=True):

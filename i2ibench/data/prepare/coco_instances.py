@@ -61,30 +61,38 @@ class CocoFile:
 
     @cached_property
     def names(self) -> dict[int, str]:
-        """Return the name of each category, by category id."""
+        """Return the name of each category in the file, by category id."""
         return {entry["id"]: entry["name"] for entry in self.content["categories"]}
 
     @property
     def subset(self) -> str:
-        """Return the name of the photos' subset, such as "train2017"."""
+        """Return the name of the subset of photos that the file annotates, such as "train2017".
+
+        It is the name of the folder for Roboflow's file, and the file's name without "instances_"
+        and ".json" for others.
+        """
         if self.path.name == ROBOFLOW_FILE:
             return self.path.parent.name
         return self.path.stem.removeprefix("instances_")
 
 
 def read_coco(source: Path, options: AnnotationOptions) -> SourceData:
-    """Draw COCO's instances (polygons and run lengths) into label and instance maps.
+    """Return the scenes of photos with COCO's instance annotations.
 
-    Crowds are drawn first and are no objects. The others follow from the largest to the smallest,
-    so that a small object on a large one is visible. Boxes without a segmentation are left out.
+    Shapes become label maps and, if any class is a thing, instance maps. The shapes are polygons
+    and run lengths, drawn when a scene is written. Crowds are drawn first and are no objects. The
+    others follow from the largest to the smallest, so that a small object on a large one is
+    visible. Annotations without a segmentation (boxes) and of photos that the file does not list
+    are left out; the summary counts them. See `source_data` for splits and for photos without
+    shapes.
 
     Args:
-        source: the folder of annotations and photos.
+        source: the folder of annotations and photos; `annotation_paths` finds the annotations.
         options: of the user.
 
     Raises:
-        UserError: a file is broken or contradicts its photo, a photo is missing or outside of
-            `source`, or there is nothing to draw.
+        UserError: a file is broken or contradicts its photo, the files differ in their categories,
+            a photo is missing or outside of `source`, or there is nothing to draw.
     """
     report = UsageReport()
     files = [CocoFile(path, _read_content(path)) for path in annotation_paths(source)]
@@ -98,10 +106,15 @@ def read_coco(source: Path, options: AnnotationOptions) -> SourceData:
 
 
 def annotation_paths(source: Path) -> list[Path]:
-    """Return the annotation files: Roboflow's, else COCO's, else the only JSON file.
+    """Return the annotation files of COCO's form below `source`, at any depth.
+
+    These are all files that are named as Roboflow (_annotations.coco.json) or COCO
+    (instances_*.json) names them, Roboflow's only if there are both. Else they are the JSON files
+    that lie in `source` or `source/annotations`, or whose name or folder names a split. Several
+    such files must all name a split. classes.json is never among them. The contents are not read.
 
     Raises:
-        UserError: there is none, or it is not clear which of several files are meant.
+        UserError: there is no such file, or it is not clear which of several files are meant.
     """
     paths = [path for path in files_below(source, (".json",)) if path.name != CLASSES_FILE]
     roboflow = [path for path in paths if path.name == ROBOFLOW_FILE]
@@ -120,7 +133,12 @@ def _has_split(path: Path) -> bool:
 
 
 def _read_content(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the lists of images, annotations and categories, with their fields checked."""
+    """Return the lists "images", "annotations" and "categories" of a JSON file, by these names.
+
+    Raises:
+        UserError: the file is no JSON, lacks a list, has an entry without a required field of the
+            right type, or is a panoptic file.
+    """
     content = read_json(path)
     if not isinstance(content, dict) or not _FIELDS.keys() <= content.keys():
         raise UserError(f"{path} lacks {', '.join(_FIELDS)}, so it is not COCO's form. {OBTAIN}")
@@ -208,11 +226,17 @@ def _decode_runs(counts: Any, stated: Any, place: str, size: shapes.Size) -> sha
 def _class_entries(
     files: Sequence[CocoFile], options: AnnotationOptions, report: UsageReport
 ) -> list[dict[str, Any]]:
-    """Return name and id of each category that is not the background.
+    """Return a dict with the name and id of each category that is not the background.
 
-    Roboflow lists the name of its project as a category without annotations, which is left out.
-    The ids are kept if all are 1..255. Otherwise they are numbered from 1, because a label map
-    cannot hold them beside the background's 0.
+    Roboflow lists its project's name as a category without annotations that is a supercategory of
+    others; such a category is left out and reported. The ids are kept if all are 1..255. Otherwise
+    the categories are numbered from 1, because a label map cannot hold their ids beside the
+    background's 0.
+
+    Args:
+        files: the annotation files, which have equal categories.
+        options: of the user, which name the background.
+        report: counts the categories that are left out.
     """
     used = {a.get("category_id") for file in files for a in file.content["annotations"]}
     supercategories = {c.get("supercategory") for c in files[0].content["categories"]}

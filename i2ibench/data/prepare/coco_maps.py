@@ -53,22 +53,34 @@ LAST_THING = 91
 
 
 def _photo_folder(source: Path, name: str, obtain: str) -> Path:
-    """Return the folder with the photos of a split."""
+    """Return the folder with the photos of a split: `source/images/name`, else `source/name`.
+
+    Args:
+        source: the user's folder.
+        name: of the split's folder, such as "train2017".
+        obtain: the message's text that says how to obtain the photos.
+
+    Raises:
+        UserError: there is neither folder.
+    """
     inner = source / "images" / name
     return inner if inner.is_dir() else require(source / name, obtain)
 
 
 def read_coco_panoptic(source: Path) -> SourceData:
-    """Read 118,287 training and 5,000 validation scenes of 133 classes, 80 with instances.
+    """Return the scenes of COCO's panoptic maps: 133 classes, 80 of them with instances.
 
-    A pixel of a PNG holds the id of its segment, R + 256 G + 256² B; 0 is void. The JSON file
-    describes the segments. Crowds keep their class, but have no instance.
+    The splits are "train" (118,287 scenes when complete) and "val" (5,000). The two JSON files are
+    read now, the PNGs when a scene is written. A pixel of a PNG holds the id of its segment, R +
+    256 G + 256² B, and the JSON file describes the segments; 0 is void. Crowds keep their class,
+    but have no instance.
 
     Args:
         source: the folder that holds `annotations/` and the photos.
 
     Raises:
-        UserError: files are missing, or a JSON file has another format.
+        UserError: a file is missing, a JSON file has another format, or the two differ in
+            categories.
     """
     splits, tables = {}, []
     for split, folder in SPLITS.items():
@@ -88,7 +100,11 @@ def read_coco_panoptic(source: Path) -> SourceData:
 
 
 def _read_panoptic_scenes(path: Path, photo_folder: Path) -> tuple[ClassTable, list[SourceScene]]:
-    """Return the classes and the scenes of one split's JSON file.
+    """Return the classes and the scenes of one split's JSON file; the PNGs are not read yet.
+
+    Args:
+        path: the JSON file. The PNGs are in the folder beside it that has its name without ".json".
+        photo_folder: the folder of the photos.
 
     Raises:
         UserError: a file is missing, or a name leads out of its folder.
@@ -125,7 +141,11 @@ def _read_panoptic_json(path: Path) -> dict[str, Any]:
 
 
 def _panoptic_classes(categories: list[dict[str, Any]]) -> ClassTable:
-    """Return the categories with their own ids (1..200) and colours, and void with id 0."""
+    """Return the classes of a panoptic file: "unlabeled" (id 0, not scored) and its categories.
+
+    Args:
+        categories: the entries of the JSON file. Their ids (1..200) and colours are kept.
+    """
     void = {"name": "unlabeled", "id": 0, "colour": [0, 0, 0], "scored": False}
     entries = [
         {"name": c["name"], "id": c["id"], "thing": bool(c["isthing"])}
@@ -163,16 +183,19 @@ def _read_panoptic(
 
 
 def read_coco_stuff(source: Path) -> SourceData:
-    """Read 118,287 training and 5,000 validation scenes of 182 classes, without instances.
+    """Return the scenes of COCO-Stuff's maps: 182 classes, no instance maps.
 
-    The publisher's 8-bit PNGs hold the class's number in labels.txt minus 1, and 255 for void.
-    Eleven of the classes occur in no file.
+    The splits are "train" (118,287 scenes when complete) and "val" (5,000). Label maps and photos
+    are the publisher's files, unchanged; only labels.txt is read now. The 8-bit PNGs hold the
+    class's number in labels.txt minus 1, and 255 for void. Eleven of the classes occur in no file.
+    PNGs with "_" in their name are not the publisher's and are left out.
 
     Args:
-        source: the folder that holds the maps, labels.txt and the photos.
+        source: the folder that holds labels.txt, the photos, and the maps in annotations/ or
+            stuffthingmaps/.
 
     Raises:
-        UserError: files are missing, or the class list has another format.
+        UserError: a file is missing, or labels.txt has another format.
     """
     classes = _read_labels(require(source / "labels.txt", OBTAIN_STUFF))
     maps = source / "annotations"
@@ -190,7 +213,14 @@ def read_coco_stuff(source: Path) -> SourceData:
 
 
 def _read_labels(path: Path) -> ClassTable:
-    """Return the classes of labels.txt, whose lines are "number: name"; 0 is unlabelled."""
+    """Return the classes of COCO-Stuff's labels.txt, whose lines are "number: name".
+
+    A class's id is its number minus 1. Number 0, unlabelled, gets the id 255 and is not scored.
+    Numbers up to `LAST_THING` are things.
+
+    Raises:
+        UserError: a line has another form.
+    """
     entries = []
     for line in filter(str.strip, read_text(path).splitlines()):
         match = re.fullmatch(r"\s*(\d+)\s*:\s*(.+?)\s*", line)

@@ -38,14 +38,17 @@ NO_AREA = ("tag", "points", "polyline", "skeleton")
 
 
 def read_cvat(source: Path, options: AnnotationOptions) -> SourceData:
-    """Draw CVAT's polygons, boxes, ellipses and masks into label and instance maps.
+    """Return the scenes of photos annotated with CVAT.
 
-    Shapes are drawn by `z_order`; shapes of equal `z_order` in the order of the file. Each shape is
-    an object; shapes with the same `group_id` are one object. Lines, points, cuboids, skeletons
-    and tags are left out.
+    Shapes become label maps and, if any class is a thing, instance maps. The shapes are polygons,
+    boxes, ellipses and masks, drawn when a scene is written: by `z_order`, those of equal `z_order`
+    in the order of the file. Each shape is an object; shapes of a photo and class with the same
+    `group_id`, other than 0, are one object. All other elements, such as lines, points, cuboids,
+    skeletons and tags, are left out; the summary counts them. See `source_data` for splits and for
+    photos without shapes.
 
     Args:
-        source: the folder of annotations.xml and the photos.
+        source: the folder of the photos and of XML files, such as annotations.xml, at any depth.
         options: of the user.
 
     Raises:
@@ -80,10 +83,11 @@ class _TreeBuilderWithoutDoctype(ElementTree.TreeBuilder):
 
 
 def _read_xml(path: Path) -> Element:
-    """Return the root of a file of the format "CVAT for images 1.1".
+    """Return the root element of a file in the format "CVAT for images 1.1".
 
     Raises:
-        UserError: the file is broken, of another format, or has a DOCTYPE.
+        UserError: the file is broken or has a DOCTYPE, or its format is another one, such as "CVAT
+            for video".
     """
     try:
         parser = ElementTree.XMLParser(target=_TreeBuilderWithoutDoctype())
@@ -126,7 +130,17 @@ def _annotated_photo(
 def _class_entries(
     roots: Sequence[Element], photos: Sequence[AnnotatedPhoto], options: AnnotationOptions
 ) -> list[dict[str, Any]]:
-    """Return name and colour of the labels in the task's order, then of labels only in shapes."""
+    """Return name and colour of each label other than the background, a dict for each label.
+
+    A dict lacks "colour" if the file states none. The labels come in the order of the files' label
+    lists, without those whose type has no area. Labels that only occur in shapes follow, without a
+    colour.
+
+    Args:
+        roots: the root elements of the annotation files.
+        photos: the photos, whose shapes have labels.
+        options: of the user, which name the background.
+    """
     entries: dict[str, dict[str, Any]] = {}
     for root in roots:
         for label in root.iterfind("meta//labels/label"):

@@ -73,25 +73,34 @@ class DatasetReader:
     editable_files: Callable[[Path], Sequence[Path]] | None = None
 
     def load(self, source: Path, options: Mapping[str, Any]) -> SourceData:
-        """Return the data in the folder `source`, read with the given options."""
+        """Return the data set in the folder `source`, read with the given options.
+
+        Args:
+            source: the folder of the publisher's or user's files.
+            options: by name; the reader's defaults apply to the others. They are not checked here.
+
+        Raises:
+            UserError: see the function `read`.
+        """
         if self.options is not None:
             return self.read(source, self.options(**options))
         return self.read(source, **options)
 
 
 def scene_name(name: str) -> str:
-    """Return the name of a scene's files, given a name that may contain folders."""
+    """Return a scene's name for its files: the given name with "_" in place of each "/"."""
     return name.replace("/", "_")
 
 
 def scenes_of_images(
     files: Mapping[str, Path], read: Callable[[Path], Contents]
 ) -> list[SourceScene]:
-    """Return one scene for each image file.
+    """Return one scene for each image file; a file is only read when its scene is written.
 
     Args:
-        files: by name, in which "/" may stand.
-        read: returns the scene's images, given the file.
+        files: by name. "/" in a name becomes "_" in the name of the scene.
+        read: is called with the file when the scene is written. It returns the scene's images by
+            kind, such as "source" and "image", each a file or pixels.
     """
     return [SourceScene(scene_name(name), partial(read, path)) for name, path in files.items()]
 
@@ -102,13 +111,15 @@ def scenes_of_pairs(
     obtain: str,
     read: Callable[[Path, Path], Contents],
 ) -> list[SourceScene]:
-    """Return one scene for each map and the photo at the same position.
+    """Return one scene for each map and the photo at the same position; the maps are not read now.
 
     Args:
         maps: files of label maps.
-        photos: files of photos, whose names become the scenes' names.
-        obtain: see `require_all`.
-        read: returns the scene's images, given the map and the photo.
+        photos: files of photos, as many as maps. Their names without ending become the scenes'
+            names.
+        obtain: the message's text that says how to obtain missing photos.
+        read: is called with the map and the photo when the scene is written. It returns the scene's
+            images by kind, such as "label" and "image", each a file or pixels.
 
     Raises:
         UserError: a photo is missing.
@@ -119,18 +130,19 @@ def scenes_of_pairs(
 
 
 def use_as_published(label: Path, photo: Path) -> Contents:
-    """Return the images of a scene whose label map and photo stay as they are published."""
+    """Return the two files as the images "label" and "image" of a scene, to be linked or copied."""
     return {"label": label, "image": photo}
 
 
 def chosen_for_validation(names: Iterable[str], share: float, salt: str = "") -> set[str]:
-    """Return the names of the validation scenes, at least one, chosen by a hash of each name.
+    """Return the names of the scenes to validate on: those with the smallest hashes.
 
-    Adding or removing names changes the choice of few other names.
+    At least one name is chosen and at least one is not. Adding or removing names changes the choice
+    of few other names.
 
     Args:
         names: of all scenes.
-        share: of the names that is chosen, between 0 and 1.
+        share: of the names that is chosen, between 0 and 1, both excluded.
         salt: is hashed with the names; another salt gives another choice.
 
     Raises:
@@ -150,15 +162,17 @@ def chosen_for_validation(names: Iterable[str], share: float, salt: str = "") ->
 def number_instances(
     label: NDArray[np.integer], objects: NDArray[np.integer], things: NDArray[np.bool_]
 ) -> NDArray[np.uint16]:
-    """Return an instance map [H,W]: class ids, and a larger number for each object of a thing.
+    """Return an instance map, uint16 [H,W], made from class ids and numbers of objects.
 
-    An object that covers several classes becomes one object in each class.
+    A pixel of an object of a thing gets the object's new number, 256 or more. Every other pixel
+    keeps its class id. An object that covers several classes becomes one object in each class.
 
     Args:
         label: class ids [H,W].
-        objects: any non-negative number per object [H,W]; 0 where a thing is no single object.
-        things: by class id, whether the class is a thing, bool [256] or longer. Numbers of objects
-            begin at its length.
+        objects: any non-negative number per object [H,W], below 2**40; 0 where a thing is no single
+            object. Numbers on classes that are no things are ignored.
+        things: by class id, whether the class is a thing, bool [256] or longer. New numbers begin
+            at its length.
 
     Raises:
         UserError: a 16-bit image cannot number so many objects.
@@ -176,12 +190,15 @@ def number_instances(
 
 
 def unique_of_runs(values: NDArray[np.integer]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Return the result of `np.unique(values, return_inverse=True)`, faster for long runs.
+    """Return what `np.unique(values, return_inverse=True)` returns, faster for long runs.
 
     Only one value of each run of equal values is sorted; maps have few runs.
 
     Args:
         values: [N].
+
+    Returns:
+        The sorted distinct values, and for each value its position among them [N].
     """
     starts = np.flatnonzero(np.concatenate([[values.size > 0], values[1:] != values[:-1]]))
     unique, inverse = np.unique(values[starts], return_inverse=True)
@@ -189,7 +206,7 @@ def unique_of_runs(values: NDArray[np.integer]) -> tuple[NDArray[Any], NDArray[n
 
 
 def things_of(classes: ClassTable) -> NDArray[np.bool_]:
-    """Return by class id whether the class is a thing, bool [256] or longer."""
+    """Return a lookup table by class id, bool [256] or longer, which is True for things."""
     things = np.zeros(classes.num_values, bool)
     things[[c.id for c in classes.classes if c.thing]] = True
     return things
@@ -202,10 +219,10 @@ def unpacked(source: Path, name: str) -> Path:
 
 
 def require(path: Path, obtain: str) -> Path:
-    """Return `path`.
+    """Return `path` after a check that this file or folder exists.
 
     Raises:
-        UserError: the path does not exist; the message says how to obtain the file.
+        UserError: the path does not exist; the message ends with the text `obtain`.
     """
     if not path.exists():
         raise UserError(f"{path} does not exist. {obtain}")
@@ -213,7 +230,11 @@ def require(path: Path, obtain: str) -> Path:
 
 
 def require_all(paths: Sequence[Path], obtain: str) -> None:
-    """Check that a download is complete.
+    """Check that all files of a download exist.
+
+    Args:
+        paths: the files; folders do not count.
+        obtain: text that says how to obtain the files, for the message.
 
     Raises:
         UserError: files do not exist; the first three are named.

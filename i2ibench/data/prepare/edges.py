@@ -40,7 +40,10 @@ def read_edges(
     weights: str | None = None,
     val_share: float = 0.1,
 ) -> SourceData:
-    """Read photos and compute their edge maps, uint8, which are the sources.
+    """Return scenes of photos and of edge maps, which are computed when a scene is written.
+
+    A scene's "source" is the edge map, uint8 [H,W], dark edges on white. Its "image" is the photo's
+    file. The splits are the folders train/ and val/, or a division of all photos.
 
     Args:
         source: the folder of photos.
@@ -48,12 +51,12 @@ def read_edges(
             used and which needs weights.
         low, high: thresholds of Canny, for the gradient's length as `sobel` returns it.
         blur: standard deviation in pixels of the Gaussian before Canny and Sobel; 0 for none.
-        weights: HED's published file, hed_pretrained_bsds.caffemodel.
-        val_share: share of the photos to validate on if the folder has no train/ and val/. A hash
-            of the names chooses the photos.
+        weights: HED's published file, hed_pretrained_bsds.caffemodel; None for other methods.
+        val_share: share of the photos to validate on if the folder has no train/. A hash of the
+            names chooses the photos.
 
     Raises:
-        UserError: there are no photos, or an option is wrong.
+        UserError: there are no photos, train/ has no val/ beside it, or an option is wrong.
     """
     require(source, OBTAIN)
     read = partial(_read, detect=_detector(method, (low, high), blur, weights))
@@ -88,12 +91,25 @@ def _detector(
 
 
 def canny(photo: NDArray[np.uint8], thresholds: tuple[int, int], blur: float) -> NDArray[np.uint8]:
-    """Return thin edges, 0 or 255 [H,W], found by OpenCV's algorithm of Canny (1986)."""
+    """Return an edge map uint8 [H,W], 255 on thin edges and 0 elsewhere, by Canny (1986) in OpenCV.
+
+    Args:
+        photo: uint8 RGB [H,W,3].
+        thresholds: the low and the high one, for the length of the gradient.
+        blur: standard deviation in pixels of the Gaussian before it; 0 for none.
+    """
     return cv2.Canny(_grey(photo, blur), *thresholds, L2gradient=True)
 
 
 def sobel(photo: NDArray[np.uint8], blur: float) -> NDArray[np.uint8]:
-    """Return the gradient's length, uint8 [H,W]; an unblurred step of 64 levels or more is 255."""
+    """Return the length of the grey photo's gradient, uint8 [H,W], cut off at 255.
+
+    Without blur a step of 64 grey levels or more is 255.
+
+    Args:
+        photo: uint8 RGB [H,W,3].
+        blur: standard deviation in pixels of the Gaussian before it; 0 for none.
+    """
     grey = _grey(photo, blur).astype(np.float32)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     return np.clip(np.hypot(across, down), 0, 255).astype(np.uint8)

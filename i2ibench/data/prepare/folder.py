@@ -37,9 +37,11 @@ SPLITS = ("train", "val", "test")
 
 
 def read_folder(source: Path, components: bool = False) -> SourceData:
-    """Read label maps of class ids, which stay as they are, or of colours, which become ids.
+    """Return the scenes of a user's own folders of label maps and photos.
 
-    Data whose label maps hold ids need not be prepared: `PairedFolder` reads it.
+    A label map of class ids stays as it is; one in the classes' colours becomes ids when the scene
+    is written. Data whose label maps hold ids need not be prepared: `PairedFolder` reads it. The
+    splits are train/ and val/, and test/ if it exists. Existing instance maps are used.
 
     Args:
         source: the folder with classes.json.
@@ -47,7 +49,8 @@ def read_folder(source: Path, components: bool = False) -> SourceData:
             Objects that touch become one.
 
     Raises:
-        UserError: files are missing, or there are instance maps already.
+        UserError: files are missing or have no partner; or `components` is set, but there are
+            instance maps, or classes.json marks no class as a thing.
     """
     with adding_annotation_advice(source):
         return _read_folder(source, components)
@@ -94,13 +97,13 @@ def _read(files: SceneFiles, classes: ClassTable, components: bool) -> Contents:
 
 
 def _in_class_colours(pixels: MapPixels, classes: ClassTable) -> bool:
-    """Return whether every value of a map with three equal channels is the colour of a class."""
+    """Return whether every value of a map with equal channels is the grey colour of a class."""
     greys = {c.colour[0] for c in classes.classes if len(set(c.colour)) == 1}
     return set(np.unique(pixels.values).tolist()) <= greys
 
 
 def _ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
-    """Return the class ids [H,W] of a map in the classes' colours.
+    """Return the class ids [H,W], uint8 or uint16, of an image file in the classes' colours.
 
     Raises:
         UserError: two classes share a colour, or a pixel has the colour of no class.
@@ -128,7 +131,13 @@ def _ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
 
 
 def _regions(label: NDArray[np.integer]) -> NDArray[Any]:
-    """Return the number of each 8-connected region, from 1 on within each class, int32 [H,W]."""
+    """Return a number for the region of each pixel, int32 [H,W], from 1 on within each class.
+
+    A region is an 8-connected area of one class. Regions of different classes share numbers.
+
+    Args:
+        label: class ids [H,W].
+    """
     numbers = np.zeros(label.shape, np.int32)
     for value in np.unique(label):
         here = (label == value).astype(np.uint8)

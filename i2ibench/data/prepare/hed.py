@@ -29,13 +29,13 @@ PADDING = 35
 def load_hed(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
     """Return a function from a photo, uint8 RGB [H,W,3], to its edges, uint8 [H,W].
 
-    The value of an edge is its probability times 255.
+    The weights are read now. The value of a pixel is its probability of an edge times 255.
 
     Args:
         path: the Caffe model with the weights.
 
     Raises:
-        UserError: the file is missing, no Caffe model, or of another network.
+        UserError: the file is missing, no Caffe model, or lacks layers of the network.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist. {HED_OBTAIN}")
@@ -57,17 +57,17 @@ def load_hed(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
 
 
 def layer_names() -> list[str]:
-    """Return the names of the released network's layers that have weights."""
+    """Return the names of all layers of the released HED network that have weights."""
     names = [f"conv{block}_{i + 1}" for block, count in enumerate(BLOCKS, 1) for i in range(count)]
     names += [f"score-dsn{block}" for block in range(1, len(BLOCKS) + 1)]
     return [*names, *(f"upsample_{2**i}" for i in range(1, 5)), "new-score-weighting"]
 
 
 def detect_edges(pixels: Tensor, blobs: dict[str, list[Tensor]]) -> Tensor:
-    """Return the fused probability of an edge, B1HW in [0, 1].
+    """Return HED's probability of an edge, B1HW in [0, 1], fused from its five side outputs.
 
     Args:
-        pixels: BGR minus the mean, B3HW.
+        pixels: BGR 0..255 minus the mean, B3HW.
         blobs: weight and bias of each layer, by the layer's name.
     """
     height, width = pixels.shape[-2:]

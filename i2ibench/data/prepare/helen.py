@@ -36,16 +36,18 @@ CLASSES = class_table(
 
 
 def read_helen(source: Path) -> SourceData:
-    """Read 2,000 training faces (exemplars), 230 validation faces (tuning) and 100 test faces.
+    """Return the scenes of Helen's face parts: 11 classes, no instance maps.
 
-    The probability of each part is an 8-bit PNG, `labels/NAME/NAME_lblNN.png`. The class of a pixel
-    is the argmax over the parts.
+    The splits are "train" (exemplars.txt, 2,000 faces), "val" (tuning.txt, 230) and "test"
+    (testing.txt, 100). The probability of each part is an 8-bit PNG, `labels/NAME/NAME_lblNN.png`.
+    When a scene is written, the class of a pixel is the argmax over the parts. Photos stay as they
+    are.
 
     Args:
         source: the unpacked archive, or the folder that holds it.
 
     Raises:
-        UserError: files are missing, or a list has another format.
+        UserError: a file is missing, or a list has another format.
     """
     root = unpacked(source, "SmithCVPR2013_dataset_resized")
     splits = {}
@@ -62,7 +64,11 @@ def read_helen(source: Path) -> SourceData:
 
 
 def _read_names(path: Path) -> list[str]:
-    """Return the names in a list with lines "number , name"."""
+    """Return the photos' names in a list with lines "number , name", in the order of the file.
+
+    Raises:
+        UserError: a line has another form, or a name holds a folder or is otherwise unsafe.
+    """
     names = []
     for line in filter(str.strip, read_text(path).splitlines()):
         _, _, name = line.partition(",")

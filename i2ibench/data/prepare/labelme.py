@@ -38,14 +38,17 @@ OBTAIN = (
 
 
 def read_labelme(source: Path, options: AnnotationOptions) -> SourceData:
-    """Draw labelme's polygons, rectangles, circles and masks into label and instance maps.
+    """Return the scenes of photos annotated with labelme.
 
-    Shapes are drawn in the order of the file, later ones over earlier ones. Each shape is an
-    object; shapes with the same `group_id` are one object. Lines and points have no area and are
-    left out.
+    Shapes become label maps and, if any class is a thing, instance maps. The shapes are polygons,
+    rectangles, circles and masks, drawn when a scene is written: in the order of the file, later
+    ones over earlier ones. Each shape is an object; shapes of a photo and class with the same
+    `group_id` are one object. Lines, points and other types are left out, and so are JSON files
+    that are not labelme's; the summary counts both. See `source_data` for splits and for photos
+    without shapes.
 
     Args:
-        source: the folder of JSON files and photos.
+        source: the folder of JSON files and photos, at any depth.
         options: of the user. `keep_unannotated` also keeps photos without a JSON file.
 
     Raises:
@@ -112,7 +115,11 @@ def _find_image(path: Path, content: Mapping[str, Any], source: Path) -> ImageSo
 
 
 def _read_embedded_photo(path: Path) -> NDArray[np.uint8]:
-    """Return the photo [H,W,3] inside of a JSON file."""
+    """Return the photo, uint8 [H,W,3], that a labelme file holds as base64 text in `imageData`.
+
+    Raises:
+        UserError: the text is no base64, or not that of an image.
+    """
     place = f"The photo inside of {path} (imageData)"
     try:
         content = base64.b64decode(read_json(path)["imageData"], validate=True)

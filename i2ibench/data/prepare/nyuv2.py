@@ -37,15 +37,17 @@ _ARRAYS = {"images": 4, "labels": 3, "instances": 3}
 
 
 def read_nyuv2(source: Path, mapping: str = "classMapping40.mat", crop: bool = True) -> SourceData:
-    """Read the official 795 training and 654 test scenes, with 40 classes and instances.
+    """Return the scenes of NYU Depth v2: by default 40 classes, with instances.
 
-    The labels have 894 names, more than the 256 classes of a label map. A mapping file assigns
-    each name a class (`mapClass`) and names the classes (`className`). Unlabelled pixels (0) are
-    void. Walls, floors and ceilings are stuff, everything else has instances.
+    The splits are the official "train" (795 scenes) and "test" (654); there is no "val". Images are
+    read when a scene is written. The labels have 894 names, more than the 256 classes of a label
+    map. A mapping file assigns each name a class (`mapClass`) and names the classes (`className`).
+    Unlabelled pixels (0) are void. Walls, floors and ceilings are stuff, everything else has
+    instances.
 
     Args:
         source: the folder that holds the three files.
-        mapping: a file in that folder, or elsewhere, such as one for 13 classes.
+        mapping: a file in that folder, or an absolute path, such as one for 13 classes.
         crop: crop to the 561x427 pixels inside of the white border.
 
     Raises:
@@ -69,7 +71,15 @@ def read_nyuv2(source: Path, mapping: str = "classMapping40.mat", crop: bool = T
 
 
 def _read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
-    """Return the class id of each label 0..894, and the classes with void as id 0."""
+    """Return a lookup table, uint8, of the class id of each label, and the class table.
+
+    Both come from the mapping file `path`. Label 0 is void. The classes are "unlabeled" with id 0,
+    not scored, and those of `className` with the ids from 1.
+
+    Raises:
+        UserError: the file is no MATLAB file up to version 7, lacks a variable, or has impossible
+            class numbers.
+    """
     variables = _read_matlab_5(path)
     if not {"mapClass", "className"} <= variables.keys():
         present = ", ".join(name for name in variables if not name.startswith("_"))
@@ -88,7 +98,11 @@ def _read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
 
 
 def _read_splits(path: Path) -> dict[str, list[int]]:
-    """Return the numbers of each split's scenes, counted from 1."""
+    """Return the numbers of the scenes of "train" and "test" in splits.mat, counted from 1.
+
+    Raises:
+        UserError: the file is no MATLAB file up to version 7, or lacks a variable.
+    """
     variables = _read_matlab_5(path)
     if not set(SPLITS.values()) <= variables.keys():
         raise UserError(f"{path} has no trainNdxs and testNdxs. {OBTAIN}")
@@ -98,7 +112,13 @@ def _read_splits(path: Path) -> dict[str, list[int]]:
 
 
 def _read_matlab_5(path: Path) -> dict[str, Any]:
-    """Return the variables of a MATLAB file up to version 7, without dimensions of length 1."""
+    """Return the variables of a MATLAB file up to version 7, by name.
+
+    Dimensions of length 1 are dropped.
+
+    Raises:
+        UserError: the file is broken or of another version.
+    """
     try:
         return scipy.io.loadmat(path, squeeze_me=True)
     except Exception as error:  # a broken file may make the parser raise any exception
@@ -132,7 +152,11 @@ class HDF5File:
             ) from None
 
     def array(self, name: str, dimensions: int) -> Any:
-        """Return an array of the file; its values are read when the array is indexed.
+        """Return an array of the MATLAB file; its values are read when the array is indexed.
+
+        Args:
+            name: of the array.
+            dimensions: the expected number of dimensions.
 
         Raises:
             UserError: the file has no array of that name and number of dimensions.
@@ -146,7 +170,18 @@ class HDF5File:
         return array
 
     def slice(self, name: str, dimensions: int, index: int) -> np.ndarray:
-        """Return entry `index` of MATLAB's last dimension, with the others in MATLAB's order."""
+        """Return one entry of an array's last dimension as an array of the other dimensions.
+
+        Dimensions are in MATLAB's order, in the array and in the result.
+
+        Args:
+            name: of the array.
+            dimensions: the expected number of dimensions of the whole array.
+            index: of the entry, from 0.
+
+        Raises:
+            UserError: the file has no array of that name and number of dimensions.
+        """
         return np.asarray(self.array(name, dimensions)[index]).T
 
 

@@ -27,14 +27,18 @@ SPLITS = ("train", "val", "test")
 
 
 def read_pairs(source: Path, direction: str = "AtoB") -> SourceData:
-    """Read sources and images from the halves of each file; the halves are saved as PNG.
+    """Return scenes of image pairs that stand side by side in one file, as pix2pix publishes them.
+
+    A scene's "source" and "image" are the two halves, read and cut when the scene is written. The
+    splits are train/, and val/ or test/ or both.
 
     Args:
         source: the folder that holds train/ and val/ or test/.
         direction: AtoB translates the left half into the right one, BtoA the right into the left.
 
     Raises:
-        UserError: there are no images to train on, or the direction is unknown.
+        UserError: there is no train/, neither val/ nor test/, one of them holds no image, or the
+            direction is unknown.
     """
     if direction not in DIRECTIONS:
         raise UserError(f"direction is {' or '.join(DIRECTIONS)}, not {direction!r}.")
@@ -60,7 +64,10 @@ def _read(path: Path, direction: str) -> Contents:
 
 
 def _drop_equal_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return one channel of a grey image with equal channels, which takes a third of the disk."""
+    """Return one channel [H,W] if the channels of an image [H,W,C] are equal, else the image.
+
+    The file of one channel takes a third of the disk.
+    """
     return pixels[..., 0] if np.ptp(pixels, axis=2).max(initial=0) == 0 else pixels
 
 

@@ -68,15 +68,17 @@ def draw_shapes(
     background: int,
     largest_first: bool = False,
 ) -> DrawnMaps:
-    """Draw shapes in their order, later ones over earlier ones.
+    """Return the label map and the map of objects made by drawing shapes over each other.
+
+    Later shapes cover earlier ones.
 
     Args:
-        shapes: to draw.
-        size: of the image.
+        shapes: to draw; each is drawn now, by a call of its `mask`.
+        size: (height, width) of the image.
         ids: the class id of each label.
         background: the class id of pixels that no shape covers.
         largest_first: draw shapes that are no objects first, then objects from the largest to the
-            smallest. A small object on a large one is then visible.
+            smallest, instead of in the given order. A small object on a large one is then visible.
     """
     masks = [_crop(shape.mask(size)) for shape in shapes]
     pixels = [int(mask.sum()) for _, mask in masks]
@@ -97,7 +99,11 @@ def draw_shapes(
 
 
 def _crop(mask: Mask) -> tuple[tuple[slice, slice], Mask]:
-    """Return the slices of the smallest rectangle that holds a mask, and its contents."""
+    """Return the smallest rectangle that holds a mask's pixels, and a copy of its contents.
+
+    The rectangle is a slice of rows and a slice of columns. The rectangle of an empty mask has no
+    pixels.
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not rows.size:
         return (slice(0, 0), slice(0, 0)), mask[:0, :0]
@@ -106,12 +112,12 @@ def _crop(mask: Mask) -> tuple[tuple[slice, slice], Mask]:
 
 
 def paste_mask(mask: Mask, left: int, top: int, size: Size) -> Mask:
-    """Return a mask [H,W] that contains a smaller mask; parts outside are cut off.
+    """Return a mask [H,W] with a smaller mask placed in it; parts outside of the image are cut off.
 
     Args:
         mask: the smaller mask.
         left, top: column and row of its first pixel; they may be negative.
-        size: of the result.
+        size: (height, width) of the result.
     """
     whole = np.zeros(size, bool)
     height, width = mask.shape
@@ -148,9 +154,15 @@ def fill_polygon(points: NDArray[np.float64], height: int, width: int) -> Mask:
 def _crossings(
     points: NDArray[np.float64], height: int, width: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return row and column of the first pixel to the right of each crossing.
+    """Return, for each crossing of an edge and a row, the row and the first column to its right.
 
-    An edge crosses a row at the height of the row's pixel centres.
+    An edge crosses a row at the height of the row's pixel centres. Rows outside of the mask have no
+    crossings. A column left of the mask becomes 0, one right of it `width`.
+
+    Args:
+        points: the corners (x, y) of the polygon [N,2].
+        height: rows of the mask.
+        width: columns of the mask.
     """
     start, end = points, np.roll(points, -1, axis=0)
     down = (start[:, 1] <= end[:, 1])[:, None]
@@ -168,7 +180,12 @@ def _crossings(
 def box_corners(
     left: float, top: float, right: float, bottom: float, degrees: float = 0.0
 ) -> NDArray[np.float64]:
-    """Return the corners (x, y) [4,2] of a box that is rotated clockwise about its centre."""
+    """Return the corners (x, y) of a box, float64 [4,2], clockwise from the upper left one.
+
+    Args:
+        left, top, right, bottom: the sides before the rotation, in pixels.
+        degrees: clockwise rotation about the centre.
+    """
     centre = np.array([left + right, top + bottom]) / 2
     half = np.array([right - left, bottom - top]) / 2
     corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
@@ -179,6 +196,8 @@ def fill_ellipse(
     centre: Sequence[float], radii: Sequence[float], size: tuple[int, int], degrees: float = 0.0
 ) -> Mask:
     """Return the mask [H,W] of the pixels whose centres lie inside an ellipse or on its outline.
+
+    The mask is empty if a radius is 0 or negative. Parts outside of the image are cut off.
 
     Args:
         centre: (x, y) in pixels.
@@ -201,7 +220,13 @@ def fill_ellipse(
 
 
 def _pixels_within(middle: float, reach: float, length: int) -> slice:
-    """Return a slice of the pixels of a row or column that lie at most `reach` from `middle`."""
+    """Return a slice of the pixels of a row or column that lie at most `reach` from `middle`.
+
+    Args:
+        middle: a position in pixels.
+        reach: a distance in pixels; a pixel that it touches belongs to the slice.
+        length: of the row or column, at which the slice is cut off.
+    """
     begin, end = np.clip([np.floor(middle - reach), np.ceil(middle + reach)], 0, length).astype(int)
     return slice(int(begin), int(end))
 
@@ -214,10 +239,17 @@ def _rotate(offsets: NDArray[np.float64], degrees: float) -> NDArray[np.float64]
 
 
 def decode_runs(counts: Sequence[int] | NDArray[Any], height: int, width: int) -> NDArray[np.bool_]:
-    """Return the mask [H,W] of run lengths along rows; the first run lies outside of the shape.
+    """Return the mask [H,W] that run lengths along rows encode.
+
+    Args:
+        counts: the lengths of runs of pixels outside and inside of the shape by turns. The first
+            run lies outside and may be 0.
+        height: rows of the mask.
+        width: columns of the mask.
 
     Raises:
-        UserError: a length is negative or no integer, or the sum of the lengths is not H·W.
+        UserError: a length is negative or no integer, or the sum of the lengths is not H·W. The
+            message does not name the file.
     """
     lengths = np.asarray(counts)
     whole = lengths.size == 0 or lengths.dtype.kind in "iu"
@@ -230,15 +262,16 @@ def decode_runs(counts: Sequence[int] | NDArray[Any], height: int, width: int) -
 
 
 def decode_coco_runs(counts: Sequence[int] | str, height: int, width: int) -> NDArray[np.bool_]:
-    """Return the mask [H,W] of COCO's run lengths, which go along columns.
+    """Return the mask [H,W] that COCO's run lengths encode, which go along columns.
 
     Args:
-        counts: the lengths, or the compressed string that pycocotools writes.
+        counts: the lengths, see `decode_runs`, or the compressed string that pycocotools writes.
         height: rows of the mask.
         width: columns of the mask.
 
     Raises:
-        UserError: the lengths are malformed, or the sum of the lengths is not H·W.
+        UserError: the lengths are malformed, or the sum of the lengths is not H·W. The message does
+            not name the file.
     """
     lengths = uncompress(counts) if isinstance(counts, str) else counts
     return decode_runs(lengths, width, height).T

@@ -41,17 +41,20 @@ def write_data(data: SourceData, target: Path, provenance: Mapping[str, Any]) ->
     """Write a data set into `target`, in the layout that `PairedFolder` reads.
 
     The scenes are written into `<target>.partial`, which is renamed when all are there. The same
-    call resumes in this folder after an interruption. Photos, and label maps that need no change,
-    are hard links to the publisher's files. Without support for hard links they are copies.
+    call resumes in this folder after an interruption. Files that need no change, such as photos,
+    are hard links to the publisher's files. Without support for hard links they are copies. The
+    classes, if there are some, become classes.json.
 
     Args:
         data: to write.
-        target: the folder, which does not exist or is empty.
-        provenance: source and options of the data as plain JSON values. An existing data set with
-            equal provenance is not written again.
+        target: the folder, which does not exist or is empty. If it holds a data set of equal
+            provenance, nothing is written.
+        provenance: source and options of the data as plain JSON values.
 
     Raises:
-        UserError: a file is broken, scenes share a name, or the disk is full.
+        UserError: `target` or the partial folder holds something else, a file is broken, files of a
+            scene differ in size, a split has no scenes, scenes share a name or have a too long one,
+            or the disk is full.
     """
     partial = target.with_name(target.name + PARTIAL)
     with lock_target(target, "preparing a data set", wait=True), _explaining_full_disk(partial):
@@ -88,10 +91,14 @@ def _explaining_full_disk(partial: Path) -> Iterator[None]:
 
 
 def is_prepared(target: Path, provenance: Mapping[str, Any]) -> bool:
-    """Return whether `target` holds the data set already.
+    """Return whether `target` holds the data set of this provenance; False if missing or empty.
+
+    Args:
+        target: the folder to look at.
+        provenance: source and options of the data set, compared with those saved in `target`.
 
     Raises:
-        UserError: `target` holds something else.
+        UserError: `target` holds something else, or a data set of another provenance.
     """
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
@@ -104,13 +111,24 @@ def is_prepared(target: Path, provenance: Mapping[str, Any]) -> bool:
 
 
 def count_photos(target: Path) -> tuple[int, int]:
-    """Return how many photos of a prepared data set are hard links, and how many are not."""
+    """Return how many photos of a prepared data set are hard links, and how many are not.
+
+    Photos are the files in the folders image/ of all splits.
+    """
     links = [path.stat().st_nlink > 1 for path in target.glob(f"*/{LAST}/*")]
     return sum(links), len(links) - sum(links)
 
 
 def _begin(partial: Path, provenance: Mapping[str, Any]) -> None:
-    """Write the provenance into an empty folder, or check the provenance in another folder."""
+    """Save the provenance in a new, empty folder; check the saved provenance of any other folder.
+
+    Args:
+        partial: the existing folder into which scenes are written before it is renamed.
+        provenance: source and options of the data set.
+
+    Raises:
+        UserError: the folder was begun with another provenance, or holds none.
+    """
     if not any(partial.iterdir()):
         write_text(partial / PREPARATION, json.dumps(provenance, indent=1))
     elif _read_provenance(partial) != provenance:
@@ -154,9 +172,15 @@ def _write_split(
 
 
 def _complete_scenes(folder: Path, split: str) -> set[str]:
-    """Return the scenes that an interrupted call completed, and remove unfinished files.
+    """Return the names of a split's complete scenes, and delete unfinished temporary files.
 
-    Every file is read, because a power failure may have cut off files that were not flushed.
+    An interrupted call left them. A scene is complete if it has the image that is written last and
+    all its files can be read. Every file is read, because a power failure may have cut off files
+    that were not flushed. Files of other scenes stay and are written again later.
+
+    Args:
+        folder: of the split, in which each kind of image has a folder.
+        split: the name of the split, for the progress bar.
     """
     for unfinished in folder.glob("*/.*.tmp"):
         unfinished.unlink()
@@ -186,7 +210,16 @@ def _write_scene(scene: SourceScene, folder: Path, classes: ClassTable) -> None:
 
 
 def _checked_size(kind: str, content: Content, classes: ClassTable) -> tuple[int, ...]:
-    """Return the (height, width) of an image; a file is read to the end."""
+    """Return the (height, width) of an image after a check that the image can be read.
+
+    Args:
+        kind: of the image, such as "label".
+        content: the pixels, which are not checked, or a file, which is read to the end.
+        classes: of the label maps, whose values are checked.
+
+    Raises:
+        UserError: the file is broken, or a map has a value of no class.
+    """
     if not isinstance(content, Path):
         return content.shape[:2]
     read = kind_of(kind).read
