@@ -69,10 +69,15 @@ class SceneCache:
         return {**self.__dict__, **fresh}
 
     def arrays(self, number: int) -> Arrays | None:
-        """Return copies of a scene's maps [H,W] (ids as int32) and images [H,W,C], by kind.
+        """Return copies of the arrays of one cached scene by kind: maps [H,W] and images [H,W,C].
 
-        Return None if the stored bytes have changed. The file is then removed, with a message the
+        Maps of kinds that are `wide`, such as instance maps, are int32. Other arrays have the dtype
+        that they were stored with. Checksums are compared at some readings only, see `CHECK_EVERY`.
+        Return None if a checksum does not fit. The cache file is then removed, with a message the
         first time, and the next call of `open_cache` makes it anew.
+
+        Args:
+            number: the index of the scene.
         """
         if self._bytes is None:
             self._bytes = np.memmap(self.path, np.uint8, mode="r")
@@ -90,7 +95,11 @@ class SceneCache:
         return arrays
 
     def _is_due(self, number: int) -> bool:
-        """Return whether to compare the checksums of a scene this time."""
+        """Count a reading of a scene and return whether to compare the scene's checksums this time.
+
+        Args:
+            number: the index of the scene.
+        """
         changed = _time_of_change(self.path)
         if changed != self._changed:
             self._readings.clear()
@@ -111,7 +120,10 @@ class SceneCache:
 
 
 def _time_of_change(path: Path) -> int | None:
-    """Return the modification time in ns, or None if a later change may get the same time."""
+    """Return a file's modification time in ns, or 0 if the file is missing.
+
+    Return None for a file changed within the last second: a later change may get the same time.
+    """
     try:
         changed = os.stat(path).st_mtime_ns  # noqa: PTH116  is called for every scene
     except OSError:  # the file was removed while it is mapped
@@ -126,20 +138,24 @@ def open_cache(
     count: int,
     scene: Callable[[int], Arrays],
 ) -> SceneCache:
-    """Open the cache of a data set; it is made first if it is missing or the data has changed.
+    """Open the cache file of a data set; it is made first if it is missing or the data has changed.
 
-    If several processes call this at once, one makes the cache and the others wait. A process that
-    is killed and a full disk leave no file that a later call would take for a cache.
+    Older cache files of the same `inputs` are removed before a new one is made. If several
+    processes call this at once, one makes the cache and the others wait. A process that is killed
+    and a full disk leave no file that a later call would take for a cache.
 
     Args:
-        folder: the folder of all caches.
+        folder: the folder of all caches, which is made if it is missing.
         inputs: everything that the scenes depend on except the contents of files, as JSON values.
-        files: the files that are read.
+        files: the files that are read. If the size or modification time of one changes, the cache
+            is made anew.
         count: the number of scenes.
-        scene: returns the arrays of the scene with an index, maps [H,W] and images [H,W,C].
+        scene: a function from a scene's index to its arrays by kind, maps [H,W] and images [H,W,C].
+            Entries that are no kind of `KINDS` are left out.
 
     Raises:
-        UserError: the folder cannot be written, the disk is full, or a scene is broken.
+        UserError: the folder cannot be written, the disk is full, a file is missing, or a scene is
+            broken.
     """
     subject = _hash([MAGIC.decode(), PIL.__version__, inputs])
     path = folder / f"{subject}-{_hash([_state(file) for file in files])}.scenes"
@@ -161,7 +177,7 @@ def open_cache(
 
 
 def source_of(part: object) -> str:
-    """Return the hexadecimal SHA-256 of the Python file that defines a part's class."""
+    """Return the hexadecimal SHA-256 of the Python file that defines an object's class."""
     return sha256(Path(inspect.getfile(type(part))))
 
 
@@ -171,7 +187,13 @@ def _hash(content: object) -> str:
 
 
 def _state(file: Path) -> tuple[int, int]:
-    """Return size and modification time, because hashing would take as long as caching."""
+    """Return the size in bytes and the modification time in ns of a file, or of a member's tar.
+
+    Hashing the contents would take as long as caching.
+
+    Raises:
+        UserError: the file or the tar is missing.
+    """
     try:
         place = place_of(file)
         stat = file.stat() if place is None else place[0].stat()
@@ -204,7 +226,11 @@ def _write(path: Path, count: int, scene: Callable[[int], Arrays]) -> None:
 
 
 def _append(file: BinaryIO, kind: str, array: NDArray[Any]) -> tuple[int, list[int], str, int]:
-    """Write an array and return its offset in bytes, shape, dtype and CRC-32."""
+    """Write an array to a cache file and return its offset in bytes, shape, dtype and CRC-32.
+
+    Ids of a `wide` kind get the smallest integer type that holds them. Images are stored as
+    [C,H,W], which is the returned shape.
+    """
     if KINDS[kind].wide:
         array = array.astype(_smallest_type(array))
     stored = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
@@ -238,7 +264,7 @@ def _read_index(path: Path) -> list[dict[str, Any]]:
 
 @contextmanager
 def _disk_errors_explained(folder: Path) -> Iterator[None]:
-    """Turn an `OSError` in the block into a `UserError` that names the folder and the way out."""
+    """Turn an `OSError` in the block into a `UserError` that names the cache folder and advice."""
     try:
         yield
     except OSError as error:

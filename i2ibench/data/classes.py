@@ -44,7 +44,7 @@ class SemanticClass:
     thing: bool = False
 
     def entry(self) -> dict[str, Any]:
-        """Return all FIELDS as JSON values, an entry of `classes.json` and of `class_table`."""
+        """Return the class as a dict of all FIELDS in JSON values, as in `classes.json`."""
         return {**vars(self), "colour": list(self.colour)}
 
 
@@ -82,16 +82,20 @@ class ClassTable:
 
     @property
     def num_values(self) -> int:
-        """Return the length of a lookup table by file value: the largest id + 1, at least 256."""
+        """Return the length of `channel_of_value`: the largest class id + 1, at least 256."""
         return max([256, *(c.id + 1 for c in self.classes)])
 
     def values(self) -> NDArray[np.integer]:
-        """Return the ids of all classes by channel, uint8 or, if one needs it, uint16 [N]."""
+        """Return the id of each class in table order, uint8 [N], or uint16 if an id exceeds 255."""
         ids = [c.id for c in self.classes]
         return np.array(ids, np.uint8 if max(ids, default=0) < 256 else np.uint16)
 
     def channel_of_value(self) -> NDArray[np.int16]:
-        """Return the channel of each file value, int16 [num_values]; -1 for values of no class."""
+        """Return a lookup table from values in label files to channels, int16 [num_values].
+
+        A class's channel is its position in the class table. The entry is -1 for a value of no
+        class.
+        """
         table = np.full(self.num_values, -1, np.int16)
         for channel, semantic_class in enumerate(self.classes):
             table[semantic_class.id] = channel
@@ -100,15 +104,21 @@ class ClassTable:
     def metainfo(
         self, dataset: str, formats: Mapping[str, PixelFormat] | None = None
     ) -> dict[str, Any]:
-        """Return a description of the data in JSON values, for other parts and checkpoints.
+        """Return a description of the data set in JSON values, for other parts and checkpoints.
 
-        `scored_ids` maps each channel to its row in the scores, or to `VOID` without one.
-        `thing_ids` maps the channel of each thing to the class's own id. `image_channels`,
-        `image_depth` and `formats` hold the formats of the images, see `format_in`.
+        `dataset` is the name. `classes`, `palette` and `ids` list the classes' names, colours and
+        ids by channel. `scored_classes` lists the names of the scored classes. `scored_ids` lists
+        for each channel the position among them, or `VOID` for a class that is not scored.
+        `thing_ids` maps the channel of each thing, as a string, to the class's own id.
+        `image_channels`, `image_depth` (absent for 8) and `formats` (absent if not needed) hold the
+        formats of the images, see `format_in`.
 
         Args:
             dataset: the name of the data set.
             formats: the format of each kind of image; kinds that are missing are 8-bit RGB.
+
+        Raises:
+            UserError: the name of the data set holds a control character.
         """
         scored = [c for c in self.classes if c.scored]
         rows = {c.name: row for row, c in enumerate(scored)}
@@ -126,12 +136,17 @@ class ClassTable:
 
 
 def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
-    """Return the class table of a list of names, or of dicts with a name and other FIELDS.
+    """Return the class table of a list of class names, or of dicts with a name and other FIELDS.
 
-    A class without an id gets its position as id. A class without a colour gets a distinct hue.
+    A class without an id gets its position as id. A class without a colour gets a distinct hue. A
+    class is scored and no thing unless its dict says otherwise.
+
+    Args:
+        entries: the classes in the order of their channels; an empty list gives an empty table.
 
     Raises:
-        UserError: an entry is malformed, or two classes share a name or id.
+        UserError: an entry is malformed or has an unknown field, a name is empty, two classes share
+            a name or id, an id is out of range, or there are too many classes.
     """
     classes = [_read_class(entry, i, len(entries)) for i, entry in enumerate(entries)]
     names = [unicodedata.normalize("NFC", c.name) for c in classes]

@@ -43,7 +43,17 @@ class Coding:
 
 
 def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
-    """Return the coding of a label map's values.
+    """Return the coding of a label map's file: which class each value of the file means.
+
+    A coding that the file's name states comes first, see `stated_coding`. Otherwise the values are
+    class ids, with two exceptions. In a 1-bit file without a palette, 1 means 255 if 255 is a class
+    id and 1 is not. In a file with a palette or three equal channels, the colours may be class
+    colours.
+
+    Args:
+        path: the path of the file; only its name and folders are looked at.
+        pixels: the pixels of the file.
+        classes: the class table.
 
     Raises:
         InexactMapError: the values can be read in two ways that give different classes.
@@ -69,10 +79,20 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
 
 
 def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
-    """Return the coding that a file's name states, or None if the class table has that coding.
+    """Return the conversion for a label map whose name states another coding than the class table's.
 
-    Cityscapes' `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
-    None is also returned for names that state no coding, and for tables without Cityscapes' names.
+    Names state Cityscapes' train ids (see `name_states_train_ids`) or its label ids ("labelIds").
+    For example, `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
+    Values are converted by class name. The train id 255 and the label ids of classes that are not
+    scored become the class called unlabeled, void, ignore or background, or -1 without such a
+    class.
+
+    Return None if nothing is converted: the name states no coding, the class table has that coding,
+    or the table lacks one of Cityscapes' 19 scored names.
+
+    Args:
+        path: the path of the file, which is not read.
+        classes: the class table.
     """
     train = name_states_train_ids(path)
     channel = {c.name: k for k, c in enumerate(classes.classes)}
@@ -93,7 +113,13 @@ def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
 
 
 def name_states_train_ids(path: Path) -> bool:
-    """Return whether the name of a file, or of its two innermost folders, states train ids."""
+    """Return whether the path of a label map says that the file holds Cityscapes' train ids.
+
+    The file's name counts first: True if it contains trainIds, False if it contains labelIds
+    instead. Otherwise the result is True if the parent folder, or the folder above it, is called
+    trainIds, with or without gtFine, gtCoarse or label before it. The case of letters does not
+    matter; train-ids and train_id are accepted too. The file is not read.
+    """
     if _TRAIN_IDS.search(path.name):
         return True
     folders = (path.parent.name, path.parent.parent.name)
@@ -101,14 +127,22 @@ def name_states_train_ids(path: Path) -> bool:
 
 
 def coding_suffix(path: Path) -> str:
-    """Return "-trainIds", "-labelIds" or "", the coding that a copy of the file must state."""
+    """Return "-trainIds", "-labelIds" or "": the coding that the name of a label map's copy must state.
+
+    "" means that the path states no coding. Train ids may also be stated by a folder, see
+    `name_states_train_ids`. The file is not read.
+    """
     if name_states_train_ids(path):
         return "-trainIds"
     return "-labelIds" if _LABEL_IDS.search(path.name) else ""
 
 
 def looks_like_train_ids(values: NDArray[Any], classes: ClassTable) -> bool:
-    """Return whether values, some of which belong to no class, look like Cityscapes' train ids."""
+    """Return whether a label map with values of no class looks like Cityscapes' train ids.
+
+    The result is True if all values are in 0..18 or 255, 255 occurs, and the class table has the
+    names of Cityscapes' 19 scored classes.
+    """
     names = {c.name for c in classes.classes}
     present = set(np.unique(values).tolist())
     return set(TRAIN_ID_NAMES) <= names and present <= {*range(19), 255} and 255 in present
@@ -117,7 +151,15 @@ def looks_like_train_ids(values: NDArray[Any], classes: ClassTable) -> bool:
 def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Coding) -> Coding:
     """Return the coding of a palette file, or of a file with three equal colour channels.
 
-    Either the values are class ids, or the colours are the colours of classes.
+    The values are read as class ids, unless every colour in the file is a class's colour and names
+    other classes than the values do. If then some value is not a class id, the file is read by
+    colour. Files are never read by colour if two classes share a colour.
+
+    Args:
+        path: the path of the file, for the error message.
+        pixels: the pixels of the file.
+        classes: the class table.
+        ids: the coding by class ids.
 
     Raises:
         InexactMapError: values and colours both name classes, but different ones.
@@ -157,7 +199,7 @@ def numbers_objects(label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassT
     """Return whether an instance map numbers its objects instead of following Cityscapes' coding.
 
     In Cityscapes' coding an id below 256 is a class's own id, and the pixel belongs to no single
-    object. If a thing has an id below 256 that is not its class's id, the ids are numbers.
+    object. The result is True if a pixel of a thing has an id in 1..255 that is not its class's id.
 
     Args:
         label: class channels [H,W].
@@ -175,10 +217,12 @@ def numbers_objects(label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassT
 def require_class_ids(
     path: Path, label: NDArray[np.uint8], ids: NDArray[Any], classes: ClassTable
 ) -> None:
-    """Check that an instance map follows Cityscapes' coding, as the maps looked at before it.
+    """Check that an instance map follows Cityscapes' coding, see `numbers_objects`.
+
+    Maps whose shapes differ pass: `check_sizes` reports them.
 
     Args:
-        path: the file of the instance map.
+        path: the file of the instance map, for the error message.
         label: class channels [H,W].
         ids: instance ids [H,W].
         classes: the class table.
@@ -198,14 +242,14 @@ def require_class_ids(
 def separate_objects(
     label: NDArray[np.uint8], ids: NDArray[np.int32], classes: ClassTable
 ) -> NDArray[np.int32]:
-    """Return object numbers in which no object of a thing has its class's own id.
+    """Return an instance map in which no object of a thing has its class's own id, int32 [H,W].
 
-    Such an object gets a new number above all others. Otherwise scores and styles would take its
-    pixels for pixels without an object.
+    Such an object gets a new id above all ids of the map and above 255; other pixels keep their
+    ids. Otherwise scores and styles would take its pixels for pixels without an object.
 
     Args:
         label: class channels [H,W].
-        ids: int32 [H,W], numbers of objects; never changed in place.
+        ids: instance ids that number objects, int32 [H,W]; never changed in place.
         classes: the class table.
     """
     largest = 0

@@ -20,11 +20,17 @@ Fingerprint = list[int | None]
 
 
 def record_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles]) -> None:
-    """Read all files of the scenes and write their fingerprints to a run's folder.
+    """Read all files of the scenes and write their sizes, times and CRC-32 to a run's `data.json`.
+
+    An earlier `data.json` is replaced. Files in shards are not read: their paths hold their
+    checksums.
 
     Args:
         work_dir: the folder of the run, or of its first stage.
-        scenes: the data of the run.
+        scenes: the data of the run; files of appearances are not included.
+
+    Raises:
+        OSError: a file is missing or cannot be read.
     """
     paths = track(_paths(scenes), "noting what the data is")
     _write(work_dir, {str(path): _fingerprint(path, read=True) for path in paths})
@@ -33,8 +39,9 @@ def record_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles]) -> None:
 def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> None:
     """Check that the files of the data are the files that the run began with.
 
-    Files with another modification time but the same size are read. If the run has no fingerprints,
-    they are recorded now.
+    Files of the same size and modification time count as unchanged. Files with another modification
+    time but the same size are read. If `data.json` is missing or damaged, it is made anew from the
+    data as it is now, and nothing is raised.
 
     Args:
         work_dir: the folder of the run, or of its first stage.
@@ -42,7 +49,8 @@ def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: boo
         accept: accept changed files and record their fingerprints instead of raising.
 
     Raises:
-        UserError: files were changed, added or removed, and `accept` is False.
+        UserError: files were changed, added or removed from the data, and `accept` is False.
+        OSError: a file is missing or cannot be read.
     """
     paths = _paths(scenes)
     before = _read(work_dir)
@@ -79,14 +87,20 @@ def _fingerprint(path: Path, read: bool) -> Fingerprint:
 
 
 def _differ(before: Fingerprint | None, now: Fingerprint | None) -> bool:
-    """Return whether size or CRC-32 differ; the modification time alone does not count."""
+    """Return whether two fingerprints of a file differ in size or CRC-32, or one is missing.
+
+    The modification time does not count. A CRC-32 counts only if the file was read now.
+    """
     if before is None or now is None or before[0] != now[0]:
         return True
     return now[2] is not None and now[2] != before[2]
 
 
 def _read(work_dir: Path) -> Mapping[str, Fingerprint] | None:
-    """Return the recorded fingerprints by path, or None if they are missing or damaged."""
+    """Return the fingerprints in a run's `data.json` by path, or None if it is missing or damaged.
+
+    A damaged file is reported by a message on stderr.
+    """
     path = work_dir / FILE
     try:
         files: Any = verify_checksum(json.loads(path.read_text(encoding="utf-8")))["files"]

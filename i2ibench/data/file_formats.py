@@ -49,7 +49,7 @@ class SeveralImagesError(UserError):
 
 
 def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
-    """Open the one image in a file's bytes; only its header is read.
+    """Open the one image in a file's bytes with Pillow; only the header is read, not the pixels.
 
     Args:
         data: the contents of the file.
@@ -57,8 +57,9 @@ def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
         pages: whether a TIFF may have several pages; the first page is returned.
 
     Raises:
-        UserError: the bytes are not an image in a readable format, hold several images, or the
-            image has more than `MAX_PIXELS` pixels.
+        SeveralImagesError: the file holds several images; it is a `UserError`.
+        UserError: the bytes are not an image in a readable format, or the image has more than
+            `MAX_PIXELS` pixels.
     """
     try:
         with wrap_decoder_errors(place):
@@ -80,18 +81,21 @@ def open_image(data: Contents, place: str, pages: bool = False) -> Image.Image:
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Return the formats of `SUFFIXES` that this installation of Pillow can read."""
+    """Return the formats of `SUFFIXES`, by Pillow's names, that the installed Pillow can read."""
     Image.init()
     return tuple(name for name in SUFFIXES if name in Image.OPEN)
 
 
 @contextmanager
 def wrap_decoder_errors(place: str) -> Iterator[None]:
-    """Turn every exception of a decoder into a `UserError` that names the file.
+    """Turn every exception of a decoder in the block into a `UserError` that names the file.
+
+    Args:
+        place: the file's name for messages.
 
     Raises:
         UserError: the decoder raised an exception.
-        UnidentifiedImageError: no decoder recognises the bytes.
+        UnidentifiedImageError: no decoder recognises the bytes; it is passed on unchanged.
     """
     try:
         yield
@@ -113,7 +117,10 @@ def _too_large(place: str, size: str) -> str:
 
 
 def count_images(image: Image.Image) -> int:
-    """Return the number of images in a file, without previews, masks and smaller copies."""
+    """Return the number of images in an opened file, without previews, masks and smaller copies.
+
+    These are the frames of an animation or the pages of a TIFF. An MPO file counts as one photo.
+    """
     count = getattr(image, "n_frames", 1)  # only formats that can hold several have the attribute
     if count == 1 or image.format == "MPO":  # the first image of an MPO is the photo
         return 1
@@ -121,7 +128,10 @@ def count_images(image: Image.Image) -> int:
 
 
 def tiff_pages(image: Any) -> list[int]:
-    """Return the indices of a TIFF's pages, without masks and smaller copies."""
+    """Return the indices of an opened TIFF's pages, without masks and smaller copies.
+
+    The image is left at its first page.
+    """
     pages = []
     for page in range(getattr(image, "n_frames", 1)):
         image.seek(page)
@@ -138,18 +148,29 @@ def _tiff_tag(image: Any, number: int) -> tuple[int, ...]:
 
 
 def has_signs(image: Image.Image) -> bool:
-    """Return whether an opened TIFF declares signed integer samples."""
+    """Return whether an opened TIFF declares signed integer samples in any channel."""
     return 2 in _tiff_tag(image, 339)  # SampleFormat
 
 
 def is_inverted(image: Image.Image) -> bool:
-    """Return whether viewers show 0 as white, as in PBM files and some TIFF files."""
+    """Return whether viewers show 0 as white in an opened image that is not yet decoded.
+
+    That is so in PBM files and some TIFF files of one channel.
+    """
     inverted = re.fullmatch(r"(1|L);[24]?IR?", raw_mode(image))
     return image.mode in ("1", "L") and inverted is not None
 
 
 def bits_per_sample(image: Image.Image, data: Contents) -> int:
-    """Return the bits of each channel in the file, before Pillow scales the samples."""
+    """Return the bits of each channel in an image's file, before Pillow scales the samples.
+
+    The number is exact for PNG, TIFF, PPM and JPEG 2000; of several depths the largest counts.
+    Other formats give 1 for a black-and-white image, else 8.
+
+    Args:
+        image: the opened image, which is not yet decoded.
+        data: the contents of the file.
+    """
     if image.format == "PNG":
         return data[24]  # IHDR is the first chunk
     if image.format == "TIFF":
@@ -162,7 +183,7 @@ def bits_per_sample(image: Image.Image, data: Contents) -> int:
 
 
 def ppm_maximum(image: Image.Image) -> int:
-    """Return the largest value that a PPM or PGM file declares; 1 for a PBM file."""
+    """Return the largest sample value that an opened PPM or PGM file declares; 1 for a PBM file."""
     arguments = _tile_arguments(image)
     if isinstance(arguments, tuple) and len(arguments) > 1:
         return int(arguments[1])
@@ -172,7 +193,10 @@ def ppm_maximum(image: Image.Image) -> int:
 
 
 def raw_mode(image: Image.Image) -> str:
-    """Return the storage of the samples in Pillow's notation, such as `L;4` or `RGB;16B`."""
+    """Return the storage of an opened image's samples in Pillow's notation, as `L;4` or `RGB;16B`.
+
+    The result is "" after the image's pixels are loaded.
+    """
     arguments = _tile_arguments(image)
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
@@ -191,7 +215,12 @@ def _jpeg2000_bits(data: Contents) -> int:
 def is_lossy(image: Image.Image, data: Contents) -> bool:
     """Return whether a file's format may change pixel values, so that it cannot hold ids.
 
-    AVIF and JPEG 2000 files are always counted as lossy: lossless files cannot be recognised.
+    JPEG, AVIF and JPEG 2000 files always count as lossy, also where they are lossless. WebP and
+    TIFF files count by their compression. All other formats are lossless.
+
+    Args:
+        image: the opened image.
+        data: the contents of the file.
     """
     if image.format == "WEBP":
         return _has_webp_chunk(data, b"VP8 ")
@@ -202,7 +231,7 @@ def is_lossy(image: Image.Image, data: Contents) -> bool:
 
 
 def _has_webp_chunk(data: Contents, name: bytes) -> bool:
-    """Return whether a RIFF file has a chunk with a name at its top level."""
+    """Return whether a WebP file has a chunk with a name, such as b"VP8 ", at its top level."""
     position = 12
     while position + 8 <= len(data):
         if data[position : position + 4] == name:
@@ -220,7 +249,14 @@ _EXIF_TEXTS = (b"XML:com.adobe.xmp", b"Raw profile type ")
 
 
 def orientation(image: Image.Image, data: Contents) -> int:
-    """Return the EXIF orientation, 1 to 8, that viewers apply to an image; 1 is upright."""
+    """Return the EXIF orientation, 1 to 8, that viewers apply to an image; 1 is upright.
+
+    The result is 1 if the orientation is missing, impossible or damaged.
+
+    Args:
+        image: the opened image; PNG files with EXIF or texts may be decoded.
+        data: the contents of the file.
+    """
     if image.format == "PNG" and not _may_be_rotated(data):
         return 1  # Pillow would decode the image to find its EXIF
     try:
@@ -231,7 +267,7 @@ def orientation(image: Image.Image, data: Contents) -> int:
 
 
 def _may_be_rotated(data: Contents) -> bool:
-    """Return whether a PNG has EXIF, or a text that can hold it."""
+    """Return whether a PNG has EXIF, or a text that can hold EXIF."""
     return any(
         name == b"eXIf"
         or (name in _PNG_TEXTS and data[at.start + 8 : at.start + 32].startswith(_EXIF_TEXTS))
@@ -240,7 +276,7 @@ def _may_be_rotated(data: Contents) -> bool:
 
 
 def _png_chunks(data: Contents) -> Iterator[tuple[bytes, slice]]:
-    """Yield the name and the byte range of each chunk of a PNG."""
+    """Yield the name and the byte range of each chunk of a PNG, from length to checksum."""
     position = 8
     while position + 8 <= len(data):
         end = position + 12 + int.from_bytes(data[position : position + 4], "big")
@@ -249,7 +285,7 @@ def _png_chunks(data: Contents) -> Iterator[tuple[bytes, slice]]:
 
 
 def without_texts(data: bytes) -> bytes:
-    """Return a PNG without its texts and colour profiles.
+    """Return a PNG's bytes without its texts, EXIF and colour profiles.
 
     libpng would unpack up to a thousand of them, each up to 8 MB, from a file of a few megabytes.
     """
@@ -264,7 +300,14 @@ def without_texts(data: bytes) -> bytes:
 
 
 def scale_transparent_grey(image: Image.Image, data: bytes) -> None:
-    """Scale a PNG's transparent grey value as Pillow scales samples of less than 8 bits."""
+    """Scale an opened PNG's transparent grey value in place, as Pillow scales samples below 8 bits.
+
+    Nothing changes for other depths, for colour and for a PNG without such a value.
+
+    Args:
+        image: the opened PNG.
+        data: the contents of the file.
+    """
     bits, grey = data[24], image.info.get("transparency")
     if image.mode == "L" and bits < 8 and isinstance(grey, int):
         image.info["transparency"] = grey * (255 // (2**bits - 1))
@@ -282,7 +325,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def _why_unknown(data: Contents) -> str:
-    """Return a predicate that says why bytes are not a readable image."""
+    """Return why bytes are not a readable image, such as "is empty": a sentence without subject."""
     if not data:
         return "is empty"
     if data[:4] in _TIFF_MARKS:

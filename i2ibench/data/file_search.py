@@ -32,9 +32,10 @@ class FoundFiles:
 
 
 def find_images(folder: Path) -> FoundFiles:
-    """Find the images below a folder.
+    """Find the images below a folder by their file endings; no file is opened.
 
-    Links are followed. Files and folders whose names begin with "." are left out.
+    Links are followed. Files and folders whose names begin with "." and the operating systems' own
+    folders, such as `__MACOSX`, are left out. Other files are counted by ending.
 
     Raises:
         UserError: the folder is missing, the target of a link is missing, a folder cannot be read,
@@ -58,7 +59,7 @@ def find_images(folder: Path) -> FoundFiles:
 
 
 def files_by_name(folder: Path) -> dict[str, Path]:
-    """Return the images below a folder by name, see `FoundFiles`.
+    """Return the path of each image below a folder by its name: its path there without the ending.
 
     Raises:
         UserError: see `find_images`; or there is no image.
@@ -73,7 +74,7 @@ def files_by_name(folder: Path) -> dict[str, Path]:
 
 
 def ignored_notes(folders: Iterable[Path]) -> list[str]:
-    """Return a sentence for each folder that holds other files than images.
+    """Return a sentence for each folder that holds other files than images, none for other folders.
 
     Raises:
         UserError: see `find_images`.
@@ -106,8 +107,11 @@ def to_nfc(name: str) -> str:
 def walk_files(folder: Path) -> Iterator[Path]:
     """Yield every file below a folder, sorted within each folder; links are followed.
 
+    Names that begin with "." and the operating systems' own folders, such as `__MACOSX`, are left
+    out.
+
     Raises:
-        UserError: the target of a link is missing, or a folder cannot be read.
+        UserError: the target of a link is missing, or a folder is missing or cannot be read.
     """
     yield from _walk(folder, (os.path.realpath(folder),))
 
@@ -144,10 +148,11 @@ def _kind_of(entry: os.DirEntry[str]) -> tuple[bool, bool]:
 
 
 def short_names(labels: Sequence[Path], folder: Path, ending: str) -> list[str]:
-    """Return the names of scenes in a layout such as Cityscapes', where all files end alike.
+    """Return the name of each scene in a layout such as Cityscapes', where label files end alike.
 
     A scene's name is the file's name if all file names differ, as in the official data. Otherwise
-    it is the path below the folder, because two towns may have files of equal names.
+    all names are paths below the folder, because two towns may have files of equal names. The
+    ending is removed in both cases.
 
     Args:
         labels: the label map of each scene.

@@ -19,7 +19,8 @@ MAX_BYTES_READ = 1 << 16
 def annotation_advice(folder: Path) -> str:
     """Return a sentence with a leading space that names the command for a folder's annotations.
 
-    Return "" if the folder holds no annotations of labelme, COCO or CVAT.
+    The beginnings of at most `MAX_FILES_READ` JSON and XML files below the folder are read. Return
+    "" if none of them holds annotations of labelme, COCO or CVAT.
     """
     for path in islice(_annotation_files(folder), MAX_FILES_READ):
         name = _format(path)
@@ -33,7 +34,10 @@ def annotation_advice(folder: Path) -> str:
 
 @contextmanager
 def adding_annotation_advice(folder: Path) -> Iterator[None]:
-    """Add `annotation_advice` to the message of a `UserError` that is raised in the block."""
+    """Add `annotation_advice` for a folder to the message of a `UserError` raised in the block.
+
+    If there is no advice, the error is raised unchanged.
+    """
     try:
         yield
     except UserError as error:
@@ -52,7 +56,10 @@ _WORDS = {
 
 
 def _annotation_files(folder: Path) -> Iterator[Path]:
-    """Yield the JSON and XML files below a folder that are not hidden and not this project's."""
+    """Yield the JSON and XML files below a folder that are not hidden and not this project's own.
+
+    This project's own are `classes.json` and `preparation.json`.
+    """
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -62,7 +69,10 @@ def _annotation_files(folder: Path) -> Iterator[Path]:
 
 
 def _format(path: Path) -> str | None:
-    """Return the `prepare_data` name of a file's format from its beginning, or None."""
+    """Return the name in `prepare_data` of an annotation file's format, found from its beginning.
+
+    Return None for a file in another format, or one that cannot be read.
+    """
     try:
         with path.open("rb") as file:
             begin = file.read(MAX_BYTES_READ)

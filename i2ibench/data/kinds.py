@@ -40,7 +40,7 @@ class Kind:
 
     @property
     def is_map(self) -> bool:
-        """Return whether files of the kind hold ids."""
+        """Return whether files of the kind are maps of ids, not images."""
         return self.read is not None
 
 
@@ -86,11 +86,12 @@ RESERVED = (
 def register_kind(kind: Kind) -> None:
     """Add a kind of data for data sets, transforms, caches, shards and conditions.
 
-    A condition may name the kind. It then contains an image as channels in [-1, 1], or the
-    boundaries between the ids of a map.
+    Nothing happens if an equal kind is there already. A condition may name the kind. It then
+    contains an image as channels in [-1, 1], or the boundaries between the ids of a map.
 
     Raises:
-        UserError: another kind has that name, or the name is reserved or not a valid folder name.
+        UserError: a different kind has that name, or the name is reserved or not a valid folder
+            name.
     """
     safe_name(kind.name, "A kind of data", folders=False)
     if kind.name in RESERVED:
@@ -101,7 +102,7 @@ def register_kind(kind: Kind) -> None:
 
 
 def kind_of(name: str) -> Kind:
-    """Return the kind with a name.
+    """Return the kind of data with a name, such as "label".
 
     Raises:
         UserError: there is no such kind; the message lists all kinds and the closest match.
@@ -113,15 +114,19 @@ def kind_of(name: str) -> Kind:
 
 
 def in_order(names: Iterable[str]) -> list[Kind]:
-    """Return the kinds with some names in the order of `KINDS`.
+    """Return the kinds of data with some names, each once, in the order of `KINDS`.
 
     Raises:
-        UserError: see `kind_of`.
+        UserError: a name is not a kind of data.
     """
     chosen = {kind_of(name).name for name in names}
     return [kind for kind in KINDS.values() if kind.name in chosen]
 
 
 def images_among(names: Iterable[str]) -> list[str]:
-    """Return the names that are kinds of images, not of maps, in the order of `KINDS`."""
+    """Return those of some kinds of data that are images, not maps, by name, in the order of `KINDS`.
+
+    Raises:
+        UserError: a name is not a kind of data.
+    """
     return [kind.name for kind in in_order(names) if not kind.is_map]
