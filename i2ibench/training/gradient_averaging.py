@@ -61,7 +61,10 @@ def gradient_averaging(parameters: Sequence[nn.Parameter]) -> DistributedDataPar
 
 @torch.no_grad()
 def broadcast_weights(network: nn.Module) -> None:
-    """Broadcast the parameters and buffers of process 0 to all; do nothing with one process."""
+    """Overwrite a network's parameters and buffers in every process by those of process 0.
+
+    Do nothing with one process. Every process must call this function.
+    """
     if not is_distributed():
         return
     for value in (*network.parameters(), *network.buffers()):
@@ -93,5 +96,8 @@ def synchronises_batch_norms(choice: object, device_type: str) -> bool:
 
 
 def synchronise_batch_norms(translator: nn.Module) -> None:
-    """Replace batch norms by torch's SyncBatchNorm in place; parameters keep their names."""
+    """Replace a translator's batch norms by torch's SyncBatchNorm in place.
+
+    Parameters keep their names and values.
+    """
     nn.SyncBatchNorm.convert_sync_batchnorm(translator)

@@ -51,7 +51,7 @@ class StartFrom:
 
 
 def parse_start_from(value: Any) -> StartFrom | None:
-    """Return a config's `start_from` as a StartFrom; None if it is not set.
+    """Return a config's `start_from` as a StartFrom; None if it is None or empty.
 
     Raises:
         UserError: it is neither a path nor a dict with `checkpoint` and optionally `moments`.
@@ -97,7 +97,11 @@ class InitialWeights:
     left_classes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return the lines of a table that counts copied, matched and fresh weights by network."""
+        """Return lines of text that tell with which weights the run starts.
+
+        They count copied, matched and fresh weights by network, and name classes and example
+        weights.
+        """
         networks = Counter(_network(name) for name in (*self.state, *self.fresh))
         rows = [f"begins with the weights of {self.path}:"]
         for network in networks:
@@ -129,6 +133,8 @@ def initial_weights(
 ) -> InitialWeights | None:
     """Return the weights that a new translator takes from the checkpoint `start_from`.
 
+    The checkpoint and the first scene are read now. Nothing is loaded into the translator.
+
     Args:
         start_from: as in the config; None to start with fresh weights.
         translator: the translator of the new run, just built.
@@ -156,17 +162,18 @@ def read_initial_weights(
     size: tuple[int, int],
     moments: bool = False,
 ) -> InitialWeights:
-    """Return the weights that a new translator takes from a checkpoint.
+    """Return the weights that a new translator takes from a checkpoint, and load none of them.
 
     Args:
         translator: the translator of the new run, just built.
         classes: the names of the new data's classes by channel.
         path: the checkpoint; a converted one works too.
         size: (height, width) in pixels of a scene that the networks accept.
-        moments: load the state of the optimisers too.
+        moments: take the saved state of the optimisers too, if the checkpoint has any.
 
     Raises:
-        UserError: the checkpoint cannot be read, or the generator takes none of its weights.
+        UserError: the checkpoint cannot be read, or the networks that make images take none of its
+            weights.
     """
     saved = read_checkpoint(path)
     config, metainfo = read_config(saved, path), saved["meta"]["dataset_meta"]
@@ -199,7 +206,7 @@ def load_initial_weights(
     """Load the initial weights of a new run, and the optimiser state that comes with them.
 
     Args:
-        translator: the translator of the new run, just built.
+        translator: the translator of the new run, just built. Other weights stay fresh.
         optimizers: the optimisers of the new run, just built.
         initial: from `read_initial_weights`. Optimiser state is loaded for weights that were copied
             unchanged only.
@@ -221,7 +228,10 @@ def _collect(
     match: Match,
     classes: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    """Fill the lists of `initial` with the weights of a checkpoint's state dict `before`."""
+    """Fill the lists of `initial` with the weights of a checkpoint's state dict `before`.
+
+    `match` decides on all weights except the style bank's. `classes` are the new and the old names.
+    """
     own = translator.state_dict()
     sources = translator.previous_names(own, before)
     for name, value in own.items():
@@ -252,7 +262,11 @@ def _same_shape(name: str, own: Tensor, old: Tensor) -> Tensor | None:
 def _by_class(
     own: Tensor, old: Tensor, classes: Sequence[str], old_classes: Sequence[str]
 ) -> Tensor | None:
-    """Return a style bank's tensor [classes,...] with the rows of classes of equal names copied."""
+    """Return a style bank's tensor [classes,...] with the rows of classes of equal names copied.
+
+    Rows of new classes keep their values. With equal lists of classes, `old` itself is returned.
+    The result is None if the shapes do not fit.
+    """
     if list(classes) == list(old_classes) and own.shape == old.shape:
         return old
     if own.shape[1:] != old.shape[1:] or len(old) != len(old_classes):
@@ -265,7 +279,11 @@ def _by_class(
 
 
 def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[str]:
-    """Return the name of each channel of a condition, such as "class road" or "instances"."""
+    """Return the name of each channel of a condition, such as "class road" or "instances".
+
+    `classes` has the names of the one-hot channels in order. Several channels of another kind are
+    numbered from 0, such as "image 2". The list is empty if the preprocessor names no kinds.
+    """
     names: list[str] = []
     for kind, count in zip(preprocessor.kinds, preprocessor.channels, strict=True):
         labels = [f"{CLASS}{name}" for name in classes]
@@ -275,11 +293,11 @@ def channel_names(preprocessor: Preprocessor, classes: Sequence[str]) -> list[st
 
 
 def condition_inputs(translator: Translator, size: tuple[int, int]) -> dict[str, list[int]]:
-    """Find the convolutions that see the condition, and the input channels that it arrives at.
+    """Return the input channels of each convolution at which the channels of the condition arrive.
 
     Each channel of the condition is filled with a number of its own. The networks run once, and
-    hooks look for these numbers in the inputs of all convolutions. Therefore no list of layers has
-    to be maintained.
+    hooks look for these numbers in the inputs of all convolutions. Convolutions that do not get
+    every channel are left out.
 
     Args:
         translator: the translator whose networks are run.
@@ -325,7 +343,10 @@ class _MarkFinder:
         self.name, self.marks, self.found = name, marks, found
 
     def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        """Record the channels in which every pixel has the number of a mark."""
+        """Record the input channels in which every pixel has the number of a mark.
+
+        Nothing is recorded unless every mark is found.
+        """
         image = inputs[0][0].float().flatten(1)
         lowest, highest = image.amin(1), image.amax(1)
         near = (lowest[None] - self.marks[:, None]).abs() < 0.1
@@ -349,7 +370,12 @@ class _ChannelMatcher:
         self.rows, self.own_names, self.old_names = rows, own_names, old_names
 
     def match(self, name: str, own: Tensor, old: Tensor) -> Tensor | None:
-        """Return the initial weight [O,I,...]; None if the old weight does not fit."""
+        """Return the initial weight [O,I,...]; None if the old weight does not fit.
+
+        A convolution that sees the condition gets the old weights of channels with equal names. A
+        new class gets the average of the old classes. Other new channels stay fresh as in `own`.
+        All other weights fit if the shapes are equal, and are copied unchanged.
+        """
         rows = self.rows.get(name)
         if rows is None:
             return _same_shape(name, own, old)

@@ -72,12 +72,13 @@ def estimate_memory(config: Config, precision: str | None) -> MemoryEstimate:
 
     The real networks, optimisers, training steps and a translation run on fake tensors, in float32
     or under autocast as on a GPU. No scene and no weights file is read, and no large tensor is
-    allocated. `compiled` parts are estimated without compilation. Only tensors are counted: a GPU
-    needs more for its context, the scratch space of libraries and gaps between blocks.
+    allocated. The data may be missing if its data set implements `static_info`. `compiled` parts
+    are estimated without compilation. Only tensors are counted: a GPU needs more for its context,
+    the scratch space of libraries and gaps between blocks.
 
     Args:
         config: the config of one stage.
-        precision: "bf16", "fp16", or None for float32.
+        precision: "bf16", "fp16", or None for float32. The estimates of bf16 and fp16 are equal.
 
     Raises:
         UserError: the config is wrong, or a part reads the values of a tensor, which fake tensors
@@ -136,13 +137,20 @@ def _count(
 
 
 def _without(config: Config, options: Collection[str]) -> Config:
-    """Return the config with some options of its model removed."""
+    """Return a copy of a config whose `model` lacks the named options."""
     model = {key: value for key, value in config.model.items() if key not in options}
     return Config({**config, "model": model})
 
 
 def _batch(images: BatchSpec, translator: Translator) -> dict[str, Any]:
-    """Return a collated batch of empty tensors, one for every kind that the translator needs."""
+    """Return a collated batch of empty tensors, by kind of data.
+
+    The batch has labels, images and every other kind that the translator needs.
+
+    Args:
+        images: the size of the batch, and the metainfo of its data.
+        translator: the translator that the batch is for.
+    """
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
         needs.add("instance")
@@ -158,7 +166,15 @@ def _batch(images: BatchSpec, translator: Translator) -> dict[str, Any]:
 def _networks(
     translator: Translator, state_of: Mapping[int, list[Tensor]]
 ) -> dict[str, NetworkMemory]:
-    """Return every part of the translator that has weights; "others" are weights of no part."""
+    """Return the memory of every part of the translator that has weights, by name.
+
+    The entry "others" has the weights that belong to no part, and its `parameters` count buffers
+    too.
+
+    Args:
+        translator: the translator after a training step.
+        state_of: by `id` of a parameter, the tensors of its optimiser state.
+    """
     tensors = [*translator.named_parameters(), *translator.named_buffers()]
     networks = {}
     parts = translator.parts()
@@ -183,7 +199,7 @@ def _part(name: str, parts: Collection[str]) -> str:
 
 
 def _average(config: Config, translator: Translator) -> int:
-    """Return the bytes of the weights that the config's ExponentialMovingAverage keeps, or 0."""
+    """Return the bytes of weights that the hook ExponentialMovingAverage keeps; 0 without one."""
     hooks = config.get("hooks", {}).values()
     if not any((hook or {}).get("type") == "ExponentialMovingAverage" for hook in hooks):
         return 0
@@ -193,9 +209,14 @@ def _average(config: Config, translator: Translator) -> int:
 
 
 def _translation(config: Config, val: BatchSpec) -> int:
-    """Return the bytes needed to translate one batch in float32.
+    """Return the peak bytes of translating one validation batch in float32.
 
-    They include weights, buffers and peak activations, without training-only parts.
+    They include weights, buffers and activations, without training-only parts. A method that is not
+    `batched` translates one image after the other.
+
+    Args:
+        config: the config of one stage.
+        val: the size of the validation batches.
     """
     config = _without(config, method_of(config).TRAINING_ONLY)
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()

@@ -15,7 +15,13 @@ from i2ibench.registry.mmengine_workarounds import start_method
 
 
 def runner_options(config: Config) -> dict[str, Any]:
-    """Return the arguments of the Runner that do not depend on models or data.
+    """Return those keyword arguments of mmengine's Runner that do not depend on models or data.
+
+    They are the work directory, training loop, logging, seed and backends for scalars and images.
+    mmengine's own default hooks are switched off.
+
+    Args:
+        config: the config of a stage, with its work directory.
 
     Raises:
         UserError: an unknown type or option, or a value of `train_cfg` that is no positive integer.
@@ -42,7 +48,9 @@ def runner_options(config: Config) -> dict[str, Any]:
 
 
 def train_loop(config: Config) -> dict[str, Any]:
-    """Return the options of the Runner's training loop, with `max_epochs` (1 by default).
+    """Return `train_cfg` for mmengine's Runner: the config's, with `type` and `max_epochs`.
+
+    The type is always EpochBasedTrainLoop. A config without `max_epochs` trains 1 epoch.
 
     Raises:
         UserError: an unknown option, or a value that is no positive integer.
@@ -58,11 +66,13 @@ def train_loop(config: Config) -> dict[str, Any]:
 def check_part(key: str, registry: Registry, entry: Any, besides: Sequence[str] = ()) -> None:
     """Check an entry of a list in a config against one of mmengine's registries.
 
+    The type and the names of the options are checked, not the values of the options.
+
     Args:
         key: the key of the list, for error messages.
         registry: the registry of mmengine that has the entry's type.
-        entry: the entry.
-        besides: options that are allowed besides those of the constructor.
+        entry: the entry, which should be a dict with `type` and options.
+        besides: names of options that are allowed besides those of the constructor.
 
     Raises:
         UserError: the entry is no dict, or its type or an option is unknown.

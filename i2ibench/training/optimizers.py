@@ -43,7 +43,10 @@ class Clipping:
                 raise UserError(f"clip_grad: {name} must be a positive number, not {value!r}.")
 
     def apply(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Scale the gradients in place. The norm is not read, so that the CPU waits for no GPU."""
+        """Scale the gradients in place if their common norm is larger than `max_norm`.
+
+        The norm is not read, so that the CPU waits for no GPU.
+        """
         nn.utils.clip_grad_norm_(parameters, self.max_norm, self.norm_type)
 
 
@@ -112,13 +115,13 @@ class NetworkOptimizer(OptimWrapper):
         self.longest_skipped: Tensor | int = 0
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the autocast context of the chosen precision."""
+        """Return the autocast context of the chosen precision, which is disabled for float32."""
         enabled = self.dtype is not None
         return torch.autocast(self.device_type, dtype=self.dtype, enabled=enabled)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """Return the trained parameters."""
+        """Return the optimiser's parameters that require gradients."""
         return [p for g in self.param_groups for p in g["params"] if p.requires_grad]
 
     @cached_property
@@ -131,7 +134,7 @@ class NetworkOptimizer(OptimWrapper):
         return gradient_averaging(self.parameters)
 
     def update(self, loss: Tensor) -> None:
-        """Take one optimiser step with the gradient of `loss`, averaged over all processes."""
+        """Take one step with the gradient of `loss` alone, averaged over all processes."""
         self.zero_grad()
         self.add_gradient(loss)
         self.apply()
@@ -155,7 +158,11 @@ class NetworkOptimizer(OptimWrapper):
         self.scaler.scale(loss).backward(inputs=inputs, retain_graph=retain_graph)
 
     def apply(self) -> None:
-        """Take one optimiser step with the added gradients; do nothing if there are none."""
+        """Take one optimiser step with the added gradients; do nothing if there are none.
+
+        With `skips`, a step whose gradients are not finite is counted and left out. An enabled fp16
+        scaler leaves such steps out itself, uncounted.
+        """
         if all(p.grad is None for p in self.parameters):
             return
         if self.skips and not self.scaler.is_enabled():  # an enabled scaler skips updates itself
@@ -166,7 +173,7 @@ class NetworkOptimizer(OptimWrapper):
     def step(self, **kwargs: Any) -> None:
         """Clip the gradients and update the parameters.
 
-        mmengine's schedulers count the calls of this method.
+        mmengine's schedulers count the calls of this method. `kwargs` go to the torch optimiser.
         """
         if self.clipping is not None:
             self.scaler.unscale_(self.optimizer)
@@ -186,7 +193,10 @@ class NetworkOptimizer(OptimWrapper):
             self.step()
 
     def _count(self, bad: Tensor) -> None:
-        """Count a skipped update if `bad`, a boolean tensor, whose value is not read."""
+        """Update the counts of skipped updates by one update.
+
+        `bad` is a boolean scalar, True for a skipped update. It is not read on the CPU.
+        """
         self.skipped, self.in_a_row, self.longest_skipped = (
             torch.as_tensor(count, device=bad.device)
             for count in (self.skipped, self.in_a_row, self.longest_skipped)
@@ -213,7 +223,7 @@ class NetworkOptimizer(OptimWrapper):
         return f"{type(self.optimizer).__name__} {kept}"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state from `state_dict`."""
+        """Load a state that `state_dict` returned, in place."""
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.scaler.load_state_dict(state_dict["scaler"])
         self.dormant = state_dict["dormant"]
@@ -223,7 +233,10 @@ class NetworkOptimizer(OptimWrapper):
 
 
 def skipped(optimizers: OptimWrapperDict) -> dict[str, int]:
-    """Return the number of skipped updates by network, for the optimisers that skip updates."""
+    """Return the number of skipped updates by network.
+
+    Optimisers whose `skips` is False are left out.
+    """
     return {name: int(optimizer.skipped) for name, optimizer in optimizers.items()
             if optimizer.skips}  # fmt: skip
 
@@ -326,6 +339,8 @@ def build_optimizers(
 
 def _check_named(networks: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
     """Refuse optimisers for unknown networks, and trained networks without an optimiser.
+
+    An entry None counts as no optimiser.
 
     Raises:
         UserError: lists the names of both, or names an optimiser that is no dict.

@@ -30,7 +30,10 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def check_files(datasets: Mapping[str, Dataset]) -> None:
-    """Check every file of the data sets, and print notes on them.
+    """Read and check every file of the data sets, and print notes on them.
+
+    Args:
+        datasets: by name, such as "train", which stands in the messages.
 
     Raises:
         UserError: some files are broken or hold wrong ids; the message names them.
@@ -45,7 +48,8 @@ def check_files(datasets: Mapping[str, Dataset]) -> None:
 def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config: Config) -> None:
     """Check that the translator can train on and validate with the scenes of the data sets.
 
-    One scene of every size is read, transformed and passed through the networks.
+    One scene of every size is read and transformed. For each resulting size, the losses (training
+    data) or a translation (validation data) are computed on tensors without data.
 
     Args:
         datasets: the data sets "train" and "val".
@@ -53,8 +57,8 @@ def check_scenes(datasets: Mapping[str, Dataset], translator: Translator, config
         config: the config of the stage.
 
     Raises:
-        UserError: a size does not suit the networks or the batch, or images or instance maps are
-            missing.
+        UserError: a size does not suit the networks, scenes of several sizes meet in a batch, or
+            images or instance maps are missing.
     """
     for name, dataset in datasets.items():
         sizes = set()
@@ -131,10 +135,12 @@ def _check_kinds(name: str, sample: Sample, translator: Translator) -> None:
 def dry_run(translator: Translator, height: int, width: int) -> None:
     """Compute the losses of a scene of the given size on tensors without data.
 
+    A line is printed for each network with trainable weights on which no loss depends.
+
     Args:
         translator: the translator, which is not changed.
-        height: of the scene in pixels.
-        width: of the scene in pixels.
+        height: the height of the scene in pixels.
+        width: the width of the scene in pixels.
 
     Raises:
         UserError: a network or a loss refuses the size, no loss has a gradient, or the totals of
@@ -168,10 +174,14 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
 
 
 def _require_totals(translator: Translator, losses: Losses) -> None:
-    """Refuse totals for unknown networks, and trained networks without a total.
+    """Refuse losses with totals for unknown networks, or without a total for a trained network.
+
+    Args:
+        translator: the translator, which names its networks.
+        losses: the losses that the translator returned.
 
     Raises:
-        UserError: lists the totals and the networks.
+        UserError: lists the names of the totals and of the networks.
     """
     method, networks = type(translator).__name__, translator.networks()
     unknown = [name for name in losses.totals if name not in networks]
@@ -185,7 +195,10 @@ def _require_totals(translator: Translator, losses: Losses) -> None:
 
 
 def _require_gradients(shadow: Translator, losses: Losses) -> None:
-    """Refuse totals without a gradient for their network, and report weights without a gradient.
+    """Refuse totals without a gradient for their network, and print weights without a gradient.
+
+    The printed line names up to three of the weights on which their network's total does not
+    depend.
 
     Args:
         shadow: the copy of the translator that computed the losses.
@@ -216,7 +229,12 @@ def _require_gradients(shadow: Translator, losses: Losses) -> None:
 
 
 def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
-    """Return the `id` of each weight for which the total has a gradient."""
+    """Return the `id` of each weight on which a loss depends.
+
+    Args:
+        total: the loss, a scalar; its graph is kept.
+        weights: the weights to look at.
+    """
     gradients = torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True)
     pairs = zip(weights, gradients, strict=True)
     return {id(weight) for weight, gradient in pairs if gradient is not None}

@@ -15,16 +15,18 @@ from i2ibench.training.optimizers import NetworkOptimizer
 def load_previous_stage(
     translator: Translator, optimizers: OptimWrapperDict, saved: Mapping[str, Any]
 ) -> None:
-    """Load the weights and the optimiser state of the previous stage.
+    """Load the weights and the optimiser state of the previous stage into a new stage.
 
     A generator keeps its coarse network and inner enhancers (CRN: its coarser modules). New layers,
     and the output layers of a generator that has grown, keep their fresh weights. Discriminators
-    keep their scale: a new one is added at the finest scale.
+    keep their scale: a new one is added at the finest scale. Optimisers that the previous stage did
+    not have keep their fresh state.
 
     Args:
         translator: the translator of the new stage, just built.
         optimizers: the optimisers of the new stage, just built.
-        saved: the last checkpoint of the previous stage.
+        saved: the contents of the previous stage's last checkpoint, with `state_dict` and
+            `optimizer`.
 
     Raises:
         UserError: a weight that should be loaded has another shape.
@@ -42,6 +44,12 @@ def previous_stage_weights(
     translator: Translator, previous: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return the weights that a new stage takes from the state dict of the previous stage.
+
+    Nothing is loaded. Weights that the previous stage does not have are left out.
+
+    Args:
+        translator: the translator of the new stage, just built.
+        previous: the state dict of the previous stage's translator.
 
     Returns:
         The weights by their names in the new translator.
@@ -66,15 +74,17 @@ def previous_stage_weights(
 def load_optimizer_state(
     optimizer: NetworkOptimizer, sources: Mapping[str, str | None], saved: Mapping[str, Any]
 ) -> None:
-    """Load the saved state of parameters, such as Adam's moments.
+    """Replace the optimiser's state of its parameters, such as Adam's moments, by the saved state.
 
-    Nothing is loaded from an optimiser of another kind (`NetworkOptimizer.kind`). State of
-    parameters that this stage freezes is kept in `optimizer.dormant` for later stages.
+    Parameters without a saved state have none afterwards. The optimiser's own options, such as the
+    learning rate, stay. Nothing is loaded from an optimiser of another kind
+    (`NetworkOptimizer.kind`). State of parameters that this stage freezes is kept in
+    `optimizer.dormant` for later stages.
 
     Args:
         optimizer: the optimiser that gets the state.
         sources: by name of a parameter its name in the saved state; None without a source.
-        saved: from `NetworkOptimizer.state_dict`.
+        saved: from `NetworkOptimizer.state_dict`. Its tensors are copied.
     """
     if saved["kind"] != optimizer.kind():
         return

@@ -30,15 +30,20 @@ def train(
 ) -> Path:
     """Train until the config's last epoch, stage by stage, and return the work directory.
 
-    If the work directory has checkpoints, the run continues from the newest one. A finished run is
-    left as it is.
+    If the work directory has checkpoints, the run continues from the newest one that can be read.
+    Newer ones that cannot be read are renamed to `NAME.damaged`. A finished run is left as it is. A
+    changed config or changed data is an error without `fresh`, `resume` or `resume_from`.
 
     Args:
         config: from `load_config`.
-        fresh: start anew. The contents of the work directory are moved aside, not deleted.
-        resume: continue even if the config or the data has changed since.
-        resume_from: like `resume`, but continue from this checkpoint instead of the newest.
-        preemption: receives the signals on which the run saves and ends.
+        fresh: start anew. The contents of the work directory are moved into a new folder beside it,
+            not deleted.
+        resume: continue even if the config or the data has changed since. Another optimiser,
+            schedule or precision is refused nevertheless.
+        resume_from: like `resume`, but continue from this checkpoint instead of the newest. Only a
+            run without stages, or with one stage, takes it.
+        preemption: the hook that receives the signals on which the run saves and ends; None to save
+            at no signal.
 
     Raises:
         UserError: the config, the data or the work directory cannot be used, and nothing has been
@@ -58,7 +63,30 @@ def train(
 def _prepare_stages(
     work_dir: Path, configs: Sequence[Config], fresh: bool, resume: bool, resume_from: Path | None
 ) -> list[Stage]:
-    """Build and check all stages, and prepare the work directory for their training."""
+    """Build and check the stages of a run, and prepare the work directory for their training.
+
+    All data sets, networks, optimisers and saved states are built or read first. With `fresh`, the
+    contents of the work directory are moved into a new folder beside it only after all checks have
+    passed. Otherwise the saved states are read before the checks, and damaged ones are renamed. The
+    data files are then compared with the fingerprints of the earlier run. A new run reads them all
+    and records their fingerprints. Neither happens if all stages are complete. Every process must
+    call this function.
+
+    Args:
+        work_dir: the work directory of the run. The caller holds its lock.
+        configs: the configs of the stages, in order.
+        fresh: ignore saved states, and move the earlier run aside.
+        resume: accept a changed config and changed data.
+        resume_from: the checkpoint that the only stage continues from; None for its newest one. A
+            path implies `resume`.
+
+    Returns:
+        The stages in order, complete ones included.
+
+    Raises:
+        UserError: a config, its data or a checkpoint cannot be used; the config or the data has
+            changed and the change is not accepted; or `resume_from` has all epochs already.
+    """
     folders = [Path(config.work_dir) for config in configs]
     states = [None] * len(folders) if fresh else open_states(folders, resume_from)
     continues = not fresh and any(map(list_checkpoints, folders))
@@ -86,7 +114,17 @@ def _prepare_stages(
 
 
 def _check_or_record_data(stages: Sequence[Stage], continues: bool, accept_changes: bool) -> None:
-    """Compare the data with its recorded fingerprints, or record them for a new run."""
+    """Compare the data files of all stages with their fingerprints, or record them for a new run.
+
+    Args:
+        stages: the stages of the run. The fingerprints lie in the work directory of the first one.
+        continues: whether an earlier run continues. If that run has no fingerprints, they are
+            recorded.
+        accept_changes: record the fingerprints of changed files instead of raising an error.
+
+    Raises:
+        UserError: files were changed, added or removed, and `accept_changes` is False.
+    """
     datasets = [data for stage in stages for data in (stage.train_data, stage.val_data)]
     scenes = [files for data in datasets for files in data.scenes.files]
     if continues:
@@ -96,7 +134,15 @@ def _check_or_record_data(stages: Sequence[Stage], continues: bool, accept_chang
 
 
 def _train_all(stages: list[Stage], preemption: Preemption | None) -> None:
-    """Train the stages that are not complete, and free the memory of each one that is."""
+    """Train the stages that are not complete, one after the other.
+
+    Each stage that has not started yet begins with the last checkpoint of the previous stage.
+
+    Args:
+        stages: the stages in order. The list is emptied, so that the memory of trained stages is
+            freed.
+        preemption: the hook that receives signals; None for none.
+    """
     previous: SavedState | None = None
     while stages:
         folder = stages[0].work_dir
@@ -108,7 +154,11 @@ def _train_all(stages: list[Stage], preemption: Preemption | None) -> None:
 
 
 def _run(runner: Runner) -> None:
-    """Train, and close the progress display, also after an error."""
+    """Train the stage of a Runner, and close the progress display, also after an error.
+
+    Raises:
+        UserError: the machine failed (see `_machine_failures`), or a hook stopped the run.
+    """
     try:
         with _machine_failures(runner):
             runner.train()
@@ -120,7 +170,11 @@ def _run(runner: Runner) -> None:
 
 @contextmanager
 def _machine_failures(runner: Runner) -> Iterator[None]:
-    """Turn a full disk, a removed work directory or a dead loader worker into a UserError.
+    """Return a context that turns failures of the machine into a UserError.
+
+    Every OSError counts, such as a full disk or a removed work directory. Of RuntimeErrors, only
+    the death of a data-loader worker counts. Other errors, such as CUDA out of memory, are raised
+    unchanged.
 
     Raises:
         UserError: names the step, the cause and the last good checkpoint.
@@ -138,11 +192,17 @@ def _machine_failures(runner: Runner) -> Iterator[None]:
 
 
 def _cause(error: OSError | RuntimeError, work_dir: Path) -> str | None:
-    """Return the cause of a machine failure as a sentence; None for other errors."""
+    """Return the cause of a machine failure as a sentence; None for an error of another kind.
+
+    For an OSError, the cause is the removal of the work directory if it is gone. Otherwise it is
+    the last line of the error's text, or the error's type if it has no text. A RuntimeError is a
+    machine failure only if a data-loader worker died. Running out of GPU memory gives None.
+    """
     if isinstance(error, OSError):
         if not work_dir.is_dir():
             return f"the work directory {work_dir} was removed."
-        return f"{str(error).strip().splitlines()[-1]}."  # a worker's traceback comes before
+        text = str(error).strip() or type(error).__name__
+        return f"{text.splitlines()[-1]}."  # a worker's traceback comes before
     if str(error).startswith("DataLoader worker"):
         return (
             f"{str(error).splitlines()[0].rstrip('. ')}. If the memory ran out, lower "

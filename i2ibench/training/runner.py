@@ -43,7 +43,11 @@ class StageRunner(Runner):
         super().__init__(load_from=path, resume=saved is not None, **options)
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
-        """Choose the name of the log folder: the time, with a suffix if that folder exists."""
+        """Set up mmengine's environment, and create the run's log folder in the work directory.
+
+        The folder is named by the time, with a suffix such as -2 if that folder exists. All
+        processes use the name that the main process chose.
+        """
         super().setup_env(env_cfg)
         names = [self._timestamp]
         if is_main_process():
@@ -52,12 +56,19 @@ class StageRunner(Runner):
         self._timestamp = names[0]
 
     def load_checkpoint(self, filename: str, *_: Any, **__: Any) -> dict[str, Any]:
-        """Return the state to continue from, and load the weights of the model.
+        """Load the weights of the saved state into the model, and return the state.
 
         mmengine would read the file again, leave `weights_only` to torch, and execute the text in
-        `meta["config"]`, an entry that this project does not write. The state is copied, so that
-        the file can be closed. The message hub starts empty, because its runtime information
-        belongs to the new process.
+        `meta["config"]`, an entry that this project does not write. The state is copied, except for
+        the weights, so that the file can be closed. The message hub starts empty, because its
+        runtime information belongs to the new process. Hooks get the state in
+        `after_load_checkpoint` before the weights are loaded. The method can be called once.
+
+        Args:
+            filename: the path of the saved state that the constructor got.
+
+        Raises:
+            UserError: the weights do not fit the model.
         """
         saved, self._saved = self._saved, None  # the file is closed when no reference is left
         assert saved is not None and str(saved.path) == filename
@@ -75,12 +86,14 @@ def build_runner(
 ) -> StageRunner:
     """Return the Runner of a stage, with the weights that the stage starts or continues with.
 
-    The translator is moved to the device.
+    The translator is moved to the device. The stage's folder is created, and temporary files of
+    killed writes in it are deleted. Every process must call this function.
 
     Args:
         stage: the stage to train.
         previous: the last state of the previous stage; None for a first stage.
-        preemption: the hook that receives the signals on which the run saves and ends.
+        preemption: the hook that receives the signals on which the run saves and ends; None for
+            none.
 
     Raises:
         UserError: the saved state does not fit the stage, or its folder cannot be written.
@@ -111,7 +124,19 @@ def build_runner(
 
 
 def _load_weights(stage: Stage, previous: SavedState | None) -> None:
-    """Load the translator's weights, and record their file's SHA-256 for the new checkpoints."""
+    """Load the weights of a stage into its translator, in place.
+
+    They come from the stage's own saved state, else from `start_from`, else from the previous
+    stage. Without any of these, the translator keeps its random weights. With the last two, saved
+    optimiser state is loaded too, and the hook Checkpoints gets the SHA-256 of the file.
+
+    Args:
+        stage: the stage.
+        previous: the last state of the previous stage; None for a first stage.
+
+    Raises:
+        UserError: the data has other classes than the stage's saved state, or weights do not fit.
+    """
     hashes: dict[str, str] = {}
     if stage.saved is not None:
         tell_changed_plugins(stage.saved.path, stage.saved.meta, stage.config)

@@ -43,15 +43,25 @@ class SavedState:
         return meta
 
     def has_all(self, epochs: int) -> bool:
-        """Return whether at least this number of epochs has been trained."""
+        """Return whether the saved run has trained at least `epochs` epochs, validated or not."""
         return bool(self.meta["epoch"] >= epochs)
 
     def is_complete(self, epochs: int) -> bool:
-        """Return whether this number of epochs has been trained, and the last one validated."""
+        """Return whether the saved run has trained `epochs` epochs and validated the last one.
+
+        A checkpoint named `interrupted.pth` is never complete.
+        """
         return self.path.name != INTERRUPTED and self.has_all(epochs)
 
     def changed_keys(self, config: Config) -> list[str]:
-        """Return the top-level keys whose value differs from the config of the saved run.
+        """Return the top-level keys, sorted, whose value differs from the config of the saved run.
+
+        Keys that only one of the two configs has are included. Settings that do not affect results
+        are ignored: `work_dir`, `vis_backends`, `start_from`, and the loaders' `num_workers`,
+        `cache` and `prefetch`.
+
+        Args:
+            config: the config of the stage now.
 
         Raises:
             UserError: the checkpoint holds weights only, so that no run can continue from it.
@@ -73,10 +83,11 @@ class SavedState:
         """Refuse to continue if the saved state of the optimisers belongs to another config.
 
         Args:
-            changed: keys of the config that have changed.
+            changed: keys of the config that have changed. Only `optimizers`, `param_scheduler` and
+                `amp` are refused.
 
         Raises:
-            UserError: names the keys.
+            UserError: names the refused keys.
         """
         bound = [key for key in changed if key in ("optimizers", "param_scheduler", "amp")]
         if bound:
@@ -87,7 +98,10 @@ class SavedState:
             )
 
     def require_classes(self, classes: Sequence[str]) -> None:
-        """Refuse to continue with data of other classes.
+        """Refuse to continue with data of other classes, or of the same classes in another order.
+
+        Args:
+            classes: the names of the data's classes, in the order of their channels.
 
         Raises:
             UserError: names the classes that differ, and how to start a new run with the weights.
@@ -105,14 +119,16 @@ class SavedState:
 
 
 def open_states(folders: Sequence[Path], chosen: Path | None) -> list[SavedState | None]:
-    """Return the newest saved state of every stage; None for a stage that has not started.
+    """Read and return the newest saved state of every stage; None for a stage that has not started.
 
     If the newest checkpoints of the run cannot be read, they are renamed to `NAME.damaged`, and the
-    run continues from the newest one that can be read.
+    run continues from the newest one that can be read. Every process must call this function; only
+    the main process renames.
 
     Args:
         folders: the folders of the stages, in order. The caller must hold the run's lock.
-        chosen: a checkpoint that the only stage continues from instead of its newest.
+        chosen: a checkpoint that the only stage continues from instead of its newest; None for the
+            newest. With a path, the result is its state alone.
 
     Raises:
         UserError: a checkpoint that is needed cannot be read.
@@ -134,6 +150,18 @@ def _newest_in(folder: Path, known: SavedState | None) -> SavedState | None:
 
 def _set_damaged_aside(folders: Sequence[Path], chosen: SavedState | None) -> SavedState | None:
     """Rename the newest checkpoints that cannot be read, and return the newest one that can.
+
+    Checkpoints are read from the newest on, until one can be read; older ones are not looked at.
+    The new name is `NAME.damaged`, and a line is printed for each file.
+
+    Args:
+        folders: the folders of the stages, in order.
+        chosen: the state that the run continues from, already read; None to continue from the
+            newest. It is returned, and not read again, if its file is found first.
+
+    Returns:
+        The state; None if the folders have no checkpoint, or if none can be read and one was
+        chosen.
 
     Raises:
         UserError: there are checkpoints, none can be read, and none was chosen.

@@ -20,12 +20,16 @@ def schedules_of(
     epochs: int,
     updates: int,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the schedules of every optimiser by name, in the form that mmengine's Runner takes.
+    """Return the configs of the schedules of every optimiser, by the optimiser's name.
+
+    mmengine's Runner builds the schedules from them. The list of an optimiser without schedules is
+    empty.
 
     Args:
         config: its `param_scheduler` is a list for all optimisers, or a dict of lists by optimiser.
             An optimiser that the dict does not name keeps its learning rate.
-        networks: everything that may have an optimiser, by name.
+        networks: everything that may have an optimiser, by name. A dict may name frozen networks,
+            whose schedules are ignored.
         optimizers: the optimisers of the run.
         epochs: the number of epochs of the training.
         updates: the number of updates in an epoch.
@@ -53,7 +57,17 @@ def schedules_of(
 
 
 def _try(entries: Entries, optimizer: torch.optim.Optimizer, epochs: int, updates: int) -> None:
-    """Build the schedules on a copy of an optimiser, so that wrong options raise an error now."""
+    """Build an optimiser's schedules on a copy of it, so that wrong options raise an error now.
+
+    Args:
+        entries: the configs of the schedules.
+        optimizer: the optimiser, which is not changed.
+        epochs: the number of epochs of the training.
+        updates: the number of updates in an epoch.
+
+    Raises:
+        UserError: an unknown type or option, or a value that the schedule refuses.
+    """
     copy = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     copy.defaults = optimizer.defaults
     copy.param_groups = [{**group, "params": []} for group in optimizer.param_groups]

@@ -89,21 +89,28 @@ class Stage:
 
     @property
     def epochs(self) -> int:
-        """Return the number of epochs of the stage."""
+        """Return the number of epochs that the stage trains in all, `train_cfg.max_epochs`."""
         epochs: int = self.options["train_cfg"]["max_epochs"]
         return epochs
 
     @property
     def is_complete(self) -> bool:
-        """Return whether the last epoch has been trained and validated."""
+        """Return whether the saved state has the stage's last epoch, trained and validated.
+
+        The result is False for a stage without a saved state. It does not change while the stage
+        trains.
+        """
         return self.saved is not None and self.saved.is_complete(self.epochs)
 
 
 def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
     """Return the hooks of a config; hooks that are set to None are left out.
 
-    StopAtNonFinite is added, unless the config has a hook for losses that are not finite or an
-    entry `non_finite`.
+    StopAtNonFinite is put first, unless the config has a StopAtNonFinite or SkipNonFinite hook or
+    an entry named `non_finite`, which may be None.
+
+    Args:
+        cfg: the config's `hooks`: by any name, a dict with the type and options of a hook, or None.
 
     Raises:
         UserError: an unknown hook or option.
@@ -116,14 +123,17 @@ def build_hooks(cfg: Mapping[str, Any]) -> list[Hook]:
 def check_stages(stages: Sequence[Stage], is_new: bool) -> None:
     """Check all stages before the first one starts, so that none fails after days of training.
 
+    One scene of every size is passed through the networks, and a compiler is required if networks
+    are compiled. Caches of scenes are opened, and made if they are missing.
+
     Args:
         stages: in order.
-        is_new: whether the run is new. Then every file of the data is checked, and a table of the
-            initial weights is printed.
+        is_new: whether the run is new. Then the main process reads and checks every file of the
+            data, and prints a table of the weights taken from `start_from`.
 
     Raises:
-        UserError: the data does not suit the networks, a file is broken, or a stage cannot start
-            with the weights of the previous stage.
+        UserError: the data does not suit the networks, a file is broken, the compiler is missing,
+            or a stage cannot start with the weights of the previous stage.
     """
     if is_new and is_main_process():
         _check_files(stages)
@@ -141,7 +151,14 @@ def check_stages(stages: Sequence[Stage], is_new: bool) -> None:
 
 
 def _check_weights(previous: Stage, stage: Stage) -> None:
-    """Refuse a stage that cannot start with the weights of the previous stage."""
+    """Refuse a stage that cannot start with the weights of the previous stage.
+
+    The weights are not compared if the stage has a `start_from` of its own.
+
+    Raises:
+        UserError: the config of the previous stage has no hook Checkpoints, or a weight that the
+            stage would take has another shape.
+    """
     if not any(isinstance(hook, Checkpoints) for hook in previous.hooks):
         raise UserError(
             f"{previous.work_dir}: the config has no hook Checkpoints, without which the next "
@@ -152,7 +169,13 @@ def _check_weights(previous: Stage, stage: Stage) -> None:
 
 
 def _check_files(stages: Sequence[Stage]) -> None:
-    """Check every file of the data, once if several stages use the same data."""
+    """Read and check every training and validation file of all stages.
+
+    A stage with the same files as an earlier one is skipped.
+
+    Raises:
+        UserError: some files are broken or hold wrong ids.
+    """
     checked: list[Any] = []
     for stage in stages:
         files = [data.scenes.files for data in (stage.train_data, stage.val_data)]
@@ -165,13 +188,15 @@ def check_stage_order(work_dir: Path, stages: Sequence[Stage], accept_changes: b
     """Refuse a work directory whose saved states the config cannot continue from.
 
     Args:
-        work_dir: the work directory of the run.
-        stages: in order.
-        accept_changes: continue although the config has changed, if that is possible.
+        work_dir: the work directory of the run, in which folders of other stages are looked for.
+        stages: in order, each with its saved state.
+        accept_changes: continue although the config has changed. Changes of `optimizers`,
+            `param_scheduler` and `amp` are refused nevertheless.
 
     Raises:
-        UserError: a stage has started although the previous one is unfinished, the directory holds
-            a run of other stages, or its states were trained with another config.
+        UserError: a stage has started although the previous one is unfinished, it began with
+            another checkpoint than the previous stage has now, the directory holds a run of other
+            stages, or its states were trained with another config.
     """
     own = [stage.work_dir for stage in stages]
     others = [p for p in (work_dir, *stage_folders(work_dir))
@@ -186,7 +211,15 @@ def check_stage_order(work_dir: Path, stages: Sequence[Stage], accept_changes: b
 
 
 def _check_previous_stages(stages: Sequence[Stage]) -> None:
-    """Refuse a stage that did not start with the last checkpoint of the previous stage."""
+    """Refuse a stage that did not start with the last checkpoint of the previous stage.
+
+    Args:
+        stages: in order, each with its saved state. Stages that have not started are not checked.
+
+    Raises:
+        UserError: a stage has started although an earlier one lacks epochs, or the checkpoint that
+            a stage started with was replaced since.
+    """
     unfinished: Stage | None = None
     previous: Path | None = None
     for stage in stages:
@@ -208,7 +241,14 @@ def _check_previous_stages(stages: Sequence[Stage]) -> None:
 
 
 def _check_config(stage: Stage, accept_changes: bool) -> None:
-    """Refuse to continue with a changed config, unless the change is accepted and possible."""
+    """Refuse to continue a stage with a changed config, unless the change is accepted and possible.
+
+    A stage without a saved state is not checked.
+
+    Raises:
+        UserError: the config has changed and `accept_changes` is False; `optimizers`,
+            `param_scheduler` or `amp` has changed; or the saved state holds weights only.
+    """
     if stage.saved is None:
         return
     changed = stage.saved.changed_keys(stage.config)

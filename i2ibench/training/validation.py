@@ -33,11 +33,24 @@ class ValidationMetric(BaseMetric):
         self.metric = metric
 
     def process(self, data_batch: Any, data_samples: Sequence[Prediction]) -> None:
-        """Add one row per scene to the results, which mmengine gathers from all processes."""
+        """Measure the predictions of a batch, and add one row per scene to `results`.
+
+        mmengine gathers the results of all processes.
+
+        Args:
+            data_batch: not used.
+            data_samples: the predictions of the batch.
+        """
         self.results += rows_of(self.metric, data_samples)
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
-        """Return the scores of the sum of all rows; undefined scores (nan) are left out."""
+        """Return the metric's scores of the sum of all rows, by name.
+
+        Undefined scores (nan) are left out.
+
+        Args:
+            results: the rows of all scenes, from all processes.
+        """
         scores = self.metric.scores(np.sum(results, axis=0))
         return {name: float(value) for name, value in scores.items() if not np.isnan(value)}
 
@@ -47,12 +60,17 @@ class ValidationLoop(ValLoop):
 
     @cached_property
     def inference(self) -> Inference:
-        """Return the Inference of the Runner's model."""
+        """Return the Inference of the Runner's model, made once with default options."""
         return Inference(self.runner.model)
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Make the images of a batch and pass them to the metrics."""
+        """Make the images of a batch, and pass them to the metrics and hooks.
+
+        Args:
+            idx: the position of the batch in the validation.
+            data_batch: the collated samples.
+        """
         runner = self.runner
         runner.call_hook("before_val_iter", batch_idx=idx, data_batch=data_batch)
         outputs = self.inference.predict(data_batch)
@@ -63,8 +81,12 @@ class ValidationLoop(ValLoop):
 def build_validation(protocol: Any, metainfo: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metrics of a protocol that a training run computes, by name.
 
+    These are the metrics that the protocol names in `validation` and that are not set to None.
+    Metrics that are unavailable, such as for missing weights, are included.
+
     Args:
-        protocol: a config's `protocol`; None for a run without scores.
+        protocol: a config's `protocol`, a name or a dict; None for a run without scores, which has
+            no metrics.
         metainfo: the metainfo of the validation data.
 
     Raises:
@@ -78,7 +100,9 @@ def build_validation(protocol: Any, metainfo: Mapping[str, Any]) -> dict[str, An
 
 
 def evaluator_of(metrics: Mapping[str, Any], work_dir: Path) -> Evaluator:
-    """Return the Runner's evaluator, without metrics that are unavailable; these are reported.
+    """Return the Evaluator of mmengine's Runner with the metrics that are available.
+
+    The main process prints a line for each unavailable metric, which is left out.
 
     Args:
         metrics: from `build_validation`.

@@ -65,11 +65,20 @@ class Checkpoints(Hook):
     def record_source(
         self, initialised_from: str | None = None, started_from: str | None = None
     ) -> None:
-        """Set the SHA-256 of the file that the stage started with, for its checkpoints."""
+        """Set the SHA-256 of the file that the stage started with, for the checkpoints that follow.
+
+        Args:
+            initialised_from: of the checkpoint of the previous stage, or None.
+            started_from: of the checkpoint `start_from`, or None.
+        """
         self.initialised_from, self.started_from = initialised_from, started_from
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Restore random numbers, the position in the data and the hashes of earlier files."""
+        """Restore random numbers, the position in the data and the hashes of earlier files.
+
+        The state that is restored is that of `checkpoint`, which the Runner has read. The hook also
+        notes whether its last epoch has still to be validated.
+        """
         meta = checkpoint["meta"]
         self.initialised_from = meta.get("initialised_from")
         self.started_from = meta.get("started_from")
@@ -82,7 +91,10 @@ class Checkpoints(Hook):
             self._complete = _epoch_path(runner, meta["epoch"])
 
     def before_train(self, runner: Runner) -> None:
-        """Validate the last epoch if the run was stopped before it was validated."""
+        """Validate the last epoch if the run was stopped before it was validated.
+
+        Nothing happens if that epoch is not due for a validation (`val_interval`, `val_begin`).
+        """
         loop = runner.train_loop
         due = runner.epoch % loop.val_interval == 0 or runner.epoch == loop.max_epochs
         if self._unvalidated and due and runner.val_loop and runner.epoch >= loop.val_begin:
@@ -90,35 +102,51 @@ class Checkpoints(Hook):
         self._unvalidated = False
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the random state, so that a validation does not change the next epoch."""
+        """Keep this process's random state, so that a validation does not change the next epoch."""
         self._before_val.append(random_state())
 
     def after_val(self, runner: Runner) -> None:
-        """Restore the random state from before the validation."""
+        """Restore this process's random state from before the validation."""
         restore_random_state(self._before_val.pop())
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Rename the checkpoint of the previous epoch, which is validated now."""
+        """Rename `interrupted.pth` to `epoch_N.pth` of the previous epoch, which is validated now.
+
+        The oldest epochs beyond `keep` are deleted. Nothing happens if no epoch waits for its name.
+        """
         self._rename(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Rename the checkpoint of the last epoch."""
+        """Rename `interrupted.pth` to the name of the last epoch, and delete the oldest epochs."""
         self._rename(runner)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Save in the middle of an epoch, if a multiple of `every_steps` is reached."""
+        """Save `interrupted.pth` in the middle of an epoch, at every multiple of `every_steps`.
+
+        Nothing is saved if `every_steps` is None.
+        """
         if self.every_steps and (runner.iter + 1) % self.every_steps == 0:
             self.save_step(runner, batch_idx)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Save after the last step of an epoch, if a multiple of `interval` is reached."""
+        """Save `interrupted.pth` after the last step of an epoch.
+
+        Only epochs at a multiple of `interval`, and the last epoch, are saved.
+        """
         if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
             self.save_epoch(runner, runner.epoch + 1)
 
     def save_step(self, runner: Runner, batch_idx: int) -> None:
-        """Save in `after_train_iter`; a resumed run continues with the next batch of the epoch."""
+        """Save `interrupted.pth` after a step; a resumed run continues with the next batch.
+
+        Call this in `after_train_iter`, in every process.
+
+        Args:
+            runner: the Runner of the stage.
+            batch_idx: the position in the epoch of the batch that was just trained, from 0.
+        """
         loader = runner.train_dataloader
         own = loader.sampler.start + (batch_idx + 1) * loader.batch_size
         meta = {"epoch": runner.epoch, "iter": runner.iter + 1, "scenes": own * get_world_size()}
@@ -126,7 +154,14 @@ class Checkpoints(Hook):
         self._complete = None
 
     def save_epoch(self, runner: Runner, epoch: int) -> None:
-        """Save after a number of complete epochs, unless they have been saved already."""
+        """Save `interrupted.pth` after complete epochs; do nothing if it holds them already.
+
+        Call this in every process.
+
+        Args:
+            runner: the Runner of the stage.
+            epoch: the number of complete epochs.
+        """
         path = _epoch_path(runner, epoch)
         if self._complete != path:
             self._save(runner, {"epoch": epoch, "iter": runner.iter, "scenes": 0})
@@ -143,7 +178,11 @@ class Checkpoints(Hook):
             _write(Path(runner.work_dir), checkpoint)
 
     def _rename(self, runner: Runner) -> None:
-        """Rename interrupted.pth to the name of its epoch, and delete the oldest epochs."""
+        """Rename `interrupted.pth` to the name of its epoch, and delete the oldest epochs.
+
+        The newest `keep` epochs stay; 0 deletes none. Nothing happens if no epoch waits for its
+        name. Every process must call this method; the main process renames and deletes.
+        """
         if self._complete is None:
             return
         barrier()  # a process that has just started may still be reading the file
@@ -190,7 +229,7 @@ class _CheckedFile:
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write the data; keep the error if that fails."""
+        """Write the data, and return the number of bytes; keep and raise an OSError."""
         try:
             return self.file.write(data)
         except OSError as error:
@@ -202,10 +241,12 @@ class _CheckedFile:
 
 
 def _write(folder: Path, checkpoint: dict[str, Any]) -> None:
-    """Write the checkpoint to `interrupted.pth`.
+    """Write a checkpoint to `interrupted.pth` in a folder, replacing the file of that name.
+
+    If writing fails, the old file stays as it was.
 
     Raises:
-        UserError: the disk is full, or the folder was removed.
+        UserError: the folder was removed, or the file cannot be written, such as on a full disk.
     """
     path = folder / INTERRUPTED
     if not folder.is_dir():

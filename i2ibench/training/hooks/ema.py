@@ -47,12 +47,15 @@ class ExponentialMovingAverage(Hook):
         self._average: dict[str, Tensor] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Start the average with the current weights."""
+        """Start the average anew with a copy of the model's current weights."""
         self.steps = 0
         self._average = {name: x.detach().clone() for name, x in _kept(runner.model).items()}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Load the saved average; start with the current weights if there is none."""
+        """Load the saved average and its number of steps.
+
+        Each tensor that the checkpoint has no average of starts with the model's current value.
+        """
         self.steps = checkpoint.get("ema_steps", 0)
         for name, value in _kept(runner.model).items():
             source = checkpoint.get("ema_state_dict", {}).get(name, value)
@@ -62,7 +65,7 @@ class ExponentialMovingAverage(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Update the average after the step."""
+        """Update the average of the weights after a training step, and copy the buffers."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averaged = runner.model.translation_parts()
@@ -75,13 +78,20 @@ class ExponentialMovingAverage(Hook):
                 self._average[name].copy_(weights[name])
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Validate the average after the weights."""
+        """Validate the average after the weights.
+
+        Nothing happens if the validation that has ended was that of the average.
+        """
         if not self.in_model:
             with self.averaged(runner.model):
                 runner.val_loop.run()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Save the average and the weights, which are exchanged while the average is validated."""
+        """Add the average as `ema_state_dict`, and the number of steps as `ema_steps`.
+
+        While the average is validated, it is in the model. It is then exchanged with the weights,
+        so that `state_dict` holds the weights in any case.
+        """
         average = self._average
         if self.in_model:
             average = {name: checkpoint["state_dict"][name] for name in average}
@@ -118,9 +128,10 @@ def validated_average(runner: Runner) -> str:
 
 
 def _kept(model: Translator) -> dict[str, Tensor]:
-    """Return the tensors that are averaged or copied, by their name in the model.
+    """Return the model's tensors that the average covers, by their name in the model.
 
-    They include the style bank, which belongs to the averaged encoder.
+    These are the parameters and buffers of the parts that make images. They include the style bank,
+    which belongs to the averaged encoder.
     """
     kept = (*model.translation_parts(), "style_bank")
     return {name: x for name, x in model.state_dict().items() if name.split(".")[0] in kept}

@@ -74,7 +74,7 @@ class TrainingLog(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Add the losses of the step; at the interval, log their averages."""
+        """Add the losses of the step to their sums; at the interval, log the averages."""
         for name, value in (outputs or {}).items():
             self._sums[name] = self._sums.get(name, 0.0) + value.float()
         self._count += 1
@@ -86,17 +86,20 @@ class TrainingLog(Hook):
             self._progress.advance(1, status)
 
     def before_val(self, runner: Runner) -> None:
-        """Pause the timer."""
+        """Pause the timer of training steps."""
         if self._timer is not None:
             self._timer.stop()
 
     def after_val(self, runner: Runner) -> None:
-        """Restart the timer."""
+        """Continue the timer of training steps."""
         if self._timer is not None:
             self._timer.start()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Log and show the validation scores."""
+        """Log all validation scores, and show those in SHOWN on the terminal.
+
+        If none of SHOWN was computed, all scores are shown. Nothing happens without scores.
+        """
         if not metrics:
             return
         average = validated_average(runner)
@@ -110,14 +113,16 @@ class TrainingLog(Hook):
             self._progress.note(f"{epoch}  {_listing(shown)}")
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Save the losses of every process since the last record."""
+        """Add the losses of every process since the last record to the checkpoint, as "log"."""
         sums = all_gather(self._stacked()) if self._sums else []
         checkpoint["log"] = {"names": list(self._sums), "sums": sums, "count": self._count}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Restore the saved losses, so that the next record equals that of an uninterrupted run.
+        """Restore the losses that `before_save_checkpoint` saved.
 
-        If the number of processes has changed, each process gets the average of the saved sums.
+        The next record then equals that of an uninterrupted run. If the number of processes has
+        changed, each process gets the average of the saved sums. A checkpoint without losses is
+        accepted.
         """
         log = checkpoint.get("log", {"names": [], "sums": [], "count": 0})
         sums, self._count = log["sums"], log["count"]
@@ -154,7 +159,11 @@ class TrainingLog(Hook):
         return torch.stack(list(self._sums.values()))
 
     def _advise(self, waiting: float) -> None:
-        """Show advice once if much time is spent waiting for data."""
+        """Show advice once if much time is spent waiting for data.
+
+        Args:
+            waiting: the share of time spent waiting for data, 0..1.
+        """
         text = loading_advice(self._running_timer.loader, waiting)
         if text and not self._advised and self._progress is not None:
             self._advised = True
@@ -202,22 +211,21 @@ class StepTimer:
         self._since: tuple[float, float] | None = None
 
     def start(self) -> None:
-        """Start the timer."""
+        """Start or continue to count the time and the loader's waiting time."""
         self._since = time.perf_counter(), self.loader.waited
 
     def stop(self) -> None:
-        """Stop the timer; it may be stopped already."""
+        """Add the time since `start` to the totals; do nothing if the timer is stopped already."""
         if self._since is not None:
             self._seconds += time.perf_counter() - self._since[0]
             self._waited += self.loader.waited - self._since[1]
             self._since = None
 
     def restart(self) -> tuple[float, float]:
-        """Start anew from zero.
+        """Return the averages since the last restart, and start anew from zero.
 
         Returns:
-            Seconds per step since the last restart, and the share of that time that was spent
-            waiting for data, 0..1.
+            Seconds per step, and the share of that time that was spent waiting for data, 0..1.
         """
         self.stop()
         seconds, share = self._seconds / max(self.steps, 1), self._waited / max(self._seconds, 1e-9)
@@ -227,7 +235,9 @@ class StepTimer:
 
 
 def loading_advice(loader: Loader, share: float) -> str:
-    """Return advice for reducing the time spent waiting for data, or "".
+    """Return a sentence with options that reduce the time spent waiting for data, or "".
+
+    The result is "" if little time is spent, or if scenes are cached and there are enough workers.
 
     Args:
         loader: the loader of the batches.

@@ -38,7 +38,11 @@ class StopAtNonFinite(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Record the step of a loss that is not finite; at the interval, stop if there was one."""
+        """Record the step of a loss that is not finite; at the interval, stop if there was one.
+
+        Raises:
+            UserError: names the loss and the first step in which it was not finite.
+        """
         values = torch.stack([value.detach().float() for value in outputs.values()])
         if self._first is None or self._names != list(outputs):
             self._names = list(outputs)
@@ -50,12 +54,20 @@ class StopAtNonFinite(Hook):
             self._stop_if_found(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Stop before other hooks use weights that are not finite."""
+        """Stop the run if a loss or a weight is not finite, before other hooks use the weights.
+
+        Raises:
+            UserError: names the loss or the weight.
+        """
         self._stop_if_found(runner)
         require_finite_weights(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Stop before weights that are not finite are saved."""
+        """Stop the run before a checkpoint is written, if a loss or a weight is not finite.
+
+        Raises:
+            UserError: names the loss or the weight.
+        """
         self.after_train_epoch(runner)
 
     def _stop_if_found(self, runner: Runner) -> None:
@@ -95,24 +107,36 @@ class SkipNonFinite(Hook):
         self.patience, self.interval = patience, interval
 
     def before_train(self, runner: Runner) -> None:
-        """Switch skipping on in all optimisers."""
+        """Switch the skipping of updates on in all optimisers."""
         for optimizer in runner.optim_wrapper.values():
             optimizer.skips = True
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """At the interval, stop if too many consecutive updates were skipped."""
+        """Stop the run, at the interval, if more consecutive updates were skipped than `patience`.
+
+        Raises:
+            UserError: names the network and the number of updates.
+        """
         if (runner.iter + 1) % self.interval == 0:
             self._stop_if_too_many(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Stop before other hooks use weights that are not finite."""
+        """Stop the run before other hooks use weights that are not finite.
+
+        Raises:
+            UserError: too many consecutive updates were skipped, or a weight is not finite.
+        """
         self._stop_if_too_many(runner)
         require_finite_weights(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Stop before weights that are not finite are saved."""
+        """Stop the run before weights that are not finite are saved.
+
+        Raises:
+            UserError: too many consecutive updates were skipped, or a weight is not finite.
+        """
         self.after_train_epoch(runner)
 
     def _stop_if_too_many(self, runner: Runner) -> None:
@@ -127,10 +151,12 @@ class SkipNonFinite(Hook):
 
 
 def require_finite_weights(runner: Runner) -> None:
-    """Refuse weights with NaN or infinity.
+    """Refuse parameters or buffers of the Runner's model with NaN or infinity.
+
+    The style bank, in which NaN means unknown, is not checked.
 
     Raises:
-        UserError: names the first.
+        UserError: names the first tensor that is not finite.
     """
     weights = {
         name: x

@@ -68,7 +68,10 @@ class Preemption(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Save and raise Preempted after the step."""
+        """Save the state and raise Preempted after the step, if any process received a signal.
+
+        With NCCL, signals are looked at only every NCCL_INTERVAL steps.
+        """
         if self._agreed(runner.iter + 1):
             for hook in _checkpoints(runner):
                 hook.save_step(runner, batch_idx)
@@ -78,7 +81,10 @@ class Preemption(Hook):
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Save and raise Preempted during a validation, which the resumed run repeats."""
+        """Save the epoch and raise Preempted during a validation, if any process received a signal.
+
+        The resumed run repeats the validation.
+        """
         if self._agreed(batch_idx):
             for hook in _checkpoints(runner):
                 hook.save_epoch(runner, runner.epoch)
@@ -86,7 +92,13 @@ class Preemption(Hook):
             raise Preempted
 
     def _agreed(self, step: int) -> bool:
-        """Return whether any process received a signal; the result is the same in all."""
+        """Return whether any process received a signal; the result is the same in all.
+
+        With NCCL, the result is False except at multiples of NCCL_INTERVAL.
+
+        Args:
+            step: the number of the step or of the validation batch.
+        """
         if get_world_size() == 1:
             return self.asked
         on_gpu = dist.get_backend() == "nccl"

@@ -35,7 +35,8 @@ class FitStyleBank(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Fit the style bank of the weights, and that of the averaged weights if there are any.
 
-        All processes compute the same result.
+        Nothing happens in epochs between the intervals, or if the model has no style bank. All
+        processes compute the same result.
         """
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         if due and runner.model.style_bank is not None:

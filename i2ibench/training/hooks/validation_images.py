@@ -34,18 +34,21 @@ class ValidationImages(Hook):
         self._kept: list[Prediction] = []
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Start a new panel."""
+        """Forget the scenes of the previous validation."""
         self._kept = []
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Keep the predictions of the first scenes."""
+        """Keep the predictions in `outputs`, until there are `num_scenes`."""
         room = self.num_scenes - len(self._kept)
         self._kept += list(outputs or [])[:room]
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write the panel."""
+        """Draw the panel of the kept scenes, and write it to `pictures/` and to the visualiser.
+
+        Only the main process does this, and only if scenes were kept.
+        """
         if not (self._kept and is_main_process()):
             return
         panel = draw_panel(self._kept, runner.val_dataloader.dataset.metainfo["palette"])
@@ -57,9 +60,14 @@ class ValidationImages(Hook):
 
 
 def draw_panel(predictions: list[Prediction], palette: list[list[int]]) -> NDArray[np.uint8]:
-    """Return rows of input (labels in colour), generated image and real image, uint8 [H,W,3].
+    """Return a panel with one row per scene, uint8 [H,W,3].
 
-    Scenes of another size than the first are cropped or padded to its size.
+    A row has the input (labels in colour), the generated image and, if the scene has one, the real
+    image. Scenes of another size than the first are cropped or padded to its size.
+
+    Args:
+        predictions: the scenes, at least one.
+        palette: (red, green, blue) in 0..255 of each class, by class id.
     """
     height, width = predictions[0]["fake"].shape[-2:]
     rows = []
