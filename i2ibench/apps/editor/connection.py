@@ -40,11 +40,11 @@ PROGRESS_EVERY = 0.1
 
 
 class PageLeft(Exception):
-    """The page has closed the connection."""
+    """An error that says that the page has closed the connection."""
 
 
 class Superseded(Exception):
-    """An image is not needed any more: the page has left, or a stroke needs previews."""
+    """An error that ends a rendering: the page has left, or a stroke needs previews."""
 
 
 class Page:
@@ -59,13 +59,13 @@ class Page:
         self._sending = asyncio.Lock()
 
     def settle(self, settled: bool) -> None:
-        """Tell the server whether the page has a session; one without is closed after seconds."""
+        """End the server's time limit for pages without a session; False starts the limit again."""
         tell_server = self._socket.scope.get("state", {}).get(SETTLE)
         if tell_server is not None:
             tell_server(settled)
 
     async def receive(self) -> str | bytes:
-        """Wait for the next message and return it.
+        """Wait for the page's next WebSocket message and return its text or its bytes.
 
         Raises:
             PageLeft: the page has closed the connection.
@@ -77,10 +77,10 @@ class Page:
         return text if text is not None else message.get("bytes", b"")
 
     async def send(self, data: bytes) -> None:
-        """Send a frame. Frames are sent one at a time.
+        """Send the page a binary WebSocket message, after those that are being sent.
 
         Raises:
-            PageLeft: the page has closed the connection.
+            PageLeft: the page has closed the connection, or sending fails.
         """
         try:
             async with self._sending:
@@ -89,7 +89,7 @@ class Page:
             raise PageLeft from error
 
     async def fail(self, number: int | None, error: Exception) -> None:
-        """Send an error frame, and print the traceback of any error but a UserError.
+        """Send the page an error message, and print the traceback of any error but a UserError.
 
         Args:
             number: the number of the request that failed; None if it was no request.
@@ -122,16 +122,19 @@ class ImageStream:
         self._left = False
 
     def wake(self, session: Session) -> None:
-        """Render the session again, because it has changed."""
+        """Let `run` send an image of this session, because it has changed; return at once."""
         self._session = session
         self._wake.set()
 
     def forget(self) -> None:
-        """Send the next image whole, not as the difference from the last one."""
+        """Let the next image be sent whole, not as the difference from the last one."""
         self._sent = None
 
     async def run(self) -> None:
-        """Send an image whenever the session has changed, until the page leaves."""
+        """Send the page an image after every `wake`, until the page leaves; a stroke has previews.
+
+        Rendering errors are sent to the page and do not end this.
+        """
         try:
             while True:
                 await self._wake.wait()
@@ -193,16 +196,20 @@ class _ProgressReporter:
         self.begin()
 
     def begin(self) -> None:
-        """Start the clock."""
+        """Start to measure the seconds, after PROGRESS_AFTER of which progress is reported."""
         self._began, self._next = time.perf_counter(), PROGRESS_AFTER
 
     @property
     def seconds(self) -> float:
-        """Return the seconds since the clock was started."""
+        """Return the seconds since `begin`."""
         return time.perf_counter() - self._began
 
     def report(self, fraction: float) -> None:
-        """Send a progress frame if one is due. Called from the network's thread."""
+        """Send the page the fraction of the image that is done, 0..1, and return at once.
+
+        The first is sent after PROGRESS_AFTER seconds; then those within PROGRESS_EVERY are left
+        out.
+        """
         if self.seconds < self._next:
             return
         self._next = self.seconds + PROGRESS_EVERY
@@ -211,7 +218,7 @@ class _ProgressReporter:
 
 
 def preview_scale(seconds: float) -> int:
-    """Return how many times smaller a preview is if a whole image takes so many seconds."""
+    """Return how many times smaller a preview is, 1, 2 or 4, if a whole image takes `seconds`."""
     if seconds <= 0.15:
         return 1
     return 2 if seconds <= 0.6 else 4
@@ -245,7 +252,10 @@ class Connection:
         self._session: Session | None = None
 
     async def serve(self) -> None:
-        """Answer requests until the page leaves."""
+        """Answer the page's requests in order and send images, until the page leaves.
+
+        An unfinished stroke is then saved, and the session is marked as left by its page.
+        """
         streaming = asyncio.create_task(self._images.run())
         try:
             while True:
@@ -259,7 +269,7 @@ class Connection:
             await asyncio.gather(streaming, *self._tasks, return_exceptions=True)
 
     async def _answer(self, message: str | bytes) -> None:
-        """Do what a message asks for. Every error becomes an error frame."""
+        """Do what a message asks for. Every error but PageLeft is sent to the page."""
         number: int | None = None
         try:
             request = parse(message)
@@ -314,7 +324,7 @@ class Connection:
         await self._send(*changes, _done(request, session, outcome.instance))
 
     async def _show(self, session: Session, request: Request) -> None:
-        """Answer a request that changes nothing and may take long."""
+        """Send the thumbnails or silhouettes that a request asks for, or an error message."""
         try:
             data = b""
             if isinstance(request, InstanceRequest):
@@ -357,7 +367,7 @@ class Connection:
         """Start a task for an answer, so that the next requests do not wait for it.
 
         Raises:
-            UserError: too many such tasks are running.
+            UserError: MAX_SIDE_TASKS such tasks are running.
         """
         if len(self._tasks) >= MAX_SIDE_TASKS:
             answer.close()
@@ -375,7 +385,7 @@ class Connection:
 
 
 def _changes(session: Session, outcome: Outcome) -> list[bytes]:
-    """Return the frames that tell a page what a request changed, in order."""
+    """Return the WebSocket messages that tell a page what a request changed, in order."""
     changes = [frames.welcome(session), frames.maps(session)] if outcome.opened else []
     if outcome.changed is not None:
         changes.append(frames.maps(session, outcome.changed))

@@ -44,12 +44,15 @@ Edited = tuple[Scene, int | None]
 
 
 def choose_brush(scene: Scene, classes: Classes, label: int, target: str | int) -> Brush:
-    """Return the brush for a class and a target.
+    """Choose the class and the instance id that an edit with a class and a target writes.
+
+    If "auto" finds no pixel of a class that is no thing, the id is the class's value in label
+    files, or a new id if that is taken.
 
     Args:
         scene: the scene to edit.
         classes: the classes of the checkpoint.
-        label: the channel of the class. An instance id as target overrides it.
+        label: the number of the class. An instance id as target overrides it.
         target: "new" for a new instance, or the id of the instance to extend. "auto" makes a new
             instance of a thing class, and extends the largest instance of any other class.
 
@@ -69,17 +72,17 @@ def choose_brush(scene: Scene, classes: Classes, label: int, target: str | int) 
 
 
 def brush_of(scene: Scene, editor: Editor, request: BrushRequest) -> Brush:
-    """Return the brush that a request names.
+    """Return the class and the instance id that an edit request writes; see `choose_brush`.
 
     Raises:
-        UserError: there is no such class or instance.
+        UserError: there is no such class or instance, or no id is free.
     """
     editor.check_class(request.label)
     return choose_brush(scene, editor.classes, request.label, request.instance)
 
 
 def instances_to_style(scene: Scene, request: StyleRequest) -> list[int]:
-    """Return the ids of the instances that a request's `instance`, `label` or `all` selects.
+    """Return the sorted ids of the instances that a request selects by instance, label or all.
 
     Raises:
         UserError: not exactly one of the three fields is given, or no instance is selected.
@@ -97,7 +100,7 @@ def instances_to_style(scene: Scene, request: StyleRequest) -> list[int]:
 
 
 def require_styles(editor: Editor) -> None:
-    """Refuse a request about styles if the checkpoint has no style bank.
+    """Check that the editor's checkpoint has a style bank, before a request about styles is done.
 
     Raises:
         UserError: the checkpoint has no style bank.
@@ -136,7 +139,10 @@ def _duplicate(scene: Scene, editor: Editor, request: ShiftRequest) -> Edited:
 
 
 def _current_style(scene: Scene, editor: Editor, instance: int) -> Style | None:
-    """Return the chosen or random style of an instance, so that its copy looks like it."""
+    """Return the chosen or random style of an instance, so that its copy looks like it.
+
+    The result is None if there is no style bank, or no mode for the instance's class.
+    """
     if instance in scene.styles:
         return scene.styles[instance]
     ids = np.array([instance], np.int64)

@@ -32,10 +32,10 @@ class Editor:
     max_pixels: int = MAX_UPLOAD_PIXELS
 
     def check_class(self, label: int) -> None:
-        """Check that a class exists.
+        """Check that the checkpoint has a class of this number; numbers begin with 0.
 
         Raises:
-            UserError: there is no class of this channel.
+            UserError: the number is too large. Negative numbers are not checked.
         """
         if label >= len(self.classes):
             raise UserError(f"There is no class {label}; the last is {len(self.classes) - 1}.")
@@ -44,15 +44,19 @@ class Editor:
 def open_editor(
     opened: OpenedCheckpoint, data: Path | None = None, max_pixels: int = MAX_UPLOAD_PIXELS
 ) -> Editor:
-    """Return the editor of a checkpoint and a folder of scenes.
+    """Return the editor of an opened checkpoint and of the scenes to edit.
+
+    If no folder is given and the checkpoint's validation data does not exist, the editor begins
+    with an empty canvas.
 
     Args:
         opened: the checkpoint.
-        data: the folder; None for the validation data of the checkpoint's config.
+        data: the folder of the scenes; None for the validation data of the checkpoint's config.
         max_pixels: the largest area of an uploaded scene or map, in pixels.
 
     Raises:
-        UserError: the checkpoint translates no label maps, or the folder has no scenes.
+        UserError: the checkpoint translates no label maps or its images cannot be shown, the folder
+            has no scenes, or the validation data has other classes than the checkpoint.
     """
     renderer = Renderer(opened)
     classes = read_classes(opened.metainfo)

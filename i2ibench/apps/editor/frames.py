@@ -34,7 +34,13 @@ LIMITS = {
 
 
 def welcome(session: Session) -> bytes:
-    """Return the frame that begins a scene: names, classes, sizes and limits."""
+    """Return the binary WebSocket message that begins a scene on a page.
+
+    Its header has the session's token, the name and size of the scene, the names of all scenes, the
+    path of the checkpoint, the classes with their numbers of style modes, whether the checkpoint
+    has styles and can take them from photos, whether the scene has a real photo, the limits of
+    requests, and the session's notes. The session forgets the notes. There is no payload.
+    """
     editor, scene = session.editor, session.scene
     height, width = scene.size
     classes = editor.classes
@@ -60,7 +66,15 @@ def welcome(session: Session) -> bytes:
 
 
 def maps(session: Session, box: PixelBox | None = None) -> bytes:
-    """Return the frame of both maps inside a box; None for the whole maps."""
+    """Return the binary WebSocket message with a session's label map and instance map inside a box.
+
+    The payload is compressed by zlib: the class numbers as uint8, then the instance ids as
+    little-endian int32, both row by row. The header has the box and the scene's version.
+
+    Args:
+        session: the session.
+        box: the part of the maps; None for the whole maps.
+    """
     height, width = session.scene.size
     box = box or PixelBox(0, 0, width, height)
     label, instance = (a[box.slices] for a in (session.scene.label, session.scene.instance))
@@ -69,7 +83,11 @@ def maps(session: Session, box: PixelBox | None = None) -> bytes:
 
 
 def instances(session: Session) -> bytes:
-    """Return the frame with the class, area, box and style of every instance."""
+    """Return the binary WebSocket message with a table of all instances of a session's scene.
+
+    The header has the class number, area, box (left, top, width, height) and style of each instance
+    by id, whether undo and redo are possible, and the scene's version. There is no payload.
+    """
     scene = session.scene
     table = list_instances(scene.label, scene.instance)
     modes = session.editor.renderer.modes(scene, table.ids, table.labels)
@@ -100,11 +118,15 @@ def _style(session: Session, instance: int, mode: int) -> dict[str, Any]:
 def image(
     pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, version: int, seconds: float
 ) -> bytes:
-    """Return the frame of a final image, with only the box that differs from the previous image.
+    """Return the binary WebSocket message with a final image as PNG.
+
+    The PNG shows only the box in which the image differs from the one that the page has. If the
+    images are equal, the payload and the box are empty.
 
     Args:
         pixels: the image, uint8 [H,W,3].
-        before: the image that the page has; None if it has none of this scene.
+        before: the image that the page has; None if it has none of this scene. The image is then
+            sent whole, as for a `before` of another size.
         version: the version of the scene that the image shows.
         seconds: the time that the rendering took.
     """
@@ -122,7 +144,15 @@ def image(
 def preview(
     pixels: NDArray[np.uint8], size: tuple[int, int], scale: int, version: int, seconds: float
 ) -> bytes:
-    """Return the frame of a preview, `scale` times smaller than the scene of (height, width)."""
+    """Return the binary WebSocket message with a small image as JPEG, for display during a stroke.
+
+    Args:
+        pixels: the image, uint8 [h,w,3], `scale` times smaller than the scene.
+        size: the (height, width) of the scene.
+        scale: how many times smaller the image is.
+        version: the version of the scene that the image shows.
+        seconds: the time that the rendering took.
+    """
     box = PixelBox(0, 0, size[1], size[0])
     return frame(
         _jpeg(pixels), type="picture", **vars(box), scale=scale, version=version, final=False,
@@ -131,7 +161,14 @@ def preview(
 
 
 def strip(instance: int, modes: Strip) -> bytes:
-    """Return the frame of an instance in every mode, side by side."""
+    """Return the binary WebSocket message with an instance's thumbnails as one JPEG, side by side.
+
+    The header has the number and size of the thumbnails and the part of the scene that they show.
+
+    Args:
+        instance: the id of the instance.
+        modes: the thumbnails, one for each style mode of its class.
+    """
     number, height, width, _ = modes.tiles.shape
     row = modes.tiles.transpose(1, 0, 2, 3).reshape(height, number * width, 3)
     box = [modes.box.x, modes.box.y, modes.box.width, modes.box.height]
@@ -142,7 +179,15 @@ def strip(instance: int, modes: Strip) -> bytes:
 
 
 def silhouettes(label: int, stamps: list[Stamp]) -> bytes:
-    """Return the frame of the silhouettes of a class, one byte per pixel."""
+    """Return the binary WebSocket message with the silhouettes of a class that can be added.
+
+    The header has the class number and the name, width and height of each silhouette. The payload
+    has the masks in the same order, row by row, one byte per pixel: 1 on the object, else 0.
+
+    Args:
+        label: the number of the class.
+        stamps: the silhouettes.
+    """
     sizes = [{"name": s.name, "width": s.mask.shape[1], "height": s.mask.shape[0]} for s in stamps]
     payload = b"".join(stamp.mask.astype(np.uint8).tobytes() for stamp in stamps)
     return frame(payload, type="silhouettes", label=label, stamps=sizes)

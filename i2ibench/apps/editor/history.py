@@ -15,7 +15,10 @@ MAX_BYTES = 256 * 2**20
 
 
 def changed_box(before: Scene, after: Scene) -> PixelBox | None:
-    """Return the smallest box around the pixels that differ in class or instance; None for none."""
+    """Return the smallest box around the pixels whose class or instance differs in two scenes.
+
+    The result is None if no pixel differs. Styles are not compared. The scenes have one size.
+    """
     if before.label is after.label and before.instance is after.instance:
         return None
     return box_of((before.label != after.label) | (before.instance != after.instance))
@@ -40,7 +43,12 @@ class _Step:
         return len(self.label) + len(self.instance)
 
     def applied(self, scene: Scene, forwards: bool) -> Scene:
-        """Return the scene after the step from the one before it; backwards, the reverse."""
+        """Return the scene after this step.
+
+        Args:
+            scene: the scene before the step, or after the step if `forwards` is false.
+            forwards: false takes the step back: the result is then the scene before the step.
+        """
         if self.box is not None:
             label, instance = scene.label.copy(), scene.instance.copy()
             shape = (self.box.height, self.box.width)
@@ -65,16 +73,20 @@ class History:
 
     @property
     def can_undo(self) -> bool:
-        """Return whether there is a step to undo."""
+        """Return whether the history has a step to undo."""
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
-        """Return whether there is a step to redo."""
+        """Return whether the history has an undone step to redo."""
         return bool(self._undone)
 
     def record(self, before: Scene, after: Scene) -> bool:
-        """Add the step between two scenes of one size; return False if the scenes are equal."""
+        """Add the step between two scenes of one size; return False if the scenes are equal.
+
+        Undone steps can no longer be redone then. The oldest steps are dropped at the limits, but a
+        single step may be larger than `max_bytes`. Equal scenes add no step and change nothing.
+        """
         box = changed_box(before, after)
         same = dict(before.styles) == dict(after.styles) and before.draw == after.draw
         if box is None and same:
@@ -88,21 +100,32 @@ class History:
         return True
 
     def undo(self, scene: Scene) -> Scene:
-        """Return the scene before the last step; the scene itself if there is no step to undo."""
+        """Undo the last step: return the scene before it, and keep the step for `redo`.
+
+        Args:
+            scene: the scene after the last step. It is the result if there is no step to undo.
+        """
         if not self._done:
             return scene
         self._undone.append(self._done.pop())
         return self._undone[-1].applied(scene, forwards=False)
 
     def redo(self, scene: Scene) -> Scene:
-        """Return the scene after the step undone last; the scene itself if there is none."""
+        """Redo the step that was undone last: return the scene after it.
+
+        Args:
+            scene: the scene before that step. It is the result if there is no step to redo.
+        """
         if not self._undone:
             return scene
         self._done.append(self._undone.pop())
         return self._done[-1].applied(scene, forwards=True)
 
     def copy(self) -> "History":
-        """Return an independent history with the same steps."""
+        """Return an independent history with the same limits and the same steps to undo and redo.
+
+        Later changes of one do not show in the other.
+        """
         other = History(self._max_steps, self._max_bytes)
         other._done, other._undone = list(self._done), list(self._undone)
         return other

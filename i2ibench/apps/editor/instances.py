@@ -18,7 +18,7 @@ class InstanceTable:
     """The instances of a scene in the order of their ids.
 
     Attributes:
-        ids, labels, areas: int64 [n]; areas are in pixels.
+        ids, labels, areas: int64 [n]; labels are class numbers, areas are in pixels.
         boxes: int64 [n,4]: left, top, width, height in pixels.
     """
 
@@ -29,7 +29,12 @@ class InstanceTable:
 
 
 def list_instances(label: NDArray[np.uint8], instance: NDArray[np.int32]) -> InstanceTable:
-    """Return the table of the instances in a label map and an instance map, both [H,W]."""
+    """Return the table of all instances of two maps [H,W], in which every id has one class.
+
+    Args:
+        label: the class number of each pixel.
+        instance: the instance id of each pixel, 0..65535.
+    """
     counts = np.bincount(instance.ravel())
     ids = np.flatnonzero(counts)
     slices = ndimage.find_objects(instance + 1)
@@ -41,17 +46,23 @@ def list_instances(label: NDArray[np.uint8], instance: NDArray[np.int32]) -> Ins
 def labels_of(
     label: NDArray[np.uint8], instance: NDArray[np.int32], ids: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the class of every id, int64 [n], for maps in which every id has one class."""
+    """Return the class number of every id in `ids`, int64 [n]; 0 for an id that is not in the map.
+
+    Args:
+        label: the class number of each pixel, [H,W].
+        instance: the instance id of each pixel, [H,W]. Every id has one class.
+        ids: the n instance ids, in any order, 0..65535.
+    """
     table = np.zeros(LARGEST_ID + 1, np.int64)
     table[instance] = label
     return table[ids]
 
 
 def next_id(instance: NDArray[np.int32]) -> int:
-    """Return an id that the map does not use.
+    """Return an instance id that is not in the map [H,W]. The map is not changed.
 
-    The id is one more than the largest in use, and at least 1000. If that is no 16-bit number, it
-    is the smallest free id.
+    The id is one more than the largest in the map, and at least 1000. If that is above 65535, the
+    result is the smallest free id.
 
     Raises:
         UserError: all ids are taken.
@@ -68,14 +79,15 @@ def next_id(instance: NDArray[np.int32]) -> int:
 def one_class_each(
     label: NDArray[np.uint8], instance: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], list[str]]:
-    """Return an instance map in which every id has one class, and a note if pixels were changed.
+    """Return an instance map in which every id has one class, and a list of notes on the changes.
 
-    An id keeps the class of most of its pixels (if several have as many, the smallest channel).
-    The pixels of its other classes get new ids, one per class.
+    An id keeps the class of most of its pixels (if several have as many, the smallest class
+    number). The pixels of its other classes get new ids, one per class, and one note counts these
+    pixels. If nothing is to change, the result is the given map and an empty list.
 
     Args:
-        label: uint8 [H,W].
-        instance: int32 [H,W].
+        label: uint8 [H,W], the class number of each pixel.
+        instance: int32 [H,W], the instance id of each pixel.
 
     Raises:
         UserError: an id is negative or above 65535, or not enough ids are free.
@@ -104,11 +116,16 @@ def one_class_each(
 def derived_instances(label: NDArray[np.uint8], classes: Classes) -> NDArray[np.int32]:
     """Return an instance map int32 [H,W] derived from a label map.
 
-    Every 4-connected part of a thing class is an instance. All pixels of any other class are one
-    instance, whose id is the class's id in label files.
+    Every connected part of a thing class is an instance; parts that touch only at corners are not
+    connected. All pixels of any other class are one instance, whose id is the class's value in
+    label files.
+
+    Args:
+        label: the class number of each pixel, [H,W].
+        classes: the classes of the checkpoint.
 
     Raises:
-        UserError: there are more parts than ids.
+        UserError: there are more parts than free ids.
     """
     instance = np.array(classes.ids, np.int32)[label]
     parts = []
@@ -124,12 +141,12 @@ def derived_instances(label: NDArray[np.uint8], classes: Classes) -> NDArray[np.
 
 
 def free_ids(instance: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-    """Return `count` ids that the map does not use.
+    """Return `count` instance ids, int64, that are not in the map [H,W].
 
     Ids above 999 and above all used ids come first, then the smallest free ids.
 
     Raises:
-        UserError: fewer ids are free.
+        UserError: fewer ids are free in 0..65535.
     """
     used = np.bincount(instance.ravel(), minlength=LARGEST_ID + 1) > 0
     above = max(int(instance.max()), 999) + 1

@@ -33,12 +33,13 @@ SMALLEST_SHARE = 0.35
 
 @dataclass(frozen=True)
 class OpenedScene:
-    """A scene to edit.
+    """A scene to edit, with its photo.
 
     Attributes:
         scene: the scene.
         photo: the real image, uint8 [H,W,3]; None if there is none.
-        notes: messages about what had to be changed in the maps.
+        notes: messages for the user: what had to be changed in the maps, or why the canvas is
+            empty.
     """
 
     scene: Scene
@@ -47,7 +48,9 @@ class OpenedScene:
 
 
 class Library:
-    """The scenes of the data by name. Without scenes, it offers an empty canvas.
+    """The scenes that can be opened, by name. A scene's files are read each time it is opened.
+
+    Without scenes, an empty canvas of the name EMPTY can be opened.
 
     Args:
         scenes: the scenes of the data; None if there is no data.
@@ -63,14 +66,19 @@ class Library:
 
     @property
     def names(self) -> list[str]:
-        """Return the names of the scenes, in order."""
+        """Return the names of all scenes, in the data's order; only EMPTY if there is no scene."""
         return list(self._index) or [EMPTY]
 
     def open(self, name: str) -> OpenedScene:
-        """Return the scene of a name, with its photo.
+        """Read the files of the scene with this name and return the scene with its photo.
+
+        The instances are derived from the label map if there is no instance map. An instance id of
+        several classes is split into one id per class, with a note. If the data has no scenes, the
+        name EMPTY returns an empty canvas.
 
         Raises:
-            UserError: there is no such scene, or its files are unusable.
+            UserError: there is no scene of this name, one of its files is broken, its files differ
+                in size, or it is too large or has too many instances.
         """
         if name == EMPTY and not self._index:
             return self._blank(self._why_empty)
@@ -83,7 +91,10 @@ class Library:
         return OpenedScene(scene, photo, notes)
 
     def first(self) -> OpenedScene:
-        """Return the first scene; if it cannot be opened, an empty canvas with a note why."""
+        """Read the first scene of the data; return an empty canvas if the data has no scenes.
+
+        If the scene cannot be read, the result is an empty canvas too, with a note that says why.
+        """
         try:
             return self.open(self.names[0])
         except UserError as error:
@@ -92,7 +103,10 @@ class Library:
             )
 
     def photo(self, name: str) -> NDArray[np.uint8] | None:
-        """Return the photo of a scene, uint8 [H,W,3]; None if there is none."""
+        """Read a scene by name and return its photo, uint8 [H,W,3].
+
+        The result is None if the scene has no photo, does not exist or cannot be read.
+        """
         with contextlib.suppress(UserError):
             return self.open(name).photo
         return None
@@ -103,23 +117,35 @@ class Library:
         return OpenedScene(scene, None, [note] if note else [])
 
     def spread(self, number: int) -> Iterator[OpenedScene]:
-        """Yield up to `number` scenes, evenly spread over the data."""
+        """Read up to `number` scenes, evenly spread over the data, and yield them one by one.
+
+        If the data has no scenes, the empty canvas is yielded.
+
+        Raises:
+            UserError: a scene cannot be read, see `open`.
+        """
         step = max(-(-len(self.names) // number), 1)
         for name in self.names[::step]:
             yield self.open(name)
 
 
 def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None) -> Library:
-    """Return the scenes of a folder.
+    """Find the scenes that can be opened: those of a folder, or the checkpoint's validation data.
+
+    If no folder is given and the folder of the validation data is unknown or missing, the result
+    has no scenes but an empty canvas, whose note says so. Scenes are read later, when they are
+    opened.
 
     Args:
         opened: the checkpoint.
         classes: the classes of the checkpoint.
-        folder: a folder that `find_inputs` can read; None for the validation data of the
-            checkpoint's config.
+        folder: a folder of label maps in a layout that `find_inputs` knows; None for the validation
+            data of the checkpoint's config.
 
     Raises:
-        UserError: the folder has no scenes, or the data has other classes than the checkpoint.
+        UserError: the folder does not exist, has no scenes, or has files without a partner; the
+            validation data cannot be built from the config, or has other classes than the
+            checkpoint.
     """
     if folder is not None:
         return Library(Scenes(find_inputs(folder), classes.table()), classes)
@@ -137,7 +163,13 @@ def open_library(opened: OpenedCheckpoint, classes: Classes, folder: Path | None
 
 @dataclass(frozen=True)
 class Stamp:
-    """A silhouette bool [h,w] of a thing class."""
+    """A silhouette: the shape of a real object, which the user can add to a scene.
+
+    Attributes:
+        name: the class and a number from 1 on, such as "car 3".
+        label: the number of the class.
+        mask: bool [h,w], True on the object, without empty margins.
+    """
 
     name: str
     label: int
@@ -145,7 +177,9 @@ class Stamp:
 
 
 class Stamps:
-    """The silhouettes of the data. They are collected at the first use.
+    """The silhouettes of objects in the data, at most PER_CLASS of a class.
+
+    They are collected at the first use, from at most SCENES_READ scenes.
 
     Args:
         library: the scenes to take silhouettes from.
@@ -156,14 +190,25 @@ class Stamps:
         self._by_name: dict[str, Stamp] | None = None
 
     def of_class(self, label: int) -> list[Stamp]:
-        """Return the silhouettes of a class, the largest first."""
+        """Return the silhouettes of objects of a class, the largest first; [] if there are none.
+
+        The first call of `of_class` or `mask` reads the scenes.
+
+        Args:
+            label: the number of the class.
+
+        Raises:
+            UserError: a scene cannot be read.
+        """
         return [stamp for stamp in self._all().values() if stamp.label == label]
 
     def mask(self, name: str) -> Mask:
-        """Return the silhouette of a name.
+        """Return the mask, bool [h,w], of the silhouette with this name, such as "car 3".
+
+        The first call of `of_class` or `mask` reads the scenes.
 
         Raises:
-            UserError: there is no such silhouette.
+            UserError: there is no such silhouette, or a scene cannot be read.
         """
         if name not in self._all():
             raise UserError(f"There is no silhouette {name[:100]!r}.")
@@ -186,7 +231,15 @@ class Stamps:
 
 
 def _silhouettes(scene: Scene, things: tuple[bool, ...]) -> list[tuple[int, Mask]]:
-    """Return class and silhouette of the things that do not touch the border of the canvas."""
+    """Return (class number, mask) of the instances that are good silhouettes, by instance id.
+
+    An instance is left out if its class is no thing, if it touches the border of the canvas, or if
+    it has fewer than SMALLEST_AREA pixels or less than SMALLEST_SHARE of its box.
+
+    Args:
+        scene: the scene.
+        things: for each class, whether it is a thing.
+    """
     table = list_instances(scene.label, scene.instance)
     height, width = scene.size
     silhouettes = []
@@ -201,7 +254,10 @@ def _silhouettes(scene: Scene, things: tuple[bool, ...]) -> list[tuple[int, Mask
 
 
 def _varied(masks: list[Mask]) -> list[Mask]:
-    """Return up to PER_CLASS silhouettes of different sizes, the largest first."""
+    """Return up to PER_CLASS masks that are evenly spread over the masks' sizes, largest first.
+
+    The largest and the smallest mask are among them.
+    """
     ordered = sorted(masks, key=lambda mask: -int(mask.sum()))
     picked = np.unique(np.linspace(0, len(ordered) - 1, PER_CLASS).round().astype(int))
     return [ordered[i] for i in picked]

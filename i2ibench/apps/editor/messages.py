@@ -26,7 +26,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class MalformedMessage(UserError):
-    """An error about a message that is no request.
+    """An error about a WebSocket message that is no valid request.
 
     Attributes:
         id: the request's number; None if the message has no valid number.
@@ -38,7 +38,7 @@ class MalformedMessage(UserError):
 
 
 def check_text(value: Any, longest: int = MAX_NAME_LENGTH) -> str:
-    """Return a text of at most `longest` characters that can be encoded.
+    """Return a value unchanged if it is a text of at most `longest` characters that can be encoded.
 
     The only surrogates allowed are those that stand for undecodable bytes of file names.
 
@@ -114,7 +114,10 @@ class OpenRequest(Request):
 
 
 class UploadRequest(Request):
-    """Take over a file. The payload of the frame is the file's content."""
+    """Take over a file: a scene's zip, a label or instance map, or a photo to take styles from.
+
+    The payload of the frame is the file's content.
+    """
 
     kind: Annotated[
         Literal["scene", "label", "instance", "photo"],
@@ -185,7 +188,10 @@ class ShiftRequest(InstanceRequest):
 
 
 class StyleRequest(Request):
-    """A request about the styles of one instance, of a class, or of all instances."""
+    """A request about the styles of one instance, of a class, or of all instances.
+
+    That exactly one of the three is given is checked later, see `instances_to_style`.
+    """
 
     instance: InstanceId | None = Field(None, description="an integer in 0..65535")
     label: Label | None = Field(None, description="an integer in 0..255")
@@ -230,11 +236,16 @@ REQUESTS: dict[str, type[Request]] = {
 
 
 def parse(message: str | bytes) -> Request:
-    """Return the request in a text or binary frame.
+    """Parse a WebSocket message from a page into the request that it holds.
+
+    Args:
+        message: a text message, which is a JSON object; or a binary message, which is the length of
+            a JSON header as a little-endian uint32, the header, and the payload of an upload.
 
     Raises:
-        MalformedMessage: the message is too large, no JSON, or no request; the error names the
-            first wrong field.
+        MalformedMessage: the message is too large, no JSON, no request, or has a payload but is no
+            upload; the error names the first wrong field, and has the request's number if it is
+            valid.
     """
     if isinstance(message, str):
         if len(message) > MAX_MESSAGE_BYTES or len(message.encode(errors="replace")) > (
@@ -254,7 +265,12 @@ def parse(message: str | bytes) -> Request:
 
 
 def frame(payload: bytes = b"", **header: Any) -> bytes:
-    """Return a binary frame for the page."""
+    """Return a binary WebSocket message for the page: header length, JSON header and payload.
+
+    Args:
+        payload: the bytes after the header.
+        header: the fields of the JSON header, such as `type`.
+    """
     packed = json.dumps(header, separators=(",", ":")).encode()
     return struct.pack("<I", len(packed)) + packed + payload
 

@@ -33,13 +33,13 @@ class Region:
 
     @property
     def empty(self) -> bool:
-        """Return whether no pixel is covered."""
+        """Return whether the region has no pixels."""
         return not self.mask.any()
 
 
 @dataclass(frozen=True)
 class PixelBox:
-    """A rectangle of pixels."""
+    """A rectangle of pixels, whose upper left pixel is (x, y)."""
 
     x: int
     y: int
@@ -53,14 +53,17 @@ class PixelBox:
 
 
 def box_of(mask: Mask) -> PixelBox | None:
-    """Return the smallest box around the True pixels of a mask [H,W]; None for no pixel."""
+    """Return the smallest box around the True pixels of a mask [H,W]; None if no pixel is True."""
     region = tight(mask)
     height, width = region.mask.shape
     return None if region.empty else PixelBox(region.left, region.top, width, height)
 
 
 def clipped(region: Region, height: int, width: int) -> Region:
-    """Return the part of a region that lies on a canvas."""
+    """Return the part of a region that lies on a canvas of this height and width.
+
+    Its mask has no pixels if the region lies outside.
+    """
     top, left = max(region.top, 0), max(region.left, 0)
     bottom = max(min(region.top + region.mask.shape[0], height), top)
     right = max(min(region.left + region.mask.shape[1], width), left)
@@ -69,7 +72,10 @@ def clipped(region: Region, height: int, width: int) -> Region:
 
 
 def tight(mask: Mask) -> Region:
-    """Return the region of a mask bool [H,W] without the empty margins."""
+    """Return the True pixels of a mask bool [H,W] as a region without empty margins.
+
+    If no pixel is True, the mask of the result is bool [0,0].
+    """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return Region(0, 0, np.zeros((0, 0), bool))
@@ -83,6 +89,10 @@ def line(start: Point, end: Point) -> tuple[NDArray[np.int64], NDArray[np.int64]
     This is the closed form of the usual loop (err = dx + dy; e2 = 2 * err; ...). Each point is one
     step further along the longer axis. Along the shorter axis the position is rounded, and halves
     are rounded away from the start.
+
+    Args:
+        start, end: the end points (x, y), in any direction; the line is one point if they are
+            equal.
     """
     (x0, y0), (x1, y1) = start, end
     dx, dy = abs(x1 - x0), abs(y1 - y0)
@@ -95,9 +105,14 @@ def line(start: Point, end: Point) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def stroke(points: Sequence[Point], radius: int, height: int, width: int) -> Region:
-    """Return the region of discs along the lines between the points, clipped to the canvas.
+    """Return the pixels of discs along the lines between points, clipped to the canvas.
 
     A stroke covers the same pixels if it is split into segments that share their end points.
+
+    Args:
+        points: the points (x, y), at least one; they may lie outside the canvas.
+        radius: the radius of the discs in pixels; with 0 a disc is one pixel.
+        height, width: the size of the canvas.
     """
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     # Centres farther from the canvas than the radius do not matter.
@@ -125,6 +140,10 @@ def polygon(points: Sequence[Point], height: int, width: int) -> Region:
 
     A corner (x, y) is the upper left corner of that pixel, so the square (0, 0), (2, 0), (2, 2),
     (0, 2) has four pixels.
+
+    Args:
+        points: the corners, at least one; they may lie outside. The last is joined to the first.
+        height, width: the size of the canvas.
     """
     toggles = np.zeros((height, width + 1), bool)
     for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
@@ -139,7 +158,14 @@ def polygon(points: Sequence[Point], height: int, width: int) -> Region:
 
 
 def connected(instance: NDArray[np.int32], x: int, y: int) -> Region:
-    """Return the 4-connected pixels around (x, y) that have its id in a map int32 [H,W]."""
+    """Return the connected part of an instance that contains the pixel (x, y).
+
+    These are the pixels with the instance id of (x, y) that are connected to (x, y) by sides.
+
+    Args:
+        instance: the instance id of each pixel, int32 [H,W].
+        x, y: the pixel, which lies in the map.
+    """
     same = tight(instance == instance[y, x])
     parts, _ = ndimage.label(same.mask)
     part = tight(parts == parts[y - same.top, x - same.left])
@@ -147,9 +173,10 @@ def connected(instance: NDArray[np.int32], x: int, y: int) -> Region:
 
 
 def scaled(mask: Mask, scale: float, flip: bool = False) -> Mask:
-    """Return a silhouette bool [h,w] resized by `scale`, and mirrored if `flip` is true.
+    """Return a silhouette bool [h,w] resized by `scale`; if `flip` is true, also mirrored.
 
-    Side lengths are rounded, halves up. Pixel i of the new width w is pixel floor(i * width / w).
+    Left and right are exchanged by mirroring. Side lengths are rounded, halves up, and are at least
+    1. Pixel i of the new width w is pixel floor(i * width / w).
     """
     height, width = mask.shape
     new_height, new_width = (max(floor(side * scale + 0.5), 1) for side in mask.shape)
@@ -160,7 +187,7 @@ def scaled(mask: Mask, scale: float, flip: bool = False) -> Mask:
 
 
 def centred(mask: Mask, x: int, y: int) -> Region:
-    """Return the region of a silhouette centred at (x, y).
+    """Return the region of a silhouette bool [h,w] centred at (x, y). It is not cut at any canvas.
 
     The centre of an even side is the pixel after the middle.
     """

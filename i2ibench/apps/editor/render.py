@@ -72,20 +72,24 @@ class Renderer:
 
     @property
     def has_styles(self) -> bool:
-        """Return whether instances have styles."""
+        """Return whether instances have styles: the checkpoint has a style bank."""
         return self.bank is not None
 
     @property
     def reads_photos(self) -> bool:
-        """Return whether styles can come from a photo."""
+        """Return whether styles can come from a photo: the checkpoint has an encoder."""
         return self.translator.encoder is not None
 
     def num_modes(self, label: int) -> int:
-        """Return the number of modes that the style bank has for a class."""
+        """Return how many modes the style bank has for a class number; 0 without a style bank."""
         return 0 if self.bank is None else int(self.bank.counts[label])
 
     def fits(self, label: int, style: Style) -> bool:
-        """Return whether the style bank knows a style for instances of a class."""
+        """Return whether a style can be given to instances of a class, by the class's number.
+
+        The style bank must have the mode, or vectors of the same length. Nothing fits without a
+        bank.
+        """
         if self.bank is None:
             return False
         if isinstance(style, Mode):
@@ -93,7 +97,15 @@ class Renderer:
         return len(style.values) == self.bank.centres.shape[-1]
 
     def modes(self, scene: Scene, ids: NDArray[Any], labels: NDArray[Any]) -> list[int]:
-        """Return the mode of each instance, chosen or random; -1 for no mode or a vector."""
+        """Return the mode of each instance, chosen or random.
+
+        The mode is -1 if the style is a vector, if the class has no modes, or without a style bank.
+
+        Args:
+            scene: the scene.
+            ids: the instance ids, int64 [n], sorted.
+            labels: the class number of each of these instances, int64 [n].
+        """
         if self.bank is None:
             return [-1] * len(ids)
         chosen = self._modes_of(scene, torch.from_numpy(ids), torch.from_numpy(labels))
@@ -103,12 +115,13 @@ class Renderer:
     def image(
         self, scene: Scene, step: int = 1, on_progress: Callable[[float], None] | None = None
     ) -> NDArray[np.uint8]:
-        """Return the image of a scene, uint8 [h,w,3].
+        """Render the image of a scene, uint8 [h,w,3]; grey images have three equal channels.
 
         Args:
             scene: the scene.
-            step: only every `step`-th row and column of the maps is used.
-            on_progress: called with the fraction of the network layers that are done, 0..1.
+            step: only every `step`-th row and column of the maps is used, so the image is smaller.
+            on_progress: called with the fraction of the network layers that are done, 0..1; for
+                compiled networks only at the end. An error that it raises stops the rendering.
 
         Raises:
             UserError: the networks return numbers that are not finite.
@@ -120,10 +133,17 @@ class Renderer:
 
     @torch.inference_mode()
     def strip(self, scene: Scene, instance: int) -> Strip:
-        """Return thumbnails of an instance and its surroundings in each mode of its class.
+        """Render thumbnails of an instance and its surroundings, one in each mode of its class.
+
+        The other instances keep their styles.
+
+        Args:
+            scene: the scene.
+            instance: the id of the instance.
 
         Raises:
-            UserError: there is no such instance, or its class has no modes.
+            UserError: there is no such instance, its class has no modes, or the networks return
+                numbers that are not finite.
         """
         label = class_of(scene, instance)
         number = self.num_modes(label)
@@ -147,7 +167,7 @@ class Renderer:
 
     @torch.inference_mode()
     def encode(self, scene: Scene, photo: NDArray[np.uint8]) -> dict[int, tuple[float, ...]]:
-        """Return the style of every instance in a photo, by instance id.
+        """Encode a photo and return the style vector of every instance, by instance id.
 
         Args:
             scene: the scene.
@@ -168,7 +188,7 @@ class Renderer:
         return {int(i): tuple(row) for i, row in zip(ids, values, strict=True)}
 
     def _data(self, scene: Scene, rows: slice, columns: slice) -> dict[str, Any]:
-        """Return collated data of some rows and columns of the scene."""
+        """Return name and maps, [1,1,h,w] in some rows and columns, of a scene as a batch of one."""
         label, instance = (
             torch.from_numpy(a[rows, columns].copy())[None, None]
             for a in (scene.label, scene.instance)
@@ -179,9 +199,14 @@ class Renderer:
     def _prepare(
         self, scene: Scene, rows: slice, columns: slice | None = None
     ) -> tuple[Batch, Tensor, Instances | None]:
-        """Return the batch of a part of the scene, its instances and their style vectors [n,C].
+        """Return the batch of a part of a scene, the style vectors [n,C], and the n instances.
 
         Without a style bank, the vectors are empty and the instances None.
+
+        Args:
+            scene: the scene.
+            rows: the rows to use.
+            columns: the columns to use; None for the same slice as `rows`.
         """
         batch = self.translator.data_preprocessor(
             self._data(scene, rows, rows if columns is None else columns)
@@ -198,7 +223,15 @@ class Renderer:
         return batch, vectors, instances
 
     def _modes_of(self, scene: Scene, ids: Tensor, labels: Tensor) -> Tensor:
-        """Return the mode of every instance, int64 [n]: the chosen one, else the random one."""
+        """Return the mode of every instance, int64 [n]: the chosen one, else the random one.
+
+        The random one is -1 if the class has no modes. An instance with a vector has a random mode.
+
+        Args:
+            scene: the scene.
+            ids: the instance ids, integer [n], sorted.
+            labels: the class numbers, integer [n].
+        """
         assert self.bank is not None
         modes = self.bank.choose(_name(scene), ids, labels).cpu()
         known = ids.cpu().numpy()
@@ -210,12 +243,19 @@ class Renderer:
 
 
 def _name(scene: Scene) -> str:
-    """Return the name that seeds the random styles, as `translate` names its n-th sample."""
+    """Return the name that seeds a scene's random styles, such as "street/2" for draw 2.
+
+    For draw 0, this is the scene's own name. `translate` names its n-th sample in the same way.
+    """
     return f"{scene.name}/{scene.draw}" if scene.draw else scene.name
 
 
 def _tile(scene: Scene, instance: int) -> tuple[PixelBox, int]:
-    """Return the box that a thumbnail of an instance shows, and the step between its pixels."""
+    """Return the box that a thumbnail of an instance shows, and the step between its pixels.
+
+    The box has a margin around the instance and is cut at the canvas. With the step, a thumbnail
+    has at most TILE_SIDE pixels along a side.
+    """
     region = region_of(scene, instance)
     height, width = region.mask.shape
     margin = 16 + max(height, width) // 4
@@ -235,7 +275,7 @@ def _repeat(batch: Batch, number: int) -> Batch:
 
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    """Return images of 8 bits, RGB or grey, as uint8 [B,H,W,3] on the CPU."""
+    """Convert images of 8 bits, RGB or grey [B,C,H,W], to RGB uint8 [B,H,W,3] on the CPU."""
     return to_displayable(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
@@ -243,7 +283,13 @@ def _pixels(images: Tensor) -> NDArray[np.uint8]:
 def _reporting_progress(
     inference: Inference, report: Callable[[float], None] | None
 ) -> Iterator[None]:
-    """Report the fraction of network layers that are done; for compiled networks only the end."""
+    """Report, while the block renders, which fraction of the network layers is done.
+
+    Args:
+        inference: runs the networks.
+        report: called with the fraction, 0..1; for compiled networks only once, with 1.0 after the
+            block. None reports nothing.
+    """
     named = inference.translator.parts().items()
     parts = [part for name, part in named if name != "encoder"]  # the encoder makes no image
     if report is None or any(is_compiled(part) for part in parts):

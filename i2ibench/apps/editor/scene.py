@@ -51,7 +51,7 @@ class Scene:
 
     Attributes:
         name: the name of the scene. With `draw`, it seeds the random styles.
-        label: uint8 [H,W], the channels of the classes.
+        label: uint8 [H,W], the number of each pixel's class (its channel in the network's input).
         instance: int32 [H,W], instance ids in 0..65535.
         styles: the styles that were chosen, by instance id. Other instances have random styles.
         draw: the number of the random draw of styles, from 0 on.
@@ -70,20 +70,24 @@ class Scene:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return (height, width)."""
+        """Return the (height, width) of the scene in pixels."""
         return self.label.shape[0], self.label.shape[1]
 
 
 @dataclass(frozen=True)
 class Brush:
-    """The values that an edit writes: the channel of a class and the id of an instance."""
+    """The values that an edit writes: the number of a class and the id of an instance."""
 
     label: int
     instance: int
 
 
 def region_of(scene: Scene, instance: int) -> Region:
-    """Return the pixels of an instance.
+    """Return all pixels of an instance of the scene: the smallest box around them, and a mask.
+
+    Args:
+        scene: the scene.
+        instance: the id of the instance.
 
     Raises:
         UserError: there is no instance of this id.
@@ -95,7 +99,7 @@ def region_of(scene: Scene, instance: int) -> Region:
 
 
 def class_of(scene: Scene, instance: int) -> int:
-    """Return the class of an instance.
+    """Return the number of the class of the instance with this id.
 
     Raises:
         UserError: there is no instance of this id.
@@ -107,12 +111,25 @@ def class_of(scene: Scene, instance: int) -> int:
 
 
 def brush_stroke(scene: Scene, points: Sequence[Point], radius: int, brush: Brush) -> Scene:
-    """Brush discs of a radius along the lines between the points."""
+    """Return the scene with a stroke: discs along the lines between points get the brush's values.
+
+    The part outside the scene is cut off. The given scene is not changed; it is the result if the
+    stroke covers none of its pixels.
+
+    Args:
+        scene: the scene.
+        points: the points (x, y) of the stroke, at least one; they may lie outside.
+        radius: the radius of the discs in pixels; 0 draws lines of single pixels.
+        brush: the class and the instance id that the pixels get; see `brush_region`.
+    """
     return brush_region(scene, stroke(points, radius, *scene.size), brush)
 
 
 def fill(scene: Scene, x: int, y: int, brush: Brush) -> Scene:
-    """Brush the 4-connected part of the instance at (x, y).
+    """Return the scene with the brush's values in the connected part of an instance at (x, y).
+
+    This part is all pixels that have the same instance id as the pixel (x, y) and are connected to
+    it by sides.
 
     Raises:
         UserError: the point lies outside the scene.
@@ -124,17 +141,37 @@ def fill(scene: Scene, x: int, y: int, brush: Brush) -> Scene:
 
 
 def lasso(scene: Scene, points: Sequence[Point], brush: Brush) -> Scene:
-    """Brush the inside of a polygon."""
+    """Return the scene with the brush's class and instance id inside a polygon.
+
+    Args:
+        scene: the scene, which is the result if no pixel lies inside.
+        points: the corners (x, y); they may lie outside the scene. The polygon is closed.
+        brush: the class and the instance id that the pixels get; see `brush_region`.
+    """
     return brush_region(scene, polygon(points, *scene.size), brush)
 
 
 def stamp(scene: Scene, mask: Mask, x: int, y: int, brush: Brush) -> Scene:
-    """Brush a silhouette that is centred at (x, y)."""
+    """Return the scene with the brush's values in a silhouette that is centred at (x, y).
+
+    Args:
+        scene: the scene, which is the result if the silhouette lies outside.
+        mask: the silhouette, bool [h,w]. What leaves the scene is cut off.
+        x, y: the pixel of the centre; it may lie outside.
+        brush: the class and the instance id that the pixels get; see `brush_region`.
+    """
     return brush_region(scene, clipped(centred(mask, x, y), *scene.size), brush)
 
 
 def relabel(scene: Scene, instance: int, label: int) -> Scene:
-    """Give an instance another class, a new id and a random style.
+    """Return the scene with another class for an instance, which gets a new id and a random style.
+
+    If the instance has this class already, the scene itself is returned.
+
+    Args:
+        scene: the scene.
+        instance: the id of the instance.
+        label: the number of the new class; it is not checked.
 
     Raises:
         UserError: there is no such instance, or no id is free.
@@ -145,7 +182,11 @@ def relabel(scene: Scene, instance: int, label: int) -> Scene:
 
 
 def move(scene: Scene, classes: Classes, instance: int, dx: int, dy: int) -> Scene:
-    """Move an instance. Pixels that leave the canvas are cut off.
+    """Return the scene with an instance shifted by (dx, dy) pixels; it keeps its id and style.
+
+    The hole is filled as in `delete`. The instance overwrites what lies at its new place. Its
+    pixels that leave the canvas are cut off; if all leave it, the instance is deleted. For (0, 0)
+    the scene itself is returned.
 
     Raises:
         UserError: there is no such instance, or nothing could fill the hole.
@@ -164,7 +205,9 @@ def move(scene: Scene, classes: Classes, instance: int, dx: int, dy: int) -> Sce
 
 
 def duplicate(scene: Scene, instance: int, dx: int, dy: int, style: Style | None = None) -> Scene:
-    """Add a copy of an instance as a new instance.
+    """Return the scene with a copy of an instance, which gets an id of its own.
+
+    The copy overwrites what lies at its place, and its pixels outside the canvas are cut off.
 
     Args:
         scene: the scene.
@@ -185,10 +228,10 @@ def duplicate(scene: Scene, instance: int, dx: int, dy: int, style: Style | None
 
 
 def delete(scene: Scene, classes: Classes, instance: int) -> Scene:
-    """Delete an instance and fill the hole.
+    """Return the scene without an instance and its chosen style, and with the hole filled.
 
-    Every pixel of the hole takes class and instance of the nearest pixel that is no thing. If the
-    scene has things only, it takes those of the nearest pixel of another instance.
+    Each pixel of the hole takes class and instance of the nearest pixel that is no thing. If the
+    rest of the scene has things only, it takes those of the nearest pixel of another instance.
 
     Raises:
         UserError: there is no such instance, or nothing else is in the scene.
@@ -205,22 +248,40 @@ def delete(scene: Scene, classes: Classes, instance: int) -> Scene:
 
 
 def set_style(scene: Scene, instances: Iterable[int], style: Style) -> Scene:
-    """Give instances a style."""
+    """Return the scene with one chosen style for all given instance ids, which are not checked."""
     return set_styles(scene, dict.fromkeys(instances, style))
 
 
 def set_styles(scene: Scene, styles: Mapping[int, Style]) -> Scene:
-    """Give instances their styles, by id."""
+    """Return the scene with chosen styles by instance id; other instances keep their styles.
+
+    The ids are not checked.
+    """
     return replace(scene, styles={**scene.styles, **styles})
 
 
 def randomise_styles(scene: Scene, draw: int) -> Scene:
-    """Remove chosen styles and give all instances the random styles of a draw, 0 for the first."""
+    """Return the scene without chosen styles, so that all instances have the random ones of a draw.
+
+    Args:
+        scene: the scene.
+        draw: the number of the draw. 0 is that of a new scene. DRAWS is 0 again.
+    """
     return replace(scene, styles={}, draw=draw % DRAWS)
 
 
 def brush_region(scene: Scene, region: Region, brush: Brush) -> Scene:
-    """Write a brush's values to a region; styles of instances that vanish are removed."""
+    """Return the scene with a brush's class and instance id in all pixels of a region.
+
+    Chosen styles of instances that have no pixel left are removed. The given scene is not changed;
+    for an empty region it is the result.
+
+    Args:
+        scene: the scene.
+        region: the pixels, all inside the scene.
+        brush: the class and the instance id to write, which are not checked. If the id is in use
+            outside the region, the class must be that of the instance.
+    """
     if region.empty:
         return scene
     label, instance = scene.label.copy(), scene.instance.copy()
@@ -235,7 +296,7 @@ def brush_region(scene: Scene, region: Region, brush: Brush) -> Scene:
 
 
 def nearest_sources(hole: Region, sources: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return y and x, each int64 [n], of the source pixel that is nearest to each hole pixel.
+    """Return y and x, each integer [n], of the source pixel that is nearest to each hole pixel.
 
     Args:
         hole: the n pixels to fill; the result is in their row-major order.
@@ -263,7 +324,13 @@ def nearest_sources(hole: Region, sources: Mask) -> tuple[NDArray[np.int64], NDA
 
 
 def _enlarge(hole: Region, margin: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the rows and columns of the hole's box, enlarged by a margin within the canvas."""
+    """Return the row and column slices of the hole's box, enlarged and cut at the canvas.
+
+    Args:
+        hole: the pixels to fill.
+        margin: how many pixels each side of the box moves outwards.
+        shape: the (height, width) of the canvas.
+    """
     rows, columns = hole.slices
     return (
         slice(max(rows.start - margin, 0), min(rows.stop + margin, shape[0])),

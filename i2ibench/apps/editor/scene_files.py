@@ -55,8 +55,9 @@ class Saved:
 
     Attributes:
         scene: the scene.
-        opened: the scene as it was opened, if the zip holds it, else the scene itself.
-        notes: messages about what had to be changed in the maps.
+        opened: the scene as it was opened, if the zip holds it, else the scene; in both cases
+            without chosen styles and with the first random draw.
+        notes: messages about what had to be changed in the maps of `scene`.
     """
 
     scene: Scene
@@ -65,7 +66,16 @@ class Saved:
 
 
 def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> bytes:
-    """Return the zip of a scene, with the scene as it was opened if `opened` is given."""
+    """Return the content of a zip with a scene's maps, chosen styles and random draw.
+
+    Args:
+        scene: the scene.
+        classes: the classes of the checkpoint. The zip names them.
+        opened: the scene as it was opened, whose maps are added to the zip; None to leave them out.
+
+    Raises:
+        UserError: the styles are too large to be read again.
+    """
     meta = {
         "format": _FORMAT,
         "name": scene.name,
@@ -84,10 +94,10 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
 
 
 def _checked(styles: str) -> str:
-    """Check that the styles can be read again.
+    """Return the text of styles.json unchanged if it is small enough to be read again.
 
     Raises:
-        UserError: the styles are too large.
+        UserError: the text has more than MAX_STYLES_BYTES characters or MAX_BRACKETS brackets.
     """
     if len(styles) > MAX_STYLES_BYTES or _brackets(styles) > MAX_BRACKETS:
         raise UserError(
@@ -102,7 +112,10 @@ def _brackets(styles: str) -> int:
 
 
 def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) -> Saved:
-    """Return the scene in a zip that `scene_zip` wrote.
+    """Read a scene from the content of a zip that `scene_zip` wrote. The content may be malicious.
+
+    Styles of instances that the scene does not have are left out. See `new_scene` for what is
+    changed in the maps.
 
     Args:
         data: the content of the zip.
@@ -110,7 +123,8 @@ def read_scene_zip(data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS) 
         max_pixels: the largest area of the scene, in pixels.
 
     Raises:
-        UserError: the data is no such zip, is too large, or has other classes.
+        UserError: the data is no such zip, is too large, or has other classes; or the scene and the
+            one it was opened as differ in size.
     """
     entries = _read_entries(
         data, {"styles.json": MAX_STYLES_BYTES, **dict.fromkeys(_MAPS, MAX_MAP_BYTES)}
@@ -143,14 +157,18 @@ def new_scene(
 ) -> tuple[Scene, list[str]]:
     """Return a scene of given maps, in which every instance has one class, and notes on changes.
 
+    An instance keeps the class of most of its pixels. Its pixels of other classes become instances
+    of their own, and the only note says so. Nothing is noted if the instances are derived.
+
     Args:
         name: the name of the scene.
-        label: uint8 [H,W], the channels of the classes.
-        instance: int32 [H,W]; None derives the instances from the label map.
+        label: uint8 [H,W], the class number of each pixel. The array becomes read-only.
+        instance: int32 [H,W]; None derives the instances, see `derived_instances`.
         classes: the classes of the checkpoint.
 
     Raises:
-        UserError: the maps are too large or differ in size, or there are too many instances.
+        UserError: the maps are empty, too large or differ in size, an instance id lies outside
+            0..65535, or there are too many instances.
     """
     check_size(label.shape[1], label.shape[0])
     if instance is None:
@@ -210,22 +228,27 @@ def _style_from_json(value: Any) -> Style:
 
 
 def encode_png(pixels: NDArray[Any]) -> bytes:
-    """Return the PNG of an image [H,W,3] or a map [H,W], compressed little and quickly."""
+    """Return the PNG of an image uint8 [H,W,3] or a map uint8 or uint16 [H,W].
+
+    It is compressed quickly and therefore little.
+    """
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 
 def _read_entries(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
-    """Return those named entries that a zip of unknown origin has.
+    """Unpack the named files of a zip of unknown origin, and return their contents by name.
+
+    Names that the zip lacks are missing in the result. Other files of the zip are not unpacked.
 
     Args:
         data: the content of the zip.
-        limits: the names of the entries and the most bytes that each may have unpacked.
+        limits: the names of the files and the most bytes that each may have unpacked.
 
     Raises:
-        UserError: the data is no zip, has too many entries, or an entry is too large or compressed
-            by an unusual method.
+        UserError: the data is no zip, has more than MAX_ENTRIES files, or a named file is too large
+            or compressed by an unusual method.
     """
     if data.count(_LISTED) > MAX_ENTRIES:
         raise UserError(f"The zip has more than {MAX_ENTRIES} files; a scene has at most 5.")

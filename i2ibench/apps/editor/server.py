@@ -24,12 +24,14 @@ STATIC = Path(__file__).with_name("static")
 
 
 def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
-    """Return the web application.
+    """Return the editor's web application, with its page, its WebSocket and its downloads.
+
+    The folder is made if it is missing. When the application ends, it waits for the autosaves.
 
     Args:
         editor: the checkpoint and the data to edit.
         folder: the folder of the autosaves.
-        host: the host that the server listens on.
+        host: the address that the server listens on. It decides which requests are refused.
         port: the port that the server listens on.
     """
     sessions = Sessions(editor, folder)
@@ -70,7 +72,10 @@ def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
 
 
 def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:
-    """Add the routes from which a session's files are downloaded."""
+    """Add the routes that return a session's image, first image and photo as PNG, and scene as zip.
+
+    The first image is that of the scene as it was opened.
+    """
 
     async def respond(
         make: Callable[[], bytes], media_type: str, headers: Mapping[str, str] | None = None
@@ -106,10 +111,10 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
 
 
 def _session_of(sessions: Sessions, token: str) -> Session:
-    """Return the session of a token in an address.
+    """Return the session of a token in an address from memory.
 
     Raises:
-        HTTPException: there is no such session (404).
+        HTTPException: the token is malformed, or its session is not in memory (404).
     """
     session = sessions.get(token) if TOKEN.fullmatch(token) else None
     if session is None:
@@ -118,7 +123,12 @@ def _session_of(sessions: Sessions, token: str) -> Session:
 
 
 def _png_of(session: Session, scene: Scene) -> bytes:
-    """Return the PNG of a session's scene; it is rendered unless the session has kept it."""
+    """Return the image of a session's scene as PNG; it is rendered if the session has not kept it.
+
+    Args:
+        session: the session. It keeps an image that is rendered.
+        scene: its present scene or its first scene.
+    """
     pixels = session.image_of(scene)
     if pixels is None:
         pixels = session.editor.renderer.image(scene)

@@ -97,33 +97,47 @@ class Session:
         return self._stroke is not None
 
     def take_notes(self) -> list[str]:
-        """Return the notes and forget them."""
+        """Return the messages that the page has not been told yet, and forget them."""
         notes, self.notes = self.notes, []
         return notes
 
     def keep(self, scene: Scene, image: NDArray[np.uint8]) -> None:
-        """Remember the whole image of a scene: of the first scene, and of the newest other one."""
+        """Remember the whole image of a scene, so that it need not be rendered again.
+
+        Two images are remembered: of the scene as it was opened, and the newest of any other scene.
+
+        Args:
+            scene: the scene.
+            image: its image, uint8 [H,W,3].
+        """
         if scene is self.first:
             self._opening = scene, image
         else:
             self._newest = scene, image
 
     def image_of(self, scene: Scene) -> NDArray[np.uint8] | None:
-        """Return the image that was kept for a scene; None if none was."""
+        """Return the image, uint8 [H,W,3], that `keep` remembers for a scene; None without one.
+
+        The scene must be the same object, not just equal.
+        """
         for kept in (self._opening, self._newest):
             if kept is not None and kept[0] is scene:
                 return kept[1]
         return None
 
     def snapshot(self) -> Snapshot:
-        """Return the state of the session now."""
+        """Return the session's token, version, scene, and scene as it was opened, at this moment."""
         return Snapshot(self.token, self.version, self.scene, self.first)
 
     def restore(self, saved: Saved) -> None:
-        """Continue with a saved scene.
+        """Replace the session's scene by one that was read from a zip, and begin a new history.
 
-        Styles that do not fit the checkpoint are dropped, with a note. The photo is that of the
-        scene of this name in the data, if the sizes agree.
+        Styles that do not fit the checkpoint are dropped, with a note. The photo becomes that of
+        the scene of this name in the data, or None if there is none or the sizes differ. An
+        uploaded photo is forgotten.
+
+        Args:
+            saved: the scene, and the scene as it was opened, to which `reset` goes back.
         """
         notes = [*saved.notes]
         styles = self._usable_styles(saved.scene)
@@ -137,17 +151,30 @@ class Session:
         self.version += 1
 
     def copy(self, token: str) -> "Session":
-        """Return a new session with the same scene and history."""
+        """Return a new session with another token and the same scene, history and photos.
+
+        A page is not connected to it. An unfinished stroke has been painted but is no step to undo.
+
+        Args:
+            token: the token of the new session.
+        """
         other = Session(token, self.editor, OpenedScene(self.first, self.photo, self.notes))
         other.scene, other.version, other.history = self.scene, self.version, self.history.copy()
         other._style_photo, other._photo_name = self._style_photo, self._photo_name
         return other
 
     def apply(self, request: Request) -> Outcome:
-        """Do what an editing request asks for.
+        """Change the session as an editing request asks for, and return what changed.
+
+        Any request but a part of the same stroke first ends the current stroke. If the request then
+        fails, the stroke has ended and the scene is as before.
+
+        Args:
+            request: a part of a stroke, an edit of EDITS, or a request to open, upload, undo, redo,
+                reset, or take styles from a photo.
 
         Raises:
-            UserError: the request cannot be done; nothing has changed.
+            UserError: the request cannot be done.
         """
         if isinstance(request, StrokeRequest):
             return self._brush(request)
@@ -167,7 +194,10 @@ class Session:
         return self._become(after, instance)
 
     def end_stroke(self) -> bool:
-        """Make the current stroke a step of the history; return whether it changed the scene."""
+        """Make the current stroke one step of the history; return whether it changed the scene.
+
+        Without a stroke, nothing happens and the result is False.
+        """
         stroke, self._stroke = self._stroke, None
         return stroke is not None and self.history.record(stroke.before, self.scene)
 
@@ -229,7 +259,7 @@ class Session:
         return set_styles(self.scene, {i: Vector(values[i], name) for i in ids})
 
     def _usable_styles(self, scene: Scene) -> dict[int, Style]:
-        """Return the styles of a scene that the style bank knows."""
+        """Return the chosen styles of a scene that the style bank can use, by instance id."""
         ids = np.array(list(scene.styles), np.int64)
         labels = labels_of(scene.label, scene.instance, ids).tolist()
         return {

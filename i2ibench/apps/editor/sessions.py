@@ -45,7 +45,10 @@ class Sessions:
         self._entering = threading.Lock()
 
     def get(self, token: str) -> Session | None:
-        """Return the session of a token; None if it is not in memory."""
+        """Return the session of a token from memory; None if it is not there.
+
+        Autosaves are not read.
+        """
         return self._open.get(token)
 
     def enter(self, token: str | None, scene: str | None = None) -> Session:
@@ -53,14 +56,15 @@ class Sessions:
 
         The session of the token is taken from memory, else from its autosave. If a page is
         connected to it, the result is a copy with another token. If there is no such session, the
-        result is a new one.
+        result is a new one; its notes say why, unless the token is None or malformed. If memory
+        holds MAX_SESSIONS, the session that has been without a page for longest is removed from it.
 
         Args:
             token: the token that the page remembers, if any.
             scene: the name of the scene that a new session begins with; None for the first scene.
 
         Raises:
-            UserError: there is no such scene, or too many pages are connected.
+            UserError: there is no such scene or it cannot be read, or too many pages are connected.
         """
         with self._entering:  # or two pages with one token could both find it unconnected
             session, notes = self._find(token)
@@ -78,22 +82,22 @@ class Sessions:
             return session
 
     def leave(self, session: Session) -> None:
-        """Mark a session as not connected."""
+        """Mark a session as left by its page now. The session stays in memory until `drop_idle`."""
         session.connected = False
         session.left = time.monotonic()
 
     def drop_idle(self, seconds: float = IDLE_SECONDS) -> None:
-        """Remove sessions from memory that had no page for so many seconds; autosaves stay."""
+        """Remove sessions from memory that had no page for `seconds` or longer; autosaves stay."""
         now = time.monotonic()
         for token, session in list(self._open.items()):
             if not session.connected and now - session.left >= seconds:
                 del self._open[token]
 
     def save(self, state: Snapshot) -> None:
-        """Write the autosave of a session, whole or not at all.
+        """Write the autosave of a session, in place of the last one; an error leaves the last one.
 
         Raises:
-            UserError: the disk is full, or writing fails.
+            UserError: the disk is full, writing fails, or the styles are too large for an autosave.
         """
         content = scene_zip(state.scene, self.editor.classes, state.first)
         try:
@@ -107,14 +111,22 @@ class Sessions:
             raise UserError(f"The scene could not be saved: {error}") from error
 
     def _adopt_older(self) -> None:
-        """Rename the autosaves of earlier versions, whose file names are the tokens."""
+        """Rename the autosaves of earlier versions, whose file names are the tokens, to hashes.
+
+        Only their owner can read them then.
+        """
         for path in self.folder.glob("*.zip"):
             if TOKEN.fullmatch(path.stem):
                 path.chmod(0o600)
                 path.rename(self._path(path.stem))
 
     def _find(self, token: str | None) -> tuple[Session | None, list[str]]:
-        """Return the session of a token, or None with notes why there is none."""
+        """Return the session of a token, and notes; None instead of a session if there is none.
+
+        The session comes from memory, else from its autosave, and is then not in memory yet. The
+        notes say why the autosave cannot be used. There are no notes if the token is None or
+        malformed.
+        """
         if token is None or not TOKEN.fullmatch(token):
             return None, []
         if token in self._open:
@@ -132,7 +144,9 @@ class Sessions:
         return session, []
 
     def _make_room(self) -> None:
-        """If memory holds MAX_SESSIONS, remove the session whose page left first.
+        """If memory holds MAX_SESSIONS, remove the session that has had no page for longest.
+
+        Its autosave stays on disk.
 
         Raises:
             UserError: all sessions have a page.
@@ -168,14 +182,23 @@ class Autosave:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def save(self, session: Session, report: SaveReport | None = None) -> None:
-        """Write the current state of a session, in place of an older state that still waits."""
+        """Write the current state of a session to disk in the background; return at once.
+
+        While an earlier state is being written, this state waits, in place of one that waits
+        already. The report of a replaced state is never called.
+
+        Args:
+            session: the session.
+            report: called after the write, with the version and None or the error; None prints
+                errors.
+        """
         token = session.token
         self._waiting[token] = (session.snapshot(), report)
         if token not in self._tasks:
             self._tasks[token] = asyncio.create_task(self._write(token))
 
     async def finish(self) -> None:
-        """Wait until everything is written."""
+        """Wait until all states that were given to `save` are on disk or have failed."""
         while self._tasks:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 

@@ -25,15 +25,15 @@ are rendered whole, and small networks need 0.5 to 2 GB for so many pixels."""
 def read_label_png(
     data: bytes, classes: Classes, max_pixels: int = MAX_PIXELS, name: str = "label map"
 ) -> NDArray[np.uint8]:
-    """Return the channels uint8 [H,W] of a label map in a PNG.
+    """Decode a label map from the content of a PNG into class numbers, uint8 [H,W].
 
     The values are read as in a data set, see `label_map_of`. If some value is no class id and all
-    values are channels, they are taken as channels.
+    values are class numbers (0..N-1 for N classes), they are taken as class numbers.
 
     Args:
         data: the content of the file.
         classes: the classes of the checkpoint.
-        max_pixels: the largest allowed area.
+        max_pixels: the largest allowed area in pixels; a side has at most MAX_SIDE.
         name: the name of the file, which may state a coding such as trainIds.
 
     Raises:
@@ -50,10 +50,15 @@ def read_label_png(
 
 
 def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32]:
-    """Return the ids int32 [H,W] of an instance map in a PNG.
+    """Decode an instance map from the content of a PNG into ids, int32 [H,W].
+
+    Args:
+        data: the content of the file.
+        max_pixels: the largest allowed area in pixels; a side has at most MAX_SIDE.
 
     Raises:
-        UserError: the data is no PNG of integers, is too large, or has ids above 65535.
+        UserError: the data is no PNG of integers, is in colour or too large, or has ids outside
+            0..65535.
     """
     ids = read_integers(data, "instance map", max_pixels)
     if ids.min() < 0 or ids.max() > LARGEST_ID:
@@ -62,7 +67,13 @@ def read_instance_png(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.i
 
 
 def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
-    """Return a photo in a PNG or JPEG, upright and resized to [H,W], as uint8 [H,W,3].
+    """Decode a photo from the content of a PNG or JPEG, and resize it to uint8 [H,W,3].
+
+    It is turned upright as its EXIF data says. Its proportions are not kept.
+
+    Args:
+        data: the content of the file; the photo has at most MAX_PIXELS, and MAX_SIDE a side.
+        height, width: the size of the result.
 
     Raises:
         UserError: the data is no such image, or is too large.
@@ -73,7 +84,7 @@ def read_photo(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
-    """Check the size of an image.
+    """Check that an image has one to `max_pixels` pixels, and at most MAX_SIDE along a side.
 
     Raises:
         UserError: the image is empty or too large; the message states size and limits.
@@ -86,10 +97,15 @@ def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
 
 
 def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Return the integers [H,W] that a PNG holds, upright.
+    """Decode a map from the content of a PNG into its integers [H,W], upright.
+
+    Args:
+        data: the content of the file.
+        kind: the name of the map in error messages, such as "label map".
+        max_pixels: the largest allowed area in pixels; a side has at most MAX_SIDE.
 
     Raises:
-        UserError: the data is no such PNG, or is too large.
+        UserError: the data is no PNG of integers, is in colour, or is too large.
     """
     _check_header(data, ("PNG",), kind, max_pixels)
     values = decode_map(data, f"The {kind}").values
@@ -99,7 +115,17 @@ def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArr
 
 
 def _check_header(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> None:
-    """Check format and size of an image by its header, before anything is decoded."""
+    """Check format and size of an image by its header, before anything is decoded.
+
+    Args:
+        data: the content of the file.
+        formats: the formats that are allowed, such as "PNG".
+        kind: the name of the image in error messages, such as "photo".
+        max_pixels: the largest allowed area in pixels; a side has at most MAX_SIDE.
+
+    Raises:
+        UserError: the data has none of the formats, or the image is empty or too large.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
             size = image.size
