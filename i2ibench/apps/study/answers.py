@@ -84,7 +84,7 @@ class Collected:
 
     @property
     def kind(self) -> str:
-        """Return REAL or SIMULATED, the kind of all participants.
+        """Return REAL or SIMULATED, the kind of all participants; REAL if there are none.
 
         Raises:
             UserError: there are participants of both kinds.
@@ -100,7 +100,10 @@ class Collected:
 
 
 def read_answer(content: Any, num_trials: int, ties: bool) -> Answer:
-    """Return the answer in a message.
+    """Return the answer to a trial that a JSON message holds.
+
+    `trial`, `choice` and `response_ms` are required. Other attributes have the defaults of
+    `Answer`.
 
     Args:
         content: a JSON value, which should be an object with the attributes of `Answer`.
@@ -108,7 +111,8 @@ def read_answer(content: Any, num_trials: int, ties: bool) -> Answer:
         ties: whether TIE is a valid choice.
 
     Raises:
-        UserError: names the attribute that is wrong.
+        UserError: the content is no object, or an attribute is unknown, missing or wrong. The
+            message names it.
     """
     if not isinstance(content, Mapping):
         raise UserError(f"An answer must be a JSON object, not {str(content)[:80]}.")
@@ -128,7 +132,19 @@ def read_answer(content: Any, num_trials: int, ties: bool) -> Answer:
 
 
 def _read(name: str, value: Any, kind: Any) -> Any:
-    """Return a value as the type `kind`; refuse negative, huge and undefined numbers."""
+    """Return an attribute of an answer as the type `kind`.
+
+    A text is cut to 16 characters. Integers become floats as needed. None passes if the type allows
+    it.
+
+    Args:
+        name: name of the attribute, for error messages.
+        value: its value from the message.
+        kind: its type in `Answer`.
+
+    Raises:
+        UserError: the value is no number of the type, is negative or nan, or is 1e12 or more.
+    """
     if kind is str:
         return str(value)[:16]
     if value is None and type(None) in get_args(kind):

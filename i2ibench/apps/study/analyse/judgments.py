@@ -106,7 +106,10 @@ class Judgments:
         return 1 - self.outcome / 2
 
     def where(self, mask: NDArray[np.bool_]) -> "Judgments":
-        """Return new `Judgments` with the entries that a boolean mask [n] selects, and all scenes."""
+        """Return new `Judgments` with only the entries that a boolean mask [n] selects.
+
+        The list of scenes stays complete.
+        """
         return replace(self, **{name: getattr(self, name)[mask] for name in _ARRAYS})
 
 

@@ -41,18 +41,20 @@ TIME_STAMP = 978_307_200
 
 
 def create_study(definition: Definition, folder: Path, device: str = "cpu") -> Study:
-    """Make a study in a folder; an interrupted call is continued.
+    """Choose a study's scenes, translate them, and write the study into a folder.
 
-    All checks that are possible come before the first translation.
+    An interrupted call is continued by the same call: its translations and its secret are kept. All
+    checks that are possible come before the first translation.
 
     Args:
         definition: the study file.
-        folder: gets `study.json`, the images and, for checkpoints, `translations/`.
+        folder: gets `study.json`, the images and, for checkpoints, `translations/`. It is made if
+            it does not exist.
         device: the device that translates.
 
     Raises:
-        UserError: the folder holds a study, or something that the definition names is missing or
-            unusable.
+        UserError: the folder holds a study or is in use by another process, there are too few
+            scenes, or something that the definition names is missing or unusable.
     """
     sources = find_sources(definition)
     reference = _choose_reference(definition, sources)
@@ -97,7 +99,11 @@ def degrade(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
 
 def _choose_reference(definition: Definition, sources: Sources) -> str:
-    """Return the method whose images are degraded: the photos if there are any, else the first."""
+    """Return the name of the method whose images are degraded for catch and practice trials.
+
+    If a method shows photos, the first such method is returned. Otherwise the result is REFERENCE
+    if every scene has a photo, and the first method if not.
+    """
     for name, method in definition.methods.items():
         if method.photos:
             return name
@@ -109,7 +115,20 @@ def _choose_reference(definition: Definition, sources: Sources) -> str:
 def _translate(
     definition: Definition, sources: Sources, folder: Path, device: str
 ) -> dict[str, FilesByScene]:
-    """Return the images of every checkpoint by method; missing ones are translated."""
+    """Translate the scenes with each method that is a checkpoint; return the image files.
+
+    Translations that an interrupted call left in the folder are kept. Methods without a checkpoint
+    are not in the result.
+
+    Args:
+        definition: the study file.
+        sources: the scenes of the study.
+        folder: the study's folder; the images are written below its `translations/`.
+        device: the device that translates.
+
+    Returns:
+        The image file of each scene, by method.
+    """
     names = list(sources.scenes)
     files: dict[str, FilesByScene] = {}
     for name, method in definition.methods.items():
@@ -133,8 +152,16 @@ def _largest_size(
 ) -> tuple[int, int]:
     """Return the (width, height) that holds every image.
 
+    It is the `size` of the study file if that states one; no image is read then. Otherwise it is
+    the greatest width and the greatest height of all images.
+
+    Args:
+        definition: the study file.
+        files: the image file of each scene, by method.
+        names: names of the scenes.
+
     Raises:
-        UserError: two methods' images of a scene differ in size.
+        UserError: the study file states no size, and images of one scene differ in size.
     """
     if definition.size:
         return definition.size[0], definition.size[1]
@@ -152,7 +179,10 @@ def _largest_size(
 
 
 def _secret(folder: Path) -> str:
-    """Return the random secret of a new study, or that of an interrupted creation."""
+    """Return the random secret of a new study, or that of an interrupted creation.
+
+    A new secret is written to the file SECRET in the folder.
+    """
     path = folder / SECRET
     if not path.exists():
         write_private(path, secrets.token_hex(16))
@@ -164,8 +194,15 @@ def _write_images(
 ) -> None:
     """Write the images that participants see, so that no file reveals its method.
 
-    The names are hashes with the study's secret, and the order of writing is random. All files have
-    one time stamp and, being new, one mode.
+    The images are resized to the study file's `size` if that states one, and objects are
+    highlighted. Each scene also gets its degraded image. The names are hashes with the study's
+    secret, and the order of writing is random. All files have one time stamp and, being new, one
+    mode.
+
+    Args:
+        study: the study; its folder gets the images.
+        files: the image file of each scene, by method, with the reference's.
+        objects: masks of the objects to highlight, by scene; {} for whole images.
     """
     random = secrets.SystemRandom()  # a seed would reveal the order
     scenes = list(enumerate(study.scenes))
@@ -185,7 +222,7 @@ def _write_images(
 
 
 def _resize(pixels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
-    """Return the image resized to (width, height) by Lanczos' filter."""
+    """Return an image resized to (width, height) by Lanczos' filter; of this size, unchanged."""
     if pixels.shape[1::-1] == tuple(size):
         return pixels
     resized = Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.LANCZOS)

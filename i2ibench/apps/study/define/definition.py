@@ -199,12 +199,12 @@ class Definition:
 
     @property
     def compared(self) -> tuple[tuple[str, str], ...]:
-        """Return the compared pairs: all pairs of methods if the file names none."""
+        """Return the pairs of methods that are compared: every two if the file names no pairs."""
         return self.pairs or tuple(combinations(self.methods, 2))
 
     @property
     def times(self) -> tuple[float | None, ...]:
-        """Return the durations in seconds; (None,) if the time is unlimited."""
+        """Return the durations of exposure in seconds; (None,) if the time is unlimited."""
         return self.durations or (None,)
 
 
@@ -215,7 +215,7 @@ _NESTED: dict[str, type] = {
 
 
 def load_definition(path: Path) -> Definition:
-    """Return the study in a Python file that assigns the attributes of `Definition`.
+    """Return the checked `Definition` of a study from a Python file that assigns its attributes.
 
     Raises:
         UserError: the file is missing or broken, or a value is wrong.
@@ -224,10 +224,10 @@ def load_definition(path: Path) -> Definition:
 
 
 def read_definition(content: Mapping[str, Any], place: str) -> Definition:
-    """Return the study that nested dicts describe.
+    """Return the checked `Definition` of a study that nested dicts describe.
 
     Args:
-        content: the attributes of `Definition` by name.
+        content: the attributes of `Definition` by name; "title" and "methods" are required.
         place: the file, for error messages.
 
     Raises:
@@ -259,7 +259,20 @@ def is_web_address(text: str) -> bool:
 
 
 def _read_part(kind: type[Part], content: Any, place: str) -> Part:
-    """Return a dataclass made from a dict, after a check of every value's type."""
+    """Return one dataclass of a study file, such as a `Method`, made from a dict.
+
+    Keys that are missing keep their defaults. `_read_value` checks and converts every value.
+
+    Args:
+        kind: the dataclass.
+        content: the value from the study file, which should be a dict.
+        place: the file and the key from which the content comes, for error messages.
+
+    Raises:
+        UserError: the content is no dict, has an unknown key or a value of a wrong type, lacks the
+            "title" of a `Definition`, or is refused by the dataclass. The message begins with
+            `place`.
+    """
     if not isinstance(content, Mapping):
         raise UserError(f"{place} must be a dict, not {content!r}.")
     types = get_type_hints(kind)
@@ -279,7 +292,18 @@ def _read_part(kind: type[Part], content: Any, place: str) -> Part:
 
 
 def _read_value(value: Any, kind: Any, place: str) -> Any:
-    """Return a value of the type `kind`; lists become tuples and integers floats as needed."""
+    """Return a value from a study file as the type `kind`.
+
+    Lists become tuples and integers floats as needed. Values inside a dict are not checked.
+
+    Args:
+        value: the value from the file.
+        kind: the type in the dataclass.
+        place: the file and the key, for error messages.
+
+    Raises:
+        UserError: the type is wrong, a number is not finite, or a text has control characters.
+    """
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
             raise UserError(f"{place} must be a list, not {value!r}.")
@@ -303,7 +327,7 @@ def _require(valid: bool, message: str) -> None:
 
 
 def _check(d: Definition, place: str) -> None:
-    """Refuse values that make no valid study."""
+    """Raise UserError for values that make no valid study; `place` is the file, for the message."""
     _check_pairs(d, place)
     for key, least in LEAST.items():
         value = getattr(d, key)
@@ -343,7 +367,10 @@ def _check(d: Definition, place: str) -> None:
 
 
 def _check_pairs(definition: Definition, place: str) -> None:
-    """Refuse pairs that are not two methods or stand twice, and reserved method names."""
+    """Raise UserError for invalid pairs and for methods that have a reserved name.
+
+    A pair must be two different, known methods, and must not stand twice, in either order.
+    """
     pairs, methods = definition.pairs, definition.methods
     for pair in pairs:
         for name in pair:

@@ -75,17 +75,20 @@ class Design:
 
     @property
     def num_repeats(self) -> int:
-        """Return the number of repeats, at most a third of the main trials."""
+        """Return the number of repeats of one participant, at most a third of the main trials."""
         return min(self.definition.repeats, self.num_main // 3)
 
     @property
     def num_trials(self) -> int:
-        """Return the number of all trials of one participant."""
+        """Return the number of all trials of one participant, practice included."""
         d = self.definition
         return d.practice + self.num_main + self.num_repeats + d.catch
 
     def summary(self) -> str:
-        """Return the number of trials by kind, such as "24 trials: 3 practice, 18 main, ..."."""
+        """Return the number of trials by kind, such as "24 trials: 3 practice, 18 main, ...".
+
+        Kinds without trials are left out.
+        """
         d = self.definition
         kinds = {"practice": d.practice, "main": self.num_main, "repeated": self.num_repeats,
                  "catch": d.catch}  # fmt: skip
@@ -93,7 +96,7 @@ class Design:
         return f"{self.num_trials} trials: {listing}"
 
     def plan(self, slot: int) -> list[Trial]:
-        """Return the trials of a participant in order.
+        """Return all trials of one participant in order, numbered from 0; practice comes first.
 
         Args:
             slot: number of the plan, from 0. It determines the plan together with the seed.
@@ -118,7 +121,14 @@ class Design:
         return trials
 
     def _main_trials(self, slot: int, random: np.random.Generator) -> list[list[Comparison]]:
-        """Return the comparisons of each block."""
+        """Return the comparisons of a participant's main trials, in `per_pair` blocks.
+
+        Each block holds every pair at every duration once.
+
+        Args:
+            slot: number of the participant's plan.
+            random: the generator of scenes and sides.
+        """
         num_blocks = self.definition.per_pair
         blocks: list[list[Comparison]] = [[] for _ in range(num_blocks)]
         for number, pair in enumerate(self.definition.compared):
@@ -132,17 +142,26 @@ class Design:
         return blocks
 
     def _scenes_of(self, pair: int, slot: int) -> list[int]:
-        """Return the scenes on which a participant judges a pair.
+        """Return the scenes on which a participant judges a pair, as indices.
 
         They are a slice of an endless sequence of shuffled passes over all scenes. A slice that
         crosses the end of a pass has no scene twice: the next pass begins with scenes that are not
         in the slice yet.
+
+        Args:
+            pair: index of the pair.
+            slot: number of the participant's plan, which determines the slice.
         """
         count, k = len(self.scenes), self.judgments_per_pair
         return [self._pass(pair, at // count)[at % count] for at in range(slot * k, (slot + 1) * k)]
 
     def _pass(self, pair: int, number: int) -> list[int]:
-        """Return the order of all scenes in one pass."""
+        """Return the order of all scenes (indices) in one pass; it is made once and then kept.
+
+        Args:
+            pair: index of the pair that the pass is for.
+            number: number of the pass, from 0.
+        """
         count, k = len(self.scenes), self.judgments_per_pair
         passes = self._passes.setdefault(pair, [])
         while len(passes) <= number:
@@ -157,7 +176,7 @@ class Design:
         return passes[number]
 
     def _ordered(self, blocks: list[list[Comparison]], random: np.random.Generator) -> list[Trial]:
-        """Return the main trials, each block in random order."""
+        """Return the main trials, each block in random order; all numbers are 0 still."""
         trials = []
         for block in blocks:
             for at in random.permutation(len(block)):
@@ -167,7 +186,19 @@ class Design:
         return trials
 
     def _repeats(self, count: int, random: np.random.Generator) -> list[tuple[int, float]]:
-        """Return (main trial of the first third, place in the last third) of every repeat."""
+        """Draw the main trials that a participant sees again, and where in the session.
+
+        There are `num_repeats` of them.
+
+        Args:
+            count: number of the participant's main trials.
+            random: the generator of the choice and the places.
+
+        Returns:
+            Pairs of a main trial and the place of its repeat. The main trial is an index below
+            count // 3. The place is a random number in the last third: 5.3 is between the main
+            trials 5 and 6.
+        """
         third = count // 3
         chosen = random.permutation(third)[: self.num_repeats]
         return [(int(at), float(count - random.uniform(0, third) + 0.3)) for at in chosen]
@@ -175,9 +206,17 @@ class Design:
     def _catch_trials(
         self, count: int, random: np.random.Generator
     ) -> list[tuple[float, Trial, None]]:
-        """Return (place, trial, None): one trial in each of equal parts of the session.
+        """Return the catch trials, one at a random place in each of equal parts of the session.
 
-        The reference is on the left in half of them.
+        The reference is on the left in half of them, rounded at random.
+
+        Args:
+            count: number of the participant's main trials.
+            random: the generator of places, sides and scenes.
+
+        Returns:
+            Entries (place, trial, None) for the list of trials in `plan`. The place 5.3 is between
+            the main trials 5 and 6. None says that no main trial is repeated.
         """
         number = self.definition.catch
         left = random.permutation(np.arange(number) % 2 == random.integers(2))
@@ -188,7 +227,10 @@ class Design:
         return trials
 
     def _practice(self, random: np.random.Generator) -> list[Trial]:
-        """Return the practice trials; with limited time, from long to short."""
+        """Return the practice trials, numbered from 0, with random scenes and sides.
+
+        With limited time, their durations are drawn from the study's and go from long to short.
+        """
         number, options = self.definition.practice, np.array(self.definition.durations)
         durations = [float(random.choice(options)) for _ in range(number if len(options) else 0)]
         durations.sort(reverse=True)
@@ -199,7 +241,15 @@ class Design:
         return trials
 
     def _against_degraded(self, kind: str, first: bool, random: np.random.Generator) -> Trial:
-        """Return a trial of the reference and its degraded image, for the longest duration."""
+        """Return a trial of the reference and its degraded image on a random scene.
+
+        The trial has the study's longest duration (None: unlimited) and, for now, the number 0.
+
+        Args:
+            kind: CATCH or PRACTICE.
+            first: whether the reference is on the left.
+            random: the generator of the scene.
+        """
         scene = self.scenes[random.integers(len(self.scenes))]
         names = (self.reference, DEGRADED) if first else (DEGRADED, self.reference)
         return Trial(0, kind, scene, *names, max(self.definition.durations, default=None))

@@ -18,10 +18,15 @@ Mask = NDArray[np.bool_]
 
 
 def class_channels(names: Sequence[str], classes: ClassTable, place: Path) -> list[int]:
-    """Return the channels of the classes with these names.
+    """Return the channels of the classes with these names, in the order of the names.
+
+    Args:
+        names: names of the classes.
+        classes: the classes of the data.
+        place: the folder of the data, for the error message.
 
     Raises:
-        UserError: there is no such class in the data in the folder `place`.
+        UserError: the data have no class of such a name.
     """
     known = {c.name: channel for channel, c in enumerate(classes.classes)}
     for name in names:
@@ -38,10 +43,11 @@ def find_objects(
 ) -> list[Mask]:
     """Return the objects of a scene that are large enough, one mask [H,W] each.
 
-    The instance map defines the objects. Without one, connected components of the classes do.
+    The instance map tells objects apart. Without one, the objects are connected components of all
+    wanted classes together, so objects that touch are one. The list may be empty.
 
     Args:
-        files: the files of the scene.
+        files: the files of the scene, which are read now.
         channels: channels of the classes whose objects are wanted.
         classes: the table that the scene's label map follows.
         regions: gives the smallest size of an object in pixels.
@@ -64,11 +70,12 @@ def find_objects(
 def highlight(image: NDArray[np.uint8], objects: Sequence[Mask], dim: float) -> NDArray[np.uint8]:
     """Return the image [H,W,3] with a white outline around each object and the rest darkened.
 
-    The outline lies outside the objects, whose own pixels do not change.
+    The outline lies outside the objects, whose own pixels do not change. Its thickness is 1/400 of
+    the image's width, and at least one pixel.
 
     Args:
         image: RGB, uint8.
-        objects: masks [H,W].
+        objects: masks [H,W], one or more.
         dim: share of the brightness that the rest loses, from 0 to 1.
     """
     thickness = max(1, round(image.shape[1] / 400))

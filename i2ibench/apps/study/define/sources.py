@@ -43,31 +43,47 @@ class Sources:
 
 
 def find_sources(definition: Definition) -> Sources:
-    """Return the sources of the scenes that the study shows.
+    """Return the scenes that the study shows, and the files that its images are made from.
+
+    The scenes are chosen with the definition's seed. Images are found, but not read. Label maps are
+    read if objects are highlighted. Checkpoints are opened, and nothing is translated yet.
 
     Raises:
-        UserError: something that the definition names is missing or unusable.
+        UserError: something that the definition names is missing or unusable, or there are too few
+            scenes.
     """
     return _choose(definition, _find_all(definition))
 
 
 def checkpoint_of(method: Method) -> Path:
-    """Return the checkpoint's file: for a run's folder, its newest complete epoch.
+    """Return the checkpoint's file of a method that has a checkpoint.
+
+    For the folder of a training run, it is the newest complete epoch. Any other path is returned
+    unchanged, even if there is no such file.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder holds no checkpoint.
     """
     path = Path(method.checkpoint)
     return latest_checkpoint(path) if path.is_dir() else path
 
 
 def photos_of(scenes: Mapping[str, SceneFiles | None]) -> dict[str, Path]:
-    """Return the photo of each scene that has one."""
+    """Return the photo's file of each scene by name, without the scenes that have no photo."""
     return {n: s.image for n, s in scenes.items() if s is not None and s.image is not None}
 
 
 def _find_all(definition: Definition) -> Sources:
-    """Return every scene that could be shown, with each method's files of it."""
+    """Return the sources of every scene that could be shown, without the objects.
+
+    Without a scenes' folder, the scenes are the names that all methods' folders share. If several
+    images in a method's folder fit one scene, that method has none for this scene. Methods with
+    a checkpoint have no files yet.
+
+    Raises:
+        UserError: a folder or a checkpoint is missing or unusable, or a method that needs the
+            scenes' folder has none.
+    """
     folder, methods = definition.scenes.folder, definition.methods
     images = {n: files_by_name(Path(m.images)) for n, m in methods.items() if m.images}
     scenes: dict[str, SceneFiles | None]
@@ -91,7 +107,15 @@ def _find_all(definition: Definition) -> Sources:
 
 
 def _origin(method: Method, folder: str) -> dict[str, Any]:
-    """Return the origin of a method's images; `folder` is that of the scenes."""
+    """Return a description of where a method's images come from, for `study.json`.
+
+    For a checkpoint it holds the path, the SHA-256, the styles and, if there are any, the settings;
+    otherwise only the folder.
+
+    Args:
+        method: the method.
+        folder: the folder of the scenes, from which photos come.
+    """
     if method.images:
         return {"images": method.images}
     if method.photos:
@@ -103,7 +127,13 @@ def _origin(method: Method, folder: str) -> dict[str, Any]:
 
 
 def _kinds_needed(definition: Definition) -> list[str]:
-    """Return the kinds of files that the checkpoints translate; label maps without checkpoints."""
+    """Return the kinds of files that the checkpoints translate, such as "label", sorted.
+
+    Every checkpoint is opened. Without checkpoints the result is ["label"].
+
+    Raises:
+        UserError: a checkpoint is missing or unusable; the message names the method.
+    """
     needs: set[str] = set()
     for name, method in definition.methods.items():
         if method.checkpoint:
@@ -117,10 +147,17 @@ def _kinds_needed(definition: Definition) -> list[str]:
 
 
 def _choose(definition: Definition, sources: Sources) -> Sources:
-    """Return the sources of the scenes that the seed draws.
+    """Return the sources of the scenes that the seed draws, in their old order.
+
+    Scenes that lack an image of some method cannot be drawn; stderr says how many. If objects are
+    highlighted, scenes without an object cannot be drawn either.
+
+    Args:
+        definition: the study file. If its number of scenes is 0, all remaining scenes are taken.
+        sources: all scenes.
 
     Raises:
-        UserError: there are too few.
+        UserError: there are too few scenes, or objects cannot be found.
     """
     names = [n for n in sources.scenes if all(n in files for files in sources.files.values())]
     lacking = len(sources.scenes) - len(names)
@@ -154,9 +191,18 @@ def _choose(definition: Definition, sources: Sources) -> Sources:
 def _objects(
     definition: Definition, sources: Sources, names: Sequence[str]
 ) -> dict[str, Sequence[Mask]]:
-    """Return the masks of the highlighted objects by scene.
+    """Return the masks of the objects to highlight by scene; a scene may have none.
 
-    The classes are Cityscapes' for its layout, else those in `classes.json`.
+    The classes are Cityscapes' if the first scene's label map has Cityscapes' layout, else those in
+    `classes.json` of the scenes' folder.
+
+    Args:
+        definition: names the classes to highlight.
+        sources: the files of the scenes.
+        names: names of the scenes to search.
+
+    Raises:
+        UserError: there is no scenes' folder, no such class, or a scene has no label map.
     """
     regions, folder = definition.regions, Path(definition.scenes.folder)
     scenes = {n: files for n in names if (files := sources.scenes[n]) is not None}

@@ -56,32 +56,46 @@ class Study:
         return Design(self.definition, self.scenes, self.reference)
 
     def plan(self, slot: int) -> list[Trial]:
-        """Return the trials of the plan with a number, from 0."""
+        """Return the trials of one participant in order.
+
+        Args:
+            slot: number of the participant's plan, from 0.
+        """
         return self.design.plan(slot)
 
     def image_id(self, method: str, scene: str) -> str:
-        """Return the name of an image, which does not reveal its method."""
+        """Return the name of a method's image of a scene: 24 hexadecimal digits.
+
+        The name is the file's name without the ending. It does not reveal the method.
+        """
         text = f"{self.secret}\0picture\0{method}\0{scene}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def image_path(self, method: str, scene: str) -> Path:
-        """Return the PNG file of a method's image of a scene."""
+        """Return the path of the PNG file with a method's image of a scene."""
         return self.folder / IMAGES / f"{self.image_id(method, scene)}.png"
 
     def code(self, token: str) -> str:
-        """Return the completion code of a participant."""
+        """Return the completion code of a participant.
+
+        It is the code of the study file if that has one, else 10 characters from a hash of the
+        study's secret and the participant's token.
+        """
         fixed = self.definition.completion.code
         text = f"{self.secret}\0code\0{token}"
         return fixed or hashlib.sha256(text.encode()).hexdigest()[:10].upper()
 
     @property
     def image_keys(self) -> list[tuple[str, str]]:
-        """Return (method, scene) of every image, with the reference and the degraded images."""
+        """Return (method, scene) of every image, sorted by method.
+
+        The reference and DEGRADED count as methods here.
+        """
         methods = {*self.definition.methods, self.reference, DEGRADED}
         return [(method, scene) for method in sorted(methods) for scene in self.scenes]
 
     def require_images(self) -> None:
-        """Check that every image exists and is undamaged.
+        """Read every image of the study, and check that it exists and is undamaged.
 
         Raises:
             UserError: some are missing or damaged.
@@ -104,16 +118,21 @@ class Study:
 
     @property
     def hash(self) -> str:
-        """Return the SHA-256 of `study.json`: everything that determines trials and exclusion."""
+        """Return the SHA-256 of `as_dict`, in hexadecimal digits.
+
+        The hash changes with everything that determines trials and exclusion.
+        """
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the contents of `study.json`."""
+        """Return the contents of `study.json` without its checksum: all attributes but the folder."""
         return {name: value for name, value in asdict(self).items() if name != "folder"}
 
 
 def open_study(folder: Path) -> Study:
-    """Return the study in a folder that `create` wrote.
+    """Return the study in a folder that `create_study` wrote; its images are not checked.
+
+    The checksum of `study.json` is verified, unless the file has no entries but the study's own.
 
     Raises:
         UserError: there is no complete study, or `study.json` is damaged.
@@ -139,7 +158,12 @@ def open_study(folder: Path) -> Study:
 
 
 def _read_note(folder: Path, content: Any, note: Path) -> Study:
-    """Return the study that `study.json` describes.
+    """Return the study that the content of a `study.json` describes.
+
+    Args:
+        folder: the study's folder.
+        content: the JSON value in the file. Entries that are not needed are ignored.
+        note: the path of the file, for error messages.
 
     Raises:
         UserError: an entry is missing or wrong; the message names it.
