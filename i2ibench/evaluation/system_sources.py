@@ -229,9 +229,9 @@ def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
 
 
 def with_own_settings(sources: Sequence[SystemSource]) -> list[SystemSource]:
-    """Return copies of the sources in which each checkpoint keeps only the settings its method has.
+    """Return the sources, each checkpoint with only those chosen settings that its method has.
 
-    Sources of folders lose all settings.
+    Sources of folders lose all settings. Without any chosen setting the sources stay as they are.
 
     Raises:
         UserError: a setting exists in no evaluated method (the message names the near match and all

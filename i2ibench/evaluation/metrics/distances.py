@@ -23,7 +23,7 @@ class Gaussian:
 
 
 def fit_gaussian(x: Floats) -> Gaussian:
-    """Fit a Gaussian to features [n,d], n at least 2, with unbiased covariance as in np.cov."""
+    """Fit a Gaussian to features [n,d], n at least 2; its covariance is unbiased, as in np.cov."""
     mean = x.mean(0)
     deviations = (x - mean) / np.sqrt(len(x) - 1)
     # R of a QR decomposition has the same R^T R = A^T A, and at most d rows.
@@ -33,7 +33,7 @@ def fit_gaussian(x: Floats) -> Gaussian:
 
 
 def gaussian_distance(p: Gaussian, q: Gaussian) -> float:
-    """Return the Fréchet distance between two Gaussians (Dowson & Landau 1982).
+    """Return the Fréchet distance of two Gaussians, as FID defines it (Dowson & Landau 1982).
 
     Tr sqrt(S_p S_q) is the sum of the singular values of A B^T, where A^T A = S_p and B^T B = S_q.
     This is exact for any number of rows and needs no matrix square root.
@@ -44,7 +44,10 @@ def gaussian_distance(p: Gaussian, q: Gaussian) -> float:
 
 
 def frechet_distance(x: Floats, y: Floats) -> float:
-    """Return the Fréchet distance between Gaussians fitted to features [n,d] and [m,d]."""
+    """Return the Fréchet distance, as FID has it, of Gaussians fitted to features [n,d] and [m,d].
+
+    n and m must be at least 2.
+    """
     return gaussian_distance(fit_gaussian(x), fit_gaussian(y))
 
 
@@ -54,11 +57,12 @@ def frechet_score(rows: NDArray[np.float32], reference: NDArray[np.float32]) -> 
     The distance is biased upwards, and the bias grows as n falls. A bootstrap interval would
     therefore exclude the value itself. Two disjoint halves have the same bias. The root mean square
     of half their difference estimates the standard error of the value, and `low` and `high` are two
-    standard errors away. The curve has the distances of nested random subsets of n/8, n/4, n/2 and
-    n rows. Its intercept over 1/n (Chong & Forsyth 2020) is not given, because below n = 2 d the
-    curve is far from a line in 1/n.
+    standard errors away, `low` at least 0. The curve has the distances of nested random subsets of
+    n/8, n/4, n/2 and n rows. Its intercept over 1/n (Chong & Forsyth 2020) is not given, because
+    below n = 2 d the curve is far from a line in 1/n.
 
-    The value is nan if a side has fewer than 2 rows. There is no spread below 4 rows.
+    The value is nan if a side has fewer than 2 rows. There is no spread if n is below 4. There is a
+    warning if n or m is below 2 d. Random choices have a fixed seed.
     """
     n, m = len(rows), len(reference)
     warning = _warning(min(n, m), reference.shape[1])
@@ -99,7 +103,13 @@ BLOCK = 1024
 
 
 def kernel(x: Floats, y: Floats) -> Floats:
-    """Return (x y / d + 1)^3 for all pairs of rows, [n,m] (Binkowski et al. 2018, Sec. 3)."""
+    """Return the kernel (x·y / d + 1)^3 of KID for each row of x and each row of y, [n,m].
+
+    See Binkowski et al. 2018, Sec. 3.
+
+    Args:
+        x, y: features [n,d] and [m,d].
+    """
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
@@ -116,14 +126,15 @@ def kernel_distance(x: Floats, y: Floats) -> float:
 
 
 def kernel_score(rows: NDArray[np.float32], reference: NDArray[np.float32]) -> SetScore:
-    """Return the squared discrepancy of features [n,d] from a reference [m,d], with its spread.
+    """Return the kernel distance (KID) of features [n,d] from a reference [m,d], with its spread.
 
-    The value uses all rows. The spread comes from 100 random pairs of subsets, each with half of
-    the rows (at most 1000), drawn without replacement. The distances of such halves vary around the
-    value as the value varies around the true discrepancy. Subsets with all rows, which clean-fid
-    takes below n = 1000, would not vary at all.
+    The value is the unbiased squared discrepancy of all rows. The spread comes from 100 random
+    pairs of subsets, each with half of the rows (at most 1000), drawn without replacement. The
+    distances of such halves vary around the value as the value varies around the true discrepancy.
+    Subsets with all rows, which clean-fid takes below n = 1000, would not vary at all.
 
-    The value is nan if a side has fewer than 2 rows.
+    The value is nan if a side has fewer than 2 rows. There is no spread if a side has fewer than 4.
+    Random choices have a fixed seed.
     """
     n, m = len(rows), len(reference)
     if min(n, m) < 2:
@@ -140,9 +151,13 @@ def kernel_score(rows: NDArray[np.float32], reference: NDArray[np.float32]) -> S
 
 
 def subset_distances(x: Floats, y: Floats, generator: np.random.Generator) -> Floats:
-    """Return the unbiased distances of 100 random pairs of subsets of features [n,d] and [m,d].
+    """Return the kernel distances, float64 [100], of random subsets of two sets of features.
 
-    Each subset has half of the rows of its side, at most 1000; n and m are at least 4.
+    Each subset has half of the rows of its side, at most 1000. The distances are unbiased.
+
+    Args:
+        x, y: features [n,d] and [m,d]; n and m are at least 4.
+        generator: the source of the random choices.
     """
     x, y = (_draw(side, min(len(side), POOL), generator) for side in (x, y))
     a, b = (_choose_halves(len(side), generator) for side in (x, y))
@@ -163,7 +178,7 @@ def _draw(x: Floats, size: int, generator: np.random.Generator) -> Floats:
 
 
 def _choose_halves(n: int, generator: np.random.Generator) -> Floats:
-    """Return 100 rows [n] of 0 and 1, each with n // 2 ones."""
+    """Return 100 random rows of 0 and 1, float64 [100,n], each with n // 2 ones."""
     first = (np.arange(n) < n // 2).astype(np.float64)
     return generator.permuted(np.tile(first, (NUM_SUBSETS, 1)), axis=1)
 
@@ -174,6 +189,6 @@ def _blocks(x: Floats) -> Iterator[Floats]:
 
 
 def _sum_of_pairs(x: Floats) -> float:
-    """Sum the kernel over all ordered pairs of two different rows."""
+    """Return the sum of KID's kernel over all ordered pairs of two different rows of x."""
     diagonal = (np.square(x).sum(1) / x.shape[1] + 1) ** 3
     return float(sum(kernel(block, x).sum() for block in _blocks(x)) - diagonal.sum())

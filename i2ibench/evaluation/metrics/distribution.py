@@ -38,7 +38,7 @@ class DistributionDistance(Metric):
         self.better = dict.fromkeys(names, "lower")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Rows]:
-        """Return the features of each fake image, float32 [1,D].
+        """Return for each scene the feature vector of its fake image, float32 [1,D].
 
         Raises:
             UserError: the weights file cannot be used.
@@ -46,7 +46,12 @@ class DistributionDistance(Metric):
         return [self.features.extract(p["fake"][None]).cpu().numpy() for p in predictions]
 
     def set_scores(self, rows: Rows, reference: Rows) -> dict[str, SetScore]:
-        """Return both distances of features [n,D] of fake images from [m,D] of real images."""
+        """Return by score name the Fréchet and kernel distance (FID, KID) of two sets of features.
+
+        Args:
+            rows: features of all fake images, [n,D].
+            reference: features of all real images, [m,D].
+        """
         return {
             self.features.frechet_name: frechet_score(rows, reference),
             self.features.kernel_name: kernel_score(rows, reference),

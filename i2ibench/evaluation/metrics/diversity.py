@@ -43,7 +43,9 @@ class PerceptualDiversity(Metric):
         self.better: dict[str, str] = {}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [2]: 1 and its mean distance; zeros below two samples.
+        """Return for each scene float64 [2]: 1, and the mean LPIPS over all pairs of its samples.
+
+        A scene with fewer than two samples has zeros, so that it does not count.
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -55,7 +57,11 @@ class PerceptualDiversity(Metric):
         return rows
 
     def _distances(self, samples: Tensor) -> list[float]:
-        """Return the distance of every pair of samples; keep features if memory allows it."""
+        """Return the LPIPS of every pair of samples uint8 [S,3,H,W]; [] for fewer than two samples.
+
+        The features of all samples are kept, so that each is computed once, unless they need more
+        than MAX_FEATURE_BYTES.
+        """
         if len(samples) < 2:
             return []
         first = self.network.features(samples[0])
@@ -65,7 +71,11 @@ class PerceptualDiversity(Metric):
         return [self.network.between(a, b) for a, b in combinations(features, 2)]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the average over scenes for sums [...,2] of rows; nan without samples."""
+        """Return `div/<network>`, the mean LPIPS between samples of a scene, averaged over scenes.
+
+        Args:
+            sums: sums of rows [...,2]. The score is nan without a scene that has samples.
+        """
         return {f"div/{self.network.name}": mean(sums[..., 1], sums[..., 0])}
 
 
@@ -95,15 +105,20 @@ class ColourDiversity(Metric):
         self.better: dict[str, str] = {}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [2+7N]: instances, sum of variances, and sums by class.
+        """Return for each scene float64 [2+7N]: instances, sum of variances, seven sums by class.
 
-        The sums by class come from the colours of the real image. Instances and variances are 0
-        for fewer than two samples.
+        Only instances that cover at least `min_area` of the image count. Instances and variances
+        are 0 for fewer than two samples. The seven sums of a class are the number of its instances,
+        and their mean colours in the real image, added by channel, as they are and squared. They
+        are 0 without a real image.
         """
         return [self._measure(prediction) for prediction in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the two scores for sums [...,2+7N] of rows; nan without instances."""
+        """Return `div/colour` and `div/colour_photos`, in levels, for sums of rows [...,2+7N].
+
+        `div/colour` is nan without instances. `div/colour_photos` is nan unless a class has two.
+        """
         table = sums[..., 2:].reshape(*sums.shape[:-1], self.num_classes, SUMS_PER_CLASS)
         count, first, second = table[..., 0], table[..., 1:4], table[..., 4:7]
         squares = np.square(first) / np.maximum(count, 1)[..., None]

@@ -39,7 +39,12 @@ class InstanceEdges(Metric):
             self.unavailable = "The data set's class table marks no class as a thing."
 
     def measure(self, predictions: Sequence[Prediction]) -> list[NDArray[np.float64]]:
-        """Return histograms of the gradient on borders and inside, float64 [512] for each scene."""
+        """Return for each scene two histograms of the fake image's Sobel magnitude, float64 [512].
+
+        The first 256 numbers count pixels on borders between two instances of one class of things,
+        the others pixels inside an instance. Groups of objects and pixels near other borders are
+        left out.
+        """
         return [self._row(prediction) for prediction in predictions]
 
     def _row(self, prediction: Prediction) -> NDArray[np.float64]:
@@ -57,7 +62,13 @@ class InstanceEdges(Metric):
         return np.concatenate(counts).astype(np.float64)
 
     def scores(self, sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Return the area under the curve, in 0..1, and the border pixels, for sums [..., 512]."""
+        """Return by score name the area under the ROC curve and the number of border pixels.
+
+        The area is nan below FEWEST border pixels.
+
+        Args:
+            sums: sums [..., 512] of the histograms of scenes.
+        """
         positive, negative = sums[..., :BINS], sums[..., BINS:]
         below = np.cumsum(negative, -1) - negative
         pairs = positive.sum(-1) * negative.sum(-1)
@@ -71,7 +82,11 @@ class InstanceEdges(Metric):
 
 
 def gradient(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the largest Sobel magnitude of the channels of an image [H,W,3], [H,W] in 0..361."""
+    """Return each pixel's Sobel magnitude, the largest of its channels, float32 [H,W] in 0..361.
+
+    Args:
+        image: uint8 [H,W,3].
+    """
     values = image.astype(np.float32) / 4  # the positive weights of the kernel sum to 4
     across, down = (cv2.Sobel(values, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     return np.hypot(across, down).max(-1)

@@ -86,7 +86,10 @@ class ObjectDistance(Metric):
         self.better = dict.fromkeys((score for pair in pairs for score in pair), "lower")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Rows]:
-        """Return for each scene float32 [k,1+D]: for each object its label and its crop's features.
+        """Cut the objects out of each scene's fake image; return a row for each, float32 [k,1+D].
+
+        A row has the label of the object's class and the features of its crop. Objects below
+        `min_area` and groups of objects are left out. k may be 0.
 
         Raises:
             UserError: the weights file cannot be used.
@@ -94,7 +97,14 @@ class ObjectDistance(Metric):
         return [self._crops(prediction) for prediction in predictions]
 
     def set_scores(self, rows: Rows, reference: Rows) -> dict[str, SetScore]:
-        """Return both distances of each class with at least 10 crops in [n,1+D] and in [m,1+D]."""
+        """Return by score name the Fréchet and the kernel distance of the crops of each class.
+
+        Classes with fewer than FEWEST crops on one side are left out.
+
+        Args:
+            rows: label and features of each crop of fake images, [n,1+D].
+            reference: the same for real images, [m,1+D].
+        """
         scores: dict[str, SetScore] = {}
         for label, name in self.names.items():
             x, y = (side[side[:, 0] == label, 1:] for side in (rows, reference))
@@ -120,7 +130,11 @@ class ObjectDistance(Metric):
         return self._num_features
 
     def _score_names(self, name: str) -> tuple[str, str]:
-        """Return names crop_<distance>/<class>/<network>; FID's Inception has no network name."""
+        """Return the names of the Fréchet and of the kernel distance of crops of the class `name`.
+
+        They are `crop_fd/<class>/<network>` and `crop_kid/<class>/<network>`. For FID's Inception
+        they are `crop_fid/<class>` and `crop_kid/<class>`.
+        """
         parts = [s.partition("_") for s in (self.features.frechet_name, self.features.kernel_name)]
         first, second = (
             "/".join(part for part in (f"crop_{kind}", name, network) if part)
@@ -136,14 +150,17 @@ def find_objects(
     min_area: int,
     margin: float,
 ) -> Iterator[ObjectBox]:
-    """Yield the boxes of the objects in a label and an instance map [H,W], by label and id.
+    """Yield the class and the box of each object in a label and an instance map, by label and id.
+
+    Groups of objects and objects with fewer than `min_area` visible pixels are left out.
 
     Args:
-        label: the label map.
-        instance: the instance map.
+        label: the label map [H,W].
+        instance: the instance map [H,W].
         groups: for each label of interest the instance id of groups of objects.
         min_area: the least number of visible pixels of an object.
-        margin: added on each side as a share of the box's sides, and cropped at the image border.
+        margin: the share of the box's sides that is added on each side. Slices may end beyond the
+            image, where indexing cuts them off.
     """
     for wanted, group in sorted(groups.items()):
         mask = (label == wanted) & (instance != group)

@@ -54,7 +54,9 @@ class PerceptualNetwork:
 
     @torch.inference_mode()
     def features(self, image: Tensor) -> list[Tensor]:
-        """Return the trunk's normalised features, 1CHW for each layer, for an image uint8 [3,H,W].
+        """Return the trunk's features of an image uint8 [3,H,W], float 1CHW for each layer.
+
+        The feature vector of each pixel has length 1. The first call loads the weights.
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -67,14 +69,14 @@ class PerceptualNetwork:
 
     @torch.inference_mode()
     def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-        """Return the distance between two images, given their features."""
+        """Return the LPIPS distance of two images of one size, given the `features` of each."""
         network = self._loaded(first[0].device)
         layers = zip(network.lins, first, second, strict=True)
         means = [lin((a - b) ** 2).mean((2, 3), keepdim=True) for lin, a, b in layers]
         return float(sum(means[1:], means[0]))
 
     def distance(self, first: Tensor, second: Tensor) -> float:
-        """Return the distance between two images uint8 [3,H,W] of one size; 0 for equal images.
+        """Return the LPIPS distance of two images uint8 [3,H,W] of one size; 0 for equal images.
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -108,7 +110,7 @@ class PerceptualDistance(Metric):
         self.better = {self.network.name: "lower"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [2]: 1, and the distance from its real image.
+        """Return for each scene float64 [2]: 1, and the LPIPS between its fake and its real image.
 
         Raises:
             UserError: the weights file does not hold the trunk.
@@ -116,7 +118,10 @@ class PerceptualDistance(Metric):
         return [np.array([1, self.network.distance(p["fake"], p["real"])]) for p in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the average over scenes for sums [...,2] of rows; nan without a scene."""
+        """Return LPIPS averaged over scenes, by the score's name, for sums of rows [...,2].
+
+        The score is nan without a scene.
+        """
         return {self.network.name: mean(sums[..., 1], sums[..., 0])}
 
 
@@ -126,10 +131,16 @@ def mean(total: Floats, count: Floats) -> Floats:
 
 
 def load_lpips(net: str, path: Path) -> nn.Module:
-    """Return the LPIPS network with the package's linear weights and the trunk in `path`.
+    """Build the LPIPS network with the package's linear weights and the trunk's weights of a file.
+
+    The network is on the CPU, in evaluation mode, and needs no gradients.
+
+    Args:
+        net: "alex" or "vgg".
+        path: a state dict of torchvision's classifier.
 
     Raises:
-        UserError: the file does not hold the trunk.
+        UserError: the file cannot be read or does not hold the trunk.
     """
     import lpips
 

@@ -33,7 +33,9 @@ class PixelSimilarity(Metric):
     better = {"psnr": "higher", "ssim": "higher"}
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [4]: 1, PSNR in dB or 0, 1 if PSNR is infinite, and SSIM.
+        """Return for each scene float64 [4]: 1, PSNR in dB, 1 or 0 for equal images, and SSIM.
+
+        Equal images have an infinite PSNR. Their row is 1, 0, 1, 1.
 
         Raises:
             UserError: an image is smaller than the window.
@@ -43,8 +45,8 @@ class PixelSimilarity(Metric):
     def scores(self, sums: Floats) -> dict[str, Floats]:
         """Return `psnr` in dB, `psnr_identical` and `ssim` for sums [...,4] of rows.
 
-        `psnr` is averaged over the scenes with a finite PSNR. `psnr_identical` counts the scenes
-        whose fake and real images are equal.
+        `psnr` is averaged over the scenes whose images differ, and nan without one.
+        `psnr_identical` counts the scenes whose fake and real images are equal.
         """
         scenes, decibel, identical, similarity = np.moveaxis(sums, -1, 0)
         return {
@@ -73,7 +75,7 @@ def _measure(fake: Tensor, real: Tensor) -> Floats:
 
 
 def structural_similarity(x: Tensor, y: Tensor, white: float = 255.0) -> float:
-    """Return SSIM of two images, float 1CHW in 0..white."""
+    """Return the SSIM of two images, float 1CHW in 0..white, averaged over the windows inside."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     _, similarity = structural_similarity_index_measure(
@@ -110,7 +112,11 @@ class LevelErrors(Metric):
         self.scale, self.unmeasured = scale, unmeasured
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [3C]: by channel pixels, squared and absolute errors."""
+        """Return for each scene float64 [3C]: for each channel three sums over its measured pixels.
+
+        They are the number of pixels and the sums of squared and of absolute errors. Errors are
+        multiplied by `scale` first.
+        """
         return [self._sums(p) for p in predictions]
 
     def _sums(self, prediction: Prediction) -> Floats:
@@ -123,7 +129,11 @@ class LevelErrors(Metric):
         return np.stack([m.sum((0, 1)) for m in (counted, error**2, error)], -1).ravel()
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return `rmse` and `mae` for sums [...,3C] of rows; nan without a pixel."""
+        """Return `rmse` and `mae`, in the unit of `scale`, for sums [...,3C] of rows.
+
+        Both are taken over all channels. For several channels there are also `rmse/<channel>` and
+        `mae/<channel>`, with channels from 0 on. Scores without a measured pixel are nan.
+        """
         by_channel = sums.reshape(*sums.shape[:-1], -1, 3)
         scores = _errors(by_channel.sum(-2), "")
         if by_channel.shape[-2] > 1:

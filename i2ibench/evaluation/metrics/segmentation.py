@@ -25,18 +25,21 @@ CONFUSION_BETTER = dict.fromkeys(
 
 
 def confusion_scores(counts: Counts, classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Return every score of a confusion matrix by name, in 0..1, nan where it is undefined.
+    """Compute every score of a confusion matrix by name, in 0..1; nan where it is undefined.
 
     `seg/pixel_acc`, `seg/mean_acc`, `seg/miou` and `seg/fwiou` (weighted by class frequency) ignore
     void pixels. Scores that end in `_void_err` count void pixels as errors, which some papers do.
     The average over classes includes each class that occurs in the true or the predicted labels, as
     in Cityscapes' script. `seg/miou_zero_absent` averages over all classes, with 0 for absent
     classes, as in pix2pix's script. The scores of one class are `seg/iou/<class>` and
-    `seg/acc/<class>`.
+    `seg/acc/<class>`. `seg/classes_counted` is the number of classes in the average, not a share.
 
     Args:
         counts: pixel counts [..., N + 1, N + 1], see `ops.confusion.full_confusion`.
         classes: the names of the N classes.
+
+    Returns:
+        For each score an array [...].
     """
     hits = np.diagonal(counts, axis1=-2, axis2=-1)[..., :-1]
     valid = counts[..., :-1, :]
@@ -64,7 +67,7 @@ def confusion_scores(counts: Counts, classes: Sequence[str]) -> dict[str, NDArra
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average over the last axis without nan; nan if there are only nan."""
+    """Average values over the last axis without nan; nan where all values are nan."""
     known = ~np.isnan(values)
     return np.where(known, values, 0).sum(-1) / known.sum(-1)
 
@@ -78,16 +81,20 @@ NUM_BOUNDARY_SUMS = 4
 
 
 def boundary_row(predicted: NDArray[np.int64], truth: NDArray[np.int64], void: int) -> list[float]:
-    """Return four counts: predicted border pixels near a true border, all predicted border pixels,
-    true border pixels near a predicted border, and all true border pixels.
+    """Count pixels of predicted and true class borders, from which the boundary F1 is computed.
 
-    The score is the boundary F1 of Csurka et al. 2013, "What is a good evaluation measure for
-    semantic segmentation?", from counts of the whole data set instead of averages over scenes.
+    The score is that of Csurka et al. 2013, "What is a good evaluation measure for semantic
+    segmentation?", from counts of the whole data set instead of averages over scenes. Borders are
+    near each other within TOLERANCE of the image height, at least one pixel.
 
     Args:
         predicted: class ids [H,W].
         truth: class ids [H,W]; borders near pixels of class `void` are ignored.
         void: the id of pixels without a true class.
+
+    Returns:
+        Four counts: predicted border pixels near a true border, all predicted border pixels, true
+        border pixels near a predicted border, and all true border pixels.
     """
     reach = max(TOLERANCE * truth.shape[0], 1.0)
     known = _distance(truth == void) > reach
@@ -108,7 +115,10 @@ def borders(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def boundary_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return `edge/bf1`, in 0..1, for sums of rows [..., 4]; nan if there is no border at all."""
+    """Return the boundary F1, `edge/bf1` in 0..1, for sums [..., 4] of rows of `boundary_row`.
+
+    The score is nan if there is no border at all.
+    """
     near_real, guessed, near_guess, real = np.moveaxis(sums, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(guessed > 0, near_real / guessed, 0)
@@ -119,7 +129,10 @@ def boundary_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]
 
 
 def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the distance of each pixel from the mask in pixels; infinity for an empty mask."""
+    """Return each pixel's distance to the nearest True pixel of a mask, float32 [H,W] in pixels.
+
+    For a mask without True pixels the distance is infinity everywhere.
+    """
     if not mask.any():
         return np.full(mask.shape, np.inf, np.float32)
     return np.asarray(
@@ -142,19 +155,20 @@ def instance_row(
     thing_rows: Mapping[int, int],
     void: int,
 ) -> list[float]:
-    """Return the numbers of one scene whose sums `instance_scores` needs.
+    """Count for one scene how well the segmenter finds objects, see `instance_scores`.
 
-    For each size: the number of instances with the right class on at least half of their pixels,
-    and the number of all instances. Then for each class of things: the sum over instances of
-    hits / area, the sum of misses / area, the sum of areas, the number of instances, and the number
-    of pixels that are predicted as the class by mistake.
+    Return for each size in SIZES: the number of instances with the right class on at least half of
+    their pixels, and the number of all instances. Then for each class of things: the sum over
+    instances of hits / area, the sum of misses / area, the sum of areas, the number of instances,
+    and the number of pixels that are predicted as the class by mistake. Groups of objects are no
+    instances.
 
     Args:
-        predicted: predicted rows of scored classes [H,W].
-        truth: true rows of scored classes [H,W].
+        predicted: predicted classes [H,W], as positions among the scored classes.
+        truth: true classes [H,W], as positions among the scored classes.
         instance: instance ids [H,W].
-        thing_rows: for the row of each class of things the instance id of groups of objects.
-        void: the row of pixels without a true class.
+        thing_rows: for the position of each class of things the instance id of groups of objects.
+        void: the number in `truth` of pixels without a true class.
     """
     found = dict.fromkeys(SIZES, 0.0)
     total = dict.fromkeys(SIZES, 0.0)
@@ -175,7 +189,13 @@ def instance_row(
 def _areas_and_hits(
     ids: NDArray[np.int64], right: NDArray[np.bool_], group: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return for each instance, except groups, its pixels and its pixels with the right class."""
+    """Return for each instance of one class its pixels, and its pixels with the right class.
+
+    Args:
+        ids: the instance id of each pixel of the class, [n].
+        right: True for each of these pixels that is predicted as the class, [n].
+        group: the id of groups of objects, whose pixels are left out.
+    """
     ids, right = ids[ids != group], right[ids != group]
     _, members, areas = np.unique(ids, return_inverse=True, return_counts=True)
     hits = np.bincount(members, weights=right, minlength=len(areas))
@@ -185,9 +205,11 @@ def _areas_and_hits(
 def instance_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return `inst/recall50_<size>` and `inst/iiou`, in 0..1, for sums of rows [..., 6 + 5 T].
 
-    `inst/iiou` is Cityscapes' instance-weighted IoU. The weight of a pixel is the average area of
-    instances of its class, divided by the area of its instance, so that small and large objects
-    count alike. The average area is taken over the evaluated scenes.
+    The rows are those of `instance_row`; T is the number of classes of things. The recall is the
+    share of instances with the right class on at least half of their pixels. `inst/iiou` is
+    Cityscapes' instance-weighted IoU. The weight of a pixel is the average area of instances of its
+    class, divided by the area of its instance, so that small and large objects count alike. The
+    average area is taken over the evaluated scenes. Scores without an instance are nan.
     """
     scores = {}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -254,19 +276,30 @@ class SegmentationScores(SegmentationMetric):
 
     @torch.inference_mode()
     def measure(self, predictions: Sequence[Prediction]) -> list[NDArray[np.float64]]:
-        """Return the counts of each scene, float64 [D]."""
+        """Segment the fake images and return for each scene the counts for all scores, float64 [D].
+
+        These are the confusion matrix, the counts of `boundary_row` and, for data with classes of
+        things, those of `instance_row`. The latter are 0 for a scene without an instance map.
+        """
         labels = self.predict([prediction["fake"] for prediction in predictions])
         return [self._row(*pair) for pair in zip(labels, predictions, strict=True)]
 
     def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Return class rows, int64 [H,W] each, for images uint8 [3,H,W]; N is "something else"."""
+        """Segment images uint8 [3,H,W]; return for each its pixels' classes, int64 [H,W] in 0..N.
+
+        Classes are positions among the N scored classes; N is "something else". Images of different
+        sizes are computed one by one.
+        """
         if len({image.shape for image in images}) > 1:
             return [self.predict([image])[0] for image in images]
         batch = torch.stack(list(images))
         return list(self.segmenter.to(batch.device)(batch))
 
     def true_rows(self, label: Tensor) -> Tensor:
-        """Return true class rows, int64 [H,W], of a label map uint8 [1,H,W]; N is void."""
+        """Return the pixels' true classes, int64 [H,W] in 0..N, for a label map uint8 [1,H,W].
+
+        Classes are positions among the N scored classes; N stands for classes that are not scored.
+        """
         return self.rows.to(label.device)[label[0].long()]
 
     def _row(self, predicted: Tensor, prediction: Prediction) -> NDArray[np.float64]:
@@ -285,7 +318,10 @@ class SegmentationScores(SegmentationMetric):
         return np.array(row, np.float64)
 
     def scores(self, sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Return every score by name for sums of rows [..., D]."""
+        """Return every segmentation score by name, each [...], for sums of rows [..., D].
+
+        See `confusion_scores`, `boundary_scores` and, for data with things, `instance_scores`.
+        """
         count = len(self.classes) + 1
         square, rest = sums[..., : count**2], sums[..., count**2 :]
         counts = square.reshape(*sums.shape[:-1], count, count)

@@ -91,14 +91,29 @@ class StyleControl(Metric):
                        "style/leakage": "lower"}  # fmt: skip
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [n,14], one row for each instance and painted mode."""
+        """Paint modes on instances and measure the images; return float64 [n,14] for each scene.
+
+        In the scene, the largest instance of each class of `only` is painted in each distinct mode,
+        unless it is smaller than `min_area`. Each painted image is one row. One more row, with
+        PHOTO 1, describes the same instance in the real image, if there is one and its mode has a
+        known colour. The columns are named at the top of this module. n may be 0.
+        """
         return [
             np.array(list(self._paint(prediction)), np.float64).reshape(-1, OUTSIDE + 1)
             for prediction in predictions
         ]
 
     def refine(self, rows: Sequence[Floats]) -> "ControlScores":
-        """Return one row of sums for each scene, from the rows of all scenes."""
+        """Add up each scene's rows by class; return the sums in the object that scores them.
+
+        Args:
+            rows: for each scene the rows of painted instances that `measure` returned, [n,14].
+
+        Returns:
+            A `ControlScores` with one row of sums for each scene: SUMS numbers for each class of
+            `only` (images, hits, kept, leakage and so on). They are 0 if the class was not painted
+            there.
+        """
         sums = np.zeros((len(rows), len(self.labels), SUMS))
         for scene, own in enumerate(rows):
             for number, label in enumerate(self.labels):
@@ -106,10 +121,16 @@ class StyleControl(Metric):
         return ControlScores(list(self.labels.values()), sums.reshape(len(rows), -1))
 
     def figures(self, rows: Sequence[Floats]) -> dict[str, Any]:
-        """Return for each class the intended and obtained colours and the hits of its modes.
+        """Return by class name the numbers for a chart of its modes' intended and obtained colours.
 
-        `confusion[i][j]` counts the images with mode i whose colour is nearest to that of mode j.
-        `levelled[i][j]` counts by the levelled colour.
+        The key "modes" has the M painted modes; all other keys have an entry for each of them.
+        "intended" and "obtained" are mean colours, and "examples" up to 12 obtained colours.
+        `confusion[i][j]` counts the images with mode i whose colour is nearest to that of mode j,
+        and `levelled[i][j]` counts by the levelled colour. Classes without painted images are left
+        out.
+
+        Args:
+            rows: for each scene the rows that `measure` returned.
         """
         found, table = {}, np.concatenate(rows)
         for label, name in self.labels.items():
@@ -142,7 +163,17 @@ class StyleControl(Metric):
     def _rows(
         self, prediction: Prediction, label: int, instance: int, inside: Tensor
     ) -> Iterator[list[float]]:
-        """Yield the rows of one instance, whose mask is `inside`, bool HW."""
+        """Paint one instance in each distinct mode of its class, and yield a row for each image.
+
+        A row for the real image comes first, if there is one and the encoder finds a mode with a
+        known colour there. See the names of the columns.
+
+        Args:
+            prediction: the scene, with its styles.
+            label: the class of the instance.
+            instance: the id of the instance.
+            inside: the mask of the instance, bool HW.
+        """
         styles = prediction["styles"]
         colours = styles.intended(label)
         modes = distinct_modes(colours, self.distance)
@@ -169,15 +200,18 @@ class StyleControl(Metric):
 
 
 def nearest(colours: Tensor, colour: Tensor) -> int:
-    """Return the index of the nearest of the colours [n,3]."""
+    """Return the index of the row of `colours` [n,3] that is nearest to `colour` [3]."""
     return int((colours - colour).square().sum(1).argmin())
 
 
 def distinct_modes(colours: Tensor, distance: float) -> list[int]:
-    """Return the modes whose intended colours are at least `distance` apart, larger modes first.
+    """Return the numbers of modes whose intended colours are at least `distance` apart, in order.
+
+    A mode is left out if its colour is unknown, or closer than `distance` to that of an earlier
+    mode that is kept.
 
     Args:
-        colours: float [K,3], larger modes first; nan for an unknown colour.
+        colours: the intended colour of each mode, float [K,3], larger modes first; nan if unknown.
         distance: the least Euclidean distance.
     """
     kept: list[int] = []
@@ -190,7 +224,7 @@ def distinct_modes(colours: Tensor, distance: float) -> list[int]:
 
 
 def dilate(mask: Tensor, margin: int) -> Tensor:
-    """Return the mask, bool HW, of pixels within `margin` of a mask in the maximum norm."""
+    """Return a bool mask HW grown by `margin` pixels to all sides (maximum norm)."""
     size = 2 * margin + 1
     spread = torch.nn.functional.max_pool2d(mask[None, None].float(), size, 1, margin)
     return spread[0, 0] > 0
@@ -222,7 +256,11 @@ class ControlScores:
     rows: Floats
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the scores of StyleControl for sums [...,D] of rows; nan without an image."""
+        """Return the scores that `StyleControl` describes, by name, for sums [...,D] of rows.
+
+        Each score comes for all classes together and for each class. Shares of images are nan
+        without an image.
+        """
         table = sums.reshape(*sums.shape[:-1], len(self.names), SUMS)
         found = _shares(table.sum(-2), "")
         for number, name in enumerate(self.names):

@@ -24,7 +24,10 @@ class Standard:
 
     @classmethod
     def of(cls, features: Floats) -> "Standard":
-        """Fit to rows [n,C]; a constant column becomes 0."""
+        """Return the shift and scale that give the columns of features [n,C] mean 0 and variance 1.
+
+        A constant column is only shifted, so that it becomes 0.
+        """
         deviation = features.std(0)
         return cls(features.mean(0), np.where(deviation > 1e-8, deviation, 1.0))
 
@@ -35,8 +38,9 @@ class Standard:
 def predict_values(fit: Floats, values: Floats, queries: Floats) -> Floats:
     """Predict values [m,D] by ridge regression on standardised features and their products.
 
-    The columns are 1, the standardised features, and all products of two features. The penalty is
-    RIDGE times the squared coefficients, except that of the constant.
+    The columns of the regression are a constant, the standardised features, and all products of two
+    features, squares included. The penalty is RIDGE times the squared coefficients, except that of
+    the constant.
 
     Args:
         fit: features [n,C] to fit to.
@@ -60,7 +64,8 @@ def _quadratic(x: Floats) -> Floats:
 def predict_names(fit: Floats, names: Ints, queries: Floats) -> Ints:
     """Predict names [m] as the most common name of the NEIGHBOURS nearest standardised features.
 
-    Of equally common names the smallest number is taken.
+    Names are numbers that stand for recorded appearances. Of equally common names the smallest
+    number is taken. The features are standardised with the mean and deviation of `fit`.
 
     Args:
         fit: features [n,C] with known names.
@@ -76,15 +81,15 @@ def predict_names(fit: Floats, names: Ints, queries: Floats) -> Ints:
 
 
 def most_common(names: Ints) -> int:
-    """Return the most common number; of equally common numbers the smallest."""
+    """Return the most common of numbers from 0 on; of equally common numbers the smallest."""
     return int(np.bincount(names).argmax())
 
 
 def purity(table: Floats) -> Floats:
-    """Return the share of instances that have the most common name of their mode.
+    """Return the share [...] of instances with the most common name of their mode; nan without any.
 
     Args:
-        table: counts of instances by mode and name, [...,K,N].
+        table: numbers of instances by style mode and by name (recorded appearance), [...,K,N].
     """
     total = table.sum((-1, -2))
     right = table.max(-1).sum(-1)
@@ -119,12 +124,14 @@ class ClassStatistics:
 
 
 def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassStatistics:
-    """Compute the sums of one class.
+    """Compute by cross-validation the sums by scene for the instances of one class.
+
+    Instances with equal recorded colours have the same name. All random choices have a fixed seed.
 
     Args:
-        rows: the instances of the class, float64 [n,8+C].
+        rows: the instances of the class, float64 [n,8+C]; the columns are named above.
         scenes: the scene of each instance, int64 [n].
-        count: the number of all scenes.
+        count: the number of all scenes. A scene without an instance has zeros.
     """
     generator = np.random.default_rng(0)
     features, rgb = rows[:, FEATURES:], rows[:, RGB]
@@ -146,10 +153,12 @@ def tabulate(rows: Floats, scenes: Ints, count: int) -> ClassStatistics:
 
 
 def folds(scenes: Ints) -> Iterator[NDArray[np.bool_]]:
-    """Yield for each fold that is not empty a mask [n] of the rows of every FOLDS-th scene.
+    """Yield a mask, bool [n], of the rows that each fold of a cross-validation holds out.
+
+    Fold k holds out the scenes k, k + FOLDS, k + 2 FOLDS and so on. Empty folds are left out.
 
     Args:
-        scenes: the scene of each row, [n].
+        scenes: the number of the scene of each row, [n].
     """
     for fold in range(FOLDS):
         held = scenes % FOLDS == fold
@@ -158,7 +167,16 @@ def folds(scenes: Ints) -> Iterator[NDArray[np.bool_]]:
 
 
 def _squares(features: Floats, values: Floats, scenes: Ints) -> Floats:
-    """Return for each row [8]: 1, the values, their squares, and the held-out squared error."""
+    """Return for each row [8]: 1, three values, their squares, and the held-out squared error.
+
+    The error comes from a ridge regression that was fitted to the other folds, added over the
+    values.
+
+    Args:
+        features: the features of each instance, [n,C].
+        values: the colour of each instance, [n,3].
+        scenes: the scene of each instance, [n].
+    """
     errors = np.zeros(len(values))
     for held in folds(scenes):
         guess = predict_values(features[~held], values[~held], features[held])
@@ -167,7 +185,16 @@ def _squares(features: Floats, values: Floats, scenes: Ints) -> Floats:
 
 
 def _named(features: Floats, names: Ints, scenes: Ints) -> Floats:
-    """Return for each row [3]: 1, hit of the nearest neighbours, hit of the most common name."""
+    """Return for each row [3]: 1, and 1 or 0 for the right name by neighbours and by frequency.
+
+    The first guess comes from the nearest neighbours in the other folds, the second is the most
+    common name of the other folds.
+
+    Args:
+        features: the features of each instance, [n,C].
+        names: the number of each instance's name, [n].
+        scenes: the scene of each instance, [n].
+    """
     right = np.zeros((len(names), 2))
     for held in folds(scenes):
         guess = predict_names(features[~held], names[~held], features[held])
@@ -177,7 +204,7 @@ def _named(features: Floats, names: Ints, scenes: Ints) -> Floats:
 
 
 def _counts(modes: Ints, names: Ints) -> Floats:
-    """Return one-hot tables [n,K,N] of mode and name."""
+    """Return for each instance a table with 1 at its mode and name and 0 elsewhere, [n,K,N]."""
     table = np.zeros((len(modes), modes.max() + 1, names.max() + 1))
     table[np.arange(len(modes)), modes, names] = 1
     return table
@@ -210,7 +237,11 @@ class FeatureScores:
         self.rows = np.concatenate(parts, 1) if parts else np.zeros((count, 0))
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the scores of StyleFeatures for sums [...,D] of rows; nan without a class."""
+        """Return the scores that `StyleFeatures` describes, by name, for sums [...,D] of rows.
+
+        `style/r2`, `style/acc` and `style/purity` are averages over the classes with a defined
+        score. They are nan without such a class.
+        """
         found: dict[str, Floats] = {}
         start = 0
         for (name, kind), shape in self.shapes.items():

@@ -63,15 +63,38 @@ class StyleFeatures(Metric):
         self.better = dict.fromkeys(("style/r2", "style/acc"), "higher")
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Return for each scene float64 [n,8+C], one row for each large instance."""
+        """Return for each scene float64 [n,8+C]: a row for each large instance with a record.
+
+        A record is the instance's true appearance, which the data knows. The columns are class,
+        nearest mode (or -1), recorded RGB, mean RGB in the real image, and the encoder's C
+        features. Instances below `min_area` of the image are left out. n may be 0.
+        """
         return [self._measure(prediction) for prediction in predictions]
 
     def refine(self, rows: Sequence[Floats]) -> FeatureScores:
-        """Return one row of sums for each scene, from the rows of all scenes."""
+        """Compute cross-validated sums by scene and class from the rows of all scenes.
+
+        Classes with fewer than FEWEST instances in all, or with instances in at most 5 scenes, are
+        left out.
+
+        Args:
+            rows: for each scene the rows of instances that `measure` returned.
+
+        Returns:
+            A `FeatureScores` with one row of sums for each scene.
+        """
         return FeatureScores(self._tables(rows), len(rows))
 
     def figures(self, rows: Sequence[Floats]) -> dict[str, Any]:
-        """Return for each class points of the first two principal components, with recorded RGB."""
+        """Return by class name points for a scatter plot of the encoder's features.
+
+        "points" are the first two principal components of the class's features, "rgb" the recorded
+        colours of the same instances. Classes with fewer than FEWEST instances are left out. Of
+        many instances, about MAX_POINTS evenly spaced ones are taken.
+
+        Args:
+            rows: for each scene the rows of instances that `measure` returned.
+        """
         table, found = np.concatenate(rows), {}
         for label in np.unique(table[:, LABEL]).astype(int):
             own = table[table[:, LABEL] == label]
