@@ -38,21 +38,21 @@ class Option:
 
     @property
     def source(self) -> str:
-        """Return the file, the name and the value, for messages and the report."""
+        """Return the option's file, name and value as text, such as "opt.txt: ngf: 64"."""
         return f"{self.file.name}: {self.name}: {self.text}"
 
     def flag(self) -> bool:
-        """Return the value of an option that is True or False.
+        """Return the option's value, the text True or False, as a bool.
 
         Raises:
-            UserError: the value is neither.
+            UserError: the value is another text.
         """
         if self.text not in ("True", "False"):
             raise UserError(f"{self.file}: {self.name} is True or False, not {self.text!r}.")
         return self.text == "True"
 
     def number(self) -> int:
-        """Return the value of an option that is an integer.
+        """Return the option's value as an int.
 
         Raises:
             UserError: the value is no integer.
@@ -82,7 +82,15 @@ class OptionFiles:
         self.files = {path.name: _read_options(path) for path in paths if path.is_file()}
 
     def find(self, *names: str, files: Sequence[str] = TRAINING) -> Option | None:
-        """Return the first option of these names in the first file that has one, else None."""
+        """Return an option of the option files; None if no file has an option of these names.
+
+        The file has precedence over the name: the first file that has any of the names decides.
+
+        Args:
+            names: names of one option in different versions; the first that a file has is taken.
+            files: the names of the option files to search, in this order. Missing files are
+                skipped.
+        """
         for file in files:
             for name in names:
                 if name in self.files.get(file, {}):
@@ -153,27 +161,37 @@ class Conversion:
         self.option_files = OptionFiles(self.folder)
 
     def report(self, what: str, value: object, source: str) -> None:
-        """Add a row to the report."""
+        """Add a row to the report about the converted model.
+
+        Args:
+            what: the property, such as "dropout".
+            value: the property's value, which is saved as text.
+            source: the origin of the value, such as a file or `RELEASED`.
+        """
         self.rows.append(ReportRow(what, str(value), source))
 
     def source_of(self, given: object, option: Option | None, default: str = RELEASED) -> str:
-        """Return the origin of a value, for the report.
+        """Return the origin of a value as text, for the report.
 
         Args:
-            given: the value in the user's options, None if there is none. It has precedence.
+            given: the value in the user's options, None if there is none. It has precedence. If an
+                option file states the option too, the text names both.
             option: in an option file, None if there is none.
-            default: the origin if there is neither.
+            default: the text that is returned if there is neither.
         """
         if given is None:
             return option.source if option else default
         return f"{COMMAND} ({option.source})" if option else COMMAND
 
     def check_option_files(self, file: str, expected: Mapping[str, Any]) -> None:
-        """Check that the option files agree with the weights of a network.
+        """Check that the option files beside the weights agree with the weights of a network.
+
+        Options that no option file has are not checked. Values are compared as texts.
 
         Args:
-            file: name of the weights' file.
-            expected: the values in the weights, by the option's names separated by spaces.
+            file: name of the weights' file, for the message.
+            expected: the values in the weights. A key is an option's name, or several names of the
+                same option separated by spaces.
 
         Raises:
             UserError: an option differs, so that the option file belongs to another network.
@@ -188,7 +206,10 @@ class Conversion:
                 )
 
     def table(self) -> Table:
-        """Return the report as a table to print."""
+        """Return the report as a table to print: what, value and origin of each row.
+
+        The caption names the option files that were found.
+        """
         names = ", ".join(self.option_files.files)
         files = f"option files: {names}" if names else "no option file beside the weights"
         caption = f"{files}; options of convert replace values that are assumed"

@@ -21,15 +21,19 @@ Options = dict[str, Any]
 
 
 def determine_condition(conversion: Conversion, channels: int, program: str) -> tuple[Options, int]:
-    """Return the config of the preprocessor and the number of label classes.
+    """Return the preprocessor's config and the number of label classes, 0 for images.
+
+    The preprocessor makes the generator's condition: one-hot labels or an image, each with or
+    without a channel of instance boundaries, or a label map in colour.
 
     Args:
         conversion: gets a row about the condition.
-        channels: of the condition, without features.
+        channels: the number of channels of the condition, without features of an encoder.
         program: PIX2PIX or PIX2PIXHD.
 
     Raises:
-        UserError: the number of labels is unknown, or does not fit the channels.
+        UserError: the number of labels is unknown, or does not fit the channels, or an option file
+            contradicts the boundaries.
     """
     num_labels, source = _num_labels(conversion, channels, program)
     extra = channels - (num_labels or 3)
@@ -49,7 +53,15 @@ def determine_condition(conversion: Conversion, channels: int, program: str) -> 
 
 
 def _num_labels(conversion: Conversion, channels: int, program: str) -> tuple[int, str]:
-    """Return the number of label classes, 0 for images, and the origin of the number."""
+    """Return the number of label classes, 0 for images, and the number's origin as text.
+
+    The user's option has precedence over label_nc in an option file. Without both, 3 channels are
+    an image, and 35 or 36 are Cityscapes' 35 labels.
+
+    Raises:
+        UserError: the number is negative; or nothing states it and the channels are of another
+            number.
+    """
     given, option = conversion.options.num_labels, conversion.option_files.find("label_nc")
     stated = option.number() if option is not None else None
     source = conversion.source_of(given, option)
@@ -94,7 +106,10 @@ def _unfitting(channels: int, num_labels: int) -> UserError:
 
 
 def check_features(conversion: Conversion, has_encoder: bool, boundaries: bool) -> None:
-    """Check that the generator's features can be computed, and report their regions.
+    """Check that the features that the generator takes can be computed, and report their regions.
+
+    Without an encoder's file, and without an option file that demands features, nothing is
+    reported.
 
     Args:
         conversion: gets a row about the regions over which features are averaged.
@@ -102,8 +117,9 @@ def check_features(conversion: Conversion, has_encoder: bool, boundaries: bool) 
         boundaries: whether the condition has instance boundaries.
 
     Raises:
-        UserError: the encoder's file is missing, or the encoder averages over label maps while the
-            condition has boundaries of instance maps.
+        UserError: an option file says that the generator takes features and the encoder's file is
+            missing; or the encoder averages over label maps while the condition has boundaries of
+            instance maps.
     """
     instance_feat = conversion.option_files.find("instance_feat")
     label_feat = conversion.option_files.find("label_feat")
@@ -131,10 +147,17 @@ def check_features(conversion: Conversion, has_encoder: bool, boundaries: bool) 
 
 
 def determine_classes(conversion: Conversion, num_labels: int) -> tuple[ClassTable, str]:
-    """Return the class table, and the name of the data set that has these classes.
+    """Return the class table, and the data set's name: "Cityscapes" or "pix2pixHD".
+
+    The classes are those of classes.json in the user's folder. Without this option 35 labels are
+    Cityscapes' classes, and any other number of labels are unnamed classes.
+
+    Args:
+        conversion: gets a row about the classes, unless there are none.
+        num_labels: the number of label classes; 0 gives an empty table.
 
     Raises:
-        UserError: `classes.json` is unusable, or has other classes than the labels 0 to N - 1.
+        UserError: classes.json is unusable, or has other ids than 0 to `num_labels` - 1.
     """
     folder = conversion.options.classes
     if folder is not None:
@@ -150,7 +173,17 @@ def determine_classes(conversion: Conversion, num_labels: int) -> tuple[ClassTab
 
 
 def determine_size(conversion: Conversion, program: str) -> tuple[int, int] | None:
-    """Return the (width, height) of the images that test.py made of Cityscapes; None if unknown."""
+    """Return the (width, height) at which test.py translated Cityscapes; None if no file tells.
+
+    The option files tell how images are resized; the images of Cityscapes are 2048x1024.
+
+    Args:
+        conversion: gets a row about the size, also if the size is unknown.
+        program: PIX2PIX or PIX2PIXHD.
+
+    Raises:
+        UserError: a size in an option file is no integer.
+    """
     find = conversion.option_files.find
     mode = find("preprocess", "resize_or_crop", files=TEST)
     load = find("load_size", "loadSize", files=TEST)
@@ -176,12 +209,15 @@ def determine_size(conversion: Conversion, program: str) -> tuple[int, int] | No
 
 
 def report_assumptions(conversion: Conversion, program: str, generator: str) -> None:
-    """Report properties that no file states, because the released code has no option for them.
+    """Report padding, rounding and, for pix2pix, direction, which the weights do not tell.
+
+    The released code has no option for padding and rounding. An option file may state the
+    direction.
 
     Args:
         conversion: gets the rows.
         program: PIX2PIX or PIX2PIXHD.
-        generator: its type.
+        generator: the type of the generator, such as "UNetGenerator".
     """
     if program == PIX2PIX:
         value, source = "source/ holds the images that it translates, A or B", "not known"

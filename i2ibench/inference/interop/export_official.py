@@ -49,10 +49,13 @@ PREPROCESSORS = {"ImagePreprocessor": ("image",), "ColourPreprocessor": ("colour
 
 
 def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
-    """Write the official files of a checkpoint, and their options; return the paths.
+    """Write a checkpoint's networks as official files into `folder`; return the paths.
 
+    The files are the generator, the discriminator and encoder if the checkpoint has them, the
+    K-means file if the style bank is not empty, and `opt.txt`. Existing files are replaced.
     `opt.txt` holds the options that the weights do not tell, in the released code's format. The
-    released programs do not read `opt.txt`: give them the same options.
+    released programs do not read `opt.txt`: give them the same options. A warning is printed for
+    properties that the released program lacks.
 
     Raises:
         UserError: the checkpoint is broken, or the released code does not have its networks.
@@ -81,7 +84,17 @@ def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
 def _official_weights(
     checkpoint: Path, state: dict[str, Tensor], model: dict[str, Any]
 ) -> dict[str, dict[str, Tensor]]:
-    """Return the weights of each network under the official names, by kind."""
+    """Return the state dict of each network under the official names, by kind of network.
+
+    Args:
+        checkpoint: named in messages.
+        state: the checkpoint's state dict, whose names begin with the kind, such as "generator.".
+        model: the model's config. Kinds that it lacks are left out, except the generator.
+
+    Raises:
+        UserError: there is no generator, the released code has no such network or options, or the
+            weights are not those of the type in the config.
+    """
     weights = {}
     for kind in WEIGHT_FILES:
         options = model.get(kind)
@@ -110,7 +123,7 @@ def _require_released(checkpoint: Path, kind: str, options: Mapping[str, Any]) -
     Args:
         checkpoint: named in the message.
         kind: generator, discriminator or encoder.
-        options: of the network.
+        options: of the network; only padding, `hard_condition` and dropout are checked.
 
     Raises:
         UserError: an option changes images or training, and the released code lacks it.
@@ -135,13 +148,15 @@ def _released_options(
     metainfo: Mapping[str, Any],
     weights: Mapping[str, Mapping[str, Tensor]],
 ) -> dict[str, Any]:
-    """Return the options with which the released program makes the same images.
+    """Return the options, by name, with which the released program makes the same images.
+
+    A warning is printed for a property of the checkpoint that the program lacks.
 
     Args:
-        checkpoint: named in warnings about properties that the program lacks.
+        checkpoint: named in warnings.
         config: of the checkpoint.
-        metainfo: of its classes.
-        weights: by kind, under the official names.
+        metainfo: the checkpoint's description of the data, of which the classes are used.
+        weights: the state dict of each network under the official names, by kind.
     """
     networks = {kind: network_config(kind, state) for kind, state in weights.items()}
     program = program_of(networks)
@@ -171,7 +186,16 @@ def _released_options(
 def _condition(
     checkpoint: Path, preprocessor: Mapping[str, Any], metainfo: Mapping[str, Any], program: str
 ) -> dict[str, Any]:
-    """Return the released program's options for the condition of a preprocessor."""
+    """Return the released program's options for the condition that a preprocessor makes.
+
+    If the program cannot make this condition, a warning is printed and there are no options.
+
+    Args:
+        checkpoint: named in the warning.
+        preprocessor: the preprocessor's config.
+        metainfo: the checkpoint's description of the data, of which the classes are counted.
+        program: PIX2PIX or PIX2PIXHD.
+    """
     name = preprocessor.get("type")
     kinds = PREPROCESSORS.get(str(name), tuple(preprocessor.get("condition", ())))
     if name == "LabelPreprocessor":

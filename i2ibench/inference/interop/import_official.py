@@ -59,15 +59,15 @@ class ConvertedModel:
 def import_folder(
     folder: Path, output: Path, options: ConversionOptions | None = None
 ) -> dict[str, Any]:
-    """Write a checkpoint of official files; return its config.
+    """Convert a folder of official files into a checkpoint; return the checkpoint's config.
 
     Args:
         folder: see `read_folder`.
-        output: the checkpoint to write.
+        output: the checkpoint file to write; an existing file is replaced.
         options: see `read_folder`; None reads everything from the files.
 
     Raises:
-        UserError: see `read_folder`.
+        UserError: see `read_folder`. Nothing has been written then.
     """
     model = read_folder(folder, options or ConversionOptions())
     write_checkpoint(model, output)
@@ -75,13 +75,16 @@ def import_folder(
 
 
 def read_folder(folder: Path, options: ConversionOptions) -> ConvertedModel:
-    """Read official files; every assumption that affects images is reported.
+    """Read a folder of official files; report every assumption that affects images.
 
     Args:
-        folder: contains latest_net_G.pth. It may contain latest_net_D.pth, latest_net_E.pth,
-            features_clustered_010.npy, and the option files opt.txt, train_opt.txt and
-            test_opt.txt.
+        folder: contains latest_net_G.pth. It may contain latest_net_D.pth, latest_net_E.pth, a
+            K-means file such as features_clustered_010.npy, which is used with an encoder only, and
+            the option files opt.txt, train_opt.txt and test_opt.txt.
         options: of the user, which have precedence over the option files.
+
+    Returns:
+        The model; the report is in its `conversion`.
 
     Raises:
         UserError: a file is missing, does not fit or contradicts another file, or a value that
@@ -127,7 +130,10 @@ def read_folder(folder: Path, options: ConversionOptions) -> ConvertedModel:
 
 
 def write_checkpoint(model: ConvertedModel, output: Path) -> None:
-    """Write a checkpoint that translate, eval, edit, styles and study open."""
+    """Write a converted model as a checkpoint that translate, eval, edit, styles and study open.
+
+    The checkpoint has no state of training. An existing file is replaced.
+    """
     meta = {
         "epoch": 0,
         "dataset_meta": model.metainfo,
@@ -143,7 +149,11 @@ def write_checkpoint(model: ConvertedModel, output: Path) -> None:
 
 
 def _require_generator(folder: Path) -> None:
-    """Check that the folder has the latest generator; the message names files of other epochs."""
+    """Check that a folder holds latest_net_G.pth.
+
+    Raises:
+        UserError: the file is missing; the message names up to five generators of other epochs.
+    """
     name = WEIGHT_FILES["generator"]
     if (folder / name).is_file():
         return
@@ -153,7 +163,14 @@ def _require_generator(folder: Path) -> None:
 
 
 def _program(conversion: Conversion, networks: dict[str, dict[str, Any]]) -> str:
-    """Return the program that wrote the files, PIX2PIX or PIX2PIXHD."""
+    """Return the program that wrote the official files, PIX2PIX or PIX2PIXHD.
+
+    Option files with no_dropout and without label_nc are pix2pix's. Otherwise the networks decide.
+
+    Args:
+        conversion: with the option files.
+        networks: the options of each network here, by kind.
+    """
     files = conversion.option_files
     if files.find("no_dropout") is not None and not files.find("label_nc"):
         return PIX2PIX
@@ -161,7 +178,13 @@ def _program(conversion: Conversion, networks: dict[str, dict[str, Any]]) -> str
 
 
 def program_of(networks: dict[str, dict[str, Any]]) -> str:
-    """Return the program that has networks with these options, PIX2PIX or PIX2PIXHD."""
+    """Return the released program that has networks with these options, PIX2PIX or PIX2PIXHD.
+
+    A U-Net, a single patch discriminator, dropout, or no bias before norms mean PIX2PIX.
+
+    Args:
+        networks: the options of each network here, by kind; the generator must be among them.
+    """
     generator = networks["generator"]
     only_in_pix2pix = (
         generator["type"] == "UNetGenerator",
@@ -173,7 +196,11 @@ def program_of(networks: dict[str, dict[str, Any]]) -> str:
 
 
 def _image_channels(conversion: Conversion, networks: Mapping[str, dict[str, Any]]) -> int:
-    """Return the number of channels of the generator's images, 1 or 3."""
+    """Return the number of channels of the generator's images, 1 or 3; report grey images.
+
+    Raises:
+        UserError: the generator makes images of another number of channels.
+    """
     channels: int = networks["generator"]["out_channels"]
     if channels not in (1, 3):
         raise UserError(
@@ -190,7 +217,15 @@ def _is_pix2pix_discriminator(kind: str, state: Mapping[str, Any]) -> bool:
 
 
 def _network(kind: str, state: Mapping[str, Any]) -> nn.Module:
-    """Return a network with official weights."""
+    """Build the network of official weights and return it with these weights loaded.
+
+    Args:
+        kind: "generator", "discriminator" or "encoder".
+        state: the official state dict.
+
+    Raises:
+        UserError: the names or shapes are not those of an official network.
+    """
     if _is_pix2pix_discriminator(kind, state):
         return pix2pix.discriminator_from_official(state)
     if kind == "discriminator":
@@ -201,11 +236,11 @@ def _network(kind: str, state: Mapping[str, Any]) -> nn.Module:
 
 
 def network_config(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config of the network that official weights belong to, with all options.
+    """Return the config of the network that official weights belong to, with its type.
 
     Args:
         kind: "generator", "discriminator" or "encoder".
-        state: the official state dict.
+        state: the official state dict, from whose names and shapes the options are inferred.
 
     Raises:
         UserError: the names or shapes are not those of an official network.
@@ -220,11 +255,19 @@ def network_config(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model_config(networks: dict[str, dict[str, Any]], channels: int) -> dict[str, Any]:
-    """Return the config of a translator with the networks.
+    """Return the config of a PairedTranslator with the networks, and the adversarial loss.
+
+    The loss is the vanilla GAN's for a PatchDiscriminator, least squares for another, and left out
+    without a discriminator.
 
     Args:
-        networks: the options of each network, by kind.
-        channels: of the condition and an image, which the discriminator takes.
+        networks: the options of each network, by kind; "in_channels" of the discriminator is
+            removed from them.
+        channels: the sum of the channels of the condition and of an image, which the discriminator
+            takes.
+
+    Raises:
+        UserError: the discriminator takes another number of channels.
     """
     model: dict[str, Any] = {"type": "PairedTranslator", **networks}
     if "discriminator" in model:
@@ -241,7 +284,14 @@ def _model_config(networks: dict[str, dict[str, Any]], channels: int) -> dict[st
 
 
 def _clusters_file(conversion: Conversion) -> Path | None:
-    """Return the K-means file, whose name ends in the number of clusters; None without one."""
+    """Return the K-means file in the folder of official files; None if there is none.
+
+    The file's name ends in the number of clusters. Of several files the one of the option
+    n_clusters is taken.
+
+    Raises:
+        UserError: there are several files and no option selects one.
+    """
     files = sorted(conversion.folder.glob("features_clustered_*.npy"))
     option = conversion.option_files.find("n_clusters")
     if len(files) > 1 and option is not None:
@@ -255,7 +305,20 @@ def _clusters_file(conversion: Conversion) -> Path | None:
 
 
 def _style_bank(conversion: Conversion, num_labels: int, channels: int) -> dict[str, torch.Tensor]:
-    """Return the buffers of a style bank with the released centres, empty without their file."""
+    """Return the buffers of a style bank that holds the centres of the K-means file.
+
+    The names begin with "style_bank.". Without a K-means file the bank is empty, and a warning is
+    printed.
+
+    Args:
+        conversion: gets a row about the styles.
+        num_labels: the number of label classes.
+        channels: the number of the encoder's features.
+
+    Raises:
+        UserError: there are no label classes, the K-means file is unusable or one of several, or
+            its centres do not fit the classes or features.
+    """
     if not num_labels:
         raise UserError("Styles belong to label classes; say with --labels how many there are.")
     path = _clusters_file(conversion)

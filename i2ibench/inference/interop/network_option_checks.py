@@ -22,7 +22,9 @@ YES_NO = {True: "yes", False: "no"}
 
 
 def check_option_files(conversion: Conversion, networks: dict[str, Options], program: str) -> None:
-    """Check that the option files agree with the weights.
+    """Check that the option files beside the weights agree with the networks' sizes and norm.
+
+    Options that no option file has are not checked. A norm "syncbatch" in a file is not compared.
 
     Args:
         conversion: with the option files.
@@ -90,14 +92,17 @@ def _generator_sizes(generator: Options, program: str) -> Options:
 
 
 def set_dropout_and_mode(conversion: Conversion, networks: dict[str, Options]) -> None:
-    """Set dropout and the mode at test time (training or evaluation) in the networks' options.
+    """Set dropout and the mode at test time in the options of the generator and the encoder.
+
+    `always_train` (training mode at test time) is set if there is dropout or batch norm, and
+    removed otherwise; a U-Net always has it. `dropout` is set for a U-Net only.
 
     Args:
-        conversion: gets rows about the networks.
+        conversion: gets rows about all networks, dropout and the mode.
         networks: the options of each network here, by kind; they are changed in place.
 
     Raises:
-        UserError: it is unknown whether a U-Net has dropout.
+        UserError: it is unknown whether a U-Net has dropout, or an option contradicts the weights.
     """
     generator = networks["generator"]
     _report_networks(conversion, networks)
@@ -123,10 +128,13 @@ def _report_networks(conversion: Conversion, networks: dict[str, Options]) -> No
 
 
 def _dropout(conversion: Conversion, generator: Options) -> float:
-    """Return the probability of dropout, which a U-Net's weights do not tell.
+    """Return the generator's probability of dropout, 0.5 or 0, and report it.
+
+    The weights of a U-Net with more than five levels do not tell; the user's option, then
+    no_dropout in an option file does. A smaller U-Net has none, and a ResNet's weights tell.
 
     Raises:
-        UserError: it is unknown, or the weights contradict the option.
+        UserError: dropout is unknown, or an option contradicts the weights of a ResNet.
     """
     given, option = conversion.options.dropout, conversion.option_files.find("no_dropout")
     stated = None if option is None else not option.flag()
@@ -157,7 +165,11 @@ def _dropout(conversion: Conversion, generator: Options) -> float:
 
 
 def _evaluation_mode(conversion: Conversion) -> bool:
-    """Return whether test.py ran in evaluation mode (`--eval`)."""
+    """Return whether test.py translated in evaluation mode (`--eval`), and report it.
+
+    The user's option has precedence over `eval` in an option file; without both the answer is
+    False.
+    """
     given = conversion.options.evaluation_mode
     option = conversion.option_files.find("eval", files=TEST)
     stated = None if option is None else option.flag()

@@ -13,10 +13,11 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def modernised(state: State) -> dict[str, Tensor]:
-    """Return a state dict as today's torch writes it, without DataParallel's prefix `module.`.
+    """Return a copy of a state dict as today's torch names it, without the prefix `module.`.
 
-    Counters of batch norms, which old files lack, are added. Running statistics of instance norms,
-    which old files contain, are removed. A norm without weights is an instance norm.
+    DataParallel wrote the prefix. In a state dict with norms that have weights (batch norm),
+    counters, which old files lack, are added. In one without, norms are instance norms, and their
+    running statistics, which old files contain, are removed.
     """
     state = {name.removeprefix("module."): value for name, value in state.items()}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
@@ -34,15 +35,16 @@ def modernised(state: State) -> dict[str, Tensor]:
 def load_official(
     network: Network, state: State, names: Callable[[State], dict[str, Tensor]]
 ) -> Network:
-    """Copy all official weights into a network; return the network.
+    """Copy all official weights into a network; return the same network.
 
     Args:
         network: is changed in place.
-        state: the official state dict.
-        names: returns the network's state dict under the official names.
+        state: the official state dict, of any age, see `modernised`.
+        names: is given the network's state dict. It returns a dict of the same tensors under the
+            official names.
 
     Raises:
-        UserError: names or shapes differ; the first three are listed.
+        UserError: names or shapes differ; the first three are listed. Nothing has been copied then.
     """
     state = modernised(state)
     expected = names(network.state_dict())
@@ -60,15 +62,24 @@ def load_official(
 
 
 def index_in_sequence(layer: int, place: int) -> int:
-    """Return the index of a module of a discriminator's layer if all layers are one Sequential.
+    """Return a module's index in a discriminator whose layers are joined into one Sequential.
 
     The modules are conv and leaky ReLU of the first layer, then conv, norm and leaky ReLU of each
     further layer.
+
+    Args:
+        layer: the number of the layer, from 0.
+        place: the index of the module within its layer.
     """
     return place if layer == 0 else 3 * layer - 1 + place
 
 
 def not_official(kind: str, state: State) -> UserError:
-    """Return the error for a state dict of another network."""
+    """Return, not raise, the error for a state dict that is not of the expected official network.
+
+    Args:
+        kind: the expected network, such as "pix2pix generator".
+        state: the state dict; the message lists its first three names.
+    """
     first = ", ".join(list(state)[:3]) or "nothing"
     return UserError(f"This is no official {kind}; it holds {first}, ...")

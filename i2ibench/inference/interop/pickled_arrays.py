@@ -25,7 +25,11 @@ def load_arrays(file: IO[bytes]) -> Any:
 
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse everything that is not part of an array."""
+        """Return a function or class that a pickle names, if arrays need it; refuse all others.
+
+        Raises:
+            UnpicklingError: the name is not in `ALLOWED`.
+        """
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         core = "numpy._core" if hasattr(np, "_core") else "numpy.core"  # since numpy 2, before

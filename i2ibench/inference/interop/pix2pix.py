@@ -24,10 +24,17 @@ from i2ibench.models.generators.unet import UNetGenerator
 
 
 def generator_options(state: State) -> dict[str, Any]:
-    """Return the config of the generator of a `latest_net_G.pth`, with its type.
+    """Return the config of the generator that a `latest_net_G.pth` holds, with its type.
+
+    The type is "CoarseToFineGenerator" for a ResNet and "UNetGenerator" for a U-Net. A U-Net's
+    dropout is not in the config, because the weights do not tell.
+
+    Args:
+        state: the official state dict.
 
     Raises:
-        UserError: the names or shapes are neither the U-Net's nor the ResNet's.
+        UserError: the names or shapes are neither the U-Net's nor the ResNet's, or the network was
+            trained without norm.
     """
     state = modernised(state)
     if any(".conv_block." in name for name in state):
@@ -36,7 +43,10 @@ def generator_options(state: State) -> dict[str, Any]:
 
 
 def generator_from_official(state: State) -> UNetGenerator | CoarseToFineGenerator:
-    """Return the generator of a `latest_net_G.pth`, a U-Net or a ResNet.
+    """Build the generator of a `latest_net_G.pth`, a U-Net or a ResNet, with its weights loaded.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are neither the U-Net's nor the ResNet's.
@@ -47,14 +57,21 @@ def generator_from_official(state: State) -> UNetGenerator | CoarseToFineGenerat
 
 
 def generator_names(own: State) -> dict[str, Tensor]:
-    """Return the state dict of a U-Net or ResNet generator under the official names."""
+    """Return the same tensors of a U-Net's or ResNet's state dict under the official names.
+
+    Args:
+        own: the state dict of the generator here.
+    """
     if any(name.startswith("downs.") for name in own):
         return _unet_names(own)
     return pix2pixhd.generator_names(own)
 
 
 def discriminator_options(state: State) -> dict[str, Any]:
-    """Return the config of the PatchDiscriminator of a `latest_net_D.pth`, with its type.
+    """Return the config of the PatchDiscriminator that a `latest_net_D.pth` holds, with its type.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such a discriminator.
@@ -77,7 +94,10 @@ def discriminator_options(state: State) -> dict[str, Any]:
 
 
 def discriminator_from_official(state: State) -> PatchDiscriminator:
-    """Return the discriminator of a `latest_net_D.pth`.
+    """Build the discriminator of a pix2pix `latest_net_D.pth`, with its weights loaded.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such a discriminator.
@@ -88,7 +108,11 @@ def discriminator_from_official(state: State) -> PatchDiscriminator:
 
 
 def discriminator_names(own: State) -> dict[str, Tensor]:
-    """Return the state dict of a patch discriminator under the official names."""
+    """Return the same tensors of a PatchDiscriminator's state dict under the official names.
+
+    Args:
+        own: the state dict of the discriminator here.
+    """
 
     def name(key: str) -> str:
         _, layer, place, kind = key.split(".")
@@ -125,12 +149,25 @@ def _unet_names(own: State) -> dict[str, Tensor]:
 
 
 def _prefix(level: int) -> str:
-    """Return the prefix of the names of a level's layers."""
+    """Return the prefix, without a last dot, of the official names of a U-Net level's layers.
+
+    Args:
+        level: the number of the level, 0 for the outermost.
+    """
     return "model.model" + (".1.model" if level else "") + ".3.model" * max(level - 1, 0)
 
 
 def _place(side: str, level: int, layer: int, innermost: int) -> int:
-    """Return the index of a layer in its level: down layers, the inner level, up layers."""
+    """Return the index of a U-Net's layer among the official modules of its level.
+
+    The modules of a level are its down layers, the next inner level, and its up layers.
+
+    Args:
+        side: "downs" or "ups".
+        level: the number of the level, 0 for the outermost.
+        layer: the index of the layer in its side of the level.
+        innermost: the number of the innermost level.
+    """
     if side == "downs":
         return layer
     if level == 0:
@@ -139,7 +176,13 @@ def _place(side: str, level: int, layer: int, innermost: int) -> int:
 
 
 def _resnet_options(state: State) -> dict[str, Any]:
-    """Return the options of pix2pixHD's global generator with pix2pix's own bias and dropout."""
+    """Return the options of the CoarseToFineGenerator of a pix2pix ResNet, without the type.
+
+    They are those of pix2pixHD's global generator, with pix2pix's own bias and dropout.
+
+    Raises:
+        UserError: the names or shapes are not those of a ResNet, or it was trained without norm.
+    """
     options = pix2pixhd.generator_options(state)
     if "model.1.bias" not in state:
         if "norm_type" not in options:
@@ -152,7 +195,7 @@ def _resnet_options(state: State) -> dict[str, Any]:
 
 
 def _without_norm() -> UserError:
-    """Return the error for a network that was trained with `--norm none`."""
+    """Return, not raise, the error for a network that was trained with `--norm none`."""
     return UserError(
         "latest_net_G.pth has neither batch norm's weights nor the biases that pix2pix gives to "
         "convolutions before an instance norm: it was trained with --norm none, which no generator "

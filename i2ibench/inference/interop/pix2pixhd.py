@@ -23,7 +23,12 @@ from i2ibench.models.generators.coarse_to_fine import CoarseToFineGenerator
 
 
 def generator_options(state: State) -> dict[str, Any]:
-    """Return the options of the CoarseToFineGenerator of a `latest_net_G.pth`.
+    """Return the options of the CoarseToFineGenerator that a `latest_net_G.pth` holds.
+
+    The type is not among them. An instance norm, the default, is left out.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such a generator.
@@ -52,7 +57,12 @@ def generator_options(state: State) -> dict[str, Any]:
 
 
 def generator_from_official(state: State) -> CoarseToFineGenerator:
-    """Return the generator of a `latest_net_G.pth`: global, or with any number of enhancers.
+    """Build the generator of a pix2pixHD `latest_net_G.pth`, with its weights loaded.
+
+    The generator is the global one, or has any number of local enhancers.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such a generator.
@@ -61,12 +71,15 @@ def generator_from_official(state: State) -> CoarseToFineGenerator:
 
 
 def generator_to_official(generator: CoarseToFineGenerator) -> dict[str, Tensor]:
-    """Return the generator's weights under the official names."""
+    """Return the generator's state dict under the official names; the tensors are not copied."""
     return generator_names(generator.state_dict())
 
 
 def encoder_options(state: State) -> dict[str, Any]:
-    """Return the options of the InstanceEncoder of a `latest_net_E.pth`.
+    """Return the options of the InstanceEncoder that a `latest_net_E.pth` holds, without the type.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such an encoder.
@@ -87,7 +100,10 @@ def encoder_options(state: State) -> dict[str, Any]:
 
 
 def encoder_from_official(state: State) -> InstanceEncoder:
-    """Return the encoder of a `latest_net_E.pth`.
+    """Build the encoder of a `latest_net_E.pth`, with its weights loaded.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such an encoder.
@@ -96,12 +112,17 @@ def encoder_from_official(state: State) -> InstanceEncoder:
 
 
 def encoder_to_official(encoder: InstanceEncoder) -> dict[str, Tensor]:
-    """Return the encoder's weights under the official names."""
+    """Return the encoder's state dict under the official names; the tensors are not copied."""
     return encoder_names(encoder.state_dict())
 
 
 def discriminator_options(state: State) -> dict[str, Any]:
-    """Return the options of the MultiScaleDiscriminator of a `latest_net_D.pth`.
+    """Return the options of the MultiScaleDiscriminator that a `latest_net_D.pth` holds.
+
+    The type is not among them.
+
+    Args:
+        state: the official state dict.
 
     Raises:
         UserError: the names or shapes are not those of such discriminators.
@@ -120,9 +141,12 @@ def discriminator_options(state: State) -> dict[str, Any]:
 
 
 def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
-    """Return the discriminators of a `latest_net_D.pth`, trained with feature matching or without.
+    """Build the multi-scale discriminator of a `latest_net_D.pth`, with its weights loaded.
 
     The official files number the scales from the coarsest, this project from the finest.
+
+    Args:
+        state: the official state dict, of a model trained with feature matching or without.
 
     Raises:
         UserError: the names or shapes are not those of such discriminators.
@@ -135,17 +159,21 @@ def discriminator_from_official(state: State) -> MultiScaleDiscriminator:
 def discriminator_to_official(
     discriminator: MultiScaleDiscriminator, exposed: bool = True
 ) -> dict[str, Tensor]:
-    """Return the discriminators' weights under the official names.
+    """Return the multi-scale discriminator's state dict under the official names.
 
     Args:
-        discriminator: of all scales.
+        discriminator: the discriminators of all scales.
         exposed: use the names of a model with feature matching, else of a model without.
     """
     return discriminator_names(discriminator.state_dict(), exposed)
 
 
 def generator_names(own: State) -> dict[str, Tensor]:
-    """Return a generator's state dict under the official names."""
+    """Return the same tensors of a CoarseToFineGenerator's state dict under the official names.
+
+    Args:
+        own: the state dict of the generator here.
+    """
     num_enhancers = len({m[1] for m in _matches(r"enhancers\.(\d+)", own)})
     outermost = rf"enhancers\.{num_enhancers - 1}\.back" if num_enhancers else "coarse"
     # After the last convolution come norm, activation and padding.
@@ -162,12 +190,21 @@ def generator_names(own: State) -> dict[str, Tensor]:
 
 
 def encoder_names(own: State) -> dict[str, Tensor]:
-    """Return an encoder's state dict under the official names."""
+    """Return the same tensors of an InstanceEncoder's state dict under the official names.
+
+    Args:
+        own: the state dict of the encoder here.
+    """
     return {re.sub(r"^layers\.", "model.", key): value for key, value in own.items()}
 
 
 def discriminator_names(own: State, exposed: bool = True) -> dict[str, Tensor]:
-    """Return a multi-scale discriminator's state dict under the official names."""
+    """Return the same tensors of a multi-scale discriminator's state dict under the official names.
+
+    Args:
+        own: the state dict of the discriminators here.
+        exposed: use the names of a model with feature matching, else of a model without.
+    """
     num_scales = len({m[1] for m in _matches(r"scales\.(\d+)", own)})
 
     def name(key: str) -> str:
@@ -181,7 +218,10 @@ def discriminator_names(own: State, exposed: bool = True) -> dict[str, Tensor]:
 
 
 def _norm_options(state: State) -> dict[str, str]:
-    """Return the norm's type if it is batch norm; an instance norm has no tensors."""
+    """Return {"norm_type": "batch"} if a state dict has running statistics, else {}.
+
+    An instance norm, the default here, has no tensors.
+    """
     return {"norm_type": "batch"} if any(k.endswith("running_mean") for k in state) else {}
 
 

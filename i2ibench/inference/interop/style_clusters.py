@@ -15,7 +15,9 @@ Centres = dict[int, NDArray[np.float32]]
 
 
 def read_clusters(path: Path) -> Centres:
-    """Return the centres of each class, float [k,C]; code in a hostile file is not executed.
+    """Return the K-means centres of each class in a .npy file, float32 [k,C] by class.
+
+    Code in a hostile file is not executed.
 
     Raises:
         UserError: the file is missing, broken, or no dict of arrays.
@@ -31,7 +33,14 @@ def read_clusters(path: Path) -> Centres:
 
 
 def write_clusters(centres: Mapping[int, NDArray[np.float32]], path: Path) -> None:
-    """Write the centres [k,C] of each class in the released code's format."""
+    """Write the K-means centres of each class as a .npy file in the released code's format.
+
+    An existing file is replaced.
+
+    Args:
+        centres: float [k,C] by class.
+        path: the file; its name should end in the number of clusters, which is not added.
+    """
     holder = np.array(dict(centres), dtype=object)
 
     def write(unfinished: Path) -> None:
