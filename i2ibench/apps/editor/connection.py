@@ -59,7 +59,7 @@ class Page:
         self._sending = asyncio.Lock()
 
     def settle(self, settled: bool) -> None:
-        """End the server's time limit for pages without a session; False starts the limit again."""
+        """End the server's time limit for pages without a session, or start it again if False."""
         tell_server = self._socket.scope.get("state", {}).get(SETTLE)
         if tell_server is not None:
             tell_server(settled)
@@ -131,9 +131,10 @@ class ImageStream:
         self._sent = None
 
     async def run(self) -> None:
-        """Send the page an image after every `wake`, until the page leaves; a stroke has previews.
+        """Send the page images of the session that `wake` was given, until the page leaves.
 
-        Rendering errors are sent to the page and do not end this.
+        Several wakes during a rendering lead to one more image. Images during a stroke are
+        previews, which may be smaller. Rendering errors are sent to the page and do not end this.
         """
         try:
             while True:
@@ -196,7 +197,7 @@ class _ProgressReporter:
         self.begin()
 
     def begin(self) -> None:
-        """Start to measure the seconds, after PROGRESS_AFTER of which progress is reported."""
+        """Start the clock of this image, from which PROGRESS_AFTER and `seconds` are counted."""
         self._began, self._next = time.perf_counter(), PROGRESS_AFTER
 
     @property
@@ -207,8 +208,7 @@ class _ProgressReporter:
     def report(self, fraction: float) -> None:
         """Send the page the fraction of the image that is done, 0..1, and return at once.
 
-        The first is sent after PROGRESS_AFTER seconds; then those within PROGRESS_EVERY are left
-        out.
+        Reports before PROGRESS_AFTER seconds, or within PROGRESS_EVERY of another, are left out.
         """
         if self.seconds < self._next:
             return
@@ -385,7 +385,7 @@ class Connection:
 
 
 def _changes(session: Session, outcome: Outcome) -> list[bytes]:
-    """Return the WebSocket messages that tell a page what a request changed, in order."""
+    """Return WebSocket messages that show a page the changed scene, maps and instances."""
     changes = [frames.welcome(session), frames.maps(session)] if outcome.opened else []
     if outcome.changed is not None:
         changes.append(frames.maps(session, outcome.changed))

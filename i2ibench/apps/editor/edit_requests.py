@@ -46,8 +46,8 @@ Edited = tuple[Scene, int | None]
 def choose_brush(scene: Scene, classes: Classes, label: int, target: str | int) -> Brush:
     """Choose the class and the instance id that an edit with a class and a target writes.
 
-    If "auto" finds no pixel of a class that is no thing, the id is the class's value in label
-    files, or a new id if that is taken.
+    If "auto" extends an instance of a class that has no pixel, a new instance is made. Its id is
+    the class's value in label files, or another new id if that is taken.
 
     Args:
         scene: the scene to edit.

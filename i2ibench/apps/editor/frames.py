@@ -163,11 +163,12 @@ def preview(
 def strip(instance: int, modes: Strip) -> bytes:
     """Return the binary WebSocket message with an instance's thumbnails as one JPEG, side by side.
 
-    The header has the number and size of the thumbnails and the part of the scene that they show.
+    The header has the instance's id, the number and size of the thumbnails, the part of the scene
+    that they show, and whether they are approximate.
 
     Args:
         instance: the id of the instance.
-        modes: the thumbnails, one for each style mode of its class.
+        modes: the thumbnails, one for each style mode of the instance's class.
     """
     number, height, width, _ = modes.tiles.shape
     row = modes.tiles.transpose(1, 0, 2, 3).reshape(height, number * width, 3)

@@ -82,10 +82,11 @@ class History:
         return bool(self._undone)
 
     def record(self, before: Scene, after: Scene) -> bool:
-        """Add the step between two scenes of one size; return False if the scenes are equal.
+        """Add the step between two scenes of one size; return whether the scenes differ.
 
-        Undone steps can no longer be redone then. The oldest steps are dropped at the limits, but a
-        single step may be larger than `max_bytes`. Equal scenes add no step and change nothing.
+        Equal scenes add no step and change nothing. Otherwise undone steps can no longer be redone,
+        and the oldest steps are dropped at the limits, but a single step may be larger than
+        `max_bytes`.
         """
         box = changed_box(before, after)
         same = dict(before.styles) == dict(after.styles) and before.draw == after.draw

@@ -81,7 +81,13 @@ class Renderer:
         return self.translator.encoder is not None
 
     def num_modes(self, label: int) -> int:
-        """Return how many modes the style bank has for a class number; 0 without a style bank."""
+        """Return how many modes (typical appearances) the style bank has for a class.
+
+        The number is 0 without a style bank.
+
+        Args:
+            label: the number of the class.
+        """
         return 0 if self.bank is None else int(self.bank.counts[label])
 
     def fits(self, label: int, style: Style) -> bool:
@@ -188,7 +194,7 @@ class Renderer:
         return {int(i): tuple(row) for i, row in zip(ids, values, strict=True)}
 
     def _data(self, scene: Scene, rows: slice, columns: slice) -> dict[str, Any]:
-        """Return name and maps, [1,1,h,w] in some rows and columns, of a scene as a batch of one."""
+        """Return the name and the maps [1,1,h,w] of part of a scene, as a collated batch of one."""
         label, instance = (
             torch.from_numpy(a[rows, columns].copy())[None, None]
             for a in (scene.label, scene.instance)

@@ -29,7 +29,10 @@ DRAWS = 2**31
 
 @dataclass(frozen=True)
 class Mode:
-    """A style of the style bank: the mode of this index of the instance's class."""
+    """A style of the style bank: the mode of this index of the instance's class.
+
+    The modes of a class are its typical appearances, found by clustering.
+    """
 
     index: int
 

@@ -93,11 +93,11 @@ class Session:
 
     @property
     def brushing(self) -> bool:
-        """Return whether a stroke has begun and not ended."""
+        """Return whether a brush stroke of this session has begun and not ended."""
         return self._stroke is not None
 
     def take_notes(self) -> list[str]:
-        """Return the messages that the page has not been told yet, and forget them."""
+        """Return the messages that this session's page has not been told yet, and forget them."""
         notes, self.notes = self.notes, []
         return notes
 
@@ -126,7 +126,7 @@ class Session:
         return None
 
     def snapshot(self) -> Snapshot:
-        """Return the session's token, version, scene, and scene as it was opened, at this moment."""
+        """Return the token, version and scene, and the scene as it was opened, at this moment."""
         return Snapshot(self.token, self.version, self.scene, self.first)
 
     def restore(self, saved: Saved) -> None:
@@ -164,14 +164,15 @@ class Session:
         return other
 
     def apply(self, request: Request) -> Outcome:
-        """Change the session as an editing request asks for, and return what changed.
+        """Change the session's scene as an editing request asks for, and return what changed.
 
         Any request but a part of the same stroke first ends the current stroke. If the request then
         fails, the stroke has ended and the scene is as before.
 
         Args:
             request: a part of a stroke, an edit of EDITS, or a request to open, upload, undo, redo,
-                reset, or take styles from a photo.
+                reset, or take styles from a photo. Uploading a photo changes only the photo that
+                styles are taken from.
 
         Raises:
             UserError: the request cannot be done.
@@ -194,9 +195,9 @@ class Session:
         return self._become(after, instance)
 
     def end_stroke(self) -> bool:
-        """Make the current stroke one step of the history; return whether it changed the scene.
+        """Make the current brush stroke one step of the session's history.
 
-        Without a stroke, nothing happens and the result is False.
+        The result is whether the stroke changed the scene; without a stroke it is False.
         """
         stroke, self._stroke = self._stroke, None
         return stroke is not None and self.history.record(stroke.before, self.scene)

@@ -82,7 +82,7 @@ class Sessions:
             return session
 
     def leave(self, session: Session) -> None:
-        """Mark a session as left by its page now. The session stays in memory until `drop_idle`."""
+        """Mark a session as left by its page now. For some time, the session stays in memory."""
         session.connected = False
         session.left = time.monotonic()
 
