@@ -24,7 +24,12 @@ LOOKS = {
 
 
 def describe_stuff(layout: Layout) -> dict[str, Any]:
-    """Return the appearance of each stuff class, by class name; one for the whole scene."""
+    """Return the appearance of six stuff classes in a scene, by class name, as plain JSON values.
+
+    The classes are road, sidewalk, building, sky, vegetation and terrain. A class is a dict with
+    the name of its look, such as "texture", and its colour 0..255, such as "rgb"; the sky has
+    "clouds", "top_rgb" and "horizon_rgb". Classes that no pixel shows are included.
+    """
     looks, light = layout.looks, layout.light
     return {
         "road": {"texture": looks.road.name, "rgb": list(looks.road.rgb)},
@@ -41,11 +46,15 @@ def describe_stuff(layout: Layout) -> dict[str, Any]:
 
 
 def describe_instances(layout: Layout, instance: NDArray[np.int32]) -> dict[str, Any]:
-    """Return class and colour of every visible thing, by instance id.
+    """Return the appearance of every visible vehicle and person, by instance id as text.
+
+    An appearance is a dict of "class", "colour" (its name) and "rgb" (0..255, before the light
+    changes it; a person's is that of the shirt).
 
     Args:
         layout: the street.
-        instance: its painted instance map [H,W]; a thing without a pixel in it is left out.
+        instance: its painted instance map [H,W]; vehicles and people without a pixel in it are left
+            out.
     """
     colours: dict[int, tuple[str, NamedColour]] = {
         vehicle.instance: (vehicle.kind, vehicle.colour) for vehicle in layout.vehicles
@@ -61,13 +70,13 @@ def describe_instances(layout: Layout, instance: NDArray[np.int32]) -> dict[str,
 
 
 def read_appearances(attributes: Mapping[str, Any]) -> dict[int, Appearance]:
-    """Return the true appearance of every instance of a scene, by instance id.
+    """Return the true appearance of the things and stuff classes of a scene, by instance id.
 
-    A stuff class has one appearance in a scene, under its class id. The sky has none, because its
-    colours depend on the time of day.
+    A stuff class has one appearance in a scene, under its class id; a thing has its own instance
+    id. The sky is left out, because its colours depend on the time of day.
 
     Args:
-        attributes: the contents of the scene's attributes file.
+        attributes: the contents of the scene's attributes file, see `RenderedScene.attributes`.
     """
     ids = {entry.name: entry.id for entry in CITYSCAPES_CLASSES.classes}
     appearances = {}

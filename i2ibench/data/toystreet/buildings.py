@@ -32,7 +32,15 @@ class Wall:
 
 
 def paint_house(canvas: Canvas, layout: Layout, facade: Facade) -> None:
-    """Paint the flank, if the camera sees it, then the street front."""
+    """Paint one house: its flank if the camera may see it, then its street front.
+
+    Parts outside of the canvas or nearer than `NEAREST` are left out.
+
+    Args:
+        canvas: is painted on, in all three arrays.
+        layout: the street with its camera and light.
+        facade: the house.
+    """
     camera = layout.camera
     near = max(facade.start, NEAREST)
     inner = facade.side * facade.plane
@@ -59,7 +67,12 @@ def paint_house(canvas: Canvas, layout: Layout, facade: Facade) -> None:
 
 
 def paint_closing(canvas: Canvas, layout: Layout) -> None:
-    """Paint the house across the far end of the street."""
+    """Paint one wide house across the far end of the street, which closes the view.
+
+    Args:
+        canvas: is painted on, in all three arrays.
+        layout: the street with its camera and light.
+    """
     house = Facade(
         side=1, start=STREET_END, end=STREET_END + 1.0, plane=-CLOSING_HALF, wall_height=13.0,
         roof="mansard", roof_height=2.4, roof_rgb=(104, 62, 52), bays=11, floors=3, shade=0.96,
@@ -131,7 +144,10 @@ def _depth_step(camera: Camera, depth: Floats, plane: float, width: int) -> Floa
 
 
 def _outline(wall: Wall, facade: Facade) -> Floats:
-    """Return the height of the house in metres at each of `wall.along`."""
+    """Return the height in metres of the house's upper edge at each of `wall.along`, same shape.
+
+    The edge is level, except for a gable, which rises to the middle of the wall.
+    """
     if facade.roof != "gable":
         return np.full_like(wall.along, facade.top)
     rise = 1.0 - np.abs(wall.along / wall.length - 0.5) * 2.0
@@ -139,7 +155,16 @@ def _outline(wall: Wall, facade: Facade) -> Floats:
 
 
 def _wall_colours(wall: Wall, facade: Facade, rgb: Rgb, lit_windows: float) -> Floats:
-    """Return the colours [3,h,w] in 0..255 of a wall with its windows, doors and roof."""
+    """Return the colours, float [3,h,w] in 0..255, of a wall with its windows, doors and roof.
+
+    The light and haze are not applied.
+
+    Args:
+        wall: the positions of the pixels on the wall.
+        facade: the house.
+        rgb: the colour of the wall.
+        lit_windows: share 0..1 of the upper windows that are lit.
+    """
     tone = facade.shade * (1.0 - 0.2 * np.exp(-np.maximum(wall.up, 0.0) / 1.2))
     colours: Floats = planes(rgb) * tone
     colours = _paint_bands(colours, wall, facade)

@@ -28,7 +28,14 @@ class Camera:
     vanish_v: float
 
     def project(self, points: Sequence[Sequence[float]] | Floats) -> Floats:
-        """Return the image positions (u, v) [N,2] of points (x right, y up, z ahead) [N,3]."""
+        """Return the image positions (u, v), float32 [N,2], of points in the street.
+
+        u and v are fractions of the image's width and height, and may lie outside of 0..1.
+
+        Args:
+            points: (x right, y up, z ahead) in metres [N,3]. Points with a z below `NEAREST` are
+                moved to that distance.
+        """
         xyz = np.asarray(points, np.float32)
         scale = self.focal / np.maximum(xyz[:, 2], NEAREST)
         place = np.empty((len(xyz), 2), np.float32)
@@ -37,9 +44,20 @@ class Camera:
         return place
 
     def depth_of_rows(self, v: Floats) -> Floats:
-        """Return the distance in metres of the ground at image rows v, all below the horizon."""
+        """Return the distance in metres of the ground at image rows, same shape.
+
+        Args:
+            v: the rows as fractions of the image's height, all below the horizon.
+        """
         return self.focal * self.height / (v - self.vanish_v)
 
     def depth_of_columns(self, u: Floats, plane_x: float) -> Floats:
-        """Return the distance in metres of the upright plane x = plane_x at image columns u."""
+        """Return the distance in metres of an upright plane along the street at image columns.
+
+        The distance is negative where a column does not show the plane.
+
+        Args:
+            u: the columns as fractions of the image's width, none at the vanishing point.
+            plane_x: the x of the plane in metres.
+        """
         return 0.5 * self.focal * (plane_x - self.lateral) / (u - self.vanish_u)

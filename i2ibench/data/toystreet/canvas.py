@@ -47,7 +47,9 @@ class Canvas:
     def fill_polygon(
         self, corners: Floats, rgb: Rgb, label: int, instance: int | None = None
     ) -> None:
-        """Fill a polygon in all three arrays.
+        """Fill a polygon in the canvas's image, label map and instance map.
+
+        Parts outside of the canvas are cut off.
 
         Args:
             corners: (u, v) in fractions of the canvas, [N,2].
@@ -62,7 +64,13 @@ class Canvas:
         cv2.fillPoly(self.instance, points, (number,), cv2.LINE_8, SUBPIXEL_BITS)
 
     def patch(self, left: float, top: float, right: float, bottom: float) -> Patch | None:
-        """Return the pixels inside a rectangle given in fractions; None if it covers no pixel."""
+        """Return the pixels of the canvas that a rectangle touches; None if there are none.
+
+        Args:
+            left, right: columns as fractions of the canvas's width. Parts outside of 0..1 are cut
+                off.
+            top, bottom: rows as fractions of the canvas's height, likewise.
+        """
         columns = _span(left, right, self.width)
         rows = _span(top, bottom, self.height)
         if columns.stop <= columns.start or rows.stop <= rows.start:
@@ -74,12 +82,14 @@ class Canvas:
     def paint(
         self, patch: Patch, mask: NDArray[np.bool_], colours: Floats, label: int | Bytes
     ) -> None:
-        """Paint stuff into all three arrays.
+        """Paint stuff on masked pixels of the canvas's image, label map and instance map.
+
+        The instance map gets the class id.
 
         Args:
-            patch: the pixels to paint, [h,w].
-            mask: which of the pixels are painted, bool [h,w].
-            colours: 0..255, [3,h,w].
+            patch: the rectangle of pixels, [h,w].
+            mask: which of the pixels are painted, bool [h,w]; the others keep their values.
+            colours: [3,h,w]; values outside of 0..255 are cut off.
             label: class id, one or [h,w].
         """
         red, green, blue = np.clip(colours, 0, 255).astype(np.uint8)
@@ -90,7 +100,7 @@ class Canvas:
         np.copyto(self.instance[where], label, where=mask)
 
     def cast_shadow(self, corners: Floats, strength: float) -> None:
-        """Darken the image, but not the maps, inside a polygon with soft edges.
+        """Darken the canvas's image inside a polygon with soft edges; the maps stay.
 
         Args:
             corners: (u, v) in fractions of the canvas, [N,2].
@@ -111,7 +121,13 @@ class Canvas:
         self._dim(patch, 1.0 - strength / 255.0 * soft.astype(np.float32))
 
     def shade_instance(self, patch: Patch, factor: Floats, instance: int) -> None:
-        """Multiply the image by a factor [h,w] on one instance, except on its lamps."""
+        """Multiply the canvas's image by a factor on the pixels of one instance, but not its lamps.
+
+        Args:
+            patch: the rectangle of pixels, [h,w]; the instance is only changed there.
+            factor: the factors, [h,w] or a shape that broadcasts to it.
+            instance: instance id. Pixels with a channel of `GLOW_FROM` or more are taken for lamps.
+        """
         where = (patch.rows, patch.columns)
         own = (self.instance[where] == instance) & (self.image[where].max(axis=-1) < GLOW_FROM)
         self._dim(patch, np.where(own, factor, np.float32(1.0)).astype(np.float32))

@@ -40,7 +40,7 @@ class Street:
 
     @property
     def frontage(self) -> float:
-        """Return the distance in metres from the middle of the road to the houses."""
+        """Return the metres from the middle of the road to the outer edge of a sidewalk."""
         return self.road_half + self.sidewalk
 
 
@@ -65,12 +65,15 @@ class Facade:
 
     @property
     def top(self) -> float:
-        """Return the height in metres of the highest point."""
+        """Return the height in metres of the house's highest point, with the roof."""
         return self.wall_height + self.roof_height
 
     @property
     def eaves(self) -> float:
-        """Return the height in metres of the two upper corners of the street front."""
+        """Return the height in metres of the two upper corners of the house's street front.
+
+        These are at the top of the wall for a gable, and at the top of the roof for other roofs.
+        """
         return self.wall_height if self.roof == "gable" else self.top
 
 

@@ -45,10 +45,11 @@ CAR_BODIES = ("sedan", "hatchback", "van")
 
 
 def sample_layout(rng: Rng) -> Layout:
-    """Return a random street, the same for every image size.
+    """Return a random street in metres, which does not depend on the size of an image.
 
     Args:
-        rng: the source of all choices; their order is part of what a seed means.
+        rng: the source of all choices. Their order is part of what a seed means: another order
+            gives other streets for the same seed.
     """
     light = LIGHTS[int(rng.choice(len(LIGHTS), p=(0.3, 0.2, 0.15, 0.25, 0.1)))]
     looks = _sample_looks(rng)
@@ -126,7 +127,13 @@ def _sample_camera(rng: Rng, street: Street) -> Camera:
 
 
 def _sample_row(rng: Rng, side: int, street: Street) -> tuple[list[Facade], list[Tree]]:
-    """Return a row of houses on one side, and trees in the gaps between them."""
+    """Return the houses of one side up to the street's end, and the trees in their gaps.
+
+    Args:
+        rng: the source of all choices.
+        side: -1 for the left side of the street, 1 for the right.
+        street: the ground, whose sidewalk the houses stand behind.
+    """
     facades: list[Facade] = []
     yards: list[Tree] = []
     start = float(rng.uniform(-6.0, 1.0))
@@ -172,7 +179,10 @@ def _sample_facade(
 
 
 def _stands_out(house: Facade, nearer: Facade) -> bool:
-    """Return whether the camera sees the house's flank beside or above the nearer house."""
+    """Return whether the camera sees a house's flank beside or above the next nearer house.
+
+    Houses are seen beside it if there is a gap between them or `house` stands nearer to the road.
+    """
     if house.start > nearer.end or house.plane < nearer.plane:
         return True
     return house.eaves > nearer.eaves
@@ -196,7 +206,13 @@ def _sample_bush(rng: Rng, x: float, z: float) -> Tree:
 
 
 def _sample_park(rng: Rng, side: int, street: Street) -> list[Tree]:
-    """Return bushes and trees along a side without houses."""
+    """Return pairs of a bush and a tree along a side without houses, up to the street's end.
+
+    Args:
+        rng: the source of all choices.
+        side: -1 for the left side of the street, 1 for the right.
+        street: the ground, whose sidewalk the plants stand behind.
+    """
     trees: list[Tree] = []
     z = float(rng.uniform(4.0, 9.0))
     while z < STREET_END:
@@ -208,7 +224,7 @@ def _sample_park(rng: Rng, side: int, street: Street) -> list[Tree]:
 
 
 def _sample_avenue(rng: Rng, street: Street) -> list[Tree]:
-    """Return the trees along both sides of the street."""
+    """Return the trees on the sidewalks of both sides, at about equal distances."""
     trees: list[Tree] = []
     spacing = float(rng.choice((16.0, 24.0, 36.0)))
     for side in (-1, 1):
@@ -237,7 +253,11 @@ def _sample_posts(rng: Rng, street: Street) -> list[Post]:
 
 
 def _sample_vehicles(rng: Rng, street: Street) -> list[Vehicle]:
-    """Return the driving and parked vehicles, none overlapping, the nearest first."""
+    """Return the driving and parked vehicles, the nearest first.
+
+    Their places are chosen far enough apart for vehicles not to overlap. The instance ids of a kind
+    are its class id * 1000 + k, k from 0 for the nearest.
+    """
     places = _driving_places(rng, street) + _parking_places(rng, street)
     places.sort(key=lambda place: place[2])
     counts = dict.fromkeys(VEHICLE_LABELS, 0)
@@ -263,7 +283,11 @@ def _sample_vehicles(rng: Rng, street: Street) -> list[Vehicle]:
 
 
 def _sample_people(rng: Rng, street: Street) -> list[Person]:
-    """Return the people on the sidewalks and on the zebra crossing, if the street has one."""
+    """Return 4 to 14 people, the nearest first, with the instance ids 24000, 24001 and so on.
+
+    They are on the sidewalks and on the zebra crossing, if the street has one; without one a person
+    is sometimes on the road.
+    """
     return [
         _sample_person(rng, x, z, PERSON_LABEL * 1000 + number)
         for number, (x, z) in enumerate(_standing_places(rng, street))
@@ -300,7 +324,11 @@ def _parking_places(rng: Rng, street: Street) -> list[VehiclePlace]:
 
 
 def _standing_places(rng: Rng, street: Street) -> list[tuple[float, float]]:
-    """Return (x, z) in metres of every person, the nearest first."""
+    """Return (x, z) in metres of every person, the nearest first.
+
+    4 to 11 stand on the sidewalks. 1 to 3 are on the zebra crossing; on a street without one, one
+    person is on the road with a probability of 0.25.
+    """
     places: list[tuple[float, float]] = []
     for _ in range(int(rng.integers(4, 12))):
         side = int(rng.choice((-1, 1)))

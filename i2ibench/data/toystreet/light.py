@@ -28,12 +28,24 @@ class Light:
     lit_windows: float  # share 0..1 of the windows that are lit
 
     def add_haze(self, colours: Floats, distance: float | Floats) -> Floats:
-        """Return colours [3,h,w] as they are seen through the haze at a distance in metres."""
+        """Return the colours [3,h,w] of this time of day's haze blended over given colours.
+
+        Args:
+            colours: 0..255, [3,h,w] or a shape that broadcasts to it.
+            distance: in metres, one or [h,w]; the haze grows with it.
+        """
         weight = np.asarray(1.0 - np.exp(-self.haze_density * np.asarray(distance)), np.float32)
         return blend(colours, planes(self.haze), weight)
 
     def hazed(self, rgb: Rgb, distance: float, shade: float = 1.0) -> Rgb:
-        """Return one colour times `shade` as it is seen through the haze at a distance."""
+        """Return one colour, multiplied by `shade`, as it is seen through the haze.
+
+        Args:
+            rgb: the colour, 0..255.
+            distance: in metres.
+            shade: factor of the brightness. It does not lift a channel to `GLOW_FROM`, from which
+                channels are lamps, unless the channel was that bright before.
+        """
         weight = 1.0 - math.exp(-self.haze_density * distance)
         red, green, blue = (
             int(min(c * shade, max(c, GLOW_FROM - 1)) * (1 - weight) + h * weight)
@@ -57,10 +69,15 @@ LIGHTS = (
 
 
 def apply_light(image: Bytes, label: Bytes, light: Light) -> Bytes:
-    """Return an image uint8 [H,W,3] with its channels multiplied by the light's gain.
+    """Return a copy of an image with its channels multiplied by the gain of the time of day.
 
-    The sky keeps its colours. Channels near 255 belong to lamps and lit windows and keep their
-    brightness, so that lamps and windows stay bright at dusk.
+    The sky keeps its colours. Channels from `GLOW_FROM` to 255 belong to lamps and lit windows; the
+    nearer to 255, the more they keep their brightness, so that lamps stay bright at dusk.
+
+    Args:
+        image: uint8 RGB [H,W,3].
+        label: class ids [H,W].
+        light: the time of day.
     """
     level = np.arange(256, dtype=np.float32)
     glow = np.clip((level - GLOW_FROM) / GLOW_SPAN, 0.0, 1.0)
@@ -76,7 +93,15 @@ def apply_light(image: Bytes, label: Bytes, light: Light) -> Bytes:
 def paint_sky(
     canvas: Canvas, camera: Camera, light: Light, cloudiness: float, tiles: Tiles
 ) -> None:
-    """Paint a gradient with clouds from the top row to just below the horizon."""
+    """Paint a gradient with clouds on the canvas, from the top row to just below the horizon.
+
+    Args:
+        canvas: is painted on, in all three arrays; whatever was there is covered.
+        camera: gives the horizon.
+        light: gives the colours.
+        cloudiness: 0 for no clouds, up to 1.
+        tiles: the textures of the scene.
+    """
     patch = canvas.patch(0.0, 0.0, 1.0, camera.vanish_v + 0.03)
     if patch is None:
         return

@@ -15,7 +15,10 @@ HEAD_MIDDLE, HEAD_RADIUS = 0.925, 0.062
 
 
 def paint_person(canvas: Canvas, layout: Layout, person: Person) -> None:
-    """Paint the shadow at a person's feet, then the person."""
+    """Paint the shadow at a person's feet, then the person, on the canvas.
+
+    The shadow only darkens the image. The person is painted in all three arrays.
+    """
     z, reach = person.z, 0.26 * person.height
     foot = [[-reach, -0.15], [reach, -0.15], [reach, 0.2], [-reach, 0.2]]
     ground = layout.camera.project([[person.x + x, 0.0, z + dz] for x, dz in foot])

@@ -30,7 +30,10 @@ SIGN_RADIUS = 0.44
 
 
 def paint_post(canvas: Canvas, layout: Layout, post: Post) -> None:
-    """Paint a pole and its lamp, traffic light or sign."""
+    """Paint a pole with its street lamp, traffic light or road sign on the canvas.
+
+    The pole has the class pole, a traffic light's housing or a sign's plate has its own class.
+    """
     _paint_bar(canvas, layout, post, 0.055 if post.kind == "lamp" else 0.045)
     if post.kind == "lamp":
         _paint_lamp(canvas, layout, post)

@@ -50,12 +50,15 @@ class RenderedScene:
 
 
 def render_scene(seed: int, index: int, width: int, height: int) -> RenderedScene:
-    """Return one scene of an endless series.
+    """Draw one scene of an endless series of random streets; nothing is written to disk.
+
+    The same arguments always give the same scene.
 
     Args:
-        seed: of the series.
-        index: number of the scene in the series.
-        width, height: size of the image in pixels; the street does not depend on the size.
+        seed: of the series, 0 or more.
+        index: number of the scene in the series, from 0.
+        width, height: size of the image in pixels, at least 64x32; the street does not depend on
+            the size.
 
     Raises:
         ValueError: a size is too small, or `seed` or `index` is negative.
@@ -117,7 +120,12 @@ def _paint(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
 
 
 def _photograph(image: Bytes, rng: np.random.Generator) -> Bytes:
-    """Return the image with soft edges, darker corners and noise, as a camera takes it."""
+    """Return a copy of an image with soft edges, darker corners and noise, as in a photo.
+
+    Args:
+        image: uint8 RGB [H,W,3].
+        rng: the source of the noise, which is the same for the three channels of a pixel.
+    """
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (3, 3), EDGE_BLUR)
     u = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]

@@ -33,7 +33,13 @@ class Ground:
 
 
 def paint_ground(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
-    """Paint the ground from the horizon to the lowest row."""
+    """Paint the roadway, sidewalks and grass, from just below the horizon to the lowest row.
+
+    Args:
+        canvas: is painted on, in all three arrays; whatever was there is covered.
+        layout: the street with its camera, colours and light.
+        tiles: the textures of the scene.
+    """
     camera, street = layout.camera, layout.street
     # Half a pixel lower, so that every pixel centre lies below the horizon at any size.
     patch = canvas.patch(0.0, camera.vanish_v + 0.008 + 0.5 / canvas.height, 1.0, 1.0)

@@ -19,7 +19,11 @@ class Tiles:
 
 
 def make_tiles(rng: np.random.Generator) -> Tiles:
-    """Return the two textures of one scene; they do not depend on the image's size."""
+    """Return two random noise textures for one scene, float32 [256,256] each; "soft" is coarser.
+
+    Args:
+        rng: the source of the noise.
+    """
     soft = np.zeros((TILE, TILE), np.float32)
     for cells, weight in ((4, 1.0), (8, 0.6), (16, 0.35), (32, 0.2)):
         soft += weight * _octave(rng, cells)
@@ -28,7 +32,12 @@ def make_tiles(rng: np.random.Generator) -> Tiles:
 
 
 def read_tile(tile: Floats, x: Floats, y: Floats) -> Floats:
-    """Return the values [h,w] of a texture at x and y [h,w], interpolated; it repeats every 1.0."""
+    """Return the values of a repeating texture at given positions, float32 [h,w], interpolated.
+
+    Args:
+        tile: the texture, float32 [256,256].
+        x, y: the positions [h,w]; one repetition of the texture has the length 1.0.
+    """
     column = ((x - np.floor(x)) * TILE).astype(np.float32)
     row = ((y - np.floor(y)) * TILE).astype(np.float32)
     return np.asarray(
@@ -37,10 +46,10 @@ def read_tile(tile: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def cover(distance: Floats, half_width: float | Floats, pixel: float | Floats) -> Floats:
-    """Return the share 0..1 of each pixel that a band covers.
+    """Return the share 0..1 of each pixel that a band, such as a painted line, covers.
 
     Args:
-        distance: of the pixel's centre from the band's middle, in metres.
+        distance: of the pixel's centre from the band's middle, in metres; the sign does not matter.
         half_width: half the width of the band in metres.
         pixel: size of the pixel in metres.
     """
@@ -49,7 +58,10 @@ def cover(distance: Floats, half_width: float | Floats, pixel: float | Floats) -
 
 
 def centred_fraction(position: Floats) -> Floats:
-    """Return positions relative to the middle of their unit interval, -0.5..0.5."""
+    """Return each position's distance from the middle of its unit interval, -0.5 up to below 0.5.
+
+    The middle of the interval [n, n + 1) is n + 0.5.
+    """
     return np.asarray(position - np.floor(position) - 0.5, np.float32)
 
 
@@ -59,7 +71,13 @@ def planes(rgb: tuple[float, float, float]) -> Floats:
 
 
 def blend(base: Floats, other: Floats | float, weight: Floats) -> Floats:
-    """Return `base` interpolated towards `other` by a weight 0..1; the three are broadcast."""
+    """Return `base` interpolated towards `other`, float32; the three arguments are broadcast.
+
+    Args:
+        base: the result where the weight is 0.
+        other: the result where the weight is 1.
+        weight: 0..1.
+    """
     return np.asarray(base + (other - base) * weight, np.float32)
 
 

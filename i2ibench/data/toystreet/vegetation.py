@@ -13,7 +13,10 @@ EDGE_NOISE = 0.07
 
 
 def paint_tree(canvas: Canvas, layout: Layout, tiles: Tiles, tree: Tree) -> None:
-    """Paint the trunk, if there is one, then the crown of round clumps of leaves."""
+    """Paint a tree or bush on the canvas: the trunk, if it has one, then round clumps of leaves.
+
+    All pixels have the class vegetation, the trunk too.
+    """
     camera = layout.camera
     if tree.trunk > 0.0:
         half = 0.13
@@ -36,7 +39,7 @@ def paint_tree(canvas: Canvas, layout: Layout, tiles: Tiles, tree: Tree) -> None
 
 
 def paint_woods(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
-    """Paint a distant line of trees at the horizon."""
+    """Paint a line of distant trees across the whole width of the canvas, at the horizon."""
     camera, light = layout.camera, layout.light
     patch = canvas.patch(0.0, camera.vanish_v - 0.09, 1.0, camera.vanish_v + 0.03)
     if patch is None:

@@ -33,21 +33,24 @@ class Body:
 
     @cached_property
     def length(self) -> float:
-        """Return the distance from rear to front in metres."""
+        """Return the vehicle's length from rear to front in metres."""
         return max(t for t, _ in self.profile)
 
     @cached_property
     def height(self) -> float:
-        """Return the height of the roof in metres."""
+        """Return the height in metres of the vehicle's roof above the ground."""
         return max(y for _, y in self.profile)
 
     def half_width_at(self, y: float) -> float:
-        """Return half the width in metres at height `y`."""
+        """Return half the vehicle's width in metres at the height `y` above the ground, in metres.
+
+        The body narrows from the shoulder to the roof.
+        """
         rise = (y - self.shoulder) / max(self.height - self.shoulder, 0.1)
         return self.half_width * (1.0 - self.taper * min(max(rise, 0.0), 1.0))
 
     def turned(self) -> "Body":
-        """Return the body with front and rear exchanged."""
+        """Return a copy of the body with front and rear exchanged; t counts from the other end."""
 
         def turn(points: Iterable[Point]) -> tuple[Point, ...]:
             return tuple((self.length - t, y) for t, y in points)
@@ -159,7 +162,10 @@ SKYLIT_GLASS: Rgb = (104, 122, 138)
 
 
 def paint_vehicle(canvas: Canvas, layout: Layout, vehicle: Vehicle) -> None:
-    """Paint the soft shadow on the ground, then the faces of the body that the camera sees."""
+    """Paint a vehicle on the canvas: the soft shadow on the ground, then the faces that are seen.
+
+    The shadow only darkens the image. The faces are painted in all three arrays.
+    """
     body = (BODIES if vehicle.away else TURNED_BODIES)[vehicle.body]
     painter = _VehiclePainter(canvas, layout, vehicle, body)
     painter.paint_shadow()
