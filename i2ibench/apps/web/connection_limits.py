@@ -52,7 +52,10 @@ def connections_that_fit(wanted: int) -> int:
     """Return how many connections can be kept, at most `wanted` and at least FEWEST.
 
     If needed and allowed, this raises the process's soft limit of open files towards the hard
-    limit. Windows has no such limit.
+    limit. Without such a limit, as on Windows, the result is `wanted`, even below FEWEST.
+
+    Args:
+        wanted: the number of connections that the server would like to keep.
     """
     try:
         import resource
@@ -85,7 +88,11 @@ class Doorkeeper:
         self._closed, self._logged, self._sweeping = 0, -LOG_SECONDS, False
 
     def admit(self, connection: "GuardedProtocol") -> None:
-        """Add a connection; if there are too many, close the one that waits longest."""
+        """Add a new connection, and check all connections regularly from now on.
+
+        If there are more than the limit, the one that has kept the server waiting longest is closed
+        at once, which may be the new one. Connections whose request is being answered stay.
+        """
         self._forget_closed()
         self._open.add(connection)
         if len(self._open) > self.limits.connections:
@@ -96,7 +103,13 @@ class Doorkeeper:
             connection.loop.call_later(SWEEP_SECONDS, self._sweep, connection.loop)
 
     def _sweep(self, loop: Any) -> None:
-        """Close overdue connections, and schedule the next sweep while connections are open."""
+        """Close connections whose client's time is up, and call this again in SWEEP_SECONDS.
+
+        There is no further call if no connection is open.
+
+        Args:
+            loop: the asyncio event loop.
+        """
         self._forget_closed()
         now = time.monotonic()
         for connection in [each for each in self._open if each.overdue(now)]:
@@ -115,7 +128,13 @@ class Doorkeeper:
         self._open = {each for each in self._open if not each.closed}
 
     def _log(self, now: float) -> None:
-        """Log the number of closed connections once a minute, if it is large."""
+        """Log how many connections were closed, at most once in LOG_SECONDS, and restart the count.
+
+        Nothing is logged, and the count goes on, while it is below NOTEWORTHY.
+
+        Args:
+            now: the present time in monotonic seconds.
+        """
         if now - self._logged < LOG_SECONDS or self._closed < NOTEWORTHY:
             return
         logger.warning(
@@ -148,23 +167,30 @@ class GuardedProtocol(H11Protocol):
         self.since = time.monotonic()
 
     def connection_made(self, transport: Any) -> None:
-        """Register the connection with the doorkeeper."""
+        """Accept a client's connection, and register it with the doorkeeper."""
         super().connection_made(transport)
         self._doorkeeper.admit(self)
 
     def data_received(self, data: bytes) -> None:
-        """Receive a part of a request; restart the time limit if the request's state changes."""
+        """Receive a part of a request; restart the time limit only if the request's state changes.
+
+        The states are h11's: before the head's end, in the body, after the end. So slow bytes gain
+        no time.
+        """
         super().data_received(data)
         if self.conn.their_state is not self._state:
             self._begin_wait()
 
     def on_response_complete(self) -> None:
-        """Start the time limit for the next request."""
+        """Finish a response, and start the time limit for the client's next request."""
         super().on_response_complete()
         self._begin_wait()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """Hand the connection to uvicorn's WebSocket; its time limit still applies here."""
+        """Hand the connection to uvicorn's WebSocket, and give the client time to introduce itself.
+
+        This object's time limit still applies to the connection.
+        """
         super().handle_websocket_upgrade(event)
         self._upgraded = True
         self._begin_wait()
@@ -177,7 +203,11 @@ class GuardedProtocol(H11Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Return whether the server cannot continue until the client sends or reads something."""
+        """Return whether the server cannot continue until the client sends or reads something.
+
+        A WebSocket waits until it is settled, see SETTLE. A connection that is being closed waits
+        until its last bytes are read.
+        """
         if self.transport.is_closing():
             return True  # the last written bytes are still unread
         if self._upgraded:
@@ -186,7 +216,14 @@ class GuardedProtocol(H11Protocol):
         return reading or self.transport.get_write_buffer_size() > 0
 
     def overdue(self, now: float) -> bool:
-        """Return whether the client's time is up; call it regularly, because it notes progress."""
+        """Return whether the client's time is up; if the client reads, its time starts anew.
+
+        Call it regularly, because it compares the number of unread bytes with that at its last
+        call.
+
+        Args:
+            now: the present time in monotonic seconds.
+        """
         unread = self.transport.get_write_buffer_size()
         if unread != self._unread:
             self._unread, self.since = unread, now

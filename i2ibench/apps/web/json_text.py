@@ -13,10 +13,11 @@ def parse_json(text: str | bytes) -> Any:
     """Return the value of a JSON text.
 
     Refuse everything that JSON readers interpret differently: NaN and Infinity, a repeated name in
-    one object, and encodings other than UTF-8.
+    one object, and encodings other than UTF-8. Integers of more than LONGEST_INTEGER digits become
+    infinite floats.
 
     Raises:
-        ValueError: the text is not strict JSON; the message says why.
+        ValueError: the text is not strict JSON, or is nested too deeply; the message says why.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")  # UnicodeDecodeError is a ValueError

@@ -42,7 +42,12 @@ class SameOrigin:
         self._public_origin = f"{parts.scheme}://{parts.netloc}".lower() if public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it with status 400 (WebSocket: close code 1008)."""
+        """Pass a request to the application, or refuse it: status 400 (WebSocket: close code 1008).
+
+        The Host header must name this server or its public address. The Origin header must do so,
+        too, if there is one and the request is not GET or HEAD. A WebSocket must have an Origin.
+        Events that are no requests pass.
+        """
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -61,11 +66,19 @@ class SameOrigin:
             await response(scope, receive, send)
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
-        """Return whether the requesting page came from this server."""
+        """Return whether the requesting page came from this server.
+
+        Args:
+            origin: the request's Origin header.
+            host: the request's Host header.
+        """
         return origin == f"http://{host}" or origin.lower() == self._public_origin
 
     def _is_own(self, host: str) -> bool:
-        """Return whether a Host header names this server."""
+        """Return whether a Host header names this server and its port; without a port, port 80.
+
+        The host of the public address is not accepted here.
+        """
         name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
         if not name:
             name, port = host, ""
@@ -91,7 +104,10 @@ class PathPrefix:
         self._app, self._prefix = app, urlsplit(public_url).path.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; redirect the prefix without a final slash to the one with it."""
+        """Pass a request to the application, without the prefix if its path begins with that.
+
+        A request for the prefix without a final slash is redirected to the prefix with a slash.
+        """
         path = scope.get("path", "")
         if scope["type"] == "http" and self._prefix and path == self._prefix:
             await RedirectResponse(f"{self._prefix}/")(scope, receive, send)

@@ -74,7 +74,12 @@ def static_files(folder: Path) -> StaticFiles:
 
 
 def add_headers(app: FastAPI, headers: Mapping[str, str] = HEADERS) -> None:
-    """Add headers to every response of an application, unless the response has them already."""
+    """Add headers to every response of an application, unless the response has them already.
+
+    Args:
+        app: the application.
+        headers: the values by name. "{host}" in a value is replaced by the request's Host header.
+    """
     mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
 
     @app.middleware("http")
@@ -91,7 +96,7 @@ def attachment(name: str, suffix: str, now: float | None = None) -> dict[str, st
 
     Args:
         name: any text, such as a scene's name. Characters that file names must not contain become
-            underscores.
+            underscores. It is cut to LONGEST_NAME characters; if none remain, it is "scene".
         suffix: the ending of the file name, such as ".zip".
         now: seconds since 1970; None is the present. The file name has local time.
     """
@@ -119,7 +124,10 @@ class OncePerMinute(logging.Filter):
         self._passed: dict[tuple[str, object], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is written; a message may get the number left out added."""
+        """Return whether a log record is written: the first of its kind in LOG_SECONDS.
+
+        If records of its kind were left out before, their number is added to its message.
+        """
         kind = str(record.msg), record.exc_info[0] if record.exc_info else None
         now = time.monotonic()
         last, left_out = self._passed.get(kind, (-LOG_SECONDS, 0))
@@ -138,12 +146,16 @@ class ListeningSocket(socket.socket):
     """A socket with a queue of BACKLOG connections, independent of asyncio's backlog."""
 
     def listen(self, backlog: int = BACKLOG) -> None:
-        """Listen with a queue of BACKLOG connections; the argument is ignored."""
+        """Listen for connections with a queue of BACKLOG; the argument is ignored."""
         super().listen(BACKLOG)
 
 
 def listen(host: str, port: int) -> ListeningSocket:
-    """Return a listening socket; port 0 takes a free port.
+    """Return a socket that listens on an address of this machine.
+
+    Args:
+        host: the IP address or host name; one with a colon is IPv6.
+        port: the port; 0 takes a free one.
 
     Raises:
         UserError: the port is in use, or the address is not this machine's.
@@ -165,13 +177,18 @@ def listen(host: str, port: int) -> ListeningSocket:
 
 
 def address(host: str, listening: socket.socket) -> str:
-    """Return the URL of a page that is served on a listening socket."""
+    """Return the URL, http://host:port/, of a page that is served on a listening socket.
+
+    Args:
+        host: the address in the URL.
+        listening: the socket, which gives the port.
+    """
     url_host = f"[{host}]" if ":" in host else host
     return f"http://{url_host}:{listening.getsockname()[1]}/"
 
 
 def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24) -> None:
-    """Serve an application until Ctrl+C.
+    """Serve an application until Ctrl+C; this call returns only then.
 
     Args:
         app: the application.
@@ -184,7 +201,9 @@ def serve(app: FastAPI, listening: socket.socket, max_message_bytes: int = 2**24
 
 @contextlib.contextmanager
 def served(make: Callable[[int], FastAPI], limits: ConnectionLimits = LIMITS) -> Iterator[str]:
-    """Serve an application in a thread and yield its URL on this machine.
+    """Serve an application in a thread, on a free port of 127.0.0.1, and yield its URL.
+
+    This is a context manager. At its end the server stops.
 
     Args:
         make: returns the application for a port.

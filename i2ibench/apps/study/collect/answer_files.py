@@ -38,13 +38,19 @@ _TRIAL = ("trial", "kind", "scene", "left", "right", "duration_s", "repeat_of")
 
 
 def read_collected(study: Study, paths: Iterable[Path]) -> Collected:
-    """Return the answers in static pages' .json files and MTurk's results .csv files.
+    """Return the participants and answers in static pages' .json files and MTurk's .csv results.
 
-    A participant may be in several files if all of them have the same answers. MTurk's rows with an
-    empty cell are left out, and stderr says how many.
+    Nothing is stored. A participant may be in several files if all of them have the same answers;
+    the first file's participant is kept then. MTurk's rows with an empty cell are left out, and
+    stderr says how many.
+
+    Args:
+        study: the study to which the answers must belong.
+        paths: the files. A file whose name does not end in .csv is read as JSON.
 
     Raises:
-        UserError: names the file, the row and the field that is wrong.
+        UserError: a file cannot be read, or belongs to another study, or a field is wrong. The
+            message names the file, the row and the field.
     """
     participants: dict[str, Participant] = {}
     answers: dict[str, list[Answer]] = {}
@@ -59,12 +65,19 @@ def read_collected(study: Study, paths: Iterable[Path]) -> Collected:
 
 
 def static_code(study: Study, token: str) -> str:
-    """Return the completion code of a static page, which does not know the study's secret."""
+    """Return the completion code that a static page shows to a participant.
+
+    It is the code of the study file if that has one, else the first 10 characters of the token in
+    capitals, because a static page does not know the study's secret.
+    """
     return study.definition.completion.code or token[:10].upper()
 
 
 def count_by_kind(collected: Collected) -> dict[str, dict[str, int]]:
-    """Return the numbers of participants `begun` and `finished` and of `answers`, for each kind."""
+    """Return the numbers of participants `begun` and `finished` and of `answers`, for each kind.
+
+    The keys are always REAL and SIMULATED.
+    """
     counts = {}
     for kind, simulated in ((REAL, False), (SIMULATED, True)):
         people = [p for p in collected.participants if p.simulated == simulated]
@@ -75,13 +88,21 @@ def count_by_kind(collected: Collected) -> dict[str, dict[str, int]]:
 
 
 def answers_csv(study: Study, collected: Collected) -> str:
-    """Return the text of `answers.csv`; the module's docstring describes it."""
+    """Return the text of `answers.csv`, a table with a row for every answer of every participant.
+
+    The columns are token, slot, simulated; trial, kind, scene, left, right, duration_s and
+    repeat_of of the trial; choice, preferred (the method; empty for a tie), and the measurements.
+    """
     head = ("token", "slot", "simulated", *_TRIAL, "choice", "preferred", *_MEASURED)
     return csv_text(head, _answer_rows(study, collected))
 
 
 def participants_csv(study: Study, collected: Collected) -> str:
-    """Return the text of `participants.csv`; codes are empty before a participant's end."""
+    """Return the text of `participants.csv`, a table with a row for every participant.
+
+    The columns are the attributes of `Participant`, the number of answers, and the number of trials
+    in the plan. The completion code is empty before a participant's end.
+    """
     rows = [
         (*asdict(p if p.finished else replace(p, code="")).values(),
          len(collected.answers.get(p.token, ())), study.design.num_trials)
@@ -91,7 +112,9 @@ def participants_csv(study: Study, collected: Collected) -> str:
 
 
 def participant_json(study: Study, collected: Collected, token: str) -> str:
-    """Return everything that is stored of one participant, as an answers file.
+    """Return everything that is stored of one participant, as the text of an answers file.
+
+    The module's docstring describes such files.
 
     Raises:
         UserError: there is no such participant.
@@ -118,7 +141,14 @@ def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield (place for messages, text) for every participant in a file."""
+    """Yield (place for messages, text of an answers file) for every participant in a file.
+
+    A .csv file is MTurk's results: each row with a text in MTURK_COLUMN yields one. Other rows are
+    left out, and stderr says how many. Any other file yields its whole text.
+
+    Raises:
+        UserError: the file cannot be read, or is no results file of MTurk.
+    """
     try:
         content = read_text(path)
     except OSError as error:
@@ -145,7 +175,20 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
 def _read_participant(
     study: Study, text: str, place: str, origin: str
 ) -> tuple[Participant, list[Answer]]:
-    """Return the participant and the answers of an answers file, checked against the study."""
+    """Return the participant and the answers of an answers file, checked against the study.
+
+    The participant is finished if every trial is answered, whatever the file says. The code is the
+    served page's if the file has that one, and else the static page's.
+
+    Args:
+        study: the study to which the answers must belong.
+        text: the text of the file, or of a cell of MTurk's results.
+        place: the file and the row, for error messages.
+        origin: the file's name, which is kept with the participant.
+
+    Raises:
+        UserError: the text is no answers file, belongs to another study, or a field is wrong.
+    """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -178,7 +221,16 @@ def _read_participant(
 
 
 def _read_answers(study: Study, content: Any, place: str) -> list[Answer]:
-    """Return the answers of one participant in the order of their trials."""
+    """Return the answers of one participant, sorted by trial.
+
+    Args:
+        study: the study with which the answers must agree.
+        content: the JSON value of "answers", which should be a list.
+        place: the file and the row, for error messages.
+
+    Raises:
+        UserError: the content is no list, an answer is wrong, or a trial is answered twice.
+    """
     if not isinstance(content, list):
         raise UserError(f"{place}: 'answers' must be a list, not {str(content)[:80]!r}.")
     answers: dict[int, Answer] = {}

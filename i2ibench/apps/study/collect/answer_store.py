@@ -107,16 +107,20 @@ class AnswerStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file, after a last attempt to erase deleted data."""
+        """Close the answers' file, after a last attempt to erase deleted data."""
         with self._lock:
             if not self.erased:
                 self.erased = clear_log(self._db)
             self._db.close()
 
     def enter(self, token: str | None = None) -> ParticipantSession:
-        """Return the session of a token in a new window; older windows can no longer answer.
+        """Return a participant's session as it is, for a browser window that was just opened.
 
-        Without a token, or with an unknown one, the session is new. It is stored at the consent.
+        The participant's older windows can no longer answer. Without a token, or with an unknown
+        one, the session is new and has a new token. Nothing is stored before the consent.
+
+        Raises:
+            StoreFails: the answers' file cannot be read.
         """
         nonce = secrets.token_hex(8)
         with self._reading():
@@ -126,12 +130,19 @@ class AnswerStore:
             return self._session(token, nonce)
 
     def consent(self, token: str, nonce: str, simulated: bool = False) -> ParticipantSession:
-        """Store a participant who agrees, and return the session with the lowest free plan.
+        """Store a participant who agrees to take part, and return the session with a plan.
 
-        A second call changes nothing. Simulated participants have plans of their own.
+        The plan is the lowest that no finished and no active participant of the same kind has. For
+        a token that is stored already, nothing new is stored.
+
+        Args:
+            token: the participant's token, from `enter`.
+            nonce: name of the participant's window, from `enter`.
+            simulated: whether a program answers. Simulated participants have plans of their own.
 
         Raises:
             ContinuedElsewhere: the participant has a newer window.
+            StoreFails: the answers' file cannot be written.
         """
         with self._writing() as db:
             if not self._has(token):
@@ -145,11 +156,20 @@ class AnswerStore:
             return self._session(token, nonce)
 
     def answer(self, token: str, nonce: str, answer: Answer) -> Receipt:
-        """Write an answer to the disk. Only the first answer to a trial is kept.
+        """Write a participant's answer to one trial to the disk, and return a receipt for it.
+
+        Only the first answer to a trial is kept. Once every trial is answered, the participant is
+        finished, and the receipt has the completion code.
+
+        Args:
+            token: the participant's token.
+            nonce: name of the participant's window, from `enter`.
+            answer: the answer, which the caller has checked.
 
         Raises:
             UnknownParticipant: the token is unknown.
             ContinuedElsewhere: the participant has a newer window.
+            StoreFails: the answers' file cannot be written.
         """
         with self._writing() as db:
             self._check_window(token, nonce)
@@ -162,10 +182,13 @@ class AnswerStore:
             return Receipt(bool(counted), answered, finished, code)
 
     def forget(self, token: str) -> bool:
-        """Delete a participant and all their rows; return whether the participant existed.
+        """Delete a participant and all their answers; return whether the participant existed.
 
         The deleted bytes leave the files at once, unless another process is reading the file. In
         that case `erased` is False, and every later write, closing and opening tries again.
+
+        Raises:
+            StoreFails: the answers' file cannot be written.
         """
         with self._lock:
             with self._writing() as db:
@@ -175,12 +198,18 @@ class AnswerStore:
             return bool(gone)
 
     def collected(self) -> Collected:
-        """Return all participants in the order in which they came, and their answers."""
+        """Return all participants in the order in which they were stored, and their answers.
+
+        Raises:
+            StoreFails: the answers' file cannot be read, or is damaged.
+        """
         with self._reading() as db:
             return Collected(read_participants(db), read_answers(db))
 
     def add(self, collected: Collected) -> int:
-        """Add participants and their answers; return how many participants were new.
+        """Store imported participants and their answers; return how many participants were new.
+
+        A participant who is stored already with the same answers is left as stored.
 
         Raises:
             UserError: a token is stored already with other answers. Nobody is added then.
@@ -215,7 +244,11 @@ class AnswerStore:
                 self.erased = clear_log(self._db)
 
     def _check_study(self) -> None:
-        """Refuse answers that were given to other trials or under other rules."""
+        """Write the study's hash into a new answers' file, or compare it with that of an old one.
+
+        Raises:
+            UserError: the file has answers that were given to other trials or under other rules.
+        """
         with self._writing() as db:
             row = db.execute("SELECT hash FROM study").fetchone()
             if row is None:
@@ -231,7 +264,14 @@ class AnswerStore:
         return rows.fetchone() is not None
 
     def _check_window(self, token: str, nonce: str) -> None:
-        """Refuse all windows but the newest; after a restart it is the first one that comes."""
+        """Refuse all windows of a participant but the newest, and note the time of this request.
+
+        After a restart the newest window is the first one that comes.
+
+        Raises:
+            UnknownParticipant: the token is unknown.
+            ContinuedElsewhere: the window is not the newest.
+        """
         if not self._has(token):
             raise UnknownParticipant("There is no such participant; reload the page.")
         if token in self._windows and self._windows[token].nonce != nonce:
@@ -239,7 +279,11 @@ class AnswerStore:
         self._windows[token] = _Window(nonce, self._clock())
 
     def _free_slot(self, simulated: bool) -> int:
-        """Return the lowest plan that no finished and no active participant has."""
+        """Return the lowest number of a plan that is free for real or for simulated participants.
+
+        A plan is free unless a finished or an active participant of that kind has it. Who was not
+        seen for ACTIVE_SECONDS is not active.
+        """
         since = self._clock() - ACTIVE_SECONDS
         active = {token for token, window in self._windows.items() if window.seen > since}
         rows = self._db.execute(
@@ -262,6 +306,8 @@ class AnswerStore:
 @contextlib.contextmanager
 def _explained_failures(path: Path) -> Iterator[None]:
     """Replace errors of the disk or of another process by errors that name the answers' file.
+
+    This is a context manager. Errors that this program causes, see `_DEFECTS`, pass unchanged.
 
     Raises:
         StoreFails: the file cannot be read or written.

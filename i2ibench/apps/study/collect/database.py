@@ -51,12 +51,15 @@ RESTORE = "bring the file back from a copy"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Return a connection that any thread may use, one at a time; create missing tables.
+    """Return a connection to the answers' file, after a check of all its rows; make it if needed.
 
-    Only the owner may read a new file and the files that SQLite keeps beside it (mode 0600).
+    Any thread may use the connection, one at a time. Missing tables are created. A file from before
+    rows had checksums gets them. Only the owner may read a new file and the files that SQLite keeps
+    beside it (mode 0600).
 
     Raises:
-        sqlite3.DatabaseError: the file is no database, or bytes of it have changed.
+        sqlite3.DatabaseError: the file is no database, bytes of it have changed, or the disk or
+            another process prevents the opening (OperationalError).
         OSError: the file cannot be made.
     """
     if not path.exists():
@@ -86,7 +89,13 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """Commit everything that is done inside, or roll everything back."""
+    """Commit everything that is done inside this context manager, or roll everything back.
+
+    Args:
+        db: the connection.
+        kind: "IMMEDIATE" takes the lock for writing at once, and waits WAIT_MS for other writers.
+            "DEFERRED" is for reading.
+    """
     db.execute(f"BEGIN {kind}")
     try:
         yield
@@ -98,9 +107,10 @@ def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[Non
 
 
 def clear_log(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
-    """Empty the write-ahead log; return whether deleted rows are gone from the files.
+    """Empty SQLite's write-ahead log; return whether deleted rows are gone from the files.
 
-    The log cannot be emptied while another process reads an older state.
+    The log cannot be emptied while another process reads an older state, or while the disk is full
+    or fails. The result is False then; committed data are safe.
 
     Args:
         db: the connection.
@@ -117,14 +127,18 @@ def clear_log(db: sqlite3.Connection, wait_ms: int = 0) -> bool:
 
 
 def insert_participant(db: sqlite3.Connection, participant: Participant) -> None:
-    """Insert a participant whose token is new."""
+    """Insert a participant whose token is new, with a checksum.
+
+    Raises:
+        sqlite3.IntegrityError: the token is not new.
+    """
     row = astuple(participant)
     db.execute(f"INSERT INTO participants ({_PARTICIPANT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     _insert_checksum(db, participant.token, _PERSON, row)
 
 
 def set_finished(db: sqlite3.Connection, token: str, finished: bool) -> None:
-    """Store whether a participant has answered every trial."""
+    """Store whether a participant, who is stored already, has answered every trial."""
     db.execute("UPDATE participants SET finished = ? WHERE token = ?", (finished, token))
     query = f"SELECT {_PARTICIPANT} FROM participants WHERE token = ?"
     checksum = _checksum(db.execute(query, (token,)).fetchone())
@@ -133,7 +147,10 @@ def set_finished(db: sqlite3.Connection, token: str, finished: bool) -> None:
 
 
 def insert_answers(db: sqlite3.Connection, token: str, answers: Sequence[Answer]) -> int:
-    """Insert answers, and return how many were the first to their trial; others change nothing."""
+    """Insert answers of a participant; return how many were the first to their trial.
+
+    An answer to a trial that is answered already changes nothing.
+    """
     places = ", ".join("?" * (len(fields(Answer)) + 1))
     rows = [(token, *astuple(answer)) for answer in answers]
     for row in rows:
@@ -146,7 +163,7 @@ def insert_answers(db: sqlite3.Connection, token: str, answers: Sequence[Answer]
 
 
 def read_participants(db: sqlite3.Connection) -> list[Participant]:
-    """Return all participants, in the order in which they came.
+    """Return all participants, in the order in which they were inserted.
 
     Raises:
         sqlite3.DatabaseError: a row does not fit its checksum.
@@ -159,7 +176,9 @@ def read_participants(db: sqlite3.Connection) -> list[Participant]:
 
 
 def read_answers(db: sqlite3.Connection) -> dict[str, list[Answer]]:
-    """Return the answers by token, in the order of the trials; a list may be empty.
+    """Return all answers by the participant's token, each list in the order of the trials.
+
+    A participant without answers has an empty list.
 
     Raises:
         sqlite3.DatabaseError: a row does not fit its checksum, or is missing.
@@ -203,6 +222,14 @@ def _verified_rows(
     db: sqlite3.Connection, columns: str, table: str, trial: str
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a table: participants as they were inserted, answers in trial order.
+
+    Answers are sorted by token first.
+
+    Args:
+        db: the connection.
+        columns: the columns that a row has, as SQL. The checksum is that of these columns.
+        table: "participants" or "answers".
+        trial: `seals.trial` of a row's checksum, as SQL.
 
     Raises:
         sqlite3.DatabaseError: a row does not fit its checksum, or its checksum is missing.

@@ -55,12 +55,13 @@ Kind = TypeVar("Kind", bound=Message)
 
 
 async def receive_message(request: Request, kind: type[Kind]) -> Kind:
-    """Return the message in a request's body.
+    """Return the message in a request's body, of the class `kind`.
 
     Raises:
         HTTPException: 413 if the body is longer than MAX_MESSAGE_BYTES, 400 if the client left
             before its end.
-        UserError: the body is no JSON object, or a field is wrong. The message names the first one.
+        UserError: the body is no JSON object, or a field is unknown, missing or wrong. The message
+            names the first such field.
     """
     try:
         content = parse_json(await _read_body(request))
@@ -82,7 +83,12 @@ async def receive_message(request: Request, kind: type[Kind]) -> Kind:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Return a request's body, whether the request states its length or not."""
+    """Return a request's body, whether the request states its length or not.
+
+    Raises:
+        HTTPException: 413 if the body is longer than MAX_MESSAGE_BYTES, 400 if the client left
+            before its end.
+    """
     too_long = HTTPException(413, f"A message may have at most {MAX_MESSAGE_BYTES} bytes.")
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated[:20]) > MAX_MESSAGE_BYTES:

@@ -59,7 +59,10 @@ _LAYOUT = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></scr
 
 
 def export_mturk(study: Study, folder: Path, url: str, slots: int) -> list[Path]:
-    """Write hits.csv (slot, url), question.xml and layout.html; return their paths.
+    """Write three files for Mechanical Turk into a folder; return their paths.
+
+    `hits.csv` has a row for each plan: slot, url. `question.xml` is a task with the page inside,
+    and `layout.html` a task with a link to the page.
 
     Args:
         study: the study that workers take part in.
@@ -68,7 +71,8 @@ def export_mturk(study: Study, folder: Path, url: str, slots: int) -> list[Path]
         slots: number of rows of hits.csv; the rows name the plans from 0 on.
 
     Raises:
-        UserError: Mechanical Turk does not show pages with such an address, or there are no rows.
+        UserError: Mechanical Turk does not show pages with such an address, or `slots` is not
+            from 1 to MAX_SLOT + 1.
     """
     if urlsplit(url).scheme != "https" or not urlsplit(url).netloc:
         raise UserError(f"Mechanical Turk shows pages under https:// only, not {url!r}.")

@@ -12,8 +12,9 @@ _SECONDS_A_TRIAL = 5
 def public_study(study: Study, offline: bool = False) -> dict[str, Any]:
     """Return the public description of a study as plain JSON for the page.
 
-    `id` names the entries that the browser keeps. `width` and `height` are CSS pixels of an image.
-    Texts that the study file leaves empty are written here.
+    `id` names the entries that the browser keeps. `timed` says whether the exposure is limited.
+    `width` and `height` are CSS pixels of an image. Texts that the study file leaves empty are
+    written here.
 
     Args:
         study: the study.

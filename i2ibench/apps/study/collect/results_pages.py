@@ -41,12 +41,14 @@ def add_results(
 ) -> None:
     """Add `/results`, `/results/answers.csv` and `/results/participants.csv` to an application.
 
+    A request that may not read the results gets status 403.
+
     Args:
         app: the study's application.
         study: the study.
-        collect: returns the answers up to now.
+        collect: returns the answers up to now; it is called for every request.
         key: lets other machines read the results; None lets only this machine read them.
-        behind_proxy: whether visitors come through a proxy.
+        behind_proxy: whether visitors come through a proxy. Nobody can read without the key then.
     """
 
     own = replace(study)  # a copy, because a design must not be used by two threads
@@ -91,7 +93,10 @@ def _status_page(study: Study, collected: Collected, query: str) -> str:
 
 
 def _answers_by_pair(study: Study, collected: Collected) -> list[tuple[str, str, int, int]]:
-    """Return (method, other method, real answers, simulated answers) to main trials."""
+    """Return (method, other method, real answers, simulated answers) for each compared pair.
+
+    Only answers to main trials are counted, without any exclusion.
+    """
     counts: Counter[tuple[frozenset[str], bool]] = Counter()
     for p in collected.participants:
         plan = study.plan(p.slot)
@@ -108,8 +113,14 @@ def _answers_by_pair(study: Study, collected: Collected) -> list[tuple[str, str,
 def _may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
     """Return whether a request may read the results.
 
-    A request with a key must have the right one. A request without a key must come from this
-    machine and must not be forwarded. Behind a proxy every request is forwarded.
+    A request with a key must have the right one; if the server has no key, none is right. A request
+    without a key must come from this machine and must not be forwarded. Behind a proxy every
+    request counts as forwarded.
+
+    Args:
+        request: the request. Its key is a bearer token or the parameter `key` of its address.
+        key: the server's key; None if it has none.
+        behind_proxy: whether visitors come through a proxy.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     request_key = value.strip() if scheme.lower() == "bearer" else request.query_params.get("key")

@@ -72,12 +72,15 @@ class StoreExecutor:
         self._thread = ThreadPoolExecutor(1, "store")
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Return the result of a function that runs in the store's thread."""
+        """Call a function in the store's thread, and return its result.
+
+        Calls run one after the other. An exception of the function is raised here.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: work(*arguments))
 
     def close(self) -> None:
-        """Wait for running functions, and close the store."""
+        """Wait for all functions that `run` was given, and close the store of answers."""
         self._thread.shutdown()
         self.store.close()
 
@@ -85,13 +88,14 @@ class StoreExecutor:
 def create_app(
     study: Study, host: str, port: int, public_url: str = "", results_key: str | None = None
 ) -> FastAPI:
-    """Return the application of a study.
+    """Return the web application of a study; it opens the answers now and closes them at its end.
 
     Args:
         study: the study that participants take part in.
         host: the address that the server listens on.
         port: the port that the server listens on.
-        public_url: the page's address, with its path, if a proxy stands before the server.
+        public_url: the page's address, with its path, if a proxy stands before the server. "" is no
+            proxy.
         results_key: lets other machines read the results. Without a key, only this machine can
             read the results, and nobody can behind a proxy.
 
@@ -126,7 +130,10 @@ def create_app(
 
 
 def _add_page(app: FastAPI, study: Study) -> None:
-    """Add the page, its texts and its images; no other file of the study's folder is served."""
+    """Make an application serve `/`, the page; `/api/study`, its texts; and `/pictures/*.png`.
+
+    No other file of the study's folder is served. A missing image gets status 404.
+    """
     images = {study.image_id(*key): study.image_path(*key) for key in study.image_keys}
 
     @app.get("/")
@@ -147,7 +154,10 @@ def _add_page(app: FastAPI, study: Study) -> None:
 
 
 def _add_sessions(app: FastAPI, executor: StoreExecutor) -> None:
-    """Add the page's requests about a session; every message names the participant's token."""
+    """Make an application answer the page's posts to `/api/enter`, `consent`, `answer`, `withdraw`.
+
+    Every message names the participant's token, except that of a new participant who enters.
+    """
     store, study = executor.store, executor.study
 
     def as_json(session: ParticipantSession) -> dict[str, Any]:
@@ -182,7 +192,11 @@ def _add_sessions(app: FastAPI, executor: StoreExecutor) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Return every error as {"error": message}; tracebacks stay in the server's log."""
+    """Make an application answer every error with {"error": message} and a fitting status.
+
+    Tracebacks stay in the server's log. If the store of answers fails, participants get a general
+    text, and the log has the cause.
+    """
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> Response:

@@ -38,7 +38,7 @@ class ParticipantSession:
 
     @property
     def consented(self) -> bool:
-        """Return whether the participant agreed to take part."""
+        """Return whether the participant agreed to take part, and so has a plan."""
         return self.slot is not None
 
 
@@ -62,7 +62,12 @@ class Receipt:
 def page_trials(study: Study, slot: int) -> list[dict[str, Any]]:
     """Return the trials of a plan as JSON for the page: names of images and seconds, no methods.
 
-    Only practice trials tell which side is better.
+    Each trial has "left" and "right", names of images, and "seconds", which is None for unlimited
+    time. Only practice trials have "better", the side of the better image.
+
+    Args:
+        study: the study.
+        slot: number of the plan, from 0.
     """
     trials = []
     for trial in study.plan(slot):
@@ -81,7 +86,8 @@ def read_study_answer(study: Study, content: Any) -> Answer:
     """Return the answer in a message of the page, checked against the study.
 
     Raises:
-        UserError: it is no answer, or its exposure does not fit the study.
+        UserError: the content is no valid answer; it lacks `shown_ms` although the study limits the
+            time; or it has `shown_ms` although the study does not.
     """
     answer = read_answer(content, study.design.num_trials, study.definition.ties)
     timed = bool(study.definition.durations)
@@ -92,6 +98,9 @@ def read_study_answer(study: Study, content: Any) -> Answer:
 
 
 def completion_url(study: Study, code: str) -> str:
-    """Return the target of the last page's button; "" before the end, or if there is no button."""
+    """Return the address that the last page's button opens, with the completion code in its place.
+
+    The result is "" before the end (the code is ""), or if the study file names no address.
+    """
     url = study.definition.completion.url
     return url.replace("{code}", quote(code, safe="")) if code else ""

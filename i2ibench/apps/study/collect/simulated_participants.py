@@ -33,7 +33,7 @@ class Traffic:
     seconds: list[float] = field(default_factory=list)
 
     def took(self, share: float) -> float:
-        """Return the quantile of the response times, in milliseconds.
+        """Return a quantile of the response times, in milliseconds; there must be a request.
 
         Args:
             share: from 0 to 1; 0.5 is the median.
@@ -47,7 +47,7 @@ def send_participants(
 ) -> Traffic:
     """Let simulated participants take part in a study that is being served.
 
-    Each of them enters, consents, loads the images of each trial, and answers. The server marks
+    Each of them enters, consents, loads the images of each trial, and answers. The server stores
     them as simulated.
 
     Args:
@@ -56,6 +56,9 @@ def send_participants(
         crowd: the preferences. The participant with plan n answers as the crowd's n-th member.
         participants: how many take part.
         concurrent: how many take part at the same time.
+
+    Returns:
+        The acknowledged answers and the response times.
 
     Raises:
         UserError: no server listens there, it serves another study, or it refused a request.
@@ -73,7 +76,13 @@ def send_participants(
 
 
 def _take_part(study: Study, client: "_Client", crowd: Crowd, traffic: Traffic) -> None:
-    """Take part once, from the first page to the last answer."""
+    """Let one simulated participant take part, from the first page to the last answer.
+
+    Acknowledged answers are added to `traffic`. Trials that the crowd leaves out are not sent.
+
+    Raises:
+        UserError: another study is served, or the server does not answer or refuses a request.
+    """
     client.request("/")
     if json.loads(client.request("/api/study"))["id"] != public_study(study)["id"]:
         raise UserError(f"Another study is served there than the one in {study.folder}.")
@@ -105,7 +114,20 @@ class _Client:
         self._connection.close()
 
     def request(self, path: str, message: Mapping[str, Any] | None = None) -> bytes:
-        """Post a message, or get a file if there is no message; return the response's body."""
+        """Post a message to a path of the server, or get the path if there is no message.
+
+        The response time is added to the traffic, also if the server refuses the request.
+
+        Args:
+            path: the path below the page's address, such as "/api/enter".
+            message: the object to send as JSON; None gets the path.
+
+        Returns:
+            The response's body.
+
+        Raises:
+            UserError: the server does not answer, or the status is not 200.
+        """
         begun = time.perf_counter()
         method, body, headers = "GET", None, {}
         if message is not None:

@@ -39,7 +39,9 @@ _IMPORT = re.compile(r'from "\./(\w+\.js)"')
 
 
 def export_page(study: Study, path: Path, slots: int) -> int:
-    """Write the page; return its size in bytes, most of which are images.
+    """Write a study as one HTML file, which needs no server; return its size in bytes.
+
+    Most of the file are images. An existing file is replaced.
 
     Args:
         study: a created study.
@@ -78,7 +80,10 @@ def export_page(study: Study, path: Path, slots: int) -> int:
 
 
 def _scripts() -> str:
-    """Return the policy, the import map of the modules, and the script that starts them."""
+    """Return the HTML elements of the page's security policy, its modules, and its starting script.
+
+    The modules are data: URLs in an import map: ENTRY and everything that it imports.
+    """
     imports: dict[str, str] = {}
     waiting = [ENTRY]
     while waiting:
@@ -97,7 +102,16 @@ def _scripts() -> str:
 
 
 def _check_size(study: Study, images: Collection[str], slots: int) -> None:
-    """Refuse more images than a page can have, before they are read."""
+    """Refuse more images than a page can have, before they are read.
+
+    Args:
+        study: the study.
+        images: the images' names.
+        slots: number of plans, for the error message.
+
+    Raises:
+        UserError: an image is missing, or all images together are larger than MAX_IMAGES in base64.
+    """
     size = 0
     for name in images:
         path = study.folder / IMAGES / f"{name}.png"
@@ -114,7 +128,15 @@ def _check_size(study: Study, images: Collection[str], slots: int) -> None:
 
 
 def _image(study: Study, name: str) -> str:
-    """Return the element of the page that holds an image."""
+    """Return the HTML element that holds an image of the page, in base64.
+
+    Args:
+        study: the study.
+        name: the image's name, see `Study.image_id`.
+
+    Raises:
+        UserError: the image cannot be read.
+    """
     path = study.folder / IMAGES / f"{name}.png"
     try:
         content = base64.b64encode(path.read_bytes()).decode()

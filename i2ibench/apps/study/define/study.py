@@ -125,7 +125,10 @@ class Study:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the contents of `study.json` without its checksum: all attributes but the folder."""
+        """Return the contents of `study.json` without its checksum: every attribute but the folder.
+
+        The definition and its parts are nested dicts.
+        """
         return {name: value for name, value in asdict(self).items() if name != "folder"}
 
 
