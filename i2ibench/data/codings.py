@@ -79,7 +79,7 @@ def coding_of(path: Path, pixels: MapPixels, classes: ClassTable) -> Coding:
 
 
 def stated_coding(path: Path, classes: ClassTable) -> Coding | None:
-    """Return the conversion for a label map whose name states another coding than the class table's.
+    """Return the conversion of a label map whose name states another coding than the classes have.
 
     Names state Cityscapes' train ids (see `name_states_train_ids`) or its label ids ("labelIds").
     For example, `*_labelTrainIds.png` hold 0..18 and 255 for the classes whose label ids are 7..33.
@@ -127,7 +127,7 @@ def name_states_train_ids(path: Path) -> bool:
 
 
 def coding_suffix(path: Path) -> str:
-    """Return "-trainIds", "-labelIds" or "": the coding that the name of a label map's copy must state.
+    """Return "-trainIds", "-labelIds" or "", the coding that a label map's copy must state.
 
     "" means that the path states no coding. Train ids may also be stated by a folder, see
     `name_states_train_ids`. The file is not read.

@@ -124,7 +124,7 @@ def in_order(names: Iterable[str]) -> list[Kind]:
 
 
 def images_among(names: Iterable[str]) -> list[str]:
-    """Return those of some kinds of data that are images, not maps, by name, in the order of `KINDS`.
+    """Return the names of those kinds of data that are images, not maps, in the order of `KINDS`.
 
     Raises:
         UserError: a name is not a kind of data.

@@ -37,12 +37,14 @@ PROMISE = (
 
 
 def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) -> Dataset:
-    """Build the data set of a loader's config.
+    """Build the data set of a loader's config, and choose the folder of its cache.
+
+    Files that the data set makes itself must be there already, see `prepare_dataset`.
 
     Args:
         cfg: the loader's config, such as `train_dataloader`.
         data_root: the root of the data set if its options have none; None for data without a root.
-        seed: the seed of random transforms.
+        seed: the seed of random transforms; a seed in the data set's options comes first.
 
     Raises:
         UserError: the data is missing, the config is wrong, or the class is not a data set.
@@ -59,20 +61,26 @@ def build_dataset(cfg: Mapping[str, Any], data_root: str | None, seed: int = 0) 
 
 
 def check_class(part: Callable[..., Any]) -> None:
-    """Check that a data-set class takes the option `seed`, which every data set is given.
+    """Check that the constructor of a data-set class has a parameter called `seed`.
+
+    A constructor with **kwargs may have the parameter in a base class; **kwargs alone is not
+    enough.
+
+    Args:
+        part: the class, or a function that returns a data set.
 
     Raises:
-        UserError: it does not; the message names the class and quotes `PROMISE`.
+        UserError: there is no such parameter; the message names the class and quotes `PROMISE`.
     """
     if "seed" not in options_of(part):
         raise UserError(f"The data set {part.__name__} does not take 'seed'. {PROMISE}")
 
 
 def check_scenes(dataset: Dataset) -> None:
-    """Check that a data set has its `scenes`.
+    """Check that the attribute `scenes` of a built data set is a `Scenes`.
 
     Raises:
-        UserError: it does not; the message names the class and quotes `PROMISE`.
+        UserError: it is something else; the message names the class and quotes `PROMISE`.
     """
     if not isinstance(dataset.scenes, Scenes):
         raise UserError(
@@ -81,7 +89,10 @@ def check_scenes(dataset: Dataset) -> None:
 
 
 def build_datasets(config: Config) -> tuple[Dataset, Dataset]:
-    """Prepare and build the data sets for training and validation.
+    """Make missing files of a config's data sets, and build the two for training and validation.
+
+    Args:
+        config: the config; `data_root` and `seed` are optional (None and 0).
 
     Raises:
         UserError: see `prepare_dataset` and `build_dataset`.
@@ -93,9 +104,13 @@ def build_datasets(config: Config) -> tuple[Dataset, Dataset]:
 
 
 def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | None:
-    """Make the files of a loader's data set, if it makes its own; see `Dataset.prepare`.
+    """Make the files of a loader's data set by `Dataset.prepare`, if it makes its own.
 
     Call this before `build_dataset`, in one process only, and only for the user's own configs.
+
+    Args:
+        cfg: the loader's config, such as `train_dataloader`.
+        data_root: the root of the data set if its options have none; None for data without a root.
 
     Returns:
         The folder of the files, or None for a data set that makes no files.
@@ -119,10 +134,11 @@ def prepare_dataset(cfg: Mapping[str, Any], data_root: str | None) -> Path | Non
 
 
 def prepare_datasets(config: Config) -> list[Path]:
-    """Call `prepare_dataset` for both loaders in the main process; other processes wait.
+    """Call `prepare_dataset` for a config's two loaders in the main process; other processes wait.
 
     Returns:
-        The folders of the files that were made; empty in the other processes.
+        The folders of data sets that make their own files, first that of the training data. The
+        list is empty in the other processes.
 
     Raises:
         UserError: see `prepare_dataset`.
@@ -136,7 +152,7 @@ def prepare_datasets(config: Config) -> list[Path]:
 
 
 def _root_of(options: Mapping[str, Any], data_root: str | None) -> dict[str, Any]:
-    """Return `data_root` as the option `root`, unless the options have a root."""
+    """Return `data_root` as the option `root`, or {} if `options` has a root or there is none."""
     return {} if "root" in options or data_root is None else {"root": data_root}
 
 
@@ -166,7 +182,10 @@ class SceneLoader(DataLoader):
     waited = 0.0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        """Yield the batches of an epoch; the scenes' cache is opened or made before the first."""
+        """Yield the batches of an epoch; the scenes' cache is opened or made before the first.
+
+        The seconds spent waiting for batches are added to `waited`.
+        """
         self.dataset.scenes.open_cache()
         begin = time.perf_counter()
         for batch in super().__iter__():
@@ -178,7 +197,7 @@ class SceneLoader(DataLoader):
 def build_loader(
     dataset: Dataset, cfg: Mapping[str, Any], training: bool, seed: int = 0
 ) -> SceneLoader:
-    """Return a loader over this process's share of a data set.
+    """Return a loader over this process's share of a data set; no file is read yet.
 
     With `accumulate=N` in the config, each item is a list of N batches for one update. The
     gradients equal those of one batch that is N times as large, with the memory of one batch. Each
@@ -191,7 +210,8 @@ def build_loader(
         seed: the seed of the order.
 
     Raises:
-        UserError: the share is smaller than one update, or `accumulate` is given in validation.
+        UserError: the training share is smaller than one update, or `accumulate` is in a config for
+            validation.
     """
     batch_size, workers = cfg.get("batch_size", 1), cfg.get("num_workers", 0)
     if not training and "accumulate" in cfg:
@@ -223,7 +243,7 @@ def build_loader(
 
 
 def _collate_batches(samples: list[Any], batch_size: int) -> list[Any]:
-    """Collate samples into a list of batches, in order."""
+    """Collate samples into a list of batches, in order; the last may be smaller."""
     starts = range(0, len(samples), batch_size)
     return [default_collate(samples[i : i + batch_size]) for i in starts]
 
@@ -231,8 +251,12 @@ def _collate_batches(samples: list[Any], batch_size: int) -> list[Any]:
 def ignore_worker_signals(worker: int) -> None:
     """Keep a worker running when a scheduler or a terminal signals all processes of a run.
 
-    The training process decides when to end and then sends SIGTERM to its workers. A worker ignores
-    SIGTERM from any other process, except on macOS and Windows, where the sender is unknown.
+    SIGINT, SIGUSR1 and SIGBREAK are ignored. The training process decides when to end and then
+    sends SIGTERM to its workers. A worker ignores SIGTERM from any other process, except on macOS
+    and Windows, where the sender is unknown.
+
+    Args:
+        worker: the number of the worker, which torch passes; it is not used.
     """
     for name in ("SIGINT", "SIGUSR1", "SIGBREAK"):
         if hasattr(signal, name):
@@ -249,10 +273,11 @@ def _end_with_parent() -> None:
 
 
 def check_loader(cfg: Mapping[str, Any]) -> None:
-    """Check the options of a loader's config.
+    """Check the options of a loader's config, but not those of its data set.
 
     Raises:
-        UserError: an option is unknown or its value is impossible; the message names both.
+        UserError: an option is unknown or its value is impossible, `dataset` is missing, or
+            `prefetch` is given without `num_workers`.
     """
     for option in cfg:
         if option not in OPTIONS:
@@ -284,10 +309,15 @@ class BatchSpec:
 
 
 def batch_spec(cfg: Mapping[str, Any], data_root: str | None) -> BatchSpec:
-    """Return the size of the batches of a config's loader; see `build_dataset`.
+    """Return the metainfo of a loader's data set, and the size of the loader's batches.
 
-    The data may be missing if the data set implements `static_info`. If images differ in size, the
-    largest is used. The size after the transforms is found with an empty label map.
+    If the data set implements `static_info`, no data is needed. Otherwise the data set is built and
+    the size of every image is read; the largest image counts. The size after the transforms is
+    found with an empty label map.
+
+    Args:
+        cfg: the loader's config, such as `train_dataloader`.
+        data_root: the root of the data set if its options have none; None for data without a root.
 
     Raises:
         UserError: the config is wrong, or the data is needed and missing.
@@ -308,7 +338,10 @@ def batch_spec(cfg: Mapping[str, Any], data_root: str | None) -> BatchSpec:
 def _metainfo_and_size(
     cfg: Mapping[str, Any], data_root: str | None
 ) -> tuple[dict[str, Any], tuple[int, int]]:
-    """Return metainfo and (width, height) from `static_info`, or else from the files."""
+    """Return a data set's metainfo and (width, height) from `static_info`, or else from the files.
+
+    From the files, the size is that of the input with the most pixels, before the transforms.
+    """
     options = dict(cfg["dataset"])
     kind = options.get("type")
     part: Any = DATASETS.find(kind) if isinstance(kind, str) else None

@@ -47,7 +47,11 @@ class LabelMap:
 
 
 def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
-    """Read a label map as class channels, uint8 [H,W].
+    """Read a label map's file as class channels, uint8 [H,W]; see `read_label_map`.
+
+    Args:
+        path: the file.
+        classes: the class table; a class's channel is its position there.
 
     Raises:
         UserError: see `read_label_map`.
@@ -56,21 +60,31 @@ def read_label(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
 
 
 def read_label_map(path: Path, classes: ClassTable) -> LabelMap:
-    """Read a label map and the name of its coding.
+    """Read a label map's file as class channels, with the name of the file's coding.
+
+    Values are converted if the file has another coding than the class table, see `coding_of`.
+
+    Args:
+        path: the file, whose name may state a coding.
+        classes: the class table; a class's channel is its position there.
 
     Raises:
-        UserError: the file is broken, in colour or ambiguous, or has a value of no class.
+        ColouredMapError: the file is a colour image.
+        UnknownIdError: a value is not the id of a class.
+        InexactMapError: the file's format is lossy, the coding is ambiguous, or a value contradicts
+            the coding that the file's name states.
+        UserError: the file is missing or broken; all errors above are `UserError`s too.
     """
     return label_map_of(read_map_pixels(path), path, classes)
 
 
 def label_map_of(pixels: MapPixels, path: Path, classes: ClassTable) -> LabelMap:
-    """Convert the pixels of a label map's file to class channels; see `read_label_map`.
+    """Convert the pixels of a label map's file to class channels, with the name of their coding.
 
     Args:
         pixels: the pixels of the file.
-        path: the path of the file, whose name may state a coding.
-        classes: the class table.
+        path: the path of the file, whose name may state a coding; it is not read.
+        classes: the class table; a class's channel is its position there.
 
     Raises:
         UserError: see `read_label_map`.
@@ -124,7 +138,7 @@ def _reject_values(
 
 
 def read_instance(path: Path) -> NDArray[np.int32]:
-    """Read the ids of an instance map as int32 [H,W].
+    """Read the ids of an instance map's file as int32 [H,W].
 
     Raises:
         UserError: see `read_ids`.
@@ -133,11 +147,11 @@ def read_instance(path: Path) -> NDArray[np.int32]:
 
 
 def read_ids(path: Path) -> NDArray[Any]:
-    """Read the ids of an instance map in the integer type of its file, [H,W].
+    """Read the ids of an instance map's file in the integer type of the file, [H,W].
 
     Raises:
-        UserError: the file is broken or in colour, has ids below 0 or above 2^31 - 1, or is an
-            8-bit file that uses all 256 ids.
+        UserError: the file is missing, broken, in a lossy format or in colour, has ids below 0 or
+            above 2^31 - 1, or is an 8-bit file that uses all 256 ids.
     """
     ids = read_map(path)
     if ids.ndim != 2:

@@ -67,7 +67,12 @@ RGB = PixelFormat()
 
 
 def format_in(metainfo: Mapping[str, Any], kind: str = "image") -> PixelFormat:
-    """Return the format of a kind of image from a data set's metainfo; 8-bit RGB by default."""
+    """Return the format of a kind of image from a data set's metainfo; 8-bit RGB if none is there.
+
+    Args:
+        metainfo: the data set's metainfo, see `ClassTable.metainfo`.
+        kind: the kind of image; "image" is the photo.
+    """
     if kind == "image":
         channels, bits = metainfo.get("image_channels", 3), metainfo.get("image_depth", 8)
     else:
@@ -76,12 +81,20 @@ def format_in(metainfo: Mapping[str, Any], kind: str = "image") -> PixelFormat:
 
 
 def formats_in(metainfo: Mapping[str, Any]) -> dict[str, PixelFormat]:
-    """Return the format of each kind of image from a data set's metainfo."""
+    """Return the formats in a data set's metainfo by kind of image.
+
+    The keys are "image", which is always there, and the kinds in `formats`, which are not 8-bit
+    RGB.
+    """
     return {kind: format_in(metainfo, kind) for kind in ("image", *metainfo.get("formats", {}))}
 
 
 def metainfo_entries(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
-    """Return the metainfo entries that `format_in` reads; kinds of 8-bit RGB are left out."""
+    """Return the entries of a data set's metainfo that `format_in` reads, for formats by kind.
+
+    `image_channels` is always there, `image_depth` if the photos do not have 8 bits. `formats` maps
+    other kinds that are not 8-bit RGB to [channels, bits]; it is left out if there are none.
+    """
     image = formats.get("image", RGB)
     others = {
         kind: [one.channels, one.bits]
@@ -96,10 +109,15 @@ def metainfo_entries(formats: Mapping[str, PixelFormat]) -> dict[str, Any]:
 
 
 def check_format(kind: str, entry: Any, place: str) -> None:
-    """Check that the format of a kind of image in a file is [channels, bits].
+    """Check that the format of a kind of image in a file that others wrote is [channels, bits].
+
+    Args:
+        kind: the key of the entry, which must be a string.
+        entry: the value from the file.
+        place: the file and the entry, for the error message.
 
     Raises:
-        UserError: the entry is something else; the message names the place.
+        UserError: the entry is not 1 to `MAX_CHANNELS` channels and 8 or 16 bits.
     """
     numbers = entry if isinstance(entry, list | tuple) else ()
     whole = isinstance(kind, str) and len(numbers) == 2 and all(type(n) is int for n in numbers)
@@ -110,10 +128,15 @@ def check_format(kind: str, entry: Any, place: str) -> None:
 
 
 def read_image(path: Path, wanted: PixelFormat = RGB) -> NDArray[Any]:
-    """Read an image upright, uint8 or uint16 [H,W,C], in a wanted format.
+    """Read an image upright, uint8 or uint16 [H,W,C], and check that it has a wanted format.
 
-    Where 8-bit RGB is wanted, a grey image gets three equal channels and a transparent image is put
-    on white. Nothing else is converted.
+    Where 8-bit RGB is wanted, a grey image gets three equal channels. Where 8-bit RGB or grey is
+    wanted, a transparent image is put on white, and one channel is taken of an RGB image whose
+    channels are equal. Nothing else is converted.
+
+    Args:
+        path: the file.
+        wanted: the format of the data set's images.
 
     Raises:
         UserError: the file is missing, broken or too large, or has another format; the message
@@ -139,7 +162,11 @@ def read_image(path: Path, wanted: PixelFormat = RGB) -> NDArray[Any]:
 def verify_image(path: Path, wanted: PixelFormat = RGB) -> tuple[int, int]:
     """Check that `read_image` can read an image and return its (height, width).
 
-    8-bit RGB is checked by `verify_rgb`, which is faster than decoding.
+    Images are decoded, except that 8-bit RGB is checked by the faster `verify_rgb`.
+
+    Args:
+        path: the file.
+        wanted: the format of the data set's images.
 
     Raises:
         UserError: see `read_image`.
@@ -152,7 +179,9 @@ def verify_image(path: Path, wanted: PixelFormat = RGB) -> tuple[int, int]:
 
 
 def read_alone(path: Path) -> NDArray[Any]:
-    """Read an image in its own format, uint8 or uint16 [H,W,C]; 8-bit grey becomes RGB.
+    """Read an image that belongs to no data set in its own format, uint8 or uint16 [H,W,C].
+
+    8-bit grey becomes RGB.
 
     Raises:
         UserError: see `read_image`.
@@ -171,7 +200,7 @@ def verify_alone(path: Path) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _naming_source(wanted: PixelFormat) -> Iterator[None]:
-    """Add the source of the wanted format to the error for an image of more than 8 bits."""
+    """Add the source of the wanted format to a `DeepImageError` that is raised in the block."""
     try:
         yield
     except DeepImageError as error:
@@ -180,7 +209,11 @@ def _naming_source(wanted: PixelFormat) -> Iterator[None]:
 
 
 def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
-    """Return the one channel [H,W,1] of a grey image; raise a `ColourError` for other images."""
+    """Return the first channel [H,W,1] of an RGB image whose channels are equal.
+
+    Raises:
+        ColourError: the channels differ.
+    """
     if (pixels[..., :1] != pixels[..., 1:]).any():
         raise ColourError(
             f"{path} is in colour, and other photos of the data set are grey ({wanted.source}): "
@@ -208,15 +241,21 @@ def find_format(
 ) -> PixelFormat:
     """Return the format of a data set's images from the config or from some files' headers.
 
-    8-bit images are grey if all files that are looked at are grey, and RGB otherwise.
+    What the config states is taken; if it states channels and bits, no file is read. Otherwise the
+    headers of 16 to 31 files, spread over the data set, are read (of fewer files, all headers). In
+    what the config leaves open, they must agree, but grey and RGB files of 8 bits may be mixed and
+    count as RGB. If the config states the bits, files of another depth are not counted, unless all
+    have another. Without files, or if a header cannot be read, 3 channels and 8 bits fill what is
+    open.
 
     Args:
         paths: the files of all images.
         stated: the format in the config.
-        grey_is_rgb: give 8-bit grey images three channels unless the config states one.
+        grey_is_rgb: give 8-bit grey images three channels unless the config states the channels.
 
     Raises:
-        UserError: the config states an impossible format, or files differ (two are named).
+        MixedImagesError: files differ in channels or depth (two are named); it is a `UserError`.
+        UserError: the config states an impossible format.
     """
     _check_stated(stated)
     if stated.channels is not None and stated.bits is not None:
@@ -241,7 +280,16 @@ def find_format(
 
 
 def _only_value(examples: Mapping[int, Path], noun: str, default: int) -> int:
-    """Return the number of channels or bits of all files; raise if two files differ."""
+    """Return the number of channels or bits of all files, or `default` without files.
+
+    Args:
+        examples: a file with each number.
+        noun: "channels" or "bits", for the error message.
+        default: the number if there are no files.
+
+    Raises:
+        MixedImagesError: there are two numbers or more; the message names two files.
+    """
     if len(examples) < 2:
         return next(iter(examples), default)
     (one, first), (other, second) = list(examples.items())[:2]

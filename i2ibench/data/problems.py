@@ -46,7 +46,16 @@ class Problem:
 
 
 def find_problems(split: str, surveys: Sequence[SceneSurvey], classes: ClassTable) -> list[Problem]:
-    """Return the problems of one split, fatal ones first."""
+    """Return the problems of one split, fatal ones (files that cannot be used) first.
+
+    Warnings follow: several sizes, instance ids that cover several classes, no instances, scored
+    classes in no scene, and duplicates of a photo.
+
+    Args:
+        split: the name of the split, such as "train".
+        surveys: the survey of each scene of the split.
+        classes: the class table.
+    """
     problems = [
         Problem(split, _kind(kind, f), f.message, _fix(scene.files, kind, f), True)
         for scene in surveys
@@ -93,13 +102,16 @@ def _fix(files: SceneFiles, kind: str, fault: Fault) -> str:
 
 
 def paths_of(files: SceneFiles) -> list[Path]:
-    """Return the files of a scene, each once."""
+    """Return the files of a scene, its maps and images and its attributes file, each once."""
     extra = [] if files.attributes is None else [files.attributes]
     return list(dict.fromkeys([*files.paths.values(), *extra]))
 
 
 def remove_command(paths: Sequence[Path]) -> str:
-    """Return the shell command that removes files; at most `MAX_NAMED` files are named."""
+    """Return the shell command that removes files; nothing is removed here.
+
+    At most `MAX_NAMED` files are named; "..." stands for the others.
+    """
     named = " ".join(shlex.quote(str(path)) for path in paths[:MAX_NAMED])
     return f"rm -- {named}{' ...' if len(paths) > MAX_NAMED else ''}"
 
@@ -120,7 +132,10 @@ def _several_sizes(split: str, surveys: Sequence[SceneSurvey]) -> list[Problem]:
 def _ids_of_several_classes(
     split: str, surveys: Sequence[SceneSurvey], classes: ClassTable
 ) -> list[Problem]:
-    """Return a problem for each instance id that covers several classes, at most five."""
+    """Return a problem for each instance id that covers several classes within one scene.
+
+    The five ids of the most scenes have a problem each; one more problem counts the other ids.
+    """
     scenes: dict[int, list[str]] = defaultdict(list)
     examples: dict[int, str] = {}
     for scene in surveys:
@@ -158,7 +173,10 @@ def _one_id(split: str, number: int, scenes: Sequence[str], example: str) -> Pro
 def _ids_equal_to_classes(
     split: str, surveys: Sequence[SceneSurvey], classes: ClassTable
 ) -> list[Problem]:
-    """Return a problem if every instance id equals its class's id or channel."""
+    """Return one problem if every instance id in every scene equals its class's id or channel.
+
+    The list is empty otherwise, and without instance maps.
+    """
     maps = [scene.regions for scene in surveys if scene.regions is not None]
     pairs = {(number, label) for rows in maps for number, label, _ in rows.tolist()}
     own = [{i, c.id} for i, c in enumerate(classes.classes)]
@@ -198,7 +216,15 @@ def _duplicates(split: str, surveys: Sequence[SceneSurvey]) -> list[Problem]:
 
 
 def shared_scenes(surveys: Mapping[str, Sequence[SceneSurvey]]) -> list[Problem]:
-    """Return a problem if identical images are in the training and in the validation data."""
+    """Return one problem if files of the training and the validation data are identical.
+
+    Photos are compared by their bytes, or inputs in scenes without a photo. The list is empty if
+    none are identical. The fix removes the training scenes' files, unless both splits name the same
+    files.
+
+    Args:
+        surveys: the survey of each scene under "train" and "val"; each may be missing.
+    """
     trained = {scene.digest: scene for scene in surveys.get("train", ()) if scene.digest}
     both = [(trained[s.digest], s) for s in surveys.get("val", ()) if s.digest in trained]
     if not both:

@@ -21,7 +21,10 @@ MAX_SAMPLES = 4 * MAX_PIXELS
 
 
 def reader_of(path: Path) -> Reader | None:
-    """Return the registered reader for a file's ending, or None if Pillow reads the file."""
+    """Return the registered reader for a file's ending; None for Pillow's endings and unknown ones.
+
+    The file is not opened.
+    """
     suffix = path.suffix.lower()
     if suffix in EXTENSIONS:  # nearly every file
         return None
@@ -38,7 +41,12 @@ def _readers() -> list[Reader]:
 
 
 def read_with(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
-    """Read the samples of a file with a reader, uint8 or uint16 [H,W,C].
+    """Read the samples of a file with a registered reader, uint8 or uint16 [H,W,C].
+
+    Args:
+        reader: the reader.
+        data: the contents of the file.
+        place: the file's name for messages.
 
     Raises:
         UserError: the file is broken or too large, or its samples have another type.
@@ -50,7 +58,12 @@ def read_with(reader: Reader, data: Contents, place: str) -> NDArray[Any]:
 
 
 def shape_with(reader: Reader, data: Contents, place: str) -> ImageShape:
-    """Return the shape of a file's image with a reader.
+    """Return height, width, channels and bits of a file's image with a registered reader.
+
+    Args:
+        reader: the reader.
+        data: the contents of the file.
+        place: the file's name for messages.
 
     Raises:
         UserError: the file is broken.
@@ -60,10 +73,12 @@ def shape_with(reader: Reader, data: Contents, place: str) -> ImageShape:
 
 
 def check_shape(shape: ImageShape, place: str) -> None:
-    """Check that an image is not empty and not larger than the limits.
+    """Check that an image is not empty and not larger than the limits; its bits are not checked.
+
+    The limits are `MAX_PIXELS`, `MAX_CHANNELS` and `MAX_SAMPLES`.
 
     Raises:
-        UserError: the message names the file, its shape and the limits.
+        UserError: the message names the file (`place`), its shape and the limits.
     """
     height, width, channels, _ = shape
     allowed = height * width <= MAX_PIXELS and height * width * channels <= MAX_SAMPLES
@@ -75,7 +90,11 @@ def check_shape(shape: ImageShape, place: str) -> None:
 
 
 def to_hwc(samples: NDArray[Any], place: str) -> NDArray[Any]:
-    """Return samples [H,W] or [H,W,C] as contiguous [H,W,C] in native byte order.
+    """Return an image's samples [H,W] or [H,W,C] as contiguous [H,W,C] in native byte order.
+
+    Args:
+        samples: the samples.
+        place: the file's name for messages.
 
     Raises:
         UserError: the samples have another number of axes or are neither uint8 nor uint16.
@@ -98,7 +117,11 @@ class NumPyReader(Reader):
     suffixes = (".npy",)
 
     def read(self, data: Contents, place: str) -> NDArray[Any]:
-        """Return the array.
+        """Return the array in the bytes of a .npy file.
+
+        Args:
+            data: the contents of the file.
+            place: the file's name for messages.
 
         Raises:
             UserError: the file is not an array of numbers with two or three axes, or is cut off.
@@ -108,14 +131,22 @@ class NumPyReader(Reader):
         return flat.reshape(shape, order="F" if fortran else "C")
 
     def describe(self, data: Contents, place: str) -> ImageShape:
-        """Return the array's shape from the header; raise a `UserError` like `read`."""
+        """Return height, width, channels and bits of the array in a .npy file from its header.
+
+        Raises:
+            UserError: see `read`.
+        """
         dtype, shape, _, _ = self._parse(data, place)
         channels = shape[2] if len(shape) == 3 else 1
         return ImageShape(shape[0], shape[1], channels, 8 * dtype.itemsize)
 
     @staticmethod
     def _parse(data: Contents, place: str) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-        """Return dtype, shape, whether in Fortran order, and the offset of the values in bytes."""
+        """Return dtype, shape, whether in Fortran order, and the offset of the values in bytes.
+
+        Raises:
+            UserError: see `read`.
+        """
         if data[:6] != b"\x93NUMPY" or data[6] not in (1, 2, 3):
             raise UserError(f"{place} is no array of NumPy (.npy).")
         size = 2 if data[6] == 1 else 4

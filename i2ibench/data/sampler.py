@@ -40,7 +40,10 @@ class EpochSampler(Sampler):
         return -(-len(self.dataset) // self.world_size)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Return an iterator over the remaining keys of this epoch."""
+        """Return an iterator over this process's keys (index, epoch) of the current epoch.
+
+        Keys that `start_at` skips are left out.
+        """
         size = len(self.dataset)
         seed = int(np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)[0])
         generator = torch.Generator().manual_seed(seed)
@@ -49,11 +52,11 @@ class EpochSampler(Sampler):
         return iter([(index, self.epoch) for index in order[positions].tolist()][self.start :])
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the next iteration."""
+        """Set the epoch, which determines the order and random transforms of the next iteration."""
         self.epoch = epoch
 
     def start_at(self, epoch: int, scenes: int) -> None:
-        """Skip scenes that a resumed run has already read in one epoch.
+        """Skip scenes that a resumed run has already read in one epoch; others are read whole.
 
         Args:
             epoch: the interrupted epoch.
@@ -64,6 +67,6 @@ class EpochSampler(Sampler):
 
     @property
     def start(self) -> int:
-        """Return the number of scenes that this process skips in the current epoch."""
+        """Return how many scenes this process skips in the current epoch, see `start_at`."""
         epoch, scenes = self._started
         return scenes // self.world_size if epoch == self.epoch else 0

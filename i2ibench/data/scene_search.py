@@ -13,19 +13,24 @@ from i2ibench.errors import UserError
 
 
 def find_inputs(input_dir: Path, needs: Collection[str] = ("label",)) -> list[SceneFiles]:
-    """Find the scenes of a folder in one of four layouts, sorted by name.
+    """Find the scenes of a folder that is to be translated, sorted by name.
 
-    1. The layout of the released pix2pixHD, see `find_official`.
-    2. Cityscapes' layout: `*_gtFine_labelIds.png` with `*_instanceIds.png` beside, at any depth.
+    The first of four layouts that fits is taken. Files are not read. Whether the scenes have all
+    needed kinds is not checked.
+
+    1. The layout of the released pix2pixHD, see `find_official`, to translate labels or sources.
+    2. Cityscapes' layout, to translate labels: `*_gtFine_labelIds.png` at any depth, with
+       `*_instanceIds.png` beside. Photos are found if the label maps are below a folder `gtFine`.
     3. A subfolder for each kind of data, such as `label`, `source`, `instance` and `image`, with
        files of equal names. Instance maps and photos that are not needed are optional. Other kinds
-       that are not needed are not read.
+       that are not needed are left out.
     4. The inputs alone.
 
     Args:
         input_dir: the folder.
         needs: the kinds of data that a scene must have. The first kind that is an input (see
-            `is_input`) is translated, or the photo if only photos are needed.
+            `is_input`) is translated. Without one, photos are translated if needed, else label
+            maps.
 
     Raises:
         UserError: the folder is missing or empty, or files have no partner.
@@ -59,12 +64,17 @@ def _input_kind(needs: Collection[str]) -> str:
 
 
 def is_cityscapes(files: Sequence[SceneFiles]) -> bool:
-    """Return whether scenes have Cityscapes' layout, whose folders hold other files too."""
+    """Return whether one of the scenes has a label map named as in Cityscapes' layout.
+
+    The folders of that layout hold other files too."""
     return any(f.label is not None and f.label.name.endswith(LABEL_ENDING) for f in files)
 
 
 def _cityscapes_scene(label: Path, name: str) -> SceneFiles:
-    """Return the existing files of the scene of a label map in Cityscapes' layout."""
+    """Return the scene of a label map in Cityscapes' layout, with those of its files that exist.
+
+    The photo is looked for below `leftImg8bit` if the label map is below a folder `gtFine`.
+    """
     folders, images = label.parts, None
     if "gtFine" in folders:
         at = len(folders) - 1 - folders[::-1].index("gtFine")

@@ -43,27 +43,30 @@ class SceneFiles:
 
     @property
     def label(self) -> Path | None:
-        """Return the label map, or None."""
+        """Return the path of the scene's label map, or None if the scene has none."""
         return self.paths.get("label")
 
     @property
     def instance(self) -> Path | None:
-        """Return the instance map, or None."""
+        """Return the path of the scene's instance map, or None if the scene has none."""
         return self.paths.get("instance")
 
     @property
     def image(self) -> Path | None:
-        """Return the photo, the target of training, or None."""
+        """Return the path of the scene's photo, which training aims at, or None."""
         return self.paths.get("image")
 
     @property
     def input(self) -> Path:
-        """Return the file to translate: the first that is neither instance map nor photo."""
+        """Return the path of the scene's file to translate.
+
+        This is the first file, in the order of `KINDS`, that is neither instance map nor photo.
+        """
         return next(path for kind, path in self.paths.items() if is_input(kind))
 
 
 def is_input(kind: str) -> bool:
-    """Return whether a kind of data can be translated without other kinds."""
+    """Return whether a kind of data can be translated alone: all but "instance" and "image"."""
     return kind not in ("instance", "image")
 
 
@@ -112,14 +115,20 @@ class Scenes:
         return len(self.files)
 
     def read(self, key: int | tuple[int, int]) -> Sample:
-        """Return a scene as tensors, maps [1,H,W] and images [C,H,W], with its `name`.
+        """Return a scene after all transforms, a dict of its `name` and a tensor for each kind.
+
+        Maps are [1,H,W], uint8 or, for `wide` kinds such as instance maps, int32. Images are
+        [C,H,W], uint8, or int32 for 16 bits. The scene is read from the cache if `open_cache` was
+        called.
 
         Args:
             key: the index of the scene, or (index, epoch): a new epoch draws new random transforms.
+                An index alone means epoch 0.
 
         Raises:
             IndexError: there is no scene with that index.
-            UserError: a file is broken, is not a valid label map, or differs in size.
+            UserError: a file is broken, is not a valid label map, has another format than the data
+                set, or differs in size.
         """
         index, epoch = key if isinstance(key, tuple) else (key, 0)
         if not 0 <= index < len(self.files):
@@ -143,29 +152,40 @@ class Scenes:
 
     @property
     def guesses_classes(self) -> bool:
-        """Return whether the ids are taken for Cityscapes' coding only because of some maps."""
+        """Return whether instance ids are taken for Cityscapes' coding only because of some maps.
+
+        No option states the coding then, and the maps that were looked at did not number objects.
+        """
         return self.guessed_ids and not self.counts_objects
 
     @property
     def is_cached(self) -> bool:
-        """Return whether scenes are read from a cache."""
+        """Return whether the scenes are read from a cache, which `open_cache` has opened."""
         return self._cache is not None
 
     def one_of_each_size(self) -> list[int]:
-        """Return the index of the first scene of every size in the data set."""
+        """Return the index of the first scene of every image size in the data set, in order.
+
+        The size is that of the input's file, before the transforms. The headers of all inputs are
+        read.
+
+        Raises:
+            UserError: an input is missing or not an image.
+        """
         first: dict[tuple[int, int], int] = {}
         for index, files in enumerate(self.files):
             first.setdefault(image_size(files.input), index)
         return list(first.values())
 
     def open_cache(self) -> None:
-        """Read from a cache in `cache_folder` from now on; the cache is made if it is missing.
+        """Read scenes from a cache in `cache_folder` from now on; make the cache if it is missing.
 
-        The cache holds the scenes after all transforms before the first that is not
-        `deterministic`. Samples are the same with and without a cache.
+        Nothing happens without `cache_folder`, or if a cache is open. The cache holds the scenes
+        after all transforms before the first that is not `deterministic`. Samples are the same with
+        and without a cache.
 
         Raises:
-            UserError: the cache cannot be made.
+            UserError: the cache cannot be made, or a scene is broken.
         """
         if self.cache_folder is None or self._cache is not None:
             return
@@ -190,12 +210,14 @@ class Scenes:
 def read_arrays(
     files: SceneFiles, classes: ClassTable, formats: Mapping[str, PixelFormat]
 ) -> dict[str, Any]:
-    """Read the maps [H,W] and the images [H,W,C] of a scene, by kind.
+    """Read the files of a scene as arrays by kind of data: maps [H,W] and images [H,W,C].
+
+    No transforms are applied. Label maps hold class channels.
 
     Args:
         files: the files of the scene.
         classes: the class table.
-        formats: see `Scenes`.
+        formats: the format of each kind of image; kinds that are missing are 8-bit RGB.
 
     Raises:
         UserError: a file is broken, is not a valid label map, has another format than the data
@@ -209,13 +231,27 @@ def read_arrays(
 def read_file(
     files: SceneFiles, kind: str, classes: ClassTable, formats: Mapping[str, PixelFormat]
 ) -> NDArray[Any]:
-    """Read the map [H,W] or the image [H,W,C] of one kind; see `read_arrays`."""
+    """Read one file of a scene, a map [H,W] or an image [H,W,C]; no transforms are applied.
+
+    Args:
+        files: the files of the scene.
+        kind: the kind of the file, which the scene must have.
+        classes: the class table.
+        formats: the format of each kind of image; kinds that are missing are 8-bit RGB.
+
+    Raises:
+        UserError: the file is broken, is not a valid map, or has another format than the data set.
+    """
     read, path = KINDS[kind].read, files.paths[kind]
     return read_image(path, formats.get(kind, RGB)) if read is None else read(path, classes)
 
 
 def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None:
-    """Check that all files of a scene have the same (height, width).
+    """Check that all files of a scene have the same size.
+
+    Args:
+        files: the scene, for its name in the error message.
+        sizes: the (height, width) of each file by kind.
 
     Raises:
         UserError: sizes differ; the message names the scene and the sizes.

@@ -63,17 +63,25 @@ class SceneSurvey:
 
 
 def survey(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[SceneSurvey]:
-    """Read every file of a data set as training does, and return the survey of each scene.
+    """Read every file of a data set, in threads, and return the survey of each scene in order.
+
+    Files that cannot be used are faults in the surveys, not errors. Neither transforms nor the
+    cache are used.
 
     Args:
         scenes: the scenes of the data set.
-        on_scene: called after each scene.
+        on_scene: called after each scene, in several threads at once.
     """
     return map_in_threads(partial(survey_scene, scenes=scenes), scenes.files, on_scene)
 
 
 def survey_scene(files: SceneFiles, scenes: Scenes) -> SceneSurvey:
-    """Return the survey of one scene of a data set; unreadable files are faults, not errors."""
+    """Read the files of one scene and return its survey; unusable files are faults, not errors.
+
+    Args:
+        files: the files of the scene.
+        scenes: the data set, for its class table and formats.
+    """
     result, classes = SceneSurvey(files, formats=scenes.formats), scenes.classes
     sizes: dict[str, tuple[int, ...]] = {}
     label = ids = None
@@ -118,14 +126,14 @@ def _recording_fault(result: SceneSurvey, kind: str) -> Iterator[None]:
 
 
 def regions_of(label: NDArray[np.uint8], ids: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the number of pixels of each pair of instance id and class, sorted by pair.
+    """Return the number of pixels of each pair of instance id and class that occurs in a scene.
 
     Args:
         label: class channels [H,W].
         ids: instance ids [H,W].
 
     Returns:
-        Rows of instance id, class and number of pixels, int64 [R,3].
+        Rows of instance id, class and number of pixels, int64 [R,3], sorted by id and then class.
     """
     narrow = np.uint32 if ids.dtype.itemsize <= 2 else np.int64  # uint32 needs half the memory
     wide: NDArray[Any] = ids.astype(narrow)
@@ -156,7 +164,10 @@ class ClassCounts:
 
 
 def count_classes(surveys: Sequence[SceneSurvey], count: int) -> ClassCounts:
-    """Return the sums over all scenes whose maps could be read.
+    """Return the pixels, scenes and instances of each class, summed over surveys of scenes.
+
+    Maps that could not be read are left out. Each instance id that a class has in a scene counts as
+    an instance, also an id that stands for no single object.
 
     Args:
         surveys: the survey of each scene.

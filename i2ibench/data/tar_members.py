@@ -15,7 +15,7 @@ _PLACE = re.compile(r"(\d+)\+(\d+)(?:\+(\d+))?")
 
 
 def member_path(tar: Path, offset: int, size: int, name: str, checksum: int | None = None) -> Path:
-    """Return the path of a member of a tar.
+    """Return the path that stands for a file inside a tar (a member); see `read_bytes`.
 
     Args:
         tar: the tar file, whose name ends in ".tar".
@@ -28,22 +28,30 @@ def member_path(tar: Path, offset: int, size: int, name: str, checksum: int | No
 
 
 def place_of(path: Path) -> tuple[Path, int, int] | None:
-    """Return the tar, offset and size of a member's path, or None for a normal file."""
+    """Return (tar, offset, size) from a path made by `member_path`, or None for a normal file.
+
+    Offset and size are in bytes. No file is opened.
+    """
     tar = path.parent.parent
     match = _PLACE.fullmatch(path.parent.name) if tar.suffix == ".tar" else None
     return None if match is None else (tar, int(match[1]), int(match[2]))
 
 
 def scene_sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a normal file or of a tar member."""
+    """Return the hexadecimal SHA-256 of the contents of a normal file or of a tar member.
+
+    Raises:
+        OSError: see `read_bytes`.
+    """
     return sha256(path) if place_of(path) is None else hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the contents of a normal file or of a tar member.
+    """Return the contents of a normal file, or of a tar member at a path from `member_path`.
 
     Raises:
-        OSError: the file is missing or cut off, or does not fit its checksum.
+        OSError: the file or the tar is missing, or the member is cut off or does not fit its
+            checksum.
     """
     place = place_of(path)
     if place is None:

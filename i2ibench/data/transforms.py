@@ -32,7 +32,10 @@ class Resize(Transform):
         self.width, self.height = width, height
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the resized arrays."""
+        """Return a scene's arrays, resized to `width` x `height`, also to other proportions.
+
+        Arrays of that size are returned unchanged.
+        """
         return _resize(arrays, self.width, self.height)
 
 
@@ -46,7 +49,13 @@ class ScaleWidth(Transform):
         self.width = width
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the resized arrays."""
+        """Return a scene's arrays, resized to `width` pixels and a height that keeps proportions.
+
+        The height is rounded down.
+
+        Raises:
+            UserError: the height would be 0.
+        """
         height, width = _size(arrays)
         return _resize(arrays, self.width, int(self.width * height / width))
 
@@ -61,7 +70,11 @@ class RoundToMultiple(Transform):
         self.base = base
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the resized arrays."""
+        """Return a scene's arrays with both sides resized to the nearest multiple of `base`.
+
+        Raises:
+            UserError: a side would be 0 pixels long.
+        """
         height, width = (round(side / self.base) * self.base for side in _size(arrays))
         return _resize(arrays, width, height)
 
@@ -81,10 +94,14 @@ class RandomCrop(Transform):
         self.width, self.height, self.fill = width, height, fill
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the cropped arrays.
+        """Return a scene's arrays, cropped to a window at a place drawn from `arrays["rng"]`.
+
+        If the image is not larger than the window in both directions, the arrays are returned
+        unchanged. If it is smaller in one direction, it is padded with `fill` at the right or
+        bottom.
 
         Raises:
-            UserError: the image is smaller than the window and `fill` is None.
+            UserError: the image is smaller than the window in a direction and `fill` is None.
         """
         height, width = _size(arrays)
         if self.fill is None and (width < self.width or height < self.height):
@@ -101,7 +118,9 @@ class RandomCrop(Transform):
         return _apply(arrays, lambda image: mmcv.imcrop(image, box))
 
     def _extended(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Return the image, padded at the right and bottom to at least the window's size."""
+        """Return an array, padded by `fill` (None: 0) at the right and bottom to the window's size.
+
+        A side that is long enough is not padded."""
         bottom, right = max(self.height - image.shape[0], 0), max(self.width - image.shape[1], 0)
         around = [(0, bottom), (0, right), (0, 0)][: image.ndim]
         return np.pad(image, around, constant_values=self.fill or 0)
@@ -115,21 +134,33 @@ class RandomFlip(Transform):
         self.probability = probability
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the arrays, mirrored or unchanged."""
+        """Return a scene's arrays, either all mirrored left to right or all unchanged.
+
+        One number drawn from `arrays["rng"]` decides.
+        """
         if arrays["rng"].random() < self.probability:
             return _apply(arrays, mmcv.imflip)
         return arrays
 
 
 def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """Resize an array [H,W,...] of any dtype by PIL's nearest-neighbour rule."""
+    """Resize an array [H,W,...] of any dtype by PIL's nearest-neighbour rule.
+
+    Args:
+        array: the array.
+        width, height: the new size in pixels."""
     rows = _nearest(array.shape[0], height)
     columns = _nearest(array.shape[1], width)
     return array[rows].take(columns, axis=1)
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int32]:
-    """Return the source position of each target position, rounded by PIL itself."""
+    """Return the source index of each pixel along a resized side, int32 [target], as PIL rounds it.
+
+    Args:
+        source: the length of the side before.
+        target: the length of the side after.
+    """
     positions = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.array(positions.resize((target, 1), Image.Resampling.NEAREST))[0]
 
@@ -152,7 +183,13 @@ def resize_image(
     height: int,
     how: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> NDArray[Any]:
-    """Resize an image, uint8 or uint16 [H,W,C], by one of PIL's filters."""
+    """Resize an image, uint8 or uint16 [H,W,C], to `width` x `height` by one of PIL's filters.
+
+    Args:
+        image: the image.
+        width, height: the new size in pixels.
+        how: the filter.
+    """
     if image.dtype == np.uint8 and image.shape[2] == 3:
         return _resize_plane(image, width, height, how)
     planes = [_resize_plane(image[..., c], width, height, how) for c in range(image.shape[2])]
@@ -162,7 +199,10 @@ def resize_image(
 def _resize_plane(
     plane: NDArray[Any], width: int, height: int, how: Image.Resampling
 ) -> NDArray[Any]:
-    """Resize uint8 [H,W] or [H,W,3], or uint16 [H,W], which is computed in float32."""
+    """Resize an array, uint8 [H,W] or [H,W,3], or uint16 [H,W], which is computed in float32.
+
+    uint16 values are rounded.
+    """
     if plane.dtype == np.uint8:
         return np.array(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), how))
     exact = Image.fromarray(plane.astype(np.float32)).resize((width, height), how)
@@ -170,7 +210,7 @@ def _resize_plane(
 
 
 def _size(arrays: Arrays) -> tuple[int, int]:
-    """Return (height, width)."""
+    """Return the (height, width) of a scene's arrays, from the first in the order of `KINDS`."""
     first = next(arrays[kind] for kind in KINDS if kind in arrays)
     return first.shape[:2]
 

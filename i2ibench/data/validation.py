@@ -28,14 +28,14 @@ class ValidationResult:
 
 
 def validate_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> ValidationResult:
-    """Check every file of a data set.
+    """Check every file of a data set, in threads; faults are returned, not raised.
 
     Maps and images that are not 8-bit RGB are decoded. For RGB images the size, depth, checksums
     and end of the file are checked, see `verify_image`.
 
     Args:
         scenes: the scenes of the data set.
-        on_scene: called after each scene.
+        on_scene: called after each scene, in several threads at once.
 
     Raises:
         UserError: a folder cannot be read.
@@ -57,9 +57,13 @@ def validate_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -
 def format_notes(scenes: Scenes, codings: Sequence[str]) -> list[str]:
     """Return sentences about unusual codings and formats in a data set, and about ignored files.
 
+    There is a sentence for each coding other than plain class ids, for photos that are not 8-bit
+    RGB, for instance ids that only number objects, and for each folder with files that are not
+    read.
+
     Args:
         scenes: the scenes of the data set.
-        codings: the coding of each label map, see `LabelMap`.
+        codings: the coding of each label map, see `LabelMap`; "" is left out.
 
     Raises:
         UserError: a folder cannot be read.
@@ -84,8 +88,13 @@ def format_notes(scenes: Scenes, codings: Sequence[str]) -> list[str]:
 def require_valid_files(scenes: Scenes, on_scene: Callable[[], None] | None = None) -> list[str]:
     """Check every file of a data set and return the notes of `ValidationResult`.
 
+    Args:
+        scenes: the scenes of the data set.
+        on_scene: called after each scene, in several threads at once.
+
     Raises:
-        UserError: some scenes cannot be used; the first five are listed.
+        UserError: some scenes cannot be used (the first five are listed), or a folder cannot be
+            read.
     """
     result = validate_files(scenes, on_scene)
     raise_faults(result.faults)
@@ -93,10 +102,10 @@ def require_valid_files(scenes: Scenes, on_scene: Callable[[], None] | None = No
 
 
 def raise_faults(faults: Sequence[str]) -> None:
-    """Raise an error if there are faults.
+    """Raise an error if the list of faults, one message for each unusable scene, is not empty.
 
     Raises:
-        UserError: `faults` is not empty; the message lists the first five.
+        UserError: there are faults; the message lists the first five.
     """
     if faults:
         more = f"\n... and {len(faults) - 5} more scenes." if len(faults) > 5 else ""
@@ -104,7 +113,11 @@ def raise_faults(faults: Sequence[str]) -> None:
 
 
 def _check(files: SceneFiles, scenes: Scenes) -> str:
-    """Check one scene and return the coding of its label map, "" without a label map."""
+    """Check the files of one scene; return the coding of its label map, "" without a label map.
+
+    Raises:
+        UserError: a file cannot be used, or sizes differ.
+    """
     sizes: dict[str, tuple[int, ...]] = {}
     label = None
     for kind, path in files.paths.items():  # the label map comes first
