@@ -49,9 +49,9 @@ class Classes:
 def read_classes(metainfo: Mapping[str, Any]) -> Classes:
     """Return the classes that a checkpoint's metainfo describes.
 
-    The canvas has the first class that is scored and no thing. If there is none, any class that is
-    no thing comes before a thing. If the metainfo has no `thing_ids`, as in older checkpoints, no
-    class is a thing.
+    An empty canvas is filled with the first class that is scored and no thing. If there is none,
+    any class that is no thing comes before a thing. If the metainfo has no `thing_ids`, as in older
+    checkpoints, no class is a thing.
 
     Args:
         metainfo: has `classes`, `palette`, `ids` and `scored_ids`, each with one entry per class,

@@ -78,7 +78,7 @@ class Library:
 
         Raises:
             UserError: there is no scene of this name, one of its files is broken, its files differ
-                in size, or it is too large or has too many instances.
+                in size, or the scene is too large or has too many instances.
         """
         if name == EMPTY and not self._index:
             return self._blank(self._why_empty)

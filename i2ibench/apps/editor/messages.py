@@ -38,7 +38,8 @@ class MalformedMessage(UserError):
 
 
 def check_text(value: Any, longest: int = MAX_NAME_LENGTH) -> str:
-    """Return a value unchanged if it is a text of at most `longest` characters that can be encoded.
+    """Return a value unchanged if it is a text of at most `longest` characters that UTF-8 can
+    encode.
 
     The only surrogates allowed are those that stand for undecodable bytes of file names.
 
@@ -239,13 +240,14 @@ def parse(message: str | bytes) -> Request:
     """Parse a WebSocket message from a page into the request that it holds.
 
     Args:
-        message: a text message, which is a JSON object; or a binary message, which is the length of
-            a JSON header as a little-endian uint32, the header, and the payload of an upload.
+        message: a text message, which is a JSON object of at most MAX_MESSAGE_BYTES; or a binary
+            message of at most MAX_UPLOAD_BYTES, which is the length of a JSON header as a
+            little-endian uint32, the header, and the payload of an upload.
 
     Raises:
         MalformedMessage: the message is too large, no JSON, no request, or has a payload but is no
-            upload; the error names the first wrong field, and has the request's number if it is
-            valid.
+            upload. The text of the error names the first wrong field, and its `id` is the request's
+            number if the message has a valid one.
     """
     if isinstance(message, str):
         if len(message) > MAX_MESSAGE_BYTES or len(message.encode(errors="replace")) > (

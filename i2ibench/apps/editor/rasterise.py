@@ -27,7 +27,7 @@ class Region:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Return the row and column slices of the mask in an [H,W] array."""
+        """Return the slices (rows, columns) that select the region's box in an array [H,W]."""
         height, width = self.mask.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
@@ -48,7 +48,7 @@ class PixelBox:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Return the row and column slices of the box in an [H,W] array."""
+        """Return the slices (rows, columns) that select this box in an array [H,W]."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 

@@ -91,10 +91,14 @@ class Renderer:
         return 0 if self.bank is None else int(self.bank.counts[label])
 
     def fits(self, label: int, style: Style) -> bool:
-        """Return whether a style can be given to instances of a class, by the class's number.
+        """Return whether the style bank allows a style for instances of a class.
 
-        The style bank must have the mode, or vectors of the same length. Nothing fits without a
-        bank.
+        A mode is allowed if the bank has it for the class, and a vector if it is as long as the
+        bank's. Without a bank, no style is allowed.
+
+        Args:
+            label: the number of the class.
+            style: the style.
         """
         if self.bank is None:
             return False
