@@ -38,8 +38,7 @@ class MalformedMessage(UserError):
 
 
 def check_text(value: Any, longest: int = MAX_NAME_LENGTH) -> str:
-    """Return a value unchanged if it is a text of at most `longest` characters that UTF-8 can
-    encode.
+    """Return a value unchanged if it is a text of at most `longest` characters, valid in UTF-8.
 
     The only surrogates allowed are those that stand for undecodable bytes of file names.
 
