@@ -46,7 +46,8 @@ def analyse(
         draws: bootstrap draws of participants, of scenes, and of cells.
 
     Raises:
-        UserError: there are both kinds and none is chosen, or there is nobody of the kind.
+        UserError: there are both kinds and none is chosen, there is nobody of the kind, or
+            `participants` is another text.
     """
     chosen = chosen_participants(collected, participants)
     judgments, records = gather(study, chosen)

@@ -43,7 +43,10 @@ class ExclusionResult:
 def exclude(
     judgments: Judgments, records: Sequence[ParticipantRecord], rules: Exclusion
 ) -> ExclusionResult:
-    """Leave out participants who break a rule, and the kept participants' judgments that break one.
+    """Return the judgments that remain after exclusion, and what was left out for which reasons.
+
+    First, participants who break a rule are left out with all their judgments. Then, of the other
+    participants' judgments, those that break a rule for single answers are left out.
 
     Args:
         judgments: all judgments. Their `broken` says which rules for single answers they break.

@@ -232,6 +232,15 @@ def preferred(trial: Trial, answer: Answer) -> str:
 def _record(
     person: Participant, plan: Sequence[Trial], answers: dict[int, Answer], rules: Exclusion
 ) -> ParticipantRecord:
+    """Return the counts that show how carefully one participant answered.
+
+    Args:
+        person: the participant.
+        plan: the participant's trials.
+        answers: the participant's answers by the number of the trial.
+        rules: the rules of the study file. Catch trials and repeats count only if no answer to them
+            breaks a rule for single answers.
+    """
     valid = {
         t.number: preferred(t, answers[t.number])
         for t in plan

@@ -29,10 +29,11 @@ def bradley_terry(resampled: Resampled, time: int) -> dict[str, Any]:
         time: index in the definition's `times`.
 
     Returns:
-        "time" in seconds (None: unlimited), and "methods", a list of dicts with the strength and
-        how far it is ahead of the next one's (not for the last). If there are fewer than three
-        methods, or no chain of judged pairs joins all, "methods" is empty and "reason" says why.
-        Otherwise the bias to the left and "tie" (None without ties) are added.
+        "time" in seconds (None: unlimited), and "methods". If there are fewer than three methods,
+        or no chain of judged pairs joins all, "methods" is empty and "reason" says why. Otherwise
+        it has a dict for each method: "method", "strength", "interval" and, except for the last,
+        "ahead_of_next" and "ahead_interval". "left_bias" (b) with its interval and p-value,
+        "left_share_of_equals" and "tie" (exp(c); None without ties) are added then.
     """
     definition = resampled.judgments.definition
     names = list(dict.fromkeys(name for pair in definition.compared for name in pair))

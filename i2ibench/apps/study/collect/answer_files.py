@@ -74,9 +74,10 @@ def static_code(study: Study, token: str) -> str:
 
 
 def count_by_kind(collected: Collected) -> dict[str, dict[str, int]]:
-    """Return the numbers of participants `begun` and `finished` and of `answers`, for each kind.
+    """Return the numbers of participants and answers, for each kind of participants.
 
-    The keys are always REAL and SIMULATED.
+    The keys are always REAL and SIMULATED. Each has "begun" (all participants of the kind),
+    "finished" (those of them who have answered every trial), and "answers".
     """
     counts = {}
     for kind, simulated in ((REAL, False), (SIMULATED, True)):
@@ -128,6 +129,7 @@ def participant_json(study: Study, collected: Collected, token: str) -> str:
 
 
 def _answer_rows(study: Study, collected: Collected) -> Iterator[Sequence[Any]]:
+    """Yield the rows of `answers.csv`, in the order of the columns that `answers_csv` describes."""
     for p in collected.participants:
         plan = study.plan(p.slot)
         for answer in collected.answers.get(p.token, ()):

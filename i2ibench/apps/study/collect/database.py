@@ -202,7 +202,16 @@ def _add_missing_checksums(db: sqlite3.Connection) -> None:
 
 
 def _insert_checksum(db: sqlite3.Connection, token: str, trial: int, row: Sequence[object]) -> None:
-    """Insert the checksum of a row, unless the trial has one: only the first answer is kept."""
+    """Insert the checksum of a row, unless there is one for this participant and trial.
+
+    Only the first answer to a trial is kept, and so is its checksum.
+
+    Args:
+        db: the connection.
+        token: the participant's token.
+        trial: number of the answered trial; _PERSON for the participant's own row.
+        row: the values of the row.
+    """
     db.execute(
         "INSERT INTO seals VALUES (?, ?, ?) ON CONFLICT (token, trial) DO NOTHING",
         (token, trial, _checksum(row)),

@@ -55,7 +55,11 @@ Kind = TypeVar("Kind", bound=Message)
 
 
 async def receive_message(request: Request, kind: type[Kind]) -> Kind:
-    """Return the message in a request's body, of the class `kind`.
+    """Return the message in the body of a request, checked field by field.
+
+    Args:
+        request: the request, whose body is read now.
+        kind: the class of the message, such as `Answering`.
 
     Raises:
         HTTPException: 413 if the body is longer than MAX_MESSAGE_BYTES, 400 if the client left

@@ -222,7 +222,10 @@ def _write_images(
 
 
 def _resize(pixels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
-    """Return an image resized to (width, height) by Lanczos' filter; of this size, unchanged."""
+    """Return an image [H,W,3] resized to (width, height) by Lanczos' filter.
+
+    An image that has this size already is returned unchanged.
+    """
     if pixels.shape[1::-1] == tuple(size):
         return pixels
     resized = Image.fromarray(pixels).resize((size[0], size[1]), Image.Resampling.LANCZOS)

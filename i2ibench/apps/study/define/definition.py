@@ -327,7 +327,10 @@ def _require(valid: bool, message: str) -> None:
 
 
 def _check(d: Definition, place: str) -> None:
-    """Raise UserError for values that make no valid study; `place` is the file, for the message."""
+    """Raise UserError for the first value that makes no valid study, such as a negative number.
+
+    The message begins with `place`, the file.
+    """
     _check_pairs(d, place)
     for key, least in LEAST.items():
         value = getattr(d, key)

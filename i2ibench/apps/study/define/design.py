@@ -176,7 +176,14 @@ class Design:
         return passes[number]
 
     def _ordered(self, blocks: list[list[Comparison]], random: np.random.Generator) -> list[Trial]:
-        """Return the main trials, each block in random order; all numbers are 0 still."""
+        """Return the main trials: the blocks one after the other, each in random order.
+
+        All trials have the number 0 for now.
+
+        Args:
+            blocks: the comparisons of each block.
+            random: the generator of the orders.
+        """
         trials = []
         for block in blocks:
             for at in random.permutation(len(block)):
