@@ -43,7 +43,8 @@ def read_edges(
     """Return scenes of photos and of edge maps, which are computed when a scene is written.
 
     A scene's "source" is the edge map, uint8 [H,W], dark edges on white. Its "image" is the photo's
-    file. The splits are the folders train/ and val/, or a division of all photos.
+    file. The splits are the folders train/ and val/; without train/ all photos below `source` are
+    divided.
 
     Args:
         source: the folder of photos.

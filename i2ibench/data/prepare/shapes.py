@@ -278,14 +278,15 @@ def decode_coco_runs(counts: Sequence[int] | str, height: int, width: int) -> ND
 
 
 def uncompress(text: str) -> list[int]:
-    """Return the run lengths of COCO's compressed string.
+    """Return the run lengths that COCO's compressed string holds.
 
     The code of each character minus 48 holds five bits of a number, the lowest bits first. A sixth
-    bit is set if the number continues. The fifth bit of a number's last character is the sign.
-    From the fourth number on, each number is the difference to the length two positions before.
+    bit is set if the number continues. The fifth bit of a number's last character is the sign. From
+    the fourth number on, each number is the difference to the length two positions before.
 
     Raises:
-        UserError: a character is not one of the 64, or the string ends within a number.
+        UserError: a character is not one of the 64, a number is too long, or the string ends within
+            a number. The message does not name the file.
     """
     lengths: list[int] = []
     number = shift = 0

@@ -21,6 +21,8 @@ class Tiles:
 def make_tiles(rng: np.random.Generator) -> Tiles:
     """Return two random noise textures for one scene, float32 [256,256] each; "soft" is coarser.
 
+    Each has the mean 0 and the standard deviation 1, and repeats without seams.
+
     Args:
         rng: the source of the noise.
     """

@@ -42,14 +42,16 @@ def check_option_files(conversion: Conversion, networks: dict[str, Options], pro
 
 
 def released_sizes(networks: dict[str, Options], program: str) -> dict[str, Options]:
-    """Return the released code's options that the weights determine.
+    """Return the released code's options, such as ngf, whose values follow from the weights.
 
     Args:
         networks: the options of each network here, by kind.
         program: PIX2PIX or PIX2PIXHD.
 
     Returns:
-        by official file, then by the option's names separated by spaces, the value.
+        A dict by weights file, such as "latest_net_G.pth", for the networks that are there. Each
+            value is a dict of option values. A key is an option's name, or several names of the
+            same option separated by spaces.
     """
     sizes = {"latest_net_G.pth": _generator_sizes(networks["generator"], program)}
     others = {
