@@ -25,13 +25,18 @@ class Written(str):
 def resolve(given: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the values of dotted keys, with every `Written` text converted to a value.
 
-    A text stays a string if the config has a string at that key now, or if the key names a path.
-    Other texts are read as Python literals: numbers, True, None, lists, tuples, dicts. Texts that
-    are no literal stay strings.
+    The first rule that fits applies to a text:
+
+    - `data_root`, `root` and `work_dir` keep the text as a string.
+    - `cache` converts True and False.
+    - The text stays a string, and None becomes None, if the config has a string at that key now.
+      The same holds if the key names a path and the config has no value there.
+    - Others are read as Python literals: numbers, True, None, lists, tuples, dicts. Texts that are
+      no literal stay strings.
 
     Args:
         given: by dotted key a `Written` text, or a value that is returned unchanged.
-        config: the config that the assignments change; None for an empty one.
+        config: the config that the assignments change; None for an empty one. It is not changed.
     """
     return {
         key: _value_for(key, value, config or {}) if isinstance(value, Written) else value
@@ -44,7 +49,8 @@ def resolve_options(
 ) -> dict[str, Any]:
     """Return the options of a part, with every `Written` text converted to a value.
 
-    A text stays a string if its parameter is annotated as one.
+    If an option's parameter is annotated as a string, its text stays a string, and the text None
+    becomes None. Other texts are read as Python literals.
 
     Args:
         given: by option a `Written` text, or a value that is returned unchanged.
@@ -59,7 +65,11 @@ def resolve_options(
 
 
 def names_a_path(key: str) -> bool:
-    """Return whether a config key holds a path, judged by its name."""
+    """Return whether a config key holds a path, judged by its name.
+
+    Args:
+        key: the last part of a dotted key, such as "root" or "image_dir".
+    """
     return key in (*PLACES, *PATHS) or key.endswith(PATH_ENDINGS)
 
 
@@ -100,7 +110,10 @@ def _value(text: Written, is_text: bool) -> Any:
 
 
 def _current_value(config: Mapping[str, Any], key: str) -> Any:
-    """Return the config's value at a dotted key; None if there is none."""
+    """Return the config's value at a dotted key; None if there is none.
+
+    A number in the key is a position in a list.
+    """
     value: Any = config
     for part in key.split("."):
         if isinstance(value, Mapping):

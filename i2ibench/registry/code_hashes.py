@@ -23,11 +23,15 @@ from i2ibench.registry.sources import display_name, is_core, plugin_modules
 
 
 def hash_code_of(parts: Iterable[Any], config: Any, packages: Sequence[str]) -> str:
-    """Return the SHA-256 of the code of some parts.
+    """Return the SHA-256 of the code of some parts, in hexadecimal.
+
+    The files are read now. Those of plugins and the user's own code are hashed with the files that
+    they import; see the module.
 
     Args:
         parts: objects, classes or functions. The submodules of a torch module are included.
-        config: a config; the code of every part that it names as a `type` is included.
+        config: a config; the code of every part that it names as a `type` is included. Names that
+            no registry has are ignored.
         packages: packages of i2ibench that are hashed as a whole, such as "models".
     """
     objects = [inner for p in parts for inner in (p.modules() if isinstance(p, nn.Module) else [p])]
@@ -41,7 +45,7 @@ def hash_code_of(parts: Iterable[Any], config: Any, packages: Sequence[str]) -> 
 
 
 def named_types(config: Any) -> Iterator[str]:
-    """Yield every name that stands as a `type` in a config, at any depth."""
+    """Yield every name that stands as a `type` in a config, at any depth; a name may come twice."""
     if isinstance(config, Mapping):
         if isinstance(config.get("type"), str):
             yield config["type"]
@@ -59,7 +63,11 @@ def module_of(part: Any) -> str:
 
 
 def _user_files(modules: set[str]) -> dict[str, Path]:
-    """Return the files of plugins and user code among some modules and their imports, by name."""
+    """Return the files of plugins and of the user's code, by the dotted name of their module.
+
+    These are the given modules and, recursively, the modules that they import. Modules of i2ibench
+    and installed libraries are left out.
+    """
     files: dict[str, Path] = {}
     plugins = set(plugin_modules())
     waiting = list(modules)
@@ -73,7 +81,14 @@ def _user_files(modules: set[str]) -> dict[str, Path]:
 
 
 def _user_file(module: str, plugins: set[str]) -> Path | None:
-    """Return the file of an imported module of a plugin or the user; None for other modules."""
+    """Return the file of an imported module of a plugin or the user; None for other modules.
+
+    None stands also for a module that is not imported or has no file.
+
+    Args:
+        module: the dotted name.
+        plugins: the dotted names of the modules of plugins, which may be installed packages.
+    """
     file = getattr(sys.modules.get(module), "__file__", None)
     if not file or is_core(module):
         return None
@@ -87,7 +102,14 @@ def _user_file(module: str, plugins: set[str]) -> Path | None:
 
 
 def _imports(module: str, file: Path) -> list[str]:
-    """Return the dotted names of everything that a file imports, modules and other objects."""
+    """Return the dotted names of everything that a file imports, modules and other objects.
+
+    The list is empty for a file that does not end in .py. The file is read, not executed.
+
+    Args:
+        module: the dotted name of the file's module, to which relative imports are relative.
+        file: the file.
+    """
     if file.suffix != ".py":
         return []
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]

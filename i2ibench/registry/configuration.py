@@ -68,18 +68,20 @@ def load_config(
 ) -> Config:
     """Return the config in a file, with its bases, overrides and work directory resolved.
 
-    The plugin folders that the config names are added to $I2IBENCH_PLUGINS.
+    The plugin folders that the config names are added to $I2IBENCH_PLUGINS, and the key `plugins`
+    is removed. Variables that begin with _ are removed. The modules in `custom_imports` are
+    imported.
 
     Args:
-        path: a Python config in mmengine's `_base_` style.
-        overrides: values, or `Written` texts, by dotted key, such as
-            {"optimizers.generator.lr": 1e-4}.
+        path: a Python config in mmengine's `_base_` style, which is executed.
+        overrides: values, or `Written` texts, by dotted key, such as {"optimizers.generator.lr":
+            1e-4}.
         work_dir: the folder that the run writes to; None for the config's `work_dir` or, without
-            one, work_dirs/<file name>.
+            one, work_dirs/<file name>. It is not created.
 
     Raises:
-        UserError: the file is missing or broken, has an unknown key, or names a plugin folder that
-            does not exist.
+        UserError: the file is missing or broken, lacks a required key, has an unknown key or a
+            value of a wrong type, or names a plugin folder that does not exist.
     """
     if not path.is_file():
         raise UserError(f"There is no config {path}.{_similar_config(path)}")
@@ -99,12 +101,12 @@ def load_config(
 
 
 def read_assignments(path: Path, what: str) -> dict[str, Any]:
-    """Return the variables of a Python file that is no config, such as a grid or a study.
+    """Return the variables of a Python file that is no config, such as a grid or a study, by name.
 
-    Names that begin with _ are left out.
+    Names that begin with _ are left out. The names are not checked.
 
     Args:
-        path: the file; it may have mmengine's `_base_`.
+        path: the file, which is executed; it may have mmengine's `_base_`.
         what: the kind of file, such as "grid", for error messages.
 
     Raises:
@@ -125,11 +127,13 @@ def read_assignments(path: Path, what: str) -> dict[str, Any]:
 def list_stages(config: Config) -> list[Config]:
     """Return the configs of a run's stages in order; the config itself if it has no stages.
 
-    The config of a stage is the run's config with the changes of the stage merged in. Its work
-    directory is `<number>_<name>` in the run's.
+    The config of a stage is a copy of the run's config with the changes of the stage merged in. Its
+    work directory is `<number>_<name>` in the run's, numbered from 1. The run's `start_from`
+    applies to the first stage only.
 
     Raises:
-        UserError: a stage has an invalid name, changes an unknown key or is no dict.
+        UserError: a stage has an invalid name, changes an unknown key, is no dict, or has a value
+            of a wrong type.
     """
     stages = []
     for number, (name, changes) in enumerate((config.get("stages") or {}).items(), start=1):
@@ -164,6 +168,11 @@ def _reason(error: Exception) -> str:
 def _check_paths(value: Any, place: str, key: str = "") -> None:
     """Refuse paths with control characters, the result of writing "C:\\new" for C:\\new.
 
+    Args:
+        value: a config, or a value in it, which is searched at any depth.
+        place: the file, for error messages.
+        key: the key of the value. Only values whose key names a path are checked.
+
     Raises:
         UserError: names the place, the key and the value.
     """
@@ -195,11 +204,12 @@ def check_values(config: Config, place: str) -> None:
     """Refuse values of the wrong type at the top level of a config.
 
     Args:
-        config: of a run or a stage.
+        config: the config of a run or a stage.
         place: the file or stage, for error messages.
 
     Raises:
-        UserError: a value is no dict or list where one is needed, or the seed is out of range.
+        UserError: a value is no dict or list where one is needed, or the seed is no integer from 0
+            to 2^32 - 1.
     """
     for key, value in config.items():
         kind = Mapping if key in DICTS else list if key in LISTS else object
@@ -221,16 +231,17 @@ def _similar_config(path: Path) -> str:
 def own_work_dir(
     work_dir: Path, purpose: str, otherwise: str, parts: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Lock the folder that a command writes to, and delete temporary files of killed writes in it.
+    """Lock the folder that a command writes to, as long as the `with` block runs.
 
-    In distributed runs the first process holds the lock, and the others wait for it.
+    The folder is created, and temporary files that killed writes left in it are deleted. In
+    distributed runs the main process holds the lock, and the others wait until it has it.
 
     Args:
         work_dir: the folder; it is created if it does not exist.
         purpose: the activity that needs the folder, such as "training", for the message that
             another process gets.
         otherwise: the advice in that message, such as "give another --work-dir".
-        parts: subfolders that the command writes to as well, at any depth.
+        parts: subfolders in which temporary files are deleted too, at any depth.
 
     Raises:
         UserError: another process holds the lock, or the folder cannot be created or written.

@@ -20,18 +20,29 @@ def load_plugins() -> tuple[str, ...]:
     """Import all plugin modules, so that their parts are registered, and return their names.
 
     A package is found by its entry point in the group `i2ibench.plugins`, a folder because the user
-    names it (see `plugin_folders`). Every module in the package or folder is imported.
+    names it (see `plugin_folders`). Every module directly in the package or folder is imported.
+    This happens once for each value of $I2IBENCH_PLUGINS.
 
     A module that cannot be imported is skipped, and `Registry.skipped` keeps the reason. A broken
     plugin that a run does not use must not stop the run. The commands `parts` and `doctor` and
     every error about an unknown part print the reason.
+
+    Returns:
+        The dotted names of the modules that could be imported.
     """
     return _load_all(os.environ.get(VARIABLE, ""))
 
 
 @cache
 def _load_all(folders: str) -> tuple[str, ...]:
-    """Load all plugins, once for each value of the environment variable."""
+    """Import all plugins, once for each value of the environment variable.
+
+    Args:
+        folders: the value of the variable, by which the result is cached.
+
+    Returns:
+        The dotted names of the modules that could be imported.
+    """
     loaded = [m for point in plugin_entry_points() for m in _modules(point.module) if _load(m)]
     for folder in plugin_folders():
         if not folder.is_dir():
@@ -42,7 +53,11 @@ def _load_all(folders: str) -> tuple[str, ...]:
 
 
 def _modules(package: str) -> Iterator[str]:
-    """Yield the named module and, if it is a package, the modules in it."""
+    """Yield the dotted names of a module and, if it is a package, of the modules directly in it.
+
+    The module is imported first. Nothing is yielded if that fails. A package without `__init__.py`
+    is not yielded itself.
+    """
     if not _load(package):
         return
     module = import_module(package)
@@ -53,7 +68,10 @@ def _modules(package: str) -> Iterator[str]:
 
 
 def _is_installed(folder: Path) -> bool:
-    """Return whether an entry point has already loaded the folder as a package, as `plugins/`."""
+    """Return whether the folder has been imported already as the package of an entry point.
+
+    An example is the folder `plugins/` of a source checkout.
+    """
     files = (getattr(sys.modules[name], "__file__", None) for name in plugin_modules())
     return folder / "__init__.py" in (Path(file).resolve() for file in files if file)
 
@@ -62,7 +80,8 @@ def _load(module: str) -> bool:
     """Import a module and return whether it succeeded.
 
     If the import fails, the parts that the module registered are removed again, and
-    `Registry.skipped` gets the reason.
+    `Registry.skipped` gets the reason. Parts of other modules that were imported on the way stay if
+    these modules are whole.
     """
     before = {kind: set(registry.module_dict) for kind, registry in REGISTRIES.items()}
     try:
@@ -80,7 +99,16 @@ def _load(module: str) -> bool:
 
 
 def _reason(module: str, error: BaseException) -> str:
-    """Return why a module could not be imported; a missing package is no bug of the plugin."""
+    """Return the reason why a module could not be imported, as part of a sentence.
+
+    It is the message of a UserError, the name of a missing package, or the correction of an import
+    of a neighbour without a dot. Any other error is named with its place and a command that shows
+    the traceback.
+
+    Args:
+        module: the dotted name of the plugin module.
+        error: the error of the import.
+    """
     if isinstance(error, UserError):
         return str(error).rstrip(".")
     own = ("", "i2ibench", module.partition(".")[0])

@@ -34,10 +34,16 @@ def read_config(path: Path, import_custom_modules: bool) -> Config:
     """Return mmengine's Config of a Python file, with the file and its bases read by `read_text`.
 
     mmengine 0.10.7 refuses a byte order mark. It looks for packages ("package::" before a base)
-    with pkg_resources, which setuptools 82 has removed.
+    with pkg_resources, which setuptools 82 has removed. mmengine's functions are replaced during
+    the call.
+
+    Args:
+        path: the file, which is executed.
+        import_custom_modules: import the modules that the file lists in `custom_imports`.
 
     Raises:
-        UserError: the file or one of its bases is not UTF-8.
+        UserError: the file or one of its bases is not UTF-8. Other errors of the file are not
+            changed.
     """
     patches = {"open": _open, "is_installed": is_installed, "get_installed_path": installed_path}
     before = {name: getattr(mmengines_config, name, open) for name in patches}
@@ -66,7 +72,10 @@ def is_installed(package: str) -> bool:
 
 
 def installed_path(package: str) -> str:
-    """Return the folder of a package, given the name of its distribution or of its module.
+    """Return the folder of an installed package as text.
+
+    Args:
+        package: the name of the distribution or of the module.
 
     Raises:
         ModuleNotFoundError: there is no such package.
@@ -84,7 +93,8 @@ def dump_odd_keys() -> None:
     """Patch mmengine's Config so that it dumps keys with quotes or backslashes correctly.
 
     mmengine 0.10.7 writes such keys between quotes without escaping them. The Runner then fails, or
-    its config file has other keys.
+    its config file has other keys. Configs without such keys are dumped as before. A second call
+    does nothing.
     """
     formatted = Config.pretty_text
     if getattr(formatted, "is_ours", False):
@@ -110,7 +120,10 @@ def _has_odd_keys(value: object) -> bool:
 
 
 def log_in_utf_8(logger: logging.Logger) -> None:
-    """Switch the log files of a run to UTF-8; mmengine opens them in the encoding of the locale."""
+    """Switch the open log files of a logger to UTF-8, in place.
+
+    mmengine opens them in the encoding of the locale.
+    """
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler) and isinstance(handler.stream, TextIOWrapper):
             handler.stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -128,13 +141,14 @@ def start_method() -> str:
 
 @contextlib.contextmanager
 def process_group(launcher: str) -> Iterator[None]:
-    """Initialise the distributed process group of a launcher, and destroy it at the end.
+    """Initialise the distributed process group of a launcher, and destroy it when the block ends.
 
     mmengine's own initialisation always calls `torch.cuda.set_device`, which fails on a CPU-only
-    machine. It never destroys the group, so that gloo aborts at exit.
+    machine. It never destroys the group, so that gloo aborts at exit. The backend is nccl with a
+    GPU, else gloo.
 
     Args:
-        launcher: none, pytorch (torchrun), slurm (srun) or mpi (mpirun).
+        launcher: pytorch (torchrun), slurm (srun) or mpi (mpirun); "none" initialises nothing.
 
     Raises:
         UserError: the launcher is unknown, its environment variables are missing, or another
@@ -160,10 +174,15 @@ def process_group(launcher: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
-    """Tell the other processes why this one fails; report their error if they failed first.
+    """Tell the other processes why the block fails here; report their error if they failed first.
 
-    When a process ends, the communication of the others fails with an error that does not name the
-    cause.
+    When a process ends, the communication of the others fails with a RuntimeError that does not
+    name the cause. Only a RuntimeError is replaced by the cause of another process. Every other
+    error is stored for the others and raised unchanged.
+
+    Args:
+        store: the key-value store of the process group, which all processes read and write.
+        rank: the number of this process.
 
     Raises:
         UserError: another process failed; the message is that of its error.
@@ -182,7 +201,11 @@ def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
 
 
 def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
-    """Return why another process ended, if this process's communication failed for that reason."""
+    """Return why another process ended, if this process's communication failed for that reason.
+
+    The result is None if no other process has stored an error, and `error` is not about a closed
+    connection.
+    """
     with contextlib.suppress(RuntimeError):
         if store.check(["cause"]):
             return store.get("cause").decode()
@@ -194,8 +217,10 @@ def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
 def _export_ranks(launcher: str) -> None:
     """Set RANK, WORLD_SIZE and LOCAL_RANK from the launcher's own variables.
 
+    MASTER_ADDR and MASTER_PORT get the values of a single machine if they are not set.
+
     Raises:
-        UserError: one of those variables is not set.
+        UserError: one of the launcher's variables is not set.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     launchers_names = {

@@ -38,13 +38,15 @@ def plugin_folders() -> list[Path]:
 def use_plugin_folders(texts: Sequence[str], base: Path, source: str) -> None:
     """Add folders to $I2IBENCH_PLUGINS, from which this process and its children load plugins.
 
+    They are put before the folders that the variable has already. Nothing is imported yet.
+
     Args:
         texts: folders, or several in one text with `os.pathsep` between them.
         base: the folder to which relative ones are relative.
         source: the option or key that names them, for error messages.
 
     Raises:
-        UserError: one of them is no folder.
+        UserError: one of them is no text or no folder.
     """
     if not all(isinstance(text, str) for text in texts):
         raise UserError(f"{source}: expected a list of folders as strings, not {texts!r}.")
@@ -60,7 +62,10 @@ def use_plugin_folders(texts: Sequence[str], base: Path, source: str) -> None:
 
 
 def package_of(folder: Path) -> str:
-    """Return the name of the package that a folder is imported as, and make it importable."""
+    """Return the dotted name of the package that a folder is imported as, and make it importable.
+
+    Nothing is imported. The name holds the folder's name and a hash of its absolute path.
+    """
     place = folder.resolve()
     digest = hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     name = f"{FOLDERS}{re.sub(r'[^0-9A-Za-z_]', '_', place.name)}_{digest}"
@@ -69,7 +74,11 @@ def package_of(folder: Path) -> str:
 
 
 def folder_of(module: str) -> Path | None:
-    """Return the plugin folder that a module belongs to; None for other modules."""
+    """Return the plugin folder that a module belongs to; None for other modules.
+
+    Args:
+        module: the dotted name of the module.
+    """
     return _folders.get(".".join(module.split(".")[:4]))
 
 
@@ -80,7 +89,11 @@ class _Finder:
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a folder's package, with or without `__init__.py`, or None."""
+        """Return the import spec of a plugin folder's package, or None for any other name.
+
+        The folder may lack an `__init__.py`. Python finds the files in the package without this
+        method.
+        """
         if not name.startswith(FOLDERS):
             return None
         for known in plugin_folders():

@@ -19,12 +19,13 @@ from i2ibench.registry.sources import display_name, is_core, origin_of, plugin_m
 def plugin_records() -> list[dict[str, Any]]:
     """Return a record of every plugin module of this process, sorted by module.
 
-    The modules are those of all plugins, and other modules that registered parts
-    (`custom_imports`).
+    Plugins are imported first. The modules are those of all plugins, and other modules that
+    registered parts (`custom_imports`).
 
     Returns:
-        Dicts with "module" (`my_plugins/own.py` for a file in a plugin folder), "distribution",
-        "version", "sha256" (of the file) and "parts", such as ["loss HingeGAN"].
+        Dicts with "module" (`my_plugins/own.py` for a file in a plugin folder), "distribution" and
+        "version" (None outside an installed plugin), "sha256" of the file (None without one) and
+        "parts", such as ["loss HingeGAN"].
     """
     load_plugins()
     parts: dict[str, list[str]] = {module: [] for module in plugin_modules()}
@@ -46,7 +47,9 @@ def plugin_records() -> list[dict[str, Any]]:
 
 
 def missing_plugin(meta: Mapping[str, Any], error: UnknownPartError) -> str:
-    """Return a sentence that names the plugin of an unknown part.
+    """Return a sentence that names the plugin from which the checkpoint's run had an unknown part.
+
+    The sentence has the plugin's SHA-256 and warns that the plugin is a program.
 
     Args:
         meta: the checkpoint's `meta`, with the records of its plugins.
@@ -68,6 +71,8 @@ def missing_plugin(meta: Mapping[str, Any], error: UnknownPartError) -> str:
 
 def changed_plugins(path: Path, meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """Return a line that lists the plugins whose files differ from those of a checkpoint's run.
+
+    Parts that are not registered now, and plugins without a recorded hash, are left out.
 
     Args:
         path: the checkpoint, for the message.

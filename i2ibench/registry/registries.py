@@ -53,13 +53,14 @@ class Registry(MMEngineRegistry):
         """Build the part that `cfg` describes, and check it against the contract of its kind.
 
         Args:
-            cfg: a dict with `type` and the options of the constructor.
+            cfg: a dict with `type` (a registered name, a class or a function) and the options of
+                the constructor. It is not changed.
             derived: options that other objects determine, such as channel and class counts. A
                 config that sets one of them itself is refused.
 
         Raises:
-            UserError: the type is unknown, an option is unknown, missing or refused by the part,
-                or the part breaks its contract (`i2ibench.registry.contracts`).
+            UserError: the type is unknown, an option is unknown, missing or refused by the part, or
+                the part breaks its contract (`i2ibench.registry.contracts`).
         """
         if not isinstance(cfg, Mapping):
             raise UserError(f"A {self.name} in a config is a dict with a 'type', not {cfg!r}.")
@@ -84,7 +85,17 @@ class Registry(MMEngineRegistry):
         return {name: resolve_name(name) for name in self.contracts}
 
     def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
-        """Call the part's constructor; errors about its options become a UserError."""
+        """Call the part's constructor; errors about its options become a UserError.
+
+        Args:
+            part: the class or function.
+            kind: the part's name, for error messages.
+            options: the arguments.
+
+        Raises:
+            UserError: a class lacks a method of its contract, or the constructor raised a TypeError
+                or ValueError. The message names the plugin behind the error.
+        """
         if self.contracts:
             check_class(self.name, part, self.base_classes())
         try:
@@ -99,7 +110,7 @@ class Registry(MMEngineRegistry):
             ) from error
 
     def find(self, name: str) -> Callable[..., Any]:
-        """Return the part registered as `name`.
+        """Return the class or function registered as `name`.
 
         Raises:
             UnknownPartError: no part has that name. The message lists the registered names, the
@@ -123,9 +134,10 @@ class Registry(MMEngineRegistry):
         raise UnknownPartError(message, self.name, name)
 
     def get(self, key: str) -> Any:
-        """Return the part registered as `key`, here or in the parent registry; None if unknown.
+        """Return the class or function registered as `key`, here or in the parent registry.
 
-        Only the core parts and the plugins are imported, never the dotted name `key`.
+        The result is None for an unknown name. Only the core parts and the plugins are imported,
+        never the dotted name `key`.
         """
         self.import_from_location()
         if key in self.module_dict or self.parent is None:
@@ -134,7 +146,11 @@ class Registry(MMEngineRegistry):
         return self.parent.module_dict.get(key)
 
     def part(self, kind: Any) -> Callable[..., Any]:
-        """Return the part registered as `kind`; a class or function is returned as it is."""
+        """Return the part registered as `kind`; a class or function is returned as it is.
+
+        Raises:
+            UserError: see `find`.
+        """
         return kind if callable(kind) else self.find(kind)
 
     def build_for(self, cfg: Mapping[str, Any], derived_options: Mapping[str, Any]) -> Any:
@@ -142,8 +158,9 @@ class Registry(MMEngineRegistry):
 
         Args:
             cfg: a dict with `type` and the options of the constructor.
-            derived_options: options that the data and other parts determine, such as
-                `num_classes`. Those that the constructor does not take are ignored.
+            derived_options: options that the data and other parts determine, such as `num_classes`.
+                Those that the constructor does not take are ignored. One that `cfg` sets too is an
+                error.
 
         Raises:
             UserError: see `build`.
@@ -156,7 +173,11 @@ class Registry(MMEngineRegistry):
         )
 
     def parameters(self, kind: str | Callable[..., Any]) -> list[str]:
-        """Return the names of the options of the part registered as `kind`."""
+        """Return the names of the options of a part's constructor.
+
+        Args:
+            kind: the registered name, or the class or function itself.
+        """
         return list(options_of(self.part(kind)))
 
     def names(self) -> list[str]:
@@ -195,9 +216,10 @@ class Registry(MMEngineRegistry):
 
 
 def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters of a part's constructor by name.
+    """Return the parameters of a part's constructor by name, without `self`.
 
-    A constructor with `**kwargs` has the parameters of its base classes' constructors too.
+    A class whose constructor has `*args` or `**kwargs` has the parameters of its base classes'
+    constructors too. `*args` and `**kwargs` themselves are left out.
     """
     open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = dict(inspect.signature(part).parameters)
@@ -211,10 +233,14 @@ def options_of(part: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Refuse unknown options of the constructor of `part`, and missing ones.
+    """Refuse unknown options of a part's constructor, and missing ones.
+
+    Args:
+        part: the class or function.
+        options: the options by name. Their values are not checked.
 
     Raises:
-        UserError: names the part, the option and the near match.
+        UserError: names the part and the option and, for an unknown option, the near match.
     """
     check_names(part, options)
     for option, parameter in options_of(part).items():
@@ -223,7 +249,11 @@ def check_options(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
 
 
 def check_names(part: Callable[..., Any], options: Iterable[str]) -> None:
-    """Refuse options that the constructor of `part` does not take.
+    """Refuse options that a part's constructor does not take.
+
+    Args:
+        part: the class or function.
+        options: the names of the options.
 
     Raises:
         UserError: names the part, the option and the near match.

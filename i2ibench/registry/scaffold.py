@@ -26,9 +26,11 @@ LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
 def new_module(kind: str, name: str, folder: Path, configs: Path | None = None) -> Path:
     """Write the file of a new part, `folder/new_part.py`, and return its path.
 
+    Missing folders are made. If one of the files exists already, nothing is written.
+
     Args:
-        kind: the kind of part.
-        name: the name of its class.
+        kind: the kind of part, one of KINDS.
+        name: the name of its class, from which the file's name is derived.
         folder: the folder that gets the file.
         configs: the folder that gets `new_part.py`, a config that uses the part; None for no
             config.
@@ -47,10 +49,16 @@ def new_module(kind: str, name: str, folder: Path, configs: Path | None = None) 
 def new_package(kind: str, name: str, folder: Path) -> Path:
     """Write an installable package with one new part, and return `folder/i2ibench-new-part`.
 
-    The folder's name has a hyphen, so that Python does not import the folder as the package.
+    The folder's name has a hyphen, so that Python does not import the folder as the package. It
+    holds the module, a contract test, a config, a README and a pyproject.toml.
+
+    Args:
+        kind: the kind of part, one of KINDS.
+        name: the name of its class.
+        folder: the folder in which the package's folder is made.
 
     Raises:
-        UserError: see `new_module`.
+        UserError: the kind is unknown, the name cannot be used, or the package's folder exists.
     """
     module = snake(check_name(kind, name))
     root = folder / f"i2ibench-{module.replace('_', '-')}"
@@ -95,7 +103,13 @@ def snake(name: str) -> str:
 
 
 def _fill(template: str, kind: str, name: str) -> str:
-    """Return the text of a template with the name and the kind of the new part."""
+    """Return the text of a template with the name and the kind of the new part filled in.
+
+    Args:
+        template: the name of the file in TEMPLATES.
+        kind: the kind of part.
+        name: the name of its class.
+    """
     text = TEMPLATES.joinpath(template).read_text(encoding="utf-8")
     replacements = {
         "test_KINDs": "test_losses" if kind == "loss" else f"test_{kind}s",

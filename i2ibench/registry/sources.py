@@ -53,7 +53,10 @@ def is_core(module: str) -> bool:
 
 
 def display_name(module: str) -> str:
-    """Return `my_plugins/own.py` for a module of a plugin folder, and other names unchanged."""
+    """Return the module's name for messages: `my_plugins/own.py` for a file in a plugin folder.
+
+    The package of a plugin folder is named like the folder. Other names are returned unchanged.
+    """
     if not module.startswith(FOLDERS):
         return module
     package, *rest = module.removeprefix(FOLDERS).split(".")
@@ -61,7 +64,10 @@ def display_name(module: str) -> str:
 
 
 def origin_of(module: str) -> Origin:
-    """Return the origin of an imported module."""
+    """Return the origin of a module, given its dotted name.
+
+    The file is None for a module that is not imported or has none.
+    """
     file = getattr(sys.modules.get(module), "__file__", None)
     distribution: str | None = None
     version: str | None = None
@@ -81,7 +87,11 @@ def plugin_entry_points() -> tuple[EntryPoint, ...]:
 
 
 def plugin_modules() -> list[str]:
-    """Return the imported modules of plugins with an entry point or in a folder, sorted."""
+    """Return the dotted names of the plugin modules that are imported already, sorted.
+
+    These are modules of packages with an entry point and of plugin folders. Modules without a file
+    are left out.
+    """
     packages = [f"{point.module}." for point in plugin_entry_points()]
     with_file = [name for name in sys.modules if getattr(sys.modules[name], "__file__", None)]
     return sorted(
@@ -92,10 +102,11 @@ def plugin_modules() -> list[str]:
 
 
 def blame(error: BaseException) -> str | None:
-    """Return the plugin in which an error was raised, or None if no plugin is involved.
+    """Return a text that names the plugin in which an error was raised, or None.
 
     The plugin is that of the deepest stack frame in a plugin's file. An error from a data-loader
-    worker holds its traceback as text, which is searched too.
+    worker holds its traceback as text, which is searched next. None means that no plugin is
+    involved.
 
     Returns:
         A text such as "plugin own (folder my_plugins, /path/own.py, line 7)".

@@ -48,7 +48,7 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
 
         Commands call this method before they construct the data set of a user's own config. With
         several processes, the first one calls it and the others wait. It is never called for the
-        config in a checkpoint.
+        config in a checkpoint. By default it writes nothing and returns None.
 
         Args:
             options: the constructor's options; defaults may be left out.
@@ -65,7 +65,8 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
     def static_info(cls, options: Mapping[str, Any]) -> "tuple[ClassTable, tuple[int, int]] | None":
         """Return the classes and the (width, height) of the images without reading files.
 
-        Memory is estimated from them if the data does not exist. None means that they are unknown.
+        Memory is estimated from them if the data does not exist. None, the default, means that they
+        are unknown.
 
         Args:
             options: the constructor's options; defaults may be left out.
@@ -73,14 +74,30 @@ class Dataset(torch.utils.data.Dataset, metaclass=ABCMeta):
         return None
 
     def appearances(self, index: int) -> Mapping[int, Appearance]:
-        """Return the true appearance of each instance of a scene by instance id."""
+        """Return the true appearance of each instance of a scene by instance id.
+
+        Args:
+            index: the index of the scene.
+
+        Raises:
+            NotImplementedError: the data set does not set `records_appearances`.
+        """
         raise NotImplementedError(f"{type(self).__name__} records no appearances.")
 
     def __len__(self) -> int:
         return len(self.scenes)
 
     def __getitem__(self, key: int | tuple[int, int]) -> Sample:
-        """Return scene `index`, or (index, epoch) with the random transforms of that epoch."""
+        """Read a scene's files, and return its tensors after the transforms of the data set.
+
+        Args:
+            key: the index of the scene, or (index, epoch) for the random transforms of that epoch.
+                An index alone is epoch 0.
+
+        Raises:
+            IndexError: there is no such scene.
+            UserError: a file is broken.
+        """
         return self.scenes.read(key)
 
 
@@ -122,7 +139,12 @@ class Reader(ABC):
     def describe(self, data: bytes | mmap.mmap, place: str) -> ImageShape:
         """Return the shape of the samples that `read` would return.
 
-        It is called for every file at every start. Override it to read the header of a file only.
+        It is called for every file at every start. By default it reads the whole file. Override it
+        to read the header only.
+
+        Args:
+            data: the contents of the file, as for `read`.
+            place: the name of the file, for error messages.
         """
         samples = self.read(data, place)
         channels = samples.shape[2] if samples.ndim == 3 else 1
@@ -140,16 +162,17 @@ class Transform(ABC):
 
     @abstractmethod
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return the transformed arrays.
+        """Return the transformed arrays of a scene.
 
         Args:
             arrays: the arrays that the scene has, by kind. Maps are integers [H,W], such as `label`
                 uint8 and `instance` int32. Images are uint8 or uint16 [H,W,C], such as `image` and
-                `source`. `rng` is the numpy generator for random transforms.
+                `source`. `rng` is the numpy generator for random transforms, which the result
+                keeps.
         """
 
     def __call__(self, arrays: Arrays) -> Arrays:
-        """Return the result of `transform`."""
+        """Return the arrays of a scene after `transform`."""
         return self.transform(arrays)
 
 
@@ -183,7 +206,7 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
 
     @property
     def device(self) -> torch.device:
-        """Return the device of the module, to which it moves every batch."""
+        """Return the device of this module, to which it moves every batch."""
         return next(self.buffers()).device
 
     def on_device(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +223,11 @@ class Preprocessor(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
-        """Return the batch on this module's device.
+        """Return the batch on this module's device: condition, maps and real image.
+
+        Args:
+            data: collated samples by kind, with integer tensors B1HW or BCHW, and `name`, a list.
+            training: whether the batch is for training; the preprocessors of the core ignore it.
 
         Raises:
             UserError: the data lacks a kind of image that the condition is computed from.

@@ -16,7 +16,9 @@ class Executor(ABC):
         arguments: Sequence[str],
         watch: Callable[[], None],
     ) -> None:
-        """Run the cells, or submit them to a queue.
+        """Run the cells of a grid, or submit them to a queue.
+
+        A cell is one training run of the grid, with a config of its own.
 
         Args:
             grid: the `i2ibench.grids.grid_definition.Grid` of the cells.

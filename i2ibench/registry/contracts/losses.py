@@ -22,7 +22,11 @@ class Loss(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def forward(self, step: Step) -> Tensor:
-        """Return the loss, a scalar with a gradient for the fake."""
+        """Return the loss, a scalar with a gradient for the fake.
+
+        Args:
+            step: the tensors of the training step; images are in [-1, 1].
+        """
 
 
 class AdversarialLoss(nn.Module, metaclass=ABCMeta):

@@ -20,7 +20,7 @@ class Summable(Protocol):
 
     @property
     def rows(self) -> NDArray[np.float64]:
-        """Return the rows, float64 [scenes,D]."""
+        """Return the rows of numbers, one per scene, float64 [scenes,D]."""
 
     def scores(self, sums: NDArray[np.float64]) -> Mapping[str, Any]:
         """Return the scores by name, each [...], for sums of rows [...,D]."""
@@ -71,7 +71,12 @@ class Metric(ABC):
 
     @abstractmethod
     def measure(self, predictions: Sequence[Prediction]) -> Sequence[Rows]:
-        """Return the measurements of each scene: float64 [D], or [n,D] for a set of n things."""
+        """Return the measurements of each scene: float64 [D], or [n,D] for a set of n things.
+
+        Args:
+            predictions: the translated scenes, with the keys in `needs`. The result has their
+                order, and one entry for each. A metric of kind "additive" gives [D].
+        """
 
     def scores(self, sums: NDArray[np.float64]) -> Mapping[str, Any]:
         """Return the scores by name, each [...], for sums of rows [...,D]; kind "additive" only.
@@ -81,18 +86,33 @@ class Metric(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no scores.")
 
     def set_scores(self, rows: Rows, reference: Rows) -> Mapping[str, Any]:
-        """Return by name a `SetScore` for all rows and those of the references; kind "set" only."""
+        """Return by name a `SetScore` for all rows and those of the references; kind "set" only.
+
+        Args:
+            rows: the measurements of all translated scenes, [N,D].
+            reference: the measurements of all reference images, [M,D].
+        """
         raise NotImplementedError(f"{type(self).__name__} has no set_scores.")
 
     def refine(self, rows: Sequence[Rows]) -> Summable:
         """Return additive rows, one per scene, and their scores from the rows of all scenes.
 
-        Override it if the row of a scene depends on other scenes, as in cross-validation.
+        By default the rows stay as they are, and `scores` computes the scores. Override it if the
+        row of a scene depends on other scenes, as in cross-validation.
+
+        Args:
+            rows: the measurements of all scenes, from `measure`.
         """
         return MetricRows(self, np.stack(rows).astype(np.float64))
 
     def figures(self, rows: Sequence[Rows]) -> Mapping[str, Any]:
-        """Return plain JSON from which the report draws charts; see `has_figures`."""
+        """Return plain JSON from which the report draws charts; see `has_figures`.
+
+        By default the result is empty.
+
+        Args:
+            rows: the measurements of all scenes, from `measure`.
+        """
         return {}
 
 
@@ -109,11 +129,17 @@ class SegmentationMetric(Metric):
 
     @abstractmethod
     def predict(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """Return the class rows int64 [H,W] of images uint8 [3,H,W]; N means none of them."""
+        """Return the class rows int64 [H,W] of images uint8 [3,H,W]; N means none of them.
+
+        A class row is the position of a class in `classes`. The result has one map for each image.
+        """
 
     @abstractmethod
     def true_rows(self, label: Tensor) -> Tensor:
-        """Return the class rows int64 [H,W] of a label map uint8 [1,H,W]; N means void."""
+        """Return the class rows int64 [H,W] of a label map uint8 [1,H,W]; N means void.
+
+        A class row is the position of a class in `classes`. Void pixels are not scored.
+        """
 
 
 class Feature(ABC):

@@ -30,7 +30,13 @@ class _Translating(nn.Module, metaclass=ABCMeta):
     always_train: bool = False
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode; with `always_train`, submodules always stay in training mode."""
+        """Set the network to training or evaluation mode, and return the network.
+
+        With `always_train`, submodules always stay in training mode.
+
+        Args:
+            mode: True for training mode.
+        """
         super().train(mode or self.always_train)
         self.training = mode
         return self
@@ -65,6 +71,8 @@ class Generator(_Translating):
         self, view: Callable[..., Any], size: tuple[int, int], tile: tuple[int, int]
     ) -> Tensor:
         """Return the image 13HW that `forward` gives, computed tile by tile, without gradients.
+
+        Only generators with `works_in_tiles` define this method.
 
         Args:
             view: a function of a `i2ibench.models.layers.tiles.Tile` that returns the condition of
@@ -115,11 +123,13 @@ class Encoder(_Translating):
 
         Args:
             image: the real image, B3HW in [-1, 1].
-            instance: integer B1HW.
+            instance: the instance map, integer ids B1HW.
         """
 
     def in_tiles(self, image: Tensor, instance: Tensor, tile: tuple[int, int]) -> Tensor:
         """Return the features that `forward` gives; override it to compute them in tiles.
+
+        By default `forward` computes them for the whole image.
 
         Args:
             image: as in `forward`.

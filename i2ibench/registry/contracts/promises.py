@@ -46,7 +46,10 @@ class Promise:
 
 
 def promises_of(contract: type) -> list[Promise]:
-    """Return the promises of a contract, those of its base classes first."""
+    """Return the promises of a contract, those of its base classes first.
+
+    Classes of other libraries, such as nn.Module, have no promises.
+    """
     promises: dict[str, Promise] = {}
     for base in reversed(contract.__mro__):
         if base.__module__.startswith("i2ibench."):
@@ -58,7 +61,7 @@ def promises_of(contract: type) -> list[Promise]:
 
 
 def check_class(kind: str, part: Any, contracts: Mapping[str, type]) -> None:
-    """Refuse a class that lacks a method of its contract.
+    """Refuse a class that lacks a method of its contract; accept a function.
 
     Args:
         kind: the kind of part, for error messages.
@@ -80,7 +83,7 @@ def check_class(kind: str, part: Any, contracts: Mapping[str, type]) -> None:
 def check_part(
     kind: str, part: Callable[..., Any], built: Any, contracts: Mapping[str, type]
 ) -> None:
-    """Refuse a part without a base class of its kind, or with a promise of a wrong value.
+    """Refuse an object without a base class of its kind, or with a promise of a wrong value.
 
     Args:
         kind: the kind of part, for error messages.
@@ -117,7 +120,11 @@ def _check_promise(part: str, promise: Promise, built: Any) -> None:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Return whether a value has the type of an annotation; True for annotations in strings."""
+    """Return whether a value has the type of an annotation; True for annotations in strings.
+
+    Entries of containers are checked too, of a mapping the values only. An integer with the
+    annotation `Positive` must be at least 1.
+    """
     origin, inner = get_origin(kind), get_args(kind)
     if isinstance(kind, str) or kind is Any:
         return True
@@ -140,7 +147,15 @@ def _is_a(value: Any, kind: Any) -> bool:
 
 
 def _holds(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
-    """Return whether a container and its entries fit an annotation such as dict[str, int]."""
+    """Return whether a container and its entries fit an annotation such as dict[str, int].
+
+    The keys of a mapping are not checked. A string fits no container.
+
+    Args:
+        value: the container.
+        origin: the class of the annotation, such as dict.
+        inner: the types in its brackets.
+    """
     if origin is type:
         return isinstance(value, type)
     if not isinstance(value, origin) or isinstance(value, str):

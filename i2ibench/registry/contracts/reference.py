@@ -25,7 +25,7 @@ SELF = ("self", "cls")
 
 
 def reference(kinds: Mapping[str, Mapping[str, type]]) -> str:
-    """Return the page on all contracts.
+    """Return the Markdown page on the contracts of some kinds of parts.
 
     Args:
         kinds: by kind of part, its base classes by dotted name.
@@ -66,7 +66,11 @@ def _shown(default: object) -> str:
 
 
 def _methods(contract: type) -> Iterator[str]:
-    """Yield a row for each public method that a contract defines, in the order of definition."""
+    """Yield a table row in Markdown for each public method that a contract defines.
+
+    The rows have the order of definition, methods of base classes first. Methods of other libraries
+    are left out. The last column is the first paragraph of the method's docstring.
+    """
     methods = {
         name: value
         for base in reversed(contract.__mro__)

@@ -36,6 +36,8 @@ class Segmenter(nn.Module, metaclass=ABCMeta):
     def locate(weights: str) -> Path:
         """Return the file of the option `weights`, a path or a name of known weights.
 
+        By default known weights are looked for in $I2IBENCH_WEIGHTS and torch hub's cache.
+
         Raises:
             MissingWeightsError: there is no such file. The message says how to get it.
         """
