@@ -108,7 +108,7 @@ ELSEWHERE = {
         "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
     **dict.fromkeys(
         [
-            "i2ibench study create study.py",
+            "i2ibench study create configs/studies/methods_toystreet.py",
             "i2ibench study create STUDY.py",
             "i2ibench study report FOLDER",
             "i2ibench study simulate FOLDER --strengths photos=2",

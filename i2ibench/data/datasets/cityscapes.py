@@ -71,7 +71,7 @@ def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]
             raise UserError(
                 f"Cityscapes was not found: {folder} does not exist. {OBTAIN} For data in another "
                 f"place than {root} set the environment variable CITYSCAPES_ROOT or pass "
-                "--cfg-options data_root=PATH."
+                "--cfg-options data_root=PATH, or --data-root PATH to eval without a config."
             )
     labels = [path for path in walk_files(truth) if path.name.endswith(LABEL_ENDING)]
     if not labels:

@@ -92,6 +92,7 @@ class PairedFolder(Dataset):
                 table = read_classes(Path(root))
             else:
                 table = class_table(classes or ())
+            _check_instances(folders)
             files = pair_by_name(folders)
         self.scenes = Scenes(files, table, transforms, seed)
         self.scenes.folders = list(folders.values())
@@ -100,6 +101,20 @@ class PairedFolder(Dataset):
         self.scenes.formats = find_formats(files, image_channels, image_depth)
         self.metainfo = table.metainfo(_name(Path(root)), self.scenes.formats)
         self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
+
+
+def _check_instances(folders: Mapping[str, Path]) -> None:
+    """Refuse data of which only the instance maps' folder is missing, and name the way out.
+
+    Raises:
+        UserError: the folder of the instance maps does not exist, and all others do.
+    """
+    missing = [kind for kind, folder in folders.items() if not folder.is_dir()]
+    if missing == ["instance"]:
+        raise UserError(
+            f"The folder {folders['instance']} does not exist. For data without instance maps "
+            "write instance_dir=None in both data sets, and boundaries=False in data_preprocessor."
+        )
 
 
 def find_formats(
@@ -166,7 +181,8 @@ def _check_root(root: Path) -> None:
     raise UserError(
         f"The folder {root} does not exist. Published data sets are brought into it by "
         f"`i2ibench prepare_data NAME SOURCE {shlex.quote(str(root))}` (NAME alone says what to "
-        "download); for data in another place pass --cfg-options data_root=PATH."
+        "download); for data in another place pass --cfg-options data_root=PATH, or --data-root "
+        "PATH to eval without a config."
     )
 
 

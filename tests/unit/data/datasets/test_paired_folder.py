@@ -1,6 +1,7 @@
 """PairedFolder: pairing by name, class lists, and errors that name what is missing."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -66,3 +67,10 @@ def test_a_class_name_that_cannot_be_written_or_shown_is_refused(name, reason, p
     path.write_text(json.dumps(classes), encoding="utf-8")
     with pytest.raises(UserError, match=reason):
         PairedFolder(str(paired_root))
+
+
+def test_data_without_instance_maps_is_told_how_to_do_without(paired_root):
+    shutil.rmtree(paired_root / "train/instance")
+    with pytest.raises(UserError, match="instance_dir=None in both data sets, and boundaries=F"):
+        PairedFolder(str(paired_root), "train")
+    assert len(PairedFolder(str(paired_root), "train", instance_dir=None)) == 6
