@@ -56,9 +56,17 @@ class CellState:
 
 
 def read_state(folder: Path, hash_: str) -> CellState:
-    """Return the state of a cell.
+    """Return the state of a grid's run, as it is now.
 
-    The cell waits if its config has changed, or if it was running and its process is gone.
+    The state is "waiting" if there is no state file, if the config has changed since, or if the run
+    was running and its process is gone.
+
+    Args:
+        folder: the folder of the run.
+        hash_: the hash of the run's present config.
+
+    Raises:
+        UserError: the state file is damaged.
     """
     found = last_state(folder, hash_)
     if found.state == "running" and not is_locked(folder):
@@ -67,7 +75,13 @@ def read_state(folder: Path, hash_: str) -> CellState:
 
 
 def last_state(folder: Path, hash_: str) -> CellState:
-    """Return the last written state of a cell, or waiting if its config has changed since.
+    """Read the last written state of a grid's run, even if its process is gone.
+
+    Return a new waiting state without a state file, or if the config has changed since.
+
+    Args:
+        folder: the folder of the run.
+        hash_: the hash of the run's present config.
 
     Raises:
         UserError: the file is damaged.
@@ -86,7 +100,11 @@ def last_state(folder: Path, hash_: str) -> CellState:
 
 
 def checked_state(content: Any, path: Path) -> CellState:
-    """Check the content of a state file and return the state.
+    """Check the parsed content of a run's state file and return it as a CellState.
+
+    Args:
+        content: the content without its checksum.
+        path: the file, for the message.
 
     Raises:
         UserError: the content is no state; the message says how to continue.
@@ -107,7 +125,10 @@ def checked_state(content: Any, path: Path) -> CellState:
 
 
 def write_state(folder: Path, state: CellState) -> None:
-    """Write the state to its file, whole or not at all."""
+    """Write the state of a grid's run, with a checksum, to `cell.json` in its folder.
+
+    An old file is replaced, whole or not at all.
+    """
     write_text(folder / FILE, json.dumps(add_checksum(asdict(state)), indent=2))
 
 
@@ -115,10 +136,14 @@ SHARED = "shared"
 
 
 def run_cell(grid: Grid, cell: Cell) -> None:
-    """Train a cell, or continue its training; do nothing if the cell is done.
+    """Train one run of a grid, or continue its training; do nothing if the run is done.
+
+    If the config has changed since, the files of the old run are moved to a folder beside it first.
+    The state file says "running", and at the end "done" with measurements, "failed" with the error,
+    or "waiting" after an interruption. Every error is raised again.
 
     Raises:
-        UserError: the cell is running already, or its config or data cannot be used.
+        UserError: the run is in progress elsewhere, or its config or data cannot be used.
     """
     with lock_folder(cell.folder, "training", "leave the cell to it"):
         before = last_state(cell.folder, cell.hash)
@@ -143,7 +168,10 @@ def run_cell(grid: Grid, cell: Cell) -> None:
 
 
 def _moved_aside(cell: Cell) -> Path | None:
-    """Move the run of an older config aside and return its new folder; None without such a run."""
+    """Move the files of an older config's run to a folder beside it and return that folder.
+
+    Return None and move nothing if the folder has no state file, or has one of the present config.
+    """
     if not (cell.folder / FILE).is_file() or last_state(cell.folder, cell.hash).attempts:
         return None
     return move_contents_aside(cell.folder)
@@ -159,7 +187,16 @@ def _train(grid: Grid, cell: Cell) -> None:
 
 
 def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
-    """Train the last of some first stages, or copy it from a cell with the same configs."""
+    """Get one shared first stage of a run: train it, or copy it from a run with equal configs.
+
+    A newly trained stage is copied to the grid's shared folder. Another process that trains the
+    same stage is waited for. Nothing is done if the run and the shared folder have the stage.
+
+    Args:
+        grid: the grid.
+        cell: the run.
+        stages: the configs of the run's first stages; the last of them is the stage to get.
+    """
     stage = stages[-1]
     folder = Path(stage.work_dir)
     shared = shared_folder(grid, stages)
@@ -174,12 +211,20 @@ def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
 
 
 def shared_folder(grid: Grid, stages: Sequence[Config]) -> Path:
-    """Return the folder of a trained first stage that cells with equal configs share."""
+    """Return the path of the folder for a trained first stage that runs with equal configs share.
+
+    The name is a hash of the configs of this stage and of all stages before it. The folder need not
+    exist.
+
+    Args:
+        grid: the grid.
+        stages: the configs of the first stages, up to the shared one.
+    """
     return grid.root / SHARED / fingerprint([config_hash(stage) for stage in stages])[:16]
 
 
 def _train_alone(cell: Cell, stage: Config) -> None:
-    """Train the cell's run up to and including the stage."""
+    """Train a run's stages up to and including `stage`, and leave out the later ones."""
     config = Config(cell.config.to_dict())
     names = list(config.stages)
     number = [Path(s.work_dir).name for s in list_stages(config)].index(Path(stage.work_dir).name)
@@ -189,7 +234,7 @@ def _train_alone(cell: Cell, stage: Config) -> None:
 
 
 def _publish(source: Path, target: Path) -> None:
-    """Copy the folder of a stage, whole or not at all."""
+    """Copy a trained stage's folder to a folder that does not exist, whole or not at all."""
     aside = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source, aside)
@@ -198,10 +243,10 @@ def _publish(source: Path, target: Path) -> None:
 
 
 def checkpoint_of(cell: Cell) -> Path:
-    """Return the newest checkpoint of a finished cell.
+    """Return the path of the newest readable checkpoint of a run's complete epochs.
 
     Raises:
-        UserError: the cell has no checkpoint.
+        UserError: the run has no checkpoint, or none can be read.
     """
     found = newest_of_config(cell.config)
     if found is None:
@@ -210,7 +255,12 @@ def checkpoint_of(cell: Cell) -> Path:
 
 
 def _measurements(cell: Cell) -> dict[str, Any]:
-    """Return the run's parameters, median step time, peak memory in bytes, scenes and steps."""
+    """Return measurements of a finished run of the grid for the table of costs.
+
+    The keys are "parameters" (numbers by network), "step_seconds" (the median over all stages; None
+    without logs), "memory_bytes" (the peak of this process on the GPU, else in main memory; None if
+    unknown), "device", "scenes" and "steps".
+    """
     opened = open_checkpoint(checkpoint_of(cell))
     stages = list_stages(cell.config)
     steps = [seconds for stage in stages for seconds in _step_times(Path(stage.work_dir))]
@@ -231,7 +281,12 @@ def _measurements(cell: Cell) -> dict[str, Any]:
 
 
 def count_steps(stage: Config, scenes: int) -> int:
-    """Return the number of updates of a stage with so many training scenes."""
+    """Return the number of optimiser updates of a stage: epochs times whole updates in an epoch.
+
+    Args:
+        stage: the config of the stage.
+        scenes: the number of training scenes.
+    """
     loader = stage.train_dataloader
     update_size = loader.get("batch_size", 1) * loader.get("accumulate", 1)
     return train_loop(stage)["max_epochs"] * (scenes // update_size)

@@ -21,15 +21,20 @@ from i2ibench.training.optimizers import optimizers_of
 
 
 def cost_lines(grid: Grid, time_steps: int | None = None) -> list[str]:
-    """Return a line for every cell with its state, and a last line with the remaining time.
+    """Return a line for each training run (cell) of a grid with its state, and one with the time.
+
+    The line with the time has the number of unfinished runs and the time that they need one after
+    the other, or says that it is unknown. With `time_steps` each line has the minutes of its run
+    too, and one more line explains the estimates.
 
     Args:
         grid: the grid.
-        time_steps: the number of training steps to time for every cell without a finished cell of
-            the same row. None estimates the time from the average of the finished cells.
+        time_steps: the number of training steps to time for every unfinished run without a finished
+            run of other seeds. Networks are trained for this, and discarded. None times nothing and
+            estimates from the average of the finished runs.
 
     Raises:
-        UserError: a cell that must be timed cannot be built, or its data is missing.
+        UserError: a run that must be timed cannot be built, or its data is missing.
     """
     states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
     if time_steps is not None:
@@ -86,12 +91,14 @@ class StageTimer:
         self._shared: set[Path] = set()
 
     def cell_seconds(self, cell: Cell) -> float:
-        """Return the cell's number of steps times the median step time, in seconds.
+        """Time the stages of a run of the grid and return the seconds that its training needs.
 
-        A shared first stage counts only in the first cell that is asked for.
+        They are the number of steps times the median step time, added over the stages. A stage that
+        several runs share counts only in the first run that is asked for, and not at all if it has
+        been trained. Stages of equal config are timed once.
 
         Raises:
-            UserError: the cell cannot be built, or its data is missing.
+            UserError: the run cannot be built, or its data is missing.
         """
         try:
             return sum(map(self._stage_seconds, self._own_stages(cell)))
@@ -99,7 +106,10 @@ class StageTimer:
             raise UserError(f"{cell.name} cannot be timed: {error}") from error
 
     def _own_stages(self, cell: Cell) -> Sequence[Config]:
-        """Return the stages of a cell without shared stages that are trained or counted already."""
+        """Return the configs of a run's stages without shared ones that are trained or counted.
+
+        The shared stages of the run are counted from now on. Shared stages come last.
+        """
         stages = list_stages(cell.config)
         if len(stages) == 1:
             return stages
@@ -123,9 +133,10 @@ class StageTimer:
 
 
 def step_seconds(stage: Config, steps: int) -> float:
-    """Return the median time in seconds of `steps` updates with one batch, after a warm-up step.
+    """Time `steps` training steps of a stage on one batch; return the median time in seconds.
 
-    The networks are new and are discarded. Nothing is written.
+    One more step runs first as a warm-up and is not counted. The networks are new and are
+    discarded. No checkpoint or log is written; a data set that draws its own scenes is.
 
     Raises:
         UserError: the stage cannot be built, or its data is missing.

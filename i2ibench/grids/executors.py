@@ -24,13 +24,19 @@ class DebugExecutor(Executor):
     def run(
         self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
     ) -> None:
-        """Run the cells.
+        """Train the given runs (cells) of a grid one after the other in this process.
+
+        The first error ends this method.
 
         Args:
             grid: the grid of the cells.
             cells: the cells to run.
-            arguments: the command-line arguments for other processes.
-            watch: a function that is called repeatedly to show the progress.
+            arguments: the command-line arguments for other processes; not used here.
+            watch: a function that is called after each cell to show the progress.
+
+        Raises:
+            UserError: a cell is running elsewhere, or its config or data cannot be used. Other
+                errors of the training are raised too.
         """
         for cell in cells:
             run_cell(grid, cell)
@@ -57,7 +63,17 @@ class LocalExecutor(Executor):
     def run(
         self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
     ) -> None:
-        """Run the cells, `slots` at once; see DebugExecutor.run."""
+        """Train the given runs (cells) of a grid in new processes, `slots` of them at once.
+
+        Return when all have ended. A failed run is reported in one line and raises no error. If
+        this method is interrupted, the running processes are terminated.
+
+        Args:
+            grid: the grid; not used here.
+            cells: the cells to run.
+            arguments: the command-line arguments that name the grid, for the new processes.
+            watch: a function that is called twice a second to show the progress.
+        """
         waiting = list(cells)
         running: dict[int, tuple[Cell, Any]] = {}
         try:
@@ -121,7 +137,15 @@ class SlurmExecutor(Executor):
     def run(
         self, grid: Grid, cells: Sequence[Cell], arguments: Sequence[str], watch: Watch
     ) -> None:
-        """Submit the cells and return; `grid status` shows their states.
+        """Submit the given runs (cells) of a grid to Slurm and return without waiting for them.
+
+        `i2ibench grid status` shows their states.
+
+        Args:
+            grid: the grid; Slurm's logs go to the folder `slurm` of its root.
+            cells: the cells to run.
+            arguments: the command-line arguments that name the grid, for the jobs.
+            watch: not used here.
 
         Raises:
             UserError: submitit is not installed.
@@ -144,29 +168,37 @@ class SlurmCell:
         self.arguments = arguments
 
     def __call__(self, name: str) -> None:
-        """Run the cell of a name in a new process.
+        """Train the grid's run with this name in a new process and wait for its end.
 
         Raises:
-            RuntimeError: the cell failed; the log has the reason.
+            RuntimeError: the run failed; the log has the reason.
         """
         command = cell_command(self.arguments, name)
         if code := subprocess.run(command, check=False).returncode:
             raise RuntimeError(f"{name} ended with exit code {code}.")
 
     def checkpoint(self, name: str) -> Any:
-        """Return the job to queue again; it continues from the checkpoints."""
+        """Return the job for submitit to queue again, with the name of the grid's run.
+
+        The training continues from its checkpoints.
+        """
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, name)
 
 
 def cell_command(arguments: Sequence[str], name: str) -> list[str]:
-    """Return the command that runs one cell in a new process with the grid's arguments."""
+    """Return the command line that trains the grid's run `name` in a new process.
+
+    Args:
+        arguments: the command-line arguments that name the grid.
+        name: the name of the run (cell).
+    """
     return [sys.executable, "-m", "i2ibench.cli", "grid", "cell", *arguments, "--cell", name]
 
 
 def _visible_gpus() -> list[str]:
-    """Return the names of this process' GPUs for CUDA_VISIBLE_DEVICES."""
+    """Return this process' GPUs as in CUDA_VISIBLE_DEVICES, such as ["0", "1"]; or []."""
     import torch
 
     named = os.environ.get("CUDA_VISIBLE_DEVICES")

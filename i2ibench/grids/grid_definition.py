@@ -45,12 +45,12 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """Return the folder of the cell's run and state."""
+        """Return the path of the folder of this run's training and state file."""
         return Path(self.config.work_dir)
 
     @property
     def row(self) -> str:
-        """Return the name without the seed, such as "losses=full"."""
+        """Return the run's name without its seed, such as "losses=full"."""
         return ",".join(f"{axis}={value}" for axis, value in self.values.items())
 
 
@@ -71,10 +71,10 @@ class Grid:
     shared_stages: int
 
     def cell(self, name: str) -> Cell:
-        """Return the cell of a name.
+        """Return the run of the grid with the name `name`, such as "losses=full,seed=0".
 
         Raises:
-            UserError: there is no such cell.
+            UserError: there is no such run; the message names the near match.
         """
         for cell in self.cells:
             if cell.name == name:
@@ -84,14 +84,18 @@ class Grid:
 
 
 def load_grid(path: Path, overrides: Mapping[str, Any] | None = None) -> Grid:
-    """Load the grid of a file.
+    """Load a grid file and the configs of all its training runs (cells).
+
+    The variables "axes" and a base config are required. Without `seeds` each combination of the
+    axes is trained with seed 0. Without `work_dir` the runs go to `work_dirs/<name of the file>`.
 
     Args:
-        path: a Python file that assigns the variables in KEYS.
-        overrides: changes of every cell's config by dotted key, such as {"data_root": "/data"}.
+        path: a Python file that assigns the variables in KEYS. The file is run.
+        overrides: changes of every run's config by dotted key, such as {"data_root": "/data"}. The
+            changes of the axes come after them.
 
     Raises:
-        UserError: the file or the config of a cell is missing or wrong.
+        UserError: the file or the config of a run is missing or wrong.
     """
     content = read_assignments(path, "grid")
     _check(content, path)
@@ -122,7 +126,11 @@ def _check(content: Mapping[str, Any], path: Path) -> None:
 
 
 def _combinations(content: Mapping[str, Any], path: Path) -> Iterator[dict[str, str]]:
-    """Yield the value of each axis for every combination that is not excluded."""
+    """Yield the value's name of each axis for every combination of the axes that is not excluded.
+
+    Raises:
+        UserError: `exclude` names a value that its axis does not have.
+    """
     axes = content["axes"]
     excluded = content.get("exclude", [])
     for rule in excluded:
@@ -164,6 +172,10 @@ def _cell(
 
 
 def config_hash(config: Config) -> str:
-    """Return the SHA-256 of a config without paths, logging, protocol and worker counts."""
+    """Return the SHA-256 of what in a config affects the trained weights.
+
+    Left out are the protocol, the work directory, `vis_backends`, `start_from`, and the loaders'
+    `num_workers`, `cache` and `prefetch`.
+    """
     numbers = config_that_affects_results(json.loads(json.dumps(config.to_dict())))
     return fingerprint({key: value for key, value in numbers.items() if key != "protocol"})

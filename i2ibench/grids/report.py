@@ -20,10 +20,18 @@ SAMPLED, INFORMED = ", styles sampled", ", styles from the photo"
 
 
 def report_grid(grid: Grid, device: str) -> Path:
-    """Evaluate all finished cells, write the report of the grid and return its path.
+    """Evaluate the finished runs (cells) of a grid, write the report and return its path.
+
+    The evaluation goes to `evaluation/` in the folder of the grid. Unfinished runs are listed in
+    the report with their states.
+
+    Args:
+        grid: the grid.
+        device: the device that computes networks.
 
     Raises:
-        UserError: no cell is finished, or the cells have different protocols.
+        UserError: no run is finished, the runs do not all name one protocol, or a checkpoint or the
+            data cannot be used.
     """
     states = {cell.name: read_state(cell.folder, cell.hash) for cell in grid.cells}
     done = [cell for cell in grid.cells if states[cell.name].state == "done"]
@@ -53,7 +61,15 @@ def report_grid(grid: Grid, device: str) -> Path:
 
 
 def grid_rows(cells: Sequence[Cell], results: Any, costs: Any) -> list[GridRow]:
-    """Return one row for the cells that differ only in their seed and for each style mode."""
+    """Return the rows of the report: one for the runs that differ only in their seed.
+
+    Runs with an encoder give two rows, with sampled styles and with styles from the real image.
+
+    Args:
+        cells: the finished runs of the grid.
+        results: the results of their evaluation.
+        costs: the measurements of each run by name; a row has those of its first seed.
+    """
     rows = []
     for name in dict.fromkeys(cell.row for cell in cells):
         own = [cell for cell in cells if cell.row == name]

@@ -78,7 +78,9 @@ class InceptionFeatures(Feature):
         self._network: nn.Module | None = None
 
     def extract(self, images: Tensor) -> Tensor:
-        """Return float32 [N,2048] for images uint8 N3HW.
+        """Return the network's features, float32 [N,2048], of images uint8 N3HW on their device.
+
+        The first call loads the file.
 
         Raises:
             UserError: the file cannot be read as this network.
@@ -93,7 +95,11 @@ class InceptionFeatures(Feature):
 
 
 def _inception_layers(path: Path) -> nn.Module:
-    """Return the layers of the file without its resizer and normalisation, as clean-fid does."""
+    """Load a TorchScript file and return its network without its resizer and normalisation.
+
+    Raises:
+        UserError: the file is damaged or is not the FID Inception network.
+    """
     layers = getattr(load_script(path), "layers", None)
     if not isinstance(layers, nn.Module):
         raise UserError(f"{path} is not the FID Inception: it has no `layers`.")
@@ -123,7 +129,10 @@ class TorchScriptFeatures(Feature):
         self._network: nn.Module | None = None
 
     def extract(self, images: Tensor) -> Tensor:
-        """Return float32 [N,D] for images uint8 N3HW.
+        """Return the network's output for images uint8 N3HW, float32 [N,D], on the images' device.
+
+        The first call loads the file. An output BCHW is averaged over the image, any other is
+        flattened.
 
         Raises:
             UserError: the file cannot be read as TorchScript.
@@ -134,7 +143,7 @@ class TorchScriptFeatures(Feature):
 
 
 def load_script(path: Path) -> nn.Module:
-    """Load the TorchScript network of a file to the CPU.
+    """Load a TorchScript network from a file to the CPU, in evaluation mode.
 
     Raises:
         UserError: the file is damaged or no TorchScript.
@@ -150,10 +159,10 @@ def load_script(path: Path) -> nn.Module:
 
 
 def own_name(file: Path) -> str:
-    """Return the network's name in scores: the name of its file without the suffix.
+    """Return the name that a network's file has in score names: the file name without its suffix.
 
     Raises:
-        UserError: the name is reserved for the FID Inception network.
+        UserError: the name is "legacy", which is reserved for scores of the FID Inception network.
     """
     if file.stem == "legacy":
         raise UserError(f"Rename {file}: 'kid_legacy' is the name of the true Inception's score.")
@@ -162,7 +171,17 @@ def own_name(file: Path) -> str:
 
 @torch.inference_mode()
 def describe(images: Tensor, resize: Resize, prepare: Resize, network: nn.Module) -> Tensor:
-    """Return features, float32 [N,D]: resize, prepare and compute each image separately."""
+    """Compute the features of images, float32 [N,D], each image separately.
+
+    The network is moved to the images' device. A dict as output must have the key "features". An
+    output BCHW is averaged over the image, any other is flattened.
+
+    Args:
+        images: uint8 N3HW.
+        resize: a function from uint8 [H,W,3] to an array [S,S,3] of the network's size, 0..255.
+        prepare: a function from the resized image, float 13SS in 0..255, to the network's input.
+        network: the network.
+    """
     network = network.to(images.device).eval()
     rows = []
     for image in images:
@@ -175,19 +194,22 @@ def describe(images: Tensor, resize: Resize, prepare: Resize, network: nn.Module
 
 
 def bicubic(size: int) -> Resize:
-    """Return clean-fid's antialiased bicubic filter from uint8 [H,W,3] to float32 [size,size,3]."""
+    """Return clean-fid's antialiased bicubic filter.
+
+    The filter is a function from uint8 [H,W,3] to float32 [size,size,3].
+    """
     from cleanfid.resize import make_resizer
 
     return make_resizer("PIL", False, "bicubic", (size, size))
 
 
 def score_names(backbone: str) -> tuple[str, str]:
-    """Return the names of the Fréchet and the kernel distance of a network's features."""
+    """Return the names of the Fréchet and kernel distance: `fd_<backbone>`, `kid_<backbone>`."""
     return f"fd_{backbone}", f"kid_{backbone}"
 
 
 def absence(file: Path) -> str | None:
-    """Return the reason why `file` cannot be read, or None."""
+    """Return a sentence that the file does not exist, or None if it exists."""
     return None if file.is_file() else f"There are no weights at {file}."
 
 
@@ -237,7 +259,9 @@ class TorchvisionFeatures(Feature):
         self._network: nn.Module | None = None
 
     def extract(self, images: Tensor) -> Tensor:
-        """Return float32 [N,D] for images uint8 N3HW.
+        """Return the layer's features of images uint8 N3HW, averaged over the image, float32 [N,D].
+
+        The first call loads the file.
 
         Raises:
             UserError: there is no such model or layer, or the file does not fit it.
@@ -248,9 +272,10 @@ class TorchvisionFeatures(Feature):
 
 
 def model_up_to(name: str, layer: str, file: Path) -> nn.Module:
-    """Return torchvision's model `name` up to `layer`, with the weights of `file`.
+    """Build torchvision's model `name` up to the node `layer`, with the weights of `file`.
 
-    Its output is a dict with the key "features". Weights of later layers may be missing.
+    The output of the returned network is a dict with the key "features". Weights of later layers
+    may be missing.
 
     Raises:
         UserError: there is no such model or layer, or the file does not fit it.

@@ -134,7 +134,10 @@ class StyleFeatures(Metric):
 
 
 def _principal_components(features: Floats) -> Floats:
-    """Project features [n,C] to their first two principal components, [n,2]."""
+    """Project features [n,C] to their first two principal components, [n,2].
+
+    The second one is 0 if there is only one feature or only one row.
+    """
     centred = features - features.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     projected = centred @ axes[:2].T

@@ -56,7 +56,9 @@ class CompactSegmenter(Segmenter):
 
     @staticmethod
     def locate(weights: str) -> Path:
-        """Return the weights file for a path, or for the name of weights in this package.
+        """Return the path of a weights file, given a path or the name of weights in this package.
+
+        A file at the path is preferred to weights of the package.
 
         Raises:
             MissingWeightsError: there is no such file; the message lists the weights in the
@@ -73,11 +75,11 @@ class CompactSegmenter(Segmenter):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return class ids, int64 BHW, for uint8 images B3HW."""
+        """Return each pixel's most probable class, int64 BHW in 0..N-1, for images uint8 B3HW."""
         return self.logits(images).argmax(1)
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return unnormalised log probabilities, BNHW, for uint8 images B3HW of the same size."""
+        """Return unnormalised log probabilities of the N classes, BNHW, for images uint8 B3HW."""
         half = self.at_half(images.float() / 127.5 - 1)
         quarter = self.at_quarter(half)
         eighth = self.at_eighth(quarter)

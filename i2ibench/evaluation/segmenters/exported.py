@@ -43,7 +43,7 @@ class ExportedSegmenter(FramedSegmenter):
     @staticmethod
     @abstractmethod
     def read(path: Path) -> Callable[[Tensor], Tensor]:
-        """Return the network of a file, from prepared images B3HW to class scores BCHW.
+        """Load the network of a file: a function from prepared images B3HW to class scores BCHW.
 
         Raises:
             UserError: the file cannot be read.
@@ -51,7 +51,11 @@ class ExportedSegmenter(FramedSegmenter):
 
     @torch.no_grad()
     def _count_outputs(self, network: Callable[[Tensor], Tensor], path: Path) -> int:
-        """Run the network on a black image and return the number of class scores."""
+        """Run the network on one black image and return the number of its class scores.
+
+        Raises:
+            UserError: the network cannot be run, or its output is no tensor BCHW.
+        """
         height, width = self.frame.height or PROBE, self.frame.width or PROBE
         prepared = IMAGENET.prepared(torch.zeros(1, 3, height, width))
         try:
@@ -73,7 +77,7 @@ class TorchScriptSegmenter(ExportedSegmenter):
 
     @staticmethod
     def read(path: Path) -> torch.jit.ScriptModule:
-        """Return the module of a TorchScript file.
+        """Load the module of a TorchScript file to the CPU.
 
         Raises:
             UserError: the file is incomplete or no TorchScript.
@@ -100,7 +104,7 @@ class OnnxSegmenter(ExportedSegmenter):
 
     @staticmethod
     def read(path: Path) -> "OnnxNetwork":
-        """Return the network of an ONNX file.
+        """Load the network of an ONNX file; see `OnnxNetwork`.
 
         Raises:
             UserError: onnxruntime is not installed, or the file is no ONNX.
@@ -128,7 +132,10 @@ class OnnxNetwork:
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, prepared: Tensor) -> Tensor:
-        """Return class scores BCHW on the device of the images."""
+        """Compute class scores BCHW for prepared images B3HW, one by one, on the CPU.
+
+        The scores are returned on the device of the images.
+        """
         images = prepared.cpu().split(1)
         scores = [self.session.run(None, {self.input: i.numpy()})[0] for i in images]
         return torch.cat([torch.from_numpy(s) for s in scores]).to(prepared.device)

@@ -30,12 +30,13 @@ def fit_segmenter(
 ) -> None:
     """Train a segmenter with cross entropy and AdamW; the learning rate falls to 0 (cosine).
 
-    Brightness, contrast and noise of the images are varied at random, so that the segmenter also
-    works on the slightly different images of a translator. Mirroring is left to the loader's
-    transforms.
+    Pixels without a scored class are ignored. Brightness, contrast and noise of the images are
+    varied at random, so that the segmenter also works on the slightly different images of a
+    translator. Mirroring is left to the loader's transforms.
 
     Args:
-        segmenter: the segmenter; afterwards it is on `device` and in evaluation mode.
+        segmenter: the segmenter, whose weights are changed; afterwards it is on `device` and in
+            evaluation mode. It is not written to a file.
         loader: real images with label maps.
         num_epochs: passes through the loader.
         rate: the learning rate at the start.
@@ -64,7 +65,11 @@ def fit_segmenter(
 
 
 def _rgb_images(data: Mapping[str, Any]) -> Tensor:
-    """Return the images of collated samples as RGB, or raise UserError if that is impossible."""
+    """Return the real images of a batch of scenes as RGB, uint8 B3HW.
+
+    Raises:
+        UserError: the images do not have 8 bits, or are neither RGB nor grey.
+    """
     images: Tensor = data["image"]
     if images.dtype != torch.uint8:
         raise UserError("A segmenter is trained on images of 8 bits, and these have 16.")
@@ -75,7 +80,14 @@ def _rgb_images(data: Mapping[str, Any]) -> Tensor:
 def score_segmenter(
     segmenter: TrainableSegmenter, loader: SceneLoader, device: str = "cpu"
 ) -> Mapping[str, float]:
-    """Return pixel accuracy and mean IoU, each in 0..1, on the images of a loader."""
+    """Segment a loader's real images and return {"pixel_acc": ..., "miou": ...}, each in 0..1.
+
+    Both come from one confusion matrix of all images. Pixels without a scored class are ignored,
+    and the mean IoU leaves out classes that do not occur. The segmenter must be on `device`.
+
+    Raises:
+        UserError: the images do not have 8 bits, or are neither RGB nor grey.
+    """
     metainfo = loader.dataset.metainfo
     rows = torch.tensor(metainfo["scored_ids"], device=device)
     count = len(metainfo["scored_classes"])
@@ -90,7 +102,11 @@ def score_segmenter(
 
 
 def save_segmenter(segmenter: TrainableSegmenter, path: Path) -> None:
-    """Write a weights file for the segmenter's option `weights`: a float16 state dict."""
+    """Write a segmenter's weights to a file, as a state dict with float16 numbers.
+
+    A segmenter reads the file by its option `weights`. An existing file is replaced, whole or not
+    at all.
+    """
     network = segmenter.network if isinstance(segmenter, SMPSegmenter) else segmenter
     state: dict[str, Any] = {
         name: value.half() if value.is_floating_point() else value
@@ -100,7 +116,7 @@ def save_segmenter(segmenter: TrainableSegmenter, path: Path) -> None:
 
 
 def _disturb(images: Tensor) -> Tensor:
-    """Return uint8 images B3HW with random changes of brightness, contrast and noise."""
+    """Return copies of images uint8 B3HW with random brightness, contrast and noise, uint8 B3HW."""
     shape = (len(images), 1, 1, 1)
     contrast = torch.empty(shape, device=images.device).uniform_(0.8, 1.25)
     brightness = torch.empty(shape, device=images.device).uniform_(-20, 20)

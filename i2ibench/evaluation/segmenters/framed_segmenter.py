@@ -70,12 +70,13 @@ class FramedSegmenter(Segmenter):
     def attach(
         self, network: Any, num_outputs: int, published: Pixels = IMAGENET, stride: int = 1
     ) -> None:
-        """Set the network and its framing.
+        """Set the segmenter's network, and its framing from the network's outputs and pixel values.
 
         Args:
             network: a module or function from prepared images B3HW to class scores BCHW.
             num_outputs: the number C of class scores.
-            published: the pixel values that the network was trained with.
+            published: the pixel values that the network was trained with. The option `pixels`
+                changes them.
             stride: the number that must divide both sides of the network's input.
 
         Raises:
@@ -87,24 +88,37 @@ class FramedSegmenter(Segmenter):
         self.framing = Framing(self.frame, pixels, rows, stride)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return class ids, int64 BHW in 0..N, for uint8 images B3HW; N is "something else"."""
+        """Segment images uint8 B3HW; return their pixels' classes, int64 BHW in 0..N.
+
+        Classes are positions among the N scored classes; N is "something else".
+
+        Raises:
+            UserError: the network has another number of outputs than the options describe.
+        """
         return self.framing.labels(self.class_scores, images)
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return the network's class scores, BCHW at the images' size, for uint8 images B3HW."""
+        """Return the network's class scores, BCHW at the images' size, for images uint8 B3HW.
+
+        C is the number of outputs of the network, which may be other classes than the scored ones.
+        """
         return self.framing.logits(self.class_scores, images)
 
     def class_scores(self, prepared: Tensor) -> Tensor:
-        """Return the network's class scores BCHW for prepared images B3HW."""
+        """Run the network on prepared images B3HW and return its class scores BCHW.
+
+        A subclass whose network has another form of output overrides this.
+        """
         return self.network(prepared)
 
 
 def locate_weights(part: Any, weights: str) -> Path:
-    """Return the file that a segmenter's option `weights` means.
+    """Return the path of the file that a segmenter's option `weights` names, by its `locate`.
 
     Args:
-        part: the segmenter's class, or a function that makes one.
-        weights: the option.
+        part: the segmenter's class, or a function that makes a segmenter; a function looks in the
+            usual folders of weights.
+        weights: the option: a path or a name.
 
     Raises:
         MissingWeightsError: there is no such file; the message says how to get it.
@@ -114,7 +128,12 @@ def locate_weights(part: Any, weights: str) -> Path:
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Load a state dict, which was read from the file `path`, into a network.
+    """Load a state dict into a network; every weight must be there.
+
+    Args:
+        network: the network, which is changed.
+        state: the state dict.
+        path: the file of the state dict, for the message.
 
     Raises:
         UserError: a name or a shape does not fit.
@@ -127,7 +146,11 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 
 def optional(module: str, part: str) -> Any:
-    """Import a module of an optional package that the segmenter `part` needs.
+    """Import a module of an optional package and return it.
+
+    Args:
+        module: the name of the module.
+        part: the name of the segmenter that needs the module, for the message.
 
     Raises:
         UserError: the package is not installed; the message has the command that installs it.

@@ -58,7 +58,10 @@ class Frame:
             )
 
     def resize(self, images: Tensor) -> Tensor:
-        """Return uint8 images B3HW as float B3HW in 0..255 at the size of the frame."""
+        """Resize images uint8 B3HW to the network's width and height, float B3HW in 0..255.
+
+        Without a width and height they keep their size.
+        """
         levels, antialias = images.float(), self.resizing.antialias
         if self.width is None or self.height is None:
             return levels
@@ -92,7 +95,10 @@ class Pixels:
             )
 
     def prepared(self, levels: Tensor) -> Tensor:
-        """Return the network's input, float B3HW, for RGB levels, float B3HW in 0..255."""
+        """Return a network's input, float B3HW, for RGB images with float levels B3HW in 0..255.
+
+        The input is (levels - mean) / std / divisor; with `bgr` its channels are in reverse order.
+        """
         ordered = levels.flip(1) if self.bgr else levels
         mean, std = (torch.tensor(v, device=levels.device) for v in (self.mean, self.std))
         return (ordered - mean.view(3, 1, 1)) / std.view(3, 1, 1) / self.divisor
@@ -121,7 +127,13 @@ class Framing:
     stride: int = 1
 
     def labels(self, network: Network, images: Tensor) -> Tensor:
-        """Return class ids, int64 BHW in 0..N, for uint8 RGB images B3HW.
+        """Segment RGB images uint8 B3HW; return their pixels' classes, int64 BHW in 0..N.
+
+        Classes are positions among the N scored classes; N is "something else".
+
+        Args:
+            network: a function from prepared images B3HW to class scores BCHW.
+            images: the images, of any size.
 
         Raises:
             UserError: see `scores`.
@@ -136,7 +148,9 @@ class Framing:
         return rows[F.interpolate(classes, size=size, mode="nearest-exact")[:, 0].long()]
 
     def logits(self, network: Network, images: Tensor) -> Tensor:
-        """Return the scores of the network's outputs, BCHW at the size of uint8 images B3HW.
+        """Return the network's class scores for images uint8 B3HW, BCHW at the images' own size.
+
+        C is the number of outputs of the network, which may be other classes than the scored ones.
 
         Raises:
             UserError: see `scores`.
@@ -144,7 +158,13 @@ class Framing:
         return resize_like(self.scores(network, self.frame.resize(images)), images)
 
     def scores(self, network: Network, levels: Tensor) -> Tensor:
-        """Return the scores of the network's outputs at the size of levels, float B3HW in 0..255.
+        """Pad and prepare resized images, run the network on them and return its class scores BCHW.
+
+        Args:
+            network: a function from prepared images B3HW to class scores BCHW.
+            levels: RGB images of the network's size, float B3HW in 0..255. If they are padded to a
+                multiple of `stride`, the scores are resized and cut to the size of `levels`.
+                Without padding the scores keep the size of the network's output.
 
         Raises:
             UserError: the network's number of outputs differs from the length of `rows`.
@@ -159,7 +179,7 @@ class Framing:
 
 
 def resize_like(scores: Tensor, like: Tensor) -> Tensor:
-    """Resize BCHW bilinearly to the size of `like`."""
+    """Resize images BCHW bilinearly to the height and width of `like`."""
     return _bilinear(scores, (like.shape[-2], like.shape[-1]))
 
 
@@ -170,7 +190,11 @@ def _bilinear(x: Tensor, size: tuple[int, int], antialias: bool = False) -> Tens
 
 
 def override(published: Settings, changes: Mapping[str, Any] | None) -> Settings:
-    """Return published settings with the values that a config overrides.
+    """Return a copy of published settings with the values that a config changes by name.
+
+    Args:
+        published: the `Resizing` or `Pixels` of a network.
+        changes: the new values by the setting's name, or None for none.
 
     Raises:
         UserError: a setting does not exist, or its value is impossible.
@@ -190,11 +214,13 @@ def rows_of(
     scored_classes: Sequence[str],
     outputs: Sequence[str | None] | None = None,
 ) -> tuple[int, ...]:
-    """Return for each output of a network the row of its class, or N for "something else".
+    """Return for each output of a network the position of its class among the scored classes.
+
+    The position N, the number of scored classes, stands for "something else".
 
     Args:
         num_outputs: the number of outputs of the network.
-        scored_classes: the names of the N scored classes, in row order.
+        scored_classes: the names of the N scored classes, in the order of the scores.
         outputs: for each output the name of a scored class, or None for "something else". Several
             outputs may have one class. A class without an output is never predicted. None as a
             whole means: the scored classes in order, and "something else" for further outputs.
@@ -215,7 +241,15 @@ def rows_of(
 
 
 def _check_count(num_outputs: int, described: int) -> None:
-    """Raise UserError if a config describes another number of outputs than the network has."""
+    """Check that a config describes as many outputs as the network has.
+
+    Args:
+        num_outputs: the number of outputs of the network.
+        described: the number of outputs that the config describes.
+
+    Raises:
+        UserError: the numbers differ.
+    """
     if num_outputs != described:
         raise UserError(
             f"The network has {num_outputs} outputs, but the segmenter's `outputs` describe "

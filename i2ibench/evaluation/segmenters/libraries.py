@@ -46,14 +46,24 @@ class TorchvisionSegmenter(FramedSegmenter):
         self.attach(*_torchvision_network(architecture, self.weights_file, self.num_described))
 
     def class_scores(self, prepared: Tensor) -> Tensor:
-        """Return the class scores of the main head."""
+        """Return the class scores BCHW of the network's main head for prepared images B3HW."""
         return self.network(prepared)["out"]
 
 
 def _torchvision_network(
     architecture: str, path: Path | None, num_outputs: int
 ) -> tuple[nn.Module, int]:
-    """Return the network of a weights file, or a random one, and its number of outputs."""
+    """Build a segmentation network of torchvision; return it with its number of outputs.
+
+    Args:
+        architecture: torchvision's name of the network.
+        path: the file of its weights; None for random weights.
+        num_outputs: the number of outputs for random weights. The file's own number is used if
+            there is a file.
+
+    Raises:
+        UserError: torchvision is not installed or has no such network, or the weights do not fit.
+    """
     models = optional("torchvision", "TorchvisionSegmenter").models
     known = models.list_models(module=models.segmentation)
     if architecture not in known:
@@ -106,7 +116,17 @@ class SMPSegmenter(FramedSegmenter):
 
 
 def _smp_network(names: tuple[str, str], path: Path | None, num_outputs: int) -> tuple[Any, int]:
-    """Return the network of a weights file, or a random one, and its number of outputs."""
+    """Build a network of segmentation-models-pytorch; return it with its number of outputs.
+
+    Args:
+        names: the library's names of the architecture and of the encoder.
+        path: the file of its weights; None for random weights.
+        num_outputs: the number of outputs for random weights. The file's own number is used if
+            there is a file.
+
+    Raises:
+        UserError: the library is not installed or has no such network, or the weights do not fit.
+    """
     library = optional("segmentation_models_pytorch", "SMPSegmenter")
     state = load_state(path) if path is not None else {}
     num_outputs = len(state[SMP_HEAD]) if SMP_HEAD in state else num_outputs
@@ -155,10 +175,12 @@ class TransformersSegmenter(FramedSegmenter):
 
     @staticmethod
     def locate(weights: str) -> Path:
-        """Return the weights file of a folder, or of a name in the hub's local cache.
+        """Return the path of the weights file in a folder, or of a name in the hub's local cache.
+
+        Nothing is downloaded.
 
         Raises:
-            MissingWeightsError: neither has the file.
+            MissingWeightsError: neither has the file model.safetensors.
             UserError: transformers is not installed.
         """
         library = optional("transformers", "TransformersSegmenter")
@@ -172,7 +194,7 @@ class TransformersSegmenter(FramedSegmenter):
             ) from None
 
     def class_scores(self, prepared: Tensor) -> Tensor:
-        """Return the class scores at the network's own output size."""
+        """Return class scores BCHW, at the size of the network's output, for prepared images."""
         return self.network(pixel_values=prepared).logits
 
 
@@ -191,7 +213,18 @@ def _transformers_network(weights: str) -> Any:
 
 
 def _load_local(factory: str, weights: str, **options: bool) -> Any:
-    """Load a folder or a cached name with a factory of transformers, without a progress bar."""
+    """Load a network or image processor by transformers, without download and progress bar.
+
+    Code in the folder is never run.
+
+    Args:
+        factory: the class of transformers whose `from_pretrained` loads it.
+        weights: a folder, or a name in the hub's local cache.
+        **options: further options of `from_pretrained`.
+
+    Raises:
+        UserError: transformers is not installed or cannot load this.
+    """
     library = optional("transformers", "TransformersSegmenter")
     log = library.utils.logging
     had_progress_bar = log.is_progress_bar_enabled()
@@ -211,7 +244,10 @@ def _load_local(factory: str, weights: str, **options: bool) -> Any:
 
 
 def _processor_pixels(processor: Any) -> Pixels:
-    """Return an image processor's pixel values: rescaling by a factor, then mean and std."""
+    """Return the pixel values that an image processor of transformers makes for its network.
+
+    They contain its rescaling by a factor, and its mean and std, each only if it is switched on.
+    """
     factor = processor.rescale_factor if processor.do_rescale else 1.0
     if not processor.do_normalize:
         return Pixels(std=(1 / factor,) * 3)
