@@ -78,7 +78,7 @@ class MapPixels:
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an image as RGB, uint8 [H,W,3], upright; a grey image gets three equal channels.
+    """Read an image as upright RGB, uint8 [H,W,3]; grey gets equal channels, transparency white.
 
     Raises:
         UserError: the file is missing, broken, too large or not an image of 8 bits per channel.
@@ -87,7 +87,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def read_map(path: Path) -> NDArray[Any]:
-    """Read the unchanged integers of a label or instance map, [H,W] or [H,W,3].
+    """Read a map's unchanged integers: ids [H,W], or colours [H,W,3] if the channels differ.
 
     Raises:
         UserError: see `read_map_pixels`.
@@ -139,7 +139,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def image_shape(path: Path) -> ImageShape:
-    """Return the size, channels and bits of an image from its header.
+    """Return the height, width, channels and bits of an image from its header, upright.
 
     The pages of a TIFF are counted as channels. Images with a palette or alpha are counted as RGB
     or grey. The bits are 8 or 16: more than 8 bits are counted as 16.
@@ -199,7 +199,7 @@ def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
 
 
 def is_lossy_file(path: Path) -> bool:
-    """Return whether an image is stored in a lossy format, see `is_lossy`.
+    """Return whether a file's format is lossy, see `is_lossy`; False for registered readers' files.
 
     Raises:
         UserError: the file is missing or not an image.
@@ -284,7 +284,7 @@ def _header(path: Path) -> Iterator[tuple[Image.Image, Contents]]:
 
 
 def _map(path: Path) -> mmap.mmap | None:
-    """Return the memory-mapped contents of a file, or None if it cannot be mapped."""
+    """Return a file's memory-mapped contents; None for tar members and where mapping fails."""
     if place_of(path) is not None:
         return None
     try:
@@ -295,7 +295,7 @@ def _map(path: Path) -> mmap.mmap | None:
 
 
 def _check_rgb(image: Image.Image, data: bytes, place: str) -> None:
-    """Raise an error if three channels of 8 bits cannot hold an image's depth or colours."""
+    """Raise a `UserError` if 8-bit RGB cannot hold an image's depth or colours."""
     with wrap_decoder_errors(place):
         deep = bits_per_sample(image, data) > 8
     if deep or image.mode.startswith(("I", "F")):
@@ -311,7 +311,7 @@ def _upright_size(image: Image.Image, data: Contents) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image, data: bytes) -> Image.Image:
-    """Return the image after its EXIF rotation."""
+    """Load an image's pixels and return the image after its EXIF rotation."""
     image.load()
     if image.format == "TIFF" or orientation(image, data) == 1:
         return image
@@ -319,7 +319,7 @@ def _upright(image: Image.Image, data: bytes) -> Image.Image:
 
 
 def _samples(image: Image.Image, data: bytes, place: str) -> NDArray[Any]:
-    """Return the samples in the file, upright, neither scaled nor inverted for display."""
+    """Return the samples in an image's file, upright, not scaled or inverted for display."""
     raw, maximum = raw_mode(image), None  # before a search for EXIF decodes the image
     if image.format == "PNG":
         kind = data[25]  # colour type in IHDR: 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA
@@ -359,7 +359,7 @@ def _unscaled(pixels: NDArray[Any], raw: str, maximum: int | None) -> NDArray[An
 
 
 def _without_alpha(values: NDArray[Any], place: str) -> NDArray[Any]:
-    """Return a map without its alpha channel, which must be opaque in every pixel."""
+    """Return a map without its alpha; raise an `InexactMapError` if a pixel is not opaque."""
     if values.shape[2] not in (2, 4):
         return values
     opaque = np.iinfo(values.dtype).max

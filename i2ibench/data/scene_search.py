@@ -66,7 +66,8 @@ def _input_kind(needs: Collection[str]) -> str:
 def is_cityscapes(files: Sequence[SceneFiles]) -> bool:
     """Return whether one of the scenes has a label map named as in Cityscapes' layout.
 
-    The folders of that layout hold other files too."""
+    The folders of that layout hold other files too.
+    """
     return any(f.label is not None and f.label.name.endswith(LABEL_ENDING) for f in files)
 
 

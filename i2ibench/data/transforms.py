@@ -120,7 +120,8 @@ class RandomCrop(Transform):
     def _extended(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return an array, padded by `fill` (None: 0) at the right and bottom to the window's size.
 
-        A side that is long enough is not padded."""
+        A side that is long enough is not padded.
+        """
         bottom, right = max(self.height - image.shape[0], 0), max(self.width - image.shape[1], 0)
         around = [(0, bottom), (0, right), (0, 0)][: image.ndim]
         return np.pad(image, around, constant_values=self.fill or 0)
@@ -148,7 +149,8 @@ def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]
 
     Args:
         array: the array.
-        width, height: the new size in pixels."""
+        width, height: the new size in pixels.
+    """
     rows = _nearest(array.shape[0], height)
     columns = _nearest(array.shape[1], width)
     return array[rows].take(columns, axis=1)

@@ -62,5 +62,9 @@ class CamVid(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Return the classes and the (width, height) of the images, without opening files."""
+        """Return CamVid's classes and the images' (width, height), 480 x 360; read no files.
+
+        Args:
+            options: the constructor's options, which do not matter here.
+        """
         return CAMVID_CLASSES, (480, 360)

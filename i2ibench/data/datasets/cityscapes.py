@@ -49,12 +49,19 @@ class Cityscapes(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Return the classes and the (width, height) of the images, without opening files."""
+        """Return Cityscapes' classes and the images' (width, height), 2048 x 1024; read no files.
+
+        Args:
+            options: the constructor's options, which do not matter here.
+        """
         return CITYSCAPES_CLASSES, (2048, 1024)
 
 
 def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]:
-    """Return the scenes of a split in the official layout, in the order of their label files.
+    """Return the scenes of a split in Cityscapes' official layout, in the label files' order.
+
+    Files are looked for, not read. Each scene has a label map, an instance map and, with `photos`,
+    a photo.
 
     Args:
         root: the folder that holds `leftImg8bit` and `gtFine`.
@@ -62,7 +69,8 @@ def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]
         photos: whether the scenes have photos.
 
     Raises:
-        UserError: the folders are missing, or scenes lack files (three are named).
+        UserError: the folders are missing or hold no label maps, or scenes lack files (three are
+            named).
     """
     truth = root / "gtFine" / split
     images = root / "leftImg8bit" / split
@@ -89,10 +97,12 @@ def find_scenes(root: Path, split: str, photos: bool = True) -> list[SceneFiles]
 
 
 def scene_files(label: Path, name: str, images: Path | None) -> SceneFiles:
-    """Return the files of the scene of a label map; they need not exist.
+    """Return the files of the scene of a label map by Cityscapes' naming; they need not exist.
+
+    The instance map lies beside the label map.
 
     Args:
-        label: the label map.
+        label: the label map, `STEM_gtFine_labelIds.png`.
         name: the name of the scene.
         images: the folder of the scene's photo, or None for a scene without a photo.
     """

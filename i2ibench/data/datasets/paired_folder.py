@@ -120,10 +120,12 @@ def _check_instances(folders: Mapping[str, Path]) -> None:
 def find_formats(
     files: Sequence[SceneFiles], image_channels: int | None = None, image_depth: int | None = None
 ) -> dict[str, PixelFormat]:
-    """Return the format of each kind of image in the scenes.
+    """Return the format of each kind of image in the scenes, such as "image" and "source".
+
+    A source that is 8-bit grey counts as RGB.
 
     Args:
-        files: the files of each scene; the headers of some are read.
+        files: the files of each scene, which all have the same kinds; the headers of some are read.
         image_channels, image_depth: the format of the photos in the config; None to find it.
 
     Raises:
@@ -143,9 +145,13 @@ def find_formats(
 def counts_objects(instance_ids: str, files: Sequence[SceneFiles], classes: ClassTable) -> bool:
     """Return whether instance ids only number objects, from the option or from some maps.
 
+    For "auto", 16 to 31 scenes spread over the data set are read (of fewer scenes, all). The result
+    is True if one of them numbers objects, see `numbers_objects`. Scenes whose maps are missing or
+    cannot be read do not count. Without a class of things the result is False.
+
     Args:
-        instance_ids: see `PairedFolder`.
-        files: the files of each scene; the maps of some are read for "auto".
+        instance_ids: "auto", "classes" (False) or "numbers" (True), see `PairedFolder`.
+        files: the files of each scene; maps are read for "auto" only.
         classes: the class table.
 
     Raises:
@@ -194,7 +200,7 @@ def _name(root: Path) -> str:
 
 
 def read_classes(root: Path) -> ClassTable:
-    """Return the class table in `root/classes.json`.
+    """Return the class table in the file `classes.json` of a data set's root; see `class_table`.
 
     Raises:
         UserError: the file is missing or malformed.
@@ -215,13 +221,17 @@ def read_classes(root: Path) -> ClassTable:
 
 
 def pair_by_name(folders: Mapping[str, Path]) -> list[SceneFiles]:
-    """Return the scenes of folders whose files have equal names, sorted by name.
+    """Return the scenes of folders whose files have equal names, sorted by name; no file is read.
+
+    A file's name is its path below the folder without the ending. Every scene has a file in each
+    folder.
 
     Args:
         folders: the folder of each kind of data, among them at least one input, see `is_input`.
 
     Raises:
-        UserError: a folder is missing or empty, or files have no partner (three are named).
+        UserError: a folder is missing or empty, there is no input, or files have no partner (three
+            are named).
     """
     first = next((kind.name for kind in in_order(folders) if is_input(kind.name)), None)
     if first is None:
@@ -236,12 +246,13 @@ def scenes_of(
     first: str,
     paired: str = "",
 ) -> list[SceneFiles]:
-    """Return the scenes of files that are paired by name, sorted by name.
+    """Return the scenes whose files have equal names in all kinds of data, sorted by name.
 
     Args:
         files: the files of each kind of data, by scene name.
         folders: the folder of each kind, for the error message.
-        first: the kind that is translated.
+        first: the kind that is translated; the files of each other kind are compared with its
+            files.
         paired: a sentence for the error message that says how files are paired, or "".
 
     Raises:

@@ -98,14 +98,17 @@ class Pix2PixHDFolder(Dataset):
 
 
 def numbered_classes(label_nc: int) -> ClassTable:
-    """Return Cityscapes' classes for 35, else a table of unnamed classes."""
+    """Return a table of `label_nc` classes with the ids 0 to label_nc - 1.
+
+    For 35 these are Cityscapes' classes. Otherwise they are called "class 0", "class 1" and so on.
+    """
     if label_nc == NUM_CITYSCAPES:
         return CITYSCAPES_CLASSES
     return class_table([f"class {number}" for number in range(label_nc)])
 
 
 def read_numbered(folder: Path, label_nc: int | None = None) -> ClassTable:
-    """Return the classes in `folder/classes.json` in the order of their ids.
+    """Return the classes in `folder/classes.json` in the order of their ids, which begin at 0.
 
     The released code has no class list: the value in a label file is the channel itself.
 
@@ -114,7 +117,8 @@ def read_numbered(folder: Path, label_nc: int | None = None) -> ClassTable:
         label_nc: the expected number of classes; None accepts any number.
 
     Raises:
-        UserError: the file is unusable, or its ids are not 0 to label_nc - 1.
+        UserError: the file is missing or malformed, or its ids are not 0 to label_nc - 1 (for None:
+            to the number of classes - 1).
     """
     classes = sorted(read_classes(folder).classes, key=lambda c: c.id)
     expected = list(range(len(classes) if label_nc is None else label_nc))
@@ -137,12 +141,13 @@ def _classes(root: Path, label_nc: int | None) -> ClassTable:
 
 
 def split_folders(root: Path, split: str, images: bool = False) -> dict[str, Path]:
-    """Return the folder of each kind of data; the folders need not exist.
+    """Return the folder of each kind of data in pix2pixHD's layout; the folders need not exist.
 
     Args:
         root: the folder that holds the others.
         split: the first part of the folders' names.
-        images: True for data without label maps (`SPLIT_A` and `SPLIT_B`).
+        images: True for data without label maps: "source" is `SPLIT_A` and "image" is `SPLIT_B`.
+            False for "label" (`SPLIT_label`), "instance" (`SPLIT_inst`) and "image" (`SPLIT_img`).
     """
     parts = {"source": "A", "image": "B"}
     if not images:
@@ -151,13 +156,17 @@ def split_folders(root: Path, split: str, images: bool = False) -> dict[str, Pat
 
 
 def pair_official(folders: Mapping[str, Path]) -> list[SceneFiles]:
-    """Return the scenes whose files are in the folders, sorted by name.
+    """Return the scenes in folders of pix2pixHD's layout, sorted by name; no file is read.
+
+    Files are paired by their names without Cityscapes' endings. If there is a folder `SPLIT_feat`,
+    a message on stderr says that it is not used.
 
     Args:
         folders: the existing folder of each kind of data. The first kind is translated.
 
     Raises:
-        UserError: a folder is empty, or files have no partner (three are named).
+        UserError: a folder is empty, two files have one name, a label map holds colours by its
+            name, or files have no partner (three are named).
     """
     found = {kind: _by_scene_name(kind, folder) for kind, folder in folders.items()}
     first = next(iter(found))
@@ -168,9 +177,11 @@ def pair_official(folders: Mapping[str, Path]) -> list[SceneFiles]:
 
 
 def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
-    """Return the folder of each kind of data in the released layout, or None in another layout.
+    """Return the existing folders in pix2pixHD's layout by kind of data, or None in another layout.
 
-    Of several splits `test` is taken, as in the released test.py.
+    Of several splits `test` is taken, as in the released test.py, with a message on stderr. A
+    folder with a subfolder named after `kind` has another layout. So does a folder such as
+    `test_label` that is given itself and has no other folder of its split beside it.
 
     Args:
         input_dir: the folder that holds a folder such as `test_label`, or `test_label` itself.
@@ -198,10 +209,11 @@ def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
 
 
 def _by_scene_name(kind: str, folder: Path) -> dict[str, Path]:
-    """Return the images in a folder by their names without Cityscapes' endings.
+    """Return the images of one kind in a folder by their names without Cityscapes' endings.
 
     Raises:
-        UserError: the folder is empty, two files have one name, or a label map holds colours.
+        UserError: the folder is empty, two files have one name, or a label map's name says that the
+            map holds colours.
     """
     found: dict[str, Path] = {}
     for name, path in files_by_name(folder).items():

@@ -70,15 +70,18 @@ class Shards(Dataset):
 
 
 def index_path(root: Path, split: str) -> Path:
-    """Return the path of the index of a split's shards."""
+    """Return the path of the index of a split's shards, `root/SPLIT.index.json`."""
     return root / f"{split}.index.json"
 
 
 def read_index(root: Path, split: str) -> dict[str, Any]:
-    """Return the index of a split after checking it and the sizes of its shards.
+    """Return the index of a split's shards, a dict, after checking it and the sizes of the shards.
+
+    The entries are those that `write_shards` writes. The shards' contents are not read.
 
     Raises:
-        UserError: the index is missing, broken or hostile, or a shard is missing or cut off.
+        UserError: the index is missing, broken or hostile, or a shard is missing or has another
+            size.
     """
     path = index_path(root, split)
     try:
@@ -105,14 +108,17 @@ def read_index(root: Path, split: str) -> dict[str, Any]:
 
 
 def check_index(index: Any, path: Path) -> None:
-    """Check that an index has all entries, and no name that leads out of its folder.
+    """Check that an index of shards has all entries, and no name that leads out of its folder.
+
+    The index's checksum and the shards themselves are not checked.
 
     Args:
         index: the content of the file.
         path: the path of the file, for error messages.
 
     Raises:
-        UserError: an entry is missing or wrong; the message names it.
+        UserError: an entry is missing or wrong (the message names it), there are no scenes, or two
+            scenes share a name.
     """
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise UserError(
@@ -133,7 +139,16 @@ def check_index(index: Any, path: Path) -> None:
 
 
 def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
-    """Check the entry of a scene in an index and return the scene's name."""
+    """Check the entry of a scene in an index of shards and return the scene's name.
+
+    Args:
+        scene: the entry, of any type.
+        shards: the index's shards; only their names are used.
+        path: the path of the index, for error messages.
+
+    Raises:
+        UserError: the entry is wrong, or a name in it is not safe.
+    """
     entry = scene if isinstance(scene, dict) else {}
     name = safe_name(entry.get("name"), f"{path}: a scene")
     places = entry.get("files")
@@ -174,14 +189,15 @@ def write_shards(
 ) -> list[Path]:
     """Write the unchanged files of a data set into shards and return the paths of the shards.
 
-    The index is written last, so a split with an index is complete. Call this again after an
-    interruption.
+    Files of appearances are left out. The index is written last, so a split with an index is
+    complete. After an interruption, call this again: it begins anew.
 
     Args:
         dataset: the data set; its transforms are not applied.
         root: the folder to write into.
         split: the first part of the shards' names.
-        shard_bytes: the size at which a shard is closed and the next one is begun.
+        shard_bytes: the size at which a shard is closed, after a whole scene, and the next is
+            begun.
         on_scene: called after each scene.
 
     Raises:
@@ -221,7 +237,16 @@ def _fill(
     on_scene: Callable[[], None] | None,
     path: Path,
 ) -> None:
-    """Write remaining scenes until a shard is full; append the positions of files to `places`."""
+    """Write scenes into one shard until it is full or none remain.
+
+    Args:
+        places: the list to which each scene's name and its files' positions are appended.
+        remaining: the scenes that are not yet written, with their indices; advanced here.
+        classes: the class table.
+        shard_bytes: the size at which the shard is full.
+        on_scene: called after each scene; None for nothing.
+        path: the shard to write.
+    """
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, scene in remaining:
             places.append({"name": scene.name, "files": _add(tar, key, scene, classes)})
@@ -234,7 +259,7 @@ def _fill(
 def _add(
     tar: tarfile.TarFile, key: int, scene: SceneFiles, classes: ClassTable
 ) -> dict[str, tuple[int, int, str, int]]:
-    """Add a scene to a tar; return offset, size, name and CRC-32 of its files by kind."""
+    """Add a scene to a tar and return (offset, size, name, CRC-32) of its files by kind."""
     places = {}
     for kind, name, contents in _members(key, scene, classes):
         member = tarfile.TarInfo(name)
@@ -247,7 +272,12 @@ def _add(
 
 
 def _members(key: int, scene: SceneFiles, classes: ClassTable) -> Iterator[tuple[str, str, bytes]]:
-    """Yield kind, member name (by key, as scene names may have dots) and contents."""
+    """Yield kind, member name and contents of each file in a scene's part of a shard.
+
+    The first is a JSON file with the scene's name, of the kind "name". Member names begin with the
+    scene's key, because scene names may have dots. A label map's member name keeps the coding that
+    the path states.
+    """
     yield "name", f"{key:08d}.json", json.dumps({"name": scene.name}).encode()
     for kind, path in scene.paths.items():
         stated = stated_coding(path, classes) if kind == "label" else None

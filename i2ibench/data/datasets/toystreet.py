@@ -72,7 +72,16 @@ class ToyStreet(Dataset):
 
     @classmethod
     def prepare(cls, options: Mapping[str, Any]) -> Path:
-        """Draw the scenes of the split if they are missing; return the folder of the photos."""
+        """Draw all scenes of the split unless all are drawn; return the folder of the photos.
+
+        The folder is `root/leftImg8bit/SPLIT`.
+
+        Args:
+            options: the constructor's options; defaults may be left out.
+
+        Raises:
+            UserError: the split is unknown, or the folder holds scenes drawn with other settings.
+        """
         value = {name: options.get(name, p.default) for name, p in options_of(cls).items()}
         root, *settings = (value[field.name] for field in fields(StreetSplit))
         streets = StreetSplit(Path(root), *settings)
@@ -83,13 +92,20 @@ class ToyStreet(Dataset):
 
     @classmethod
     def static_info(cls, options: Mapping[str, Any]) -> tuple[ClassTable, tuple[int, int]]:
-        """Return the classes and the (width, height) of the images, without drawing scenes."""
+        """Return Cityscapes' classes and the images' (width, height), without drawing scenes.
+
+        Args:
+            options: the constructor's options; only width and height matter.
+        """
         defaults = options_of(cls)
         width, height = (options.get(x, defaults[x].default) for x in ("width", "height"))
         return CITYSCAPES_CLASSES, (width, height)
 
     def appearances(self, index: int) -> dict[int, Appearance]:
-        """Return the true appearance of each instance of a scene, by instance id.
+        """Read the true appearance of each instance of a scene and return them by instance id.
+
+        Args:
+            index: the index of the scene.
 
         Raises:
             UserError: the scene's attributes file is missing or damaged.
@@ -106,7 +122,7 @@ class ToyStreet(Dataset):
 
 
 def _attributes_of(files: SceneFiles) -> Path:
-    """Return the path of the attributes beside a scene's label map."""
+    """Return the path of the attributes file beside a scene's label map; it need not exist."""
     assert files.label is not None
     return files.label.with_name(files.label.name.replace("_labelIds.png", "_attributes.json"))
 
@@ -119,7 +135,7 @@ def drawn_streets(
     height: int = 128,
     **others: Any,
 ) -> ToyStreet:
-    """Draw the scenes that are missing and return the data set; for use in Python.
+    """Draw all scenes of a split unless all are drawn, and return the data set; for use in Python.
 
     Args:
         root: the folder of the scenes.
@@ -165,17 +181,22 @@ class StreetSplit:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return the settings that the scenes depend on, as JSON values."""
+        """Return the settings that the split's scenes depend on, as JSON values.
+
+        The keys are "num_scenes", "size" ([width, height]) and "scene_seed".
+        """
         size = [self.width, self.height]
         return {"num_scenes": self.num_scenes, "size": size, "scene_seed": self.scene_seed}
 
     @property
     def manifest(self) -> Path:
-        """Return the path of the file that holds the settings."""
+        """Return the path of the split's settings file, `root/toystreet_SPLIT.json`."""
         return self.root / f"toystreet_{self.split}.json"
 
     def is_drawn(self) -> bool:
-        """Return whether all scenes are drawn.
+        """Return whether all scenes of the split are drawn, according to its manifest.
+
+        The files of the scenes are not looked at. The result is False without a manifest.
 
         Raises:
             UserError: the root holds scenes with other settings, or the manifest is damaged.
@@ -190,7 +211,10 @@ class StreetSplit:
         return complete
 
     def draw(self, on_scene: Callable[[], None] | None = None) -> None:
-        """Draw the scenes unless all of them are drawn; other processes wait meanwhile.
+        """Draw all scenes of the split and its manifest, unless all are drawn.
+
+        After an interruption all scenes are drawn again. Other processes that call this wait
+        meanwhile.
 
         Args:
             on_scene: called after each scene.
@@ -209,7 +233,11 @@ class StreetSplit:
             write_text(self.manifest, json.dumps({**self.settings, "complete": True}))
 
     def _read_manifest(self) -> dict[str, Any]:
-        """Return the content of the manifest, {} if it is missing; raise if it is damaged."""
+        """Return the content of the split's manifest, {} if it is missing.
+
+        Raises:
+            UserError: the manifest is damaged.
+        """
         if not self.manifest.is_file():
             return {}
         try:
