@@ -42,12 +42,13 @@ SPLITS = {"train": "training", "val": "validation"}
 
 
 def read_ade20k(source: Path) -> SourceData:
-    """Return the scenes of ADE20K's scene parsing benchmark: 150 classes, no instance maps.
+    """Read 20,210 training and 2,000 validation scenes of 150 classes, without instances.
 
-    The split "train" has one scene for each PNG in annotations/training (20,210 when complete),
-    "val" for each in annotations/validation (2,000). A scene's label map and photo are the
-    publisher's files, unchanged; only objectInfo150.txt is read now. In a label map 1..150 are the
-    classes of objectInfo150.txt. 0 is everything else: the class "other", which no score counts.
+    They are ADE20K's scene parsing benchmark. The split "train" has one scene for each PNG in
+    annotations/training, "val" for each in annotations/validation; the numbers are those of a
+    complete download and are not checked. A scene's label map and photo are the publisher's files,
+    unchanged; only objectInfo150.txt is read now. In a label map 1..150 are the classes of
+    objectInfo150.txt. 0 is everything else: the class "other", which no score counts.
 
     Args:
         source: the unpacked archive ADEChallengeData2016, or the folder that holds it.
@@ -94,15 +95,15 @@ def _class_table(names: dict[int, str], things: frozenset[int] = frozenset()) ->
 
 
 def read_ade20k_full(source: Path) -> SourceData:
-    """Return the scenes of ADE20K's release of 2016 with the benchmark's 150 classes and instances.
+    """Read photos at full size with the benchmark's 150 classes and an instance per object.
 
-    The split "train" has one scene for each `*_seg.png` at any depth below images/training, "val"
-    for each below images/validation. The PNGs and the photos, at full size, are read when a scene
-    is written. In a PNG R // 10 * 256 + G is an index into the release's 3,148 names, and pixels of
-    equal name and equal B are one object. A label map has at most 256 classes, so mapFromADE.txt
-    maps the names to the benchmark's classes. A name that mapFromADE.txt lacks becomes "other", id
-    0, which no score counts. Only classes that object150_info.csv does not call stuff have
-    instances.
+    They are ADE20K's release of 2016. The split "train" has one scene for each `*_seg.png` at any
+    depth below images/training, "val" for each below images/validation. The PNGs are read when a
+    scene is written. In a PNG R // 10 * 256 + G is an index into the release's 3,148 names, and
+    pixels of equal name and equal B are one object. A label map has at most 256 classes, so
+    mapFromADE.txt maps the names to the benchmark's classes. A name that mapFromADE.txt lacks
+    becomes "other", id 0, which no score counts. Only classes that object150_info.csv does not call
+    stuff have instances.
 
     Args:
         source: the unpacked archive ADE20K_2016_07_26, or the folder that holds it. mapFromADE.txt

@@ -77,14 +77,13 @@ class CocoFile:
 
 
 def read_coco(source: Path, options: AnnotationOptions) -> SourceData:
-    """Return the scenes of photos with COCO's instance annotations.
+    """Draw COCO's instances (polygons and run lengths) into label and instance maps.
 
-    Shapes become label maps and, if any class is a thing, instance maps. The shapes are polygons
-    and run lengths, drawn when a scene is written. Crowds are drawn first and are no objects. The
-    others follow from the largest to the smallest, so that a small object on a large one is
-    visible. Annotations without a segmentation (boxes) and of photos that the file does not list
-    are left out; the summary counts them. See `source_data` for splits and for photos without
-    shapes.
+    The maps are drawn when a scene is written, instance maps only if any class is a thing. Crowds
+    are drawn first and are no objects. The others follow from the largest to the smallest, so that
+    a small object on a large one is visible. Annotations without a segmentation (boxes) and of
+    photos that the file does not list are left out; the summary counts them. See `source_data` for
+    splits and for photos without shapes.
 
     Args:
         source: the folder of annotations and photos; `annotation_paths` finds the annotations.

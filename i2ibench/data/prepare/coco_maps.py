@@ -68,11 +68,11 @@ def _photo_folder(source: Path, name: str, obtain: str) -> Path:
 
 
 def read_coco_panoptic(source: Path) -> SourceData:
-    """Return the scenes of COCO's panoptic maps: 133 classes, 80 of them with instances.
+    """Read 118,287 training and 5,000 validation scenes of 133 classes, 80 with instances.
 
-    The splits are "train" (118,287 scenes when complete) and "val" (5,000). The two JSON files are
-    read now, the PNGs when a scene is written. A pixel of a PNG holds the id of its segment, R +
-    256 G + 256² B, and the JSON file describes the segments; 0 is void. Crowds keep their class,
+    The splits are "train" and "val", with the scenes that the JSON files list. The two JSON files
+    are read now, the PNGs when a scene is written. A pixel of a PNG holds the id of its segment, R
+    + 256 G + 256² B, and the JSON file describes the segments; 0 is void. Crowds keep their class,
     but have no instance.
 
     Args:
@@ -183,12 +183,12 @@ def _read_panoptic(
 
 
 def read_coco_stuff(source: Path) -> SourceData:
-    """Return the scenes of COCO-Stuff's maps: 182 classes, no instance maps.
+    """Read 118,287 training and 5,000 validation scenes of 182 classes, without instances.
 
-    The splits are "train" (118,287 scenes when complete) and "val" (5,000). Label maps and photos
-    are the publisher's files, unchanged; only labels.txt is read now. The 8-bit PNGs hold the
-    class's number in labels.txt minus 1, and 255 for void. Eleven of the classes occur in no file.
-    PNGs with "_" in their name are not the publisher's and are left out.
+    The splits are "train" and "val", with a scene for each PNG. A scene's label map and photo are
+    the publisher's files, unchanged; only labels.txt is read now. The 8-bit PNGs hold the class's
+    number in labels.txt minus 1, and 255 for void. Eleven of the classes occur in no file. PNGs
+    with "_" in their name are not the publisher's and are left out.
 
     Args:
         source: the folder that holds labels.txt, the photos, and the maps in annotations/ or

@@ -38,14 +38,13 @@ NO_AREA = ("tag", "points", "polyline", "skeleton")
 
 
 def read_cvat(source: Path, options: AnnotationOptions) -> SourceData:
-    """Return the scenes of photos annotated with CVAT.
+    """Draw CVAT's polygons, boxes, ellipses and masks into label and instance maps.
 
-    Shapes become label maps and, if any class is a thing, instance maps. The shapes are polygons,
-    boxes, ellipses and masks, drawn when a scene is written: by `z_order`, those of equal `z_order`
-    in the order of the file. Each shape is an object; shapes of a photo and class with the same
-    `group_id`, other than 0, are one object. All other elements, such as lines, points, cuboids,
-    skeletons and tags, are left out; the summary counts them. See `source_data` for splits and for
-    photos without shapes.
+    The maps are drawn when a scene is written, instance maps only if any class is a thing. Shapes
+    are drawn by `z_order`, those of equal `z_order` in the order of the file. Each shape is an
+    object; shapes of a photo and class with the same `group_id`, other than 0, are one object. All
+    other elements, such as lines, points, cuboids, skeletons and tags, are left out; the summary
+    counts them. See `source_data` for splits and for photos without shapes.
 
     Args:
         source: the folder of the photos and of XML files, such as annotations.xml, at any depth.

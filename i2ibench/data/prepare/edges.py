@@ -40,11 +40,11 @@ def read_edges(
     weights: str | None = None,
     val_share: float = 0.1,
 ) -> SourceData:
-    """Return scenes of photos and of edge maps, which are computed when a scene is written.
+    """Read photos and compute their edge maps, uint8, which are the sources.
 
-    A scene's "source" is the edge map, uint8 [H,W], dark edges on white. Its "image" is the photo's
-    file. The splits are the folders train/ and val/; without train/ all photos below `source` are
-    divided.
+    A photo is one scene. Its edge map [H,W], dark edges on white, is computed when the scene is
+    written; the photo's file is the image. The splits are the folders train/ and val/; without
+    train/ all photos below `source` are divided.
 
     Args:
         source: the folder of photos.

@@ -37,11 +37,12 @@ SPLITS = ("train", "val", "test")
 
 
 def read_folder(source: Path, components: bool = False) -> SourceData:
-    """Return the scenes of a user's own folders of label maps and photos.
+    """Read label maps of class ids, which stay as they are, or of colours, which become ids.
 
-    A label map of class ids stays as it is; one in the classes' colours becomes ids when the scene
-    is written. Data whose label maps hold ids need not be prepared: `PairedFolder` reads it. The
-    splits are train/ and val/, and test/ if it exists. Existing instance maps are used.
+    The data are a user's own folders of label maps and photos with equal names. Label maps are read
+    when a scene is written. Data whose label maps hold ids need not be prepared: `PairedFolder`
+    reads it. The splits are train/ and val/, and test/ if it exists. Existing instance maps are
+    used.
 
     Args:
         source: the folder with classes.json.

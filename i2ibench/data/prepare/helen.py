@@ -36,12 +36,12 @@ CLASSES = class_table(
 
 
 def read_helen(source: Path) -> SourceData:
-    """Return the scenes of Helen's face parts: 11 classes, no instance maps.
+    """Read 2,000 training faces (exemplars), 230 validation faces (tuning) and 100 test faces.
 
-    The splits are "train" (exemplars.txt, 2,000 faces), "val" (tuning.txt, 230) and "test"
-    (testing.txt, 100). The probability of each part is an 8-bit PNG, `labels/NAME/NAME_lblNN.png`.
-    When a scene is written, the class of a pixel is the argmax over the parts. Photos stay as they
-    are.
+    The faces of Helen have 11 classes and no instances. The splits "train", "val" and "test" hold
+    the photos that exemplars.txt, tuning.txt and testing.txt name. The probability of each part is
+    an 8-bit PNG, `labels/NAME/NAME_lblNN.png`. When a scene is written, the class of a pixel is the
+    argmax over the parts. Photos stay as they are.
 
     Args:
         source: the unpacked archive, or the folder that holds it.

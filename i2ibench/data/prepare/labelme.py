@@ -38,14 +38,13 @@ OBTAIN = (
 
 
 def read_labelme(source: Path, options: AnnotationOptions) -> SourceData:
-    """Return the scenes of photos annotated with labelme.
+    """Draw labelme's polygons, rectangles, circles and masks into label and instance maps.
 
-    Shapes become label maps and, if any class is a thing, instance maps. The shapes are polygons,
-    rectangles, circles and masks, drawn when a scene is written: in the order of the file, later
-    ones over earlier ones. Each shape is an object; shapes of a photo and class with the same
-    `group_id` are one object. Lines, points and other types are left out, and so are JSON files
-    that are not labelme's; the summary counts both. See `source_data` for splits and for photos
-    without shapes.
+    The maps are drawn when a scene is written, instance maps only if any class is a thing. Shapes
+    are drawn in the order of the file, later ones over earlier ones. Each shape is an object;
+    shapes of a photo and class with the same `group_id` are one object. Lines, points and other
+    types are left out, and so are JSON files that are not labelme's; the summary counts both. See
+    `source_data` for splits and for photos without shapes.
 
     Args:
         source: the folder of JSON files and photos, at any depth.

@@ -37,13 +37,13 @@ _ARRAYS = {"images": 4, "labels": 3, "instances": 3}
 
 
 def read_nyuv2(source: Path, mapping: str = "classMapping40.mat", crop: bool = True) -> SourceData:
-    """Return the scenes of NYU Depth v2: by default 40 classes, with instances.
+    """Read the official 795 training and 654 test scenes, with 40 classes and instances.
 
-    The splits are the official "train" (795 scenes) and "test" (654); there is no "val". Images are
-    read when a scene is written. The labels have 894 names, more than the 256 classes of a label
-    map. A mapping file assigns each name a class (`mapClass`) and names the classes (`className`).
-    Unlabelled pixels (0) are void. Walls, floors and ceilings are stuff, everything else has
-    instances.
+    The scenes of NYU Depth v2 are in the splits "train" and "test"; there is no "val". Their images
+    are read when a scene is written. The labels have 894 names, more than the 256 classes of a
+    label map. A mapping file assigns each name a class (`mapClass`) and names the classes
+    (`className`). Unlabelled pixels (0) are void. Walls, floors and ceilings are stuff, everything
+    else has instances.
 
     Args:
         source: the folder that holds the three files.

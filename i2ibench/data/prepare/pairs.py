@@ -27,9 +27,9 @@ SPLITS = ("train", "val", "test")
 
 
 def read_pairs(source: Path, direction: str = "AtoB") -> SourceData:
-    """Return scenes of image pairs that stand side by side in one file, as pix2pix publishes them.
+    """Read sources and images from the halves of each file; the halves are saved as PNG.
 
-    A scene's "source" and "image" are the two halves, read and cut when the scene is written. The
+    A file is one scene, which has no label map. It is read and cut when the scene is written. The
     splits are train/, and val/ or test/ or both.
 
     Args:
