@@ -30,7 +30,10 @@ class MissingWeightsError(UserError):
 
 
 def near_match(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'X'?" with the known name closest to `name`, or ""."""
+    """Return " Did you mean 'X'?" with the known name closest to `name`, or "" if none is close.
+
+    If no name is close as written, upper and lower case are ignored.
+    """
     names = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in names}
     close = get_close_matches(name, names, n=1, cutoff=0.5) or [

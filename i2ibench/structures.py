@@ -33,7 +33,7 @@ class Sample(TypedDict):
 
 
 def size_of(sample: Sample) -> tuple[int, int]:
-    """Return the (height, width) of a scene."""
+    """Return the (height, width) of a scene, taken from the first tensor of its sample."""
     tensor = next(value for value in sample.values() if isinstance(value, Tensor))
     return tensor.shape[-2], tensor.shape[-1]
 
@@ -68,19 +68,30 @@ class SceneStyles(Protocol):
     """The styles of one scene, and renderings of the scene in other styles."""
 
     def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
-        """Return (features, mode) by instance id.
+        """Return (features, mode) of each instance of the scene, by instance id.
 
         The encoder computes the features from the real image. The mode is the nearest one of the
         instance's class in the style bank, or -1 if the class has none.
         """
 
     def intended(self, label: int) -> Tensor:
-        """Return the colour of each mode of a class, float64 [K,3]; nan where unknown."""
+        """Return the colour that each mode of a class stands for, float64 [K,3] in 0..255.
+
+        It is nan where unknown.
+
+        Args:
+            label: the class.
+        """
 
     def repaint(self, instance: int, modes: Sequence[int]) -> Tensor:
-        """Return images of the scene, uint8 [1+n,3,H,W].
+        """Return images of the scene with one instance in other modes, uint8 [1+n,3,H,W].
 
-        The first image has sampled styles. Each other image gives one instance one of the modes.
+        The first image has sampled styles for all instances. Each other image gives the instance
+        one of the modes, in their order.
+
+        Args:
+            instance: the instance's id.
+            modes: n modes of the instance's class.
         """
 
 
@@ -99,10 +110,12 @@ class Prediction(TypedDict):
 
 
 def to_predictions(fakes: Tensor, data: Mapping[str, Any]) -> list[Prediction]:
-    """Return one prediction for each scene.
+    """Return one prediction for each scene of a batch, in order.
+
+    A prediction has all data of its scene. The data's `image` is called `real` in a prediction.
 
     Args:
-        fakes: the translated images, BCHW.
+        fakes: the translated images, integer BCHW.
         data: the collated samples that the images were made from.
     """
     predictions: list[Prediction] = []
@@ -158,13 +171,13 @@ class NetworkUpdates(Protocol):
     """An optimiser of one network that accumulates gradients before each step."""
 
     def zero_grad(self) -> None:
-        """Set the gradients to None."""
+        """Set the gradients of the network's parameters to None."""
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the autocast context for the configured precision."""
+        """Return the context in which losses are computed with the configured precision."""
 
     def add_gradient(self, loss: Tensor, retain_graph: bool = False, last: bool = True) -> None:
-        """Add the gradient of a scalar loss.
+        """Add the gradient of a scalar loss to those of the network's parameters.
 
         Args:
             loss: the scalar.

@@ -66,12 +66,27 @@ class DiffAugmentDiscriminator(Discriminator):
         self.network = DISCRIMINATORS.build_for(config, options)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Return the outputs of the other discriminator for augmented BCHW."""
+        """Return the wrapped discriminator's outputs for the condition and the image.
+
+        In training both are augmented at random first, in eval mode they are not.
+
+        Args:
+            x: the condition and the image, concatenated to BCHW; the image is the last
+                `image_channels`.
+        """
         count = self.image_channels
         return self.of_several(x[:, :-count], [x[:, -count:]])[0]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """Return the outputs for several images BCHW of one condition BCHW, augmented alike."""
+        """Return the wrapped discriminator's outputs for several images of one condition, in order.
+
+        In training each scene gets one random augmentation, which its condition and all its images
+        share; colours change in the images only. In eval mode nothing is augmented.
+
+        Args:
+            condition: BCHW.
+            images: several batches BCHW, such as the fake and the real images.
+        """
         if self.training and self.augmentations:
             augmentation = Augmentation.random(condition, self.augmentations)
             condition = augmentation.place(condition)
@@ -95,7 +110,12 @@ class Augmentation:
 
     @classmethod
     def random(cls, like: Tensor, augmentations: frozenset[str]) -> "Augmentation":
-        """Return random augmentations within the paper's bounds for images of the size of BCHW."""
+        """Return a random augmentation within the paper's bounds for each of B images.
+
+        Args:
+            like: a tensor BCHW with the size and device of the images.
+            augmentations: the names of the wanted ones; the others change nothing.
+        """
         values = torch.rand(7, len(like), device=like.device)
         brightness, saturation, contrast = values[0] - 0.5, values[1] * 2, values[2] + 0.5
         if "colour" not in augmentations:
@@ -112,7 +132,11 @@ class Augmentation:
         )
 
     def colour_jitter(self, image: Tensor) -> Tensor:
-        """Return images BCHW with changed brightness, then saturation, then contrast."""
+        """Return images BCHW with changed brightness, then saturation, then contrast.
+
+        Brightness is added. Saturation scales each pixel's distance from its grey level, contrast
+        the distance from the image's mean. Values are not clamped.
+        """
         brightness, saturation, contrast = self.colour.to(image.dtype)[..., None, None].unbind(1)
         image = image + brightness[:, None]
         grey = image.mean(1, keepdim=True)
@@ -121,7 +145,7 @@ class Augmentation:
         return level + (image - level) * contrast[:, None]
 
     def place(self, x: Tensor) -> Tensor:
-        """Return BCHW translated and with a cut-out rectangle; both leave zeros."""
+        """Return BCHW translated and then with a cut-out rectangle; both leave zeros."""
         (rows, row_inside), (columns, column_inside) = (
             self._sources(axis, side) for axis, side in enumerate(x.shape[-2:])
         )
@@ -131,12 +155,20 @@ class Augmentation:
         return (moved * kept[..., None]).permute(0, 3, 1, 2)
 
     def _sources(self, axis: int, side: int) -> tuple[Tensor, Tensor]:
-        """Return the source of each row or column, int64 [B,side], and a mask of valid sources."""
+        """Return the row or column that moves to each place by the translation, int64 [B,side].
+
+        The second result is a mask bool [B,side] of the places whose source lies in the image; the
+        others have the nearest one.
+
+        Args:
+            axis: 0 for rows, 1 for columns.
+            side: the number of rows or columns.
+        """
         places = torch.arange(side, device=self.shift.device) - self.shift[:, axis, None]
         return places.clamp(0, side - 1), (places >= 0) & (places < side)
 
     def _blank(self, x: Tensor) -> Tensor:
-        """Return the pixels that are cut out, bool BHW."""
+        """Return a mask of the pixels that are cut out, bool BHW, for images `x` BCHW."""
         height, width = x.shape[-2:]
         rows = torch.arange(height, device=x.device)[None, :, None]
         columns = torch.arange(width, device=x.device)[None, None, :]

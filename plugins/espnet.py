@@ -65,7 +65,15 @@ class ESPNet(FramedSegmenter):
 
 
 def _build(path: Path | None, num_outputs: int) -> "ESPNetwork":
-    """Return the network of a weights file, or a random network with `num_outputs` outputs."""
+    """Return the network of a weights file, or a random network if there is no file.
+
+    Args:
+        path: the weights, which determine the architecture; or None.
+        num_outputs: the number of outputs of the random network; unused with a file.
+
+    Raises:
+        UserError: the weights belong to another network.
+    """
     if path is None:
         return ESPNetwork(num_outputs)
     state = load_state(path)
@@ -84,7 +92,15 @@ def _require_statistics(num_outputs: int, pixels: Mapping[str, Any]) -> None:
 
 
 def _architecture(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the options of `ESPNetwork` that fit a state dict."""
+    """Return the options of `ESPNetwork` that fit a state dict, by name.
+
+    Args:
+        path: the file, for the message.
+        state: the state dict.
+
+    Raises:
+        UserError: the weight of the last fusion is missing.
+    """
     fusion = state.get("conv.conv.weight")
     if fusion is None:
         raise UserError(f"{path} does not fit ESPNet: it has no weight 'conv.conv.weight'.")
@@ -145,7 +161,11 @@ class ESPNetwork(nn.Module):
         self.classifier = _doubling(n)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return class scores at the size of the images."""
+        """Return class scores BNHW at the size of the images.
+
+        Args:
+            x: prepared images B3HW, whose sides are divisible by 8.
+        """
         level1, with_image, level2, scores = self.encoder(x)
         scores = self.up_l3(self.br(scores))
         scores = self.up_l2(self.combine_l2_l3(torch.cat([self.level3_C(level2), scores], 1)))
@@ -213,7 +233,10 @@ class _DownESP(nn.Module):
 
 
 def _split(channels: int) -> tuple[int, int]:
-    """Return the channels of each dilated convolution, and of the undilated one (the rest)."""
+    """Return the channels of each dilated convolution, and of the undilated one.
+
+    The former is a fifth of `channels`, rounded down; the latter is the rest.
+    """
     narrow = channels // len(DILATIONS)
     return narrow, channels - narrow * (len(DILATIONS) - 1)
 
@@ -225,9 +248,13 @@ def _add_pyramid(module: nn.Module, narrow: int, wide: int) -> None:
 
 
 def _pyramid(module: nn.Module, x: Tensor) -> Tensor:
-    """Concatenate the undilated convolution with the running sums of the dilated convolutions.
+    """Return the undilated convolution and running sums of the dilated ones, concatenated.
 
     The sums (hierarchical feature fusion, Sec. 3.1) remove the gridding artefacts of dilation.
+
+    Args:
+        module: a module with a convolution d1, d2, ... for each of DILATIONS.
+        x: the input of all convolutions, BCHW, whose size stays.
     """
     first, *dilated = (module.get_submodule(f"d{dilation}")(x) for dilation in DILATIONS)
     return torch.cat([first, *accumulate(dilated)], 1)
@@ -257,7 +284,7 @@ class Conv(nn.Module):
         self.conv = convolution(in_channels, out_channels, kernel_size, stride, dilation, groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the convolution."""
+        """Return the convolution of `x` BCHW, with sides of ceil(size / stride)."""
         return self.conv(x)
 
 
@@ -270,7 +297,7 @@ class NormAct(nn.Module):
         self.act = nn.PReLU(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply norm and activation."""
+        """Return `x` BCHW after batch norm and then PReLU."""
         return self.act(self.bn(x))
 
 
@@ -285,7 +312,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply convolution and norm."""
+        """Return `x` BCHW after the convolution and then batch norm, at the same size."""
         return self.bn(self.conv(x))
 
 
@@ -307,7 +334,10 @@ class ConvNormAct(nn.Module):
         self.act = nn.PReLU(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply convolution, norm and activation."""
+        """Return `x` BCHW after the convolution, batch norm and PReLU.
+
+        Sides become ceil(size / stride).
+        """
         return self.act(self.bn(self.conv(x)))
 
 
@@ -319,7 +349,7 @@ def convolution(
     dilation: int = 1,
     groups: int = 1,
 ) -> nn.Conv2d:
-    """Return a convolution without bias, padded with zeros to sides of ceil(size / stride)."""
+    """Return a new convolution without bias, padded with zeros to sides of ceil(size / stride)."""
     padding = (kernel_size - 1) // 2 * dilation
     return nn.Conv2d(
         in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias=False
@@ -327,5 +357,8 @@ def convolution(
 
 
 def halve(x: Tensor) -> Tensor:
-    """Average BCHW over 3x3 windows with stride 2, zeros beyond the border; sides round up."""
+    """Return the averages of BCHW over 3x3 windows with stride 2; sides are rounded up.
+
+    Pixels beyond the border count as zeros.
+    """
     return F.avg_pool2d(x, 3, stride=2, padding=1)

@@ -62,7 +62,15 @@ class ESPNetv2(FramedSegmenter):
 
 
 def _build(path: Path | None, num_outputs: int) -> "ESPNetv2Network":
-    """Return the network of a weights file, or a random network with `num_outputs` outputs."""
+    """Return the network of a weights file, or a random network if there is no file.
+
+    Args:
+        path: the weights, which determine the number of outputs and the widths; or None.
+        num_outputs: the number of outputs of the random network; unused with a file.
+
+    Raises:
+        UserError: the weights belong to another network.
+    """
     if path is None:
         return ESPNetv2Network(num_outputs)
     state = load_state(path)
@@ -106,7 +114,11 @@ class ESPNetv2Network(nn.Module):
         self.bu_br_l4 = _norm_act(third)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return class scores at the size of the images."""
+        """Return class scores BNHW at the size of the images.
+
+        Args:
+            images: prepared images B3HW, whose sides are divisible by 16.
+        """
         half, quarter, eighth, sixteenth = self.base_net(images)
         x = self.bu_dec_l1(sixteenth)
         x = self.bu_dec_l2(self.bu_br_l2(self.merge_enc_dec_l2(eighth) + _resize(x, eighth)))
@@ -135,7 +147,7 @@ class ESPNetv2Encoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the features of the four levels, finest first."""
+        """Return the features BCHW at 1/2, 1/4, 1/8 and 1/16 of the size of images B3HW."""
         half = self.level1(images)
         reduced = halve(halve(images))
         quarter = self.level2_0(half, reduced)
@@ -195,7 +207,10 @@ class _Down(nn.Module):
 
 
 def _dilations(largest_kernel: int) -> list[int]:
-    """Return 1, 2, 3, 4, sorted, with 1 for each dilation whose kernel would be too large."""
+    """Return the dilations of the four branches, sorted: 1, 2, 3, 4, with 1 for each too large one.
+
+    A dilation d is too large if its kernel, of effective size 2 d + 1, exceeds `largest_kernel`.
+    """
     wanted = range(1, BRANCHES + 1)
     return sorted(d if 2 * d + 1 <= largest_kernel else 1 for d in wanted)
 
@@ -263,7 +278,7 @@ class _NormAct(nn.Module):
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """Resize BCHW bilinearly to the size of `like`, with align_corners as in the training."""
+    """Return `x` BCHW resized bilinearly to the size of `like`, with align_corners."""
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)
 
 
@@ -272,7 +287,16 @@ def _norm_act(channels: int) -> nn.Sequential:
 
 
 def _at_scale(x: Tensor, scale: float, conv: nn.Module) -> Tensor:
-    """Apply `conv` at another scale and resize back: bilinear to enlarge, averages to reduce."""
+    """Apply a convolution to `x` BCHW at another scale, and return the result at the size of `x`.
+
+    Features are enlarged bilinearly and reduced by averages. Sides at the other scale are rounded
+    up and at least 5 pixels.
+
+    Args:
+        x: the features.
+        scale: the factor of height and width; 1 applies the convolution directly.
+        conv: a convolution that keeps the size.
+    """
     if scale == 1:
         return conv(x)
     height, width = (max(math.ceil(side * scale), SMALLEST_SIDE) for side in x.shape[-2:])

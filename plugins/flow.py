@@ -44,7 +44,11 @@ class Sampling:
     guidance: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check the number of steps."""
+        """Check the number of steps.
+
+        Raises:
+            UserError: it is below 1.
+        """
         if self.steps < 1:
             raise UserError(f"The setting 'steps' is from 1 on, not {self.steps}.")
 
@@ -94,21 +98,36 @@ class FlowTranslator(Translator):
         self.colours = None if source == "noise" else zeroed(nn.Conv2d(channels, image_channels, 1))
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
-        """Return trainable parameters; the denoiser's optimiser also trains the colours."""
+        """Return the trainable parameters by name, for the only optimiser, "denoiser".
+
+        The optimiser also trains the regression of the colours.
+        """
         return {"denoiser": self.trainable_parameters("denoiser", "colours")}
 
     def paint(self, condition: Tensor) -> Tensor:
-        """Return the colours for a condition, BCHW; a scalar 0 if the source has no colours."""
+        """Return the colours that the regression predicts for a condition, BCHW.
+
+        The result is a scalar 0 if the source is plain noise, which has no colours.
+        """
         if self.colours is None:
             return condition.new_zeros(())
         return COLOUR_GAIN * self.colours(condition).float()
 
     def noise(self, batch: Batch, draw: str = "") -> Tensor:
-        """Return normal noise BCHW of the images' shape; see scene_noise."""
+        """Return normal noise BCHW of the images' shape, seeded by the scenes' names.
+
+        Args:
+            batch: preprocessed scenes.
+            draw: a name for this draw; other names give other noise, see `scene_noise`.
+        """
         return scene_noise(batch, self.image_channels, batch["condition"].shape[-2:], draw)
 
     def losses(self, batch: Batch) -> Losses:
-        """Return the mean squared error of the velocity (x - x_t) / (1 - t), and of the colours."""
+        """Return the mean squared error of the velocity (x - x_t) / (1 - t), and of the colours.
+
+        The time t is random for each scene, and a random tenth of the scenes has a condition
+        of zeros. The colours have a loss of their own only if the source has colours.
+        """
         real, condition, draw = batch["real"], batch["condition"], new_draw()
         colours, noise = self.paint(condition), self.noise(batch, draw)
         time, chance = scene_noise(batch, 2, (1, 1), f"{draw} time").chunk(2, 1)
@@ -124,7 +143,12 @@ class FlowTranslator(Translator):
         return Losses({"denoiser": total}, logs)
 
     def synthesise(self, batch: Batch, settings: Sampling) -> Tensor:
-        """Return images BCHW in [-1, 1] after all steps; see Translator.synthesise."""
+        """Return images BCHW, clamped to [-1, 1], after all steps of the solver from t = 0 to 1.
+
+        Args:
+            batch: preprocessed scenes, whose names seed the noise.
+            settings: the number of steps, the solver and the guidance.
+        """
         condition, steps = batch["condition"], settings.steps
         images = self.paint(condition) + self.sigma * self.noise(batch)
         for now, then in pairwise(number / steps for number in range(steps + 1)):
@@ -138,7 +162,15 @@ class FlowTranslator(Translator):
         return images.clamp(-1, 1)
 
     def velocity(self, images: Tensor, time: float, condition: Tensor, guidance: float) -> Tensor:
-        """Return the velocity dx/dt of images BCHW at a time in [0, 1), BCHW."""
+        """Return the velocity dx/dt of images BCHW at one time, BCHW.
+
+        Args:
+            images: the images on their way from source to target.
+            time: the time in [0, 1).
+            condition: BCHW.
+            guidance: the weight of classifier-free guidance; 1 for none, which takes one run of the
+                network instead of two.
+        """
         t = images.new_full((len(images),), time)
         prediction = self.denoiser(images, t, condition)
         if guidance != 1:
@@ -147,6 +179,6 @@ class FlowTranslator(Translator):
         return (prediction - images) / (1 - time)
 
     def evaluations(self, settings: Sampling) -> int:
-        """Return the number of network evaluations for one image."""
+        """Return how often the network runs for one image with these settings."""
         runs = 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
         return runs if settings.guidance == 1 else 2 * runs

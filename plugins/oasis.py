@@ -75,7 +75,9 @@ class OASISGenerator(Generator):
         glorot(self)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """Return the image, B3HW in [-1, 1], for a condition BCHW; each call draws new noise.
+        """Return the image, BCHW in [-1, 1], for a condition BCHW; each call draws new noise.
+
+        The noise comes from torch's global random numbers.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
@@ -118,7 +120,10 @@ class SegmentationDiscriminator(Discriminator):
         self.scores = spectral_norm(nn.Conv2d(ups[-1], num_classes + 1, kernel_size=1))
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Return one scale with the activations of the blocks, the scores B(N+1)HW last.
+        """Return a list with one entry: the activations of all blocks, each BCHW, and the scores.
+
+        The entry stands for the only scale. The scores B(N+1)HW come last and have the size of the
+        image.
 
         Args:
             x: BCHW with the image in its last channels; the condition is ignored.
@@ -153,7 +158,10 @@ class _PreActivationBlock(nn.Module):
             self.skip = spectral_norm(nn.Conv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return BCHW of the same size."""
+        """Return the features `x` BCHW plus the output of the two convolutions for them, BCHW.
+
+        If the number of channels changes, the features pass a 1x1 convolution before the sum.
+        """
         return self.skip(x) + self.branch(x)
 
 
@@ -181,11 +189,25 @@ class OASISLoss(AdversarialLoss):
         self.mean_weight_one = mean_weight_one
 
     def generator(self, step: Step) -> Tensor:
-        """Return the generator's scalar loss: the cross entropy of fake pixels' classes."""
+        """Return the generator's loss: the cross entropy of the fake pixels' true classes.
+
+        The result is a scalar. Classes are weighted by the inverse of their share of the pixels.
+
+        Raises:
+            UserError: the data has no label maps.
+        """
         return self._as_classes(_scores(step.fake_outputs), _label(step))
 
     def discriminator(self, step: Step) -> dict[str, Tensor]:
-        """Return the discriminator's scalar losses by name."""
+        """Return the discriminator's scalar losses by name: "real", "fake" and "label_mix".
+
+        They are the balanced cross entropy of real pixels' classes, the cross entropy of fake
+        pixels as fake, and the weighted squared distance of the scores for a mixture of both images
+        from the mixture of their scores. The last one is absent if its weight is 0.
+
+        Raises:
+            UserError: the data has no label maps.
+        """
         label, real, fake = _label(step), _scores(step.real_outputs), _scores(step.fake_outputs)
         fake_class = torch.full_like(label, fake.shape[1] - 1)
         terms = {"real": self._as_classes(real, label), "fake": F.cross_entropy(fake, fake_class)}
@@ -198,7 +220,14 @@ class OASISLoss(AdversarialLoss):
         return terms
 
     def _as_classes(self, scores: Tensor, label: Tensor) -> Tensor:
-        """Return the balanced cross entropy of scores B(N+1)HW for classes BHW."""
+        """Return the class-balanced cross entropy of scores, the mean over all pixels, a scalar.
+
+        With `mean_weight_one` it is divided by the mean weight of the pixels.
+
+        Args:
+            scores: B(N+1)HW.
+            label: the classes, int64 BHW.
+        """
         weights = class_weights(label, scores.shape[1])
         losses = F.cross_entropy(scores, label, weights, reduction="none")
         return losses.mean() / weights[label].mean() if self.mean_weight_one else losses.mean()
@@ -217,7 +246,7 @@ def class_weights(label: Tensor, count: int) -> Tensor:
 
 
 def class_mask(label: Tensor, num_classes: int) -> Tensor:
-    """Return a mask bool B1HW with one random value for each class of each scene.
+    """Return a mask bool B1HW that takes or leaves each class of each scene as a whole, at random.
 
     Args:
         label: integer B1HW below `num_classes`.
@@ -233,7 +262,11 @@ def _scores(outputs: DiscriminatorOutput | None) -> Tensor:
 
 
 def _label(step: Step) -> Tensor:
-    """Return the classes of all pixels, int64 BHW."""
+    """Return the classes of a training step's pixels, int64 BHW.
+
+    Raises:
+        UserError: the step has no label maps.
+    """
     if step.label is None:
         raise UserError("OASISLoss needs label maps; this data has none.")
     return step.label[:, 0].long()

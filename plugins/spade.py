@@ -79,7 +79,9 @@ class SPADEGenerator(Generator):
         glorot(self)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """Return the image, B3HW in [-1, 1], for a condition BCHW.
+        """Return the image, BCHW in [-1, 1], for a condition BCHW.
+
+        With `z_size`, each call draws a new z from torch's global random numbers.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
@@ -123,7 +125,12 @@ class SPADETrunk(nn.Module):
         self.head = nn.Conv2d(widths[-1], out_channels, kernel_size=3, padding=1)
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """Return the image B3HW in [-1, 1] for features BCHW of the coarsest size."""
+        """Return the image BCHW in [-1, 1], at the size to which the blocks double the features.
+
+        Args:
+            features: the input of the first block, BCHW at the coarsest size.
+            condition: BCHW of any size; each block gets it at the size of its features.
+        """
         first_doubled = len(self.blocks) - self.num_upsamplings
         for number, block in enumerate(self.blocks):
             if number >= first_doubled:
@@ -152,7 +159,12 @@ class _Block(nn.Module):
             self.skip_conv = spectral_norm(nn.Conv2d(narrow, wide, kernel_size=1, bias=False))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Return BCHW of the same size, for a condition of that size."""
+        """Return the block's output BCHW at the size of `x`.
+
+        Args:
+            x: the features, BCHW.
+            condition: BCHW of the same size.
+        """
         skip = x
         if self.skip_norm is not None and self.skip_conv is not None:
             skip = self.skip_conv(self.skip_norm(x, condition))
@@ -183,13 +195,24 @@ class SpatiallyAdaptiveNorm(nn.Module):
         self.modulation = nn.Conv2d(hidden_channels, 2 * channels, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Return BCHW for features BCHW and a condition of their size."""
+        """Return the features normalised, then scaled and shifted by the condition, BCHW.
+
+        Each pixel has its own scale and shift, which two convolutions compute from the condition.
+
+        Args:
+            x: the features, BCHW.
+            condition: BCHW of the same size.
+        """
         scale, shift = self.modulation(F.relu(self.shared(condition))).chunk(2, dim=1)
         return self.normalise(x) * scale + shift
 
 
 def glorot(network: nn.Module) -> None:
-    """Initialise weights by Glorot's rule, as the paper, and modulations around the identity."""
+    """Initialise the weights of a network by Glorot's rule, as the paper, in place.
+
+    Biases become 0, apart from those of modulations, whose scale begins around 1 and shift around
+    0.
+    """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             parametrised = hasattr(layer, "parametrizations")
@@ -208,7 +231,11 @@ def resized(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def check_upsamplings(number: int, most: int) -> int:
-    """Return the number of upsamplings after checking it.
+    """Return the number of upsamplings unchanged after checking it.
+
+    Args:
+        number: the number of upsamplings.
+        most: the largest possible number.
 
     Raises:
         UserError: the number is below 1 or above `most`.

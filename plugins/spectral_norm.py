@@ -45,11 +45,25 @@ class SpectralNormDiscriminator(Discriminator):
                 spectral_norm(layer)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Return the outputs of the other discriminator for BCHW."""
+        """Return the outputs of the wrapped discriminator, whose convolutions have spectral norm 1.
+
+        In training each call takes one step of the power iteration.
+
+        Args:
+            x: the condition and the image, concatenated to BCHW.
+        """
         with parametrize.cached():  # one step of the power iteration per pass
             return self.network(x)
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """Return the outputs for several images BCHW of one condition BCHW, with equal weights."""
+        """Return the wrapped discriminator's outputs for several images of one condition, in order.
+
+        All images see the same weights. In training each call takes one step of the power
+        iteration.
+
+        Args:
+            condition: BCHW.
+            images: several batches BCHW, such as the fake and the real images.
+        """
         with parametrize.cached():
             return self.network.of_several(condition, images)

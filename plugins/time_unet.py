@@ -63,7 +63,13 @@ class TimeUNet(nn.Module):
         self.leave = zeroed(nn.Conv2d(first, 4 * image_channels, 3, padding=1))
 
     def forward(self, mixture: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        """Return the predicted image, float BCHW, for a mixture BCHW at times [B] in 0..1."""
+        """Return the predicted image, float32 BCHW.
+
+        Args:
+            mixture: a mixture of the image and its source, BCHW; sides are multiples of `stride`.
+            time: the time of each mixture, [B] in 0..1.
+            condition: BCHW of the size of the mixture.
+        """
         embedding = self.clock(waves(time))
         x = self.enter(F.pixel_unshuffle(torch.cat([mixture, self.embed(condition)], 1), 2))
         x, skips = self.down_blocks[0](x, embedding), []
@@ -85,7 +91,12 @@ class Level(nn.Module):
         self.blocks = nn.ModuleList(TimeBlock(channels, time_width) for _ in range(num_blocks))
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Return the features BCHW for an embedding [B,T] of the time."""
+        """Return the features `x` BCHW after all residual blocks of this level, BCHW.
+
+        Args:
+            x: the features.
+            embedding: the embedding of the time, [B,T].
+        """
         for block in self.blocks:
             x = block(x, embedding)
         return x
@@ -102,7 +113,12 @@ class TimeBlock(nn.Module):
         self.film = nn.Linear(time_width, 2 * channels)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Return the features BCHW for an embedding [B,T] of the time."""
+        """Return the features `x` BCHW plus a residual that depends on the time, BCHW.
+
+        Args:
+            x: the features.
+            embedding: the embedding of the time, [B,T], which scales and shifts the second norm.
+        """
         scale, shift = self.film(embedding)[:, :, None, None].chunk(2, 1)
         change = self.norms[1](self.first(F.silu(self.norms[0](x))))
         return x + self.second(F.silu(change * (1 + scale) + shift))
@@ -119,7 +135,7 @@ class Attention(nn.Module):
         self.answer = zeroed(nn.Conv2d(channels, channels, kernel_size=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features plus the output of the attention."""
+        """Return the features `x` BCHW plus the output of self-attention over all their pixels."""
         batch, channels, height, width = x.shape
         parts = self.ask(self.norm(x)).view(batch, 3 * self.heads, -1, height * width).mT
         attended = F.scaled_dot_product_attention(*parts.chunk(3, 1))
@@ -127,14 +143,17 @@ class Attention(nn.Module):
 
 
 def waves(time: Tensor) -> Tensor:
-    """Return sines and cosines [B,64] of times [B], with periods from 2 pi / 1000 to 2 pi."""
+    """Return 32 sines, then 32 cosines, of times [B] as [B,64].
+
+    Their periods go from 2 pi / 1000 to 2 pi.
+    """
     steps = torch.arange(WAVES // 2, device=time.device) / (WAVES // 2 - 1)
     angles = time[:, None] * 1000 ** (1 - steps)
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
-    """Set the weights and the bias of a layer to zero, and return the layer."""
+    """Set the weights and the bias of a layer to zero in place, and return the layer."""
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

@@ -16,9 +16,11 @@ def split_on_out_of_memory(
 ) -> list[Result]:
     """Run `work` on all scenes. When memory runs out, split the scenes in halves and retry.
 
+    The halves are split again as often as needed. Each split is printed.
+
     Args:
         work: a function of a list of scenes; it is called again for each half.
-        scenes: the scenes, or their numbers.
+        scenes: the scenes, or their numbers; at least one.
 
     Returns:
         The result of each successful call, in the order of the scenes.

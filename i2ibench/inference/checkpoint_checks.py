@@ -31,6 +31,9 @@ EARLIER_NAMES = {
 def check_contents(saved: Any, path: Path) -> None:
     """Check that a file has the entries of a checkpoint, and that their types are right.
 
+    The entries are `config`, `meta` and `state_dict`; `ema_state_dict` may be missing. Whether the
+    weights fit the config is not checked.
+
     Args:
         saved: the content of the file, read without executing a pickle.
         path: the file, for the messages.
@@ -57,6 +60,10 @@ def check_contents(saved: Any, path: Path) -> None:
 def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return the config in a checkpoint as plain values, with the present names of parts.
 
+    Args:
+        saved: the content of the checkpoint, whose `config` is a JSON text.
+        path: the file, for the messages.
+
     Raises:
         UserError: the config is not a JSON object.
     """
@@ -76,7 +83,11 @@ def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _with_new_names(value: Any) -> Any:
-    """Return a config with present names instead of EARLIER_NAMES in each `type`."""
+    """Return a copy of a config with present names instead of EARLIER_NAMES in each `type`.
+
+    Args:
+        value: the config or any value in it; only dicts and lists are copied.
+    """
     if isinstance(value, list):
         return [_with_new_names(entry) for entry in value]
     if not isinstance(value, dict):
@@ -87,7 +98,11 @@ def _with_new_names(value: Any) -> Any:
 
 
 def _check_config(config: dict[str, Any], path: Path) -> None:
-    """Check the types of a config's entries."""
+    """Check the types of a config's entries that are used when a checkpoint is opened.
+
+    Raises:
+        UserError: an entry is missing or has the wrong type, or a key is reserved.
+    """
     place = f"The config in {path}"
     for key in RESERVED_KEYS:
         if key in config:
@@ -107,7 +122,13 @@ def _check_config(config: dict[str, Any], path: Path) -> None:
 
 
 def _check_meta(meta: dict[str, Any], path: Path) -> None:
-    """Check the epoch, and the class table of the data set."""
+    """Check the epoch, and the class table of the data set, in a checkpoint's `meta`.
+
+    All lists of the table but `scored_classes` need as many entries as there are classes.
+
+    Raises:
+        UserError: one of them is missing or wrong; the message names it and the file.
+    """
     _require(type(meta.get("epoch")) is int, path, "meta.epoch", "a number of epochs")
     table = meta.get("dataset_meta")
     _require(isinstance(table, dict), path, "meta.dataset_meta", "a class table")

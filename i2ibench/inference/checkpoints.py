@@ -52,7 +52,10 @@ def open_checkpoint(
     ema: bool = False,
     options: InferenceOptions = DEFAULT_OPTIONS,
 ) -> OpenedCheckpoint:
-    """Load the translator of a training run for inference.
+    """Load the translator of a training run for inference, in eval mode and without gradients.
+
+    The translator lacks networks that only training needs. A line is printed if plugins that it
+    uses have changed since the training.
 
     Args:
         path: the checkpoint.
@@ -91,7 +94,16 @@ def open_checkpoint(
 
 
 def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, Any]) -> None:
-    """Print once which plugins of a checkpoint's translator have changed since its training."""
+    """Print which plugins of a checkpoint's translator have changed since its training.
+
+    Nothing is printed if none has changed, if this line was printed before, or in other processes
+    than the main one.
+
+    Args:
+        path: the checkpoint, for the line.
+        meta: the checkpoint's `meta`, which records the plugins.
+        config: the checkpoint's config; only `model` and `data_preprocessor` are compared.
+    """
     used = {key: config[key] for key in ("model", "data_preprocessor")}
     line = changed_plugins(path, meta, used)
     if line and is_main_process():
@@ -99,7 +111,7 @@ def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, 
 
 
 def has_ema(path: Path) -> bool:
-    """Return whether a checkpoint holds averaged weights.
+    """Read a checkpoint and return whether it holds averaged weights.
 
     Raises:
         UserError: see read_checkpoint.
@@ -108,7 +120,10 @@ def has_ema(path: Path) -> bool:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the raw contents of a checkpoint, read without executing a pickle.
+    """Return the contents of a checkpoint on the CPU, read without executing a pickle.
+
+    Keys are at least `config` (a JSON text), `meta` and `state_dict`. Checksums are verified first.
+    The tensors are mapped from the file, so that their values are read when they are used.
 
     Raises:
         UserError: the file is missing, broken, unsafe, or not an i2ibench checkpoint.
@@ -132,12 +147,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def building_from(path: Path) -> Iterator[None]:
     """Add the checkpoint's path to errors of a block that builds parts of its config.
 
+    A UserError about something else than an unknown part, and an error in a plugin's code, pass
+    unchanged.
+
     Args:
         path: the checkpoint, for the messages.
 
     Raises:
         UserError: the config names an unknown part, and the message says which plugin provided it
-            when the checkpoint was written; or the config has invalid options.
+            when the checkpoint was written; or nothing can be built from the config.
     """
     try:
         yield
@@ -156,11 +174,13 @@ def building_from(path: Path) -> Iterator[None]:
 
 
 def _require_whole(path: Path) -> None:
-    """Check the checksums of a file, which torch.load does not.
+    """Check the checksums of a checkpoint, which torch.load does not.
+
+    A file that cannot be opened passes, since torch.load raises a better error.
 
     Raises:
         UserError: the file is damaged; the message names the damaged part, and the newest intact
-            checkpoint beside it.
+            checkpoint beside it if there is one.
     """
     try:
         damage = zip_damage(path)
@@ -173,7 +193,9 @@ def _require_whole(path: Path) -> None:
 
 
 def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path) -> None:
-    """Load all saved weights into a translator.
+    """Load all saved weights into a translator, in place.
+
+    Buffers that a module can fill in may be missing from older state dicts.
 
     Args:
         translator: the translator.
@@ -181,7 +203,8 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
         path: the checkpoint, for the messages.
 
     Raises:
-        UserError: names or shapes differ; the message lists the first three.
+        UserError: names or shapes differ; the message lists the first three. If names differ, the
+            weights with equal names are loaded.
     """
     own = translator.state_dict()
     differing = [
@@ -200,15 +223,29 @@ def load_weights(translator: torch.nn.Module, state: dict[str, Any], path: Path)
 
 
 def newest_of_run(work_dir: Path) -> Path | None:
-    """Return the checkpoint of a run's newest complete epoch, in any of its stages; or None."""
+    """Return the checkpoint of a run's newest complete epoch, in any of its stages.
+
+    Damaged checkpoints are skipped and named once. The result is None if there is no checkpoint.
+
+    Args:
+        work_dir: the folder of the run, which holds the folders of its stages if there are any.
+
+    Raises:
+        UserError: there are checkpoints, but none of them can be read.
+    """
     return _last_in([work_dir, *stage_folders(work_dir)])
 
 
 def latest_checkpoint(work_dir: Path) -> Path:
-    """Return the newest checkpoint of a run.
+    """Return the checkpoint of a run's newest complete epoch, in any of its stages.
+
+    Damaged checkpoints are skipped and named once.
+
+    Args:
+        work_dir: the folder of the run, which holds the folders of its stages if there are any.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or none of them can be read.
     """
     newest = newest_of_run(work_dir)
     if newest is None:
@@ -219,19 +256,36 @@ def latest_checkpoint(work_dir: Path) -> Path:
 
 
 def newest_of_config(config: Config) -> Path | None:
-    """Return the checkpoint of the newest complete epoch of a config's stages; or None."""
+    """Return the checkpoint of the newest complete epoch of a config's stages.
+
+    The stages' folders are those that the config states. Damaged checkpoints are skipped and named
+    once. The result is None if there is no checkpoint.
+
+    Raises:
+        UserError: there are checkpoints, but none of them can be read.
+    """
     return _last_in([Path(stage.work_dir) for stage in list_stages(config)])
 
 
 def _last_in(folders: Sequence[Path]) -> Path | None:
-    """Return the checkpoint of the newest complete epoch in the last folder that has one."""
+    """Return the newest readable checkpoint of a complete epoch, in the last folder that has one.
+
+    Args:
+        folders: the folders of a run's stages, in their order.
+
+    Returns:
+        The path; None if no folder has a checkpoint.
+
+    Raises:
+        UserError: no checkpoint can be read.
+    """
     return _newest_whole([path for folder in folders for path in list_epochs(folder)])
 
 
 def _newest_whole(paths: Sequence[Path]) -> Path | None:
     """Return the last readable checkpoint of a list; None for an empty list.
 
-    Prints once why later checkpoints are skipped.
+    The reasons why later checkpoints are skipped are printed once.
 
     Raises:
         UserError: no checkpoint of the list can be read.
@@ -252,7 +306,10 @@ def _newest_whole(paths: Sequence[Path]) -> Path | None:
 
 
 def why_unusable(error: UserError) -> str:
-    """Return the reason of an error of `read_checkpoint`, without its advice."""
+    """Return the message of an error of `read_checkpoint` without the advice at its end.
+
+    That advice names an intact checkpoint beside the damaged one.
+    """
     return str(error).partition(" The newest whole")[0]
 
 
@@ -260,14 +317,25 @@ _say_once = cache(say)
 
 
 def stage_of(config: Config, checkpoint: Path) -> Config:
-    """Return the config of the stage whose folder holds a checkpoint, by default the last one."""
+    """Return the config of the stage whose folder holds a checkpoint.
+
+    If no stage has that folder, the result is the config of the last stage.
+
+    Args:
+        config: the config of a run, which may have stages.
+        checkpoint: the file.
+    """
     stages = list_stages(config)
     here = [s for s in stages if Path(s.work_dir).resolve() == checkpoint.parent.resolve()]
     return (here or stages)[-1]
 
 
 def config_that_affects_results(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config without folders, logs, workers and caches, which do not affect results."""
+    """Return a copy of a config without the entries that do not affect results.
+
+    Left out are `work_dir`, `vis_backends` and `start_from`, and of both loaders `num_workers`,
+    `cache` and `prefetch`.
+    """
     # A resumed run does not read start_from again.
     ignored = ("work_dir", "vis_backends", "start_from")
     kept = {k: v for k, v in config.items() if k not in ignored}

@@ -68,13 +68,13 @@ def recipe_of(
     chosen: Mapping[str, Any],
     reading: Sequence[Any],
 ) -> Recipe:
-    """Return the recipe of a checkpoint's images.
+    """Return the recipe of a checkpoint's images; the checkpoint and source code are hashed now.
 
     Args:
         checkpoint: the checkpoint.
         translator: its translator.
         config: the config of its run.
-        chosen: see `Recipe`.
+        chosen: the options of the images, see `Recipe`.
         reading: the objects that read the scenes, such as data set, transforms and readers; their
             code may be a plugin's.
     """
@@ -104,15 +104,19 @@ class ImageCache:
 
     @property
     def key(self) -> str:
-        """Return SHA-256 of all inputs of the images, apart from the number of samples."""
+        """Return SHA-256 of all inputs of the images, apart from their number for each scene."""
         return fingerprint([asdict(self.recipe), [self._source(batch) for batch in self.batches]])
 
     def claim(self, refuse: bool) -> None:
-        """Remove outdated images, and record the origin of all others.
+        """Delete outdated images from the cache folder, and record the origin of all others in it.
+
+        Only the main process does this; the others wait. Images are outdated if their checkpoint,
+        options, code or scenes have changed. Images of scenes that this cache does not list stay.
 
         Args:
             refuse: raise an error if the folder holds other files, or images of another checkpoint
-                or other options. Use this for folders of the user. Otherwise these are deleted.
+                or other options. Use this for folders of the user. Otherwise the whole folder is
+                deleted then.
 
         Raises:
             UserError: the folder is refused; nothing has changed.
@@ -131,11 +135,12 @@ class ImageCache:
         """Make the images that are missing or damaged; each process makes its share.
 
         The batches are the same for any number of processes and after an interruption. A batch is
-        read once for all of its samples.
+        read once for all of its samples. For a missing image, all images of its batch with the same
+        number of the sample are made. If memory runs out, a batch is split in halves.
 
         Args:
-            read: reads a batch.
-            paint: translates a batch.
+            read: reads a batch, given the numbers of its scenes.
+            paint: translates a batch, given its data and the number of the sample.
         """
         if is_main_process():
             self._remove_damaged()
@@ -169,7 +174,17 @@ class ImageCache:
                 path.unlink()
 
     def _kept(self, refuse: bool) -> dict[str, str]:
-        """Return the source hash of each image of this recipe by path; delete other images."""
+        """Return the source hash of each image of the folder that has this recipe, by path.
+
+        Images with other code are deleted, or the whole folder if it has another checkpoint or
+        other options, or no valid note.
+
+        Args:
+            refuse: raise an error instead of deleting a folder with other options or other files.
+
+        Raises:
+            UserError: the folder is refused.
+        """
         before = _read_note(self.folder / NOTE, refuse)
         if before is None and refuse and holds_files(self.folder):
             raise UserError(
@@ -194,13 +209,19 @@ class ImageCache:
         return {}
 
     def _differing(self, before: Recipe) -> list[str]:
-        """Return the names of the options that differ from another recipe's, apart from code."""
+        """Return the sorted names of the options that differ from those of another recipe.
+
+        "checkpoint" is one of them. The code is not compared.
+        """
         own = {**json.loads(json.dumps(self.recipe.chosen)), "checkpoint": self.recipe.checkpoint}
         others = {**before.chosen, "checkpoint": before.checkpoint}
         return sorted(name for name in own | others if own.get(name) != others.get(name))
 
     def _made_from(self) -> dict[str, str]:
-        """Return the hash of the scenes of each image's batch, by the image's path."""
+        """Return the source hash of each image, by the image's path in the cache folder.
+
+        The source hash covers the files of all scenes of the image's batch.
+        """
         return {
             path.relative_to(self.folder).as_posix(): self._source(batch)
             for batch in self.batches
@@ -213,12 +234,16 @@ class ImageCache:
 
 
 def _read_note(note: Path, refuse: bool) -> tuple[Recipe, dict[str, str]] | None:
-    """Return the recipe of a note, and the source hash of each image by its path.
+    """Return the recipe in a folder's note, and the source hash of each image by its path.
 
-    The result is None if there is no note, or if it is invalid and not refused.
+    The result is None if there is no note, or if the note is invalid and `refuse` is False.
+
+    Args:
+        note: the JSON file of an image cache.
+        refuse: raise an error for an invalid note.
 
     Raises:
-        UserError: the note is refused: it is damaged, or names files outside of its folder.
+        UserError: the note is invalid: it is damaged, or names files outside of its folder.
     """
     if not note.is_file():
         return None
@@ -236,7 +261,11 @@ def _read_note(note: Path, refuse: bool) -> tuple[Recipe, dict[str, str]] | None
 
 
 def file_hashes(scene: SceneFiles) -> list[str]:
-    """Return a scene's name and SHA-256 of each of its files, in the order of their kinds."""
+    """Return a scene's name and SHA-256 of each of its files, in the order of their kinds.
+
+    A missing file of a built-in kind gives "", so that plugins change no hashes. The file of
+    attributes comes last, if there is one.
+    """
     # A missing file of a built-in kind counts as "", so that plugins change no hashes.
     paths = [scene.paths.get(k) for k in KINDS if k in BUILT_IN or k in scene.paths]
     if scene.attributes is not None and scene.attributes.is_file():
@@ -245,7 +274,11 @@ def file_hashes(scene: SceneFiles) -> list[str]:
 
 
 def readers_of(scenes: Sequence[SceneFiles]) -> list[Any]:
-    """Return the readers of scenes' files, by their suffixes, and the functions of their kinds."""
+    """Return the functions that read the scenes' files, whose code affects the images.
+
+    They are the readers for the suffixes of the files and the functions of the files' kinds, where
+    there are any. Nothing is read.
+    """
     by_ending = {path.suffix: path for scene in scenes for path in scene.paths.values()}
     readers = [reader_of(path) for path in by_ending.values()]
     kinds = {kind for scene in scenes for kind in scene.paths}

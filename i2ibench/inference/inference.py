@@ -94,9 +94,10 @@ class Inference:
             self._compile(options.compile_mode)
 
     def image_options(self) -> dict[str, Any]:
-        """Return the options that affect images, without defaults, as JSON values.
+        """Return the options that affect images as JSON values: `amp`, `compile` and `settings`.
 
-        Tiles are left out, since they give the same images up to rounding.
+        Options that are None or empty are left out. So are tiles, since they give the same images
+        up to rounding.
         """
         options = {
             "amp": self.options.precision,
@@ -107,21 +108,25 @@ class Inference:
 
     @property
     def varies(self) -> bool:
-        """Return whether two samples of one scene differ, by styles, noise or dropout."""
+        """Return whether two samples of one scene may differ, by styles, noise or dropout.
+
+        A translator with a style bank counts as varying, even if each class has a single mode.
+        """
         return self.bank is not None or self.translator.varies
 
     @torch.inference_mode()
     def predict(self, data: Any, encode_photo: bool = False, sample: int = 0) -> list[Prediction]:
-        """Return one translated scene for each collated sample, at its original size.
+        """Return one prediction for each collated sample, with the image at its original size.
 
         Args:
             data: collated samples of any size.
             encode_photo: encode styles from the real image, which gives away a part of the
                 solution, instead of sampling them from the bank.
-            sample: the number of the random translation of each scene, from 0 on.
+            sample: the number of the random translation of each scene, from 0 on. It seeds the
+                random numbers together with the scene's name.
 
         Raises:
-            UserError: the networks return NaN or infinity.
+            UserError: the networks return NaN or infinity, or there are no real images to encode.
         """
         batch = self.prepared(data)
         if sample:  # the name seeds all random numbers
@@ -131,7 +136,7 @@ class Inference:
 
     @torch.inference_mode()
     def paint(self, batch: Batch, features: Tensor | None) -> Tensor:
-        """Return the integer images of a batch in given styles, BCHW at its original size.
+        """Return the integer images of a batch in given styles, BCHW at the scenes' original size.
 
         Images are uint8, or int32 in 0..65535 for 16-bit data.
 
@@ -153,9 +158,15 @@ class Inference:
     def images(self, batch: Batch, features: Tensor | None) -> Tensor:
         """Return float images BCHW in [-1, 1] of a batch, at the padded size.
 
+        Scenes are translated together if the method is `batched` and there are no tiles, otherwise
+        one by one. Values are not checked.
+
         Args:
-            batch: preprocessed scenes.
-            features: the styles, BCHW in [-1, 1], or None.
+            batch: preprocessed scenes of any size.
+            features: the styles, BCHW in [-1, 1]; None without an encoder.
+
+        Raises:
+            UserError: a `batched` method has drawn random numbers from torch's generators.
         """
         values = self.inputs(batch, features)
         device = sized_tensor(values).device
@@ -168,7 +179,12 @@ class Inference:
     def inputs(self, batch: Batch, features: Tensor | None) -> Batch:
         """Return the batch that the translator gets, padded unless it works in tiles.
 
-        It has no real images, except if a condition that is computed tile by tile needs them.
+        It has no real images, except the integer `image` if a condition that is computed tile by
+        tile may need it.
+
+        Args:
+            batch: preprocessed scenes.
+            features: the styles, which become `features` of the batch; or None.
         """
         tiled = self.options.tile is not None
         hidden = REAL_IMAGES if not tiled or "condition" in batch else REAL_IMAGES[:1]
@@ -180,21 +196,32 @@ class Inference:
         return values  # type: ignore[no-any-return]
 
     def prepared(self, data: Any) -> Batch:
-        """Return the batch of collated data, without its condition for work in tiles."""
+        """Return the preprocessed batch of collated data, on the translator's device.
+
+        For work in tiles the batch has the condition's inputs instead of the condition.
+        """
         if self.options.tile is None:
             batch: Batch = self.translator.data_preprocessor(data)
             return batch
         return without_condition(self.translator.data_preprocessor, data)
 
     def sample_styles(self, batch: Batch) -> Tensor | None:
-        """Return styles BCHW sampled from the style bank; None without an encoder."""
+        """Return styles BCHW sampled from the style bank for each scene; None without an encoder.
+
+        The scenes' names seed the choice.
+        """
         if self.bank is None:
             return None
         scenes = zip(batch["names"], batch["label"], batch["instance"], strict=True)
         return torch.stack([self.bank.sample(*scene) for scene in scenes])
 
     def encode(self, batch: Batch) -> Tensor:
-        """Return the encoder's features of the real images of a batch of any size, BCHW.
+        """Return the encoder's features of the real images of a batch, float32 BCHW.
+
+        They have the size of the scenes, which may be any.
+
+        Args:
+            batch: preprocessed scenes with `real` and `instance`.
 
         Raises:
             UserError: the batch has no real images.
@@ -218,11 +245,22 @@ class Inference:
         return torch.autocast(device.type, torch.bfloat16)
 
     def padded(self, x: Tensor) -> Tensor:
-        """Return BCHW padded to a size that the networks accept; see `pad_to_multiple`."""
+        """Return BCHW padded to a size that the networks accept, at the right and bottom.
+
+        Padding repeats the last column and row; see `pad_to_multiple`.
+        """
         return pad_to_multiple(x, self.translator.stride, self.translator.smallest_side)
 
     def _one_by_one(self, batch: Any, device: torch.device) -> Tensor:
-        """Return images made one by one, with random numbers seeded by the scene's name."""
+        """Return the images BCHW of a batch, each made alone with its own random numbers.
+
+        The scene's name seeds torch's random numbers. Each image is made as a whole or, with the
+        option `tile`, in tiles.
+
+        Args:
+            batch: the batch that the translator gets; see `inputs`.
+            device: the device of the batch.
+        """
         height, width = self.padded(sized_tensor(batch)[:, :1]).shape[-2:]
         size, tile, images = (height, width), self.options.tile, []
         for i, name in enumerate(batch["names"]):
@@ -236,11 +274,17 @@ class Inference:
         return images[0] if len(images) == 1 else torch.cat(images)
 
     def _compile(self, mode: str) -> None:
-        """Compile the parts that make images, each at its first call.
+        """Set up the compilation of the parts that make images, each at its first call.
 
         Only speed and rounding change. The first image waits for the compilation of its size, the
         first image of a second size for a compilation with dynamic sizes. CUDA graphs are recorded
         for each size.
+
+        Args:
+            mode: a mode of torch.compile, see `compilation.MODES`.
+
+        Raises:
+            UserError: this machine cannot compile.
         """
         options = {"mode": mode}
         names = self.translator.translation_parts()
@@ -253,8 +297,12 @@ class Inference:
 def require_finite(images: Tensor, names: Sequence[str]) -> None:
     """Check that images hold neither NaN nor infinity.
 
+    Args:
+        images: the images of a batch.
+        names: the names of all scenes of the batch, for the message.
+
     Raises:
-        UserError: they do; the message names the scenes.
+        UserError: they do; the message names all scenes of the batch.
     """
     if not images.isfinite().all():
         raise UserError(

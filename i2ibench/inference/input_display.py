@@ -13,7 +13,8 @@ from i2ibench.models.ops.images import colour_labels, to_displayable
 def displayed_input(scene: Mapping[str, Any], palette: Sequence[Sequence[int]]) -> Tensor:
     """Return the input of a translation as an image for display, uint8 [3,H,W].
 
-    A label map gets the colours of its classes.
+    A label map gets the colours of its classes. Otherwise the source image is shown, or the data of
+    a plugin's kind: an image, or the ids of a map modulo 256 as grey levels.
 
     Args:
         scene: a sample or a prediction.

@@ -50,7 +50,7 @@ def translate(
         only: the names of the scenes to translate; None for all.
 
     Returns:
-        The paths of the images.
+        The paths of all images by scene and sample, also of those that were kept.
 
     Raises:
         UserError: the folder has no scenes, a file is invalid, the styles do not suit the
@@ -90,6 +90,15 @@ def _open_scenes(
 ) -> Scenes:
     """Return the scenes of a list of files, after checking each file and trying each size.
 
+    Remarks on the files are printed. A size is tried without memory, on the meta device.
+
+    Args:
+        opened: the checkpoint.
+        files: the files of each scene.
+        folder: the input folder.
+        size: the (width, height) to which scenes are resized when they are read; None keeps their
+            sizes.
+
     Raises:
         UserError: a file is invalid, or a size cannot be translated.
     """
@@ -113,13 +122,16 @@ STYLES = ("random", "encode", "bank:FILE")
 def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict[str, Any]:
     """Prepare a checkpoint for a source of styles.
 
+    A message says so if the style bank is empty.
+
     Args:
-        opened: the checkpoint; its style bank may be replaced.
+        opened: the checkpoint; with "bank:FILE" its style bank is replaced by the file's.
         styles: the source of the styles, see `STYLES`.
         samples: the number of images of each scene.
 
     Returns:
-        The options that affect the images, see `Inference.image_options`, and those of the styles.
+        The options that affect the images, as JSON values: those of `Inference.image_options`,
+        `styles`, and, if styles are sampled, `style_seed` and the file's hash `bank`.
 
     Raises:
         UserError: the checkpoint or the bank does not suit, or all samples would be equal.
@@ -148,10 +160,17 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
 
 
 def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
-    """Replace a checkpoint's style bank by one from a file.
+    """Replace a checkpoint's style bank by one from a file; the seed of the sampling stays.
+
+    A message says so if the file's bank was fitted to another checkpoint.
+
+    Args:
+        opened: the checkpoint.
+        path: the file of the bank, which ends in .safetensors.
 
     Raises:
-        UserError: the file is invalid, or its bank has other classes than the checkpoint.
+        UserError: the checkpoint has no encoder, the file is invalid, or its bank has other classes
+            or another number of features than the checkpoint.
     """
     own = opened.inference.bank
     if own is None:
@@ -164,14 +183,33 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
 
 
 def _image_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
-    """Return the paths of a scene's images."""
+    """Return the paths of a scene's images: NAME.png, or NAME_0.png, NAME_1.png, ... for samples.
+
+    Args:
+        output_dir: the folder.
+        name: the scene's name.
+        samples: the number of images.
+        ending: the suffix, such as ".png".
+    """
     if samples == 1:
         return [output_dir / f"{name}{ending}"]
     return [output_dir / f"{name}_{k}{ending}" for k in range(samples)]
 
 
 def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded: bool) -> None:
-    """Check that each scene has all files that the checkpoint needs."""
+    """Check that each scene has all files that the checkpoint needs.
+
+    The files are those that the condition needs, an instance map for an encoder, and a real image
+    for encoded styles.
+
+    Args:
+        opened: the checkpoint.
+        files: the files of each scene.
+        encoded: state that styles are encoded from the real images.
+
+    Raises:
+        UserError: a file is missing; the message names the scene and the folders.
+    """
     translator = opened.translator
     needed = translator.data_preprocessor.needs
     reasons = dict.fromkeys(needed, "the condition")

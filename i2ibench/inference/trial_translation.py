@@ -17,10 +17,19 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def try_translation(inference: Inference, height: int, width: int) -> None:
-    """Translate a blank scene of the given size on the meta device.
+    """Translate a blank scene of the given size on the meta device, which needs no memory.
+
+    The trial works in float32, without tiles and compilation, also if the options say otherwise,
+    since they do not change shapes.
+
+    Args:
+        inference: the translator with its options; it stays as it is.
+        height: the height of the scene.
+        width: the width of the scene.
 
     Raises:
-        UserError: the method fails at this size, or returns images of another size.
+        UserError: the method fails at this size, reads real images, depends on the values of
+            tensors, or returns images of another size.
     """
     # Tiles, compilation and precision do not change shapes.
     options = replace(inference.options, tile=None, compile_mode=None, precision=None)
@@ -43,7 +52,12 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
 
 
 def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int]) -> NoReturn:
-    """Raise the error for a method that fails in a translation.
+    """Raise the UserError for a method that has failed in a trial translation.
+
+    Args:
+        method: the method.
+        error: the error that its `synthesise` has raised.
+        size: the (height, width) of the scene.
 
     Raises:
         UserError: always.
@@ -58,7 +72,12 @@ def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int
 
 
 def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) -> None:
-    """Check the shape of a method's images.
+    """Check that a method's images have the padded size of the scene and the right channels.
+
+    Args:
+        inference: the translator with its options.
+        images: the images of a trial translation.
+        size: the (height, width) of the scene.
 
     Raises:
         UserError: the shape is wrong; the message names the expected one.
@@ -75,7 +94,13 @@ def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) 
 
 
 def blank_batch(translator: Translator, height: int, width: int) -> Batch:
-    """Return a preprocessed scene with a real image on the meta device."""
+    """Return a preprocessed scene of zeros with a real image, on the meta device.
+
+    Args:
+        translator: the translator that the scene is for.
+        height: the height of the scene.
+        width: the width of the scene.
+    """
     channels = translator.data_preprocessor.condition_channels
     return translator.blank_scene(torch.empty(1, channels, height, width, device="meta"))
 
@@ -89,6 +114,8 @@ def describe_failure(error: Exception) -> str:
 
 def require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
     """Raise a better error if a method has failed because it depends on the values of tensors.
+
+    Nothing happens for other errors.
 
     Args:
         translator: the method.
@@ -108,7 +135,10 @@ def require_shapes_alone(translator: Translator, what: str, error: Exception) ->
 
 
 def weightless_copy(module: Module) -> Module:
-    """Return a copy of a network with weights on the meta device, which takes no memory."""
+    """Return a copy of a network with weights and buffers on the meta device, without memory.
+
+    The network itself stays as it is.
+    """
     memo: dict[int, Any] = {}
     for weight in module.parameters():
         memo[id(weight)] = nn.Parameter(weight.to("meta"), requires_grad=weight.requires_grad)

@@ -55,7 +55,8 @@ def scenes_of(
     Args:
         opened: the checkpoint.
         loader: "train_dataloader" or "val_dataloader".
-        overrides: values, or `Written` texts, that replace those of the config, by dotted key.
+        overrides: values, or `Written` texts, that replace those of the config, by dotted key; None
+            for none.
 
     Raises:
         UserError: the config names no data, the data is missing, has other classes, or lacks label
@@ -86,7 +87,13 @@ def scenes_of(
 def fit_bank(
     opened: OpenedCheckpoint, dataset: Dataset, settings: FitOptions, batch_size: int = 4
 ) -> StyleBank:
-    """Return a bank that is fitted to the encoder's features of all scenes.
+    """Return a new bank that is fitted to the encoder's features of a data set's scenes.
+
+    Args:
+        opened: the checkpoint. Its own bank stays as it is.
+        dataset: scenes with real images, label and instance maps.
+        settings: the options, such as the largest number of scenes.
+        batch_size: the number of scenes that are encoded together.
 
     Raises:
         UserError: the checkpoint has no encoder, a scene is broken or has no real image, or no
@@ -112,7 +119,16 @@ def fit_bank(
 def describe_fit(
     opened: OpenedCheckpoint, dataset: Dataset, settings: FitOptions
 ) -> dict[str, Any]:
-    """Return the origin of a fitted bank as JSON values, for its description."""
+    """Return the origin of a fitted bank as JSON values, for its description.
+
+    Keys are `dataset` (the name of the checkpoint's training data), `checkpoint` (its SHA-256),
+    `scenes` (the number of scenes read) and `settings`.
+
+    Args:
+        opened: the checkpoint.
+        dataset: the scenes that the bank was fitted to.
+        settings: the options of the fit.
+    """
     return {
         "dataset": opened.metainfo["dataset"],
         "checkpoint": sha256(opened.path),
@@ -124,8 +140,14 @@ def describe_fit(
 def check_copy(opened: OpenedCheckpoint, path: Path, settings: FitOptions) -> None:
     """Check, before fitting, that a copy of the checkpoint can hold the new bank.
 
+    Args:
+        opened: the checkpoint.
+        path: the file of the copy.
+        settings: the options of the fit, which state K.
+
     Raises:
-        UserError: the path is the checkpoint itself, or K differs from that of its config.
+        UserError: the path is the checkpoint itself, K differs from that of its config, or the
+            checkpoint has no encoder.
     """
     if path.resolve() == opened.path.resolve():
         raise UserError(f"{path} is the checkpoint itself; name another file for the copy.")
@@ -140,11 +162,13 @@ def check_copy(opened: OpenedCheckpoint, path: Path, settings: FitOptions) -> No
 def write_copy(
     opened: OpenedCheckpoint, path: Path, bank: StyleBank, origin: Mapping[str, Any]
 ) -> None:
-    """Write a copy of the checkpoint with another bank, atomically.
+    """Write a copy of the checkpoint with another style bank, atomically.
+
+    The averaged weights and their style bank, if the checkpoint has any, are copied unchanged.
 
     Args:
-        opened: the checkpoint.
-        path: the file to write.
+        opened: the checkpoint, whose file is read again.
+        path: the file to write; an existing file is replaced.
         bank: the new bank.
         origin: JSON values about the origin of the bank, for the checkpoint's `meta`.
     """

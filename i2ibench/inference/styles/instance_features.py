@@ -39,13 +39,14 @@ class InstanceFeatures:
 def features_of_instances(
     features: Tensor, label: Tensor, instance: Tensor, min_area: float = 0.0
 ) -> InstanceFeatures:
-    """Return the features of every instance of a batch, with a single copy from its device.
+    """Return the features of the instances of a batch, with a single copy from its device.
 
     Args:
-        features: float BCHW, constant on each instance.
+        features: float BCHW, constant on each instance; the first pixel of each is read.
         label: integer B1HW.
         instance: integer B1HW.
-        min_area: the share of the image that an instance must exceed to be included.
+        min_area: the share of the image's pixels, 0..1, that an instance must exceed to be
+            included.
     """
     instances, _, _ = read_runs(label, instance)
     height, width = instance.shape[-2:]
@@ -64,11 +65,11 @@ def features_of_instances(
 def collect_features(
     inference: Inference, batches: Iterable[Batch], min_area: float = 0.0
 ) -> ClassFeatures:
-    """Return the features of every instance of the batches, by class.
+    """Return the encoder's features of the instances of all batches, float [instances, C] by class.
 
     Args:
         inference: a translator with an encoder.
-        batches: preprocessed batches with real images.
+        batches: preprocessed batches with real images, read one at a time.
         min_area: see `features_of_instances`.
     """
     parts = [
@@ -79,7 +80,10 @@ def collect_features(
 
 
 def group_by_class(parts: Sequence[InstanceFeatures]) -> ClassFeatures:
-    """Return the features of many batches by class, in their order."""
+    """Return the features of the instances of many batches by class, float [instances, C].
+
+    Instances stay in their order. Classes without instances are left out.
+    """
     if not parts:
         return {}
     labels = np.concatenate([part.labels for part in parts])
@@ -88,14 +92,23 @@ def group_by_class(parts: Sequence[InstanceFeatures]) -> ClassFeatures:
 
 
 def evenly_spread(size: int, most: int) -> range:
-    """Return evenly spread positions of at most `most` of `size` scenes; all if `most` is 0."""
+    """Return evenly spread positions from 0 on, at most `most` of them, below `size`.
+
+    All positions are returned if `most` is 0. The distance between them is an integer, so that
+    there may be fewer than `most`.
+
+    Args:
+        size: the number of scenes.
+        most: the largest number of positions.
+    """
     return range(0, size, -(-size // most) if most else 1)
 
 
 def without_random(dataset: Dataset) -> Dataset:
-    """Return the data set without its random transforms, such as flips and crops.
+    """Return a copy of the data set without its random transforms, such as flips and crops.
 
-    Style banks are fitted to each scene once, as in the released `encode_features`.
+    The data set itself stays as it is. Style banks are fitted to each scene once, as in the
+    released `encode_features`.
     """
     plain = copy.copy(dataset)
     plain.scenes = copy.copy(dataset.scenes)
@@ -110,7 +123,18 @@ def read_batches(
     num_workers: int = 0,
     worker_init_fn: Callable[[int], None] | None = None,
 ) -> Iterator[Any]:
-    """Yield collated batches of up to `batch_size` scenes of equal size, in their order."""
+    """Return an iterator over collated batches of neighbouring scenes of equal size.
+
+    Scenes stay in their order. A batch has at most `batch_size` of them, and fewer where the size
+    changes. Scenes are read while the iterator advances.
+
+    Args:
+        dataset: the scenes.
+        positions: the positions of the scenes to read.
+        batch_size: the largest number of scenes of a batch.
+        num_workers: the number of processes that read; 0 reads in this process.
+        worker_init_fn: a function that each of them calls first with its number; or None.
+    """
     loader: DataLoader[Any] = DataLoader(
         Subset(dataset, positions),  # type: ignore[arg-type]
         batch_size=batch_size,
@@ -122,5 +146,8 @@ def read_batches(
 
 
 def collate_by_size(samples: Sequence[Sample]) -> list[Any]:
-    """Return batches of neighbouring samples of equal size."""
+    """Return collated batches of neighbouring samples of equal size, in their order.
+
+    A new batch begins where the height or the width changes.
+    """
     return [default_collate(list(group)) for _, group in groupby(samples, key=size_of)]

@@ -48,7 +48,7 @@ INK, FAINT, LINE = (20, 20, 24), (105, 105, 115), (222, 222, 228)
 
 
 def bank_of(opened: OpenedCheckpoint) -> StyleBank:
-    """Return the style bank of a checkpoint.
+    """Return the style bank from which a checkpoint's styles are sampled.
 
     Raises:
         UserError: the checkpoint has no encoder.
@@ -60,7 +60,15 @@ def bank_of(opened: OpenedCheckpoint) -> StyleBank:
 
 
 def bank_table(bank: StyleBank, classes: Sequence[str]) -> Table:
-    """Return a table of the classes that have modes; its caption lists the others."""
+    """Return a table with a row for each class that has modes; its caption lists the others.
+
+    Columns are the class, its training instances, its modes, their sizes, and the share of the
+    variance that they explain. A bank that does not know the instances has "?" there.
+
+    Args:
+        bank: the bank.
+        classes: the names of its classes.
+    """
     counts = bank.counts.tolist()
     without = [name for name, count in zip(classes, counts, strict=True) if not count]
     caption = f"painted with zeros, for lack of modes: {escape(', '.join(without))}"
@@ -83,13 +91,19 @@ def bank_table(bank: StyleBank, classes: Sequence[str]) -> Table:
 def preview(
     opened: OpenedCheckpoint, dataset: Dataset, num_scenes: int, title: str
 ) -> NDArray[Any]:
-    """Return the contact sheet of a checkpoint's style bank, uint8 [H,W,3].
+    """Return the contact sheet of a checkpoint's style bank, uint8 RGB [H,W,3].
+
+    It shows each class with modes on the scenes in which the class is largest, among 60
+    evenly spread scenes. Classes that are too small in all of them are listed at the bottom.
 
     Args:
         opened: the checkpoint.
         dataset: the scenes to paint the modes on.
         num_scenes: the largest number of scenes for each class.
         title: the title of the sheet.
+
+    Raises:
+        UserError: the checkpoint has no encoder, or its networks return NaN or infinity.
     """
     bank, classes = bank_of(opened), opened.metainfo["classes"]
     positions = evenly_spread(len(dataset), CANDIDATES)
@@ -110,13 +124,19 @@ def preview(
 def largest_scenes(
     dataset: Dataset, positions: Sequence[int], num_classes: int, count: int
 ) -> list[list[int]]:
-    """Return the positions of the scenes in which each class is largest, largest first.
+    """Read the candidates; return for each class the scenes in which it covers the largest share.
+
+    A scene is left out if the class covers less than 0.4 % of its pixels (SMALLEST_SHARE). A class
+    may have no scenes. An instance counts as a whole for the class of most of its pixels.
 
     Args:
-        dataset: the scenes.
-        positions: the positions of the candidates.
+        dataset: scenes with label and instance maps.
+        positions: the positions in the data set of the candidates, all of which are read.
         num_classes: the number of classes.
         count: the largest number of scenes for each class.
+
+    Returns:
+        One list of positions in the data set for each class, largest share first.
     """
     shares = np.zeros((len(positions), num_classes))
     for row, position in enumerate(positions):
@@ -157,13 +177,17 @@ def render_modes(
 ) -> RenderedModes:
     """Render a scene with all instances of a class in mode 0, then in mode 1, and so on.
 
-    The instances of other classes keep their sampled modes.
+    There is one image for each mode of the class. The instances of other classes keep their sampled
+    modes.
 
     Args:
         inference: a translator with a style bank.
-        sample: the scene.
+        sample: a sample of the scene, which is preprocessed here.
         label: the class.
         on_image: a function that is called after each image.
+
+    Raises:
+        UserError: the networks return NaN or infinity.
     """
     bank = inference.bank
     assert bank is not None
@@ -205,12 +229,18 @@ class SheetSection:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return the (width, height) in pixels."""
+        """Return the (width, height) of this section in pixels, with its title and headings."""
         widest = max(sum(image.shape[1] + GAP for image in row) - GAP for row in self.rows)
         return widest, HEADER + sum(row[0].shape[0] + GAP for row in self.rows) - GAP
 
     def draw(self, sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int) -> None:
-        """Draw the section on a sheet, `top` pixels from above."""
+        """Draw this section on a sheet.
+
+        Args:
+            sheet: the sheet, into which the images are pasted.
+            pen: a pen of that sheet.
+            top: the distance of the section from the sheet's top, in pixels.
+        """
         pen.line((MARGIN, top - 14, sheet.width - MARGIN, top - 14), LINE)
         pen.rectangle((MARGIN, top + 1, MARGIN + 16, top + 17), self.colour, FAINT)
         pen.text((MARGIN + 26, top - 2), self.title, INK, _font(18, bold=True))
@@ -236,7 +266,18 @@ def _section(
     scenes: list[int],
     progress: Progress,
 ) -> SheetSection:
-    """Return the section of a class: real image and modes, one row for each scene."""
+    """Render a class on some scenes, and return its section of the contact sheet.
+
+    Each scene is a row: the real image, if there is one, then the image of each mode, all reduced
+    and with the class outlined.
+
+    Args:
+        opened: the checkpoint.
+        dataset: the scenes.
+        label: the class.
+        scenes: the positions in the data set of the scenes to show.
+        progress: advances by one with each image.
+    """
     rows, has_real = [], False
     for position in scenes:
         rendered = render_modes(opened.inference, dataset[position], label, progress.advance)
@@ -259,11 +300,14 @@ def _section(
 
 
 def thumbnail(image: Pixels, region: NDArray[np.bool_] | None = None) -> Pixels:
-    """Return an image at the size of a contact sheet, uint8 [h,w,3].
+    """Return an image reduced to at most 256 columns, uint8 [h,w,3].
+
+    The height keeps the ratio. Smaller images are not enlarged.
 
     Args:
         image: uint8 [H,W,3].
-        region: a region to draw an outline around, bool [H,W]; None for no outline.
+        region: a region to draw a white outline with a dark rim around, bool [H,W]; None for no
+            outline.
     """
     height, width = image.shape[:2]
     new_width = min(width, THUMBNAIL_WIDTH)
@@ -278,7 +322,7 @@ def thumbnail(image: Pixels, region: NDArray[np.bool_] | None = None) -> Pixels:
 
 
 def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the mask together with its four-connected neighbours."""
+    """Return a mask bool [H,W] enlarged by the four neighbours of each of its pixels."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     return cv2.dilate(mask.view(np.uint8), cross).astype(bool)
 
@@ -286,13 +330,15 @@ def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def draw_sheet(
     title: str, lines: Sequence[str], sections: Sequence[SheetSection], note: str
 ) -> Pixels:
-    """Return a contact sheet, uint8 [H,W,3].
+    """Return a contact sheet, uint8 RGB [H,W,3].
+
+    The sheet is as wide as its widest section and at least 760 pixels, plus margins.
 
     Args:
         title: the title at the top.
-        lines: the explanation below the title.
+        lines: the explanation below the title, one text for each line.
         sections: the sections from top to bottom.
-        note: the text at the bottom, or "".
+        note: the text at the bottom, which is broken into lines; or "".
     """
     top = MARGIN + 44 + 22 * len(lines) + 18
     width = max([760, *(section.size[0] for section in sections)]) + 2 * MARGIN
@@ -312,7 +358,10 @@ def draw_sheet(
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Return the lines of a text, broken at spaces to a width in pixels."""
+    """Return the lines of a text, broken at spaces to a width in pixels.
+
+    A longer word has a line of its own. An empty text has no lines.
+    """
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -324,6 +373,6 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
 
 
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return a font of matplotlib, which is the same on every machine."""
+    """Return matplotlib's font DejaVu Sans in a size, which is the same on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)

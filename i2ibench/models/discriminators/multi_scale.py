@@ -44,12 +44,28 @@ class MultiScaleDiscriminator(Discriminator):
         )
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Return the activations at each scale, finest first, for BCHW; see DiscriminatorOutput."""
+        """Return the activations at each level of an image pyramid, finest level first.
+
+        Every entry lists the activations of all layers of that level's patch discriminator, the
+        scores B1HW last.
+
+        Args:
+            x: the condition and the image, concatenated to BCHW.
+        """
         levels = pyramid(x, len(self.scales))
         return [scale(level)[0] for scale, level in zip(self.scales, levels, strict=True)]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """Return the outputs for several images of one condition; see PatchDiscriminator."""
+        """Return the outputs of this discriminator for several images of one condition.
+
+        The outputs are in the order of the images. Each equals that of `forward` for the condition
+        and the image, up to rounding. The first convolution of the condition is computed once at
+        each scale.
+
+        Args:
+            condition: BCHW, which needs no gradient.
+            images: several batches BCHW, such as the fake and the real images.
+        """
         count = len(self.scales)
         levels = zip(*(pyramid(image, count) for image in images), strict=True)
         parts = zip(self.scales, pyramid(condition, count), levels, strict=True)
@@ -57,6 +73,12 @@ class MultiScaleDiscriminator(Discriminator):
         return [[output[0] for output in outputs] for outputs in zip(*by_scale, strict=True)]
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile the discriminators in place; see PatchDiscriminator."""
+        """Compile the patch discriminators of all scales in place, apart from their convolutions.
+
+        Compilation happens at the first call; see `PatchDiscriminator.compile`.
+
+        Args:
+            arguments, options: those of torch.nn.Module.compile.
+        """
         for scale in self.scales:
             scale.compile(*arguments, **options)

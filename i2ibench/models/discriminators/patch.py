@@ -54,14 +54,24 @@ class PatchDiscriminator(Discriminator):
         normal_(self, zero_bias=zero_bias)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """Return one scale with the activations of all layers, the scores B1HW last, for BCHW."""
+        """Return a list with one entry: the activations BCHW of all layers, the scores B1HW last.
+
+        The entry stands for the only scale of this discriminator; see `DiscriminatorOutput`.
+
+        Args:
+            x: the condition and the image, concatenated to BCHW.
+        """
         return [self._activations(self.layers[0](x))]
 
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
-        """Return the outputs for each of several images BCHW of one condition BCHW.
+        """Return the outputs of this discriminator for several images of one condition.
 
-        They equal those of `forward` for condition and image together, up to rounding. The first
-        convolution of the condition is computed only once, and no gradient for the condition.
+        The outputs are in the order of the images. Each equals that of `forward` for the condition
+        and the image, up to rounding. The first convolution of the condition is computed only once.
+
+        Args:
+            condition: BCHW, which needs no gradient.
+            images: several batches BCHW, such as the fake and the real images.
         """
         first, leak = self.layers[0].children()
         assert isinstance(first, nn.Conv2d)
@@ -73,17 +83,25 @@ class PatchDiscriminator(Discriminator):
         return [[self._activations(leak(shared + x))] for x in own]
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile norms and activations in place; see torch.nn.Module.compile.
+        """Compile the norms and activations of the inner layers in place.
 
         A compiled backward pass computes the gradients of all compiled weights. The convolutions
-        are not compiled, so that the generator's update skips the gradients of their weights.
+        are not compiled, so that the generator's update skips the gradients of their weights. The
+        first and the last layer have no norm and are not compiled at all.
+
+        Args:
+            arguments, options: those of torch.nn.Module.compile.
         """
         for layer in self.layers[1:-1]:
             assert isinstance(layer, _Layer)
             layer.rest.compile(*arguments, **options)
 
     def _activations(self, x: Tensor) -> list[Tensor]:
-        """Return the activations of all layers, given those of the first layer."""
+        """Return the activations BCHW of all layers in order, the scores last.
+
+        Args:
+            x: the activations of the first layer, which are the first entry of the result.
+        """
         activations = [x]
         for layer in self.layers[1:]:
             activations.append(layer(activations[-1]))
@@ -99,7 +117,7 @@ class _Layer(nn.Sequential):
 
     @property
     def rest(self) -> nn.Sequential:
-        """Return the norm and the activation."""
+        """Return this layer's norm and activation as one module, without the convolution."""
         return self._rest[0]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -63,11 +63,14 @@ class InstanceEncoder(Encoder):
         normal_(self)
 
     def forward(self, image: Tensor, instance: Tensor) -> Tensor:
-        """Return features BCHW in [-1, 1], constant on each instance.
+        """Return the features of real images, BCHW in [-1, 1], averaged over each instance.
+
+        C is `out_channels`. With `always_train`, an encoder in eval mode computes the images one by
+        one, so that each has batch statistics of its own.
 
         Args:
             image: the real images, B3HW in [-1, 1]; sides are multiples of `stride`.
-            instance: integer B1HW.
+            instance: the instance ids, integer B1HW.
         """
         if self._one_by_one and len(image) > 1:
             return torch.cat([self.forward(x, i) for x, i in _singles(image, instance)])
@@ -75,15 +78,27 @@ class InstanceEncoder(Encoder):
 
     @property
     def _one_by_one(self) -> bool:
-        """Return whether each image needs batch statistics of its own."""
+        """Return True for an encoder with `always_train` in eval mode.
+
+        Each image then needs batch statistics of its own.
+        """
         return self.always_train and not self.training
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile the convolutions in place; the averages over instances stay as they are."""
+        """Compile the encoder's layers in place, but not the averages over instances.
+
+        torch.compile does its work at the first call.
+
+        Args:
+            arguments, options: those of torch.nn.Module.compile.
+        """
         self.layers.compile(*arguments, **options)
 
     def in_tiles(self, image: Tensor, instance: Tensor, tile: tuple[int, int]) -> Tensor:
         """Return the features of `forward`, up to rounding, using less memory. Has no gradient.
+
+        Only the layers at full size are computed tile by tile. An encoder without strided
+        convolutions has no others, so it runs as `forward` does and saves nothing.
 
         Args:
             image: see `forward`.
@@ -105,5 +120,5 @@ class InstanceEncoder(Encoder):
 
 
 def _singles(image: Tensor, instance: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return each image of a batch with its instance map, as batches of one."""
+    """Return an iterator over the scenes of a batch: (image 1CHW, instance map 11HW), in order."""
     return zip(image.split(1), instance.split(1), strict=True)

@@ -112,10 +112,13 @@ class CoarseToFineGenerator(Generator):
     def forward(self, condition: Tensor, labels: OneHot | None = None) -> Tensor:
         """Return the image, B3HW in [-1, 1].
 
+        The condition is reduced here to the sizes of the coarser levels.
+
         Args:
-            condition: BCHW.
+            condition: the generator's input at full size, BCHW.
             labels: the label map of the condition's one-hot channels, or None. On the CPU without
-                gradients this saves most of the first convolution's time.
+                gradients this saves most of the first convolution's time. The image is the same up
+                to rounding.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.
@@ -137,7 +140,9 @@ class CoarseToFineGenerator(Generator):
         whole image. The layers between them, at half the size and below, see the whole image.
 
         Args:
-            view: a function from a tile to its inputs.
+            view: a function from a tile to the condition BCHW of the tile with its margin, and to
+                the label map of its one-hot channels or None. It is called several times for each
+                tile.
             size: the (height, width) of the image, multiples of `stride`.
             tile: the (width, height) of a tile, even.
         """
@@ -159,7 +164,15 @@ class CoarseToFineGenerator(Generator):
         return back_in_tiles(layers[-NUM_UP:], self.head, own, tiles)
 
     def _below(self, condition: Tensor, tile: tuple[int, int]) -> Tensor:
-        """Return the coarser features of the last enhancer, for the condition at half size."""
+        """Return the features BCHW that the finest enhancer adds to its own, at half size.
+
+        They come from G1 and from all other enhancers. The enhancers' first layers run tile by
+        tile.
+
+        Args:
+            condition: the whole condition BCHW at half the image's size.
+            tile: the (width, height) of a tile, even.
+        """
         levels = pyramid(condition, len(self.enhancers), self.smaller)
         del condition  # each level is freed after its use
         features = self.coarse(levels.pop())
@@ -174,7 +187,13 @@ class CoarseToFineGenerator(Generator):
         return features
 
     def _runner(self, part: str) -> Callable[[nn.Sequential, Tensor], Tensor]:
-        """Return the function that runs the layers of a part, with or without checkpointing."""
+        """Return the function that runs the layers of a part of this generator on its input.
+
+        It is `run_checkpointed` for the parts in `checkpointed`, and a plain call for the others.
+
+        Args:
+            part: "coarse", "enhancers" or "head".
+        """
         return run_checkpointed if part in self.checkpointed else _run
 
 
@@ -199,14 +218,28 @@ def _front(
     labels: OneHot | None,
     apply: Callable[[nn.Sequential, Tensor], Tensor],
 ) -> Tensor:
-    """Return `layers(condition)`; the layers begin with padding and a 7x7 convolution."""
+    """Return `layers(condition)`, BCHW, by a look-up of labels if that is faster.
+
+    Args:
+        layers: layers that begin with padding and a 7x7 convolution, which the look-up replaces.
+        condition: the input of the layers, BCHW.
+        labels: the label map of the condition's one-hot channels, or None for no look-up.
+        apply: runs the layers on the condition if there is no look-up.
+    """
     if labels is None or not is_faster(condition):
         return apply(layers, condition)
     return layers[2:](_stem(layers, condition, labels))
 
 
 def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None) -> Tensor:
-    """Return the output of the padding and the 7x7 convolution only."""
+    """Return the output BCHW of the first padding and 7x7 convolution of some layers only.
+
+    Args:
+        layers: layers that begin with padding and a 7x7 convolution.
+        condition: the input of the layers, BCHW.
+        labels: the label map of the condition's one-hot channels, which is looked up if that is
+            faster; or None.
+    """
     conv = layers[1]
     assert isinstance(conv, nn.Conv2d)
     if labels is None or not is_faster(condition):
@@ -226,7 +259,18 @@ def _run(layers: nn.Sequential, x: Tensor) -> Tensor:
 def _global_trunk(
     in_channels: int, channels: int, num_downsamplings: int, num_blocks: int, blocks: Blocks
 ) -> nn.Sequential:
-    """Return G1 without its output layers; its output has `channels` channels at full size."""
+    """Return the layers of G1 without its output layers, for a condition BCHW.
+
+    Their output has the size of the condition.
+
+    Args:
+        in_channels: channels of the condition.
+        channels: channels of the output. The width doubles with each strided convolution.
+        num_downsamplings: the number of strided convolutions, and of transposed ones after the
+            blocks.
+        num_blocks: the number of residual blocks at the coarsest size.
+        blocks: the factory of the layers.
+    """
     widths = [channels * 2**level for level in range(num_downsamplings + 1)]
     layers = blocks.stem(in_channels, channels)
     for narrow, wide in pairwise(widths):

@@ -61,10 +61,10 @@ class CRNGenerator(Generator):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """Return images for a condition BCHW.
+        """Return the images of a condition BCHW, whose height is this generator's `height`.
 
-        In eval mode this is the first image, B3HW in [-1, 1]. In training mode these are all K
-        images, B(3K)HW without bounds.
+        In eval mode this is the first image, BCHW clamped to [-1, 1]. In training mode these are
+        all K images, concatenated to B(KC)HW, without bounds.
 
         Raises:
             UserError: the condition has another height, or its width is not a multiple of `stride`.
@@ -92,7 +92,11 @@ def _width(height: int, max_channels: int) -> int:
 
 
 def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
-    """Return a 3x3 convolution without bias, layer norm over the whole image, and leaky ReLU."""
+    """Return the new layers of a 3x3 convolution without bias, a layer norm and leaky ReLU.
+
+    The size stays. The norm has one mean and variance for each whole image, over all channels and
+    pixels, and a scale and a shift per channel.
+    """
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
     nn.init.xavier_uniform_(conv.weight)
     # GroupNorm of one group is layer norm over C, H and W, with scale and shift per channel.

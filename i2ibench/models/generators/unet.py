@@ -68,7 +68,7 @@ class UNetGenerator(Generator):
         normal_(self, zero_bias=True)
 
     def forward(self, condition: Tensor) -> Tensor:
-        """Return the image, B3HW in [-1, 1], for a condition BCHW.
+        """Return the image, BCHW in [-1, 1] with `out_channels` channels, for a condition BCHW.
 
         Raises:
             UserError: height or width is not a multiple of `stride`.

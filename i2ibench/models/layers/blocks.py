@@ -30,12 +30,20 @@ class Blocks:
     dropout: float = 0.0
 
     def stem(self, in_channels: int, out_channels: int) -> list[nn.Module]:
-        """Return a 7x7 convolution with reflected borders, norm and ReLU. The size stays."""
+        """Return the new layers of a 7x7 convolution that keeps the height and width.
+
+        The layers are reflected padding by 3, the convolution, the norm and ReLU. The norm and the
+        convolution's bias are options of this factory.
+        """
         conv = nn.Conv2d(in_channels, out_channels, kernel_size=7, bias=self.bias)
         return [nn.ReflectionPad2d(3), conv, *self._normed(out_channels)]
 
     def down(self, in_channels: int, out_channels: int) -> list[nn.Module]:
-        """Return a 3x3 convolution of stride 2, norm and ReLU. The size becomes ceil(size / 2)."""
+        """Return the new layers of a 3x3 convolution of stride 2, a norm and ReLU.
+
+        Height and width become ceil(size / 2). The padding mode, the norm and the convolution's
+        bias are options of this factory.
+        """
         mode = self.padding_mode
         conv = nn.Conv2d(
             in_channels, out_channels, 3, stride=2, padding=1, padding_mode=mode, bias=self.bias
@@ -43,14 +51,22 @@ class Blocks:
         return [conv, *self._normed(out_channels)]
 
     def up(self, in_channels: int, out_channels: int) -> list[nn.Module]:
-        """Return a 3x3 transposed convolution of stride 2, norm and ReLU. The size doubles."""
+        """Return the new layers of a 3x3 transposed convolution of stride 2, a norm and ReLU.
+
+        Height and width double exactly. The norm and the convolution's bias are options of this
+        factory.
+        """
         conv = nn.ConvTranspose2d(
             in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=self.bias
         )
         return [conv, *self._normed(out_channels)]
 
     def residual(self, channels: int) -> nn.Module:
-        """Return a block that adds two 3x3 convolutions to its input; no final activation."""
+        """Return a new block that adds two 3x3 convolutions to its input, BCHW to BCHW.
+
+        A norm follows each convolution, ReLU only the first, and nothing the sum. Norm, bias and
+        dropout are options of this factory.
+        """
         return ResidualBlock(channels, self)
 
     def _normed(self, channels: int) -> list[nn.Module]:
@@ -58,12 +74,15 @@ class Blocks:
 
 
 def normal_(module: nn.Module, std: float = 0.02, zero_bias: bool = False) -> None:
-    """Draw all convolution weights of a network from N(0, std).
+    """Draw the weights of all convolutions of a network anew from N(0, std), in place.
+
+    Transposed convolutions are included. Other layers, such as norms, stay as they are.
 
     Args:
         module: the network.
         std: the standard deviation.
-        zero_bias: set the biases to 0 as pix2pix does. pix2pixHD keeps torch's default.
+        zero_bias: also set the biases of the convolutions to 0 as pix2pix does. Otherwise they keep
+            torch's default, as in pix2pixHD.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -73,7 +92,10 @@ def normal_(module: nn.Module, std: float = 0.02, zero_bias: bool = False) -> No
 
 
 def head(in_channels: int, out_channels: int) -> list[nn.Module]:
-    """Return a 7x7 convolution with reflected borders, and tanh. The size stays."""
+    """Return the new layers of a 7x7 convolution with a bias and tanh, which keep the size.
+
+    The layers are reflected padding by 3, the convolution and tanh; there is no norm.
+    """
     return [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, out_channels, kernel_size=7), nn.Tanh()]
 
 
@@ -95,15 +117,20 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the input plus the output of the convolutions, BCHW."""
+        """Return the features `x` BCHW plus the output of the two convolutions for them, BCHW."""
         return x + self.branch(x)
 
 
 def run_checkpointed(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """Return `layers(x)`; the backward pass computes their activations again.
+    """Return `layers(x)`; the backward pass computes the activations of the layers again.
 
     Only the inputs of each residual block, and of the layers between residual blocks, are kept.
     Dropout draws the same numbers again. Running statistics of batch norms see the batch twice.
+    With gradients disabled, the layers run as usual.
+
+    Args:
+        layers: a chain of layers, some of which may be a `ResidualBlock`.
+        x: the input of the chain, BCHW.
     """
     for piece in _pieces(layers):
         x = checkpoint(piece, x, use_reentrant=False) if torch.is_grad_enabled() else piece(x)
@@ -111,7 +138,7 @@ def run_checkpointed(layers: nn.Sequential, x: Tensor) -> Tensor:
 
 
 def _pieces(layers: nn.Sequential) -> Iterator[nn.Sequential]:
-    """Yield the residual blocks one by one, and the layers between them together."""
+    """Yield the layers of a chain in order: each ResidualBlock alone, others together."""
     begin = 0
     for at, layer in enumerate(layers):
         if isinstance(layer, ResidualBlock):

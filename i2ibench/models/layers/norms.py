@@ -7,14 +7,14 @@ from i2ibench.errors import UserError, near_match
 
 
 def norm(name: str, channels: int, affine: bool = True) -> nn.Module:
-    """Return a new normalisation layer.
+    """Return a new normalisation layer for features BCHW.
 
     Args:
         name: "instance", which has no parameters and always uses the image's own statistics, or
             "batch".
         channels: the number of channels.
         affine: give batch norm a scale and a shift. The scale is drawn from N(1, 0.02) as in
-            pix2pix.
+            pix2pix, and the shift is 0. Instance norm ignores this.
 
     Raises:
         UserError: the name is unknown.
@@ -42,7 +42,16 @@ class InstanceNorm(nn.InstanceNorm2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return the normalised features, BCHW."""
+        """Return features BCHW with mean 0 and variance 1 in each channel of each image.
+
+        The layer has no scale, shift or running statistics, and does the same in training and in
+        inference. If the result needs a gradient, a hook makes the incoming gradient contiguous,
+        since torch's gradient is wrong otherwise. The hook is left out while torch.compile
+        compiles.
+
+        Args:
+            input: the features, BCHW.
+        """
         normed = super().forward(input)
         if normed.requires_grad and not torch.compiler.is_compiling():
             normed.register_hook(Tensor.contiguous)

@@ -35,12 +35,26 @@ class Tile:
     around: tuple[slice, slice]
 
     def cut(self, whole: Tensor, shrink: int = 1) -> Tensor:
-        """Return the tile with its margin from a tensor at 1/shrink of the image's size."""
+        """Return this tile with its margin, cut out of a tensor of the whole image; a view.
+
+        Args:
+            whole: the tensor [...,H,W], whose height and width are the image's divided by `shrink`.
+            shrink: 1 for a tensor at full size, 2 for one at half size.
+        """
         rows, columns = (slice(s.start // shrink, s.stop // shrink) for s in self.around)
         return whole[..., rows, columns]
 
     def own(self, part: Tensor, shrink: int = 1) -> Tensor:
-        """Return the output for a tile without the margin, given the output with it."""
+        """Return a layer's output for this tile without the margin, cut out of the output with it.
+
+        Args:
+            part: the output [...,h,w] for the tile with its margin, at 1/shrink of the image's
+                size.
+            shrink: 1 for an output at full size, 2 for one at half size.
+
+        Returns:
+            A view of `part`.
+        """
         rows, columns = (
             slice((own.start - wide.start) // shrink, (own.stop - wide.start) // shrink)
             for own, wide in zip((self.rows, self.columns), self.around, strict=True)
@@ -49,7 +63,7 @@ class Tile:
 
 
 def split_into_tiles(height: int, width: int, size: tuple[int, int]) -> list[Tile]:
-    """Return the tiles of an image, row by row.
+    """Return tiles that cover an image without overlap, row by row; only their margins overlap.
 
     Args:
         height: the image's height, even.
@@ -75,7 +89,8 @@ def compute_in_tiles(
 
     Args:
         part: a function from a tile to its output with the margin, BCHW at 1/shrink of the size.
-        tiles: the tiles of the image.
+            The margin is cut off. Each tile is computed once.
+        tiles: all tiles of the image, as `split_into_tiles` returns them.
         shrink: the factor by which the output is smaller than the image.
     """
     whole = None
@@ -97,10 +112,14 @@ def front_in_tiles(
 ) -> Tensor:
     """Return the output BCHW of the first layers of a network, at half the image's size.
 
+    The first norm uses the statistics of the whole image. `stem` therefore computes each tile
+    twice, unless the norm is a batch norm in eval mode.
+
     Args:
-        layers: the layers of `Blocks.stem` and `Blocks.down`.
+        layers: the layers of `Blocks.stem` and `Blocks.down`. Their padding and 7x7 convolution are
+            not run, since `stem` stands for them.
         stem: a function from a tile to the output BCHW of the stem's convolution, with the margin.
-        tiles: the tiles of the image.
+        tiles: all tiles of the image.
     """
     normalise = _norm_of_whole(layers[2], (tile.own(stem(tile)) for tile in tiles))
 
@@ -113,13 +132,16 @@ def front_in_tiles(
 def back_in_tiles(
     up: nn.Sequential, head: nn.Sequential, features: Tensor, tiles: Sequence[Tile]
 ) -> Tensor:
-    """Return the output BCHW of the last layers of a network.
+    """Return the output BCHW of the last layers of a network, at the image's size.
+
+    The norm uses the statistics of the whole image. Its input is therefore computed twice, unless
+    the norm is a batch norm in eval mode.
 
     Args:
         up: the layers of `Blocks.up`.
         head: the layers of `blocks.head`.
         features: the input of `up`, BCHW at half the image's size.
-        tiles: the tiles of the image.
+        tiles: all tiles of the image.
     """
 
     def doubled(tile: Tile) -> Tensor:
@@ -130,13 +152,16 @@ def back_in_tiles(
 
 
 def _norm_of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tensor], Tensor]:
-    """Return a function that normalises with the statistics of all parts together.
+    """Return a function that normalises BCHW with the statistics of all parts together.
 
-    For a batch norm in eval mode, which has running statistics, this is the layer itself.
+    A batch norm in eval mode has running statistics, so it is returned itself, and no part is
+    computed. Instance norm has statistics for each image, batch norm in training mode for the whole
+    batch; running statistics are not updated. The function computes in float32 and returns its
+    input's type.
 
     Args:
         layer: the norm.
-        parts: the inputs of the norm, BCHW without margins.
+        parts: the inputs of the norm for all tiles, BCHW without margins.
     """
     if isinstance(layer, nn.BatchNorm2d) and not layer.training:
         return layer
@@ -155,7 +180,15 @@ def _norm_of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tenso
 
 
 def _moments(parts: Iterator[Tensor], dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Return mean and variance over all parts in float64 where there is one (Chan et al. 1979)."""
+    """Return the mean and the variance over all parts together (Chan et al. 1979).
+
+    The variance is the sum of squares divided by the number of values. Both are float64, or float32
+    on devices without float64, and the reduced dimensions have size 1.
+
+    Args:
+        parts: tensors BCHW, which are read one at a time.
+        dims: the dimensions to reduce, with the height and width among them.
+    """
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for part in parts:
         own_variance, own_mean = (

@@ -37,7 +37,11 @@ class FeatureTaps(nn.Module):
                 layer.register_buffer(name, weight.detach(), persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the activation at each tap for images B3HW, shallow to deep."""
+        """Return the activations of the chosen layers for images B3HW, each BCHW, shallow to deep.
+
+        The images are normalised as the network expects them, see `normalise_for_imagenet`.
+        Gradients flow to the images only.
+        """
         activations = []
         for index, layer in enumerate(self.layers):
             x = layer(x)
@@ -49,10 +53,13 @@ class FeatureTaps(nn.Module):
 def pretrained_vgg19(
     taps: Sequence[int], weights: str | None = None, average_pooling: bool = False
 ) -> FeatureTaps:
-    """Return the activations of torchvision's ImageNet VGG19 as a module.
+    """Return torchvision's ImageNet VGG19 as a module that gives the activations of chosen layers.
+
+    Layers behind the last chosen one are cut off. Fake tensors have no values, so that no file is
+    read for them.
 
     Args:
-        taps: indices into torchvision's `vgg19().features`.
+        taps: the chosen layers as indices into torchvision's `vgg19().features`.
         weights: path of a state dict; None takes the file in torchvision's cache.
         average_pooling: replace max pooling by average pooling, as CRN does.
 
@@ -80,5 +87,8 @@ def normalise_for_imagenet(image: Tensor) -> Tensor:
 
 
 def _by_channel(values: Sequence[float], like: Tensor) -> Tensor:
-    """Return values as 1C11 on the device of `like`, without a copy that a GPU would wait for."""
+    """Return one number per channel as a tensor 1C11 with the type and the device of `like`.
+
+    The numbers are filled in on the device, so that a GPU does not wait for a copy.
+    """
     return torch.stack([like.new_full((), value) for value in values]).view(1, -1, 1, 1)

@@ -21,13 +21,31 @@ class _ScoreDistanceGAN(AdversarialLoss):
         self.discriminator_weights = {"real": self.factor, "fake": self.factor}
 
     def generator(self, fake: DiscriminatorOutput) -> Tensor:
-        """Return the generator's scalar loss: the distance of the fake images' scores from 1."""
+        """Return the generator's loss, a scalar: the distance of the fake images' scores from 1.
+
+        Each scale gives the mean over its scores. The scales are summed, or averaged with
+        `mean_over_scales`.
+
+        Args:
+            fake: the discriminator's outputs for the fake images; only the scores, the last layer,
+                count.
+        """
         return self._total_distance(fake, 1.0)
 
     def discriminator(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput
     ) -> tuple[Tensor, Tensor]:
-        """Return the discriminator's scalar losses for the real and for the fake images."""
+        """Return the discriminator's scalar losses for the real and for the fake images.
+
+        They are the distances of real scores from 1 and of fake scores from 0, each halved with
+        `halve_discriminator`. Each scale gives a mean. The scales are summed, or averaged with
+        `mean_over_scales`.
+
+        Args:
+            real: the discriminator's outputs for the real images; only the scores, the last layer,
+                count.
+            fake: the discriminator's outputs for the fake images.
+        """
         on_real, on_fake = self._total_distance(real, 1.0), self._total_distance(fake, 0.0)
         return self.factor * on_real, self.factor * on_fake
 
@@ -37,7 +55,12 @@ class _ScoreDistanceGAN(AdversarialLoss):
 
     @abstractmethod
     def _distance(self, scores: Tensor, target: float) -> Tensor:
-        """Return the distance of the scores of one scale from the target, a scalar."""
+        """Return the mean distance of the scores of one scale from the target, a scalar.
+
+        Args:
+            scores: float32 B1HW.
+            target: 1 or 0.
+        """
 
 
 @LOSSES.register_module()

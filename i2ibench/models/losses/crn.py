@@ -52,7 +52,14 @@ class CRNLoss(Loss):
         self.levels = _ImageAndFeatures(weights)
 
     def forward(self, step: Step) -> Tensor:
-        """Return a scalar with a gradient for the fake images only."""
+        """Return the weighted sum of mean absolute differences of fake and real images, a scalar.
+
+        The differences are those of the pixels in grey levels and of five VGG19 layers. Only the
+        step's fake images get a gradient.
+
+        Raises:
+            UserError: the images have neither one nor three channels.
+        """
         levels = zip(self.levels(step.fake), self.levels(step.real), strict=True)
         terms = [F.l1_loss(fake, real) for fake, real in levels]
         weighted = zip(self.layer_weights, terms, strict=True)
@@ -84,7 +91,15 @@ class DiversityLoss(Loss):
         self.mean_share = mean_share
 
     def forward(self, step: Step) -> Tensor:
-        """Return a scalar with a gradient for the fake images only."""
+        """Return the loss of the K fake images of each scene, a scalar; only they get a gradient.
+
+        Each class counts the image with the smallest difference to the real image, with a share of
+        `mean_share` for the mean of all K. Classes are summed, scenes averaged.
+
+        Raises:
+            UserError: the channels of the step's fake images are no multiple of the real ones', or
+                the images have neither one nor three channels.
+        """
         channels = step.real.shape[1]
         if step.fake.shape[1] % channels:
             raise UserError(
@@ -99,12 +114,16 @@ class DiversityLoss(Loss):
         return ((1 - self.mean_share) * best + self.mean_share * mean).sum(1).mean()
 
     def _by_class(self, image: Tensor, real: list[Tensor], masks: Tensor) -> Tensor:
-        """Return losses BN: masked differences of each class, averaged over all pixels.
+        """Return the difference of an image to the real image on each class, BN for N classes.
+
+        The weighted sum of pixels and five VGG19 layers is zero outside of the class, and averaged
+        over all pixels of the image, so that small classes count little.
 
         Args:
             image: one of the K images, BCHW.
-            real: the output of `levels` for the real images.
-            masks: the pixels of each class, BNHW.
+            real: the output of `levels` for the real images: grey levels, then five VGG19
+                activations.
+            masks: the pixels of each class as ones and zeros, BNHW.
         """
         total = masks.new_zeros(masks.shape[:2])
         for weight, a, b in zip(self.layer_weights, self.levels(image), real, strict=True):

@@ -35,14 +35,29 @@ class FeatureMatching(Loss):
         self.with_scores = with_scores
 
     def forward(self, step: Step) -> Tensor:
-        """Return a scalar with a gradient for the fake images only."""
+        """Return the distance of the discriminator's activations for fake and real images.
+
+        The result is a scalar. The scales are averaged, or summed with `sum_over_scales`. Only the
+        fake images get a gradient.
+
+        Args:
+            step: the training step, with the discriminator's outputs for fake and real images.
+        """
         assert step.fake_outputs is not None and step.real_outputs is not None
         scales = zip(step.fake_outputs, step.real_outputs, strict=True)
         distances = torch.stack([self._distance(fake, real) for fake, real in scales])
         return distances.sum() if self.sum_over_scales else distances.mean()
 
     def _distance(self, fake: list[Tensor], real: list[Tensor]) -> Tensor:
-        """Return the distance at one scale."""
+        """Return the distance at one scale: 4 times the mean over the layers' mean differences.
+
+        With `sum_over_layers`, the scalar is their sum without the factor 4. The scores count only
+        with `with_scores`.
+
+        Args:
+            fake: the activations of all layers for the fake images, BCHW, the scores last.
+            real: the same for the real images.
+        """
         count = len(fake) if self.with_scores else len(fake) - 1
         pairs = zip(fake[:count], real[:count], strict=True)
         distances = torch.stack([mean_distance(f, r) for f, r in pairs])

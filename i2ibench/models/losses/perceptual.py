@@ -52,7 +52,13 @@ class PerceptualLoss(Loss):
         self.network = pretrained_vgg19(taps, weights)
 
     def forward(self, step: Step) -> Tensor:
-        """Return a scalar with a gradient for the fake images only."""
+        """Return the weighted sum of the mean absolute differences of VGG19 activations, a scalar.
+
+        They compare the step's fake with its real images. Only the fake images get a gradient.
+
+        Raises:
+            UserError: the images have neither one nor three channels.
+        """
         fake, real = (
             as_rgb(x, "VGG19, which the loss compares by,") for x in (step.fake, step.real)
         )

@@ -13,5 +13,5 @@ class PixelLoss(Loss):
     """Mean absolute difference between the fake and the real images."""
 
     def forward(self, step: Step) -> Tensor:
-        """Return a scalar."""
+        """Return the mean absolute difference of the step's fake and real images, a scalar."""
         return F.l1_loss(step.fake, step.real)

@@ -23,7 +23,13 @@ def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tenso
 
 
 def _within(ids: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
-    """Return a copy in which every id outside 0..N-1 is N."""
+    """Return a copy of integer ids in the type `dtype`, with N for every id outside 0..N-1.
+
+    Args:
+        ids: integer, any shape.
+        num_classes: N.
+        dtype: the type of the copy, wide enough for N.
+    """
     if ids.dtype == torch.uint8:
         return ids.clamp(max=min(num_classes, 255)).to(dtype, copy=True)
     kept = ids.clamp(-1, num_classes).to(dtype, copy=True)
@@ -31,18 +37,34 @@ def _within(ids: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
 
 
 def confusion_matrix(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Return the counts of `full_confusion` without the void row, int64 [N, N + 1]."""
+    """Return pixel counts, int64 [N, N + 1]: row = true class, column = predicted class.
+
+    Pixels whose true id is outside 0..N-1 (void) are left out. Predicted ids outside that range are
+    counted in the last column. The arguments are those of `full_confusion`.
+    """
     return full_confusion(predicted, target, num_classes)[:-1]
 
 
 def pixel_accuracy(confusion: Tensor) -> float:
-    """Return the share of correctly classified valid pixels, 0..1; nan without any pixel."""
+    """Return the share of correctly classified pixels, 0..1, among those with a true class.
+
+    The share is nan without any such pixel.
+
+    Args:
+        confusion: the counts of `confusion_matrix`, [N, N + 1].
+    """
     confusion = confusion.cpu()
     return (confusion.diagonal().sum().double() / confusion.sum()).item()
 
 
 def class_iou(confusion: Tensor) -> Tensor:
-    """Return each class's intersection over union, float64 [N]; nan if a class never occurs."""
+    """Return each class's intersection over union, float64 [N] on the CPU.
+
+    The value is nan for a class that is neither a true nor a predicted class of any counted pixel.
+
+    Args:
+        confusion: the counts of `confusion_matrix`, [N, N + 1].
+    """
     confusion = confusion.cpu()
     hits = confusion.diagonal().double()
     square = confusion[:, :-1]

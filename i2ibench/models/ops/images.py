@@ -30,10 +30,10 @@ def largest_level(image: Tensor) -> int:
 
 
 def to_levels(image: Tensor, bits: int = 8, truncate: bool = False) -> Tensor:
-    """Return an integer image for a float image in [-1, 1] of any shape.
+    """Return an integer image for a float image of any shape; values outside [-1, 1] are clamped.
 
     Args:
-        image: the image.
+        image: the image; -1 is black, 1 is white.
         bits: 8 for uint8 in 0..255, 16 for int32 in 0..65535.
         truncate: truncate as the released pix2pixHD does, instead of rounding.
     """
@@ -71,7 +71,11 @@ def to_displayable(image: Tensor) -> Tensor:
 
 
 def pixels_of(image: Tensor) -> NDArray[Any]:
-    """Return an integer image [C,H,W] as [H,W,C] for a file; as [H,W] for one channel."""
+    """Return an image [C,H,W] as pixels [H,W,C] for a file, or [H,W] if it has one channel.
+
+    Args:
+        image: uint8, which stays uint8, or int32 in 0..65535, which becomes uint16.
+    """
     pixels = image.permute(1, 2, 0).cpu().numpy()
     pixels = pixels if image.dtype == torch.uint8 else pixels.astype(np.uint16)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
@@ -103,11 +107,14 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]] | Tensor) -> T
 
 
 def _look_up(label: Tensor, colours: Tensor) -> Tensor:
-    """Return the colour of each label with OpenCV's look-up tables, uint8 [3,P].
+    """Return the colour of each label by OpenCV's look-up tables, uint8 [3,P].
 
     Args:
         label: uint8 [P].
-        colours: uint8 [3,N].
+        colours: the colour of each of N labels, uint8 [3,N].
+
+    Raises:
+        IndexError: a label is not below N.
     """
     if int(label.max()) >= colours.shape[1]:  # the tables below have 256 entries
         raise IndexError(f"label {int(label.max())} in a palette of {colours.shape[1]} colours")
@@ -155,7 +162,10 @@ def require_multiple(x: Tensor, stride: int) -> None:
 
 
 def halve(x: Tensor) -> Tensor:
-    """Return BCHW at half size: 3x3 averages of stride 2 that do not count the padding."""
+    """Return BCHW at half size: 3x3 averages of stride 2 that do not count the padding.
+
+    Odd sides are rounded up.
+    """
     return F.avg_pool2d(x, kernel_size=3, stride=2, padding=1, count_include_pad=False)
 
 

@@ -28,7 +28,7 @@ class Instances:
 
     @property
     def sizes(self) -> Tensor:
-        """Return the number of pixels of each instance, int64 [n]."""
+        """Return the number of pixels of each instance, int64 [n], in the order of the ids."""
         return torch.bincount(self.members.flatten(), minlength=len(self.ids))
 
 
@@ -52,13 +52,14 @@ class BatchInstances:
 
 
 def instances_of(label: Tensor, instance: Tensor) -> Instances:
-    """Return the instances of one scene.
+    """Return the instances of one scene, with the instance of each pixel.
 
-    Ids may be any integers. Cityscapes' form, label * 1000 + number, is not required.
+    Ids may be any integers. Cityscapes' form, label * 1000 + number, is not required. Separate
+    regions of one id are one instance, even with different labels.
 
     Args:
-        label: integer 1HW, from 0 on.
-        instance: integer 1HW.
+        label: the class channels, integer 1HW, from 0 on.
+        instance: the instance ids, integer 1HW.
     """
     table, owners, lengths = read_runs(label[None], instance[None])
     members = expand_runs(owners, lengths, instance.numel())
@@ -77,13 +78,16 @@ def paint(vectors: Tensor, members: Tensor) -> Tensor:
 
 
 def read_runs(label: Tensor, instance: Tensor) -> tuple[BatchInstances, Tensor, Tensor]:
-    """Return the instances of a batch, and the instance and the length of each run.
-
-    Runs are in scan order.
+    """Return the instances of a batch, and its runs of pixels with the same id and label.
 
     Args:
-        label: integer B1HW, from 0 on.
-        instance: integer B1HW.
+        label: the class channels, integer B1HW, from 0 on.
+        instance: the instance ids, integer B1HW. Equal ids in different images are different
+            instances.
+
+    Returns:
+        The instances; the position in them of each run's instance, int64 [R]; and each run's length
+        in pixels, int64 [R]. Runs are in scan order.
     """
     starts, lengths = _runs(label, instance)
     labels = label.flatten()[starts].long()
@@ -103,7 +107,7 @@ def read_runs(label: Tensor, instance: Tensor) -> tuple[BatchInstances, Tensor, 
 
 
 def expand_runs(values: Tensor, lengths: Tensor, total: int) -> Tensor:
-    """Return the value of each pixel's run, [..., total].
+    """Return the value of each pixel, [..., total], from one value for each run of pixels.
 
     Args:
         values: one value per run, [..., R].
@@ -117,7 +121,15 @@ def expand_runs(values: Tensor, lengths: Tensor, total: int) -> Tensor:
 
 
 def _runs(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first pixel and the length of each run; runs end at the end of an image."""
+    """Return the first pixel and the length of each run of a batch, both int64 [R], in scan order.
+
+    A run is a sequence of pixels with the same id and label. It ends at the end of an image at the
+    latest. Pixels are indices into the flattened batch.
+
+    Args:
+        label: integer B1HW.
+        instance: integer B1HW.
+    """
     ids, labels = instance.flatten(), label.flatten()
     begins = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
     torch.logical_or(ids[1:] != ids[:-1], labels[1:] != labels[:-1], out=begins[1:])
@@ -127,7 +139,16 @@ def _runs(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _majority(labels: Tensor, areas: Tensor, owners: Tensor, count: int) -> Tensor:
-    """Return the label with the largest area of each instance; the smallest label of a tie."""
+    """Return the label with the largest area of each instance, int64 [count].
+
+    The smallest label is taken if several have the largest area.
+
+    Args:
+        labels: a label of an instance, int64 [P], once for each label that occurs in the instance.
+        areas: the number of pixels with that label in that instance, int64 [P].
+        owners: the position of that instance, int64 [P] in 0..count-1.
+        count: the number of instances.
+    """
     largest = areas.new_zeros(count).scatter_reduce_(0, owners, areas, "amax")
     most = areas == largest[owners]
     chosen = labels.new_full((count,), torch.iinfo(labels.dtype).max)

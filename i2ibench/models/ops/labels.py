@@ -80,11 +80,15 @@ MOST_NUMBERS = 2**17
 
 
 def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
-    """Return instance numbers from 0 on, int64 [B,1,HW], and an upper bound of them.
+    """Return an instance number from 0 on for each pixel, int64 [B,1,HW], and their upper bound.
 
-    On the CPU, numbers are usually ids minus the smallest id, since gaps in the table cost less
-    than sorting. On a GPU the ids are sorted, because reading the smallest id would synchronise the
-    host. Fake tensors, which serve to count memory, are treated as on a GPU.
+    The bound is larger than every number; some numbers may not occur. On the CPU, numbers are
+    usually ids minus the smallest id, since gaps in the table cost less than sorting. On a GPU the
+    ids are sorted, because reading the smallest id would synchronise the host. Fake tensors, which
+    serve to count memory, are treated as on a GPU.
+
+    Args:
+        instance: the instance ids, integer B1HW.
     """
     ids = instance.long().flatten(2)
     if ids.device.type == "cpu" and not is_fake(ids):
@@ -95,7 +99,10 @@ def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
 
 
 def _ranks(ids: Tensor) -> Tensor:
-    """Return each id's rank among the distinct ids of its row, int64 of the same shape."""
+    """Return the rank of each id, from 0 on, among the distinct ids along the last dimension.
+
+    The result is int64 of the same shape.
+    """
     ordered, places = ids.sort(dim=-1)
     steps = torch.zeros_like(ids)
     steps[..., 1:] = ordered[..., 1:] != ordered[..., :-1]

@@ -27,7 +27,7 @@ class OneHot:
 
 
 def is_faster(condition: Tensor) -> bool:
-    """Return whether a look-up is possible and faster than the convolution of a condition BCHW.
+    """Return whether `convolve_one_hot` is possible and faster than convolving a condition BCHW.
 
     This is the case on the CPU in float32, without gradients, autocast and fake tensors.
     """
@@ -39,9 +39,10 @@ def is_faster(condition: Tensor) -> bool:
 def convolve_one_hot(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tensor:
     """Return the convolution of a condition BCHW with reflected borders, at the same size.
 
-    If all pixels of a window have one class, the output is that class's row of a table. For other
-    windows, the weights of all positions are summed. The condition's remaining channels are
-    convolved. The result equals the convolution up to the order of summation.
+    The one-hot channels are not convolved: weights are looked up by label. If all pixels of a
+    window have one class, the output is that class's row of a table. For other windows, the weights
+    of all positions are summed. The condition's remaining channels are convolved. The result equals
+    the convolution up to the order of summation.
 
     Args:
         conv: a convolution of odd size and stride 1, without padding.
@@ -68,17 +69,26 @@ def convolve_one_hot(conv: nn.Conv2d, condition: Tensor, labels: OneHot) -> Tens
 
 
 def _highest(x: Tensor, side: int) -> Tensor:
-    """Return the maximum of each window."""
+    """Return the maximum of each window of `side` x `side` pixels of a tensor BCHW.
+
+    Windows move by one pixel and do not reach over the border. Height and width of the result are
+    smaller by side - 1.
+    """
     return F.max_pool2d(F.max_pool2d(x, (side, 1), stride=1), (1, side), stride=1)
 
 
 def _windows(padded: Tensor, several: Tensor, side: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield pixel positions and, for each pixel, the table rows that its window sums.
+    """Yield positions of pixels and, for each of them, the rows of the weight table that it sums.
+
+    Each item is (positions [P], rows [P, side * side]), both int64, for up to PIXELS_AT_ONCE
+    pixels. Positions are indices into the flattened `several`. The table has a row for each label
+    and each place in a window: row label * side * side + place.
 
     Args:
         padded: the label map with reflected borders, int64 B1HW.
-        several: bool B1HW, pixels whose windows hold several classes.
-        side: the size of a window.
+        several: a mask of the pixels to compute, whose windows hold several classes, bool B1HW
+            without the borders.
+        side: the height and width of a window.
     """
     _, _, height, width = padded.shape
     rows, columns = (torch.arange(side) * step for step in (width, 1))

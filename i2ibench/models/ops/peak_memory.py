@@ -31,16 +31,22 @@ class TensorMemoryCounter(TorchDispatchMode):
         self._number: Any = weakref.WeakKeyDictionary()  # of each storage's allocation
 
     def restart(self) -> None:
-        """Reset the peak to the bytes that are allocated now."""
+        """Reset the counter's peak to the bytes that are allocated now."""
         self.peak, self._peak_count = self.now, self._count
 
     def at_peak(self, tensors: Iterable[Tensor]) -> int:
-        """Return the bytes of the given tensors, all still alive, that existed at the peak."""
+        """Return the bytes of those of the given tensors that existed when `now` was largest.
+
+        Tensors that were allocated outside of this context are left out. Shared memory counts once.
+
+        Args:
+            tensors: tensors that are all still alive.
+        """
         known = (s for s in set(_storages(list(tensors))) if s in self._number)
         return sum(s.nbytes() for s in known if self._number[s] <= self._peak_count)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operator and count the storages that it allocates."""
+        """Run a torch operator and count the storages that it allocates; torch calls this."""
         result = func(*args, **(kwargs or {}))
         before = {id(s) for s in _storages((args, kwargs))}
         for storage in _storages(result):
@@ -62,14 +68,20 @@ class TensorMemoryCounter(TorchDispatchMode):
 
 
 def peak_of(function: Callable[[], Any]) -> int:
-    """Return the peak of the bytes that `function` allocates."""
+    """Call `function` and return the largest number of bytes of tensors that it has held at once.
+
+    Tensors that existed before the call do not count.
+    """
     with TensorMemoryCounter() as counter:
         function()
     return counter.peak
 
 
 def bytes_of(tensors: Iterable[Tensor]) -> int:
-    """Return the bytes of tensors, counting shared memory once."""
+    """Return the bytes of the memory behind tensors; memory that several of them share counts once.
+
+    The memory behind a view is that of the whole tensor.
+    """
     return sum(storage.nbytes() for storage in set(_storages(list(tensors))))
 
 

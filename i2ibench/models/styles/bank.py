@@ -52,14 +52,21 @@ class StyleBank(nn.Module):
 
     @property
     def instances(self) -> Tensor:
-        """Return the number of training instances of each class, int64 [N]."""
+        """Return the number of training instances of each class, int64 [N]; 0 if unknown."""
         return self.sizes.sum(1)
 
     def fit(self, features_by_class: ClassFeatures) -> None:
-        """Cluster the features of each class; fewer than K distinct ones become one mode each.
+        """Replace this bank's modes by clusters (K-means) of the features of each class.
+
+        A class with fewer than K distinct features gets one mode for each of them. A class that is
+        not given, or has no features, has no modes afterwards.
+
+        Args:
+            features_by_class: the features of the training instances, float [instances, C], by
+                class.
 
         Raises:
-            UserError: a feature is NaN or infinite.
+            UserError: a feature is NaN or infinite. The bank is then incomplete.
         """
         self.centres.zero_()
         self.counts.zero_()
@@ -89,10 +96,11 @@ class StyleBank(nn.Module):
         self.explained[label] = 1 - means.inertia_ / deviation if distinct > 1 else 1.0
 
     def choose(self, scene: str, ids: Tensor, labels: Tensor) -> Tensor:
-        """Return a random mode for each instance, int64 [n]; -1 if its class has none.
+        """Return a random mode of its class for each instance, int64 [n]; -1 if the class has none.
 
-        The distribution over the modes of a class is uniform. The choice depends only on the bank's
-        seed, the scene's name and the instance's id, not on other instances, batch or device.
+        All modes of a class are equally likely. The choice depends only on the bank's seed, the
+        scene's name, the instance's id and the number of modes, not on other instances, batch or
+        device.
 
         Args:
             scene: the scene's name.
@@ -104,14 +112,14 @@ class StyleBank(nn.Module):
         return torch.from_numpy(chosen).to(ids.device)
 
     def vectors(self, labels: Tensor, modes: Tensor) -> Tensor:
-        """Return the features of modes, float [n,C]; zeros for mode -1.
+        """Return the features of modes, the bank's `centres`, float [n,C]; zeros for mode -1.
 
         Zero is the middle of the encoder's range, whose last layer is a tanh. The released code
         leaves the features of classes without modes uninitialised.
 
         Args:
             labels: the classes, integer [n].
-            modes: the modes, integer [n], below the class's count.
+            modes: a mode of each class, integer [n], below the class's count; or -1.
         """
         features = self.centres[labels.long(), modes.long().clamp(min=0)]
         return torch.where((modes >= 0)[:, None], features, torch.zeros_like(features))
@@ -119,10 +127,12 @@ class StyleBank(nn.Module):
     def sample(self, scene: str, label: Tensor, instance: Tensor) -> Tensor:
         """Return features float CHW in which each instance has a random mode of its class.
 
+        Instances of a class without modes get zeros.
+
         Args:
             scene: the scene's name, which seeds the choice; see `choose`.
-            label: integer 1HW.
-            instance: integer 1HW.
+            label: the class of each pixel, integer 1HW.
+            instance: the instance of each pixel, integer 1HW.
         """
         table, owners, lengths = read_runs(label[None], instance[None])
         modes = self.choose(scene, table.ids, table.labels)
@@ -130,7 +140,11 @@ class StyleBank(nn.Module):
         return expand_runs(values, lengths, instance.numel()).reshape(-1, *instance.shape[1:])
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        """Load a state dict; buffers that it lacks are set to "unknown"."""
+        """Load a state dict; torch calls this.
+
+        An older one may lack both `sizes` and `explained`. They become 0 and nan, which mean
+        "unknown".
+        """
         missing = [name for name in _ADDED_BUFFERS if f"{prefix}{name}" not in state_dict]
         if f"{prefix}centres" in state_dict and len(missing) == len(_ADDED_BUFFERS):
             shape = state_dict[f"{prefix}centres"].shape[:2]

@@ -47,9 +47,10 @@ class SavedBank:
 def save_bank(
     bank: StyleBank, classes: Sequence[str], path: Path, origin: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a bank to `path` and its description to a JSON file beside it, each atomically.
+    """Write a bank to `path`, and its description to a JSON file beside it, each atomically.
 
-    The JSON file holds the hash of the tensors, so that files of different banks are detected.
+    The JSON file is named like `path` and holds the hash of the tensors' file, so that files of
+    different banks are detected. Existing files are replaced.
 
     Args:
         bank: a fitted bank.
@@ -58,7 +59,7 @@ def save_bank(
         origin: JSON values about the origin of the bank, such as `checkpoint`.
 
     Raises:
-        UserError: the path has another suffix.
+        UserError: the path has another suffix; nothing has been written then.
     """
     require_suffix(path)
     tensors = {name: value.contiguous().cpu() for name, value in bank.state_dict().items()}
@@ -68,7 +69,15 @@ def save_bank(
 
 
 def describe(bank: StyleBank, classes: Sequence[str]) -> dict[str, Any]:
-    """Return a bank's shape and the sizes of its modes as JSON values."""
+    """Return the description of a bank as JSON values by name.
+
+    Keys are `i2ibench` (the version), `classes`, `num_styles`, `channels`, `seed`, `counts` (modes
+    of each class), `sizes` (training instances of each mode) and `explained` (None where unknown).
+
+    Args:
+        bank: a bank.
+        classes: the names of its classes.
+    """
     explained = [None if x != x else round(x, 6) for x in bank.explained.tolist()]
     return {
         "i2ibench": __version__,
@@ -83,11 +92,11 @@ def describe(bank: StyleBank, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def load_bank(path: Path, classes: Sequence[str], channels: int) -> SavedBank:
-    """Read a bank for a checkpoint.
+    """Read a bank from its two files, for use with a checkpoint.
 
     Args:
-        path: the file.
-        classes: the names of the checkpoint's classes.
+        path: the file that ends in .safetensors; the JSON file lies beside it.
+        classes: the names of the checkpoint's classes, which must be the bank's in the same order.
         channels: the number of features of the checkpoint's encoder.
 
     Raises:
@@ -111,10 +120,14 @@ def load_bank(path: Path, classes: Sequence[str], channels: int) -> SavedBank:
 
 
 def read_bank(path: Path) -> SavedBank:
-    """Read a bank of any classes. Nothing in the file is executed.
+    """Read a bank of any classes from its two files. Nothing in them is executed.
+
+    Args:
+        path: the file that ends in .safetensors; the JSON file lies beside it.
 
     Raises:
-        UserError: one of the two files is missing or broken, or they belong to different banks.
+        UserError: the path has another suffix, one of the two files is missing or broken, or they
+            belong to different banks.
     """
     require_suffix(path)
     tensors, note = _read_tensors(path), _read_note(note_path(path))
@@ -131,7 +144,7 @@ def read_bank(path: Path) -> SavedBank:
 
 
 def note_path(path: Path) -> Path:
-    """Return the path of the JSON file of a bank."""
+    """Return the path of the JSON file that describes a bank: `path` with the suffix .json."""
     return path.with_suffix(".json")
 
 

@@ -113,18 +113,24 @@ class Translator(nn.Module, metaclass=ABCMeta):
     def synthesise_in_tiles(
         self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any
     ) -> Tensor:
-        """Return the images of `synthesise`, up to rounding, using less memory.
+        """Return the image of `synthesise` for one scene, up to rounding, using less memory.
+
+        A method without tiles, the default, raises NotImplementedError. `check_tiles` is called
+        before.
 
         Args:
             scene: a batch of one scene at its original size, without its condition.
-            size: the (height, width) of the image to make.
+            size: the (height, width) of the image to make, the scene's size rounded up for
+                `stride`.
             tile: the (width, height) of a tile.
             settings: an instance of this class's `Settings`.
         """
         raise NotImplementedError
 
     def check_tiles(self) -> None:
-        """Check that the method can work in tiles. By default it cannot.
+        """Check that the method can work in tiles; the default always raises.
+
+        A method that overrides `synthesise_in_tiles` overrides this, too.
 
         Raises:
             UserError: the method cannot work in tiles.
@@ -144,15 +150,19 @@ class Translator(nn.Module, metaclass=ABCMeta):
         return simultaneous_update(self, batches_of(data), optim_wrapper)
 
     def parts(self) -> dict[str, nn.Module]:
-        """Return the networks by name. By default they are the direct submodules."""
+        """Return the networks by name: by default the direct submodules that are not None.
+
+        The preprocessor and the style bank are left out.
+        """
         others = ("data_preprocessor", "style_bank")
         return {name: part for name, part in self.named_children() if name not in others}
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
         """Return the parameters that each optimiser trains, by name, by the optimiser's name.
 
-        By default each of `parts` has an optimiser of its name. A network without trainable
-        parameters, such as a frozen one, has an empty dict and needs no optimiser.
+        By default each of `parts` has an optimiser of its name. A part without parameters is left
+        out. A network without trainable parameters, such as a frozen one, has an empty dict and
+        needs no optimiser.
         """
         return {
             name: self.trainable_parameters(name)
@@ -161,7 +171,11 @@ class Translator(nn.Module, metaclass=ABCMeta):
         }
 
     def trainable_parameters(self, *names: str) -> dict[str, nn.Parameter]:
-        """Return the parameters of direct submodules that are not frozen, by name."""
+        """Return the parameters of direct submodules that are not frozen, by their full name.
+
+        Args:
+            names: the names of the submodules. Names that this translator lacks are ignored.
+        """
         return {
             name: parameter
             for name, parameter in self.named_parameters()
@@ -169,15 +183,26 @@ class Translator(nn.Module, metaclass=ABCMeta):
         }
 
     def translation_parts(self) -> tuple[str, ...]:
-        """Return the names of the parts that synthesis needs. EMA averages their weights."""
+        """Return the names of the parts that synthesis needs, whose weights EMA averages.
+
+        By default these are all `parts` that are not in `TRAINING_ONLY`.
+        """
         return tuple(name for name in self.parts() if name not in self.TRAINING_ONLY)
 
     def evaluations(self, settings: Any) -> int:
-        """Return the number of network evaluations for one image (NFE), to compare costs."""
+        """Return how often the networks run for one image (NFE), to compare costs; by default 1.
+
+        Args:
+            settings: an instance of this class's `Settings`.
+        """
         return 1
 
     def blank_features(self, condition: Tensor) -> Tensor | None:
-        """Return zero styles BCHW for a condition BCHW; None without an encoder."""
+        """Return zeros as styles, BCHW with the encoder's channels; None without an encoder.
+
+        Args:
+            condition: a condition BCHW, whose size, type and device are taken.
+        """
         if self.encoder is None:
             return None
         size = (len(condition), self.encoder.out_channels, *condition.shape[-2:])
@@ -217,6 +242,8 @@ class Translator(nn.Module, metaclass=ABCMeta):
     ) -> dict[str, str | None]:
         """Return the name that each weight had in the previous stage; None for a new weight.
 
+        By default all weights have kept their names.
+
         Args:
             own: the state dict of this translator; its keys are the keys of the result.
             before: the state dict of the previous stage.
@@ -224,7 +251,7 @@ class Translator(nn.Module, metaclass=ABCMeta):
         return {name: name for name in own}
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the images of `synthesise` with the default settings."""
+        """Return the images of `synthesise`, BCHW in [-1, 1], with the method's own settings."""
         return self.synthesise(batch, self.settings)
 
 

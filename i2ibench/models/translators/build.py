@@ -13,14 +13,15 @@ from i2ibench.registry.contracts import Preprocessor
 
 
 def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator:
-    """Return the translator of a config, built for a data set.
+    """Return the translator of a config, with new weights, built for a data set.
 
     Args:
-        config: the resolved config.
+        config: the resolved config; `model` and `data_preprocessor` are used.
         metainfo: the class table and image formats of the data set.
 
     Raises:
-        UserError: the config names an unknown part or option, or has features without an encoder.
+        UserError: the config names an unknown part or option, or its condition has features without
+            an encoder.
     """
     preprocessor: Preprocessor = PREPROCESSORS.build_for(
         config["data_preprocessor"], dataset_options(metainfo)
@@ -41,7 +42,7 @@ def build_translator(config: ConfigDict, metainfo: dict[str, Any]) -> Translator
 
 
 def drop_training_parts(translator: Translator) -> Translator:
-    """Set the submodules that only training needs to None, and return the translator.
+    """Set the submodules in the translator's `TRAINING_ONLY` to None, and return the translator.
 
     Most methods do not build them without their options; some methods always do.
     """
@@ -52,10 +53,10 @@ def drop_training_parts(translator: Translator) -> Translator:
 
 
 def method_of(config: Mapping[str, Any]) -> type[Translator]:
-    """Return the class of a config's translator.
+    """Return the class of a config's translator, which the config's `model.type` names.
 
     Raises:
-        UserError: the config's model is not of a registered method.
+        UserError: the config has no `model` with a type, or the type is no valid translator.
     """
     model = config.get("model")
     if not isinstance(model, Mapping) or "type" not in model:

@@ -17,13 +17,14 @@ MODES = ("default", *CUDA_GRAPH_MODES)
 
 
 def compile_parts(parts: Mapping[str, nn.Module], cfg: Mapping[str, Mapping[str, Any]]) -> None:
-    """Compile some of a translator's parts in place; compilation happens at the first call.
+    """Set up the compilation of some of a translator's parts in place; the first call compiles.
 
     A part may override `compile` to compile only some of its layers. Weights keep their names.
+    Parts that `cfg` does not name stay as they are.
 
     Args:
         parts: networks and losses by name.
-        cfg: the options of torch.compile by the name of the part.
+        cfg: the options of torch.compile by the name of the part; {} for its defaults.
 
     Raises:
         UserError: a part or an option is unknown, or torch rejects a value.
@@ -42,7 +43,9 @@ def compile_parts(parts: Mapping[str, nn.Module], cfg: Mapping[str, Mapping[str,
 
 
 def require_compiler(cfg: Mapping[str, Mapping[str, Any]], device_type: str) -> None:
-    """Check that torch.compile works on this machine, by compiling a small function.
+    """Check that torch.compile works on this machine: compile and run a small function.
+
+    Each set of options is tried once.
 
     Args:
         cfg: the options of torch.compile by the name of the part.
@@ -71,7 +74,7 @@ def require_compiler(cfg: Mapping[str, Mapping[str, Any]], device_type: str) -> 
 
 
 def is_compiled(network: nn.Module) -> bool:
-    """Return whether a network has been compiled."""
+    """Return whether `compile` was called on a network itself, not only on its layers."""
     return network._compiled_call_impl is not None
 
 

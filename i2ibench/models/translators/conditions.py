@@ -25,10 +25,11 @@ EDGES_OF = {"source": "source", "photo": "image", "labels": "label"}
 
 
 def conditions() -> dict[str, str]:
-    """Return all possible parts of a condition, and the kind of data that each needs.
+    """Return all possible parts of a condition, each with the kind of data that it needs.
 
-    A kind of data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is a part of the
-    same name. An image becomes channels in [-1, 1], a map becomes the boundaries between its ids.
+    The value is "" for `edges`, whose kind depends on `edges_of`, and for `features`. A kind of
+    data that a plugin adds (see `i2ibench.data.kinds.register_kind`) is a part of the same name. An
+    image becomes channels in [-1, 1], a map becomes the boundaries between its ids.
     """
     return {**CONDITIONS, **{kind: kind for kind in KINDS if kind not in BUILT_IN}}
 
@@ -87,7 +88,15 @@ class ConditionPreprocessor(Preprocessor):
         self.register_buffer("palette", colours, persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> Batch:
-        """Return the batch on this module's device for collated samples.
+        """Return the batch of collated samples on this module's device, with its condition.
+
+        The batch has the names, the `condition` float BCHW without the encoder's features, all maps
+        of ids in the data, and the real images in [-1, 1] as `real` if the data has any. Source
+        images are part of the condition only.
+
+        Args:
+            data: collated samples: tensors by kind of data, and `name`.
+            training: ignored.
 
         Raises:
             UserError: the data lacks a kind of data that the condition needs.
@@ -103,14 +112,17 @@ class ConditionPreprocessor(Preprocessor):
 
     @property
     def kinds_of_plugins(self) -> list[str]:
-        """Return the parts that are kinds of data of plugins."""
+        """Return the parts of this condition that are kinds of data which plugins have added."""
         return [kind for kind in self.kinds if kind not in CONDITIONS]
 
     def __str__(self) -> str:
         return " + ".join(self.kinds)
 
     def _condition(self, data: dict[str, Any]) -> Tensor:
-        """Return the condition, float BCHW, written in place to avoid a copy by torch.cat."""
+        """Return the condition of collated samples on the device, float BCHW.
+
+        Parts are written in place to avoid a copy by torch.cat. `features` are not among them.
+        """
         if self.kinds in (("image",), ("colours",)):
             return self._part(self.kinds[0], data)
         first = data[self.needs[0]]
@@ -136,10 +148,16 @@ class ConditionPreprocessor(Preprocessor):
 
 
 def _check_condition(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple[str, ...]:
-    """Return the parts without the features.
+    """Return the parts of a condition in their order, without `features`, after checking them.
+
+    Args:
+        condition: the parts, with `features` last if they are present.
+        num_classes: the number of classes of the data set; 0 for data without classes.
+        edges_of: the origin of the edges, a key of EDGES_OF.
 
     Raises:
-        UserError: see ConditionPreprocessor.
+        UserError: the condition is a string, has an unknown part, a part twice, `features` before
+            another part or alone; it needs classes and there are none; or `edges_of` is unknown.
     """
     if isinstance(condition, str):
         raise UserError(f"A condition is a list, such as ['labels', 'edges'], not {condition!r}.")
@@ -208,7 +226,11 @@ class ImagePreprocessor(ConditionPreprocessor):
 
 
 def dataset_options(metainfo: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a preprocessor that come from a data set with this metainfo."""
+    """Return the options of a preprocessor that a data set determines.
+
+    These are `num_classes`, `palette`, and `channels_by_kind`: the channels of each kind of image
+    that the metainfo states.
+    """
     formats = metainfo.get("formats", {})
     return {
         "num_classes": len(metainfo["classes"]),
@@ -218,14 +240,28 @@ def dataset_options(metainfo: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_condition(preprocessor: Preprocessor, data: dict[str, Any]) -> Batch:
-    """Return the batch of collated samples on the device, with inputs of the condition instead."""
+    """Return the batch of collated samples on the device, without its condition.
+
+    Instead the batch has the data that the condition is computed from (`needs`), as far as the
+    samples have it, besides the names, all maps of ids, and `real`.
+
+    Args:
+        preprocessor: the preprocessor of the condition.
+        data: collated samples.
+    """
     data = preprocessor.on_device(data)
     kept = {kind: data[kind] for kind in preprocessor.needs if kind in data}
     return {**_maps(data), **kept}  # type: ignore[typeddict-item]
 
 
 def _maps(data: dict[str, Any]) -> Batch:
-    """Return a batch with the maps of ids and, in [-1, 1], the real images."""
+    """Return a batch with names, all maps of ids and, in [-1, 1], the real images.
+
+    `real` is absent if the samples have no `image`.
+
+    Args:
+        data: collated samples on the device.
+    """
     batch: Any = {"names": data["name"]}
     batch |= {kind: data[kind] for kind in data.keys() & KINDS.keys() if KINDS[kind].is_map}
     if "image" in data:

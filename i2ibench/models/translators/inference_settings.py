@@ -21,6 +21,8 @@ SETTING_TYPES = (int, float, bool, str, NoneType)
 def check_settings_class(method: type[Any]) -> None:
     """Check that a method's `Settings` can be set on a command line and stored in a cache key.
 
+    A frozen dataclass is required, whose fields have plain types and fitting defaults.
+
     Args:
         method: the class of a translator.
 
@@ -79,7 +81,10 @@ def settings_of(method: type[Any], values: Mapping[str, Any]) -> Any:
 
 
 def describe_settings(method: type[Any]) -> dict[str, str]:
-    """Return each setting of a translator's class with its default, such as "steps=8", by name."""
+    """Return each setting of a translator's class as text with its default, by name.
+
+    An example is {"steps": "steps=8"}.
+    """
     return {field.name: f"{field.name}={field.default!r}" for field in fields(method.Settings)}
 
 
@@ -90,7 +95,7 @@ def _is_plain(hint: Any) -> bool:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Return whether a value has the annotated type; an integer fits a float."""
+    """Return whether a value has the annotated type; an integer fits a float, a bool no int."""
     return fits(value, hint) or (float in (hint, *get_args(hint)) and fits(value, int))
 
 

@@ -12,7 +12,10 @@ from i2ibench.structures import Step
 
 
 def build_adversarial(cfg: Mapping[str, Any]) -> AdversarialLoss:
-    """Return the adversarial loss of a config.
+    """Return the adversarial loss that a config describes.
+
+    Args:
+        cfg: the `type` of the loss and its options.
 
     Raises:
         UserError: the config is wrong, or its loss is not an adversarial one.
@@ -26,16 +29,16 @@ def build_adversarial(cfg: Mapping[str, Any]) -> AdversarialLoss:
 def build_losses(
     cfg: Mapping[str, Mapping[str, Any] | None], has_discriminator: bool
 ) -> tuple[nn.ModuleDict, dict[str, float]]:
-    """Return the enabled losses and their weights, both by name.
+    """Return the losses that a config describes, and their weights, both by name.
 
     Args:
-        cfg: the config of each loss by name. It may hold a `weight`, 1 by default. None disables a
-            loss.
+        cfg: the config of each loss by name. It may hold a `weight`, 1 by default. None leaves out
+            a loss.
         has_discriminator: permit losses that read the discriminator's outputs.
 
     Raises:
-        UserError: a config is wrong, the loss is adversarial, or it needs a discriminator and
-            there is none.
+        UserError: a config is wrong, a weight is no number, the loss is adversarial, or it needs a
+            discriminator and there is none.
     """
     losses, weights = nn.ModuleDict(), {}
     for name, options in cfg.items():
@@ -55,7 +58,7 @@ def build_losses(
 
 
 def generator_term(loss: AdversarialLoss, step: Step) -> Tensor:
-    """Return the generator's adversarial loss, a scalar.
+    """Return the generator's adversarial loss of a training step, a scalar.
 
     A loss with `takes_step` gets the whole step, others get only the discriminator's outputs for
     the fake images.
@@ -64,9 +67,10 @@ def generator_term(loss: AdversarialLoss, step: Step) -> Tensor:
 
 
 def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
-    """Return the discriminator's adversarial losses by name, usually "D/real" and "D/fake".
+    """Return the discriminator's adversarial losses of a training step by name, scalars.
 
-    A loss with `takes_step` gets the whole step and names its own terms.
+    They are "D/real" and "D/fake", with the factors that the loss gives them. A loss with
+    `takes_step` gets the whole step and names its own terms, each of which becomes "D/NAME".
     """
     if loss.takes_step:
         return {f"D/{name}": value for name, value in loss.discriminator(step).items()}
@@ -77,11 +81,15 @@ def discriminator_terms(loss: AdversarialLoss, step: Step) -> dict[str, Tensor]:
 def logged_discriminator_terms(
     loss: AdversarialLoss | None, terms: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return the discriminator's losses for the log: detached and unweighted.
+    """Return the discriminator's losses for the log: detached and divided by their factors.
 
     `AdversarialLoss.discriminator_weights` holds the factors that the terms already contain. A term
     that it does not name has the factor 1. Example: LSGAN halves its terms, as the released code
     does, but `D/real` in the log equals the released code's `D_real`.
+
+    Args:
+        loss: the adversarial loss; None divides nothing.
+        terms: the terms of `discriminator_terms`.
     """
     factors = {} if loss is None else loss.discriminator_weights
     weights = {f"D/{name}": factor for name, factor in factors.items()}

@@ -99,7 +99,12 @@ class PairedTranslator(Translator):
             self._freeze(name)
 
     def _set_promises(self) -> None:
-        """Set the attributes of Translator that depend on the networks."""
+        """Set the attributes of Translator that depend on the generator and the encoder.
+
+        These are `stride` and `smallest_side`, which suit both networks; `batched`, unless the
+        generator draws noise or stays in training mode; and `varies`, for noise or for dropout in
+        training mode.
+        """
         networks = [network for network in (self.generator, self.encoder) if network is not None]
         self.stride = math.lcm(*(network.stride for network in networks))
         self.smallest_side = max(network.smallest_side for network in networks)
@@ -111,6 +116,9 @@ class PairedTranslator(Translator):
 
     def _freeze(self, name: str) -> None:
         """Stop the training of a submodule, and fix the running statistics of its batch norms.
+
+        Args:
+            name: the submodule's dotted name, such as "generator.coarse".
 
         Raises:
             UserError: there is no such submodule.
@@ -124,7 +132,7 @@ class PairedTranslator(Translator):
                 layer.momentum = 0.0
 
     def parts(self) -> dict[str, nn.Module]:
-        """Return the generator and, if there are any, the encoder and the discriminator."""
+        """Return the generator, the encoder and the discriminator by name, those that exist."""
         parts = {
             "generator": self.generator,
             "encoder": self.encoder,
@@ -133,19 +141,29 @@ class PairedTranslator(Translator):
         return {name: part for name, part in parts.items() if part is not None}
 
     def compilable(self) -> dict[str, nn.Module]:
-        """Return the networks, and each loss as losses.NAME, which `compiled` can name."""
+        """Return the modules that the option `compiled` can name, by name.
+
+        They are those of `parts`, and each loss of the generator as losses.NAME.
+        """
         losses = {f"losses.{name}": loss for name, loss in self.loss_terms.items()}
         return {**self.parts(), **losses}
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
-        """Return trainable parameters by optimiser; the generator's also trains the encoder."""
+        """Return the trainable parameters by name, by optimiser: "generator" and "discriminator".
+
+        The generator's optimiser also trains the encoder. The dict of a discriminator that is
+        absent or frozen is empty.
+        """
         return {
             "generator": self.trainable_parameters("generator", "encoder"),
             "discriminator": self.trainable_parameters("discriminator"),
         }
 
     def run_networks(self, batch: Batch) -> None:
-        """Run the generator and the discriminator once; see Translator.run_networks."""
+        """Run the generator, with zeros as styles, and the discriminator once, without losses.
+
+        See Translator.run_networks.
+        """
         condition = batch["condition"]
         fake = self.forward(condition, self.blank_features(condition))
         if self.discriminator is not None:  # not of_several, which splits its first layer
@@ -154,23 +172,32 @@ class PairedTranslator(Translator):
     def previous_names(
         self, own: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, str | None]:
-        """Return the name of each weight in a smaller system; None for a new weight.
+        """Return the name that each weight had in a smaller system; None for a new weight.
 
-        An added coarse-to-fine level trains a new head. Added discriminators see the finest scales,
-        so that the others get higher numbers.
+        An added coarse-to-fine level trains a new output layer. Added discriminators see the finest
+        scales, so that the others get higher numbers.
+
+        Args:
+            own: the state dict of this translator; its keys are the keys of the result.
+            before: the state dict of the smaller system.
         """
         return {name: _previous_name(name, own, before) for name in own}
 
     def train_step(self, data: Any, optim_wrapper: Optimizers) -> dict[str, Tensor]:
-        """Update generator, encoder and discriminator in the configured order.
+        """Update generator, encoder and discriminator once, and return the logged scalars.
 
-        See Translator.train_step. Logged names that begin with "D/" are the discriminator's losses.
+        All losses come from the weights before the update, or with `discriminator_first` the
+        generator's from the updated discriminator. Arguments and result are those of
+        Translator.train_step. Logged names that begin with "D/" are the discriminator's losses.
         """
         update = alternating_update if self.discriminator_first else simultaneous_update
         return update(self, batches_of(data), optim_wrapper)
 
     def losses(self, batch: Batch) -> Losses:
-        """Return the losses of both networks after one forward pass, as in pix2pixHD's code."""
+        """Return the losses of both networks after one forward pass, as in pix2pixHD's code.
+
+        Totals are "discriminator", if there is one, then "generator".
+        """
         step = self.forward_step(batch)
         generator = self.generator_losses(step)
         discriminator = self.discriminator_losses(step)
@@ -180,19 +207,31 @@ class PairedTranslator(Translator):
         )
 
     def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Step]:
-        """Return the discriminator's losses, and the step without its outputs."""
+        """Run all networks; return the discriminator's losses, and the tensors for `second_losses`.
+
+        The second result is the training step with condition, fake and real images and label maps,
+        but without the discriminator's outputs, which its update changes.
+
+        Args:
+            batch: a preprocessed batch.
+            keep_activations: see `forward_step`.
+        """
         step = self.forward_step(batch, keep_activations)
         # The updated D will compute new outputs for the same fakes.
         kept = Step(step.condition, step.fake, step.real, label=step.label)
         return self.discriminator_losses(step), kept
 
     def second_losses(self, kept: Step) -> Losses:
-        """Return the generator's losses with the outputs of the updated discriminator."""
+        """Return the generator's losses; the discriminator runs again, with its updated weights.
+
+        Args:
+            kept: the second result of `first_losses`, whose fake images are not generated again.
+        """
         step = self.make_step(kept.condition, kept.fake, kept.real, kept.label)
         return self.generator_losses(step)
 
     def forward_step(self, batch: Batch, keep_activations: bool = True) -> Step:
-        """Run every network once on a training batch.
+        """Run every network once on a training batch, and return the tensors that losses read.
 
         Args:
             batch: a preprocessed batch.
@@ -211,7 +250,14 @@ class PairedTranslator(Translator):
     def make_step(
         self, condition: Tensor, fake: Tensor, real: Tensor, label: Tensor | None
     ) -> Step:
-        """Return the step's tensors with the discriminator's outputs, if there is one."""
+        """Run the discriminator, if there is one, and return the tensors that losses read.
+
+        Args:
+            condition: the condition without the encoder's features, BCHW.
+            fake: the generated images, BCHW.
+            real: the real images, BCHW.
+            label: the label maps, integer B1HW; or None.
+        """
         discriminator = self.discriminator
         if discriminator is None:
             return Step(condition, fake, real, label=label)
@@ -225,11 +271,11 @@ class PairedTranslator(Translator):
     def forward(  # type: ignore[override]
         self, condition: Tensor, features: Tensor | None = None, labels: OneHot | None = None
     ) -> Tensor:
-        """Return images BCHW in [-1, 1].
+        """Return the generator's images BCHW in [-1, 1].
 
         Args:
             condition: BCHW.
-            features: the encoder's features BCHW, or None.
+            features: the encoder's features BCHW, which are appended to the condition; or None.
             labels: the label map of the condition's one-hot channels, for generators with
                 `accepts_labels`; or None.
         """
@@ -240,7 +286,11 @@ class PairedTranslator(Translator):
         return images
 
     def generator_losses(self, step: Step) -> Losses:
-        """Return the weighted sum of the generator's losses, and each loss unweighted."""
+        """Return the generator's losses: the weighted sum to minimise, and each one for the log.
+
+        Logged losses are unweighted. The adversarial loss, if there is one, is "G/adversarial" and
+        has the weight 1.
+        """
         logs = {name: loss(step) for name, loss in self.loss_terms.items()}
         terms = (self.weights[name] * value for name, value in logs.items())
         total = sum(terms, step.fake.new_zeros(()))
@@ -250,10 +300,11 @@ class PairedTranslator(Translator):
         return Losses({"generator": total}, logs)
 
     def discriminator_losses(self, step: Step) -> Losses:
-        """Return the sum of the discriminator's terms, and each term unweighted for the log.
+        """Return the discriminator's losses: the sum to minimise, and each term for the log.
 
-        Both are empty without a discriminator. The discriminator's optimiser takes gradients of its
-        own parameters only, so the graph of the fake images costs nothing here.
+        Logged terms are unweighted. Both are empty without a discriminator. The discriminator's
+        optimiser takes gradients of its own parameters only, so the graph of the fake images costs
+        nothing here.
         """
         if self.adversarial is None:
             return Losses({}, {})
@@ -262,7 +313,15 @@ class PairedTranslator(Translator):
         return Losses({"discriminator": torch.stack(list(terms.values())).sum()}, logs)
 
     def synthesise(self, batch: Batch, settings: Any) -> Tensor:
-        """Return the generator's images BCHW in [-1, 1]; see Translator.synthesise."""
+        """Return the generator's images BCHW in [-1, 1] for preprocessed scenes.
+
+        Styles come from the batch's `features`. A generator that can look up one-hot channels in a
+        label map gets the label map, too, unless it is compiled.
+
+        Args:
+            batch: see Translator.synthesise.
+            settings: ignored, as this method has none.
+        """
         condition, channels = batch["condition"], self._label_channels()
         labels = OneHot(batch["label"], channels) if channels else None
         if is_compiled(self.generator):
@@ -286,12 +345,19 @@ class PairedTranslator(Translator):
     def synthesise_in_tiles(
         self, scene: Batch, size: tuple[int, int], tile: tuple[int, int], settings: Any
     ) -> Tensor:
-        """Return the image 13HW of a scene; see Translator.synthesise_in_tiles."""
+        """Return the generator's image 1CHW in [-1, 1] of one scene, made tile by tile.
+
+        The arguments are those of Translator.synthesise_in_tiles; `settings` are ignored.
+        """
         view = SceneView(self.data_preprocessor, scene, self._label_channels())
         return self.generator.in_tiles(view, size, tile)
 
     def _label_channels(self) -> int:
-        """Return the number of one-hot channels that the generator accepts as a label map."""
+        """Return the number of one-hot channels that the generator takes as a label map instead.
+
+        This is 0 if the generator does not accept labels, if this method is not `batched`, or if
+        the condition does not begin with one-hot labels.
+        """
         accepts_labels = self.batched and self.generator.accepts_labels
         return int(self.data_preprocessor.one_hot_channels) if accepts_labels else 0
 
@@ -307,7 +373,7 @@ def _previous_name(name: str, own: Mapping[str, Any], before: Mapping[str, Any])
 
 
 def _generator_body(names: Mapping[str, Any]) -> set[str]:
-    """Return the names of the generator's weights below its output layers."""
+    """Return those names of weights that are the generator's, without its output layers."""
     return {n for n in names if n.startswith("generator.") and not n.startswith("generator.head.")}
 
 

@@ -14,7 +14,12 @@ from i2ibench.structures import Batch
 
 @contextmanager
 def drawing_for(name: str, device: torch.device) -> Iterator[None]:
-    """Seed torch's random numbers by a scene's name, and restore their state at the end."""
+    """Seed torch's random numbers by a scene's name for a block, and restore their state after it.
+
+    Args:
+        name: the scene's name.
+        device: the device that the block computes on.
+    """
     # fork_rng does not save the state of MPS.
     mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -48,24 +53,27 @@ def draws_nothing(method: str, device: torch.device) -> Iterator[None]:
 
 
 def _states(device: torch.device) -> list[Tensor]:
-    """Return the states of torch's generators for the CPU and for the GPU in use."""
+    """Return the states of torch's random generators for the CPU and for a CUDA device in use.
+
+    The list is empty for the meta device.
+    """
     own = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
     return [] if device.type == "meta" else [torch.get_rng_state(), *own]
 
 
 def scene_noise(batch: Batch, channels: int, size: Sequence[int], draw: str = "") -> Tensor:
-    """Return normal noise B`channels`HW on the batch's device, seeded by the scenes' names.
+    """Return normal noise float32 B`channels`HW on the batch's device, seeded by the scenes' names.
 
     A method that translates several scenes at once (`Translator.batched`) must draw only with this
     function. A scene's noise then does not depend on the other scenes of its batch. Two calls
-    return the same noise unless `draw` differs.
+    return the same noise unless `draw` differs. On the meta device the result has no values.
 
     Args:
         batch: preprocessed scenes; several samples of a scene have different names.
         channels: the number of channels of the noise.
         size: the (height, width) of the noise.
-        draw: a name for this draw, for methods that draw several times for a scene, such as once
-            in each step of a sampler.
+        draw: a name for this draw, for methods that draw several times for a scene, such as once in
+            each step of a sampler.
     """
     device = batch["condition"].device
     if device.type == "meta":

@@ -14,7 +14,11 @@ from i2ibench.structures import Batch
 
 
 def no_tiles(part: object) -> UserError:
-    """Return the error for a network or a method that cannot work in tiles."""
+    """Return, without raising, the error for a network or method that cannot work in tiles.
+
+    Args:
+        part: the network or method; the message names its class.
+    """
     return UserError(
         f"{type(part).__name__} cannot work in tiles. --amp bf16 or a smaller --size also need "
         "less memory."
@@ -36,7 +40,11 @@ class SceneView:
         self.one_hot_channels = one_hot_channels
 
     def __call__(self, tile: Tile) -> tuple[Tensor, OneHot | None]:
-        """Return the inputs 1CHW of a tile with its margin, and its labels or None."""
+        """Return the generator's input 1CHW for a tile with its margin, and its label map or None.
+
+        The encoder's features are appended to the condition if the scene has any. Pixels beyond the
+        scene repeat its border.
+        """
         inputs = self._condition(tile)
         if "features" in self.scene:
             inputs = torch.cat([inputs, _at(self.scene["features"], tile)], 1)
@@ -45,10 +53,11 @@ class SceneView:
         return inputs, OneHot(_at(self.scene["label"], tile), self.one_hot_channels)
 
     def _condition(self, tile: Tile) -> Tensor:
-        """Return the condition of a tile of the padded scene.
+        """Return the condition 1CHW of a tile with its margin.
 
-        It is computed from the tile's maps with one more pixel on each side, on which instance
-        boundaries depend.
+        It is cut out of the scene's condition if there is one. Otherwise it is computed from the
+        tile's maps and images with one more pixel on each side, on which instance boundaries
+        depend. Pixels beyond the scene repeat its border.
         """
         if "condition" in self.scene:
             return _at(self.scene["condition"], tile)
@@ -66,13 +75,16 @@ class SceneView:
 
 
 def sized_tensor(batch: Batch) -> Tensor:
-    """Return a tensor BCHW of the batch that has the height and width of the scenes."""
+    """Return a tensor BCHW of the batch that has the height and width of the scenes.
+
+    This is the condition or, without one, a map or image of the data.
+    """
     values: Any = batch
     return next(values[kind] for kind in ("condition", *KINDS) if kind in values)
 
 
 def _at(whole: Tensor, tile: Tile, top: int = 0, left: int = 0) -> Tensor:
-    """Return a tile with its margin of a tensor BCHW; border pixels are repeated outside of it.
+    """Return a tile with its margin, cut out of a tensor BCHW; pixels beyond it repeat its border.
 
     Args:
         whole: the tensor.

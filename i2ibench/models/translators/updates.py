@@ -15,7 +15,7 @@ class Trainable(Protocol):
     data_preprocessor: Any
 
     def losses(self, batch: Batch) -> Losses:
-        """Return the loss of each optimiser."""
+        """Return the losses of one preprocessed batch: a total for each optimiser, and logs."""
 
 
 class Alternating(Protocol):
@@ -24,10 +24,20 @@ class Alternating(Protocol):
     data_preprocessor: Any
 
     def first_losses(self, batch: Batch, keep_activations: bool) -> tuple[Losses, Any]:
-        """Return the losses of the first optimisers, and the data that `second_losses` needs."""
+        """Return the losses of the first optimisers, and the data that `second_losses` needs.
+
+        Args:
+            batch: a preprocessed batch.
+            keep_activations: keep the activations of networks for the second backward pass.
+                Otherwise they are computed again.
+        """
 
     def second_losses(self, kept: Any) -> Losses:
-        """Return the losses of the second optimisers."""
+        """Return the losses of the other optimisers, after the first ones have made their step.
+
+        Args:
+            kept: the second result of `first_losses` for the same batch.
+        """
 
 
 def batches_of(data: Any) -> list[Any]:
@@ -38,15 +48,17 @@ def batches_of(data: Any) -> list[Any]:
 def simultaneous_update(
     translator: Trainable, batches: list[Any], optimizers: Optimizers
 ) -> dict[str, Tensor]:
-    """Update every network. All losses are computed with the weights from before the update.
+    """Update every network once. All losses are computed with the weights from before the update.
+
+    The gradient is the mean over the batches. Networks without an optimiser stay as they are.
 
     Args:
         translator: the method to train.
-        batches: collated scenes; all scenes of a batch have the same size.
+        batches: collated samples; all scenes of a batch have the same size.
         optimizers: the optimisers of the method's networks.
 
     Returns:
-        The logged scalars, detached and averaged over the batches.
+        The logged scalars by name, detached and averaged over the batches.
     """
     all_logs = []
     _forget_gradients(optimizers)
@@ -66,10 +78,10 @@ def simultaneous_update(
 def alternating_update(
     translator: Alternating, batches: list[Any], optimizers: Optimizers
 ) -> dict[str, Tensor]:
-    """Update the first networks, then the others with the updated first networks.
+    """Update the first networks once, then the others with the updated first networks.
 
-    pix2pix updates the discriminator, then the generator by the new discriminator's outputs for
-    the same fake images. With several batches, activations are computed again instead of kept.
+    pix2pix updates the discriminator, then the generator by the new discriminator's outputs for the
+    same fake images. With several batches, activations are computed again instead of kept.
     Arguments and return value are those of `simultaneous_update`.
     """
     waiting, all_logs = [], []
@@ -95,7 +107,7 @@ def alternating_update(
 
 
 def autocast(optimizers: Optimizers) -> AbstractContextManager[Any]:
-    """Return the autocast context for the precision of the optimisers."""
+    """Return the autocast context for the precision of the optimisers, taken from the first one."""
     return next(iter(optimizers.values())).autocast()
 
 
@@ -106,7 +118,7 @@ def add_gradients(
     last: bool,
     retain_graph: bool = False,
 ) -> None:
-    """Run one backward pass for each optimiser.
+    """Run one backward pass for each total; the gradients are added to those already there.
 
     Each total is removed from `totals` when it is used. The last backward pass can then free
     activations early.
@@ -117,7 +129,7 @@ def add_gradients(
         share: the factor of the losses, 1 / the number of batches.
         last: state that no other gradient follows before `apply`. The backward passes then also
             average the gradients over all processes.
-        retain_graph: keep the graph for another backward pass.
+        retain_graph: keep the graph after the last backward pass, too, for another one.
     """
     for name in list(totals):
         total = totals.pop(name)
@@ -126,7 +138,7 @@ def add_gradients(
 
 
 def _owned(losses: Losses, optimizers: Optimizers) -> dict[str, Tensor]:
-    """Return the totals that have an optimiser; frozen networks have none."""
+    """Return the totals that have an optimiser, in their order; frozen networks have none."""
     return {name: total for name, total in losses.totals.items() if name in optimizers}
 
 
