@@ -44,7 +44,10 @@ class SemanticClass:
     thing: bool = False
 
     def entry(self) -> dict[str, Any]:
-        """Return the class as a dict of all FIELDS in JSON values, as in `classes.json`."""
+        """Return the class's name, id, colour, scored and thing as a dict of JSON values.
+
+        The dict is an entry of `classes.json` and of `class_table`.
+        """
         return {**vars(self), "colour": list(self.colour)}
 
 

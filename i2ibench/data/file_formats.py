@@ -202,7 +202,10 @@ def raw_mode(image: Image.Image) -> str:
 
 
 def _tile_arguments(image: Any) -> Any:
-    """Return the decoder's arguments of an opened image; "" after its pixels are loaded."""
+    """Return the decoder's arguments of an opened image, "" after the image's pixels are loaded.
+
+    These are the raw mode, or a tuple that begins with the raw mode.
+    """
     return image.tile[0][3] if image.tile else ""
 
 

@@ -140,7 +140,10 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _kind_of(entry: os.DirEntry[str]) -> tuple[bool, bool]:
-    """Return whether an entry is a folder, and whether it is a file."""
+    """Return whether an entry is a folder, and whether it is a file; links are followed.
+
+    Both are False for a link whose target is missing or is the link itself.
+    """
     try:
         return entry.is_dir(), entry.is_file()
     except OSError:  # a link to itself

@@ -54,12 +54,12 @@ class PixelFormat:
 
     @property
     def is_rgb(self) -> bool:
-        """Return whether the images are 8-bit RGB."""
+        """Return whether the format is three channels of 8 bits."""
         return (self.channels, self.bits) == (3, 8)
 
     @property
     def shows_as_rgb(self) -> bool:
-        """Return whether the images are 8-bit RGB or 8-bit grey, RGB with equal channels."""
+        """Return whether the format is 8-bit RGB or 8-bit grey, which is shown as RGB."""
         return self.bits == 8 and self.channels in (1, 3)
 
 
@@ -130,9 +130,9 @@ def check_format(kind: str, entry: Any, place: str) -> None:
 def read_image(path: Path, wanted: PixelFormat = RGB) -> NDArray[Any]:
     """Read an image upright, uint8 or uint16 [H,W,C], and check that it has a wanted format.
 
-    Where 8-bit RGB is wanted, a grey image gets three equal channels. Where 8-bit RGB or grey is
-    wanted, a transparent image is put on white, and one channel is taken of an RGB image whose
-    channels are equal. Nothing else is converted.
+    Where 8-bit RGB is wanted, a grey image gets three equal channels. Where 8-bit grey is wanted,
+    an RGB image with equal channels gives one channel. In both cases transparent images are put on
+    white. Nothing else is converted.
 
     Args:
         path: the file.
@@ -190,7 +190,7 @@ def read_alone(path: Path) -> NDArray[Any]:
 
 
 def verify_alone(path: Path) -> tuple[int, int]:
-    """Check that `read_alone` can read an image and return its (height, width).
+    """Check that `read_alone` can read an image and return the image's (height, width).
 
     Raises:
         UserError: see `read_image`.

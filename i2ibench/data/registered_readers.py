@@ -32,7 +32,7 @@ def reader_of(path: Path) -> Reader | None:
 
 
 def suffixes() -> tuple[str, ...]:
-    """Return the file endings of all registered readers."""
+    """Return the file endings of all registered readers in lower case, such as ".npy"."""
     return tuple(suffix for reader in _readers() for suffix in reader.suffixes)
 
 

@@ -32,9 +32,9 @@ class Resize(Transform):
         self.width, self.height = width, height
 
     def transform(self, arrays: Arrays) -> Arrays:
-        """Return a scene's arrays, resized to `width` x `height`, also to other proportions.
+        """Return a scene's arrays by kind, all resized to `width` x `height` pixels.
 
-        Arrays of that size are returned unchanged.
+        Proportions are not kept. Arrays of that size are returned unchanged.
         """
         return _resize(arrays, self.width, self.height)
 

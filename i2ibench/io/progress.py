@@ -95,7 +95,7 @@ class Progress:
 
 
 def say(text: str) -> None:
-    """Print a line on stderr; use `Progress.note` while a progress bar is shown."""
+    """Print a line of text on stderr, not wrapped and without markup."""
     Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
 
 

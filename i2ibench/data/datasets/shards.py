@@ -259,7 +259,14 @@ def _fill(
 def _add(
     tar: tarfile.TarFile, key: int, scene: SceneFiles, classes: ClassTable
 ) -> dict[str, tuple[int, int, str, int]]:
-    """Add a scene to a tar and return (offset, size, name, CRC-32) of its files by kind."""
+    """Add a scene to an open tar and return (offset, size, name, CRC-32) of its files by kind.
+
+    Args:
+        tar: the tar.
+        key: the index of the scene, with which the names of its files in the tar begin.
+        scene: the files of the scene.
+        classes: the class table.
+    """
     places = {}
     for kind, name, contents in _members(key, scene, classes):
         member = tarfile.TarInfo(name)
