@@ -22,7 +22,11 @@ class Overrides(argparse.Action):
     """An action that collects KEY=VALUE pairs as a dict of `Written` texts."""
 
     def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
-        """Split the pairs at their first "="; a value without one is a usage error."""
+        """Add KEY=VALUE pairs to the option's dict of `Written` texts, split at their first "=".
+
+        A repeated option adds to the same dict, and a later value replaces an earlier one. A text
+        without key or "=" is a usage error, which ends the program.
+        """
         pairs = dict(getattr(namespace, self.dest) or {})
         for value in values:
             key, equals, text = value.partition("=")
@@ -36,26 +40,35 @@ class Values(Overrides):
     """An action that collects KEY=VALUE pairs as a dict of Python literals."""
 
     def __call__(self, parser, namespace, values, option_string=None):  # type: ignore[no-untyped-def]
-        """Split the pairs and convert their values."""
+        """Add KEY=VALUE pairs to the option's dict, with the values read as Python literals.
+
+        See `Overrides` for repeated options and usage errors.
+        """
         super().__call__(parser, namespace, values, option_string)
         setattr(namespace, self.dest, resolve(getattr(namespace, self.dest)))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG, --cfg-options and --work-dir."""
+    """Add the required argument CONFIG and the options --cfg-options and --work-dir to a parser."""
     add_config_arguments(parser)
     add_work_dir_argument(parser)
 
 
 def add_work_dir_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --work-dir."""
+    """Add the option --work-dir, the folder of a run, to a parser.
+
+    Its value is a Path; None, the default, stands for the work directory of the config.
+    """
     parser.add_argument(
         "--work-dir", type=Path, help="the folder of the run (default: work_dirs/<config name>)"
     )
 
 
 def add_launcher_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --launcher."""
+    """Add the option --launcher to a parser.
+
+    Its value is one of LAUNCHERS; "none", the default, is for one process.
+    """
     parser.add_argument(
         "--launcher", choices=LAUNCHERS, default="none",
         help="the program that starts several processes: pytorch (torchrun), slurm (srun) or mpi "
@@ -64,13 +77,16 @@ def add_launcher_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG and --cfg-options."""
+    """Add the required argument CONFIG, a Path, and the option --cfg-options to a parser."""
     parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
     add_options_argument(parser)
 
 
 def add_options_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --cfg-options."""
+    """Add the option --cfg-options KEY=VALUE ... to a parser.
+
+    Its value is a dict of `Written` texts by dotted key; {} by default.
+    """
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -86,12 +102,22 @@ def add_options_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(options: argparse.Namespace) -> Config:
-    """Load the config that the arguments describe."""
+    """Load and return the config that parsed arguments describe.
+
+    Args:
+        options: has `config`, `cfg_options` and, if the command takes it, `work_dir`.
+
+    Raises:
+        UserError: see `load_config`.
+    """
     return load_config(options.config, options.cfg_options, getattr(options, "work_dir", None))
 
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --device."""
+    """Add the option --device to a parser; the default is the best device of this machine.
+
+    The text is not checked here; see `checked_device`.
+    """
     device = best_device()
     parser.add_argument(
         "--device", default=device, help=f"cpu, cuda, cuda:N or mps (default here: {device})"
@@ -99,7 +125,7 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_precision_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --amp."""
+    """Add the option --amp to a parser. Its value is "bf16", or None for float32 (the default)."""
     parser.add_argument(
         "--amp", choices=("bf16",),
         help="run the networks in bf16, which is faster on devices that support it and changes the "
@@ -108,7 +134,13 @@ def add_precision_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] = MODES) -> None:
-    """Add --compile."""
+    """Add the option --compile to a parser.
+
+    Args:
+        parser: the parser.
+        modes: the values that the option accepts. Without the option, its value is None and
+            networks are not compiled.
+    """
     parser.add_argument(
         "--compile", choices=modes, metavar="MODE",
         help=f"compile the networks for a GPU: {', '.join(modes)}. Compilation takes a minute or "
@@ -117,7 +149,11 @@ def add_compile_argument(parser: argparse.ArgumentParser, modes: Sequence[str] =
 
 
 def add_settings_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --set."""
+    """Add the option --set NAME=VALUE ..., for the settings of a method, to a parser.
+
+    Its value is a dict of Python literals, {} by default; names are not checked here. The help
+    lists the settings of every registered method.
+    """
     described = {name: _settings_of(name) for name in TRANSLATORS.names()}
     known = "; ".join(f"{name}: {settings}" for name, settings in described.items() if settings)
     listing = known.replace("%", "%%")  # argparse interprets a single %
@@ -140,7 +176,10 @@ def _settings_of(name: str) -> str:
 
 
 def add_address_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --host and --port."""
+    """Add the options --host (default 127.0.0.1) and --port (default 8000) to a parser.
+
+    Port 0 stands for any free port.
+    """
     parser.add_argument(
         "--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)"
     )
@@ -156,7 +195,7 @@ def _port(text: str) -> int:
 
 
 def require_web(what: str) -> None:
-    """Check that the packages of the web servers are installed.
+    """Refuse to go on if a package of the web servers is not installed.
 
     Args:
         what: the application that needs them, such as "editor", for the message.
@@ -172,14 +211,22 @@ def require_web(what: str) -> None:
 
 
 def positive(text: str) -> int:
-    """Convert a text to a positive integer."""
+    """Convert the text of an argument to an integer from 1 on.
+
+    Raises:
+        ArgumentTypeError: it is no such integer; argparse prints the message.
+    """
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"must be a positive integer, not {text!r}")
     return int(text)
 
 
 def size(text: str) -> tuple[int, int]:
-    """Convert "512x256" to (width, height)."""
+    """Convert the text of an argument, such as "512x256", to (width, height).
+
+    Raises:
+        ArgumentTypeError: it is no such text, or a side is 0; argparse prints the message.
+    """
     width, cross, height = text.lower().partition("x")
     if not (cross and width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"a size looks like 512x256, not {text!r}")
@@ -187,10 +234,13 @@ def size(text: str) -> tuple[int, int]:
 
 
 def checked_device(name: str) -> str:
-    """Return `name` if torch can use that device.
+    """Return the name of a device unchanged, if torch can make a tensor on that device.
+
+    Args:
+        name: the value of --device, such as "cuda:1".
 
     Raises:
-        UserError: torch cannot use it.
+        UserError: torch cannot use the device.
     """
     try:
         torch.empty(0, device=name)

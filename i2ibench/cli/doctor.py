@@ -14,11 +14,11 @@ from i2ibench.registry.sources import display_name, origin_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments."""
+    """Add no arguments: the command `doctor` takes none."""
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the findings."""
+    """Print versions, devices, plugins, skipped plugins, and the weights that are installed."""
     print("versions")
     for package, number in {**versions(), "commit": commit()}.items():
         print(f"  {package:16} {number}")
@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> None:
 def segmenter_lines() -> list[str]:
     """Return one line with the weights of each segmenter that a protocol uses by default.
 
-    The last line lists the other registered segmenters.
+    The line has the path of the file, or the way to get it. Protocols that need options are left
+    out. The last line lists the other registered segmenters.
     """
     users: dict[tuple[str, str], list[str]] = {}
     for name in PROTOCOLS.names():
@@ -60,7 +61,10 @@ def segmenter_lines() -> list[str]:
 
 
 def _segmenters(protocol: str) -> list[tuple[str, str]]:
-    """Return type and weights of each segmenter in a protocol; [] if the protocol needs options."""
+    """Return (type, weights) of each segmenter in a protocol that names its weights.
+
+    The list is empty if the protocol cannot be built without options.
+    """
     try:
         metrics = build_protocol(protocol).metrics.values()
     except UserError:
@@ -72,7 +76,13 @@ def _segmenters(protocol: str) -> list[tuple[str, str]]:
 
 
 def _line(kind: str, weights: str, protocols: Sequence[str]) -> str:
-    """Return the file of a segmenter's weights, or the way to get it."""
+    """Return a line with the file of a segmenter's weights, or the way to get it.
+
+    Args:
+        kind: the segmenter's type.
+        weights: its option `weights`.
+        protocols: the names of the protocols that use it.
+    """
     first = f"{kind} {weights} (protocol {', '.join(protocols)})"
     try:
         return f"{first}: {locate_weights(SEGMENTERS.find(kind), weights)}"

@@ -29,7 +29,7 @@ from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `edit` to its parser, in place."""
     parser.add_argument("checkpoint", type=Path, help="a .pth file that `train` wrote")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the scenes to open")
     add_address_arguments(parser)
@@ -54,7 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Serve the editor until Ctrl+C."""
+    """Open a checkpoint, and serve the editor's web page until Ctrl+C.
+
+    Raises:
+        UserError: a package of the web servers is missing, the checkpoint, the scenes or the bank
+            cannot be opened, or another process uses the folder for saved scenes.
+    """
     silence_third_parties()
     require_web("editor")
     from i2ibench.apps.editor.editor import open_editor

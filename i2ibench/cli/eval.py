@@ -47,7 +47,7 @@ from i2ibench.reports import score_lines, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `eval` to its parser, in place."""
     parser.add_argument("config", nargs="?", type=Path, help="a config file, such as configs/x.py")
     parser.add_argument(
         "checkpoints", nargs="*", metavar="[NAME=]CHECKPOINT",
@@ -85,7 +85,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate, and print the scores and the paths of numbers and report."""
+    """Evaluate, and print the scores and the paths of numbers and report.
+
+    `results.json` and the report are written to --output. With several processes, only the main
+    process prints and writes the report.
+
+    Raises:
+        UserError: an argument is wrong, or a score of --require cannot be computed. Such scores are
+            looked for again after the report has been written.
+    """
     silence_third_parties()
     if options.config is not None and options.config.suffix != ".py":
         options.checkpoints.insert(0, str(options.config))  # a checkpoint without a config
@@ -120,7 +128,19 @@ def run(options: argparse.Namespace) -> None:
 def _systems(
     options: argparse.Namespace, config: Config | None
 ) -> tuple[list[SystemSource], Config | None]:
-    """Return the systems to score, and the config of the stage that they belong to."""
+    """Return the systems to score, and the config of the stage that they belong to.
+
+    A system is a checkpoint or a folder of images. If the command line names neither, it is the
+    newest checkpoint of the config's run. A single checkpoint in the folder of a stage determines
+    the stage's config.
+
+    Args:
+        options: the parsed arguments.
+        config: the config of the run; None without one.
+
+    Raises:
+        UserError: there is nothing to score.
+    """
     checkpoints = list(options.checkpoints)
     if config is not None and not checkpoints and not options.images:
         work_dir = Path(config.work_dir)
@@ -139,7 +159,11 @@ def _protocol(
 ) -> tuple[Protocol, bool]:
     """Return the protocol, and whether it comes from a checkpoint.
 
-    The protocol is that of the command line, else the config's, else the first checkpoint's.
+    The protocol is that of the command line, else the config's, else the first checkpoint's. A
+    protocol from a checkpoint may not run programs, such as TorchScript files.
+
+    Raises:
+        UserError: no protocol is named anywhere, or the protocol or an option is unknown.
     """
     chosen = options.protocol or (config.get("protocol") if config is not None else None)
     if chosen:
@@ -153,7 +177,12 @@ def _protocol(
 
 
 def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config of a protocol with changed options, given by dotted key."""
+    """Return a protocol's config, a dict with `type`, with changed options.
+
+    Args:
+        chosen: the protocol's name or config, which is not changed.
+        changes: options by dotted key, as `Written` texts.
+    """
     named = {"type": chosen} if isinstance(chosen, str) else dict(chosen)
     merged = Config({"protocol": named})
     given = resolve(changes, named)
@@ -163,7 +192,14 @@ def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -
 
 
 def _output(config: Config | None, protocol: Protocol, named: bool) -> Path:
-    """Return the default folder of the report, a separate one for a protocol that is `named`."""
+    """Return the default folder of the report.
+
+    Args:
+        config: the config of the run, in whose folder the report is written; None for a folder in
+            work_dirs/evaluation.
+        protocol: the protocol.
+        named: whether the command line names the protocol, whose name is then part of the folder's.
+    """
     if config is None:
         return Path("work_dirs") / "evaluation" / protocol.name
     name = f"evaluation_{protocol.name}" if named else "evaluation"

@@ -36,7 +36,7 @@ WATCH_SECONDS = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `grid` to its parser, in place."""
     parser.add_argument(
         "action",
         choices=("run", "status", "report", "cell"),
@@ -62,7 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the action."""
+    """Run the action: run the cells of a grid, show or report their states, or run a single cell.
+
+    If a signal stops the single cell, the program ends with the exit code 75.
+
+    Raises:
+        UserError: the grid or an argument is wrong, or a cell failed.
+    """
     silence_third_parties()
     grid = load_grid(options.grid, options.cfg_options)
     if options.action == "status":
@@ -81,7 +87,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _run(grid: Grid, options: argparse.Namespace) -> None:
-    """Run the cells that are missing or have failed."""
+    """Run the cells of the grid that wait or have failed, and print the state of all cells.
+
+    Cells that run in another process or are done are left out. With --dry-run, nothing is run, and
+    the cells with their estimated times are printed.
+
+    Raises:
+        UserError: the executor or an option is wrong, or a cell failed.
+    """
     if options.time_steps is not None and not (options.dry_run and options.time_steps > 0):
         raise UserError("--time-steps must be a positive number and needs --dry-run.")
     if options.dry_run:
@@ -120,7 +133,10 @@ class _StatePrinter:
 
 
 def status_table(grid: Grid) -> Table:
-    """Return a table of all cells with their state, attempts and time."""
+    """Return a table of all cells of a grid with state, attempts, minutes and error.
+
+    Only the first 80 characters of an error are shown.
+    """
     table = Table("cell", "state", "attempts", "minutes", "error", title=str(grid.root))
     for cell in grid.cells:
         state = read_state(cell.folder, cell.hash)

@@ -21,8 +21,9 @@ COMMANDS = (
 def main(command: str | None = None, arguments: Sequence[str] | None = None) -> None:
     """Run a command, and exit with 2 after a mistake that the user can correct.
 
-    Other errors keep their traceback. An error from a plugin ends with a line that names the
-    plugin.
+    UserError and OSError count as such mistakes, and their message is printed. Other errors keep
+    their traceback. An error from a plugin ends with a line that names the plugin, and the exit
+    code 1. Ctrl+C exits with 130.
 
     Args:
         command: one of COMMANDS, for the script of that name; None reads it from the arguments.
@@ -63,7 +64,15 @@ def _print_any_letter() -> None:
 
 
 def _options(command: str | None, program: str | None, given: list[str]) -> argparse.Namespace:
-    """Parse the arguments, and import the module of the command."""
+    """Parse the arguments of a command, and return them with the command's function as `run`.
+
+    A usage error ends the program.
+
+    Args:
+        command: the name of the command; None to parse the name too, for the help of all commands.
+        program: the name of the program in the help; None for argparse's default.
+        given: the arguments.
+    """
     parser = _parser(command, program)
     # Without this, the last argument of `eval CONFIG --work-dir DIR CHECKPOINT` would be an error.
     mixed = command is not None and not hasattr(_module(command), "ACTIONS")
@@ -71,7 +80,10 @@ def _options(command: str | None, program: str | None, given: list[str]) -> argp
 
 
 def _without_trace(message: str) -> str:
-    """Return an error's message without the traceback that a data-loader worker puts before it."""
+    """Return an error's message without the traceback that a data-loader worker puts before it.
+
+    Other messages are returned unchanged.
+    """
     _, separator, cause = message.rpartition("UserError: ")
     return cause.strip() if separator and "Original Traceback" in message else message
 

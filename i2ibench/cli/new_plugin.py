@@ -25,7 +25,7 @@ NAMES_A_PROTOCOL = ("segmenter", "metric", "feature", "protocol")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `new_plugin` to its parser, in place."""
     parser.add_argument("kind", metavar="KIND", help=f"the kind of part: {', '.join(KINDS)}")
     parser.add_argument("name", metavar="NAME", help="the name of its class, such as SoftHinge")
     parser.add_argument(
@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the files, and print the next steps."""
+    """Write the file or package of a new part into the current folder, and print the next steps.
+
+    Raises:
+        UserError: the kind is unknown, the name cannot be used, or a file exists already.
+    """
     kind, name = options.kind, options.name
     if options.package:
         root = new_package(kind, name, Path())
@@ -59,7 +63,13 @@ def _is_checkout(folder: Path) -> bool:
 
 
 def _print_commands(kind: str, config: Path, plugins: str) -> None:
-    """Print the commands that use a new part, in the order in which to run them."""
+    """Print the commands that use a new part, in the order in which to run them.
+
+    Args:
+        kind: the kind of part.
+        config: the config that uses the part.
+        plugins: the option --plugins with a space before it, or "".
+    """
     if kind in FIRST:
         print(f"  first:     {FIRST[kind].format(config.stem)}")
     protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"

@@ -19,7 +19,7 @@ WIDTH = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `parts` to its parser, in place."""
     parser.add_argument(
         "kind", nargs="?", choices=sorted(REGISTRIES), help="the kind of part (default: all kinds)"
     )
@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the list, or the contracts."""
+    """Print the list of registered parts as a table or JSON, or their contracts as Markdown.
+
+    The list ends with the plugins that were skipped and the reasons.
+    """
     kinds = [kind for kind in REGISTRIES if options.kind in (None, kind)]
     if options.promises:
         print(reference({kind: REGISTRIES[kind].base_classes() for kind in kinds}), end="")
@@ -51,7 +54,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _describe(kind: str, name: str, registry: Registry) -> dict[str, Any]:
-    """Return an entry of the list in plain JSON."""
+    """Return an entry of the list of parts: a dict in plain JSON.
+
+    Its keys are kind, name, signature, summary (the first line of the docstring), origin,
+    distribution, version, module and file. The last, distribution and version may be None.
+    """
     part: Any = registry.module_dict[name]
     origin = origin_of(part.__module__)
     parameters = options_of(part).values()
@@ -69,7 +76,11 @@ def _describe(kind: str, name: str, registry: Registry) -> dict[str, Any]:
 
 
 def _table(parts: list[dict[str, Any]]) -> Table:
-    """Return a table of names and origins, with signatures and summaries in a wrapped column."""
+    """Return a table of names and origins, with signatures and summaries in a wrapped column.
+
+    Args:
+        parts: the entries from `_describe`. The kind stands in the first row of each kind only.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in ("kind", "name", "origin"):
         table.add_column(title, no_wrap=True)

@@ -22,8 +22,10 @@ PLUGIN_OPTION.add_argument(
 def take_plugins(arguments: Sequence[str]) -> list[str]:
     """Add the plugin folders of a command line to $I2IBENCH_PLUGINS.
 
+    All options --plugins are read, before and after the command's name.
+
     Returns:
-        The arguments without the options --plugins at their beginning.
+        The arguments without the options --plugins at their beginning. Later ones stay.
 
     Raises:
         UserError: a folder does not exist.

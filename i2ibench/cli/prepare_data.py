@@ -27,7 +27,10 @@ WIDTH = max(map(len, READERS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `prepare_data` to its parser, in place.
+
+    The parser's description gets a line for each data set that can be prepared.
+    """
     parser.description = "\n".join(
         [
             (parser.description or "").rstrip(),
@@ -58,7 +61,13 @@ def _summary(name: str) -> str:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Draw the splits of a config, or prepare a published data set."""
+    """Draw the ToyStreet scenes of a config, draw one split, or prepare a published data set.
+
+    Without SOURCE and TARGET, the error says what to download for a data set.
+
+    Raises:
+        UserError: an argument is missing, unknown or wrong, or the files cannot be read or written.
+    """
     known = (TOYSTREET, CITYSCAPES, *READERS)
     if options.options and options.what not in (TOYSTREET, *READERS):
         takers = ", ".join((TOYSTREET, *READERS))
@@ -107,7 +116,7 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def data_root(target: Path) -> str:
-    """Return the override of the data's root as text for a shell."""
+    """Return the argument data_root=TARGET for --cfg-options, quoted for a shell."""
     return shlex.quote(f"data_root={target}")
 
 
@@ -125,7 +134,13 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 def _draw_split(options: argparse.Namespace) -> None:
-    """Draw a split of ToyStreet without a config, as an error about missing data advises."""
+    """Draw a split of ToyStreet into the folder SOURCE, without a config.
+
+    An error about missing data advises this. The options of the data set come from --options.
+
+    Raises:
+        UserError: SOURCE is missing, TARGET is given, or an option is wrong.
+    """
     if options.source is None or options.target is not None:
         raise UserError(
             f"{TOYSTREET} needs the folder to draw into: prepare_data {TOYSTREET} FOLDER "

@@ -16,7 +16,7 @@ from i2ibench.registry.configuration import Config, own_work_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `shards` to its parser, in place."""
     add_config_arguments(parser)
     parser.add_argument("target", type=Path, help="the folder to write")
     parser.add_argument(
@@ -25,7 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the shards of both splits."""
+    """Write the shards of the splits train and val to a folder.
+
+    Raises:
+        UserError: the folder has shards already, or the data or the folder cannot be used.
+    """
     config = config_of(options)
     with own_work_dir(options.target, "writing shards", "choose another folder"):
         _write(options, config)

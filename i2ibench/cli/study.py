@@ -56,7 +56,7 @@ CROWD = "such as lapse=0.05 side_bias=0.2 participant_sd=0.5 scene_sd=0.5 missin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the actions of the command `study`, with their arguments, to its parser."""
     actions = parser.add_subparsers(metavar="ACTION", required=True, title="actions")
 
     def action(name: str, act: Callable[..., None]) -> argparse.ArgumentParser:
@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the action."""
+    """Run the action that the command line names, such as `create`."""
     silence_third_parties()
     options.act(options)
 
@@ -214,7 +214,7 @@ def _results(options: argparse.Namespace, url: str) -> str:
 
 
 def _key(path: Path) -> str:
-    """Return the first line of a file; a missing file is written with a random key."""
+    """Return the key (12 characters or more) in a file; write a random one if there is no file."""
     if path.is_dir() or not path.parent.is_dir():
         raise UserError(f"--results-key must be a file in an existing folder, not {path}.")
     if not path.exists():
@@ -227,7 +227,7 @@ def _key(path: Path) -> str:
 
 
 def status(options: argparse.Namespace) -> None:
-    """Print the number of participants and of their answers."""
+    """Print the numbers of real and simulated participants and of their answers."""
     study = open_study(options.folder)
     with AnswerStore(study) as store:
         collected = store.collected()
@@ -273,7 +273,7 @@ def _page_of(study: Study, url: str | None) -> Iterator[str]:
 
 
 def _crowd(study: Study, options: argparse.Namespace) -> Crowd:
-    """Return the simulated participants that the options describe."""
+    """Return the simulated participants that the options describe; refuse unknown names."""
     known = [f.name for f in fields(Crowd) if f.name != "strengths" and not f.name.startswith("_")]
     for what, given, names in (
         ("--strengths", options.strengths, list(study.definition.methods)),
@@ -290,7 +290,7 @@ def _crowd(study: Study, options: argparse.Namespace) -> Crowd:
 
 
 def export(options: argparse.Namespace) -> None:
-    """Write a page that works without a server, files for MTurk, or the answers."""
+    """Write a page that needs no server, files for MTurk, all answers or one participant's data."""
     study = open_study(options.folder)
     slots = options.slots or study.definition.participants
     wanted = "a file" if options.static or options.token else "a folder"
@@ -322,7 +322,7 @@ def import_answers(options: argparse.Namespace) -> None:
 
 
 def forget(options: argparse.Namespace) -> None:
-    """Delete the answers of a participant, or of all simulated participants."""
+    """Delete a participant, or all simulated participants, with all answers."""
     study = open_study(options.folder)
     if bool(options.token) is options.simulated:
         raise UserError("study forget needs either a token or --simulated.")
@@ -385,13 +385,13 @@ def power(options: argparse.Namespace) -> None:
 
 
 def _given(options: argparse.Namespace, kind: type) -> dict[str, Any]:
-    """Return the fields of a dataclass that the command line sets."""
+    """Return those fields of a dataclass for which the command line has a value, by name."""
     named = {f.name: getattr(options, f.name) for f in fields(kind)}
     return {name: value for name, value in named.items() if value is not None}
 
 
 def _planned(path: Path) -> tuple[Definition, int]:
-    """Return the definition of a study from its folder or file, and its number of scenes or 0."""
+    """Return a study's definition, from its folder or file, and its number of scenes (0: unset)."""
     if path.is_dir():
         study = open_study(path)
         return study.definition, len(study.scenes)

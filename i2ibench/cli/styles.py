@@ -40,7 +40,7 @@ from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `styles` to its parser, in place."""
     parser.add_argument("action", choices=("fit", "list", "preview"), help="see above")
     parser.add_argument("file", type=Path, help="a checkpoint; list accepts a bank's file too")
     parser.add_argument(
@@ -77,7 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def share(text: str) -> float:
-    """Convert a text such as "0.01" or "1/64" to a number from 0 to below 1."""
+    """Convert the text of an argument, such as "0.01" or "1/64", to a number from 0 to below 1.
+
+    Raises:
+        ArgumentTypeError: it is no such number; argparse prints the message.
+    """
     try:
         value = float(Fraction(text))
     except (ValueError, ZeroDivisionError):
@@ -90,7 +94,7 @@ def share(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the action."""
+    """Fit, list or preview a style bank, as the argument `action` says."""
     silence_third_parties()
     {"fit": _fit, "list": _list, "preview": _preview}[options.action](options)
 
@@ -150,6 +154,8 @@ def _preview(options: argparse.Namespace) -> None:
 
 def _require_writable(path: Path) -> None:
     """Refuse a file that cannot be written, before the work that it should hold is done.
+
+    The file's folder is created. The file itself is not touched.
 
     Raises:
         UserError: its name is too long, or its folder cannot be created or written.

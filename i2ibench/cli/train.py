@@ -40,7 +40,7 @@ buckets for its gradients."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `train` to its parser, in place."""
     add_run_arguments(parser)
     parser.add_argument(
         "--resume",
@@ -78,7 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, or print the memory that training needs."""
+    """Train, or print the memory that training needs.
+
+    Options of the command line replace the config's `start_from` and `amp`. A run that a signal
+    stopped ends the program with the exit code 75.
+
+    Raises:
+        UserError: options exclude each other, or see `train`.
+    """
     silence_third_parties()
     if options.fresh and options.resume is not None:
         raise UserError("--fresh starts anew and --resume continues: pass only one of them.")
@@ -116,7 +123,10 @@ def _train(config: Config, options: argparse.Namespace) -> None:
 
 
 def _newest_epoch(config: Config) -> tuple[Path, int] | None:
-    """Return the newest checkpoint of a complete epoch, with its modification time in ns."""
+    """Return the newest checkpoint of a complete epoch, with its modification time in ns.
+
+    The checkpoint is the last one of the last stage that has any. None stands for no checkpoint.
+    """
     stages = list_stages(config)
     paths = [path for stage in stages for path in list_epochs(Path(stage.work_dir))]
     return (paths[-1], paths[-1].stat().st_mtime_ns) if paths else None
@@ -124,6 +134,8 @@ def _newest_epoch(config: Config) -> tuple[Path, int] | None:
 
 def print_estimates(config: Config) -> None:
     """Print the memory of every stage of a config, at every precision that it may train in.
+
+    The precisions of amp="auto" are bf16 and float32. A note follows that explains the numbers.
 
     Raises:
         UserError: the config is wrong, or its memory cannot be estimated.
@@ -141,7 +153,11 @@ def print_estimates(config: Config) -> None:
 
 
 def smallest_card(tensors: int) -> str:
-    """Return the smallest of CARDS that holds this number of bytes of tensors, or "none"."""
+    """Return the smallest GPU memory of CARDS that suffices, such as "24 GB", or "none".
+
+    Args:
+        tensors: the bytes of tensors. SHARE and FIXED are added for everything else.
+    """
     needed = tensors * (1 + SHARE) + FIXED
     return next((f"{size} GB" for size in CARDS if size * GIB >= needed), "none")
 
@@ -165,7 +181,13 @@ def _networks(estimate: MemoryEstimate) -> Table:
 
 
 def _peaks(estimates: dict[str | None, MemoryEstimate], accumulate: int) -> Table:
-    """Return a table of the peak memory of a step and a translation."""
+    """Return a table of the peak memory of a training step and of a translation.
+
+    Args:
+        estimates: by precision (None for float32); each has a row for its step. The translation is
+            in float32.
+        accumulate: the number of batches in a step.
+    """
     table = _table("peak", "activations", "gradients", "in all", "card")
     for precision, estimate in estimates.items():
         heading = f"step {precision or 'float32'}, {_batch(estimate.train, accumulate)}"

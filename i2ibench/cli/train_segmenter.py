@@ -21,7 +21,7 @@ SEGMENTER_TYPES = {"compact": "CompactSegmenter", "pspnet": "SMPSegmenter"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `train_segmenter` to its parser, in place."""
     add_config_arguments(parser)
     parser.add_argument("output", type=Path, help="the file of weights to write, such as x.pth")
     parser.add_argument(
@@ -37,7 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train a segmenter, save it, and print its scores on the validation images."""
+    """Train a segmenter, save its weights, and print its scores on the validation images.
+
+    Raises:
+        UserError: the config, its data or the device cannot be used, or another process writes the
+            file.
+    """
     silence_third_parties()
     with lock_target(options.output, "training a segmenter"):
         _train(options)

@@ -24,7 +24,7 @@ from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `translate` to its parser, in place."""
     parser.add_argument("checkpoint", type=Path, help="a .pth file that `train` wrote")
     parser.add_argument("input_dir", type=Path, help="the folder of label maps (see above)")
     parser.add_argument("output_dir", type=Path, help="the folder to write PNG images to")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Translate, and print the number of images."""
+    """Translate the scenes in a folder with a checkpoint, and print the number of images."""
     silence_third_parties()
     how = InferenceOptions(options.amp, options.compile, options.tile, options.set)
     opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)

@@ -26,7 +26,7 @@ from i2ibench.training.preflight import check_alike
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments."""
+    """Add the arguments of the command `validate` to its parser, in place."""
     add_config_arguments(parser)
     parser.add_argument(
         "--html", type=Path, metavar="PATH", help="also write an HTML page with images"
@@ -34,7 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Check the data, and print the results; a fatal fault is an error."""
+    """Check the data of both splits, and print statistics, problems and their fixes.
+
+    With --html, a page is written too. A split that cannot be opened is a problem, and the other
+    split is checked nevertheless.
+
+    Raises:
+        UserError: there is a fatal problem, after everything has been printed.
+    """
     config = config_of(options)
     surveys: dict[str, list[SceneSurvey]] = {}
     notes: list[str] = []
@@ -92,7 +99,10 @@ def _not_opened(split: str, error: UserError) -> Problem:
 
 
 def _needs(config: Config, dataset: Dataset) -> list[str]:
-    """Return the kinds of files that the condition, the encoder or training need."""
+    """Return the kinds of files that the condition, the encoder or training need, each once.
+
+    They are keys of a sample, such as "label" and "image".
+    """
     known = dataset_options(dataset.metainfo)
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
     needs += ["instance"] if config.model.get("encoder") else []
@@ -100,14 +110,21 @@ def _needs(config: Config, dataset: Dataset) -> list[str]:
 
 
 def _settled(config: Config, split: str, dataset: Dataset) -> set[str]:
-    """Return the kinds of problems that are none for this config."""
+    """Return the kinds of problems that do not matter for this config.
+
+    Missing instances do not matter if nothing needs instance maps. Several sizes do not matter with
+    a batch size of 1, or if transforms bring scenes to one size.
+    """
     settled = set() if "instance" in _needs(config, dataset) else {"no instances"}
     batch_size = config[f"{split}_dataloader"].get("batch_size", 1)
     return settled | ({"several sizes"} if batch_size == 1 or _is_of_one_size(dataset) else set())
 
 
 def _is_of_one_size(dataset: Dataset) -> bool:
-    """Return whether the transforms bring all scenes to one size."""
+    """Return whether the transforms bring all scenes of a data set to one size.
+
+    One scene of each size is read. The result is False if one of them cannot be read.
+    """
     try:
         samples = [dataset[index] for index in dataset.scenes.one_of_each_size()]
     except UserError:  # reported as a separate problem
@@ -116,7 +133,7 @@ def _is_of_one_size(dataset: Dataset) -> bool:
 
 
 def _lacking(config: Config, split: str, dataset: Dataset) -> list[Problem]:
-    """Return a problem for each kind of file that is needed and that scenes lack."""
+    """Return a fatal problem for each kind of file that the config needs and that scenes lack."""
     lacking = []
     for kind in _needs(config, dataset):
         without = [files.name for files in dataset.scenes.files if kind not in files.paths]
@@ -127,7 +144,12 @@ def _lacking(config: Config, split: str, dataset: Dataset) -> list[Problem]:
 
 
 def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    """Return a problem if training would refuse to use the two splits together."""
+    """Return a fatal problem if training would refuse to use the two splits together.
+
+    Args:
+        infos: the metainfo of the splits that could be opened. With fewer than two, the list is
+            empty.
+    """
     try:
         if len(infos) == 2:
             check_alike(*infos)
