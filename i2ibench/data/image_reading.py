@@ -109,7 +109,7 @@ def verify_rgb(path: Path) -> tuple[int, int]:
     """Check that `read_rgb` can read an image and return its (height, width).
 
     PNG files are checked by their checksums and JPEG files by their end marker, which is faster
-    than decoding. All other formats are decoded.
+    than decoding. All other files are decoded, also JPEG files without an end marker.
 
     Raises:
         UserError: see `read_rgb`.
