@@ -16,7 +16,11 @@ PREFIX = "seg/iou/"
 
 
 def class_bars(results: Results) -> bytes:
-    """Draw the IoU of every class and system with intervals; return a PNG, or b"" without."""
+    """Draw the IoU of every class and system with intervals as bars; return a PNG.
+
+    Classes without a value are left out, and so are the class colours and the photos of other
+    scenes. Undefined values are drawn as 0. Return b"" if no class is left.
+    """
     systems = [name for name in results["systems"] if name not in (FLOOR, MISMATCH)]
     classes = [c for c in results["data"]["classes"] if _has(results, systems, PREFIX + c)]
     if not classes:
@@ -50,7 +54,10 @@ def class_bars(results: Results) -> bytes:
 
 
 def distance_curves(results: Results) -> bytes:
-    """Plot each Fréchet distance over the number of images; return a PNG, or b"" without curves."""
+    """Plot each Fréchet distance over the number of images, one line per system; return a PNG.
+
+    Return b"" if no score has a curve.
+    """
     names = {n for scores in results["systems"].values() for n, s in scores.items() if "curve" in s}
     if not names:
         return b""
@@ -80,9 +87,9 @@ EXAMPLES = 12
 
 
 def feature_scatter(results: Results) -> bytes:
-    """Plot the features of instances by class and system, each point in its recorded colour.
+    """Plot the encoder's features of instances by class and system, each in its recorded colour.
 
-    Return a PNG, or b"" without features.
+    Return a PNG, or b"" if no system has such features.
     """
     drawn = _figures(results, "style_features")
     classes = list(dict.fromkeys(name for figures in drawn.values() for name in figures))
@@ -104,9 +111,9 @@ def feature_scatter(results: Results) -> bytes:
 
 
 def control_matrix(results: Results) -> bytes:
-    """Draw intended and obtained colours and the confusion of modes by system and class.
+    """Draw the modes' intended and obtained colours and their confusion by system and class.
 
-    Return a PNG, or b"" without scores of style control.
+    Return a PNG, or b"" if style control was measured on no system.
     """
     drawn = _figures(results, "style_control")
     panels = [(s, name, m) for s, figures in drawn.items() for name, m in figures.items()]
@@ -126,7 +133,11 @@ def control_matrix(results: Results) -> bytes:
 
 
 def style_bars(results: Results) -> bytes:
-    """Draw R², accuracy and purity of every class with chance; return a PNG, or b"" without."""
+    """Draw R², accuracy and purity of style features by class, each with its value by chance.
+
+    Values below 0 and undefined values are drawn as 0. Return a PNG, or b"" if no system has such
+    scores.
+    """
     systems = list(_figures(results, "style_features"))
     classes = {name: None for s in systems for name in _classes(results["systems"][s])}
     if not classes:
@@ -151,7 +162,17 @@ def style_bars(results: Results) -> bytes:
 def _draw_bars(
     axes: Axes, found: Any, pair: Any, classes: list[str], places: Any, width: float, system: str
 ) -> None:
-    """Draw one system's bars, with whiskers for intervals and a line for chance."""
+    """Draw one system's bars of a score, with whiskers for intervals and a line for chance.
+
+    Args:
+        axes: the axes to draw into.
+        found: the scores of the system by name.
+        pair: the short names of the score and of its value by chance, such as ("r2", "r2_chance").
+        classes: the names of the classes, one bar each; undefined values and those below 0 are 0.
+        places: the position of each bar.
+        width: the width of a bar.
+        system: the name of the system, for the legend.
+    """
     own = [found.get(f"style/{pair[0]}/{name}", {}) for name in classes]
     values = np.array([score.get("value") or 0.0 for score in own])
     bounds = [
@@ -167,7 +188,7 @@ def _draw_bars(
 
 
 def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
-    """Draw for each mode the intended colour, the mean obtained colour and single images."""
+    """Draw for each mode its intended colour, its mean obtained colour, and single images'."""
     rows = len(matrix["modes"])
     image = np.full((rows, 7 + EXAMPLES, 3), 255.0)
     image[:, 0:3] = np.array(matrix["intended"])[:, None]
@@ -184,7 +205,13 @@ def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
 
 
 def _draw_confusion(axes: Axes, matrix: Mapping[str, Any], kind: str) -> None:
-    """Draw how often an image in one mode is nearest to the intended colour of each mode."""
+    """Draw into axes the share of images in each mode that are nearest to each intended colour.
+
+    Args:
+        axes: the axes to draw into.
+        matrix: the numbers of one class from `StyleControl.figures`.
+        kind: "confusion", or "levelled" for colours without the scene's light.
+    """
     counts = np.array(matrix[kind], float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -206,7 +233,7 @@ def _draw_confusion(axes: Axes, matrix: Mapping[str, Any], kind: str) -> None:
 
 
 def _figures(results: Results, metric: str) -> dict[str, Any]:
-    """Return the numbers for charts of a metric by system."""
+    """Return a metric's numbers for charts by system; systems without any are left out."""
     return {s: f[metric] for s, f in results.get("figures", {}).items() if f.get(metric)}
 
 

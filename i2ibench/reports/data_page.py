@@ -22,7 +22,11 @@ Splits = Mapping[str, Sequence[SceneSurvey]]
 
 
 def summary_rows(splits: Splits) -> list[tuple[str, ...]]:
-    """Return table rows: a head, then for each split its scenes, faults, sizes and instances."""
+    """Return the rows of a table of splits: a head, then one row of texts for each split.
+
+    The columns are the split, its scenes, its unusable scenes, its three most common sizes, the
+    bits of its instance maps, and the smallest, largest and mean number of instances of a scene.
+    """
     rows: list[tuple[str, ...]] = [
         ("split", "scenes", "unusable", "sizes", "instance bits", "instances per scene")
     ]
@@ -40,7 +44,11 @@ def summary_rows(splits: Splits) -> list[tuple[str, ...]]:
 
 
 def class_rows(splits: Splits, classes: ClassTable) -> list[tuple[str, ...]]:
-    """Return table rows: a head, then for each class its id and its use by split."""
+    """Return the rows of a table of classes: a head, then one row of texts for each class.
+
+    The columns are id and name, and for each split the percentage of pixels, the number of scenes
+    with the class, and the number of instances; "-" stands for 0. Return [] without classes.
+    """
     if not len(classes):
         return []
     head: list[str] = ["id", "class"]
@@ -63,7 +71,13 @@ def _shown(name: str, scored: bool) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], left: Iterable[int] = ()) -> str:
-    """Align rows as text: columns in `left` to the left, all others to the right."""
+    """Format rows of texts as lines with aligned columns, two spaces apart.
+
+    Args:
+        rows: the rows, all of one length; "" is returned for none.
+        left: the numbers of the columns that are aligned to the left; all others are aligned to the
+            right.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     keep = set(left)
     return "\n".join(
@@ -76,7 +90,7 @@ def table(rows: Sequence[Sequence[str]], left: Iterable[int] = ()) -> str:
 
 
 def problem_text(problem: Problem) -> str:
-    """Return a problem and its fix as text."""
+    """Return a problem of the data as text: severity, split and message; the fix on a new line."""
     mark = "ERROR" if problem.fatal else "look"
     return f"{mark}: {problem.split}: {problem.kind}: {problem.message}\n  fix: {problem.fix}"
 
@@ -94,7 +108,9 @@ def render_data(
     classes: ClassTable,
     problems: Sequence[Problem],
 ) -> str:
-    """Return the HTML of the page.
+    """Return the HTML of the report of a data set; the images of the shown scenes are read here.
+
+    For each split the page shows up to SCENES_PER_SPLIT evenly spaced scenes without faults.
 
     Args:
         name: the name of the data.
@@ -121,7 +137,10 @@ def render_data(
 
 
 def _histogram(splits: Splits, classes: ClassTable) -> list[dict[str, Any]]:
-    """Return for each class its colour and, by split, its percentages of pixels and scenes."""
+    """Return for each class that occurs a dict with "name", "colour" and "bars", most pixels first.
+
+    "bars" has for each split the class's percentages of pixels ("pixels") and of scenes ("scenes").
+    """
     uses = [(count_classes(scenes, len(classes)), len(scenes)) for scenes in splits.values()]
     rows = []
     for number, semantic_class in enumerate(classes.classes):
@@ -142,7 +161,12 @@ def _spread(scenes: Sequence[SceneSurvey]) -> list[SceneSurvey]:
 
 
 def images(scene: SceneSurvey, classes: ClassTable) -> list[tuple[str, str]]:
-    """Return titles and images as data URIs: image, other kinds, labels and an overlay."""
+    """Read a scene's files and return pairs of a title and an image as a data URI, for the page.
+
+    They are the real image ("photo"), images of other kinds, the labels in class colours with the
+    borders of instances, and an overlay of labels on the real image. Kinds that the scene lacks are
+    left out. Images are resized to WIDTH.
+    """
     arrays = read_arrays(scene.files, classes, scene.formats)
     arrays |= {kind: to_display_rgb(arrays[kind]) for kind in images_among(arrays)}
     titled: list[tuple[str, NDArray[Any]]] = [
@@ -161,7 +185,7 @@ def images(scene: SceneSurvey, classes: ClassTable) -> list[tuple[str, str]]:
 
 
 def _borders(ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return borders between ids as a mask, thick enough to stay visible in a small image."""
+    """Return a mask, bool [H,W], of the borders between instance ids, widened for a small image."""
     edge = np.zeros(ids.shape, np.uint8)
     edge[:, :-1] |= ids[:, 1:] != ids[:, :-1]
     edge[:-1] |= ids[1:] != ids[:-1]
@@ -177,7 +201,7 @@ def _marked(image: NDArray[np.uint8], edge: NDArray[np.bool_] | None) -> NDArray
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:
-    """Return an image, resized to WIDTH, as a data URI."""
+    """Resize an RGB image to WIDTH and return it as the data URI of a JPEG."""
     height, width = image.shape[:2]
     factor = WIDTH / width
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST

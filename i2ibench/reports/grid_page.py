@@ -44,11 +44,11 @@ class Summary:
     seeds: int
 
     def text(self) -> str:
-        """Return the average as text."""
+        """Return the average over seeds, formatted as in tables."""
         return number(self.value)
 
     def interval(self) -> str:
-        """Return the interval as text, with the number of seeds; "" without an interval."""
+        """Return the interval and the number of seeds as text; "" without an interval."""
         if self.bounds is None:
             return ""
         over = f"{self.seeds} seeds" if self.seeds > 1 else "1 seed, over scenes"
@@ -56,7 +56,10 @@ class Summary:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return the 95 % interval of a mean by Student's t; None for fewer than two values."""
+    """Return the 95 % interval (low, high) of the mean of values by Student's t.
+
+    Return None for fewer than two values.
+    """
     if len(values) < 2:
         return None
     half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
@@ -64,7 +67,16 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def summarise(results: Results, systems: Sequence[str], score: str) -> Summary | None:
-    """Average a score over systems that differ in their seed; None if no system has the score."""
+    """Average a score over systems that differ in their training seed only.
+
+    Systems without a value are left out. Return None if no system has one. For one value the
+    interval is that over scenes, if there is one.
+
+    Args:
+        results: the results of one evaluation of all systems.
+        systems: the names of the systems.
+        score: the name of the score.
+    """
     found = [results["systems"][name].get(score, {}) for name in systems]
     known = [entry for entry in found if entry.get("value") is not None]
     if not known:
@@ -79,14 +91,18 @@ def summarise(results: Results, systems: Sequence[str], score: str) -> Summary |
 def mean_difference(
     results: Results, ones: Sequence[str], others: Sequence[str], score: str
 ) -> dict[str, Any] | None:
-    """Return the difference of two rows, paired by seeds, or None if a value is missing.
-
-    The key "seen_in" counts the seeds whose paired interval over scenes excludes zero.
+    """Return the mean difference of a score between two rows of a grid, paired by seeds.
 
     Args:
         results: the results of one evaluation of all systems.
-        ones, others: the systems of each row, in the same order of seeds.
+        ones, others: the systems of each row, in the same order of seeds; the difference is ones
+            minus others.
         score: the name of the score.
+
+    Returns:
+        A dict with "value", "bounds" (the 95 % interval over seeds; None for one seed), "seeds" and
+        "seen_in", the number of seeds whose paired interval over scenes excludes zero. None if a
+        system lacks the score.
     """
     values, intervals = [], []
     for one, other in zip(ones, others, strict=True):
@@ -138,14 +154,14 @@ class GridRow:
 def write_grid_report(
     folder: Path, name: str, rows: Sequence[GridRow], results: Results, missing: Mapping[str, str]
 ) -> Path:
-    """Write `report.html`, `table.csv`, `.md` and `.tex`; return the path of the page.
+    """Write a grid's `report.html`, `table.csv`, `.md` and `.tex`; return the path of the page.
 
     Args:
         folder: the folder of the grid, with results and images in `evaluation/`.
         name: the name of the grid.
         rows: the rows of the tables, in order.
-        results: the results of one evaluation of all finished cells.
-        missing: the state of each unfinished cell by name.
+        results: the results of one evaluation of all finished runs of the grid.
+        missing: the state of each unfinished run as text, by name.
     """
     scores = main_scores(results)
     for suffix, text in (
@@ -175,7 +191,12 @@ def write_grid_report(
 def neighbour_differences(
     rows: Sequence[GridRow], results: Results
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return name, score and difference for all pairs of rows that differ in one axis."""
+    """Return the differences of the scores COMPARED for all pairs of rows that differ in one axis.
+
+    Each is a tuple of a name such as "<later row> − <earlier row>", the score, and the dict of
+    `mean_difference`. Left out are rows with styles from the real image, pairs with different
+    numbers of seeds, and scores that a run lacks.
+    """
     found = []
     ranked = [row for row in rows if not row.informed]
     for position, one in enumerate(ranked):
@@ -204,7 +225,17 @@ def _cost(costs: Mapping[str, Any]) -> list[str]:
 
 
 def _strips(folder: Path, rows: Sequence[GridRow], results: Results) -> list[dict[str, Any]]:
-    """Return for each example scene the input, the controls and each row's first-seed image."""
+    """Read the images of the example scenes, and return for each scene its name and its columns.
+
+    A column is a dict with "name" and "picture" (the image as a data URI). The columns are the
+    input, the control systems that have an image there (the real photos), and the first seed of
+    each row of the grid, in the order in which the evaluation shows them.
+
+    Args:
+        folder: the folder of the evaluation, to which the paths in the results are relative.
+        rows: the rows of the grid.
+        results: the results of the evaluation.
+    """
     strips = []
     for example in results["shown"]:
         wanted = {"input": "input", **{c: c for c in results["controls"]}}
@@ -244,7 +275,11 @@ def _latex(rows: Sequence[GridRow], results: Results, scores: Sequence[str]) -> 
 def _texts(
     rows: Sequence[GridRow], results: Results, scores: Sequence[str], sign: str
 ) -> list[tuple[str, list[str]]]:
-    """Return names and cells, controls last, as `mean ± half interval` for several seeds."""
+    """Return for each row of the table its name and a text for each score, control systems last.
+
+    The text is the mean, for several seeds with half of its interval after `sign`, or "–" without a
+    value.
+    """
     systems = [(row.name, row.systems) for row in rows]
     systems += [(name, [name]) for name in results["controls"]]
     table = []

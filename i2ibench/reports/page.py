@@ -32,7 +32,7 @@ STYLE_SCORES = {
 
 
 def write_report(output_dir: Path, results: Results) -> Path:
-    """Write `report.html` and results.csv, .md and .tex; return the path of the page.
+    """Write an evaluation's `report.html` and results.csv, .md and .tex; return the page's path.
 
     Args:
         output_dir: the folder of the evaluation, with the images that the results name.
@@ -50,7 +50,12 @@ def write_report(output_dir: Path, results: Results) -> Path:
 
 
 def render(output_dir: Path, results: Results) -> str:
-    """Return the HTML of the page."""
+    """Return the HTML of the report of an evaluation; images and training logs are read here.
+
+    Args:
+        output_dir: the folder of the evaluation, with the images that the results name.
+        results: the results of `evaluate`.
+    """
     return templates.render(
         "report.html",
         title=tables.title,
@@ -83,12 +88,17 @@ def _system_names(results: Results) -> list[str]:
 
 
 def _styled(results: Results) -> list[str]:
-    """Return the systems whose styles were measured."""
+    """Return the names of the systems that have numbers for charts of styles."""
     return [name for name in results["systems"] if results.get("figures", {}).get(name)]
 
 
 def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:
-    """Yield for each example scene its rank and, by column, image, labels and errors."""
+    """Yield for each example scene its name, its rank ("place") and its columns, for the template.
+
+    A column is a dict with the name of the system ("input" for the label map) and images as data
+    URIs: "picture", and "predicted" (the segmenter's labels) and "errors" if there are any. Image
+    files are read as the iterator advances.
+    """
     for example in results["shown"]:
         columns = []
         for name, path in example["pictures"].items():
@@ -100,7 +110,11 @@ def _scenes(output_dir: Path, results: Results) -> Iterator[dict[str, Any]]:
 
 
 def _runs(results: Results) -> Iterator[dict[str, Any]]:
-    """Yield for each evaluated run its loss curves and the last validation image of each stage."""
+    """Yield for each training run of a checkpoint its name, loss curves and validation images.
+
+    "curves" and "panels" are data URIs by stage. A run of several evaluated checkpoints comes once.
+    Systems from folders of images are left out.
+    """
     seen = set()
     for origin in results["origins"].values():
         folder = Path(origin.get("checkpoint", "")).parent
@@ -114,7 +128,10 @@ def _runs(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def image_uri(path: Path, width: int = 384) -> str:
-    """Return an image as a data URI, with both sides at most `width` pixels."""
+    """Read an image file and return it as the data URI of a PNG.
+
+    Larger images are reduced until both sides have at most `width` pixels.
+    """
     image = Image.fromarray(read_rgb(path))
     image.thumbnail((width, width))
     buffer = io.BytesIO()

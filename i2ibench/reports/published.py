@@ -10,20 +10,21 @@ STUDY_FIELDS = ("table", "row", "column", "value", "data", "source", "checked")
 
 
 def published_rows(data: str | None = None) -> list[dict[str, Any]]:
-    """Return the published numbers of one data set, or of all for None.
+    """Return the published scores of the data set `data`, one dict each; all for None.
 
     Each row has the keys FIELDS. `score` is this project's name of the score. `checked` says how
-    the number was verified ("document": in the source itself).
+    the number was verified ("document": in the source itself). Return [] for unknown data.
     """
     rows = _read("published.json", FIELDS)
     return [row for row in rows if data is None or row["data"] == data]
 
 
 def published_preferences() -> list[dict[str, Any]]:
-    """Return the published preference rates, in percent of answers that preferred the row.
+    """Return the published preference rates of user studies, one dict each.
 
-    Each rate has the keys STUDY_FIELDS. `checked` is "document" (verified in the source) or
-    "recalled" (not verified: look the number up before you quote it).
+    The value is the percentage of answers that preferred the row. Each rate has the keys
+    STUDY_FIELDS. `checked` is "document" (verified in the source) or "recalled" (not verified: look
+    the number up before you quote it).
     """
     return _read("published_study.json", STUDY_FIELDS)
 

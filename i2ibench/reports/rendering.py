@@ -7,7 +7,7 @@ import jinja2
 
 
 def render(template: str, /, **values: Any) -> str:
-    """Render a template to HTML; text values are escaped.
+    """Render an HTML template with jinja2 and return the HTML; text values are escaped.
 
     Args:
         template: a file in `i2ibench/reports/templates`, such as "report.html".

@@ -33,7 +33,11 @@ DARK = Theme("#e6e9ee", "#77808d", ("#4ba3dd", "#e8762f", "#1fb98a", *COLOURS[3:
 
 
 def preference_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """Draw the rate of every pair with its interval; return a PNG, or b"" with limited time."""
+    """Draw the rate of every pair of methods with its interval; return a PNG.
+
+    Return b"" for a study with limited time, or if no pair has a rate. Pairs whose interval
+    includes 50 % or is unknown are grey.
+    """
     rows = [r for r in analysis["comparisons"] if r["duration"] is None and r["rate"] is not None]
     if not rows:
         return b""
@@ -50,9 +54,9 @@ def preference_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
 
 
 def strength_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """Draw the Bradley-Terry strengths, strongest on top.
+    """Draw the Bradley-Terry strengths of a study's methods with intervals, strongest on top.
 
-    Return a PNG, or b"" with limited time or without a fit.
+    Return a PNG, or b"" for several exposure times or without a fit.
     """
     fits = analysis["bradley_terry"]
     if len(fits) > 1 or not fits[0]["methods"]:
@@ -68,9 +72,9 @@ def strength_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
 
 
 def exposure_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """Plot every pair's preference over exposure with intervals as bands (Fig. 7).
+    """Plot every pair's preference over exposure time, with intervals as bands.
 
-    Return a PNG, or b"" without limited time.
+    This is the paper's Fig. 7. Return a PNG, or b"" for a study without limited time.
     """
     lines: dict[str, list[tuple[float, float, Sequence[float] | None]]] = {}
     for row in analysis["comparisons"]:
@@ -88,7 +92,7 @@ def exposure_chart(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
 
 
 def strength_curves(analysis: Analysis, theme: Theme = LIGHT) -> bytes:
-    """Plot the Bradley-Terry strengths over exposure.
+    """Plot the Bradley-Terry strengths of a study's methods over exposure time, with intervals.
 
     Return a PNG, or b"" for fewer than two fitted exposure times.
     """
@@ -112,7 +116,13 @@ def _curves(
     lines: Mapping[str, Sequence[tuple[float, float, Sequence[float] | None]]],
     theme: Theme,
 ) -> None:
-    """Plot lines with markers and bands over the logarithm of the time."""
+    """Draw named lines into axes, over the logarithm of the time, with markers and interval bands.
+
+    Args:
+        axes: the axes to draw into.
+        lines: for each line its points: time in seconds, value, and interval or None.
+        theme: the colours.
+    """
     for number, (name, points) in enumerate(lines.items()):
         colour = theme.colours[number % len(theme.colours)]
         marker = MARKERS[number % len(MARKERS)]
@@ -130,7 +140,7 @@ def _curves(
 
 
 def _figure(theme: Theme, width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure with a transparent background and text in the theme's colour."""
+    """Return a transparent figure of a size in inches, and its axes in the theme's colours."""
     figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
@@ -150,7 +160,7 @@ def _whisker(
 
 
 def _finished(figure: Figure, axes: Axes) -> bytes:
-    """Put the first row on top and return the PNG."""
+    """Set the limits of a chart of rows so that the first row is on top, and return its PNG."""
     axes.set_ylim(len(axes.get_yticks()) - 0.4, -0.6)
     return as_png(figure)
 

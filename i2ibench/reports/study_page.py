@@ -31,12 +31,12 @@ WIDTH = 420
 
 
 def write_study_report(folder: Path, analysis: Analysis, image: Image) -> Path:
-    """Write `report.html`, `table.csv`, `.md` and `.tex`; return the path of the page.
+    """Write a user study's `report.html`, `table.csv`, `.md` and `.tex`; return the page's path.
 
     Args:
         folder: the folder for the files.
         analysis: the analysis of `study analyse`.
-        image: returns the file of a method's image of a scene. The page says so if a file does not
+        image: returns the path of a method's image of a scene. The page says so if a file does not
             exist.
     """
     for suffix, text in (
@@ -50,7 +50,12 @@ def write_study_report(folder: Path, analysis: Analysis, image: Image) -> Path:
 
 
 def render_study(analysis: Analysis, image: Image) -> str:
-    """Return the HTML of the page."""
+    """Return the HTML of the report of a user study; the images of example scenes are read here.
+
+    Args:
+        analysis: the analysis of `study analyse`.
+        image: returns the path of a method's image of a scene; the file need not exist.
+    """
     study = analysis["study"]
     about = {key: study[key] for key in ("hash", "created", "reference", "definition", "scenes")}
     return render(
@@ -77,7 +82,10 @@ def render_study(analysis: Analysis, image: Image) -> str:
 
 
 def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
-    """Return a chart for light and for dark pages as data URIs; {} for an empty chart."""
+    """Draw a chart for light and for dark pages; return the data URIs by "light" and "dark".
+
+    Return {} if there is nothing to draw.
+    """
     drawn = {"light": draw(analysis, LIGHT), "dark": draw(analysis, DARK)}
     if not drawn["light"]:
         return {}
@@ -85,7 +93,13 @@ def _themed(draw: Callable[..., bytes], analysis: Analysis) -> dict[str, str]:
 
 
 def _examples(analysis: Analysis, image: Image) -> list[dict[str, Any]]:
-    """Return by pair the scenes with the highest and lowest agreement, votes and images."""
+    """Return for each pair of methods the scenes on which participants agreed most and least.
+
+    Each pair is a dict with "first", "second" and "shown". The latter has for each scene the row of
+    the analysis with its votes, "place" ("highest" or "lowest") and "pictures": the data URIs of
+    both methods' images, "" for a missing file. The fewer pairs, the more scenes: 4, 2 or 1 of each
+    kind.
+    """
     pairs = analysis["agreement"]
     number = 4 if len(pairs) <= 2 else 2 if len(pairs) <= 6 else 1
     uris: dict[tuple[str, str], str] = {}
@@ -110,7 +124,10 @@ def _examples(analysis: Analysis, image: Image) -> list[dict[str, Any]]:
 
 
 def _published() -> list[tuple[str, str, str, RateTable]]:
-    """Return the paper's tables: title, how the numbers were verified, source, cells."""
+    """Return the preference tables of papers, each as title, `checked`, source and table of rates.
+
+    `checked` says how the numbers were verified, see `published_preferences`.
+    """
     found = []
     rows = published_preferences()
     for (table, data, checked), group in groupby(

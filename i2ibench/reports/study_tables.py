@@ -41,12 +41,12 @@ class RateTable:
 
 
 def percent(value: float | None) -> str:
-    """Format a share as a percentage with one decimal."""
+    """Format a share in 0..1 as a percentage with one decimal and without a sign; "–" for None."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
 def seconds(value: float | None) -> str:
-    """Format an exposure time; fractions as in the paper, such as "1/8 s"."""
+    """Format the time an image is shown, such as "1/8 s" or "2 s"; "unlimited" for None."""
     if value is None:
         return "unlimited"
     if value < 1 and abs(1 / value - round(1 / value)) < 1e-9:
@@ -55,14 +55,19 @@ def seconds(value: float | None) -> str:
 
 
 def p_text(value: float | None) -> str:
-    """Format a p-value."""
+    """Format a p-value for a table; "–" for None."""
     if value is None:
         return "–"
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 
 def rate_of(row: Mapping[str, Any], mirrored: bool = False) -> Rate:
-    """Return the cell of a comparison, for its first method or, mirrored, for its second."""
+    """Return the cell of a comparison: the share of judgments that preferred its first method.
+
+    Args:
+        row: a comparison of the analysis. The cell is "–" if it has no rate.
+        mirrored: return the share that preferred the second method instead.
+    """
     if row["rate"] is None:
         return Rate("–")
     value, bounds = row["rate"], row["interval"]
@@ -75,12 +80,12 @@ def rate_of(row: Mapping[str, Any], mirrored: bool = False) -> Rate:
 
 
 def preference_grid(analysis: Analysis) -> RateTable:
-    """Return the main table.
+    """Return the main table of a user study: the rates of all pairs of methods.
 
     With limited time it has a row for each pair and a column for each duration. Otherwise it has a
     row and a column for each method, in the order of their strengths. If no method is first in one
     pair and second in another (ours against the others), the rows are the first methods and the
-    columns the second methods.
+    columns the second methods. Cells without a comparison are "–".
     """
     rows = analysis["comparisons"]
     if rows[0]["duration"] is not None:
@@ -106,14 +111,21 @@ def _timed_grid(rows: Sequence[Mapping[str, Any]]) -> RateTable:
 
 
 def ranked_methods(analysis: Analysis) -> list[str]:
-    """Return the methods, strongest first at the longest time; in study order without a fit."""
+    """Return the names of a study's methods, strongest first by the Bradley-Terry fit.
+
+    Of several exposure times the longest is taken. Without a fit the methods are in study order.
+    """
     fitted = [m["method"] for m in analysis["bradley_terry"][-1]["methods"]]
     named = dict.fromkeys(row[key] for row in analysis["comparisons"] for key in FIRST_SECOND)
     return fitted or list(named)
 
 
 def study_csv(analysis: Analysis) -> str:
-    """Return all numbers of all comparisons as CSV; rates and bounds are in 0..1."""
+    """Return all numbers of a study's comparisons as CSV, one line each; shares are in 0..1.
+
+    The columns are COLUMNS, the kind of the participants and the hash of the study. Unknown numbers
+    are empty.
+    """
     rows = []
     for row in analysis["comparisons"]:
         low, high = row["interval"] or ("", "")
@@ -131,21 +143,24 @@ def study_csv(analysis: Analysis) -> str:
 
 
 def study_markdown(analysis: Analysis) -> str:
-    """Return the main table in Markdown, with intervals in brackets."""
+    """Return the main table of a user study in Markdown, with intervals and a caption."""
     grid = preference_grid(analysis)
     rows = [[name, *(_plain(cell) for cell in cells)] for name, cells in grid.rows]
     return markdown_table([grid.head, *grid.columns], rows, study_caption(analysis))
 
 
 def study_latex(analysis: Analysis) -> str:
-    """Return the main table in LaTeX (booktabs)."""
+    """Return the main table of a user study in LaTeX (booktabs); its caption is a comment."""
     grid = preference_grid(analysis)
     rows = [[escaped(name), *(_latex(cell) for cell in cells)] for name, cells in grid.rows]
     return latex_table([grid.head, *grid.columns], rows, study_caption(analysis))
 
 
 def study_caption(analysis: Analysis) -> str:
-    """Return a caption with the numbers of participants and judgments, and the study's hash."""
+    """Return a text with a study's numbers of participants, judgments and scenes, and its hash.
+
+    Simulated participants are named in capitals.
+    """
     counts, who = analysis["counts"], analysis["kind"]
     who = who.upper() if who == "simulated" else who
     return (
@@ -165,7 +180,11 @@ def _latex(cell: Rate) -> str:
 
 
 def headline(analysis: Analysis) -> list[str]:
-    """Return the main findings in a few sentences."""
+    """Return a few sentences with the main findings of a user study.
+
+    They are about the trend over exposure time, about each pair for one or two pairs, or else about
+    the order of the methods. One sentence says so if there is no judgment or no interval.
+    """
     rows = [row for row in analysis["comparisons"] if row["rate"] is not None]
     if not rows:
         return ["No judgment is left to analyse."]
@@ -217,7 +236,13 @@ def _number_clear(rows: list[Any]) -> str:
 
 
 def _over_time(analysis: Analysis, slope: Mapping[str, Any]) -> str:
-    """Return a sentence on one pair's preference over exposure time."""
+    """Return a sentence on how the preference in one pair of methods changes with exposure time.
+
+    Args:
+        analysis: the analysis of the study.
+        slope: the entry of the pair in its "exposure". A trend is named only if it is significant
+            at 5 % after Holm's correction.
+    """
     pair = (slope["first"], slope["second"])
     rows = [r for r in analysis["comparisons"] if (r["first"], r["second"]) == pair]
     rows = sorted((r for r in rows if r["rate"] is not None), key=lambda r: r["duration"])
@@ -231,7 +256,11 @@ def _over_time(analysis: Analysis, slope: Mapping[str, Any]) -> str:
 
 
 def rule_lines(analysis: Analysis) -> list[tuple[str, str, int]]:
-    """Return for each exclusion rule the excluded kind, the rule as text, and the count."""
+    """Return the exclusion rules of a study: what is excluded, the rule as text, and the count.
+
+    Participants are excluded by the first rules, single judgments by the others. Rules that are
+    switched off are listed too and say so.
+    """
     exclusion = analysis["exclusion"]
     rules = exclusion["rules"]
     people = {

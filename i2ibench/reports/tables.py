@@ -64,7 +64,7 @@ TITLES = {
 
 
 def title(score: str) -> str:
-    """Return the title of a score in tables."""
+    """Return the readable title of a score or metric, or its name if it has none."""
     return TITLES.get(score, score)
 
 
@@ -97,7 +97,11 @@ class ScoreCell:
 
 
 def list_scores(results: Results) -> list[str]:
-    """Return the computed scores of all systems, in order, without scores of single classes."""
+    """Return the names of all scores that were computed for at least one system.
+
+    They are in the order of their first appearance. Scores of single classes are left out. An
+    undefined value counts as computed.
+    """
     names: dict[str, None] = {}
     for scores in results["systems"].values():
         names |= dict.fromkeys(n for n, s in scores.items() if s["status"] == "ok")
@@ -105,7 +109,12 @@ def list_scores(results: Results) -> list[str]:
 
 
 def main_scores(results: Results) -> list[str]:
-    """Return the columns of the main table: scores of MAIN, then other ranked scores."""
+    """Return the names of the main table's columns: scores of MAIN, then other ranked scores.
+
+    Scores that no system has are left out. Of the segmentation, border, instance and style scores
+    only those of MAIN are taken. The accuracy with void pixels as errors is left out if it equals
+    the accuracy for all systems.
+    """
     known = list_scores(results)
     if all(
         _equal(s, "seg/pixel_acc", "seg/pixel_acc_void_err") for s in results["systems"].values()
@@ -121,7 +130,11 @@ def _equal(scores: Mapping[str, Any], one: str, other: str) -> bool:
 
 
 def cell(results: Results, system: str, score: str) -> ScoreCell:
-    """Return the cell of a system's score."""
+    """Return the text, interval and mark of a system's score in a table.
+
+    The text is "–" if the system has no entry for the score, the entry's status if it was not
+    computed, and "undefined" if it has no value.
+    """
     found = results["systems"][system].get(score)
     if found is None:
         return ScoreCell("–")
@@ -138,7 +151,10 @@ def cell(results: Results, system: str, score: str) -> ScoreCell:
 
 
 def number(value: float) -> str:
-    """Format a value with four decimals, fewer if it is large and six if it is small."""
+    """Format a value for a table: four decimals, two from 10 on, six below 0.01.
+
+    Whole numbers from 1 on have no decimals.
+    """
     if float(value).is_integer() and abs(value) >= 1:
         return f"{int(value)}"
     if 0 < abs(value) < 0.01:
@@ -149,7 +165,10 @@ def number(value: float) -> str:
 def rank(results: Results, system: str, score: str) -> str:
     """Return "best" for the system with the best value of a score, "tied", or "" for the others.
 
-    "tied": the interval of the paired difference from the best contains zero, or is unknown.
+    "tied": the interval of the paired difference from the best contains zero, or is unknown. The
+    result is always "" for systems that are not ranked (control systems, styles from the real
+    image), for fewer than two ranked values, and for scores without a direction or without
+    intervals of differences, such as FID.
     """
     direction = results["better"].get(score)
     values = {
@@ -173,7 +192,10 @@ def rank(results: Results, system: str, score: str) -> str:
 
 
 def missing_metrics(results: Results) -> dict[str, str]:
-    """Return the scores that were not computed, joined by reason, with the reason."""
+    """Return by titles of scores the reason why they were not computed for a system.
+
+    Scores with the same reason share a key, such as "LPIPS, diversity (LPIPS)".
+    """
     by_reason: dict[str, dict[str, None]] = {}
     for scores in results["systems"].values():
         for name, score in scores.items():
@@ -183,7 +205,7 @@ def missing_metrics(results: Results) -> dict[str, str]:
 
 
 def score_lines(results: Results) -> list[str]:
-    """Return the lines of the main scores for a terminal."""
+    """Return lines of text for a terminal: main scores by system, missing scores, and notes."""
     lines = [f"protocol {results['protocol']['name']}, {results['data']['scenes']} scenes"]
     for system in results["systems"]:
         lines.append(system)
@@ -197,7 +219,11 @@ def score_lines(results: Results) -> list[str]:
 
 
 def as_csv(results: Results) -> str:
-    """Return all numbers as CSV: system, score, value, low, high, n, status, protocol."""
+    """Return every score of every system as CSV, one line each.
+
+    The columns are system, score, value, low, high, n, status, protocol. The last column is the
+    hash of the protocol. Fields without a number are empty.
+    """
     keys = ("value", "low", "high", "n", "status")
     rows = []
     for system, scores in results["systems"].items():
@@ -208,7 +234,11 @@ def as_csv(results: Results) -> str:
 
 
 def as_markdown(results: Results) -> str:
-    """Return the main table in Markdown: the best value is bold, ≈ marks ties with it."""
+    """Return the main table of an evaluation in Markdown.
+
+    The best value is bold, ≈ marks ties with it. Control systems, such as the real photos, are in
+    italics. A caption is below.
+    """
     scores = main_scores(results)
     rows = []
     for system in results["systems"]:
@@ -218,7 +248,11 @@ def as_markdown(results: Results) -> str:
 
 
 def as_latex(results: Results) -> str:
-    """Return the main table in LaTeX: the best value is bold, † marks ties with it."""
+    """Return the main table of an evaluation in LaTeX.
+
+    The best value is bold, † marks ties with it. Control systems, such as the real photos, are in
+    italics. A caption is in a comment.
+    """
     scores = main_scores(results)
     rows = []
     for system in results["systems"]:
@@ -229,15 +263,26 @@ def as_latex(results: Results) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], below: str) -> str:
-    """Return a table in Markdown with a line of text below; "|" in cells is escaped."""
+    """Return a table in Markdown with a line of text below; "|" in cells is escaped.
+
+    Args:
+        head: the titles of the columns.
+        rows: the cells of each row.
+        below: the text.
+    """
     lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
     return "\n".join([*lines, "", below, ""])
 
 
 def latex_table(head: Sequence[str], rows: Iterable[Sequence[str]], above: str) -> str:
-    """Return a table in LaTeX (booktabs), numbers aligned right, with a comment above.
+    """Return a table in LaTeX (booktabs): first column to the left, others to the right.
 
     The head is escaped. The cells of rows are not escaped, because they may contain commands.
+
+    Args:
+        head: the titles of the columns.
+        rows: the cells of each row.
+        above: a text for a comment above the table.
     """
     columns = "l" + "r" * (len(head) - 1)
     first, *others = [" & ".join(cells) + r" \\" for cells in (map(escaped, head), *rows)]
@@ -252,7 +297,7 @@ def escaped(text: str) -> str:
 
 
 def caption(results: Results) -> str:
-    """Return a caption with the number of scenes and the protocol."""
+    """Return a text with an evaluation's number of scenes, and its protocol with a short hash."""
     hash_ = results["protocol"]["sha256"][:12]
     return f"{results['data']['scenes']} scenes, protocol {results['protocol']['name']} {hash_}"
 

@@ -27,7 +27,11 @@ PANELS = (
 
 
 def read_scalars(work_dir: Path) -> Series:
-    """Read all scalars of a run's logs in order; values of later logs replace earlier values."""
+    """Read the logged scalars of a run or stage; return pairs (iteration, value) by name, in order.
+
+    All files `*/vis_data/scalars.json` in `work_dir` are read. If a resumed run logged an iteration
+    again, the value of the later log is taken. Damaged lines are skipped. Return {} without logs.
+    """
     values: dict[str, dict[int, float]] = {}
     for path in sorted(work_dir.glob("*/vis_data/scalars.json")):
         for record in _records(path):
@@ -38,10 +42,10 @@ def read_scalars(work_dir: Path) -> Series:
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the numbers of each valid line of a log.
+    """Yield the numbers of each valid line of a log file by name, among them the iteration "step".
 
     Other lines are skipped: a killed run leaves its last line unfinished, and anybody may have
-    written the files beside a checkpoint.
+    written the files beside a checkpoint. Values that are no numbers are left out.
     """
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
@@ -56,20 +60,30 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def run_curves(work_dir: Path) -> dict[str, bytes]:
-    """Return a PNG of the curves by stage folder; the key "" for a run without stages."""
+    """Read a run's logs and return a PNG of its curves by the name of the stage's folder.
+
+    A run without stages has the key "". Stages without logged scalars are left out.
+    """
     plots = {path.name: curve_plot(read_scalars(path)) for path in stage_folders(work_dir)}
     plots = plots or {"": curve_plot(read_scalars(work_dir))}
     return {name: plot for name, plot in plots.items() if plot}
 
 
 def stage_panels(work_dir: Path) -> dict[str, Path]:
-    """Return the last validation image of each stage by the name of its folder."""
+    """Return the path of the last validation image of each stage by the name of the stage's folder.
+
+    Stages without such images are left out. Return {} for a run without stages.
+    """
     panels = {p.name: sorted(p.glob("pictures/epoch_*.png")) for p in stage_folders(work_dir)}
     return {name: found[-1] for name, found in panels.items() if found}
 
 
 def curve_plot(series: Series) -> bytes:
-    """Plot generator, discriminator and validation in one PNG; b"" without scalars."""
+    """Plot the scalars of a run in one PNG: generator losses, discriminator losses and validation.
+
+    Validation shows mean IoU and pixel accuracy. Panels without scalars are left out. Return b"" if
+    all are left out.
+    """
     panels = [
         (title, {n: pairs for n, pairs in series.items() if belongs(n)})
         for title, belongs in PANELS
@@ -91,11 +105,14 @@ def as_png(figure: Figure) -> bytes:
 
 
 def visible(pairs: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Reduce pairs to the ends, the minimum and the maximum of each piece.
+    """Reduce the points of a long line to the ends, minimum and maximum of each of 500 pieces.
 
     The line looks the same ("M4", Jugel et al., VLDB 2014). A log of 200 epochs has more records
     than a plot has pixels, and drawing all of them takes five times as long as reading them. Values
-    that are not finite are kept.
+    that are not finite are kept. Up to 2000 points are returned as they are.
+
+    Args:
+        pairs: the (iteration, value) pairs of a scalar, in order.
     """
     if len(pairs) <= 4 * COLUMNS:
         return pairs
