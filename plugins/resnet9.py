@@ -17,7 +17,7 @@ def ResNet9Generator(
     norm_type: str = "instance",
     num_blocks: int = 9,
 ) -> nn.Module:
-    """Return a generator of two strided convolutions and nine residual blocks.
+    """Return a new generator of two strided convolutions and nine residual blocks by default.
 
     It has 11.4 million parameters for three channels in and out, and no dropout, as in CycleGAN.
     The state dict is that of CoarseToFineGenerator. `i2ibench convert` reads official files as

@@ -145,7 +145,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def building_from(path: Path) -> Iterator[None]:
-    """Add the checkpoint's path to errors of a block that builds parts of its config.
+    """Add the checkpoint's path to errors of a `with` block that builds parts of its config.
 
     A UserError about something else than an unknown part, and an error in a plugin's code, pass
     unchanged.

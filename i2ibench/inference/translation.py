@@ -33,7 +33,7 @@ def translate(
     samples: int = 1,
     only: Collection[str] | None = None,
 ) -> list[Path]:
-    """Translate every scene of a folder, each at the size of its label map.
+    """Translate every scene of a folder into image files, each at the size of its input.
 
     Images of an earlier call with the same files, checkpoint, options and code are kept. Tiles are
     not compared, since they give the same images up to rounding. If only code has changed, such as
@@ -45,7 +45,7 @@ def translate(
         output_dir: the output folder. It gets `name.png` for each scene, or `name_0.png`, ... for
             several samples. Images of other than one or three channels become `name.npy`.
         size: the (width, height) to which scenes are resized first; None keeps their sizes.
-        styles: the source of the styles, see `STYLES`.
+        styles: "random" from the checkpoint's bank, "encode" from the real images, or "bank:FILE".
         samples: the number of images of each scene, with different random styles or noise.
         only: the names of the scenes to translate; None for all.
 
@@ -54,7 +54,8 @@ def translate(
 
     Raises:
         UserError: the folder has no scenes, a file is invalid, the styles do not suit the
-            checkpoint, or the output folder holds other images. Nothing has been written then.
+            checkpoint, or the output folder holds other files or lies in the input folder. Nothing
+            has been written then. Or the networks return NaN or infinity, after some images.
     """
     needs = opened.translator.data_preprocessor.needs
     files = [f for f in find_inputs(input_dir, needs) if only is None or f.name in only]
@@ -126,7 +127,8 @@ def take_styles(opened: OpenedCheckpoint, styles: str, samples: int = 1) -> dict
 
     Args:
         opened: the checkpoint; with "bank:FILE" its style bank is replaced by the file's.
-        styles: the source of the styles, see `STYLES`.
+        styles: "random" for the checkpoint's own bank, "bank:FILE" for the bank in a file, or
+            "encode" for the real images.
         samples: the number of images of each scene.
 
     Returns:

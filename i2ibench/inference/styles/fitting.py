@@ -50,7 +50,7 @@ class FitOptions:
 def scenes_of(
     opened: OpenedCheckpoint, loader: str, overrides: Mapping[str, Any] | None = None
 ) -> Dataset:
-    """Return a data set of the checkpoint's config, without random flips and crops.
+    """Return a data set of the checkpoint's config, without its random transforms.
 
     Args:
         opened: the checkpoint.

@@ -46,8 +46,8 @@ class MultiScaleDiscriminator(Discriminator):
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Return the activations at each level of an image pyramid, finest level first.
 
-        Every entry lists the activations of all layers of that level's patch discriminator, the
-        scores B1HW last.
+        Each level has half the size of the one before. Every entry lists the activations of all
+        layers of that level's patch discriminator, the scores B1HW last.
 
         Args:
             x: the condition and the image, concatenated to BCHW.

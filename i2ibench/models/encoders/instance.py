@@ -78,7 +78,7 @@ class InstanceEncoder(Encoder):
 
     @property
     def _one_by_one(self) -> bool:
-        """Return True for an encoder with `always_train` in eval mode.
+        """Return True for an encoder with `always_train` in eval mode, else False.
 
         Each image then needs batch statistics of its own.
         """

@@ -138,7 +138,10 @@ def run_checkpointed(layers: nn.Sequential, x: Tensor) -> Tensor:
 
 
 def _pieces(layers: nn.Sequential) -> Iterator[nn.Sequential]:
-    """Yield the layers of a chain in order: each ResidualBlock alone, others together."""
+    """Yield the layers of a chain in order, each ResidualBlock as a piece of its own.
+
+    The layers before, between and behind residual blocks are one piece each.
+    """
     begin = 0
     for at, layer in enumerate(layers):
         if isinstance(layer, ResidualBlock):

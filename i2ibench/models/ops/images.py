@@ -61,8 +61,11 @@ def as_rgb(image: Tensor, user: str) -> Tensor:
 def to_displayable(image: Tensor) -> Tensor:
     """Return an integer image [...,C,H,W] as uint8 RGB [...,3,H,W] for display.
 
-    16-bit values are reduced to their upper 8 bits. Of two channels the first is shown, of more
-    than three the first three.
+    16-bit values are reduced to their upper 8 bits. A single channel becomes grey. Of two channels
+    only the first is shown, as grey; of more than three the first three.
+
+    Args:
+        image: uint8, or int32 of 16 bits.
     """
     levels = image if image.dtype == torch.uint8 else (image >> 8).to(torch.uint8)
     if levels.shape[-3] < 3:
@@ -82,7 +85,7 @@ def pixels_of(image: Tensor) -> NDArray[Any]:
 
 
 def tensor_of(pixels: NDArray[Any]) -> Tensor:
-    """Return pixels uint8 or uint16 [H,W,C] as an image uint8 or int32 [C,H,W]."""
+    """Return pixels [H,W,C] as an image [C,H,W]: uint8 stays uint8, and uint16 becomes int32."""
     kind = np.uint8 if pixels.dtype == np.uint8 else np.int32
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), kind))
 
@@ -147,7 +150,7 @@ def pad_to_multiple(x: Tensor, stride: int, smallest: int = 1) -> Tensor:
 
 
 def require_multiple(x: Tensor, stride: int) -> None:
-    """Check that height and width of BCHW are multiples of `stride`.
+    """Check that height and width of a tensor BCHW, a scene, are multiples of `stride`.
 
     Raises:
         UserError: they are not; the message names the nearest valid size.
@@ -170,7 +173,10 @@ def halve(x: Tensor) -> Tensor:
 
 
 def halve_nearest(x: Tensor) -> Tensor:
-    """Return BCHW at half size by nearest-neighbour sampling, which keeps one-hot maps one-hot."""
+    """Return BCHW at half size by nearest-neighbour sampling, which keeps one-hot maps one-hot.
+
+    Odd sides are rounded down.
+    """
     return F.interpolate(x, scale_factor=0.5, mode="nearest-exact")
 
 

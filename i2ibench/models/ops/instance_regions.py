@@ -58,8 +58,8 @@ def instances_of(label: Tensor, instance: Tensor) -> Instances:
     regions of one id are one instance, even with different labels.
 
     Args:
-        label: the class channels, integer 1HW, from 0 on.
-        instance: the instance ids, integer 1HW.
+        label: the class of each pixel, integer 1HW, from 0 on.
+        instance: the instance id of each pixel, integer 1HW.
     """
     table, owners, lengths = read_runs(label[None], instance[None])
     members = expand_runs(owners, lengths, instance.numel())
@@ -67,7 +67,7 @@ def instances_of(label: Tensor, instance: Tensor) -> Instances:
 
 
 def paint(vectors: Tensor, members: Tensor) -> Tensor:
-    """Return the vector of each pixel's instance, CHW.
+    """Return an image CHW in which each pixel has the vector of its instance.
 
     Args:
         vectors: one vector per instance, [n,C].
@@ -81,9 +81,9 @@ def read_runs(label: Tensor, instance: Tensor) -> tuple[BatchInstances, Tensor, 
     """Return the instances of a batch, and its runs of pixels with the same id and label.
 
     Args:
-        label: the class channels, integer B1HW, from 0 on.
-        instance: the instance ids, integer B1HW. Equal ids in different images are different
-            instances.
+        label: the class of each pixel, integer B1HW, from 0 on.
+        instance: the instance id of each pixel, integer B1HW. Equal ids in different images are
+            different instances.
 
     Returns:
         The instances; the position in them of each run's instance, int64 [R]; and each run's length
@@ -127,8 +127,8 @@ def _runs(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
     latest. Pixels are indices into the flattened batch.
 
     Args:
-        label: integer B1HW.
-        instance: integer B1HW.
+        label: the class of each pixel, integer B1HW.
+        instance: the instance id of each pixel, integer B1HW.
     """
     ids, labels = instance.flatten(), label.flatten()
     begins = torch.ones(len(ids), dtype=torch.bool, device=ids.device)

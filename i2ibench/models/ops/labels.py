@@ -25,7 +25,7 @@ def one_hot(label: Tensor, num_classes: int) -> Tensor:
 
 
 def one_hot_into(planes: Tensor, label: Tensor) -> Tensor:
-    """Write the one-hot form of a label map into `planes`, and return them.
+    """Write the one-hot form of a label map into `planes` in place, and return `planes`.
 
     Args:
         planes: float BNHW of zeros, such as a slice of a larger tensor.

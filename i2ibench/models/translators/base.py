@@ -91,7 +91,7 @@ class Translator(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """Return the losses that a training step minimises, by optimiser.
+        """Return the losses that a training step minimises, by optimiser, and those for the log.
 
         The check of a config before training calls this on torch's "meta" device, whose tensors
         have no values. Nothing in it may depend on the values of a tensor.

@@ -117,6 +117,8 @@ class PairedTranslator(Translator):
     def _freeze(self, name: str) -> None:
         """Stop the training of a submodule, and fix the running statistics of its batch norms.
 
+        The batch norms use the batch's own statistics in training mode as before.
+
         Args:
             name: the submodule's dotted name, such as "generator.coarse".
 
@@ -175,7 +177,7 @@ class PairedTranslator(Translator):
         """Return the name that each weight had in a smaller system; None for a new weight.
 
         An added coarse-to-fine level trains a new output layer. Added discriminators see the finest
-        scales, so that the others get higher numbers.
+        scales, so that the others get higher numbers. All other weights keep their names.
 
         Args:
             own: the state dict of this translator; its keys are the keys of the result.
@@ -332,7 +334,8 @@ class PairedTranslator(Translator):
         """Check that the generator can work in tiles.
 
         Raises:
-            UserError: the generator cannot work in tiles; the message says why.
+            UserError: the generator's class cannot work in tiles, or all of its layers are at full
+                size.
         """
         if not self.generator.works_in_tiles:
             raise no_tiles(self.generator)

@@ -14,7 +14,7 @@ from i2ibench.structures import Batch
 
 @contextmanager
 def drawing_for(name: str, device: torch.device) -> Iterator[None]:
-    """Seed torch's random numbers by a scene's name for a block, and restore their state after it.
+    """Seed torch's random numbers by a scene's name for a `with` block, and restore them after it.
 
     Args:
         name: the scene's name.
@@ -33,7 +33,7 @@ def drawing_for(name: str, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def draws_nothing(method: str, device: torch.device) -> Iterator[None]:
-    """Check that a block draws no random numbers from torch's global generators.
+    """Check that a `with` block draws no random numbers from torch's global generators.
 
     Args:
         method: the name of the translator's class, for the message.
