@@ -32,7 +32,10 @@ class Origin:
     file: Path | None
 
     def __str__(self) -> str:
-        """Return "core", "plugins/", "folder x", "my-package 1.2" or "module my_parts"."""
+        """Return "core", "plugins/", "folder x", "my-package 1.2" or, for another module, its name.
+
+        The name has the word "module" before it.
+        """
         package = self.module.partition(".")[0]
         if self.module.startswith(FOLDERS):
             return f"folder {self.file.parent.name if self.file else ''}".rstrip()

@@ -17,7 +17,11 @@ Options = Mapping[str, Any]
 
 
 def _vgg(folder: Path) -> Options:
-    """Write random weights in torchvision's VGG19 layout, so that the real loading code runs."""
+    """Write random weights in torchvision's VGG19 layout, and return the option `weights`.
+
+    The file, vgg19.pth beside the folder, is written once for all parts. It lets the real loading
+    code run.
+    """
     path = folder.parent / "vgg19.pth"  # half a gigabyte: written once
     if not path.exists():
         torch.manual_seed(0)

@@ -11,6 +11,11 @@ def assert_every_parameter_learns(part: str, network: nn.Module, output: Tensor)
     """Fail if a parameter with requires_grad=True gets no gradient or one that is not finite.
 
     Distributed training waits for the gradient of every such parameter.
+
+    Args:
+        part: the name of the part, for the message.
+        network: the network.
+        output: a scalar that was computed with the network. Its backward pass is run here.
     """
     output.backward()
     for name, parameter in network.named_parameters():
@@ -23,7 +28,13 @@ def assert_every_parameter_learns(part: str, network: nn.Module, output: Tensor)
 
 
 def assert_same_after_loading(part: str, build: Callable[[], nn.Module], *inputs: Any) -> None:
-    """Fail if a network that loads the state dict of another gives another output."""
+    """Fail if a network that loads the state dict of another gives another output.
+
+    Args:
+        part: the name of the part, for the message.
+        build: builds the network; it is called twice.
+        inputs: the arguments of the network's forward pass, which runs with the same torch seed.
+    """
     first, second = build(), build()
     with torch.no_grad():
         for parameter in second.parameters():

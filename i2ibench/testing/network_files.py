@@ -23,13 +23,19 @@ class Linear(nn.Module):
 
 
 def need_smp(folder: Path) -> dict[str, Any]:
-    """Return no options, or skip the test if segmentation_models_pytorch is not installed."""
+    """Return no options, {}, or skip the test if segmentation_models_pytorch is not installed.
+
+    The folder is not used.
+    """
     pytest.importorskip("segmentation_models_pytorch")
     return {}
 
 
 def write_feature_network(folder: Path) -> Path:
-    """Write a TorchScript file whose features are the mean colours of an image's quarters."""
+    """Write `features.ts` into a folder, a TorchScript network, and return its path.
+
+    The 12 features of an image are the mean colours of its four quarters: output [B,12] for B3HW.
+    """
     path = folder / "features.ts"
     network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten())
     with torch.no_grad(), warnings.catch_warnings():
@@ -39,7 +45,10 @@ def write_feature_network(folder: Path) -> Path:
 
 
 def write_torchscript(folder: Path, num_outputs: int) -> Path:
-    """Write a TorchScript file of `Linear`, and return its path."""
+    """Write `network.ts` into a folder, a TorchScript file of `Linear`, and return its path.
+
+    The network gives `num_outputs` class scores for each pixel.
+    """
     path = folder / "network.ts"
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates making such files; many exist
@@ -48,7 +57,15 @@ def write_torchscript(folder: Path, num_outputs: int) -> Path:
 
 
 def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w")) -> Path:
-    """Write an ONNX file of `Linear`, or skip the test if onnx is not installed."""
+    """Write `network.onnx` into a folder, an ONNX file of `Linear`, and return its path.
+
+    The test is skipped if onnx or onnxruntime is not installed.
+
+    Args:
+        folder: the folder.
+        num_outputs: the number of class scores for each pixel.
+        size: (height, width) of the input; a text stands for any number.
+    """
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     tensor = onnx.helper.make_tensor_value_info
@@ -68,7 +85,11 @@ def write_onnx(folder: Path, num_outputs: int, size: tuple[Any, Any] = ("h", "w"
 
 
 def write_transformers(folder: Path, num_outputs: int) -> Path:
-    """Write a small SegFormer into the folder, or skip the test if transformers is missing."""
+    """Write a small SegFormer and its image processor into a folder, and return the folder.
+
+    The network has random, seeded weights and `num_outputs` classes. The test is skipped if
+    transformers is not installed.
+    """
     transformers = pytest.importorskip("transformers")
     config = transformers.SegformerConfig(
         num_labels=num_outputs,

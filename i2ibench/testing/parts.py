@@ -25,10 +25,10 @@ NUM_CLASSES = 3
 
 @cache
 def parts_of(plugin: str) -> list[str]:
-    """Return the names of all parts of a plugin.
+    """Return the names of all parts of a plugin, of every kind; the result is cached.
 
     Args:
-        plugin: a package, a module, or the path of a .py file.
+        plugin: a package, a module, or the path of a .py file. It is imported.
 
     Raises:
         UserError: the plugin cannot be imported, or registers nothing.
@@ -44,9 +44,12 @@ def parts_of_kind(kind: str, plugin: str | None = None, of: type | None = None) 
     """Return the names of all parts of a kind, or of a plugin's parts of this kind.
 
     Args:
-        kind: of the registry.
-        plugin: see `parts_of`.
-        of: return only parts that inherit from this base class.
+        kind: the kind of part, a key of REGISTRIES.
+        plugin: see `parts_of`; None for all registered parts.
+        of: return only classes that inherit from this base class; None for no such choice.
+
+    Raises:
+        UserError: the plugin cannot be imported.
     """
     registry = REGISTRIES[kind]
     names = registry.names()
@@ -66,7 +69,9 @@ def _module(kind: str, name: str) -> str:
 
 @cache
 def import_plugin(plugin: str) -> str:
-    """Import a package, a module or a .py file, and return the name of the module.
+    """Import a package, a module or a .py file, and return the dotted name of the module.
+
+    Installed plugins are imported first. A file that is imported already is not imported again.
 
     Raises:
         UserError: the module or file does not exist.
@@ -113,8 +118,8 @@ class Workshop:
         """Return a part at test size with seeded weights; prepare a data set first.
 
         Args:
-            kind: name of the registry, such as "generator".
-            name: of the part.
+            kind: the kind of part, such as "generator".
+            name: the registered name of the part.
             derived: channel and class counts, of which the part gets those that it takes.
         """
         torch.manual_seed(0)
@@ -123,7 +128,10 @@ class Workshop:
         return REGISTRIES[kind].build_for({"type": name, **self.options(kind, name)}, derived)
 
     def options(self, kind: str, name: str) -> Mapping[str, Any]:
-        """Return the options with which a part is tested."""
+        """Return the options with which a part is tested; see `contract_options`.
+
+        They are determined once for each part, so that its files are written once.
+        """
         if (kind, name) not in self.known:
             part = REGISTRIES[kind].find(name)
             self.known[kind, name] = contract_options(name, part, self.new_folder)
@@ -133,10 +141,16 @@ class Workshop:
 def contract_options(
     name: str, part: Callable[..., Any], new_folder: Callable[[str], Path]
 ) -> Mapping[str, Any]:
-    """Return the options with which a part is tested; see `i2ibench.testing`.
+    """Return the options with which a part is tested.
 
-    A function `contract_options` may skip the test if a package is missing, by
-    `pytest.importorskip`.
+    They come from the part's attribute `contract_options`, else from CORE, else they are empty. If
+    they are a function, it gets a new folder and returns the options. A function may skip the test
+    if a package is missing, by `pytest.importorskip`. The test fails if the result is no dict.
+
+    Args:
+        name: the registered name of the part.
+        part: the class or function.
+        new_folder: makes an empty folder and returns its path, given a name.
     """
     given = getattr(part, "contract_options", CORE.get(name, {}))
     if callable(given):

@@ -14,7 +14,7 @@ KIND = "contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the option --plugin."""
+    """Add the option --plugin to pytest."""
     parser.getgroup("i2ibench").addoption(
         "--plugin",
         metavar="PACKAGE",
@@ -23,7 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker `contract`, and refuse a --plugin that registers no part."""
+    """Declare the marker `contract`, and refuse a --plugin that registers no part.
+
+    Raises:
+        UsageError: the plugin cannot be imported, or registers nothing.
+    """
     config.addinivalue_line(
         "markers",
         f"{KIND}(kind, of=None): runs once for every registered part of this kind, as `name`, or "
@@ -40,7 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a contract test once for each part of its kind."""
+    """Run a contract test once for each part of its kind, whose name is the argument `name`.
+
+    The parts are those of --plugin, else of the test module's PLUGIN, else all. Tests without the
+    marker `contract` are left as they are. The test run fails if the plugin cannot be imported.
+    """
     marker = metafunc.definition.get_closest_marker(KIND)
     if marker is None:
         return
@@ -58,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect contract tests of kinds of which the plugin has no part."""
+    """Deselect contract tests of kinds of which the plugin has no part, in place."""
     idle = [item for item in items if _has_no_part(item)]
     if idle:
         config.hook.pytest_deselected(items=idle)
@@ -66,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Seed torch before each contract test."""
+    """Seed torch with 0 before each contract test; do nothing before other tests."""
     if item.get_closest_marker(KIND):
         import torch
 
@@ -75,7 +83,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def contract_part(tmp_path_factory: pytest.TempPathFactory) -> "Workshop":
-    """Return the builder of parts at test size: `contract_part(kind, name, **derived)`."""
+    """Return the builder of parts at test size: `contract_part(kind, name, **derived)`.
+
+    See `Workshop`. All tests of the session share the builder.
+    """
     from i2ibench.testing.parts import Workshop
 
     return Workshop(tmp_path_factory.mktemp)

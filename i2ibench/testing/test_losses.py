@@ -16,7 +16,13 @@ other = pytest.mark.contract("loss", of=Loss)
 
 
 def _adversarial(name: str, contract_part: Workshop, takes_step: bool) -> AdversarialLoss:
-    """Return the loss; skip the test where it reads something else."""
+    """Return an adversarial loss at test size; skip the test if it reads something else.
+
+    Args:
+        name: the registered name of the loss.
+        contract_part: the builder of parts.
+        takes_step: the value of the promise `takes_step` that the test is for.
+    """
     loss: AdversarialLoss = contract_part("loss", name)
     if loss.takes_step != takes_step:
         pytest.skip(f"it says takes_step = {loss.takes_step}")
@@ -135,7 +141,12 @@ def test_an_adversarial_loss_counts_every_scale(name, contract_part):
 
 
 def _labelled_step(classes: Tensor, label: Tensor) -> Step:
-    """A step in which fake and photo are scored as the given ones of N+1 classes, int64 BHW."""
+    """Return a step whose discriminator gives the same class scores for fake and real image.
+
+    Args:
+        classes: the class in 0..N that gets the highest score at each pixel, int64 BHW.
+        label: the true label map B1HW.
+    """
     scores = 5.0 * F.one_hot(classes, NUM_CLASSES + 1).permute(0, 3, 1, 2).float()
 
     def discriminate(image: Tensor) -> DiscriminatorOutput:

@@ -29,7 +29,15 @@ def _predictions() -> list[Prediction]:
 
 
 def _metric(name: str, contract_part: Workshop, kind: str) -> Metric:
-    """Return a metric that can be tried here; others of its kind are not for this test."""
+    """Return a metric for the tests of its kind; skip the test for other metrics.
+
+    Metrics that are unavailable here, such as for missing weights, are skipped too.
+
+    Args:
+        name: the registered name of the metric.
+        contract_part: the builder of parts.
+        kind: "additive" or "set".
+    """
     metric: Metric = contract_part("metric", name, **TABLE.metainfo("contract"))
     if metric.unavailable or metric.kind != kind:
         pytest.skip(metric.unavailable or f"it is {metric.kind}, not {kind}")
@@ -37,7 +45,10 @@ def _metric(name: str, contract_part: Workshop, kind: str) -> Metric:
 
 
 def _measured(name: str, metric: Metric, scenes: list[Prediction]) -> list[Any]:
-    """Return the rows of scenes that hold nothing but what the metric needs."""
+    """Return the rows of complete scenes; fail if the metric reads keys that it does not declare.
+
+    The metric is first tried on scenes that hold only name, fake and the keys in `needs`.
+    """
     kept: Any = [{k: s[k] for k in ("name", "fake", *metric.needs)} for s in scenes]  # type: ignore[literal-required]
     try:
         metric.measure(kept)

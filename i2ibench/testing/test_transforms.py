@@ -9,7 +9,10 @@ SEEDS = 16
 
 
 def _arrays(seed: int) -> dict[str, Any]:
-    """A scene of 8x5 blocks of 8x8 pixels, each with its number as label, id and brightness."""
+    """Return a scene of 8x5 blocks of 8x8 pixels, each with its number as label and brightness.
+
+    Instance ids are the labels plus 70000. `rng` is a generator with the seed.
+    """
     label = np.kron(np.arange(40, dtype=np.uint8).reshape(5, 8), np.ones((8, 8), np.uint8))
     return {
         "label": label,

@@ -70,7 +70,7 @@ def test_a_translator_makes_as_many_channels_as_the_photos_have_or_refuses(name,
 
 
 def _require_shapes(translator: Translator) -> None:
-    """Try a step and a translation as shapes without numbers."""
+    """Fail if losses or a translation do not run on tensors without contents."""
     size = methods.size_for(translator)
     _refused_by_no_one(dry_run, translator, *size)
     _refused_by_no_one(try_translation, Inference(translator.eval()), *size)
@@ -120,7 +120,14 @@ def test_a_translator_trains_every_parameter_that_is_not_frozen(name, contract_p
 
 
 def _reached(translator: Any, networks: dict[str, dict[str, nn.Parameter]]) -> set[str]:
-    """Return the names of the parameters that a batch gives a finite gradient."""
+    """Return the names of the parameters that get a finite gradient from a random batch.
+
+    Each parameter's gradient is that of the total of its own network.
+
+    Args:
+        translator: the translator.
+        networks: its trained parameters by network and name.
+    """
     totals = translator.losses(methods.batch_for(translator)).totals
     found = set()
     for network, weights in networks.items():
@@ -182,7 +189,10 @@ def test_a_translator_gives_finite_images_between_minus_one_and_one(name, contra
 
 
 def _state_of(translator: Translator) -> dict[str, Any]:
-    """Return weights and buffers as lists, and by module whether it trains."""
+    """Return a translator's weights and buffers as lists, and by module whether it trains.
+
+    NaN becomes 0, so that states can be compared.
+    """
     modes = {f"the mode of {key or 'itself'}": m.training for key, m in translator.named_modules()}
     return modes | {k: v.nan_to_num().tolist() for k, v in translator.state_dict().items()}
 
@@ -349,7 +359,7 @@ def test_a_translators_weights_have_names_in_the_stage_before(name, contract_par
 
 
 def _refused_by_no_one(check: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a check gives; fail with its message."""
+    """Return the result of `check(*arguments)`; fail the test with the message of a UserError."""
     try:
         return check(*arguments)
     except UserError as error:

@@ -15,8 +15,13 @@ CLASSES = ["sky", "road", "car", "void"]
 def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)) -> Path:
     """Write scenes for `PairedFolder`, each of sky, road and one car, and return the root.
 
-    Each of the splits train and val gets `count` label maps, 16-bit instance maps, and photos
-    whose colours follow the labels. `size` is (width, height).
+    Each of the splits train and val gets label maps, 16-bit instance maps, and photos whose colours
+    follow the labels. A classes.json names the classes.
+
+    Args:
+        root: the folder to write to.
+        count: the number of scenes in each split.
+        size: (width, height) in pixels.
     """
     rng = np.random.default_rng(0)
     width, height = size
@@ -42,7 +47,14 @@ def write_paired_scenes(root: Path, count: int, size: tuple[int, int] = (64, 32)
 def write_cityscapes(
     root: Path, names: tuple[str, ...] = ("aachen_000000_000019", "bochum_000000_000313")
 ) -> Path:
-    """Write scenes of one car each in Cityscapes' layout, and return the root."""
+    """Write training scenes of 8x4 pixels in Cityscapes' layout, and return the root.
+
+    Every pixel belongs to one car. Other splits are not written.
+
+    Args:
+        root: the folder to write to.
+        names: the names of the scenes, which begin with the city.
+    """
     for name in names:
         city = name.split("_")[0]
         truth = root / "gtFine" / "train" / city / f"{name}_gtFine"
@@ -54,7 +66,10 @@ def write_cityscapes(
 
 
 def write_released_layout(root: Path) -> Path:
-    """Write a scene of one car for each split in the released pix2pixHD's layout."""
+    """Write one scene each for train and test in the released pix2pixHD's layout.
+
+    Every pixel of a scene (8x6) belongs to one car. The root is returned.
+    """
     for split in ("train", "test"):
         save(root / f"{split}_label" / "a_gtFine_labelIds.png", np.full((6, 8), 26, np.uint8))
         save(root / f"{split}_inst" / "a_gtFine_instanceIds.png", np.full((6, 8), 26001, np.uint16))
@@ -63,7 +78,10 @@ def write_released_layout(root: Path) -> Path:
 
 
 def write_shards_of_scenes(root: Path) -> Path:
-    """Write five paired scenes of each split as shards, and return their folder."""
+    """Write five paired scenes for each of train and val as shards, and return their folder.
+
+    The shards are in `root/shards`, the separate files in `root/folders`.
+    """
     folders = write_paired_scenes(root / "folders", count=5)
     for split in ("train", "val"):
         write_shards(PairedFolder(str(folders), split), root / "shards", split, shard_bytes=20000)
@@ -71,7 +89,10 @@ def write_shards_of_scenes(root: Path) -> Path:
 
 
 def write_camvid(root: Path) -> Path:
-    """Write a scene of each split in CamVid's layout, and return the root."""
+    """Write one scene each for train and val in CamVid's layout, and return the root.
+
+    All pixels of a scene (8x6) are black and void (11).
+    """
     for split in ("train", "val"):
         save(root / split / "0001TP.png", np.zeros((6, 8, 3), np.uint8))
         save(root / f"{split}annot" / "0001TP.png", np.full((6, 8), 11, np.uint8))
@@ -79,6 +100,6 @@ def write_camvid(root: Path) -> Path:
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
-    """Write an image; make its folder if there is none."""
+    """Write an array as an image, [H,W] or [H,W,3]; make the file's folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)

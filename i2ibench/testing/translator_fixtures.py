@@ -21,13 +21,16 @@ SHAKE = 0.02
 
 
 def built(name: str, contract_part: Workshop, without: Sequence[str] = (), **more: Any) -> Any:
-    """Return a translator at test size for a condition of labels and instance boundaries.
+    """Return a seeded translator at test size for a condition of labels and instance boundaries.
 
     Args:
-        name: of the translator.
-        contract_part: builds parts at test size.
-        without: options to leave out, as for an opened checkpoint.
-        more: further options of the translator.
+        name: the registered name of the translator.
+        contract_part: the builder of parts, which has the translator's options.
+        without: names of options to leave out, as when a checkpoint is opened.
+        more: further options of the translator, which replace those of the builder.
+
+    Raises:
+        UserError: the translator refuses its options.
     """
     torch.manual_seed(0)
     options = {**contract_part.options("translator", name), **more}
@@ -38,7 +41,7 @@ def built(name: str, contract_part: Workshop, without: Sequence[str] = (), **mor
 
 @torch.no_grad()
 def shaken(translator: Translator) -> Any:
-    """Add a little noise to every weight, and return the translator in evaluation mode."""
+    """Add seeded noise to every parameter in place, and return the translator in eval mode."""
     generator = torch.Generator().manual_seed(1)
     for weight in translator.parameters():
         weight.add_(SHAKE * torch.randn(weight.shape, generator=generator))
@@ -46,18 +49,20 @@ def shaken(translator: Translator) -> Any:
 
 
 def size_for(translator: Translator) -> tuple[int, int]:
-    """Return a (height, width) of at least 32x48 that suits the translator's stride."""
+    """Return the smallest (height, width) from 32x48 on that a translator's networks accept."""
     stride, least = translator.stride, translator.smallest_side
     height, width = (-(-max(side, least) // stride) * stride for side in (32, 48))
     return height, width
 
 
 def scenes(names: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
-    """Return collated random samples, in which equal names give equal scenes.
+    """Return collated random samples with label, instance and image, and their `name`.
+
+    Equal names give equal scenes.
 
     Args:
-        names: of the scenes.
-        size: (height, width).
+        names: the names of the scenes; a text stands for one name per letter.
+        size: (height, width) in pixels.
     """
     drawn = [_scene(name, size) for name in names]
     kinds = ("label", "instance", "image")
@@ -72,13 +77,13 @@ def _scene(name: str, size: tuple[int, int]) -> dict[str, Tensor]:
 
 
 def batch_for(translator: Translator) -> Batch:
-    """Return a training batch of two scenes."""
+    """Return a preprocessed training batch of two random scenes that suits a translator."""
     batch: Batch = translator.data_preprocessor(scenes("ab", size_for(translator)), training=True)
     return batch
 
 
 def optimizers_of(translator: Translator) -> Optimizers:
-    """Return an Adam optimiser for every network that has trainable parameters."""
+    """Return an Adam optimiser with the rate 0.001 for every network with trainable parameters."""
     networks = translator.networks()
     return build_optimizers(networks, dict.fromkeys(networks, {"type": "Adam", "lr": 1e-3}))
 
@@ -89,7 +94,16 @@ def predicted(
     sample: int = 0,
     options: InferenceOptions = DEFAULT_OPTIONS,
 ) -> Tensor:
-    """Return the translations of scenes as uint8 B3HW, in their photos' styles if it has styles."""
+    """Return the translations of scenes as integers B3HW, uint8 for 8 bits.
+
+    A translator with an encoder uses the styles of the real images.
+
+    Args:
+        translator: the translator.
+        data: collated samples, from `scenes`.
+        sample: the number of the sample, which decides the random numbers.
+        options: settings, precision and tiles.
+    """
     inference = Inference(translator, options)
     styled = translator.encoder is not None
     return torch.stack([p["fake"] for p in inference.predict(data, styled, sample)])
@@ -97,7 +111,10 @@ def predicted(
 
 @torch.inference_mode()
 def images(translator: Translator, names: Sequence[str]) -> Tensor:
-    """Return unrounded images BCHW of one scene that is given under several names."""
+    """Return unrounded images BCHW of one scene, one for each of several names of that scene.
+
+    The names only decide the random numbers of a translator that draws any.
+    """
     inference = Inference(translator)
     batch = inference.prepared(scenes("s" * len(names), size_for(translator)))
     batch["names"] = list(names)
@@ -106,7 +123,10 @@ def images(translator: Translator, names: Sequence[str]) -> Tensor:
 
 
 def other_settings(method: type[Translator]) -> dict[str, Any]:
-    """Return for each setting, by name, a valid value other than its default, if one is guessed."""
+    """Return a valid value other than the default for each setting of a method, by name.
+
+    The values are guesses. Settings for which no guess is accepted are left out.
+    """
     hints = get_type_hints(method.Settings)
     found = {}
     for field in fields(method.Settings):
