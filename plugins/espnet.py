@@ -114,7 +114,12 @@ def _architecture(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _count(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Return the number of submodules below a prefix of weight names."""
+    """Return the number of submodules below a prefix of weight names, such as "encoder.level2.".
+
+    Args:
+        state: a state dict; submodules are told apart by the next part of the weights' names.
+        prefix: the prefix with its last dot.
+    """
     return len(
         {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
     )

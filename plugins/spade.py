@@ -210,8 +210,8 @@ class SpatiallyAdaptiveNorm(nn.Module):
 def glorot(network: nn.Module) -> None:
     """Initialise the weights of a network by Glorot's rule, as the paper, in place.
 
-    Biases become 0, apart from those of modulations, whose scale begins around 1 and shift around
-    0.
+    Biases of convolutions and linear layers become 0. Those of modulations become 1 for the scale
+    and 0 for the shift, so that they begin around the identity.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

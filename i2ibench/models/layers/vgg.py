@@ -81,7 +81,10 @@ def pretrained_vgg19(
 
 
 def normalise_for_imagenet(image: Tensor) -> Tensor:
-    """Return images B3HW as torchvision's ImageNet networks expect them, for B3HW in [-1, 1]."""
+    """Return images B3HW in [-1, 1] normalised by ImageNet's mean and deviation per channel.
+
+    torchvision's ImageNet networks expect this.
+    """
     mean, deviation = _by_channel(IMAGENET_MEAN, image), _by_channel(IMAGENET_STD, image)
     return ((image + 1) / 2 - mean) / deviation
 

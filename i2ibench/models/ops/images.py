@@ -20,7 +20,13 @@ STEEPEST = 4 * 255 * 1000
 
 
 def to_signed(image: Tensor) -> Tensor:
-    """Return a float image in [-1, 1] for an integer image of any shape, see `largest_level`."""
+    """Return a float image in [-1, 1] for an integer image of any shape.
+
+    Black is -1, and white is 1; see `largest_level`.
+
+    Args:
+        image: uint8, or int32 in 0..65535.
+    """
     return (image.float() / largest_level(image) - 0.5) / 0.5
 
 

@@ -230,9 +230,10 @@ class Translator(nn.Module, metaclass=ABCMeta):
         return scene
 
     def run_networks(self, batch: Batch) -> None:
-        """Run every network once on a batch.
+        """Run every network once on a preprocessed batch; results are dropped.
 
-        `start_from` uses this to find the layers that read the condition.
+        By default this calls `losses` and `synthesise`. `start_from` uses it to find the layers
+        that read the condition.
         """
         self.losses(batch)
         self.synthesise(batch, self.settings)
@@ -257,6 +258,9 @@ class Translator(nn.Module, metaclass=ABCMeta):
 
 def method_named(kind: Any) -> type[Translator]:
     """Return the translator class that is registered under a name.
+
+    Args:
+        kind: the `type` of a config's model.
 
     Raises:
         UserError: the name is unknown, or its class violates the contract of Translator.
