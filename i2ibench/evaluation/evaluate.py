@@ -141,10 +141,10 @@ def _open_sources(
 
 
 def _row_stores(evaluation: Evaluation, system: System) -> dict[str, RowStore]:
-    """Return by metric name the row files of a system, for the metrics that are measured on it.
+    """Return by metric name the files for a system's measurements, for the metrics measured on it.
 
     Metrics that cannot be measured on the system are left out. So are distances between equal sets
-    of images, except for the real photos, whose rows are the reference of the other systems.
+    of images, except for the real photos, whose measurements are the reference of other systems.
     """
     count, stores = len(evaluation.scenes), {}
     for name, metric in evaluation.metrics.items():
@@ -168,10 +168,10 @@ def _measure(
     stores: Mapping[str, Mapping[str, RowStore]],
     metrics: Mapping[str, Metric],
 ) -> None:
-    """Measure all missing rows and write them to the stores.
+    """Measure what is not on file yet, and write the measurements to the stores.
 
-    The main process first copies the rows of the control systems (such as the real photos) from the
-    user's cache, and afterwards adds the newly measured ones to the cache.
+    The main process first copies measurements of the control systems (such as the real photos) from
+    the user's cache, and afterwards adds the new ones to the cache.
     """
     shared = SharedRows(stores, systems, metrics, evaluation.scenes, evaluation.device)
     if is_main_process():  # the others wait for it in `measure`
@@ -184,10 +184,11 @@ def _measure(
 def _reference_rows(
     evaluation: Evaluation, config: Config | None, root: str | None
 ) -> dict[str, Rows]:
-    """Measure the protocol's reference images and return their rows by name of set metric.
+    """Measure the protocol's reference images with every set metric, such as FID.
 
-    Metrics that are unavailable are left out. The result is empty if the protocol has no reference,
-    if the scored scenes lack real images, and in all processes except the main one.
+    Return by metric the measurements, one array for each reference scene. Unavailable metrics are
+    left out. The result is {} if the protocol has no reference, if the scored scenes lack real
+    images, and in all processes except the main one.
     """
     wanted = {
         name: metric

@@ -85,10 +85,11 @@ class SharedRows:
         self._new: list[tuple[RowStore, Path]] = []
 
     def fetch(self) -> None:
-        """Copy cached rows of the control systems into stores without any row, and print a note.
+        """Copy cached measurements of the control systems into this evaluation's files.
 
-        A store that has some rows is left as it is and is not added to the cache later. `keep` will
-        write the rows of stores whose rows are missing or damaged in the cache.
+        The control systems are the real photos, the class colours and the photos of other scenes. A
+        note names what was copied. A metric with some measurements on file is skipped, and `keep`
+        will not cache it. What is missing or damaged in the cache is noted for `keep`.
         """
         systems, names = set(), set()
         for (system, metric), (store, path) in self._files.items():
@@ -109,10 +110,11 @@ class SharedRows:
             )
 
     def keep(self) -> None:
-        """Write to the cache the measured rows that `fetch` did not find; call `fetch` before.
+        """Write to the user's cache the new measurements that `fetch` did not find there.
 
-        Then the files that were unused for the longest time are deleted until the rest has
-        MAX_BYTES at most. If the folder cannot be written, a note is printed and nothing is raised.
+        Call it after measuring. Then the files that were unused for the longest time are deleted
+        until the rest has MAX_BYTES at most. If the folder cannot be written, a note is printed and
+        nothing is raised.
         """
         try:
             with lock_folder(self.folder, "sharing rows", OTHERWISE, wait=True):
@@ -129,9 +131,10 @@ class SharedRows:
 
 
 def _read(path: Path, count: int) -> Rows | None:
-    """Read the rows of a cache file and set the file's time of use to now.
+    """Read a cache file, one array of measurements for each scene, and set its time of use to now.
 
-    Return None if the file is missing, damaged (a note is printed), or has not `count` rows.
+    Return None if the file is missing, or if it is damaged or has not `count` arrays. In the latter
+    cases a note is printed.
     """
     try:
         rows = load_rows(path)
@@ -158,7 +161,10 @@ def _delete_oldest(folder: Path) -> None:
 
 
 def _is_own(parts: Sequence[object]) -> bool:
-    """Return whether all objects are plain values or belong to this project, torch or numpy."""
+    """Return whether all objects are plain values or belong to this project, torch or numpy.
+
+    Objects from plugins do not.
+    """
     plain = ("builtins", "pathlib", "torch", "numpy")
     modules = map(module_of, parts)
     return all(is_core(m) or m.partition(".")[0] in plain for m in modules)

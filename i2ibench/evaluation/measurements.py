@@ -43,7 +43,10 @@ DAMAGE = (
 
 
 def save_rows(path: Path, rows: Rows) -> None:
-    """Write the rows of scenes to an .npz file, whole or not at all; missing folders are made."""
+    """Write measurements, one array for each scene, to an .npz file, whole or not at all.
+
+    Missing folders are made.
+    """
     buffer = io.BytesIO()
     named: dict[str, Any] = {str(i): row for i, row in enumerate(rows)}
     np.savez(buffer, **named)
@@ -51,7 +54,7 @@ def save_rows(path: Path, rows: Rows) -> None:
 
 
 def load_rows(path: Path) -> Rows:
-    """Read a file that `save_rows` wrote; return one array for each scene, in order.
+    """Read a file that `save_rows` wrote; return one array of measurements for each scene.
 
     Raises:
         DAMAGE: the file is missing or damaged.
@@ -75,19 +78,19 @@ class RowStore:
     count: int
 
     def path(self, start: int) -> Path:
-        """Return the path of the file for the rows of CHUNK scenes from scene `start` on."""
+        """Return the path of the file for the measurements of CHUNK scenes from `start` on."""
         return self.folder / self.key / f"{start:06d}.npz"
 
     def has(self, start: int) -> bool:
-        """Return whether the file with the rows from scene `start` on exists; it may be damaged."""
+        """Return whether the file for the scenes from `start` on exists; it may be damaged."""
         return self.path(start).is_file()
 
     def write(self, start: int, rows: Rows) -> None:
-        """Write the rows of up to CHUNK scenes from scene `start` on, whole or not at all."""
+        """Write the measurements of CHUNK or fewer scenes from `start` on, whole or not at all."""
         save_rows(self.path(start), rows)
 
     def read(self) -> Rows:
-        """Read the rows of all scenes: one array for each scene, in order.
+        """Read the measurements of all scenes: one array for each scene, in order.
 
         Raises:
             DAMAGE: a file is missing or damaged.
@@ -126,9 +129,10 @@ def measure(
     scenes: ScoredScenes,
     device: str,
 ) -> None:
-    """Measure all missing rows and write them; every process of a group takes part.
+    """Measure every system's images with every metric, except what is on file, and write the files.
 
-    First outdated and damaged row files are deleted. A device without enough memory measures fewer
+    A row is what one metric measures on one scene. First outdated and damaged row files are
+    deleted. Every process of a group takes part. A device without enough memory measures fewer
     scenes at once.
 
     Args:

@@ -111,16 +111,16 @@ class SceneProbe:
     def encoded(self) -> Mapping[int, tuple[Sequence[float], int]]:
         """Return by instance id the encoder's features in the real image and the nearest mode.
 
-        The mode is the one whose centre is nearest to the features. It is -1 if the class of the
-        instance has no modes.
+        The mode is the number of the style in the translator's style bank whose centre is nearest
+        to the features. It is -1 if the class of the instance has no modes.
         """
         styles = zip(self.features.tolist(), self.modes.tolist(), strict=True)
         return dict(zip(self.instances.ids.tolist(), styles, strict=True))
 
     def intended(self, label: int) -> Tensor:
-        """Return the intended colours of the K modes of the class `label`, float64 [K,3] in 0..255.
+        """Return the intended colours of the style modes of a class, float64 [K,3] in 0..255.
 
-        A colour is nan if it is unknown. See `StyleProbe.colours`.
+        The class is given by its label. A colour is nan if it is unknown. See `StyleProbe.colours`.
         """
         return self.probe.colours[label]
 
@@ -161,7 +161,10 @@ class SceneProbe:
 
     @cached_property
     def features(self) -> Tensor:
-        """Return the encoder's features of each instance in the real image, float [n,C]."""
+        """Return the encoder's features of each instance in the scene's real image, float [n,C].
+
+        The instances are in the order of their ids. The first access runs the encoder.
+        """
         with torch.inference_mode():
             features = self.probe.inference.encode(self.batch)[0]
         # All pixels of an instance have the same features, so any pixel may be written last.
@@ -171,9 +174,10 @@ class SceneProbe:
 
     @cached_property
     def modes(self) -> Tensor:
-        """Return for each instance the mode whose centre is nearest to its features, int64 [n].
+        """Return the style mode whose centre is nearest to each instance's features, int64 [n].
 
-        It is -1 if the class of the instance has no modes.
+        The modes of a class are the typical styles in the translator's style bank. The number is -1
+        if the class of the instance has no modes.
         """
         bank = self.probe.inference.bank
         assert bank is not None
@@ -185,7 +189,10 @@ class SceneProbe:
 
     @property
     def photo_colours(self) -> Tensor:
-        """Return the mean colour of each instance in the real image, float64 [n,3] in 0..255."""
+        """Return the mean RGB of each instance in the scene's real image, float64 [n,3] in 0..255.
+
+        The instances are in the order of their ids.
+        """
         photo = as_rgb(self.sample["image"][None], "The mean colour of an instance")
         photo = photo.to(self.instances.members.device)
         return mean_colours(photo, self.instances.members, self.instances.sizes)[0]

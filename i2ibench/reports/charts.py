@@ -188,7 +188,12 @@ def _draw_bars(
 
 
 def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
-    """Draw for each mode its intended colour, its mean obtained colour, and single images'."""
+    """Draw for each style mode its intended colour, the mean obtained colour and single ones.
+
+    Args:
+        axes: the axes to draw into; each mode is a row.
+        matrix: the numbers of one class from `StyleControl.figures`.
+    """
     rows = len(matrix["modes"])
     image = np.full((rows, 7 + EXAMPLES, 3), 255.0)
     image[:, 0:3] = np.array(matrix["intended"])[:, None]

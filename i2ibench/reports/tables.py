@@ -291,7 +291,7 @@ def latex_table(head: Sequence[str], rows: Iterable[Sequence[str]], above: str) 
 
 
 def escaped(text: str) -> str:
-    """Escape text for LaTeX."""
+    """Return a text with LaTeX's special characters escaped."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(special.get(c) or (f"\\{c}" if c in "%&_#${}" else c) for c in text)
 

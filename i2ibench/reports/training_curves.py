@@ -98,7 +98,7 @@ def curve_plot(series: Series) -> bytes:
 
 
 def as_png(figure: Figure) -> bytes:
-    """Return the figure as the bytes of a PNG file."""
+    """Draw a figure of matplotlib and return the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -114,10 +114,11 @@ def kernel(x: Floats, y: Floats) -> Floats:
 
 
 def kernel_distance(x: Floats, y: Floats) -> float:
-    """Return the unbiased squared maximum mean discrepancy of features [n,d] and [m,d], n, m >= 2.
+    """Return the kernel distance (KID) of features [n,d] and [m,d], with n and m at least 2.
 
-    Its expectation for two sets of one distribution is 0 at any n, so it may be negative. The unit
-    is that of the kernel; many papers print the value times 100 or times 1000.
+    This is the unbiased squared maximum mean discrepancy. Its expectation for two sets of one
+    distribution is 0 at any n, so it may be negative. The unit is that of the kernel; many papers
+    print the value times 100 or times 1000.
     """
     n, m = len(x), len(y)
     within = (_sum_of_pairs(x) / (n * (n - 1))) + _sum_of_pairs(y) / (m * (m - 1))

@@ -74,7 +74,8 @@ class PerceptualDiversity(Metric):
         """Return `div/<network>`, the mean LPIPS between samples of a scene, averaged over scenes.
 
         Args:
-            sums: sums of rows [...,2]. The score is nan without a scene that has samples.
+            sums: the rows of `measure`, added over scenes, [...,2]. The score is nan if no scene
+                has at least two samples.
         """
         return {f"div/{self.network.name}": mean(sums[..., 1], sums[..., 0])}
 
@@ -115,9 +116,12 @@ class ColourDiversity(Metric):
         return [self._measure(prediction) for prediction in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return `div/colour` and `div/colour_photos`, in levels, for sums of rows [...,2+7N].
+        """Return `div/colour` and `div/colour_photos`, standard deviations in levels of 0..255.
 
         `div/colour` is nan without instances. `div/colour_photos` is nan unless a class has two.
+
+        Args:
+            sums: the rows of `measure`, added over scenes, [...,2+7N].
         """
         table = sums[..., 2:].reshape(*sums.shape[:-1], self.num_classes, SUMS_PER_CLASS)
         count, first, second = table[..., 0], table[..., 1:4], table[..., 4:7]

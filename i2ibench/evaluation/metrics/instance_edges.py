@@ -67,7 +67,7 @@ class InstanceEdges(Metric):
         The area is nan below FEWEST border pixels.
 
         Args:
-            sums: sums [..., 512] of the histograms of scenes.
+            sums: the histograms of `measure`, added over scenes, [..., 512].
         """
         positive, negative = sums[..., :BINS], sums[..., BINS:]
         below = np.cumsum(negative, -1) - negative

@@ -118,15 +118,16 @@ class PerceptualDistance(Metric):
         return [np.array([1, self.network.distance(p["fake"], p["real"])]) for p in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return LPIPS averaged over scenes, by the score's name, for sums of rows [...,2].
+        """Return LPIPS averaged over scenes, by the score's name; nan without a scene.
 
-        The score is nan without a scene.
+        Args:
+            sums: the rows of `measure`, added over scenes, [...,2].
         """
         return {self.network.name: mean(sums[..., 1], sums[..., 0])}
 
 
 def mean(total: Floats, count: Floats) -> Floats:
-    """Return total / count, or nan where the count is 0."""
+    """Return `total / count` for each element; nan where the count is 0."""
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 

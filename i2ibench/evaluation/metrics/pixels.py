@@ -43,10 +43,13 @@ class PixelSimilarity(Metric):
         return [_measure(p["fake"], p["real"]) for p in predictions]
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return `psnr` in dB, `psnr_identical` and `ssim` for sums [...,4] of rows.
+        """Return `psnr` in dB, `psnr_identical` and `ssim`, averaged over scenes.
 
-        `psnr` is averaged over the scenes whose images differ, and nan without one.
-        `psnr_identical` counts the scenes whose fake and real images are equal.
+        `psnr` leaves out scenes whose images are equal, and is nan if no others exist.
+        `psnr_identical` is no average: it counts the scenes whose fake and real images are equal.
+
+        Args:
+            sums: the rows of `measure`, added over scenes, [...,4].
         """
         scenes, decibel, identical, similarity = np.moveaxis(sums, -1, 0)
         return {
@@ -129,10 +132,13 @@ class LevelErrors(Metric):
         return np.stack([m.sum((0, 1)) for m in (counted, error**2, error)], -1).ravel()
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return `rmse` and `mae`, in the unit of `scale`, for sums [...,3C] of rows.
+        """Return `rmse` and `mae` over all pixels and channels, in the unit of `scale`.
 
-        Both are taken over all channels. For several channels there are also `rmse/<channel>` and
-        `mae/<channel>`, with channels from 0 on. Scores without a measured pixel are nan.
+        For several channels there are also `rmse/<channel>` and `mae/<channel>`, with channels from
+        0 on. Scores without a measured pixel are nan.
+
+        Args:
+            sums: the rows of `measure`, added over scenes, [...,3C].
         """
         by_channel = sums.reshape(*sums.shape[:-1], -1, 3)
         scores = _errors(by_channel.sum(-2), "")

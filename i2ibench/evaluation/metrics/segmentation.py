@@ -115,9 +115,10 @@ def borders(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def boundary_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return the boundary F1, `edge/bf1` in 0..1, for sums [..., 4] of rows of `boundary_row`.
+    """Return the boundary F1, `edge/bf1` in 0..1; nan if there is no border at all.
 
-    The score is nan if there is no border at all.
+    Args:
+        sums: the counts of `boundary_row`, added over scenes, [..., 4].
     """
     near_real, guessed, near_guess, real = np.moveaxis(sums, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -203,13 +204,16 @@ def _areas_and_hits(
 
 
 def instance_scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return `inst/recall50_<size>` and `inst/iiou`, in 0..1, for sums of rows [..., 6 + 5 T].
+    """Return `inst/recall50_<size>` and `inst/iiou`, in 0..1; nan without an instance.
 
-    The rows are those of `instance_row`; T is the number of classes of things. The recall is the
-    share of instances with the right class on at least half of their pixels. `inst/iiou` is
-    Cityscapes' instance-weighted IoU. The weight of a pixel is the average area of instances of its
-    class, divided by the area of its instance, so that small and large objects count alike. The
-    average area is taken over the evaluated scenes. Scores without an instance are nan.
+    The recall is the share of instances with the right class on at least half of their pixels.
+    `inst/iiou` is Cityscapes' instance-weighted IoU. The weight of a pixel is the average area of
+    instances of its class, divided by the area of its instance, so that small and large objects
+    count alike. The average area is taken over the evaluated scenes.
+
+    Args:
+        sums: the numbers of `instance_row`, added over scenes, [..., 6 + 5 T] for T classes of
+            things.
     """
     scores = {}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -318,9 +322,12 @@ class SegmentationScores(SegmentationMetric):
         return np.array(row, np.float64)
 
     def scores(self, sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Return every segmentation score by name, each [...], for sums of rows [..., D].
+        """Return every segmentation score by name, each an array [...].
 
         See `confusion_scores`, `boundary_scores` and, for data with things, `instance_scores`.
+
+        Args:
+            sums: the counts of `measure`, added over scenes, [..., D].
         """
         count = len(self.classes) + 1
         square, rest = sums[..., : count**2], sums[..., count**2 :]

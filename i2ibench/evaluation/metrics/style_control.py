@@ -256,10 +256,13 @@ class ControlScores:
     rows: Floats
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the scores that `StyleControl` describes, by name, for sums [...,D] of rows.
+        """Return the scores that `StyleControl` describes, by name, each an array [...].
 
         Each score comes for all classes together and for each class. Shares of images are nan
         without an image.
+
+        Args:
+            sums: the attribute `rows`, added over scenes, [...,D].
         """
         table = sums.reshape(*sums.shape[:-1], len(self.names), SUMS)
         found = _shares(table.sum(-2), "")

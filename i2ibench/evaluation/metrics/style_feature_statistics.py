@@ -237,10 +237,13 @@ class FeatureScores:
         self.rows = np.concatenate(parts, 1) if parts else np.zeros((count, 0))
 
     def scores(self, sums: Floats) -> dict[str, Floats]:
-        """Return the scores that `StyleFeatures` describes, by name, for sums [...,D] of rows.
+        """Return the scores that `StyleFeatures` describes, by name, each an array [...].
 
         `style/r2`, `style/acc` and `style/purity` are averages over the classes with a defined
         score. They are nan without such a class.
+
+        Args:
+            sums: the attribute `rows`, added over scenes, [...,D].
         """
         found: dict[str, Floats] = {}
         start = 0
