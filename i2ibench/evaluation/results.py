@@ -60,10 +60,13 @@ class Evaluation:
     device: str
 
     def dependencies(self, name: str) -> dict[str, Any]:
-        """Return as JSON values what the rows of the metric `name` depend on besides the images.
+        """Return as JSON values what a metric's measurements depend on besides the images.
 
         The keys are "metric" (its config), "weights" (hashes of its weight files) and "code" (the
         hash of the code that measures, including plugins).
+
+        Args:
+            name: the name of the metric.
         """
         metric, config = self.metrics[name], dict(self.protocol.metrics[name] or {})
         parts = [metric, *vars(metric).values(), *self.scenes.reading]

@@ -49,7 +49,7 @@ def estimate(metric: Summable, rows: Values, weights: Values) -> ScoreEstimate:
 
     Args:
         metric: the metric, or the object with its refined rows; it scores sums of rows.
-        rows: one row per scene, [n, D].
+        rows: the measurements, one row per scene, [n, D].
         weights: the draws from `resamplings`, [draws, n].
     """
     values = {name: float(v) for name, v in metric.scores(rows.sum(0)).items()}

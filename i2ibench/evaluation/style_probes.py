@@ -199,7 +199,7 @@ class SceneProbe:
 
 
 def _training_scenes(config: Mapping[str, Any], root: str | None) -> Dataset:
-    """Open the training set of a checkpoint's config without random transforms; read no scene yet.
+    """Open the training set of a checkpoint's config without random transforms.
 
     Args:
         config: the config; official files have no training set in it.

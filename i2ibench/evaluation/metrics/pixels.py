@@ -78,7 +78,10 @@ def _measure(fake: Tensor, real: Tensor) -> Floats:
 
 
 def structural_similarity(x: Tensor, y: Tensor, white: float = 255.0) -> float:
-    """Return the SSIM of two images, float 1CHW in 0..white, averaged over the windows inside."""
+    """Return the SSIM of two images, float 1CHW in 0..white.
+
+    It is averaged over channels and over the windows of 11 pixels that lie inside the image.
+    """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     _, similarity = structural_similarity_index_measure(

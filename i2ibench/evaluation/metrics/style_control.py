@@ -91,12 +91,13 @@ class StyleControl(Metric):
                        "style/leakage": "lower"}  # fmt: skip
 
     def measure(self, predictions: Sequence[Prediction]) -> list[Floats]:
-        """Paint modes on instances and measure the images; return float64 [n,14] for each scene.
+        """Repaint instances in style modes and measure the images; return float64 [n,14] by scene.
 
-        In the scene, the largest instance of each class of `only` is painted in each distinct mode,
-        unless it is smaller than `min_area`. Each painted image is one row. One more row, with
-        PHOTO 1, describes the same instance in the real image, if there is one and its mode has a
-        known colour. The columns are named at the top of this module. n may be 0.
+        A mode is one of the typical styles of a class in the translator's style bank. In the scene,
+        the largest instance of each class of `only` is painted in each distinct mode, unless it is
+        smaller than `min_area`. Each painted image is one row. One more row, with PHOTO 1,
+        describes the same instance in the real image, if there is one and its mode has a known
+        colour. The columns are named at the top of this module. n may be 0.
         """
         return [
             np.array(list(self._paint(prediction)), np.float64).reshape(-1, OUTSIDE + 1)
@@ -205,10 +206,10 @@ def nearest(colours: Tensor, colour: Tensor) -> int:
 
 
 def distinct_modes(colours: Tensor, distance: float) -> list[int]:
-    """Return the numbers of modes whose intended colours are at least `distance` apart, in order.
+    """Return the numbers of style modes whose intended colours are at least `distance` apart.
 
-    A mode is left out if its colour is unknown, or closer than `distance` to that of an earlier
-    mode that is kept.
+    The modes are taken in order. A mode is left out if its colour is unknown, or closer than
+    `distance` to that of an earlier mode that is kept.
 
     Args:
         colours: the intended colour of each mode, float [K,3], larger modes first; nan if unknown.
