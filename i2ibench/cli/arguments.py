@@ -165,9 +165,10 @@ def add_settings_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings_of(name: str) -> str:
-    """Return a method's settings with their defaults; "" for a class that breaks its contract.
+    """Return a method's settings with their defaults as text, given its registered name.
 
-    Commands that use other methods still work. Commands that use this method report its mistake.
+    The text is "" for a class that breaks its contract. Commands that use other methods still work.
+    Commands that use this method report its mistake.
     """
     try:
         return ", ".join(describe_settings(method_named(name)).values())

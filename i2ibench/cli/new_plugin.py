@@ -56,7 +56,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _is_checkout(folder: Path) -> bool:
-    """Return whether the folder is the plugin package of this i2ibench's source checkout."""
+    """Return whether the folder is `plugins/` of this i2ibench's source checkout.
+
+    Plugins in that folder are found without --plugins.
+    """
     package = find_spec("i2ibench_plugins")
     places = package.submodule_search_locations if package is not None else None
     return any(Path(place).resolve() == folder.resolve() for place in places or ())

@@ -259,8 +259,10 @@ def own_work_dir(
 def prepare_work_dir(work_dir: Path) -> None:
     """Create a folder that a command writes to, and check that it can be written.
 
+    Missing parents are created too. For the check, a file is written and deleted.
+
     Raises:
-        UserError: it cannot be created or written.
+        UserError: the folder cannot be created or written.
     """
     try:
         work_dir.mkdir(parents=True, exist_ok=True)

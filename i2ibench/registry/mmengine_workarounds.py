@@ -241,7 +241,7 @@ def _export_ranks(launcher: str) -> None:
 
 
 def silence_third_parties() -> None:
-    """Hide warnings of other libraries that a user cannot act on."""
+    """Hide warnings of other libraries that a user cannot act on, from now on in this process."""
     third = "mmengine mmcv lpips torchvision cleanfid tensorboard torch._dynamo torch._inductor"
     for module in third.split():
         warnings.filterwarnings("ignore", module=rf"{module}.*")

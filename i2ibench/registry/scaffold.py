@@ -78,10 +78,11 @@ def new_package(kind: str, name: str, folder: Path) -> Path:
 
 
 def check_name(kind: str, name: str) -> str:
-    """Return the class name of a new part, if it can be used.
+    """Return the class name of a new part unchanged, if it can be used.
 
     Raises:
-        UserError: the kind is unknown, the name is no class name, or a part has it already.
+        UserError: the kind is unknown, the name is no class name, or a part of this kind has it
+            already.
     """
     if kind not in KINDS:
         raise UserError(f"No kind {kind!r}.{near_match(kind, KINDS)} Known: {', '.join(KINDS)}.")

@@ -46,12 +46,15 @@ class Origin:
         return f"{self.distribution} {self.version}"
 
     def described(self) -> str:
-        """Return the module with its source and its file, for error messages."""
+        """Return the module's name with its source and its file, for error messages."""
         return f"{display_name(self.module)} ({self}, {self.file})"
 
 
 def is_core(module: str) -> bool:
-    """Return whether a module belongs to i2ibench itself."""
+    """Return whether a module belongs to i2ibench itself, judged by its dotted name.
+
+    Files of plugin folders do not, although their names begin with "i2ibench." too.
+    """
     return module.partition(".")[0] == "i2ibench" and not module.startswith(FOLDERS)
 
 

@@ -126,7 +126,7 @@ class NetworkOptimizer(OptimWrapper):
 
     @cached_property
     def ddp(self) -> DistributedDataParallel | None:
-        """Return DDP for the gradients; None with one process.
+        """Return DDP for this optimiser's gradients; None with one process.
 
         DDP is constructed with the first gradient. Optimisers are also built to check a config,
         when networks are not on the device of the process group.
@@ -206,7 +206,10 @@ class NetworkOptimizer(OptimWrapper):
         self.longest_skipped = torch.maximum(self.longest_skipped, self.in_a_row)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the optimiser and of the loss scaler, with the parameter names."""
+        """Return the state to save: of the optimiser, of the loss scaler, and of the counts.
+
+        The keys are optimizer, scaler, names (of the parameters), dormant, kind and skipped.
+        """
         return {
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -217,7 +220,7 @@ class NetworkOptimizer(OptimWrapper):
         }
 
     def kind(self) -> str:
-        """Return the optimiser's type with the options that determine the tensors of its state."""
+        """Return the optimiser's type and the options that shape its state, as text."""
         options = ("amsgrad", "centered", "momentum", "nesterov")
         kept = {k: v for k, v in self.optimizer.defaults.items() if k in options}
         return f"{type(self.optimizer).__name__} {kept}"
@@ -268,7 +271,7 @@ def require_trained(translator: nn.Module, networks: Mapping[str, Mapping[str, A
 def choose_precision(amp: str | None, device_type: str) -> str | None:
     """Return the precision of a config's `amp` on a device: None for float32, "bf16" or "fp16".
 
-    "auto" is bf16 on CUDA devices that support it, and float32 elsewhere.
+    "auto" is bf16 on CUDA devices that support it, and float32 elsewhere. None stays None.
 
     Raises:
         UserError: an unknown precision, or one that the device cannot train in.
@@ -287,7 +290,9 @@ def choose_precision(amp: str | None, device_type: str) -> str | None:
 
 
 def optimizers_of(config: Mapping[str, Any], translator: Translator) -> OptimWrapperDict:
-    """Return the optimisers of a config, with the precision of its `amp` ("auto" by default).
+    """Return the optimisers of a config by network, with the precision of its `amp`.
+
+    The precision is "auto" by default. Frozen networks have no optimiser.
 
     Raises:
         UserError: a network has no optimiser, parameters belong to no optimiser, or an option or
@@ -308,17 +313,18 @@ def build_optimizers(
     """Return one optimiser for each network that is trained, by name.
 
     Args:
-        networks: the trained parameters of each network by name; empty for a network that is
-            frozen or switched off.
-        cfg: by network a dict with the `type` of a torch optimiser and its options. Entries for
-            networks without trained parameters are ignored. Adam and AdamW use `fused=True` unless
-            `foreach`, `differentiable` or `fused` is set. `clip_grad` has the options of Clipping.
+        networks: the trained parameters of each network by name; empty for a network that is frozen
+            or switched off.
+        cfg: by network a dict with the `type` of a torch optimiser (Adam by default) and its
+            options. Entries for networks without trained parameters are ignored. Adam and AdamW use
+            `fused=True` unless `foreach`, `differentiable` or `fused` is set. `clip_grad` has the
+            options of Clipping.
         precision: see choose_precision.
         device_type: see NetworkOptimizer.
 
     Raises:
-        UserError: `cfg` has other names than the networks, or a type, option or precision is
-            unknown.
+        UserError: every network is frozen, `cfg` has other names than the networks, or a type,
+            option or precision is unknown.
     """
     if not any(networks.values()):
         raise UserError("Nothing is trained: every network is frozen. Unfreeze at least one.")

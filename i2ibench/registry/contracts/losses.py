@@ -47,15 +47,18 @@ class AdversarialLoss(nn.Module, metaclass=ABCMeta):
         """Return the generator's loss, a scalar, for the discriminator's output for the fakes.
 
         Args:
-            fake: a `DiscriminatorOutput`; the `Step` with `takes_step`.
+            fake: the discriminator's output, a `DiscriminatorOutput`; the whole `Step` with
+                `takes_step`.
         """
 
     @abstractmethod
     def discriminator(self, *outputs: Any, **named: Any) -> Any:
         """Return the discriminator's losses for real images and for fakes, two scalars.
 
+        With `takes_step`, return a dict of scalars by name instead, which has "real" and "fake".
+
         Args:
             outputs: the discriminator's outputs for the real images and for the fakes, two
                 `DiscriminatorOutput`; the `Step` with `takes_step`.
-            named: the outputs by name.
+            named: the same outputs, if they are passed by the names of the subclass's parameters.
         """

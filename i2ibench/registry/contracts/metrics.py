@@ -23,7 +23,11 @@ class Summable(Protocol):
         """Return the rows of numbers, one per scene, float64 [scenes,D]."""
 
     def scores(self, sums: NDArray[np.float64]) -> Mapping[str, Any]:
-        """Return the scores by name, each [...], for sums of rows [...,D]."""
+        """Return the scores by name, each [...], for sums of rows [...,D].
+
+        Args:
+            sums: one or more sums over scenes, such as those of bootstrap samples.
+        """
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class MetricRows:
     rows: NDArray[np.float64]
 
     def scores(self, sums: NDArray[np.float64]) -> Mapping[str, Any]:
-        """Return the metric's scores for sums of rows [...,D]."""
+        """Return the metric's scores by name, each [...], for sums of rows [...,D]."""
         return self.metric.scores(sums)
 
 
@@ -82,6 +86,9 @@ class Metric(ABC):
         """Return the scores by name, each [...], for sums of rows [...,D]; kind "additive" only.
 
         An undefined score is nan.
+
+        Args:
+            sums: one or more sums of the rows of scenes, such as those of bootstrap samples.
         """
         raise NotImplementedError(f"{type(self).__name__} has no scores.")
 

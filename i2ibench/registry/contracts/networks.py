@@ -94,6 +94,9 @@ class Discriminator(nn.Module, metaclass=ABCMeta):
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         """Return the activations of all layers, by scale, finest first; the last are the scores.
 
+        The result has a list of layers BCHW for each scale. Scores are B1HW, or B(N+1)HW for N
+        classes.
+
         Args:
             x: condition and image BCHW. The image is the last three channels.
         """
@@ -101,7 +104,8 @@ class Discriminator(nn.Module, metaclass=ABCMeta):
     def of_several(self, condition: Tensor, images: Sequence[Tensor]) -> list[DiscriminatorOutput]:
         """Return the output of `forward` for each of several images B3HW of one condition BCHW.
 
-        Override it to compute parts that depend on the condition only once.
+        By default `forward` runs once for each image. Override it to compute parts that depend on
+        the condition only once.
         """
         return [self(torch.cat([condition, image], 1)) for image in images]
 

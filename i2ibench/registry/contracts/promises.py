@@ -34,7 +34,10 @@ class Promise:
 
     @property
     def type_name(self) -> str:
-        """Return the annotation as text, without module names."""
+        """Return the promise's annotation as text, without module names.
+
+        `Positive` is "int from 1 on".
+        """
         if self.type is Positive:
             return "int from 1 on"
         if isinstance(self.type, type) and get_origin(self.type) is None:
@@ -140,7 +143,10 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_a(value: Any, kind: Any) -> bool:
-    """Return whether a value is an instance of a class; True and False are no integers here."""
+    """Return whether a value is an instance of a class; True and False are no integers here.
+
+    The class None stands for the value None.
+    """
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return value is None if kind is None else isinstance(value, kind)

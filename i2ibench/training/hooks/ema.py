@@ -100,7 +100,11 @@ class ExponentialMovingAverage(Hook):
 
     @contextmanager
     def averaged(self, model: Translator) -> Iterator[None]:
-        """Return a context in which the model holds the average instead of its weights."""
+        """Return a context in which the model holds the average instead of its weights.
+
+        The two are exchanged in place, and exchanged back at the end of the block, also after an
+        error.
+        """
         self._exchange(model)
         self.in_model = True
         try:
@@ -123,7 +127,7 @@ def averages(runner: Runner) -> list[ExponentialMovingAverage]:
 
 
 def validated_average(runner: Runner) -> str:
-    """Return "ema" while the average is validated, else ""."""
+    """Return "ema" while a validation of the averaged weights runs, else ""."""
     return "ema" if any(hook.in_model for hook in averages(runner)) else ""
 
 

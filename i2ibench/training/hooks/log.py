@@ -63,7 +63,7 @@ class TrainingLog(Hook):
         self._progress: Progress | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Open the progress display and start the timer."""
+        """Open the progress display, and start the timer of training steps."""
         self._progress = Progress(
             "training", runner.max_iters, completed=runner.iter, visible=is_main_process()
         )
@@ -131,7 +131,7 @@ class TrainingLog(Hook):
             self._sums = dict(zip(log["names"], own.unbind(), strict=True))
 
     def after_train(self, runner: Runner) -> None:
-        """Close the progress display."""
+        """Close the progress display at the end of the training."""
         self.close()
 
     def close(self) -> None:

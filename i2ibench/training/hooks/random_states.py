@@ -11,7 +11,10 @@ from i2ibench.io.process_group import get_rank, get_world_size
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the random number generators of Python, NumPy and torch."""
+    """Seed the random number generators of Python, NumPy and torch (CPU and GPUs).
+
+    NumPy gets the seed modulo 2^32.
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -38,7 +41,10 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Set this process's generators to a state from `random_state`."""
+    """Set this process's generators to a state from `random_state`.
+
+    The state of an accelerator that this machine lacks is ignored.
+    """
     torch.set_rng_state(state["torch"].cpu())
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
@@ -52,7 +58,10 @@ def restore_random_state(state: dict[str, Any]) -> None:
 
 
 def gather_random_states() -> list[dict[str, Any]]:
-    """Return the states of all processes by rank; every process must call this function."""
+    """Return the random states of all processes, a list by rank.
+
+    Every process must call this function, and gets the same list.
+    """
     states: list[Any] = [None] * get_world_size()
     if len(states) == 1:
         return [random_state()]
@@ -64,6 +73,10 @@ def restore_own(checkpoint: dict[str, Any]) -> None:
     """Set this process's generators to their state in a checkpoint.
 
     If the checkpoint was written by fewer processes, additional processes keep their state.
+
+    Args:
+        checkpoint: the contents of the file. `random_state` belongs to the process of rank 0, the
+            list `other_random_states` to the others.
     """
     states = [checkpoint["random_state"], *checkpoint.get("other_random_states", [])]
     if get_rank() < len(states):
