@@ -162,6 +162,11 @@ def _protocol(
     The protocol is that of the command line, else the config's, else the first checkpoint's. A
     protocol from a checkpoint may not run programs, such as TorchScript files.
 
+    Args:
+        options: the parsed arguments.
+        config: the config of the run; None without one.
+        systems: the checkpoints and folders of images to score.
+
     Raises:
         UserError: no protocol is named anywhere, or the protocol or an option is unknown.
     """

@@ -57,7 +57,12 @@ def _describe(kind: str, name: str, registry: Registry) -> dict[str, Any]:
     """Return an entry of the list of parts: a dict in plain JSON.
 
     Its keys are kind, name, signature, summary (the first line of the docstring), origin,
-    distribution, version, module and file. The last, distribution and version may be None.
+    distribution, version, module and file. Distribution, version and file may be None.
+
+    Args:
+        kind: the kind of part.
+        name: the registered name.
+        registry: the registry of the kind.
     """
     part: Any = registry.module_dict[name]
     origin = origin_of(part.__module__)

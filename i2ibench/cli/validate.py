@@ -102,6 +102,10 @@ def _needs(config: Config, dataset: Dataset) -> list[str]:
     """Return the kinds of files that the condition, the encoder or training need, each once.
 
     They are keys of a sample, such as "label" and "image".
+
+    Args:
+        config: the config, which has the preprocessor and perhaps an encoder.
+        dataset: the data set of a split, whose classes the preprocessor gets.
     """
     known = dataset_options(dataset.metainfo)
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
@@ -112,8 +116,13 @@ def _needs(config: Config, dataset: Dataset) -> list[str]:
 def _settled(config: Config, split: str, dataset: Dataset) -> set[str]:
     """Return the kinds of problems that do not matter for this config.
 
-    Missing instances do not matter if nothing needs instance maps. Several sizes do not matter with
-    a batch size of 1, or if transforms bring scenes to one size.
+    "no instances" does not matter if nothing needs instance maps. "several sizes" does not matter
+    with a batch size of 1, or if transforms bring scenes to one size.
+
+    Args:
+        config: the config.
+        split: "train" or "val".
+        dataset: the data set of the split.
     """
     settled = set() if "instance" in _needs(config, dataset) else {"no instances"}
     batch_size = config[f"{split}_dataloader"].get("batch_size", 1)

@@ -201,10 +201,10 @@ def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
 
 
 def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
-    """Return why another process ended, if this process's communication failed for that reason.
+    """Return the error of another process that ended, if that is why this process failed.
 
-    The result is None if no other process has stored an error, and `error` is not about a closed
-    connection.
+    The result is None if no other process has stored an error in `store`, and `error` is not about
+    a closed connection.
     """
     with contextlib.suppress(RuntimeError):
         if store.check(["cause"]):

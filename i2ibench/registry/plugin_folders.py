@@ -92,7 +92,7 @@ class _Finder:
         """Return the import spec of a plugin folder's package, or None for any other name.
 
         The folder may lack an `__init__.py`. Python finds the files in the package without this
-        method.
+        method. `path` and `target` are not used.
         """
         if not name.startswith(FOLDERS):
             return None

@@ -370,7 +370,7 @@ class _ChannelMatcher:
         self.rows, self.own_names, self.old_names = rows, own_names, old_names
 
     def match(self, name: str, own: Tensor, old: Tensor) -> Tensor | None:
-        """Return the initial weight [O,I,...]; None if the old weight does not fit.
+        """Return the initial weight [O,I,...] of this name; None if the old weight does not fit.
 
         A convolution that sees the condition gets the old weights of channels with equal names. A
         new class gets the average of the old classes. Other new channels stay fresh as in `own`.

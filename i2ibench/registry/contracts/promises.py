@@ -127,6 +127,10 @@ def fits(value: Any, kind: Any) -> bool:
 
     Entries of containers are checked too, of a mapping the values only. An integer with the
     annotation `Positive` must be at least 1.
+
+    Args:
+        value: the value of a promise.
+        kind: the annotation, such as `int`, `str | None` or `tuple[str, ...]`.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if isinstance(kind, str) or kind is Any:
@@ -143,9 +147,9 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_a(value: Any, kind: Any) -> bool:
-    """Return whether a value is an instance of a class; True and False are no integers here.
+    """Return whether a value is an instance of the class `kind`.
 
-    The class None stands for the value None.
+    True and False are no integers here. The class None stands for the value None.
     """
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)

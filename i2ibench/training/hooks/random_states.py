@@ -21,9 +21,10 @@ def seed_everything(seed: int) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """Return the states of this process's generators, on the CPU and the accelerator.
+    """Return the states of this process's generators: Python, NumPy, and torch (CPU and GPU).
 
-    The states are tensors and plain values, which `torch.load` accepts with `weights_only=True`.
+    Of several GPUs, the current one counts. The states are tensors and plain values, which
+    `torch.load` accepts with `weights_only=True`.
     """
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
