@@ -115,7 +115,9 @@ class Workshop:
         self.known: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def __call__(self, kind: str, name: str, **derived: Any) -> Any:
-        """Return a part at test size with seeded weights; prepare a data set first.
+        """Return a part at test size with seeded weights.
+
+        The files of a data set that makes its own are written first.
 
         Args:
             kind: the kind of part, such as "generator".
