@@ -87,7 +87,7 @@ class ExponentialMovingAverage(Hook):
                 runner.val_loop.run()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Add the average as `ema_state_dict`, and the number of steps as `ema_steps`.
+        """Add the average (`ema_state_dict`) and its step count (`ema_steps`) to the checkpoint.
 
         While the average is validated, it is in the model. It is then exchanged with the weights,
         so that `state_dict` holds the weights in any case.
