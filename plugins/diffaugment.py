@@ -159,10 +159,6 @@ class Augmentation:
 
         The second result is a mask bool [B,side] of the places whose source lies in the image; the
         others have the nearest one.
-
-        Args:
-            axis: 0 for rows, 1 for columns.
-            side: the number of rows or columns.
         """
         places = torch.arange(side, device=self.shift.device) - self.shift[:, axis, None]
         return places.clamp(0, side - 1), (places >= 0) & (places < side)

@@ -65,15 +65,7 @@ class ESPNet(FramedSegmenter):
 
 
 def _build(path: Path | None, num_outputs: int) -> "ESPNetwork":
-    """Return the network of a weights file, or a random network if there is no file.
-
-    Args:
-        path: the weights, which determine the architecture; or None.
-        num_outputs: the number of outputs of the random network; unused with a file.
-
-    Raises:
-        UserError: the weights belong to another network.
-    """
+    """Return the network of a weights file, or a random network if there is no file."""
     if path is None:
         return ESPNetwork(num_outputs)
     state = load_state(path)
@@ -92,15 +84,7 @@ def _require_statistics(num_outputs: int, pixels: Mapping[str, Any]) -> None:
 
 
 def _architecture(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return the options of `ESPNetwork` that fit a state dict, by name.
-
-    Args:
-        path: the file, for the message.
-        state: the state dict.
-
-    Raises:
-        UserError: the weight of the last fusion is missing.
-    """
+    """Return the options of `ESPNetwork` that fit a state dict, by name."""
     fusion = state.get("conv.conv.weight")
     if fusion is None:
         raise UserError(f"{path} does not fit ESPNet: it has no weight 'conv.conv.weight'.")
@@ -114,12 +98,7 @@ def _architecture(path: Path, state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _count(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Return the number of submodules below a prefix of weight names, such as "encoder.level2.".
-
-    Args:
-        state: a state dict; submodules are told apart by the next part of the weights' names.
-        prefix: the prefix with its last dot.
-    """
+    """Return the number of submodules below a prefix of weight names, such as "encoder.level2."."""
     return len(
         {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
     )
@@ -256,10 +235,6 @@ def _pyramid(module: nn.Module, x: Tensor) -> Tensor:
     """Return the undilated convolution and running sums of the dilated ones, concatenated.
 
     The sums (hierarchical feature fusion, Sec. 3.1) remove the gridding artefacts of dilation.
-
-    Args:
-        module: a module with a convolution d1, d2, ... for each of DILATIONS.
-        x: the input of all convolutions, BCHW, whose size stays.
     """
     first, *dilated = (module.get_submodule(f"d{dilation}")(x) for dilation in DILATIONS)
     return torch.cat([first, *accumulate(dilated)], 1)

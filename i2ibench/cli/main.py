@@ -67,11 +67,6 @@ def _options(command: str | None, program: str | None, given: list[str]) -> argp
     """Parse the arguments of a command, and return them with the command's function as `run`.
 
     A usage error ends the program.
-
-    Args:
-        command: the name of the command; None to parse the name too, for the help of all commands.
-        program: the name of the program in the help; None for argparse's default.
-        given: the arguments.
     """
     parser = _parser(command, program)
     # Without this, the last argument of `eval CONFIG --work-dir DIR CHECKPOINT` would be an error.

@@ -66,13 +66,7 @@ def _is_checkout(folder: Path) -> bool:
 
 
 def _print_commands(kind: str, config: Path, plugins: str) -> None:
-    """Print the commands that use a new part, in the order in which to run them.
-
-    Args:
-        kind: the kind of part.
-        config: the config that uses the part.
-        plugins: the option --plugins with a space before it, or "".
-    """
+    """Print the commands that use a new part, in the order in which to run them."""
     if kind in FIRST:
         print(f"  first:     {FIRST[kind].format(config.stem)}")
     protocol = "" if kind in NAMES_A_PROTOCOL else " --protocol own"

@@ -58,11 +58,6 @@ def _describe(kind: str, name: str, registry: Registry) -> dict[str, Any]:
 
     Its keys are kind, name, signature, summary (the first line of the docstring), origin,
     distribution, version, module and file. Distribution, version and file may be None.
-
-    Args:
-        kind: the kind of part.
-        name: the registered name.
-        registry: the registry of the kind.
     """
     part: Any = registry.module_dict[name]
     origin = origin_of(part.__module__)
@@ -81,11 +76,7 @@ def _describe(kind: str, name: str, registry: Registry) -> dict[str, Any]:
 
 
 def _table(parts: list[dict[str, Any]]) -> Table:
-    """Return a table of names and origins, with signatures and summaries in a wrapped column.
-
-    Args:
-        parts: the entries from `_describe`. The kind stands in the first row of each kind only.
-    """
+    """Return a table of names and origins, with signatures and summaries in a wrapped column."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in ("kind", "name", "origin"):
         table.add_column(title, no_wrap=True)

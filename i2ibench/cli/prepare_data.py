@@ -137,9 +137,6 @@ def _draw_split(options: argparse.Namespace) -> None:
     """Draw a split of ToyStreet into the folder SOURCE, without a config.
 
     An error about missing data advises this. The options of the data set come from --options.
-
-    Raises:
-        UserError: SOURCE is missing, TARGET is given, or an option is wrong.
     """
     if options.source is None or options.target is not None:
         raise UserError(

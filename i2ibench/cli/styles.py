@@ -156,9 +156,6 @@ def _require_writable(path: Path) -> None:
     """Refuse a file that cannot be written, before the work that it should hold is done.
 
     The file's folder is created. The file itself is not touched.
-
-    Raises:
-        UserError: its name is too long, or its folder cannot be created or written.
     """
     require_possible_names([path])
     try:

@@ -181,13 +181,7 @@ def _networks(estimate: MemoryEstimate) -> Table:
 
 
 def _peaks(estimates: dict[str | None, MemoryEstimate], accumulate: int) -> Table:
-    """Return a table of the peak memory of a training step and of a translation.
-
-    Args:
-        estimates: by precision (None for float32); each has a row for its step. The translation is
-            in float32.
-        accumulate: the number of batches in a step.
-    """
+    """Return a table of the peak memory of a training step and of a translation."""
     table = _table("peak", "activations", "gradients", "in all", "card")
     for precision, estimate in estimates.items():
         heading = f"step {precision or 'float32'}, {_batch(estimate.train, accumulate)}"

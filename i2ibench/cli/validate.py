@@ -102,10 +102,6 @@ def _needs(config: Config, dataset: Dataset) -> list[str]:
     """Return the kinds of files that the condition, the encoder or training need, each once.
 
     They are keys of a sample, such as "label" and "image".
-
-    Args:
-        config: the config, which has the preprocessor and perhaps an encoder.
-        dataset: the data set of a split, whose classes the preprocessor gets.
     """
     known = dataset_options(dataset.metainfo)
     needs = [*PREPROCESSORS.build_for(config.data_preprocessor, known).needs, "image"]
@@ -118,11 +114,6 @@ def _settled(config: Config, split: str, dataset: Dataset) -> set[str]:
 
     "no instances" does not matter if nothing needs instance maps. "several sizes" does not matter
     with a batch size of 1, or if transforms bring scenes to one size.
-
-    Args:
-        config: the config.
-        split: "train" or "val".
-        dataset: the data set of the split.
     """
     settled = set() if "instance" in _needs(config, dataset) else {"no instances"}
     batch_size = config[f"{split}_dataloader"].get("batch_size", 1)
@@ -153,12 +144,7 @@ def _lacking(config: Config, split: str, dataset: Dataset) -> list[Problem]:
 
 
 def _unlike(infos: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    """Return a fatal problem if training would refuse to use the two splits together.
-
-    Args:
-        infos: the metainfo of the splits that could be opened. With fewer than two, the list is
-            empty.
-    """
+    """Return a fatal problem if training would refuse to use the two splits together."""
     try:
         if len(infos) == 2:
             check_alike(*infos)

@@ -96,9 +96,6 @@ class SceneCache:
 
     def _is_due(self, number: int) -> bool:
         """Count a reading of a scene and return whether to compare the scene's checksums this time.
-
-        Args:
-            number: the index of the scene.
         """
         changed = _time_of_change(self.path)
         if changed != self._changed:
@@ -190,9 +187,6 @@ def _state(file: Path) -> tuple[int, int]:
     """Return the size in bytes and the modification time in ns of a file, or of a member's tar.
 
     Hashing the contents would take as long as caching.
-
-    Raises:
-        UserError: the file or the tar is missing.
     """
     try:
         place = place_of(file)

@@ -154,15 +154,6 @@ def _palette_coding(path: Path, pixels: MapPixels, classes: ClassTable, ids: Cod
     The values are read as class ids, unless every colour in the file is a class's colour and names
     other classes than the values do. If then some value is not a class id, the file is read by
     colour. Files are never read by colour if two classes share a colour.
-
-    Args:
-        path: the path of the file, for the error message.
-        pixels: the pixels of the file.
-        classes: the class table.
-        ids: the coding by class ids.
-
-    Raises:
-        InexactMapError: values and colours both name classes, but different ones.
     """
     used = np.unique(pixels.values)
     if used.min(initial=0) < 0 or used.max(initial=0) >= len(ids.channels):

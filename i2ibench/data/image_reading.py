@@ -181,11 +181,7 @@ def read_samples(path: Path) -> NDArray[Any]:
 
 
 def _stacked(image: Image.Image, place: str) -> NDArray[Any]:
-    """Return the pages of a TIFF as the channels of one image.
-
-    Raises:
-        UserError: the pages differ in size, are not grey, or are too many.
-    """
+    """Return the pages of a TIFF as the channels of one image."""
     with wrap_decoder_errors(place):
         size, mode, pages = image.size, image.mode, tiff_pages(image)
         check_shape(ImageShape(size[1], size[0], len(pages), 16), place)
@@ -273,9 +269,6 @@ def _header(path: Path) -> Iterator[tuple[Image.Image, Contents]]:
     The sizes of all files are read at every start. The contents are memory-mapped, so that pixels
     are not read from the disk. PNG files are an exception: the orientation is searched in all
     chunks. Files in tars, empty files and files that cannot be mapped are read.
-
-    Raises:
-        UserError: the file is missing or not an image.
     """
     with contextlib.ExitStack() as stack:
         mapped = _map(path)
@@ -338,13 +331,7 @@ def _samples(image: Image.Image, data: bytes, place: str) -> NDArray[Any]:
 
 
 def _unscaled(pixels: NDArray[Any], raw: str, maximum: int | None) -> NDArray[Any]:
-    """Return a file's samples from the pixels that Pillow scaled or inverted for display.
-
-    Args:
-        pixels: Pillow's pixels.
-        raw: the storage of the samples, see `raw_mode`: `L;4I` are inverted samples of 4 bits.
-        maximum: the largest value that a PGM file declares; Pillow scales it to 255 or 65535.
-    """
+    """Return a file's samples from the pixels that Pillow scaled or inverted for display."""
     if maximum is not None and maximum not in (255, 65535):
         top = 255 if maximum < 255 else 65535
         return (pixels.astype(np.int64) * maximum + top // 2) // top

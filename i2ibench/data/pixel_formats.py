@@ -209,11 +209,7 @@ def _naming_source(wanted: PixelFormat) -> Iterator[None]:
 
 
 def _grey(pixels: NDArray[np.uint8], path: Path, wanted: PixelFormat) -> NDArray[np.uint8]:
-    """Return the first channel [H,W,1] of an RGB image whose channels are equal.
-
-    Raises:
-        ColourError: the channels differ.
-    """
+    """Return the first channel [H,W,1] of an RGB image whose channels are equal."""
     if (pixels[..., :1] != pixels[..., 1:]).any():
         raise ColourError(
             f"{path} is in colour, and other photos of the data set are grey ({wanted.source}): "
@@ -280,16 +276,7 @@ def find_format(
 
 
 def _only_value(examples: Mapping[int, Path], noun: str, default: int) -> int:
-    """Return the number of channels or bits of all files, or `default` without files.
-
-    Args:
-        examples: a file with each number.
-        noun: "channels" or "bits", for the error message.
-        default: the number if there are no files.
-
-    Raises:
-        MixedImagesError: there are two numbers or more; the message names two files.
-    """
+    """Return the number of channels or bits of all files, or `default` without files."""
     if len(examples) < 2:
         return next(iter(examples), default)
     (one, first), (other, second) = list(examples.items())[:2]

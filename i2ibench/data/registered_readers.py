@@ -142,11 +142,7 @@ class NumPyReader(Reader):
 
     @staticmethod
     def _parse(data: Contents, place: str) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
-        """Return dtype, shape, whether in Fortran order, and the offset of the values in bytes.
-
-        Raises:
-            UserError: see `read`.
-        """
+        """Return dtype, shape, whether in Fortran order, and the offset of the values in bytes."""
         if data[:6] != b"\x93NUMPY" or data[6] not in (1, 2, 3):
             raise UserError(f"{place} is no array of NumPy (.npy).")
         size = 2 if data[6] == 1 else 4

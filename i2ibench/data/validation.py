@@ -113,11 +113,7 @@ def raise_faults(faults: Sequence[str]) -> None:
 
 
 def _check(files: SceneFiles, scenes: Scenes) -> str:
-    """Check the files of one scene; return the coding of its label map, "" without a label map.
-
-    Raises:
-        UserError: a file cannot be used, or sizes differ.
-    """
+    """Check the files of one scene; return the coding of its label map, "" without a label map."""
     sizes: dict[str, tuple[int, ...]] = {}
     label = None
     for kind, path in files.paths.items():  # the label map comes first

@@ -107,9 +107,6 @@ def _open_sources(
 
     All folders of images, and the classes of all checkpoints, are checked before the first
     checkpoint translates. One checkpoint may give several systems.
-
-    Raises:
-        UserError: a source cannot be used, or two systems have one name.
     """
     protocol, scenes = evaluation.protocol, evaluation.scenes
     given = {s: given_system(s, scenes, protocol) for s in sources if s.is_folder}

@@ -90,11 +90,7 @@ def _spread(count: int) -> dict[int, str]:
 
 
 def _ranked(accuracy: NDArray[np.float64]) -> dict[int, str]:
-    """Return the indices of the two best, median and worst scenes, each with a text on its rank.
-
-    Args:
-        accuracy: the pixel accuracy of each scene, [n]; nan counts as 0.
-    """
+    """Return the indices of the two best, median and worst scenes, each with a text on its rank."""
     order = np.argsort(-np.nan_to_num(accuracy), kind="stable").tolist()
     middle = max((len(order) - PER_KIND) // 2, 0)
     groups = {

@@ -242,13 +242,7 @@ def given_images(folder: Path, scenes: ScoredScenes, resize: str | None) -> Fold
 
 
 def _unused(folder: Path, given: Mapping[str, Path], chosen: Mapping[str, Path]) -> list[str]:
-    """Return a list with one note on the images that no scene uses; [] if all images are used.
-
-    Args:
-        folder: the folder of the images.
-        given: all image files of the folder by name.
-        chosen: the image file of each scene.
-    """
+    """Return a list with one note on the images that no scene uses; [] if all images are used."""
     left = sorted(set(given.values()) - set(chosen.values()))
     if not left:
         return []
@@ -292,23 +286,12 @@ def pair_images(names: Sequence[str], files: Mapping[str, Path]) -> dict[str, li
 
 
 def _is_in_other_folder(text: str, folder: str, owner: str, scene_folders: Collection[str]) -> bool:
-    """Return whether an image fits a scene by file name only and lies in another scene's folder.
-
-    Args:
-        text: the name that was compared, with or without folders.
-        folder: the folder of the image.
-        owner: the name of the scene that fits.
-        scene_folders: the folders in the names of all scenes.
-    """
+    """Return whether an image fits a scene by file name only and lies in another scene's folder."""
     return "/" not in text and folder in scene_folders and "/" in owner
 
 
 def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
     """Return the scene with the longest name that equals `text` or precedes a "_" in it, or None.
-
-    Args:
-        text: the name of an image.
-        scene_of: the scene's full name by every name that may stand for the scene.
     """
     while text and text not in scene_of:
         text = text.rpartition("_")[0]
@@ -316,13 +299,7 @@ def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
 
 
 def _faults(path: Path, image_format: PixelFormat, wanted: tuple[int, ...] | None) -> list[str]:
-    """Read an image file; return in a list the reason why it cannot be scored, or [] for none.
-
-    Args:
-        path: the image file.
-        image_format: the channels and bits that the file must have.
-        wanted: the height and width that the image must have; None allows any size.
-    """
+    """Read an image file; return in a list the reason why it cannot be scored, or [] for none."""
     try:
         found = read_image(path, image_format).shape[:2]
     except UserError as error:

@@ -310,10 +310,6 @@ def _beats_mismatch(own: Mapping[str, ScoreEstimate], system: str) -> bool:
 
     "Clearly" means that the 95 % interval of the difference lies above 0. Return True if one of
     them was not scored by this metric, or if the interval is unknown.
-
-    Args:
-        own: the estimates of one metric by system.
-        system: the name of the system.
     """
     if system not in own or MISMATCH not in own or "seg/pixel_acc" not in own[system].values:
         return True

@@ -199,16 +199,7 @@ class SceneProbe:
 
 
 def _training_scenes(config: Mapping[str, Any], root: str | None) -> Dataset:
-    """Open the training set of a checkpoint's config without random transforms.
-
-    Args:
-        config: the config; official files have no training set in it.
-        root: the folder of the data; None for `data_root` of the config.
-
-    Raises:
-        UserError: the config has no training set, it cannot be opened, or it lacks real images,
-            label maps or instance maps.
-    """
+    """Open the training set of a checkpoint's config without random transforms."""
     if not config.get("train_dataloader"):
         raise UserError("the checkpoint does not name them, as official files do not.")
     options = {"dataset": config["train_dataloader"]["dataset"]}

@@ -181,11 +181,6 @@ def _translated(
 
     The two are the system with sampled styles, which can be probed for styles, and the system with
     styles from the real images, which is not ranked.
-
-    Args:
-        source: the name of the systems, without the words on styles.
-        opened: the checkpoint.
-        scenes, protocol, output_dir, batch_size, root: see `translated_systems`.
     """
     systems = []
     probe = StyleProbe(opened, root) if opened.translator.encoder is not None else None

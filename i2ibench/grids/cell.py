@@ -191,11 +191,6 @@ def _share(grid: Grid, cell: Cell, stages: Sequence[Config]) -> None:
 
     A newly trained stage is copied to the grid's shared folder. Another process that trains the
     same stage is waited for. Nothing is done if the run and the shared folder have the stage.
-
-    Args:
-        grid: the grid.
-        cell: the run.
-        stages: the configs of the run's first stages; the last of them is the stage to get.
     """
     stage = stages[-1]
     folder = Path(stage.work_dir)

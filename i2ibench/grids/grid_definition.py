@@ -127,9 +127,6 @@ def _check(content: Mapping[str, Any], path: Path) -> None:
 
 def _combinations(content: Mapping[str, Any], path: Path) -> Iterator[dict[str, str]]:
     """Yield the value's name of each axis for every combination of the axes that is not excluded.
-
-    Raises:
-        UserError: `exclude` names a value that its axis does not have.
     """
     axes = content["axes"]
     excluded = content.get("exclude", [])

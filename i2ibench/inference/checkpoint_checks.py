@@ -83,11 +83,7 @@ def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _with_new_names(value: Any) -> Any:
-    """Return a copy of a config with present names instead of EARLIER_NAMES in each `type`.
-
-    Args:
-        value: the config or any value in it; only dicts and lists are copied.
-    """
+    """Return a copy of a config with present names instead of EARLIER_NAMES in each `type`."""
     if isinstance(value, list):
         return [_with_new_names(entry) for entry in value]
     if not isinstance(value, dict):
@@ -98,11 +94,7 @@ def _with_new_names(value: Any) -> Any:
 
 
 def _check_config(config: dict[str, Any], path: Path) -> None:
-    """Check the types of a config's entries that are used when a checkpoint is opened.
-
-    Raises:
-        UserError: an entry is missing or has the wrong type, or a key is reserved.
-    """
+    """Check the types of a config's entries that are used when a checkpoint is opened."""
     place = f"The config in {path}"
     for key in RESERVED_KEYS:
         if key in config:
@@ -125,9 +117,6 @@ def _check_meta(meta: dict[str, Any], path: Path) -> None:
     """Check the epoch, and the class table of the data set, in a checkpoint's `meta`.
 
     All lists of the table but `scored_classes` need as many entries as there are classes.
-
-    Raises:
-        UserError: one of them is missing or wrong; the message names it and the file.
     """
     _require(type(meta.get("epoch")) is int, path, "meta.epoch", "a number of epochs")
     table = meta.get("dataset_meta")

@@ -177,10 +177,6 @@ def _require_whole(path: Path) -> None:
     """Check the checksums of a checkpoint, which torch.load does not.
 
     A file that cannot be opened passes, since torch.load raises a better error.
-
-    Raises:
-        UserError: the file is damaged; the message names the damaged part, and the newest intact
-            checkpoint beside it if there is one.
     """
     try:
         damage = zip_damage(path)
@@ -269,15 +265,6 @@ def newest_of_config(config: Config) -> Path | None:
 
 def _last_in(folders: Sequence[Path]) -> Path | None:
     """Return the newest readable checkpoint of a complete epoch, in the last folder that has one.
-
-    Args:
-        folders: the folders of a run's stages, in their order.
-
-    Returns:
-        The path; None if no folder has a checkpoint.
-
-    Raises:
-        UserError: no checkpoint can be read.
     """
     return _newest_whole([path for folder in folders for path in list_epochs(folder)])
 
@@ -286,9 +273,6 @@ def _newest_whole(paths: Sequence[Path]) -> Path | None:
     """Return the last readable checkpoint of a list; None for an empty list.
 
     The reasons why later checkpoints are skipped are printed once.
-
-    Raises:
-        UserError: no checkpoint of the list can be read.
     """
     reasons: list[str] = []
     for path in reversed(paths):

@@ -178,12 +178,6 @@ class ImageCache:
 
         Images with other code are deleted, or the whole folder if it has another checkpoint or
         other options, or no valid note.
-
-        Args:
-            refuse: raise an error instead of deleting a folder with other options or other files.
-
-        Raises:
-            UserError: the folder is refused.
         """
         before = _read_note(self.folder / NOTE, refuse)
         if before is None and refuse and holds_files(self.folder):
@@ -237,13 +231,6 @@ def _read_note(note: Path, refuse: bool) -> tuple[Recipe, dict[str, str]] | None
     """Return the recipe in a folder's note, and the source hash of each image by its path.
 
     The result is None if there is no note, or if the note is invalid and `refuse` is False.
-
-    Args:
-        note: the JSON file of an image cache.
-        refuse: raise an error for an invalid note.
-
-    Raises:
-        UserError: the note is invalid: it is damaged, or names files outside of its folder.
     """
     if not note.is_file():
         return None

@@ -256,10 +256,6 @@ class Inference:
 
         The scene's name seeds torch's random numbers. Each image is made as a whole or, with the
         option `tile`, in tiles.
-
-        Args:
-            batch: the batch that the translator gets; see `inputs`.
-            device: the device of the batch.
         """
         height, width = self.padded(sized_tensor(batch)[:, :1]).shape[-2:]
         size, tile, images = (height, width), self.options.tile, []
@@ -279,12 +275,6 @@ class Inference:
         Only speed and rounding change. The first image waits for the compilation of its size, the
         first image of a second size for a compilation with dynamic sizes. CUDA graphs are recorded
         for each size.
-
-        Args:
-            mode: a mode of torch.compile, see `compilation.MODES`.
-
-        Raises:
-            UserError: this machine cannot compile.
         """
         options = {"mode": mode}
         names = self.translator.translation_parts()

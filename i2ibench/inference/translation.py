@@ -92,16 +92,6 @@ def _open_scenes(
     """Return the scenes of a list of files, after checking each file and trying each size.
 
     Remarks on the files are printed. A size is tried without memory, on the meta device.
-
-    Args:
-        opened: the checkpoint.
-        files: the files of each scene.
-        folder: the input folder.
-        size: the (width, height) to which scenes are resized when they are read; None keeps their
-            sizes.
-
-    Raises:
-        UserError: a file is invalid, or a size cannot be translated.
     """
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
     scenes = Scenes(files, _class_table(opened.metainfo), transforms)
@@ -186,12 +176,6 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
 
 def _image_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
     """Return the paths of a scene's images: NAME.png, or NAME_0.png, NAME_1.png, ... for samples.
-
-    Args:
-        output_dir: the folder.
-        name: the scene's name.
-        samples: the number of images.
-        ending: the suffix, such as ".png".
     """
     if samples == 1:
         return [output_dir / f"{name}{ending}"]
@@ -203,14 +187,6 @@ def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded:
 
     The files are those that the condition needs, an instance map for an encoder, and a real image
     for encoded styles.
-
-    Args:
-        opened: the checkpoint.
-        files: the files of each scene.
-        encoded: state that styles are encoded from the real images.
-
-    Raises:
-        UserError: a file is missing; the message names the scene and the folders.
     """
     translator = opened.translator
     needed = translator.data_preprocessor.needs

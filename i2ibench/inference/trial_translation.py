@@ -52,16 +52,7 @@ def try_translation(inference: Inference, height: int, width: int) -> None:
 
 
 def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int]) -> NoReturn:
-    """Raise the UserError for a method that has failed in a trial translation.
-
-    Args:
-        method: the method.
-        error: the error that its `synthesise` has raised.
-        size: the (height, width) of the scene.
-
-    Raises:
-        UserError: always.
-    """
+    """Raise the UserError for a method that has failed in a trial translation."""
     require_shapes_alone(method, "synthesise", error)
     without = f", without {', '.join(method.TRAINING_ONLY)}" if method.TRAINING_ONLY else ""
     raise UserError(
@@ -72,16 +63,7 @@ def _refuse_synthesis(method: Translator, error: Exception, size: tuple[int, int
 
 
 def _require_shape(inference: Inference, images: Tensor, size: tuple[int, int]) -> None:
-    """Check that a method's images have the padded size of the scene and the right channels.
-
-    Args:
-        inference: the translator with its options.
-        images: the images of a trial translation.
-        size: the (height, width) of the scene.
-
-    Raises:
-        UserError: the shape is wrong; the message names the expected one.
-    """
+    """Check that a method's images have the padded size of the scene and the right channels."""
     method = inference.translator
     blank = torch.empty(1, method.image_channels, *size, device="meta")
     wanted = tuple(inference.padded(blank).shape)

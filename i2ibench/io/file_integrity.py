@@ -72,10 +72,6 @@ def _find_damage(path: Path) -> str | None:
 
 def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
     """Return whether an uncompressed record of a zip file has the name and CRC-32 of its directory.
-
-    Args:
-        record: the record's entry in the zip file's directory.
-        content: the whole zip file.
     """
     header = content[record.header_offset : record.header_offset + _LOCAL_HEADER]
     if len(header) < _LOCAL_HEADER:

@@ -178,18 +178,7 @@ def _hold(lock: Path, owned: Path, purpose: str, otherwise: str, wait: bool) -> 
 
 
 def _acquire(lock: Path, owned: Path, otherwise: str, wait: bool) -> int:
-    """Lock a lock file, which is made if it is missing, and return its open file descriptor.
-
-    Args:
-        lock: the path of the lock file.
-        owned: the file or folder that the lock protects, for messages.
-        otherwise: advice at the end of the error message.
-        wait: True to wait as long as needed, with a message after 2 seconds.
-
-    Raises:
-        UserError: another process still holds the lock after 2 seconds, and `wait` is False.
-        OSError: the lock file cannot be made.
-    """
+    """Lock a lock file, which is made if it is missing, and return its open file descriptor."""
     begin, pause, announced = time.monotonic(), 0.001, False
     while (descriptor := _try(lock, owned)) is None:
         waited = time.monotonic() - begin
@@ -229,15 +218,7 @@ def _try(lock: Path, owned: Path) -> int | None:
 
 
 def _lock(descriptor: int, shared: bool = False) -> bool:
-    """Lock an open file without waiting; return False if another process holds the lock.
-
-    Args:
-        descriptor: the descriptor of the open file.
-        shared: take a shared lock (flock's LOCK_SH), which several processes may hold at once.
-
-    Raises:
-        OSError: the file system does not support locks.
-    """
+    """Lock an open file without waiting; return False if another process holds the lock."""
     try:
         _lock_now(descriptor, shared)
     except OSError as error:
@@ -257,11 +238,7 @@ def _lock_now(descriptor: int, shared: bool) -> None:
 
 
 def _lock_byte(descriptor: int) -> None:
-    """Lock one byte of an open file with msvcrt (Windows), which has no shared locks.
-
-    Raises:
-        OSError: the byte is locked already, or this Python lacks msvcrt.
-    """
+    """Lock one byte of an open file with msvcrt (Windows), which has no shared locks."""
     try:
         import msvcrt
     except ImportError:

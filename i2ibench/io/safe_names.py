@@ -62,10 +62,6 @@ def safe_text(text: str, place: str, lines: bool = False) -> str:
 
 def _fault(name: Any, folders: bool) -> str:
     """Return what is wrong with a name, such as "is no name", or "" if `safe_name` allows the name.
-
-    Args:
-        name: the value from a file, of any type.
-        folders: whether the name may contain folders.
     """
     if not isinstance(name, str):
         return "is no name"

@@ -84,10 +84,6 @@ def _user_file(module: str, plugins: set[str]) -> Path | None:
     """Return the file of an imported module of a plugin or the user; None for other modules.
 
     None stands also for a module that is not imported or has no file.
-
-    Args:
-        module: the dotted name.
-        plugins: the dotted names of the modules of plugins, which may be installed packages.
     """
     file = getattr(sys.modules.get(module), "__file__", None)
     if not file or is_core(module):
@@ -105,10 +101,6 @@ def _imports(module: str, file: Path) -> list[str]:
     """Return the dotted names of everything that a file imports, modules and other objects.
 
     The list is empty for a file that does not end in .py. The file is read, not executed.
-
-    Args:
-        module: the dotted name of the file's module, to which relative imports are relative.
-        file: the file.
     """
     if file.suffix != ".py":
         return []

@@ -166,16 +166,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_paths(value: Any, place: str, key: str = "") -> None:
-    """Refuse paths with control characters, the result of writing "C:\\new" for C:\\new.
-
-    Args:
-        value: a config, or a value in it, which is searched at any depth.
-        place: the file, for error messages.
-        key: the key of the value. Only values whose key names a path are checked.
-
-    Raises:
-        UserError: names the place, the key and the value.
-    """
+    """Refuse paths with control characters, the result of writing "C:\\new" for C:\\new."""
     if isinstance(value, Mapping):
         for inner, content in value.items():
             _check_paths(content, place, str(inner))

@@ -35,14 +35,7 @@ def load_plugins() -> tuple[str, ...]:
 
 @cache
 def _load_all(folders: str) -> tuple[str, ...]:
-    """Import all plugins, once for each value of the environment variable.
-
-    Args:
-        folders: the value of the variable, by which the result is cached.
-
-    Returns:
-        The dotted names of the modules that could be imported.
-    """
+    """Import all plugins, once for each value of the environment variable."""
     loaded = [m for point in plugin_entry_points() for m in _modules(point.module) if _load(m)]
     for folder in plugin_folders():
         if not folder.is_dir():
@@ -104,10 +97,6 @@ def _reason(module: str, error: BaseException) -> str:
     It is the message of a UserError, the name of a missing package, or the correction of an import
     of a neighbour without a dot. Any other error is named with its place and a command that shows
     the traceback.
-
-    Args:
-        module: the dotted name of the plugin module.
-        error: the error of the import.
     """
     if isinstance(error, UserError):
         return str(error).rstrip(".")

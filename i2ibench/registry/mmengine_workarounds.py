@@ -179,13 +179,6 @@ def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
     When a process ends, the communication of the others fails with a RuntimeError that does not
     name the cause. Only a RuntimeError is replaced by the cause of another process. Every other
     error is stored for the others and raised unchanged.
-
-    Args:
-        store: the key-value store of the process group, which all processes read and write.
-        rank: the number of this process.
-
-    Raises:
-        UserError: another process failed; the message is that of its error.
     """
     try:
         yield
@@ -218,9 +211,6 @@ def _export_ranks(launcher: str) -> None:
     """Set RANK, WORLD_SIZE and LOCAL_RANK from the launcher's own variables.
 
     MASTER_ADDR and MASTER_PORT get the values of a single machine if they are not set.
-
-    Raises:
-        UserError: one of the launcher's variables is not set.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     launchers_names = {

@@ -98,9 +98,6 @@ def _records_by_part(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the record of each part's plugin by part, such as "loss HingeGAN".
 
     Malformed records are left out: anybody may have written the checkpoint.
-
-    Args:
-        meta: the checkpoint's `meta`, in which the list `plugins` may be missing.
     """
     records = meta.get("plugins")
     by_part = {}

@@ -85,17 +85,7 @@ class Registry(MMEngineRegistry):
         return {name: resolve_name(name) for name in self.contracts}
 
     def _construct(self, part: Callable[..., Any], kind: Any, options: Mapping[str, Any]) -> Any:
-        """Call the part's constructor; errors about its options become a UserError.
-
-        Args:
-            part: the class or function.
-            kind: the part's name, for error messages.
-            options: the arguments.
-
-        Raises:
-            UserError: a class lacks a method of its contract, or the constructor raised a TypeError
-                or ValueError. The message names the plugin behind the error.
-        """
+        """Call the part's constructor; errors about its options become a UserError."""
         if self.contracts:
             check_class(self.name, part, self.base_classes())
         try:
@@ -274,15 +264,7 @@ def _core(
     module: str = "i2ibench.registry.contracts",
     **options: Any,
 ) -> Registry:
-    """Return the registry of the parts in a package of i2ibench.
-
-    Args:
-        name: the kind of part.
-        package: the package, without "i2ibench.".
-        contracts: names of the base classes of the kind.
-        module: the module that defines the base classes.
-        options: further options of the registry.
-    """
+    """Return the registry of the parts in a package of i2ibench."""
     dotted = [f"{module}.{contract}" for contract in contracts]
     return Registry(name, dotted, scope="i2ibench", locations=[f"i2ibench.{package}"], **options)
 

@@ -104,13 +104,7 @@ def snake(name: str) -> str:
 
 
 def _fill(template: str, kind: str, name: str) -> str:
-    """Return the text of a template with the name and the kind of the new part filled in.
-
-    Args:
-        template: the name of the file in TEMPLATES.
-        kind: the kind of part.
-        name: the name of its class.
-    """
+    """Return the text of a template with the name and the kind of the new part filled in."""
     text = TEMPLATES.joinpath(template).read_text(encoding="utf-8")
     replacements = {
         "test_KINDs": "test_losses" if kind == "loss" else f"test_{kind}s",

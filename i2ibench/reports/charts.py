@@ -162,17 +162,7 @@ def style_bars(results: Results) -> bytes:
 def _draw_bars(
     axes: Axes, found: Any, pair: Any, classes: list[str], places: Any, width: float, system: str
 ) -> None:
-    """Draw one system's bars of a score, with whiskers for intervals and a line for chance.
-
-    Args:
-        axes: the axes to draw into.
-        found: the scores of the system by name.
-        pair: the short names of the score and of its value by chance, such as ("r2", "r2_chance").
-        classes: the names of the classes, one bar each; undefined values and those below 0 are 0.
-        places: the position of each bar.
-        width: the width of a bar.
-        system: the name of the system, for the legend.
-    """
+    """Draw one system's bars of a score, with whiskers for intervals and a line for chance."""
     own = [found.get(f"style/{pair[0]}/{name}", {}) for name in classes]
     values = np.array([score.get("value") or 0.0 for score in own])
     bounds = [
@@ -188,12 +178,7 @@ def _draw_bars(
 
 
 def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
-    """Draw for each style mode its intended colour, the mean obtained colour and single ones.
-
-    Args:
-        axes: the axes to draw into; each mode is a row.
-        matrix: the numbers of one class from `StyleControl.figures`.
-    """
+    """Draw for each style mode its intended colour, the mean obtained colour and single ones."""
     rows = len(matrix["modes"])
     image = np.full((rows, 7 + EXAMPLES, 3), 255.0)
     image[:, 0:3] = np.array(matrix["intended"])[:, None]
@@ -210,13 +195,7 @@ def _draw_swatches(axes: Axes, matrix: Mapping[str, Any]) -> None:
 
 
 def _draw_confusion(axes: Axes, matrix: Mapping[str, Any], kind: str) -> None:
-    """Draw into axes the share of images in each mode that are nearest to each intended colour.
-
-    Args:
-        axes: the axes to draw into.
-        matrix: the numbers of one class from `StyleControl.figures`.
-        kind: "confusion", or "levelled" for colours without the scene's light.
-    """
+    """Draw into axes the share of images in each mode that are nearest to each intended colour."""
     counts = np.array(matrix[kind], float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -230,11 +230,6 @@ def _strips(folder: Path, rows: Sequence[GridRow], results: Results) -> list[dic
     A column is a dict with "name" and "picture" (the image as a data URI). The columns are the
     input, the control systems that have an image there (the real photos), and the first seed of
     each row of the grid, in the order in which the evaluation shows them.
-
-    Args:
-        folder: the folder of the evaluation, to which the paths in the results are relative.
-        rows: the rows of the grid.
-        results: the results of the evaluation.
     """
     strips = []
     for example in results["shown"]:

@@ -117,11 +117,6 @@ def _curves(
     theme: Theme,
 ) -> None:
     """Draw named lines into axes, over the logarithm of the time, with markers and interval bands.
-
-    Args:
-        axes: the axes to draw into.
-        lines: for each line its points: time in seconds, value, and interval or None.
-        theme: the colours.
     """
     for number, (name, points) in enumerate(lines.items()):
         colour = theme.colours[number % len(theme.colours)]

@@ -236,13 +236,7 @@ def _number_clear(rows: list[Any]) -> str:
 
 
 def _over_time(analysis: Analysis, slope: Mapping[str, Any]) -> str:
-    """Return a sentence on how the preference in one pair of methods changes with exposure time.
-
-    Args:
-        analysis: the analysis of the study.
-        slope: the entry of the pair in its "exposure". A trend is named only if it is significant
-            at 5 % after Holm's correction.
-    """
+    """Return a sentence on how the preference in one pair of methods changes with exposure time."""
     pair = (slope["first"], slope["second"])
     rows = [r for r in analysis["comparisons"] if (r["first"], r["second"]) == pair]
     rows = sorted((r for r in rows if r["rate"] is not None), key=lambda r: r["duration"])

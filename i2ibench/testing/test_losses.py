@@ -16,13 +16,7 @@ other = pytest.mark.contract("loss", of=Loss)
 
 
 def _adversarial(name: str, contract_part: Workshop, takes_step: bool) -> AdversarialLoss:
-    """Return an adversarial loss at test size; skip the test if it reads something else.
-
-    Args:
-        name: the registered name of the loss.
-        contract_part: the builder of parts.
-        takes_step: the value of the promise `takes_step` that the test is for.
-    """
+    """Return an adversarial loss at test size; skip the test if it reads something else."""
     loss: AdversarialLoss = contract_part("loss", name)
     if loss.takes_step != takes_step:
         pytest.skip(f"it says takes_step = {loss.takes_step}")
@@ -141,12 +135,7 @@ def test_an_adversarial_loss_counts_every_scale(name, contract_part):
 
 
 def _labelled_step(classes: Tensor, label: Tensor) -> Step:
-    """Return a step whose discriminator gives the same class scores for fake and real image.
-
-    Args:
-        classes: the class in 0..N that gets the highest score at each pixel, int64 BHW.
-        label: the true label map B1HW.
-    """
+    """Return a step whose discriminator gives the same class scores for fake and real image."""
     scores = 5.0 * F.one_hot(classes, NUM_CLASSES + 1).permute(0, 3, 1, 2).float()
 
     def discriminate(image: Tensor) -> DiscriminatorOutput:

@@ -32,11 +32,6 @@ def _metric(name: str, contract_part: Workshop, kind: str) -> Metric:
     """Return a metric for the tests of its kind; skip the test for other metrics.
 
     Metrics that are unavailable here, such as for missing weights, are skipped too.
-
-    Args:
-        name: the registered name of the metric.
-        contract_part: the builder of parts.
-        kind: "additive" or "set".
     """
     metric: Metric = contract_part("metric", name, **TABLE.metainfo("contract"))
     if metric.unavailable or metric.kind != kind:

@@ -123,10 +123,6 @@ def _reached(translator: Any, networks: dict[str, dict[str, nn.Parameter]]) -> s
     """Return the names of the parameters that get a finite gradient from a random batch.
 
     Each parameter's gradient is that of the total of its own network.
-
-    Args:
-        translator: the translator.
-        networks: its trained parameters by network and name.
     """
     totals = translator.losses(methods.batch_for(translator)).totals
     found = set()

@@ -146,10 +146,6 @@ def _batch(images: BatchSpec, translator: Translator) -> dict[str, Any]:
     """Return a collated batch of empty tensors, by kind of data.
 
     The batch has labels, images and every other kind that the translator needs.
-
-    Args:
-        images: the size of the batch, and the metainfo of its data.
-        translator: the translator that the batch is for.
     """
     needs = set(translator.data_preprocessor.needs) | {"label", "image"}
     if translator.encoder is not None:
@@ -170,10 +166,6 @@ def _networks(
 
     The entry "others" has the weights that belong to no part, and its `parameters` count buffers
     too.
-
-    Args:
-        translator: the translator after a training step.
-        state_of: by `id` of a parameter, the tensors of its optimiser state.
     """
     tensors = [*translator.named_parameters(), *translator.named_buffers()]
     networks = {}
@@ -213,10 +205,6 @@ def _translation(config: Config, val: BatchSpec) -> int:
 
     They include weights, buffers and activations, without training-only parts. A method that is not
     `batched` translates one image after the other.
-
-    Args:
-        config: the config of one stage.
-        val: the size of the validation batches.
     """
     config = _without(config, method_of(config).TRAINING_ONLY)
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()

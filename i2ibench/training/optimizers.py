@@ -347,9 +347,6 @@ def _check_named(networks: Mapping[str, Any], cfg: Mapping[str, Any]) -> None:
     """Refuse optimisers for unknown networks, and trained networks without an optimiser.
 
     An entry None counts as no optimiser.
-
-    Raises:
-        UserError: lists the names of both, or names an optimiser that is no dict.
     """
     given = [name for name, options in cfg.items() if options is not None]
     trained = [name for name, parameters in networks.items() if parameters]

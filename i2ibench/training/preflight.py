@@ -174,15 +174,7 @@ def dry_run(translator: Translator, height: int, width: int) -> None:
 
 
 def _require_totals(translator: Translator, losses: Losses) -> None:
-    """Refuse losses with totals for unknown networks, or without a total for a trained network.
-
-    Args:
-        translator: the translator, which names its networks.
-        losses: the losses that the translator returned.
-
-    Raises:
-        UserError: lists the names of the totals and of the networks.
-    """
+    """Refuse losses with totals for unknown networks, or without a total for a trained network."""
     method, networks = type(translator).__name__, translator.networks()
     unknown = [name for name in losses.totals if name not in networks]
     without = [name for name, weights in networks.items() if weights and name not in losses.totals]
@@ -199,13 +191,6 @@ def _require_gradients(shadow: Translator, losses: Losses) -> None:
 
     The printed line names up to three of the weights on which their network's total does not
     depend.
-
-    Args:
-        shadow: the copy of the translator that computed the losses.
-        losses: the losses with their graphs.
-
-    Raises:
-        UserError: a total is no scalar, or depends on no weight of its network.
     """
     method, networks = type(shadow).__name__, shadow.networks()
     for name, total in losses.totals.items():
@@ -229,12 +214,7 @@ def _require_gradients(shadow: Translator, losses: Losses) -> None:
 
 
 def _reached(total: Tensor, weights: list[nn.Parameter]) -> set[int]:
-    """Return the `id` of each weight on which a loss depends.
-
-    Args:
-        total: the loss, a scalar; its graph is kept.
-        weights: the weights to look at.
-    """
+    """Return the `id` of each weight on which a loss depends."""
     gradients = torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True)
     pairs = zip(weights, gradients, strict=True)
     return {id(weight) for weight, gradient in pairs if gradient is not None}

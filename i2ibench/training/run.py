@@ -71,21 +71,6 @@ def _prepare_stages(
     data files are then compared with the fingerprints of the earlier run. A new run reads them all
     and records their fingerprints. Neither happens if all stages are complete. Every process must
     call this function.
-
-    Args:
-        work_dir: the work directory of the run. The caller holds its lock.
-        configs: the configs of the stages, in order.
-        fresh: ignore saved states, and move the earlier run aside.
-        resume: accept a changed config and changed data.
-        resume_from: the checkpoint that the only stage continues from; None for its newest one. A
-            path implies `resume`.
-
-    Returns:
-        The stages in order, complete ones included.
-
-    Raises:
-        UserError: a config, its data or a checkpoint cannot be used; the config or the data has
-            changed and the change is not accepted; or `resume_from` has all epochs already.
     """
     folders = [Path(config.work_dir) for config in configs]
     states = [None] * len(folders) if fresh else open_states(folders, resume_from)
@@ -115,15 +100,6 @@ def _prepare_stages(
 
 def _check_or_record_data(stages: Sequence[Stage], continues: bool, accept_changes: bool) -> None:
     """Compare the data files of all stages with their fingerprints, or record them for a new run.
-
-    Args:
-        stages: the stages of the run. The fingerprints lie in the work directory of the first one.
-        continues: whether an earlier run continues. If that run has no fingerprints, they are
-            recorded.
-        accept_changes: record the fingerprints of changed files instead of raising an error.
-
-    Raises:
-        UserError: files were changed, added or removed, and `accept_changes` is False.
     """
     datasets = [data for stage in stages for data in (stage.train_data, stage.val_data)]
     scenes = [files for data in datasets for files in data.scenes.files]
@@ -137,11 +113,6 @@ def _train_all(stages: list[Stage], preemption: Preemption | None) -> None:
     """Train the stages that are not complete, one after the other.
 
     Each stage that has not started yet begins with the last checkpoint of the previous stage.
-
-    Args:
-        stages: the stages in order. The list is emptied, so that the memory of trained stages is
-            freed.
-        preemption: the hook that receives signals; None for none.
     """
     previous: SavedState | None = None
     while stages:
@@ -154,11 +125,7 @@ def _train_all(stages: list[Stage], preemption: Preemption | None) -> None:
 
 
 def _run(runner: Runner) -> None:
-    """Train the stage of a Runner, and close the progress display, also after an error.
-
-    Raises:
-        UserError: the machine failed (see `_machine_failures`), or a hook stopped the run.
-    """
+    """Train the stage of a Runner, and close the progress display, also after an error."""
     try:
         with _machine_failures(runner):
             runner.train()
@@ -175,9 +142,6 @@ def _machine_failures(runner: Runner) -> Iterator[None]:
     Every OSError counts, such as a full disk or a removed work directory. Of RuntimeErrors, only
     the death of a data-loader worker counts. Other errors, such as CUDA out of memory, are raised
     unchanged.
-
-    Raises:
-        UserError: names the step, the cause and the last good checkpoint.
     """
     work_dir = Path(runner.work_dir)
     try:

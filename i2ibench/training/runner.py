@@ -129,13 +129,6 @@ def _load_weights(stage: Stage, previous: SavedState | None) -> None:
     They come from the stage's own saved state, else from `start_from`, else from the previous
     stage. Without any of these, the translator keeps its random weights. With the last two, saved
     optimiser state is loaded too, and the hook Checkpoints gets the SHA-256 of the file.
-
-    Args:
-        stage: the stage.
-        previous: the last state of the previous stage; None for a first stage.
-
-    Raises:
-        UserError: the data has other classes than the stage's saved state, or weights do not fit.
     """
     hashes: dict[str, str] = {}
     if stage.saved is not None:

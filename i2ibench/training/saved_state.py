@@ -153,18 +153,6 @@ def _set_damaged_aside(folders: Sequence[Path], chosen: SavedState | None) -> Sa
 
     Checkpoints are read from the newest on, until one can be read; older ones are not looked at.
     The new name is `NAME.damaged`, and a line is printed for each file.
-
-    Args:
-        folders: the folders of the stages, in order.
-        chosen: the state that the run continues from, already read; None to continue from the
-            newest. It is returned, and not read again, if its file is found first.
-
-    Returns:
-        The state; None if the folders have no checkpoint, or if none can be read and one was
-        chosen.
-
-    Raises:
-        UserError: there are checkpoints, none can be read, and none was chosen.
     """
     damaged: dict[Path, str] = {}
     whole: SavedState | None = None

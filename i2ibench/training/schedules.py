@@ -57,17 +57,7 @@ def schedules_of(
 
 
 def _try(entries: Entries, optimizer: torch.optim.Optimizer, epochs: int, updates: int) -> None:
-    """Build an optimiser's schedules on a copy of it, so that wrong options raise an error now.
-
-    Args:
-        entries: the configs of the schedules.
-        optimizer: the optimiser, which is not changed.
-        epochs: the number of epochs of the training.
-        updates: the number of updates in an epoch.
-
-    Raises:
-        UserError: an unknown type or option, or a value that the schedule refuses.
-    """
+    """Build an optimiser's schedules on a copy of it, so that wrong options raise an error now."""
     copy = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     copy.defaults = optimizer.defaults
     copy.param_groups = [{**group, "params": []} for group in optimizer.param_groups]

@@ -154,10 +154,6 @@ def _check_weights(previous: Stage, stage: Stage) -> None:
     """Refuse a stage that cannot start with the weights of the previous stage.
 
     The weights are not compared if the stage has a `start_from` of its own.
-
-    Raises:
-        UserError: the config of the previous stage has no hook Checkpoints, or a weight that the
-            stage would take has another shape.
     """
     if not any(isinstance(hook, Checkpoints) for hook in previous.hooks):
         raise UserError(
@@ -172,9 +168,6 @@ def _check_files(stages: Sequence[Stage]) -> None:
     """Read and check every training and validation file of all stages.
 
     A stage with the same files as an earlier one is skipped.
-
-    Raises:
-        UserError: some files are broken or hold wrong ids.
     """
     checked: list[Any] = []
     for stage in stages:
@@ -211,15 +204,7 @@ def check_stage_order(work_dir: Path, stages: Sequence[Stage], accept_changes: b
 
 
 def _check_previous_stages(stages: Sequence[Stage]) -> None:
-    """Refuse a stage that did not start with the last checkpoint of the previous stage.
-
-    Args:
-        stages: in order, each with its saved state. Stages that have not started are not checked.
-
-    Raises:
-        UserError: a stage has started although an earlier one lacks epochs, or the checkpoint that
-            a stage started with was replaced since.
-    """
+    """Refuse a stage that did not start with the last checkpoint of the previous stage."""
     unfinished: Stage | None = None
     previous: Path | None = None
     for stage in stages:
@@ -244,10 +229,6 @@ def _check_config(stage: Stage, accept_changes: bool) -> None:
     """Refuse to continue a stage with a changed config, unless the change is accepted and possible.
 
     A stage without a saved state is not checked.
-
-    Raises:
-        UserError: the config has changed and `accept_changes` is False; `optimizers`,
-            `param_scheduler` or `amp` has changed; or the saved state holds weights only.
     """
     if stage.saved is None:
         return

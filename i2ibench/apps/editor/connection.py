@@ -364,11 +364,7 @@ class Connection:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
     def _answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Start a task for an answer, so that the next requests do not wait for it.
-
-        Raises:
-            UserError: MAX_SIDE_TASKS such tasks are running.
-        """
+        """Start a task for an answer, so that the next requests do not wait for it."""
         if len(self._tasks) >= MAX_SIDE_TASKS:
             answer.close()
             raise UserError("Too many such requests at once; wait for an answer.")

@@ -235,10 +235,6 @@ def _silhouettes(scene: Scene, things: tuple[bool, ...]) -> list[tuple[int, Mask
 
     An instance is left out if its class is no thing, if it touches the border of the canvas, or if
     it has fewer than SMALLEST_AREA pixels or less than SMALLEST_SHARE of its box.
-
-    Args:
-        scene: the scene.
-        things: for each class, whether it is a thing.
     """
     table = list_instances(scene.label, scene.instance)
     height, width = scene.size

@@ -212,11 +212,6 @@ class Renderer:
         """Return the batch of a part of a scene, the style vectors [n,C], and the n instances.
 
         Without a style bank, the vectors are empty and the instances None.
-
-        Args:
-            scene: the scene.
-            rows: the rows to use.
-            columns: the columns to use; None for the same slice as `rows`.
         """
         batch = self.translator.data_preprocessor(
             self._data(scene, rows, rows if columns is None else columns)
@@ -236,11 +231,6 @@ class Renderer:
         """Return the mode of every instance, int64 [n]: the chosen one, else the random one.
 
         The random one is -1 if the class has no modes. An instance with a vector has a random mode.
-
-        Args:
-            scene: the scene.
-            ids: the instance ids, integer [n], sorted.
-            labels: the class numbers, integer [n].
         """
         assert self.bank is not None
         modes = self.bank.choose(_name(scene), ids, labels).cpu()
@@ -293,13 +283,7 @@ def _pixels(images: Tensor) -> NDArray[np.uint8]:
 def _reporting_progress(
     inference: Inference, report: Callable[[float], None] | None
 ) -> Iterator[None]:
-    """Report, while the block renders, which fraction of the network layers is done.
-
-    Args:
-        inference: runs the networks.
-        report: called with the fraction, 0..1; for compiled networks only once, with 1.0 after the
-            block. None reports nothing.
-    """
+    """Report, while the block renders, which fraction of the network layers is done."""
     named = inference.translator.parts().items()
     parts = [part for name, part in named if name != "encoder"]  # the encoder makes no image
     if report is None or any(is_compiled(part) for part in parts):

@@ -327,13 +327,7 @@ def nearest_sources(hole: Region, sources: Mask) -> tuple[NDArray[np.int64], NDA
 
 
 def _enlarge(hole: Region, margin: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the row and column slices of the hole's box, enlarged and cut at the canvas.
-
-    Args:
-        hole: the pixels to fill.
-        margin: how many pixels each side of the box moves outwards.
-        shape: the (height, width) of the canvas.
-    """
+    """Return the row and column slices of the hole's box, enlarged and cut at the canvas."""
     rows, columns = hole.slices
     return (
         slice(max(rows.start - margin, 0), min(rows.stop + margin, shape[0])),

@@ -94,11 +94,7 @@ def scene_zip(scene: Scene, classes: Classes, opened: Scene | None = None) -> by
 
 
 def _checked(styles: str) -> str:
-    """Return the text of styles.json unchanged if it is small enough to be read again.
-
-    Raises:
-        UserError: the text has more than MAX_STYLES_BYTES characters or MAX_BRACKETS brackets.
-    """
+    """Return the text of styles.json unchanged if it is small enough to be read again."""
     if len(styles) > MAX_STYLES_BYTES or _brackets(styles) > MAX_BRACKETS:
         raise UserError(
             f"The scene cannot be saved: its styles take {len(styles) / 2**20:.1f} MiB, and "
@@ -241,14 +237,6 @@ def _read_entries(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
     """Unpack the named files of a zip of unknown origin, and return their contents by name.
 
     Names that the zip lacks are missing in the result. Other files of the zip are not unpacked.
-
-    Args:
-        data: the content of the zip.
-        limits: the names of the files and the most bytes that each may have unpacked.
-
-    Raises:
-        UserError: the data is no zip, has more than MAX_ENTRIES files, or a named file is too large
-            or compressed by an unusual method.
     """
     if data.count(_LISTED) > MAX_ENTRIES:
         raise UserError(f"The zip has more than {MAX_ENTRIES} files; a scene has at most 5.")

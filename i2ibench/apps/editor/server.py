@@ -111,11 +111,7 @@ def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor
 
 
 def _session_of(sessions: Sessions, token: str) -> Session:
-    """Return the session of a token in an address from memory.
-
-    Raises:
-        HTTPException: the token is malformed, or its session is not in memory (404).
-    """
+    """Return the session of a token in an address from memory."""
     session = sessions.get(token) if TOKEN.fullmatch(token) else None
     if session is None:
         raise HTTPException(404, "There is no such session.")
@@ -124,10 +120,6 @@ def _session_of(sessions: Sessions, token: str) -> Session:
 
 def _png_of(session: Session, scene: Scene) -> bytes:
     """Return the image of a session's scene as PNG; it is rendered if the session has not kept it.
-
-    Args:
-        session: the session. It keeps an image that is rendered.
-        scene: its present scene or its first scene.
     """
     pixels = session.image_of(scene)
     if pixels is None:

@@ -147,9 +147,6 @@ class Sessions:
         """If memory holds MAX_SESSIONS, remove the session that has had no page for longest.
 
         Its autosave stays on disk.
-
-        Raises:
-            UserError: all sessions have a page.
         """
         if len(self._open) < MAX_SESSIONS:
             return

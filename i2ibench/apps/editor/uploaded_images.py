@@ -115,17 +115,7 @@ def read_integers(data: bytes, kind: str, max_pixels: int = MAX_PIXELS) -> NDArr
 
 
 def _check_header(data: bytes, formats: tuple[str, ...], kind: str, max_pixels: int) -> None:
-    """Check format and size of an image by its header, before anything is decoded.
-
-    Args:
-        data: the content of the file.
-        formats: the formats that are allowed, such as "PNG".
-        kind: the name of the image in error messages, such as "photo".
-        max_pixels: the largest allowed area in pixels; a side has at most MAX_SIDE.
-
-    Raises:
-        UserError: the data has none of the formats, or the image is empty or too large.
-    """
+    """Check format and size of an image by its header, before anything is decoded."""
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
             size = image.size

@@ -136,14 +136,6 @@ def _read(name: str, value: Any, kind: Any) -> Any:
 
     A text is cut to 16 characters. Integers become floats as needed. None passes if the type allows
     it.
-
-    Args:
-        name: name of the attribute, for error messages.
-        value: its value from the message.
-        kind: its type in `Answer`.
-
-    Raises:
-        UserError: the value is no number of the type, is negative or nan, or is 1e12 or more.
     """
     if kind is str:
         return str(value)[:16]

@@ -106,9 +106,6 @@ class Doorkeeper:
         """Close connections whose client's time is up, and call this again in SWEEP_SECONDS.
 
         There is no further call if no connection is open.
-
-        Args:
-            loop: the asyncio event loop.
         """
         self._forget_closed()
         now = time.monotonic()
@@ -131,9 +128,6 @@ class Doorkeeper:
         """Log how many connections were closed, at most once in LOG_SECONDS, and restart the count.
 
         Nothing is logged, and the count goes on, while it is below NOTEWORTHY.
-
-        Args:
-            now: the present time in monotonic seconds.
         """
         if now - self._logged < LOG_SECONDS or self._closed < NOTEWORTHY:
             return

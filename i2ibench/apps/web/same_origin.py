@@ -66,12 +66,7 @@ class SameOrigin:
             await response(scope, receive, send)
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
-        """Return whether the requesting page came from this server.
-
-        Args:
-            origin: the request's Origin header.
-            host: the request's Host header.
-        """
+        """Return whether the requesting page came from this server."""
         return origin == f"http://{host}" or origin.lower() == self._public_origin
 
     def _is_own(self, host: str) -> bool:

@@ -224,14 +224,7 @@ def served(make: Callable[[int], FastAPI], limits: ConnectionLimits = LIMITS) ->
 def _server(
     app: FastAPI, max_message_bytes: int = 2**24, limits: ConnectionLimits = LIMITS
 ) -> uvicorn.Server:
-    """Return a server that is ready to run, with its logs and connections limited.
-
-    Args:
-        app: the application.
-        max_message_bytes: the longest message of a WebSocket.
-        limits: limits on the connections. Fewer connections are kept if the system allows fewer
-            open files.
-    """
+    """Return a server that is ready to run, with its logs and connections limited."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(each, OncePerMinute) for each in logger.filters):

@@ -104,11 +104,7 @@ class PairedFolder(Dataset):
 
 
 def _check_instances(folders: Mapping[str, Path]) -> None:
-    """Refuse data of which only the instance maps' folder is missing, and name the way out.
-
-    Raises:
-        UserError: the folder of the instance maps does not exist, and all others do.
-    """
+    """Refuse data of which only the instance maps' folder is missing, and name the way out."""
     missing = [kind for kind, folder in folders.items() if not folder.is_dir()]
     if missing == ["instance"]:
         raise UserError(

@@ -209,12 +209,7 @@ def find_official(input_dir: Path, kind: str) -> dict[str, Path] | None:
 
 
 def _by_scene_name(kind: str, folder: Path) -> dict[str, Path]:
-    """Return the images of one kind in a folder by their names without Cityscapes' endings.
-
-    Raises:
-        UserError: the folder is empty, two files have one name, or a label map's name says that the
-            map holds colours.
-    """
+    """Return the images of one kind in a folder by their names without Cityscapes' endings."""
     found: dict[str, Path] = {}
     for name, path in files_by_name(folder).items():
         if kind == "label" and name.endswith(COLOURED):

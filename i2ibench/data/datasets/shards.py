@@ -139,16 +139,7 @@ def check_index(index: Any, path: Path) -> None:
 
 
 def _checked_scene(scene: Any, shards: Mapping[str, Any], path: Path) -> str:
-    """Check the entry of a scene in an index of shards and return the scene's name.
-
-    Args:
-        scene: the entry, of any type.
-        shards: the index's shards; only their names are used.
-        path: the path of the index, for error messages.
-
-    Raises:
-        UserError: the entry is wrong, or a name in it is not safe.
-    """
+    """Check the entry of a scene in an index of shards and return the scene's name."""
     entry = scene if isinstance(scene, dict) else {}
     name = safe_name(entry.get("name"), f"{path}: a scene")
     places = entry.get("files")
@@ -237,16 +228,7 @@ def _fill(
     on_scene: Callable[[], None] | None,
     path: Path,
 ) -> None:
-    """Write scenes into one shard until it is full or none remain.
-
-    Args:
-        places: the list to which each scene's name and its files' positions are appended.
-        remaining: the scenes that are not yet written, with their indices; advanced here.
-        classes: the class table.
-        shard_bytes: the size at which the shard is full.
-        on_scene: called after each scene; None for nothing.
-        path: the shard to write.
-    """
+    """Write scenes into one shard until it is full or none remain."""
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, scene in remaining:
             places.append({"name": scene.name, "files": _add(tar, key, scene, classes)})
@@ -259,14 +241,7 @@ def _fill(
 def _add(
     tar: tarfile.TarFile, key: int, scene: SceneFiles, classes: ClassTable
 ) -> dict[str, tuple[int, int, str, int]]:
-    """Add a scene to an open tar and return (offset, size, name, CRC-32) of its files by kind.
-
-    Args:
-        tar: the tar.
-        key: the index of the scene, with which the names of its files in the tar begin.
-        scene: the files of the scene.
-        classes: the class table.
-    """
+    """Add a scene to an open tar and return (offset, size, name, CRC-32) of its files by kind."""
     places = {}
     for kind, name, contents in _members(key, scene, classes):
         member = tarfile.TarInfo(name)

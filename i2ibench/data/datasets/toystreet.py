@@ -233,11 +233,7 @@ class StreetSplit:
             write_text(self.manifest, json.dumps({**self.settings, "complete": True}))
 
     def _read_manifest(self) -> dict[str, Any]:
-        """Return the content of the split's manifest, {} if it is missing.
-
-        Raises:
-            UserError: the manifest is damaged.
-        """
+        """Return the content of the split's manifest, {} if it is missing."""
         if not self.manifest.is_file():
             return {}
         try:

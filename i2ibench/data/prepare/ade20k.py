@@ -76,14 +76,7 @@ def _read_object_info(path: Path) -> ClassTable:
 
 
 def _class_table(names: dict[int, str], things: frozenset[int] = frozenset()) -> ClassTable:
-    """Return the table of the named classes and of "other", which has id 0 and is not scored.
-
-    Args:
-        names: by class id, the synonyms of the class, separated by commas or semicolons. The first
-            synonym becomes the class's name. If several classes have the same first synonym, each
-            of them is named by all its synonyms.
-        things: the ids of the classes that have instances.
-    """
+    """Return the table of the named classes and of "other", which has id 0 and is not scored."""
     firsts = {i: synonyms.replace(";", ",").split(",")[0].strip() for i, synonyms in names.items()}
     taken = list(firsts.values())
     entries = [
@@ -141,13 +134,6 @@ def _read_mapping(path: Path, classes: ClassTable) -> NDArray[np.uint8]:
 
     Each line of the file holds a class id and an index; words that are no numbers are ignored. An
     index in no line has the class 0, "other".
-
-    Args:
-        path: mapFromADE.txt.
-        classes: the classes whose ids may occur.
-
-    Raises:
-        UserError: a line holds other than two numbers, an unknown class, or an index above 65535.
     """
     known = {c.id for c in classes.classes}
     table = np.zeros(2**16, np.uint8)

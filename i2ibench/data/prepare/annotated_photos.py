@@ -202,12 +202,6 @@ def _rename_other_labels(
     photo: AnnotatedPhoto, names: Collection[str], others: str, report: UsageReport
 ) -> AnnotatedPhoto:
     """Return a copy of a photo whose shapes with a label that is no class have the label `others`.
-
-    Args:
-        photo: the photo and its shapes.
-        names: the names of all classes.
-        others: the new label of such shapes.
-        report: counts the renamed shapes as used.
     """
     shapes = [s if s.label in names else replace(s, label=others) for s in photo.shapes]
     renamed = sum(shape.label not in names for shape in photo.shapes)
@@ -269,10 +263,6 @@ def _divide(
 
     A photo is in the split that it names. If no photo names a split, a hash of the names and of
     `options.seed` chooses the share `options.val_share` for "val"; the others are "train".
-
-    Raises:
-        UserError: only some of the photos name a split, "train" or "val" is empty, `val_share` is
-            not between 0 and 1, or there are fewer than two photos to divide.
     """
     without = [photo for photo in photos if photo.split is None]
     chosen = set()

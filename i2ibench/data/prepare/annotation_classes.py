@@ -57,16 +57,7 @@ def annotation_classes(
 
 
 def _refuse_without_file(source: Path, labels: int, options: AnnotationOptions) -> None:
-    """Raise an error if the options or labels need a classes.json, which `source` does not have.
-
-    Args:
-        source: the user's folder.
-        labels: the number of labels besides the background.
-        options: of the user.
-
-    Raises:
-        UserError: the option `others` is given, or there are `MAX_CLASSES` labels or more.
-    """
+    """Raise an error if the options or labels need a classes.json, which `source` does not have."""
     if options.others:
         raise UserError(
             f"others={options.others} is the class of labels that {source / CLASSES_FILE} lacks, "
@@ -82,13 +73,6 @@ def _refuse_without_file(source: Path, labels: int, options: AnnotationOptions) 
 
 def _refuse_similar(source: Path, labels: Iterable[str]) -> None:
     """Raise an error if two labels differ only in capitals, spaces or Unicode form, as Car and car.
-
-    Args:
-        source: the user's folder, for the message.
-        labels: the labels in the annotations.
-
-    Raises:
-        UserError: names the first two such labels.
     """
     by_spelling: dict[str, str] = {}
     for label in labels:

@@ -46,9 +46,6 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
     A value is an int for a varint field. For any other field it is the field's bytes. See
     https://protobuf.dev/programming-guides/encoding.
-
-    Raises:
-        ValueError, IndexError: the message is malformed.
     """
     position = 0
     while position < len(message):
@@ -81,13 +78,7 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
 
 
 def _layer(message: memoryview, name: int, blobs: int) -> tuple[str, list[NDArray[np.float32]]]:
-    """Return the name of a Caffe layer, "" if it has none, and its arrays in the file's order.
-
-    Args:
-        message: the bytes of the layer.
-        name: the field number of the name.
-        blobs: the field number of the arrays.
-    """
+    """Return the name of a Caffe layer, "" if it has none, and its arrays in the file's order."""
     fields = [(n, value) for n, value in _fields(message) if isinstance(value, memoryview)]
     names = [bytes(value).decode() for number, value in fields if number == name]
     return names[-1] if names else "", [_blob(value) for n, value in fields if n == blobs]

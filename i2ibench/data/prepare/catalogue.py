@@ -80,13 +80,7 @@ def prepare(
 
 
 def _hash_annotations(paths: Sequence[Path], root: Path) -> str:
-    """Return a SHA-256 in hexadecimal of the paths, sizes and contents of annotation files.
-
-    Args:
-        paths: the files, which lie below `root`.
-        root: the user's folder, to which the hashed paths are relative. Its classes.json is hashed
-            too, if it exists.
-    """
+    """Return a SHA-256 in hexadecimal of the paths, sizes and contents of annotation files."""
     class_file = root / CLASSES_FILE
     digest = hashlib.sha256()
     for path in sorted({*paths, class_file} if class_file.is_file() else paths):
@@ -112,13 +106,6 @@ def _check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     A list becomes a text with commas where the default is a text, because the command line's parser
     splits texts at commas. An option whose default is None takes a text, one whose default is a
     float also an int.
-
-    Args:
-        name: of the data set, a key of `READERS`.
-        options: the given options by name; the others are not added.
-
-    Raises:
-        UserError: the reader has no such option, or the value has another type than the default.
     """
     known, checked = reader_options(name), {}
     for option, value in options.items():

@@ -132,12 +132,7 @@ def _has_split(path: Path) -> bool:
 
 
 def _read_content(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the lists "images", "annotations" and "categories" of a JSON file, by these names.
-
-    Raises:
-        UserError: the file is no JSON, lacks a list, has an entry without a required field of the
-            right type, or is a panoptic file.
-    """
+    """Return the lists "images", "annotations" and "categories" of a JSON file, by these names."""
     content = read_json(path)
     if not isinstance(content, dict) or not _FIELDS.keys() <= content.keys():
         raise UserError(f"{path} lacks {', '.join(_FIELDS)}, so it is not COCO's form. {OBTAIN}")
@@ -231,11 +226,6 @@ def _class_entries(
     others; such a category is left out and reported. The ids are kept if all are 1..255. Otherwise
     the categories are numbered from 1, because a label map cannot hold their ids beside the
     background's 0.
-
-    Args:
-        files: the annotation files, which have equal categories.
-        options: of the user, which name the background.
-        report: counts the categories that are left out.
     """
     used = {a.get("category_id") for file in files for a in file.content["annotations"]}
     supercategories = {c.get("supercategory") for c in files[0].content["categories"]}

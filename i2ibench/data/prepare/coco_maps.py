@@ -53,16 +53,7 @@ LAST_THING = 91
 
 
 def _photo_folder(source: Path, name: str, obtain: str) -> Path:
-    """Return the folder with the photos of a split: `source/images/name`, else `source/name`.
-
-    Args:
-        source: the user's folder.
-        name: of the split's folder, such as "train2017".
-        obtain: the message's text that says how to obtain the photos.
-
-    Raises:
-        UserError: there is neither folder.
-    """
+    """Return the folder with the photos of a split: `source/images/name`, else `source/name`."""
     inner = source / "images" / name
     return inner if inner.is_dir() else require(source / name, obtain)
 
@@ -100,16 +91,7 @@ def read_coco_panoptic(source: Path) -> SourceData:
 
 
 def _read_panoptic_scenes(path: Path, photo_folder: Path) -> tuple[ClassTable, list[SourceScene]]:
-    """Return the classes and the scenes of one split's JSON file; the PNGs are not read yet.
-
-    Args:
-        path: the JSON file. The PNGs are in the folder beside it that has its name without ".json".
-        photo_folder: the folder of the photos.
-
-    Raises:
-        UserError: a file is missing, or a name leads out of its folder.
-        KeyError, TypeError, AttributeError: an entry is missing, or of another type.
-    """
+    """Return the classes and the scenes of one split's JSON file; the PNGs are not read yet."""
     content = _read_panoptic_json(path)
     classes = _panoptic_classes(content["categories"])
     annotations = content["annotations"]
@@ -141,11 +123,7 @@ def _read_panoptic_json(path: Path) -> dict[str, Any]:
 
 
 def _panoptic_classes(categories: list[dict[str, Any]]) -> ClassTable:
-    """Return the classes of a panoptic file: "unlabeled" (id 0, not scored) and its categories.
-
-    Args:
-        categories: the entries of the JSON file. Their ids (1..200) and colours are kept.
-    """
+    """Return the classes of a panoptic file: "unlabeled" (id 0, not scored) and its categories."""
     void = {"name": "unlabeled", "id": 0, "colour": [0, 0, 0], "scored": False}
     entries = [
         {"name": c["name"], "id": c["id"], "thing": bool(c["isthing"])}
@@ -217,9 +195,6 @@ def _read_labels(path: Path) -> ClassTable:
 
     A class's id is its number minus 1. Number 0, unlabelled, gets the id 255 and is not scored.
     Numbers up to `LAST_THING` are things.
-
-    Raises:
-        UserError: a line has another form.
     """
     entries = []
     for line in filter(str.strip, read_text(path).splitlines()):

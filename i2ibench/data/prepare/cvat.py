@@ -82,12 +82,7 @@ class _TreeBuilderWithoutDoctype(ElementTree.TreeBuilder):
 
 
 def _read_xml(path: Path) -> Element:
-    """Return the root element of a file in the format "CVAT for images 1.1".
-
-    Raises:
-        UserError: the file is broken or has a DOCTYPE, or its format is another one, such as "CVAT
-            for video".
-    """
+    """Return the root element of a file in the format "CVAT for images 1.1"."""
     try:
         parser = ElementTree.XMLParser(target=_TreeBuilderWithoutDoctype())
         root: Element = ElementTree.parse(path, parser).getroot()
@@ -134,11 +129,6 @@ def _class_entries(
     A dict lacks "colour" if the file states none. The labels come in the order of the files' label
     lists, without those whose type has no area. Labels that only occur in shapes follow, without a
     colour.
-
-    Args:
-        roots: the root elements of the annotation files.
-        photos: the photos, whose shapes have labels.
-        options: of the user, which name the background.
     """
     entries: dict[str, dict[str, Any]] = {}
     for root in roots:

@@ -104,11 +104,7 @@ def _in_class_colours(pixels: MapPixels, classes: ClassTable) -> bool:
 
 
 def _ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
-    """Return the class ids [H,W], uint8 or uint16, of an image file in the classes' colours.
-
-    Raises:
-        UserError: two classes share a colour, or a pixel has the colour of no class.
-    """
+    """Return the class ids [H,W], uint8 or uint16, of an image file in the classes' colours."""
     colours = np.array([c.colour for c in classes.classes], np.int64) @ (1, 2**8, 2**16)
     if len(set(colours.tolist())) < len(colours):
         raise UserError(
@@ -135,9 +131,6 @@ def _regions(label: NDArray[np.integer]) -> NDArray[Any]:
     """Return a number for the region of each pixel, int32 [H,W], from 1 on within each class.
 
     A region is an 8-connected area of one class. Regions of different classes share numbers.
-
-    Args:
-        label: class ids [H,W].
     """
     numbers = np.zeros(label.shape, np.int32)
     for value in np.unique(label):

@@ -64,11 +64,7 @@ def read_helen(source: Path) -> SourceData:
 
 
 def _read_names(path: Path) -> list[str]:
-    """Return the photos' names in a list with lines "number , name", in the order of the file.
-
-    Raises:
-        UserError: a line has another form, or a name holds a folder or is otherwise unsafe.
-    """
+    """Return the photos' names in a list with lines "number , name", in the order of the file."""
     names = []
     for line in filter(str.strip, read_text(path).splitlines()):
         _, _, name = line.partition(",")

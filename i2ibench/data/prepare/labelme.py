@@ -114,11 +114,7 @@ def _find_image(path: Path, content: Mapping[str, Any], source: Path) -> ImageSo
 
 
 def _read_embedded_photo(path: Path) -> NDArray[np.uint8]:
-    """Return the photo, uint8 [H,W,3], that a labelme file holds as base64 text in `imageData`.
-
-    Raises:
-        UserError: the text is no base64, or not that of an image.
-    """
+    """Return the photo, uint8 [H,W,3], that a labelme file holds as base64 text in `imageData`."""
     place = f"The photo inside of {path} (imageData)"
     try:
         content = base64.b64decode(read_json(path)["imageData"], validate=True)

@@ -75,10 +75,6 @@ def _read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
 
     Both come from the mapping file `path`. Label 0 is void. The classes are "unlabeled" with id 0,
     not scored, and those of `className` with the ids from 1.
-
-    Raises:
-        UserError: the file is no MATLAB file up to version 7, lacks a variable, or has impossible
-            class numbers.
     """
     variables = _read_matlab_5(path)
     if not {"mapClass", "className"} <= variables.keys():
@@ -98,11 +94,7 @@ def _read_mapping(path: Path) -> tuple[NDArray[np.uint8], ClassTable]:
 
 
 def _read_splits(path: Path) -> dict[str, list[int]]:
-    """Return the numbers of the scenes of "train" and "test" in splits.mat, counted from 1.
-
-    Raises:
-        UserError: the file is no MATLAB file up to version 7, or lacks a variable.
-    """
+    """Return the numbers of the scenes of "train" and "test" in splits.mat, counted from 1."""
     variables = _read_matlab_5(path)
     if not set(SPLITS.values()) <= variables.keys():
         raise UserError(f"{path} has no trainNdxs and testNdxs. {OBTAIN}")
@@ -115,9 +107,6 @@ def _read_matlab_5(path: Path) -> dict[str, Any]:
     """Return the variables of a MATLAB file up to version 7, by name.
 
     Dimensions of length 1 are dropped.
-
-    Raises:
-        UserError: the file is broken or of another version.
     """
     try:
         return scipy.io.loadmat(path, squeeze_me=True)

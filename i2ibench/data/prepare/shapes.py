@@ -158,11 +158,6 @@ def _crossings(
 
     An edge crosses a row at the height of the row's pixel centres. Rows outside of the mask have no
     crossings. A column left of the mask becomes 0, one right of it `width`.
-
-    Args:
-        points: the corners (x, y) of the polygon [N,2].
-        height: rows of the mask.
-        width: columns of the mask.
     """
     start, end = points, np.roll(points, -1, axis=0)
     down = (start[:, 1] <= end[:, 1])[:, None]
@@ -220,13 +215,7 @@ def fill_ellipse(
 
 
 def _pixels_within(middle: float, reach: float, length: int) -> slice:
-    """Return a slice of the pixels of a row or column that lie at most `reach` from `middle`.
-
-    Args:
-        middle: a position in pixels.
-        reach: a distance in pixels; a pixel that it touches belongs to the slice.
-        length: of the row or column, at which the slice is cut off.
-    """
+    """Return a slice of the pixels of a row or column that lie at most `reach` from `middle`."""
     begin, end = np.clip([np.floor(middle - reach), np.ceil(middle + reach)], 0, length).astype(int)
     return slice(int(begin), int(end))
 

@@ -121,13 +121,6 @@ def count_photos(target: Path) -> tuple[int, int]:
 
 def _begin(partial: Path, provenance: Mapping[str, Any]) -> None:
     """Save the provenance in a new, empty folder; check the saved provenance of any other folder.
-
-    Args:
-        partial: the existing folder into which scenes are written before it is renamed.
-        provenance: source and options of the data set.
-
-    Raises:
-        UserError: the folder was begun with another provenance, or holds none.
     """
     if not any(partial.iterdir()):
         write_text(partial / PREPARATION, json.dumps(provenance, indent=1))
@@ -177,10 +170,6 @@ def _complete_scenes(folder: Path, split: str) -> set[str]:
     An interrupted call left them. A scene is complete if it has the image that is written last and
     all its files can be read. Every file is read, because a power failure may have cut off files
     that were not flushed. Files of other scenes stay and are written again later.
-
-    Args:
-        folder: of the split, in which each kind of image has a folder.
-        split: the name of the split, for the progress bar.
     """
     for unfinished in folder.glob("*/.*.tmp"):
         unfinished.unlink()
@@ -210,16 +199,7 @@ def _write_scene(scene: SourceScene, folder: Path, classes: ClassTable) -> None:
 
 
 def _checked_size(kind: str, content: Content, classes: ClassTable) -> tuple[int, ...]:
-    """Return the (height, width) of an image after a check that the image can be read.
-
-    Args:
-        kind: of the image, such as "label".
-        content: the pixels, which are not checked, or a file, which is read to the end.
-        classes: of the label maps, whose values are checked.
-
-    Raises:
-        UserError: the file is broken, or a map has a value of no class.
-    """
+    """Return the (height, width) of an image after a check that the image can be read."""
     if not isinstance(content, Path):
         return content.shape[:2]
     read = kind_of(kind).read

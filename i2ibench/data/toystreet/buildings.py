@@ -158,12 +158,6 @@ def _wall_colours(wall: Wall, facade: Facade, rgb: Rgb, lit_windows: float) -> F
     """Return the colours, float [3,h,w] in 0..255, of a wall with its windows, doors and roof.
 
     The light and haze are not applied.
-
-    Args:
-        wall: the positions of the pixels on the wall.
-        facade: the house.
-        rgb: the colour of the wall.
-        lit_windows: share 0..1 of the upper windows that are lit.
     """
     tone = facade.shade * (1.0 - 0.2 * np.exp(-np.maximum(wall.up, 0.0) / 1.2))
     colours: Floats = planes(rgb) * tone

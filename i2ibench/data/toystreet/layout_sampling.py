@@ -127,13 +127,7 @@ def _sample_camera(rng: Rng, street: Street) -> Camera:
 
 
 def _sample_row(rng: Rng, side: int, street: Street) -> tuple[list[Facade], list[Tree]]:
-    """Return the houses of one side up to the street's end, and the trees in their gaps.
-
-    Args:
-        rng: the source of all choices.
-        side: -1 for the left side of the street, 1 for the right.
-        street: the ground, whose sidewalk the houses stand behind.
-    """
+    """Return the houses of one side up to the street's end, and the trees in their gaps."""
     facades: list[Facade] = []
     yards: list[Tree] = []
     start = float(rng.uniform(-6.0, 1.0))
@@ -206,13 +200,7 @@ def _sample_bush(rng: Rng, x: float, z: float) -> Tree:
 
 
 def _sample_park(rng: Rng, side: int, street: Street) -> list[Tree]:
-    """Return pairs of a bush and a tree along a side without houses, up to the street's end.
-
-    Args:
-        rng: the source of all choices.
-        side: -1 for the left side of the street, 1 for the right.
-        street: the ground, whose sidewalk the plants stand behind.
-    """
+    """Return pairs of a bush and a tree along a side without houses, up to the street's end."""
     trees: list[Tree] = []
     z = float(rng.uniform(4.0, 9.0))
     while z < STREET_END:

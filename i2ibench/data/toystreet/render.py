@@ -120,12 +120,7 @@ def _paint(canvas: Canvas, layout: Layout, tiles: Tiles) -> None:
 
 
 def _photograph(image: Bytes, rng: np.random.Generator) -> Bytes:
-    """Return a copy of an image with soft edges, darker corners and noise, as in a photo.
-
-    Args:
-        image: uint8 RGB [H,W,3].
-        rng: the source of the noise, which is the same for the three channels of a pixel.
-    """
+    """Return a copy of an image with soft edges, darker corners and noise, as in a photo."""
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (3, 3), EDGE_BLUR)
     u = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]

@@ -95,11 +95,7 @@ class InceptionFeatures(Feature):
 
 
 def _inception_layers(path: Path) -> nn.Module:
-    """Load a TorchScript file and return its network without its resizer and normalisation.
-
-    Raises:
-        UserError: the file is damaged or is not the FID Inception network.
-    """
+    """Load a TorchScript file and return its network without its resizer and normalisation."""
     layers = getattr(load_script(path), "layers", None)
     if not isinstance(layers, nn.Module):
         raise UserError(f"{path} is not the FID Inception: it has no `layers`.")

@@ -190,13 +190,7 @@ def instance_row(
 def _areas_and_hits(
     ids: NDArray[np.int64], right: NDArray[np.bool_], group: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return for each instance of one class its pixels, and its pixels with the right class.
-
-    Args:
-        ids: the instance id of each pixel of the class, [n].
-        right: True for each of these pixels that is predicted as the class, [n].
-        group: the id of groups of objects, whose pixels are left out.
-    """
+    """Return for each instance of one class its pixels, and its pixels with the right class."""
     ids, right = ids[ids != group], right[ids != group]
     _, members, areas = np.unique(ids, return_inverse=True, return_counts=True)
     hits = np.bincount(members, weights=right, minlength=len(areas))

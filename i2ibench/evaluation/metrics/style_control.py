@@ -168,12 +168,6 @@ class StyleControl(Metric):
 
         A row for the real image comes first, if there is one and the encoder finds a mode with a
         known colour there. See the names of the columns.
-
-        Args:
-            prediction: the scene, with its styles.
-            label: the class of the instance.
-            instance: the id of the instance.
-            inside: the mask of the instance, bool HW.
         """
         styles = prediction["styles"]
         colours = styles.intended(label)

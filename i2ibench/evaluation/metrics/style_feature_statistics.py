@@ -171,11 +171,6 @@ def _squares(features: Floats, values: Floats, scenes: Ints) -> Floats:
 
     The error comes from a ridge regression that was fitted to the other folds, added over the
     values.
-
-    Args:
-        features: the features of each instance, [n,C].
-        values: the colour of each instance, [n,3].
-        scenes: the scene of each instance, [n].
     """
     errors = np.zeros(len(values))
     for held in folds(scenes):
@@ -189,11 +184,6 @@ def _named(features: Floats, names: Ints, scenes: Ints) -> Floats:
 
     The first guess comes from the nearest neighbours in the other folds, the second is the most
     common name of the other folds.
-
-    Args:
-        features: the features of each instance, [n,C].
-        names: the number of each instance's name, [n].
-        scenes: the scene of each instance, [n].
     """
     right = np.zeros((len(names), 2))
     for held in folds(scenes):

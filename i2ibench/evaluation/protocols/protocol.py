@@ -102,16 +102,7 @@ def build_protocol(cfg: str | Config) -> Protocol:
 
 
 def _merged(own: Config | None, change: Any) -> Config | None:
-    """Return the config of one metric after a change: None if the metric is disabled.
-
-    Args:
-        own: the protocol's config of the metric, or None.
-        change: None to disable the metric, a dict with `type` to replace it, or a dict of options
-            that are merged into `own`.
-
-    Raises:
-        UserError: the change is no dict, or there is no config to change.
-    """
+    """Return the config of one metric after a change: None if the metric is disabled."""
     if change is None or (isinstance(change, Mapping) and "type" in change):
         return change
     if not isinstance(change, Mapping) or own is None:

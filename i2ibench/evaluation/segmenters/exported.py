@@ -51,11 +51,7 @@ class ExportedSegmenter(FramedSegmenter):
 
     @torch.no_grad()
     def _count_outputs(self, network: Callable[[Tensor], Tensor], path: Path) -> int:
-        """Run the network on one black image and return the number of its class scores.
-
-        Raises:
-            UserError: the network cannot be run, or its output is no tensor BCHW.
-        """
+        """Run the network on one black image and return the number of its class scores."""
         height, width = self.frame.height or PROBE, self.frame.width or PROBE
         prepared = IMAGENET.prepared(torch.zeros(1, 3, height, width))
         try:

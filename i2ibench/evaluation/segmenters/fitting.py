@@ -65,11 +65,7 @@ def fit_segmenter(
 
 
 def _rgb_images(data: Mapping[str, Any]) -> Tensor:
-    """Return the real images of a batch of scenes as RGB, uint8 B3HW.
-
-    Raises:
-        UserError: the images do not have 8 bits, or are neither RGB nor grey.
-    """
+    """Return the real images of a batch of scenes as RGB, uint8 B3HW."""
     images: Tensor = data["image"]
     if images.dtype != torch.uint8:
         raise UserError("A segmenter is trained on images of 8 bits, and these have 16.")

@@ -241,15 +241,7 @@ def rows_of(
 
 
 def _check_count(num_outputs: int, described: int) -> None:
-    """Check that a config describes as many outputs as the network has.
-
-    Args:
-        num_outputs: the number of outputs of the network.
-        described: the number of outputs that the config describes.
-
-    Raises:
-        UserError: the numbers differ.
-    """
+    """Check that a config describes as many outputs as the network has."""
     if num_outputs != described:
         raise UserError(
             f"The network has {num_outputs} outputs, but the segmenter's `outputs` describe "

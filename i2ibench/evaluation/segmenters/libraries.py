@@ -53,17 +53,7 @@ class TorchvisionSegmenter(FramedSegmenter):
 def _torchvision_network(
     architecture: str, path: Path | None, num_outputs: int
 ) -> tuple[nn.Module, int]:
-    """Build a segmentation network of torchvision; return it with its number of outputs.
-
-    Args:
-        architecture: torchvision's name of the network.
-        path: the file of its weights; None for random weights.
-        num_outputs: the number of outputs for random weights. The file's own number is used if
-            there is a file.
-
-    Raises:
-        UserError: torchvision is not installed or has no such network, or the weights do not fit.
-    """
+    """Build a segmentation network of torchvision; return it with its number of outputs."""
     models = optional("torchvision", "TorchvisionSegmenter").models
     known = models.list_models(module=models.segmentation)
     if architecture not in known:
@@ -116,17 +106,7 @@ class SMPSegmenter(FramedSegmenter):
 
 
 def _smp_network(names: tuple[str, str], path: Path | None, num_outputs: int) -> tuple[Any, int]:
-    """Build a network of segmentation-models-pytorch; return it with its number of outputs.
-
-    Args:
-        names: the library's names of the architecture and of the encoder.
-        path: the file of its weights; None for random weights.
-        num_outputs: the number of outputs for random weights. The file's own number is used if
-            there is a file.
-
-    Raises:
-        UserError: the library is not installed or has no such network, or the weights do not fit.
-    """
+    """Build a network of segmentation-models-pytorch; return it with its number of outputs."""
     library = optional("segmentation_models_pytorch", "SMPSegmenter")
     state = load_state(path) if path is not None else {}
     num_outputs = len(state[SMP_HEAD]) if SMP_HEAD in state else num_outputs
@@ -216,14 +196,6 @@ def _load_local(factory: str, weights: str, **options: bool) -> Any:
     """Load a network or image processor by transformers, without download and progress bar.
 
     Code in the folder is never run.
-
-    Args:
-        factory: the class of transformers whose `from_pretrained` loads it.
-        weights: a folder, or a name in the hub's local cache.
-        **options: further options of `from_pretrained`.
-
-    Raises:
-        UserError: transformers is not installed or cannot load this.
     """
     library = optional("transformers", "TransformersSegmenter")
     log = library.utils.logging

@@ -57,10 +57,6 @@ def _num_labels(conversion: Conversion, channels: int, program: str) -> tuple[in
 
     The user's option has precedence over label_nc in an option file. Without both, 3 channels are
     an image, and 35 or 36 are Cityscapes' 35 labels.
-
-    Raises:
-        UserError: the number is negative; or nothing states it and the channels are of another
-            number.
     """
     given, option = conversion.options.num_labels, conversion.option_files.find("label_nc")
     stated = option.number() if option is not None else None

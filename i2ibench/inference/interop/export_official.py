@@ -84,17 +84,7 @@ def export_folder(checkpoint: Path, folder: Path) -> list[Path]:
 def _official_weights(
     checkpoint: Path, state: dict[str, Tensor], model: dict[str, Any]
 ) -> dict[str, dict[str, Tensor]]:
-    """Return the state dict of each network under the official names, by kind of network.
-
-    Args:
-        checkpoint: named in messages.
-        state: the checkpoint's state dict, whose names begin with the kind, such as "generator.".
-        model: the model's config. Kinds that it lacks are left out, except the generator.
-
-    Raises:
-        UserError: there is no generator, the released code has no such network or options, or the
-            weights are not those of the type in the config.
-    """
+    """Return the state dict of each network under the official names, by kind of network."""
     weights = {}
     for kind in WEIGHT_FILES:
         options = model.get(kind)
@@ -118,16 +108,7 @@ def _official_weights(
 
 
 def _require_released(checkpoint: Path, kind: str, options: Mapping[str, Any]) -> None:
-    """Check that the released code can be given a network's options.
-
-    Args:
-        checkpoint: named in the message.
-        kind: generator, discriminator or encoder.
-        options: of the network; only padding, `hard_condition` and dropout are checked.
-
-    Raises:
-        UserError: an option changes images or training, and the released code lacks it.
-    """
+    """Check that the released code can be given a network's options."""
     released: dict[str, tuple[Any, ...]] = {
         "padding_mode": ("zeros",), "hard_condition": (False,), "dropout": (0, 0.5),
     }  # fmt: skip
@@ -151,12 +132,6 @@ def _released_options(
     """Return the options, by name, with which the released program makes the same images.
 
     A warning is printed for a property of the checkpoint that the program lacks.
-
-    Args:
-        checkpoint: named in warnings.
-        config: of the checkpoint.
-        metainfo: the checkpoint's description of the data, of which the classes are used.
-        weights: the state dict of each network under the official names, by kind.
     """
     networks = {kind: network_config(kind, state) for kind, state in weights.items()}
     program = program_of(networks)
@@ -189,12 +164,6 @@ def _condition(
     """Return the released program's options for the condition that a preprocessor makes.
 
     If the program cannot make this condition, a warning is printed and there are no options.
-
-    Args:
-        checkpoint: named in the warning.
-        preprocessor: the preprocessor's config.
-        metainfo: the checkpoint's description of the data, of which the classes are counted.
-        program: PIX2PIX or PIX2PIXHD.
     """
     name = preprocessor.get("type")
     kinds = PREPROCESSORS.get(str(name), tuple(preprocessor.get("condition", ())))

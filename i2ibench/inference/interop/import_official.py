@@ -149,11 +149,7 @@ def write_checkpoint(model: ConvertedModel, output: Path) -> None:
 
 
 def _require_generator(folder: Path) -> None:
-    """Check that a folder holds latest_net_G.pth.
-
-    Raises:
-        UserError: the file is missing; the message names up to five generators of other epochs.
-    """
+    """Check that a folder holds latest_net_G.pth."""
     name = WEIGHT_FILES["generator"]
     if (folder / name).is_file():
         return
@@ -166,10 +162,6 @@ def _program(conversion: Conversion, networks: dict[str, dict[str, Any]]) -> str
     """Return the program that wrote the official files, PIX2PIX or PIX2PIXHD.
 
     Option files with no_dropout and without label_nc are pix2pix's. Otherwise the networks decide.
-
-    Args:
-        conversion: with the option files.
-        networks: the options of each network here, by kind.
     """
     files = conversion.option_files
     if files.find("no_dropout") is not None and not files.find("label_nc"):
@@ -196,11 +188,7 @@ def program_of(networks: dict[str, dict[str, Any]]) -> str:
 
 
 def _image_channels(conversion: Conversion, networks: Mapping[str, dict[str, Any]]) -> int:
-    """Return the number of channels of the generator's images, 1 or 3; report grey images.
-
-    Raises:
-        UserError: the generator makes images of another number of channels.
-    """
+    """Return the number of channels of the generator's images, 1 or 3; report grey images."""
     channels: int = networks["generator"]["out_channels"]
     if channels not in (1, 3):
         raise UserError(
@@ -217,15 +205,7 @@ def _is_pix2pix_discriminator(kind: str, state: Mapping[str, Any]) -> bool:
 
 
 def _network(kind: str, state: Mapping[str, Any]) -> nn.Module:
-    """Build the network of official weights and return it with these weights loaded.
-
-    Args:
-        kind: "generator", "discriminator" or "encoder".
-        state: the official state dict.
-
-    Raises:
-        UserError: the names or shapes are not those of an official network.
-    """
+    """Build the network of official weights and return it with these weights loaded."""
     if _is_pix2pix_discriminator(kind, state):
         return pix2pix.discriminator_from_official(state)
     if kind == "discriminator":
@@ -259,15 +239,6 @@ def _model_config(networks: dict[str, dict[str, Any]], channels: int) -> dict[st
 
     The loss is the vanilla GAN's for a PatchDiscriminator, least squares for another, and left out
     without a discriminator.
-
-    Args:
-        networks: the options of each network, by kind; "in_channels" of the discriminator is
-            removed from them.
-        channels: the sum of the channels of the condition and of an image, which the discriminator
-            takes.
-
-    Raises:
-        UserError: the discriminator takes another number of channels.
     """
     model: dict[str, Any] = {"type": "PairedTranslator", **networks}
     if "discriminator" in model:
@@ -288,9 +259,6 @@ def _clusters_file(conversion: Conversion) -> Path | None:
 
     The file's name ends in the number of clusters. Of several files the one of the option
     n_clusters is taken.
-
-    Raises:
-        UserError: there are several files and no option selects one.
     """
     files = sorted(conversion.folder.glob("features_clustered_*.npy"))
     option = conversion.option_files.find("n_clusters")
@@ -309,15 +277,6 @@ def _style_bank(conversion: Conversion, num_labels: int, channels: int) -> dict[
 
     The names begin with "style_bank.". Without a K-means file the bank is empty, and a warning is
     printed.
-
-    Args:
-        conversion: gets a row about the styles.
-        num_labels: the number of label classes.
-        channels: the number of the encoder's features.
-
-    Raises:
-        UserError: there are no label classes, the K-means file is unusable or one of several, or
-            its centres do not fit the classes or features.
     """
     if not num_labels:
         raise UserError("Styles belong to label classes; say with --labels how many there are.")

@@ -88,10 +88,6 @@ def _convolutions(params: Mapping[str, Any], indices: tuple[int, ...]) -> State:
     """Return the convolutions' state dict under the names of torchvision's `features`.
 
     Kernels are HWIO in the archive and OIHW in torch.
-
-    Args:
-        params: the layers "Conv_0", "Conv_1" and so on, each with "kernel" and "bias".
-        indices: the index in `features` of each of these layers.
     """
     state: State = {}
     for number, index in enumerate(indices):

@@ -134,9 +134,6 @@ def _dropout(conversion: Conversion, generator: Options) -> float:
 
     The weights of a U-Net with more than five levels do not tell; the user's option, then
     no_dropout in an option file does. A smaller U-Net has none, and a ResNet's weights tell.
-
-    Raises:
-        UserError: dropout is unknown, or an option contradicts the weights of a ResNet.
     """
     given, option = conversion.options.dropout, conversion.option_files.find("no_dropout")
     stated = None if option is None else not option.flag()

@@ -149,11 +149,7 @@ def _unet_names(own: State) -> dict[str, Tensor]:
 
 
 def _prefix(level: int) -> str:
-    """Return the prefix, without a last dot, of the official names of a U-Net level's layers.
-
-    Args:
-        level: the number of the level, 0 for the outermost.
-    """
+    """Return the prefix, without a last dot, of the official names of a U-Net level's layers."""
     return "model.model" + (".1.model" if level else "") + ".3.model" * max(level - 1, 0)
 
 
@@ -161,12 +157,6 @@ def _place(side: str, level: int, layer: int, innermost: int) -> int:
     """Return the index of a U-Net's layer among the official modules of its level.
 
     The modules of a level are its down layers, the next inner level, and its up layers.
-
-    Args:
-        side: "downs" or "ups".
-        level: the number of the level, 0 for the outermost.
-        layer: the index of the layer in its side of the level.
-        innermost: the number of the innermost level.
     """
     if side == "downs":
         return layer
@@ -179,9 +169,6 @@ def _resnet_options(state: State) -> dict[str, Any]:
     """Return the options of the CoarseToFineGenerator of a pix2pix ResNet, without the type.
 
     They are those of pix2pixHD's global generator, with pix2pix's own bias and dropout.
-
-    Raises:
-        UserError: the names or shapes are not those of a ResNet, or it was trained without norm.
     """
     options = pix2pixhd.generator_options(state)
     if "model.1.bias" not in state:

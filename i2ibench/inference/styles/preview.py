@@ -270,13 +270,6 @@ def _section(
 
     Each scene is a row: the real image, if there is one, then the image of each mode, all reduced
     and with the class outlined.
-
-    Args:
-        opened: the checkpoint.
-        dataset: the scenes.
-        label: the class.
-        scenes: the positions in the data set of the scenes to show.
-        progress: advances by one with each image.
     """
     rows, has_real = [], False
     for position in scenes:

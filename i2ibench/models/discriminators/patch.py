@@ -97,11 +97,7 @@ class PatchDiscriminator(Discriminator):
             layer.rest.compile(*arguments, **options)
 
     def _activations(self, x: Tensor) -> list[Tensor]:
-        """Return the activations BCHW of all layers in order, the scores last.
-
-        Args:
-            x: the activations of the first layer, which are the first entry of the result.
-        """
+        """Return the activations BCHW of all layers in order, the scores last."""
         activations = [x]
         for layer in self.layers[1:]:
             activations.append(layer(activations[-1]))

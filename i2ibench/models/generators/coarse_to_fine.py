@@ -168,10 +168,6 @@ class CoarseToFineGenerator(Generator):
 
         They come from G1 and from all other enhancers. The enhancers' first layers run tile by
         tile.
-
-        Args:
-            condition: the whole condition BCHW at half the image's size.
-            tile: the (width, height) of a tile, even.
         """
         levels = pyramid(condition, len(self.enhancers), self.smaller)
         del condition  # each level is freed after its use
@@ -190,9 +186,6 @@ class CoarseToFineGenerator(Generator):
         """Return the function that runs the layers of a part of this generator on its input.
 
         It is `run_checkpointed` for the parts in `checkpointed`, and a plain call for the others.
-
-        Args:
-            part: "coarse", "enhancers" or "head".
         """
         return run_checkpointed if part in self.checkpointed else _run
 
@@ -218,28 +211,14 @@ def _front(
     labels: OneHot | None,
     apply: Callable[[nn.Sequential, Tensor], Tensor],
 ) -> Tensor:
-    """Return `layers(condition)`, BCHW, by a look-up of labels if that is faster.
-
-    Args:
-        layers: layers that begin with padding and a 7x7 convolution, which the look-up replaces.
-        condition: the input of the layers, BCHW.
-        labels: the label map of the condition's one-hot channels, or None for no look-up.
-        apply: runs the layers on the condition if there is no look-up.
-    """
+    """Return `layers(condition)`, BCHW, by a look-up of labels if that is faster."""
     if labels is None or not is_faster(condition):
         return apply(layers, condition)
     return layers[2:](_stem(layers, condition, labels))
 
 
 def _stem(layers: nn.Sequential, condition: Tensor, labels: OneHot | None = None) -> Tensor:
-    """Return the output BCHW of the first padding and 7x7 convolution of some layers only.
-
-    Args:
-        layers: layers that begin with padding and a 7x7 convolution.
-        condition: the input of the layers, BCHW.
-        labels: the label map of the condition's one-hot channels, which is looked up if that is
-            faster; or None.
-    """
+    """Return the output BCHW of the first padding and 7x7 convolution of some layers only."""
     conv = layers[1]
     assert isinstance(conv, nn.Conv2d)
     if labels is None or not is_faster(condition):
@@ -262,14 +241,6 @@ def _global_trunk(
     """Return the layers of G1 without its output layers, for a condition BCHW.
 
     Their output has the size of the condition.
-
-    Args:
-        in_channels: channels of the condition.
-        channels: channels of the output. The width doubles with each strided convolution.
-        num_downsamplings: the number of strided convolutions, and of transposed ones after the
-            blocks.
-        num_blocks: the number of residual blocks at the coarsest size.
-        blocks: the factory of the layers.
     """
     widths = [channels * 2**level for level in range(num_downsamplings + 1)]
     layers = blocks.stem(in_channels, channels)

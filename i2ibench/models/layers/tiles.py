@@ -158,10 +158,6 @@ def _norm_of_whole(layer: nn.Module, parts: Iterator[Tensor]) -> Callable[[Tenso
     computed. Instance norm has statistics for each image, batch norm in training mode for the whole
     batch; running statistics are not updated. The function computes in float32 and returns its
     input's type.
-
-    Args:
-        layer: the norm.
-        parts: the inputs of the norm for all tiles, BCHW without margins.
     """
     if isinstance(layer, nn.BatchNorm2d) and not layer.training:
         return layer
@@ -184,10 +180,6 @@ def _moments(parts: Iterator[Tensor], dims: tuple[int, ...]) -> tuple[Tensor, Te
 
     The variance is the sum of squares divided by the number of values. Both are float64, or float32
     on devices without float64, and the reduced dimensions have size 1.
-
-    Args:
-        parts: tensors BCHW, which are read one at a time.
-        dims: the dimensions to reduce, with the height and width among them.
     """
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
     for part in parts:

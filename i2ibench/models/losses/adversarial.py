@@ -55,12 +55,7 @@ class _ScoreDistanceGAN(AdversarialLoss):
 
     @abstractmethod
     def _distance(self, scores: Tensor, target: float) -> Tensor:
-        """Return the mean distance of the scores of one scale from the target, a scalar.
-
-        Args:
-            scores: float32 B1HW.
-            target: 1 or 0.
-        """
+        """Return the mean distance of the scores of one scale from the target, a scalar."""
 
 
 @LOSSES.register_module()

@@ -118,12 +118,6 @@ class DiversityLoss(Loss):
 
         The weighted sum of pixels and five VGG19 layers is zero outside of the class, and averaged
         over all pixels of the image, so that small classes count little.
-
-        Args:
-            image: one of the K images, BCHW.
-            real: the output of `levels` for the real images: grey levels, then five VGG19
-                activations.
-            masks: the pixels of each class as ones and zeros, BNHW.
         """
         total = masks.new_zeros(masks.shape[:2])
         for weight, a, b in zip(self.layer_weights, self.levels(image), real, strict=True):

@@ -53,10 +53,6 @@ class FeatureMatching(Loss):
 
         With `sum_over_layers`, the scalar is their sum without the factor 4. The scores count only
         with `with_scores`.
-
-        Args:
-            fake: the activations of all layers for the fake images, BCHW, the scores last.
-            real: the same for the real images.
         """
         count = len(fake) if self.with_scores else len(fake) - 1
         pairs = zip(fake[:count], real[:count], strict=True)

@@ -23,13 +23,7 @@ def full_confusion(predicted: Tensor, target: Tensor, num_classes: int) -> Tenso
 
 
 def _within(ids: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
-    """Return a copy of integer ids in the type `dtype`, with N for every id outside 0..N-1.
-
-    Args:
-        ids: integer, any shape.
-        num_classes: N.
-        dtype: the type of the copy, wide enough for N.
-    """
+    """Return a copy of integer ids in the type `dtype`, with N for every id outside 0..N-1."""
     if ids.dtype == torch.uint8:
         return ids.clamp(max=min(num_classes, 255)).to(dtype, copy=True)
     kept = ids.clamp(-1, num_classes).to(dtype, copy=True)

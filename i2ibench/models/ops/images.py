@@ -116,15 +116,7 @@ def colour_labels(label: Tensor, palette: Sequence[Sequence[int]] | Tensor) -> T
 
 
 def _look_up(label: Tensor, colours: Tensor) -> Tensor:
-    """Return the colour of each label by OpenCV's look-up tables, uint8 [3,P].
-
-    Args:
-        label: uint8 [P].
-        colours: the colour of each of N labels, uint8 [3,N].
-
-    Raises:
-        IndexError: a label is not below N.
-    """
+    """Return the colour of each label by OpenCV's look-up tables, uint8 [3,P]."""
     if int(label.max()) >= colours.shape[1]:  # the tables below have 256 entries
         raise IndexError(f"label {int(label.max())} in a palette of {colours.shape[1]} colours")
     tables = np.zeros((3, 256), np.uint8)

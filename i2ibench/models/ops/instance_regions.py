@@ -125,10 +125,6 @@ def _runs(label: Tensor, instance: Tensor) -> tuple[Tensor, Tensor]:
 
     A run is a sequence of pixels with the same id and label. It ends at the end of an image at the
     latest. Pixels are indices into the flattened batch.
-
-    Args:
-        label: the class of each pixel, integer B1HW.
-        instance: the instance id of each pixel, integer B1HW.
     """
     ids, labels = instance.flatten(), label.flatten()
     begins = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
@@ -142,12 +138,6 @@ def _majority(labels: Tensor, areas: Tensor, owners: Tensor, count: int) -> Tens
     """Return the label with the largest area of each instance, int64 [count].
 
     The smallest label is taken if several have the largest area.
-
-    Args:
-        labels: a label of an instance, int64 [P], once for each label that occurs in the instance.
-        areas: the number of pixels with that label in that instance, int64 [P].
-        owners: the position of that instance, int64 [P] in 0..count-1.
-        count: the number of instances.
     """
     largest = areas.new_zeros(count).scatter_reduce_(0, owners, areas, "amax")
     most = areas == largest[owners]

@@ -86,9 +86,6 @@ def _number_instances(instance: Tensor) -> tuple[Tensor, int]:
     usually ids minus the smallest id, since gaps in the table cost less than sorting. On a GPU the
     ids are sorted, because reading the smallest id would synchronise the host. Fake tensors, which
     serve to count memory, are treated as on a GPU.
-
-    Args:
-        instance: the instance ids, integer B1HW.
     """
     ids = instance.long().flatten(2)
     if ids.device.type == "cpu" and not is_fake(ids):

@@ -83,12 +83,6 @@ def _windows(padded: Tensor, several: Tensor, side: int) -> Iterator[tuple[Tenso
     Each item is (positions [P], rows [P, side * side]), both int64, for up to PIXELS_AT_ONCE
     pixels. Positions are indices into the flattened `several`. The table has a row for each label
     and each place in a window: row label * side * side + place.
-
-    Args:
-        padded: the label map with reflected borders, int64 B1HW.
-        several: a mask of the pixels to compute, whose windows hold several classes, bool B1HW
-            without the borders.
-        side: the height and width of a window.
     """
     _, _, height, width = padded.shape
     rows, columns = (torch.arange(side) * step for step in (width, 1))

@@ -148,17 +148,7 @@ class ConditionPreprocessor(Preprocessor):
 
 
 def _check_condition(condition: Sequence[str], num_classes: int, edges_of: str) -> tuple[str, ...]:
-    """Return the parts of a condition in their order, without `features`, after checking them.
-
-    Args:
-        condition: the parts, with `features` last if they are present.
-        num_classes: the number of classes of the data set; 0 for data without classes.
-        edges_of: the origin of the edges, a key of EDGES_OF.
-
-    Raises:
-        UserError: the condition is a string, has an unknown part, a part twice, `features` before
-            another part or alone; it needs classes and there are none; or `edges_of` is unknown.
-    """
+    """Return the parts of a condition in their order, without `features`, after checking them."""
     if isinstance(condition, str):
         raise UserError(f"A condition is a list, such as ['labels', 'edges'], not {condition!r}.")
     known = conditions()
@@ -258,9 +248,6 @@ def _maps(data: dict[str, Any]) -> Batch:
     """Return a batch with names, all maps of ids and, in [-1, 1], the real images.
 
     `real` is absent if the samples have no `image`.
-
-    Args:
-        data: collated samples on the device.
     """
     batch: Any = {"names": data["name"]}
     batch |= {kind: data[kind] for kind in data.keys() & KINDS.keys() if KINDS[kind].is_map}

@@ -118,12 +118,6 @@ class PairedTranslator(Translator):
         """Stop the training of a submodule, and fix the running statistics of its batch norms.
 
         The batch norms use the batch's own statistics in training mode as before.
-
-        Args:
-            name: the submodule's dotted name, such as "generator.coarse".
-
-        Raises:
-            UserError: there is no such submodule.
         """
         modules = dict(self.named_modules())
         if name not in modules:

@@ -85,12 +85,6 @@ def sized_tensor(batch: Batch) -> Tensor:
 
 def _at(whole: Tensor, tile: Tile, top: int = 0, left: int = 0) -> Tensor:
     """Return a tile with its margin, cut out of a tensor BCHW; pixels beyond it repeat its border.
-
-    Args:
-        whole: the tensor.
-        tile: the tile, in pixels of the scene.
-        top: the row of the scene at which the tensor begins.
-        left: the column of the scene at which the tensor begins.
     """
     height, width = whole.shape[-2:]
     y, x = (

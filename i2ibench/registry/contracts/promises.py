@@ -160,11 +160,6 @@ def _holds(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
     """Return whether a container and its entries fit an annotation such as dict[str, int].
 
     The keys of a mapping are not checked. A string fits no container.
-
-    Args:
-        value: the container.
-        origin: the class of the annotation, such as dict.
-        inner: the types in its brackets.
     """
     if origin is type:
         return isinstance(value, type)

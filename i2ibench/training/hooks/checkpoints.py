@@ -244,9 +244,6 @@ def _write(folder: Path, checkpoint: dict[str, Any]) -> None:
     """Write a checkpoint to `interrupted.pth` in a folder, replacing the file of that name.
 
     If writing fails, the old file stays as it was.
-
-    Raises:
-        UserError: the folder was removed, or the file cannot be written, such as on a full disk.
     """
     path = folder / INTERRUPTED
     if not folder.is_dir():

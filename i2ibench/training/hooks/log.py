@@ -159,11 +159,7 @@ class TrainingLog(Hook):
         return torch.stack(list(self._sums.values()))
 
     def _advise(self, waiting: float) -> None:
-        """Show advice once if much time is spent waiting for data.
-
-        Args:
-            waiting: the share of time spent waiting for data, 0..1.
-        """
+        """Show advice once if much time is spent waiting for data."""
         text = loading_advice(self._running_timer.loader, waiting)
         if text and not self._advised and self._progress is not None:
             self._advised = True

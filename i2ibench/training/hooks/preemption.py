@@ -95,9 +95,6 @@ class Preemption(Hook):
         """Return whether any process received a signal; the result is the same in all.
 
         With NCCL, the result is False except at multiples of NCCL_INTERVAL.
-
-        Args:
-            step: the number of the step or of the validation batch.
         """
         if get_world_size() == 1:
             return self.asked

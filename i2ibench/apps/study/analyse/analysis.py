@@ -188,10 +188,6 @@ def _add_unexcluded(rows: list[dict[str, Any]], judgments: Judgments) -> None:
     """Add the number of judgments and the rate without any exclusion to each comparison, in place.
 
     The rate is None if there are no judgments.
-
-    Args:
-        rows: the dicts of `compare`.
-        judgments: all judgments, before the exclusion.
     """
     everything = Resampled(judgments, draws=0).counts[0].sum(2)
     for row, counts in zip(rows, everything.reshape(len(rows), 3), strict=True):
@@ -200,14 +196,7 @@ def _add_unexcluded(rows: list[dict[str, Any]], judgments: Judgments) -> None:
 
 
 def _quality_of(records: Sequence[ParticipantRecord]) -> dict[str, Any]:
-    """Return sums over participants that show how carefully they answered.
-
-    Returns:
-        "main" is [answered, planned] main trials, "catch" [correct, answered] catch trials, and
-        "repeats" [same answer as the first time, answered both times]. "left_share" is the share
-        of LEFT among the untied answers to main trials. "waited_ms" has the three quartiles of
-        `waited_ms`. Both are None without such answers.
-    """
+    """Return sums over participants that show how carefully they answered."""
     times = [ms for r in records for ms in r.waited_ms]
     sided = sum(r.left + r.right for r in records)
     return {
@@ -226,9 +215,6 @@ def _extremes(rows: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
     first. Agreement is |first - second| / (all votes + 2), so ties lower it. One virtual vote for
     each side prevents a scene with a single vote from being the clearest. Of equal scenes, those
     with more votes come first.
-
-    Args:
-        rows: dicts with a "scene" and its votes: "first", "ties" and "second".
     """
 
     def total(row: dict[str, Any]) -> int:

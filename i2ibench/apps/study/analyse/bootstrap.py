@@ -130,13 +130,6 @@ class Resampled:
         """Draw clusters of judgments with replacement, and count the judgments of every draw.
 
         A draw has as many clusters as there are.
-
-        Args:
-            group: the cluster of each judgment, [n].
-            random: the generator of the draws.
-
-        Returns:
-            The number of clusters, and the counts of each draw, [draws, pairs, times, 2, 3].
         """
         names, number = np.unique(group, return_inverse=True)
         table = np.zeros((len(names), int(np.prod(self.shape))))
@@ -195,10 +188,6 @@ def _variance(values: Values, clusters: int) -> Values:
 
     Draws in which a number is nan are left out. The result is nan if less than the share ENOUGH of
     the draws remains, or if there are fewer than two clusters.
-
-    Args:
-        values: a statistic of every draw, [D, ...].
-        clusters: number of clusters in each draw.
     """
     if clusters < 2:
         return np.full(values.shape[1:], np.nan)

@@ -38,11 +38,6 @@ def _is_off(answer: Answer, duration: float | None, rules: Exclusion) -> bool:
 
     The error may be as large as `exposure_tolerance_ms` or half a frame of the screen, whichever is
     larger. With unlimited time the result is False.
-
-    Args:
-        answer: the answer, with the measured time.
-        duration: planned seconds of exposure; None for unlimited time.
-        rules: the rules of the study file.
     """
     if duration is None:
         return False
@@ -194,12 +189,6 @@ def _judgments_of(
     """Return one participant's judgments, as dicts with an entry for every array of `Judgments`.
 
     Trials of other kinds than MAIN and trials without an answer are left out.
-
-    Args:
-        study: the study.
-        number: number of the participant.
-        plan: the participant's trials.
-        answers: the participant's answers by the number of the trial.
     """
     definition = study.definition
     pairs = {frozenset(pair): at for at, pair in enumerate(definition.compared)}
@@ -232,15 +221,7 @@ def preferred(trial: Trial, answer: Answer) -> str:
 def _record(
     person: Participant, plan: Sequence[Trial], answers: dict[int, Answer], rules: Exclusion
 ) -> ParticipantRecord:
-    """Return the counts that show how carefully one participant answered.
-
-    Args:
-        person: the participant.
-        plan: the participant's trials.
-        answers: the participant's answers by the number of the trial.
-        rules: the rules of the study file. Catch trials and repeats count only if no answer to them
-            breaks a rule for single answers.
-    """
+    """Return the counts that show how carefully one participant answered."""
     valid = {
         t.number: preferred(t, answers[t.number])
         for t in plan

@@ -133,14 +133,7 @@ def fit_logits(counts: Values, features: Values) -> Values:
 
 
 def _newton_step(counts: Values, totals: Values, features: Values, parameters: Values) -> Values:
-    """Return the full Newton step [D, P] of the function that `fit_logits` maximises.
-
-    Args:
-        counts: [D, cells, outcomes].
-        totals: sums of the counts over the outcomes, [D, cells].
-        features: [cells, outcomes, P].
-        parameters: the present parameters, [D, P].
-    """
+    """Return the full Newton step [D, P] of the function that `fit_logits` maximises."""
     scores = np.einsum("cop,dp->dco", features, parameters)
     shares = np.exp(scores - scores.max(2, keepdims=True))
     shares /= shares.sum(2, keepdims=True)
@@ -159,11 +152,6 @@ def _reason_not_fitted(definition: Definition, names: list[str], counts: Values)
 
     They cannot if there are fewer than three methods, or if the pairs that have judgments do not
     join all methods.
-
-    Args:
-        definition: gives the compared pairs.
-        names: the methods in these pairs.
-        counts: counts at one duration, [pairs, 2, 3].
     """
     if len(names) < 3:
         return "Two methods are compared by their preference rate."
@@ -198,23 +186,12 @@ def _strength_features(definition: Definition, names: list[str]) -> Values:
 
 
 def _fit_strengths(counts: Values, features: Values, time: int) -> Values:
-    """Fit the strengths at one duration to each of D tables of counts; return parameters [D, P].
-
-    Args:
-        counts: [D, pairs, times, 2, 3]. Ties are not used if the features have none.
-        features: the result of `_strength_features`, which defines the parameters.
-        time: index of the duration.
-    """
+    """Fit the strengths at one duration to each of D tables of counts; return parameters [D, P]."""
     cells = counts[:, :, time].reshape(len(counts), -1, 3)
     return fit_logits(cells if features.shape[1] == 3 else cells[:, :, [0, 2]], features)
 
 
 def _gaps(values: Values, ranked: list[int]) -> Values:
-    """Return how far each method's strength is ahead of the next one's, [D, methods - 1].
-
-    Args:
-        values: parameters [D, P], the strengths first.
-        ranked: indices of the methods in the order in which they are compared, strongest first.
-    """
+    """Return how far each method's strength is ahead of the next one's, [D, methods - 1]."""
     ordered = values[:, ranked]
     return ordered[:, :-1] - ordered[:, 1:]

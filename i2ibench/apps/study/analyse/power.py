@@ -149,11 +149,6 @@ def _power(numbers: NDArray[np.int64], rate: float, level: float) -> NDArray[np.
     """Return the probability that the exact test tells a rate from 50 %.
 
     The result has one probability for each number of judgments.
-
-    Args:
-        numbers: numbers of independent untied judgments.
-        rate: preference rate of the population.
-        level: two-sided level of the test.
     """
     least = binom.isf(level / 2, numbers, 0.5) + 1  # P(X >= least) <= level / 2
     above = binom.sf(least - 1, numbers, rate)

@@ -82,12 +82,6 @@ def compare(resampled: Resampled) -> list[dict[str, Any]]:
 
 def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> dict[str, Any]:
     """Return the dict of one comparison as `compare` describes it, without the corrected p-values.
-
-    Args:
-        resampled: the counts of the judgments.
-        spread: variances of all rates, [pairs, times].
-        pair: index of the pair.
-        time: index of the duration.
     """
     judgments, definition = resampled.judgments, resampled.judgments.definition
     counts, clusters = resampled.counts[0, pair, time].sum(0), resampled.clusters(pair, time)
@@ -107,19 +101,7 @@ def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> d
 
 
 def _tests(counts: Values, variance: float, degrees: int) -> dict[str, Any]:
-    """Return the rate, intervals and p-values of one comparison; all are None without answers.
-
-    Args:
-        counts: numbers of FIRST, TIED and SECOND, [3].
-        variance: variance of the rate over new participants and scenes; nan if unknown.
-        degrees: degrees of freedom of this variance.
-
-    Returns:
-        "rate"; "wilson", its interval, and "p_binomial", both for independent answers; "effective",
-        see `effective_number`; "interval" and "p_cluster", which take the clusters into account
-        and are None if the variance is unknown. "p_binomial" ignores ties; it is None if all
-        answers are ties.
-    """
+    """Return the rate, intervals and p-values of one comparison; all are None without answers."""
     n = float(counts.sum())
     if not n:
         names = ("rate", "wilson", "interval", "effective", "p_binomial", "p_cluster")
@@ -148,15 +130,6 @@ def _variance_shares(judgments: Judgments, variance: Mapping[str, float | None])
     The share of the participant follows from V_participants / V_cells = 1 + (k - 1) share, where k
     is the mean number of answers that share an answer's participant (Kish 1965). The share of the
     scene follows likewise. Shares are limited to the range from 0 to 1.
-
-    Args:
-        judgments: the answers to one pair at one duration.
-        variance: variance of their preference rate over bootstrap draws of "participants", of
-            "scenes" and of "cells", which are single (participant, scene) pairs. None: unknown.
-
-    Returns:
-        "participant_share" and "scene_share". A share is None if a variance is unknown, if that of
-        the cells is 0, or if k is 1.
     """
     shares: dict[str, Any] = {}
     for name, group in (("participant", judgments.participant), ("scene", judgments.scene)):

@@ -147,9 +147,6 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
 
     A .csv file is MTurk's results: each row with a text in MTURK_COLUMN yields one. Other rows are
     left out, and stderr says how many. Any other file yields its whole text.
-
-    Raises:
-        UserError: the file cannot be read, or is no results file of MTurk.
     """
     try:
         content = read_text(path)
@@ -181,15 +178,6 @@ def _read_participant(
 
     The participant is finished if every trial is answered, whatever the file says. The code is the
     served page's if the file has that one, and else the static page's.
-
-    Args:
-        study: the study to which the answers must belong.
-        text: the text of the file, or of a cell of MTurk's results.
-        place: the file and the row, for error messages.
-        origin: the file's name, which is kept with the participant.
-
-    Raises:
-        UserError: the text is no answers file, belongs to another study, or a field is wrong.
     """
     try:
         content = json.loads(text)
@@ -223,16 +211,7 @@ def _read_participant(
 
 
 def _read_answers(study: Study, content: Any, place: str) -> list[Answer]:
-    """Return the answers of one participant, sorted by trial.
-
-    Args:
-        study: the study with which the answers must agree.
-        content: the JSON value of "answers", which should be a list.
-        place: the file and the row, for error messages.
-
-    Raises:
-        UserError: the content is no list, an answer is wrong, or a trial is answered twice.
-    """
+    """Return the answers of one participant, sorted by trial."""
     if not isinstance(content, list):
         raise UserError(f"{place}: 'answers' must be a list, not {str(content)[:80]!r}.")
     answers: dict[int, Answer] = {}

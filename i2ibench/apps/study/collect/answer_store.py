@@ -245,9 +245,6 @@ class AnswerStore:
 
     def _check_study(self) -> None:
         """Write the study's hash into a new answers' file, or compare it with that of an old one.
-
-        Raises:
-            UserError: the file has answers that were given to other trials or under other rules.
         """
         with self._writing() as db:
             row = db.execute("SELECT hash FROM study").fetchone()
@@ -267,10 +264,6 @@ class AnswerStore:
         """Refuse all windows of a participant but the newest, and note the time of this request.
 
         After a restart the newest window is the first one that comes.
-
-        Raises:
-            UnknownParticipant: the token is unknown.
-            ContinuedElsewhere: the window is not the newest.
         """
         if not self._has(token):
             raise UnknownParticipant("There is no such participant; reload the page.")
@@ -308,10 +301,6 @@ def _explained_failures(path: Path) -> Iterator[None]:
     """Replace errors of the disk or of another process by errors that name the answers' file.
 
     This is a context manager. Errors that this program causes, see `_DEFECTS`, pass unchanged.
-
-    Raises:
-        StoreFails: the file cannot be read or written.
-        DiskFull: the disk has no room.
     """
     try:
         yield

@@ -205,12 +205,6 @@ def _insert_checksum(db: sqlite3.Connection, token: str, trial: int, row: Sequen
     """Insert the checksum of a row, unless there is one for this participant and trial.
 
     Only the first answer to a trial is kept, and so is its checksum.
-
-    Args:
-        db: the connection.
-        token: the participant's token.
-        trial: number of the answered trial; _PERSON for the participant's own row.
-        row: the values of the row.
     """
     db.execute(
         "INSERT INTO seals VALUES (?, ?, ?) ON CONFLICT (token, trial) DO NOTHING",
@@ -233,15 +227,6 @@ def _verified_rows(
     """Yield the rows of a table: participants as they were inserted, answers in trial order.
 
     Answers are sorted by token first.
-
-    Args:
-        db: the connection.
-        columns: the columns that a row has, as SQL. The checksum is that of these columns.
-        table: "participants" or "answers".
-        trial: `seals.trial` of a row's checksum, as SQL.
-
-    Raises:
-        sqlite3.DatabaseError: a row does not fit its checksum, or its checksum is missing.
     """
     seals = f"(SELECT seal FROM seals WHERE token = rows.token AND trial = {trial})"
     order = "rowid" if table == "participants" else "token, trial"

@@ -87,12 +87,7 @@ async def receive_message(request: Request, kind: type[Kind]) -> Kind:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Return a request's body, whether the request states its length or not.
-
-    Raises:
-        HTTPException: 413 if the body is longer than MAX_MESSAGE_BYTES, 400 if the client left
-            before its end.
-    """
+    """Return a request's body, whether the request states its length or not."""
     too_long = HTTPException(413, f"A message may have at most {MAX_MESSAGE_BYTES} bytes.")
     stated = request.headers.get("content-length", "")
     if stated.isdigit() and int(stated[:20]) > MAX_MESSAGE_BYTES:

@@ -75,13 +75,7 @@ def add_results(
 
 
 def _status_page(study: Study, collected: Collected, query: str) -> str:
-    """Return the page with the numbers of participants and of answers to each pair, as HTML.
-
-    Args:
-        study: the study.
-        collected: its answers.
-        query: added to the page's links; it holds the key if the page's address has one.
-    """
+    """Return the page with the numbers of participants and of answers to each pair, as HTML."""
     return render(
         "study_status.html",
         title=study.definition.title,
@@ -116,11 +110,6 @@ def _may_read(request: Request, key: str | None, behind_proxy: bool) -> bool:
     A request with a key must have the right one; if the server has no key, none is right. A request
     without a key must come from this machine and must not be forwarded. Behind a proxy every
     request counts as forwarded.
-
-    Args:
-        request: the request. Its key is a bearer token or the parameter `key` of its address.
-        key: the server's key; None if it has none.
-        behind_proxy: whether visitors come through a proxy.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     request_key = value.strip() if scheme.lower() == "bearer" else request.query_params.get("key")

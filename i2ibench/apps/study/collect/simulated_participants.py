@@ -79,9 +79,6 @@ def _take_part(study: Study, client: "_Client", crowd: Crowd, traffic: Traffic) 
     """Let one simulated participant take part, from the first page to the last answer.
 
     Acknowledged answers are added to `traffic`. Trials that the crowd leaves out are not sent.
-
-    Raises:
-        UserError: another study is served, or the server does not answer or refuses a request.
     """
     client.request("/")
     if json.loads(client.request("/api/study"))["id"] != public_study(study)["id"]:

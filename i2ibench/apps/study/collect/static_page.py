@@ -102,16 +102,7 @@ def _scripts() -> str:
 
 
 def _check_size(study: Study, images: Collection[str], slots: int) -> None:
-    """Refuse more images than a page can have, before they are read.
-
-    Args:
-        study: the study.
-        images: the images' names.
-        slots: number of plans, for the error message.
-
-    Raises:
-        UserError: an image is missing, or all images together are larger than MAX_IMAGES in base64.
-    """
+    """Refuse more images than a page can have, before they are read."""
     size = 0
     for name in images:
         path = study.folder / IMAGES / f"{name}.png"
@@ -128,15 +119,7 @@ def _check_size(study: Study, images: Collection[str], slots: int) -> None:
 
 
 def _image(study: Study, name: str) -> str:
-    """Return the HTML element that holds an image of the page, in base64.
-
-    Args:
-        study: the study.
-        name: the image's name, see `Study.image_id`.
-
-    Raises:
-        UserError: the image cannot be read.
-    """
+    """Return the HTML element that holds an image of the page, in base64."""
     path = study.folder / IMAGES / f"{name}.png"
     try:
         content = base64.b64encode(path.read_bytes()).decode()

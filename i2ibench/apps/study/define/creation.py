@@ -119,15 +119,6 @@ def _translate(
 
     Translations that an interrupted call left in the folder are kept. Methods without a checkpoint
     are not in the result.
-
-    Args:
-        definition: the study file.
-        sources: the scenes of the study.
-        folder: the study's folder; the images are written below its `translations/`.
-        device: the device that translates.
-
-    Returns:
-        The image file of each scene, by method.
     """
     names = list(sources.scenes)
     files: dict[str, FilesByScene] = {}
@@ -154,14 +145,6 @@ def _largest_size(
 
     It is the `size` of the study file if that states one; no image is read then. Otherwise it is
     the greatest width and the greatest height of all images.
-
-    Args:
-        definition: the study file.
-        files: the image file of each scene, by method.
-        names: names of the scenes.
-
-    Raises:
-        UserError: the study file states no size, and images of one scene differ in size.
     """
     if definition.size:
         return definition.size[0], definition.size[1]
@@ -198,11 +181,6 @@ def _write_images(
     highlighted. Each scene also gets its degraded image. The names are hashes with the study's
     secret, and the order of writing is random. All files have one time stamp and, being new, one
     mode.
-
-    Args:
-        study: the study; its folder gets the images.
-        files: the image file of each scene, by method, with the reference's.
-        objects: masks of the objects to highlight, by scene; {} for whole images.
     """
     random = secrets.SystemRandom()  # a seed would reveal the order
     scenes = list(enumerate(study.scenes))

@@ -262,16 +262,6 @@ def _read_part(kind: type[Part], content: Any, place: str) -> Part:
     """Return one dataclass of a study file, such as a `Method`, made from a dict.
 
     Keys that are missing keep their defaults. `_read_value` checks and converts every value.
-
-    Args:
-        kind: the dataclass.
-        content: the value from the study file, which should be a dict.
-        place: the file and the key from which the content comes, for error messages.
-
-    Raises:
-        UserError: the content is no dict, has an unknown key or a value of a wrong type, lacks the
-            "title" of a `Definition`, or is refused by the dataclass. The message begins with
-            `place`.
     """
     if not isinstance(content, Mapping):
         raise UserError(f"{place} must be a dict, not {content!r}.")
@@ -295,14 +285,6 @@ def _read_value(value: Any, kind: Any, place: str) -> Any:
     """Return a value from a study file as the type `kind`.
 
     Lists become tuples and integers floats as needed. Values inside a dict are not checked.
-
-    Args:
-        value: the value from the file.
-        kind: the type in the dataclass.
-        place: the file and the key, for error messages.
-
-    Raises:
-        UserError: the type is wrong, a number is not finite, or a text has control characters.
     """
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):

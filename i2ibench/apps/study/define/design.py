@@ -124,10 +124,6 @@ class Design:
         """Return the comparisons of a participant's main trials, in `per_pair` blocks.
 
         Each block holds every pair at every duration once.
-
-        Args:
-            slot: number of the participant's plan.
-            random: the generator of scenes and sides.
         """
         num_blocks = self.definition.per_pair
         blocks: list[list[Comparison]] = [[] for _ in range(num_blocks)]
@@ -147,21 +143,12 @@ class Design:
         They are a slice of an endless sequence of shuffled passes over all scenes. A slice that
         crosses the end of a pass has no scene twice: the next pass begins with scenes that are not
         in the slice yet.
-
-        Args:
-            pair: index of the pair.
-            slot: number of the participant's plan, which determines the slice.
         """
         count, k = len(self.scenes), self.judgments_per_pair
         return [self._pass(pair, at // count)[at % count] for at in range(slot * k, (slot + 1) * k)]
 
     def _pass(self, pair: int, number: int) -> list[int]:
-        """Return the order of all scenes (indices) in one pass; it is made once and then kept.
-
-        Args:
-            pair: index of the pair that the pass is for.
-            number: number of the pass, from 0.
-        """
+        """Return the order of all scenes (indices) in one pass; it is made once and then kept."""
         count, k = len(self.scenes), self.judgments_per_pair
         passes = self._passes.setdefault(pair, [])
         while len(passes) <= number:
@@ -179,10 +166,6 @@ class Design:
         """Return the main trials: the blocks one after the other, each in random order.
 
         All trials have the number 0 for now.
-
-        Args:
-            blocks: the comparisons of each block.
-            random: the generator of the orders.
         """
         trials = []
         for block in blocks:
@@ -196,15 +179,6 @@ class Design:
         """Draw the main trials that a participant sees again, and where in the session.
 
         There are `num_repeats` of them.
-
-        Args:
-            count: number of the participant's main trials.
-            random: the generator of the choice and the places.
-
-        Returns:
-            Pairs of a main trial and the place of its repeat. The main trial is an index below
-            count // 3. The place is a random number in the last third: 5.3 is between the main
-            trials 5 and 6.
         """
         third = count // 3
         chosen = random.permutation(third)[: self.num_repeats]
@@ -216,14 +190,6 @@ class Design:
         """Return the catch trials, one at a random place in each of equal parts of the session.
 
         The reference is on the left in half of them, rounded at random.
-
-        Args:
-            count: number of the participant's main trials.
-            random: the generator of places, sides and scenes.
-
-        Returns:
-            Entries (place, trial, None) for the list of trials in `plan`. The place 5.3 is between
-            the main trials 5 and 6. None says that no main trial is repeated.
         """
         number = self.definition.catch
         left = random.permutation(np.arange(number) % 2 == random.integers(2))
@@ -251,11 +217,6 @@ class Design:
         """Return a trial of the reference and its degraded image on a random scene.
 
         The trial has the study's longest duration (None: unlimited) and, for now, the number 0.
-
-        Args:
-            kind: CATCH or PRACTICE.
-            first: whether the reference is on the left.
-            random: the generator of the scene.
         """
         scene = self.scenes[random.integers(len(self.scenes))]
         names = (self.reference, DEGRADED) if first else (DEGRADED, self.reference)

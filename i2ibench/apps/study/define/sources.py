@@ -79,10 +79,6 @@ def _find_all(definition: Definition) -> Sources:
     Without a scenes' folder, the scenes are the names that all methods' folders share. If several
     images in a method's folder fit one scene, that method has none for this scene. Methods with
     a checkpoint have no files yet.
-
-    Raises:
-        UserError: a folder or a checkpoint is missing or unusable, or a method that needs the
-            scenes' folder has none.
     """
     folder, methods = definition.scenes.folder, definition.methods
     images = {n: files_by_name(Path(m.images)) for n, m in methods.items() if m.images}
@@ -111,10 +107,6 @@ def _origin(method: Method, folder: str) -> dict[str, Any]:
 
     For a checkpoint it holds the path, the SHA-256, the styles and, if there are any, the settings;
     otherwise only the folder.
-
-    Args:
-        method: the method.
-        folder: the folder of the scenes, from which photos come.
     """
     if method.images:
         return {"images": method.images}
@@ -130,9 +122,6 @@ def _kinds_needed(definition: Definition) -> list[str]:
     """Return the kinds of files that the checkpoints translate, such as "label", sorted.
 
     Every checkpoint is opened. Without checkpoints the result is ["label"].
-
-    Raises:
-        UserError: a checkpoint is missing or unusable; the message names the method.
     """
     needs: set[str] = set()
     for name, method in definition.methods.items():
@@ -151,13 +140,6 @@ def _choose(definition: Definition, sources: Sources) -> Sources:
 
     Scenes that lack an image of some method cannot be drawn; stderr says how many. If objects are
     highlighted, scenes without an object cannot be drawn either.
-
-    Args:
-        definition: the study file. If its number of scenes is 0, all remaining scenes are taken.
-        sources: all scenes.
-
-    Raises:
-        UserError: there are too few scenes, or objects cannot be found.
     """
     names = [n for n in sources.scenes if all(n in files for files in sources.files.values())]
     lacking = len(sources.scenes) - len(names)
@@ -195,14 +177,6 @@ def _objects(
 
     The classes are Cityscapes' if the first scene's label map has Cityscapes' layout, else those in
     `classes.json` of the scenes' folder.
-
-    Args:
-        definition: names the classes to highlight.
-        sources: the files of the scenes.
-        names: names of the scenes to search.
-
-    Raises:
-        UserError: there is no scenes' folder, no such class, or a scene has no label map.
     """
     regions, folder = definition.regions, Path(definition.scenes.folder)
     scenes = {n: files for n in names if (files := sources.scenes[n]) is not None}

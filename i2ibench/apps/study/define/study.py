@@ -161,16 +161,7 @@ def open_study(folder: Path) -> Study:
 
 
 def _read_note(folder: Path, content: Any, note: Path) -> Study:
-    """Return the study that the content of a `study.json` describes.
-
-    Args:
-        folder: the study's folder.
-        content: the JSON value in the file. Entries that are not needed are ignored.
-        note: the path of the file, for error messages.
-
-    Raises:
-        UserError: an entry is missing or wrong; the message names it.
-    """
+    """Return the study that the content of a `study.json` describes."""
     fault = f"{note} does not describe a study"
     kinds = {
         "definition": dict, "scenes": list, "reference": str, "secret": str, "origins": dict,
