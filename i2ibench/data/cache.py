@@ -95,8 +95,7 @@ class SceneCache:
         return arrays
 
     def _is_due(self, number: int) -> bool:
-        """Count a reading of a scene and return whether to compare the scene's checksums this time.
-        """
+        """Count a reading of a scene; return whether to compare the scene's checksums this time."""
         changed = _time_of_change(self.path)
         if changed != self._changed:
             self._readings.clear()

@@ -157,8 +157,7 @@ def resize_nearest(array: NDArray[Any], width: int, height: int) -> NDArray[Any]
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int32]:
-    """Return the source index of each pixel along a resized side, int32 [target], as PIL rounds it.
-    """
+    """Return the source index of each pixel of a resized side, int32 [target], as in PIL."""
     positions = Image.fromarray(np.arange(source, dtype=np.int32)[None])
     return np.array(positions.resize((target, 1), Image.Resampling.NEAREST))[0]
 

@@ -291,8 +291,7 @@ def _is_in_other_folder(text: str, folder: str, owner: str, scene_folders: Colle
 
 
 def _owner(text: str, scene_of: Mapping[str, str]) -> str | None:
-    """Return the scene with the longest name that equals `text` or precedes a "_" in it, or None.
-    """
+    """Return the scene with the longest name that is `text` or precedes a "_" in it, or None."""
     while text and text not in scene_of:
         text = text.rpartition("_")[0]
     return scene_of.get(text)

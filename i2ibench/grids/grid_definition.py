@@ -126,8 +126,7 @@ def _check(content: Mapping[str, Any], path: Path) -> None:
 
 
 def _combinations(content: Mapping[str, Any], path: Path) -> Iterator[dict[str, str]]:
-    """Yield the value's name of each axis for every combination of the axes that is not excluded.
-    """
+    """Yield every combination of the axes' values by name that is not excluded."""
     axes = content["axes"]
     excluded = content.get("exclude", [])
     for rule in excluded:

@@ -264,8 +264,7 @@ def newest_of_config(config: Config) -> Path | None:
 
 
 def _last_in(folders: Sequence[Path]) -> Path | None:
-    """Return the newest readable checkpoint of a complete epoch, in the last folder that has one.
-    """
+    """Return the newest readable checkpoint of an epoch, in the last folder that has one."""
     return _newest_whole([path for folder in folders for path in list_epochs(folder)])
 
 

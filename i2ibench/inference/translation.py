@@ -175,8 +175,7 @@ def use_bank(opened: OpenedCheckpoint, path: Path) -> None:
 
 
 def _image_paths(output_dir: Path, name: str, samples: int, ending: str) -> list[Path]:
-    """Return the paths of a scene's images: NAME.png, or NAME_0.png, NAME_1.png, ... for samples.
-    """
+    """Return the paths of a scene's images: NAME.png, or NAME_0.png, ... for samples."""
     if samples == 1:
         return [output_dir / f"{name}{ending}"]
     return [output_dir / f"{name}_{k}{ending}" for k in range(samples)]

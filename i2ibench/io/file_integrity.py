@@ -71,8 +71,7 @@ def _find_damage(path: Path) -> str | None:
 
 
 def _is_whole(record: zipfile.ZipInfo, content: mmap.mmap) -> bool:
-    """Return whether an uncompressed record of a zip file has the name and CRC-32 of its directory.
-    """
+    """Return whether an uncompressed zip record has the name and CRC-32 of the directory."""
     header = content[record.header_offset : record.header_offset + _LOCAL_HEADER]
     if len(header) < _LOCAL_HEADER:
         return False

@@ -61,8 +61,7 @@ def safe_text(text: str, place: str, lines: bool = False) -> str:
 
 
 def _fault(name: Any, folders: bool) -> str:
-    """Return what is wrong with a name, such as "is no name", or "" if `safe_name` allows the name.
-    """
+    """Return what is wrong with a name, such as "is no name", or "" for an allowed name."""
     if not isinstance(name, str):
         return "is no name"
     if not _is_whole(name):

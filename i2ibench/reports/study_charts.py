@@ -116,8 +116,7 @@ def _curves(
     lines: Mapping[str, Sequence[tuple[float, float, Sequence[float] | None]]],
     theme: Theme,
 ) -> None:
-    """Draw named lines into axes, over the logarithm of the time, with markers and interval bands.
-    """
+    """Draw named lines over the logarithm of the time, with markers and interval bands."""
     for number, (name, points) in enumerate(lines.items()):
         colour = theme.colours[number % len(theme.colours)]
         marker = MARKERS[number % len(MARKERS)]

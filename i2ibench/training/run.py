@@ -99,8 +99,7 @@ def _prepare_stages(
 
 
 def _check_or_record_data(stages: Sequence[Stage], continues: bool, accept_changes: bool) -> None:
-    """Compare the data files of all stages with their fingerprints, or record them for a new run.
-    """
+    """Compare all stages' data files with their fingerprints, or record those of a new run."""
     datasets = [data for stage in stages for data in (stage.train_data, stage.val_data)]
     scenes = [files for data in datasets for files in data.scenes.files]
     if continues:

@@ -119,8 +119,7 @@ def _session_of(sessions: Sessions, token: str) -> Session:
 
 
 def _png_of(session: Session, scene: Scene) -> bytes:
-    """Return the image of a session's scene as PNG; it is rendered if the session has not kept it.
-    """
+    """Return the image of a session's scene as PNG, rendered if the session has not kept it."""
     pixels = session.image_of(scene)
     if pixels is None:
         pixels = session.editor.renderer.image(scene)

@@ -201,8 +201,7 @@ def source_data(
 def _rename_other_labels(
     photo: AnnotatedPhoto, names: Collection[str], others: str, report: UsageReport
 ) -> AnnotatedPhoto:
-    """Return a copy of a photo whose shapes with a label that is no class have the label `others`.
-    """
+    """Return a copy of a photo; shapes whose label is no class get the label `others`."""
     shapes = [s if s.label in names else replace(s, label=others) for s in photo.shapes]
     renamed = sum(shape.label not in names for shape in photo.shapes)
     if renamed:

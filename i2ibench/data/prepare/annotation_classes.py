@@ -72,8 +72,7 @@ def _refuse_without_file(source: Path, labels: int, options: AnnotationOptions) 
 
 
 def _refuse_similar(source: Path, labels: Iterable[str]) -> None:
-    """Raise an error if two labels differ only in capitals, spaces or Unicode form, as Car and car.
-    """
+    """Raise an error if two labels, such as Car and car, differ only in spelling."""
     by_spelling: dict[str, str] = {}
     for label in labels:
         other = by_spelling.setdefault(" ".join(to_nfc(label).casefold().split()), label)

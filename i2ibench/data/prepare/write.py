@@ -120,8 +120,7 @@ def count_photos(target: Path) -> tuple[int, int]:
 
 
 def _begin(partial: Path, provenance: Mapping[str, Any]) -> None:
-    """Save the provenance in a new, empty folder; check the saved provenance of any other folder.
-    """
+    """Save the provenance in an empty folder, or check the provenance that a folder has."""
     if not any(partial.iterdir()):
         write_text(partial / PREPARATION, json.dumps(provenance, indent=1))
     elif _read_provenance(partial) != provenance:

@@ -84,8 +84,7 @@ def sized_tensor(batch: Batch) -> Tensor:
 
 
 def _at(whole: Tensor, tile: Tile, top: int = 0, left: int = 0) -> Tensor:
-    """Return a tile with its margin, cut out of a tensor BCHW; pixels beyond it repeat its border.
-    """
+    """Return a tile with its margin of a tensor BCHW; pixels beyond it repeat its border."""
     height, width = whole.shape[-2:]
     y, x = (
         slice(s.start - begin, s.stop - begin)

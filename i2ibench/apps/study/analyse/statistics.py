@@ -81,8 +81,7 @@ def compare(resampled: Resampled) -> list[dict[str, Any]]:
 
 
 def _comparison(resampled: Resampled, spread: Spread, pair: int, time: int) -> dict[str, Any]:
-    """Return the dict of one comparison as `compare` describes it, without the corrected p-values.
-    """
+    """Return one comparison as `compare` describes it, without the corrected p-values."""
     judgments, definition = resampled.judgments, resampled.judgments.definition
     counts, clusters = resampled.counts[0, pair, time].sum(0), resampled.clusters(pair, time)
     margin = spread.margin(clusters)

@@ -244,8 +244,7 @@ class AnswerStore:
                 self.erased = clear_log(self._db)
 
     def _check_study(self) -> None:
-        """Write the study's hash into a new answers' file, or compare it with that of an old one.
-        """
+        """Write the study's hash into a new answers' file, or compare it with an old file's."""
         with self._writing() as db:
             row = db.execute("SELECT hash FROM study").fetchone()
             if row is None:
