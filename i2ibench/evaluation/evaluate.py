@@ -181,11 +181,12 @@ def _measure(
 def _reference_rows(
     evaluation: Evaluation, config: Config | None, root: str | None
 ) -> dict[str, Rows]:
-    """Measure the protocol's reference images with every set metric, such as FID.
+    """Measure the protocol's reference images with every available set metric, such as FID.
 
-    Return by metric the measurements, one array for each reference scene. Unavailable metrics are
-    left out. The result is {} if the protocol has no reference, if the scored scenes lack real
-    images, and in all processes except the main one.
+    The measurements are kept in the folder `reference_rows` of the output folder and in the user's
+    cache, and only missing ones are made. All processes must call this function; only the main
+    process gets the arrays by metric, one for each reference scene. The others get {}, and so does
+    the main process if the protocol has no reference or no set metric is available.
     """
     wanted = {
         name: metric

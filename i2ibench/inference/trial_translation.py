@@ -95,9 +95,10 @@ def describe_failure(error: Exception) -> str:
 
 
 def require_shapes_alone(translator: Translator, what: str, error: Exception) -> None:
-    """Raise a better error if a method has failed because it depends on the values of tensors.
+    """Raise a UserError if a method's error shows that it does not run on tensors without contents.
 
-    Nothing happens for other errors.
+    Every NotImplementedError and every error that mentions a meta tensor counts; for other errors
+    the function returns.
 
     Args:
         translator: the method.

@@ -194,10 +194,11 @@ def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
 
 
 def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
-    """Return the error of another process that ended, if that is why this process failed.
+    """Return a message about another process that failed first, or None if nothing points to one.
 
-    The result is None if no other process has stored an error in `store`, and `error` is not about
-    a closed connection.
+    If a process has stored its error in `store`, that text is returned, whatever `error` is. Else, if
+    `error` says that another process closed the connection, the text says that the process ended
+    without an error message.
     """
     with contextlib.suppress(RuntimeError):
         if store.check(["cause"]):

@@ -22,8 +22,8 @@ def published_rows(data: str | None = None) -> list[dict[str, Any]]:
 def published_preferences() -> list[dict[str, Any]]:
     """Return the published preference rates of user studies, one dict each.
 
-    The value is the percentage of answers that preferred the row. Each rate has the keys
-    STUDY_FIELDS. `checked` is "document" (verified in the source) or "recalled" (not verified: look
+    `value` is the percentage of answers that preferred the method in `row` to the one in `column`.
+    Each rate has the keys STUDY_FIELDS. `checked` is "document" (verified in the source) or "recalled" (not verified: look
     the number up before you quote it).
     """
     return _read("published_study.json", STUDY_FIELDS)

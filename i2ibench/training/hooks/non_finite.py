@@ -107,7 +107,7 @@ class SkipNonFinite(Hook):
         self.patience, self.interval = patience, interval
 
     def before_train(self, runner: Runner) -> None:
-        """Switch the skipping of updates on in all optimisers."""
+        """Make all optimisers skip updates whose gradients are not finite."""
         for optimizer in runner.optim_wrapper.values():
             optimizer.skips = True
 
