@@ -196,9 +196,9 @@ def _sharing_failures(store: dist.Store, rank: int) -> Iterator[None]:
 def _cause_elsewhere(store: dist.Store, error: RuntimeError) -> str | None:
     """Return a message about another process that failed first, or None if nothing points to one.
 
-    If a process has stored its error in `store`, that text is returned, whatever `error` is. Else, if
-    `error` says that another process closed the connection, the text says that the process ended
-    without an error message.
+    If a process has stored its error in `store`, that text is returned, whatever `error` is. Else,
+    if `error` says that another process closed the connection, the text says that the process
+    ended without an error message.
     """
     with contextlib.suppress(RuntimeError):
         if store.check(["cause"]):

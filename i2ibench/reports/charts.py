@@ -18,9 +18,9 @@ PREFIX = "seg/iou/"
 def class_bars(results: Results) -> bytes:
     """Draw the IoU of every class as bars, one for each system, with intervals; return a PNG.
 
-    The control systems "class colours" and "photos of other scenes" are not drawn. A class for which
-    no drawn system has a value is left out. If only some systems lack a value, their bars have the
-    height 0. Return b"" if no class is left.
+    The control systems "class colours" and "photos of other scenes" are not drawn. A class for
+    which no drawn system has a value is left out. If only some systems lack a value, their bars
+    have the height 0. Return b"" if no class is left.
     """
     systems = [name for name in results["systems"] if name not in (FLOOR, MISMATCH)]
     classes = [c for c in results["data"]["classes"] if _has(results, systems, PREFIX + c)]

@@ -23,8 +23,8 @@ def published_preferences() -> list[dict[str, Any]]:
     """Return the published preference rates of user studies, one dict each.
 
     `value` is the percentage of answers that preferred the method in `row` to the one in `column`.
-    Each rate has the keys STUDY_FIELDS. `checked` is "document" (verified in the source) or "recalled" (not verified: look
-    the number up before you quote it).
+    Each rate has the keys STUDY_FIELDS. `checked` is "document" (verified in the source) or
+    "recalled" (not verified: look the number up before you quote it).
     """
     return _read("published_study.json", STUDY_FIELDS)
 
