@@ -102,7 +102,7 @@ def test_a_config_with_an_error_is_reported(tmp_path):
 
 
 def test_a_lacking_key_is_named(tmp_path):
-    with pytest.raises(UserError, match="lacks 'data_preprocessor'"):
+    with pytest.raises(UserError, match="lacks the key 'data_preprocessor'"):
         load_config(write(tmp_path, "model = dict()"))
 
 

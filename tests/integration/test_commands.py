@@ -138,7 +138,7 @@ def test_translate_says_what_is_missing(run):
         (["tiny.py", "--cfg-options", "data_root=/nowhere"], ["/nowhere"]),
         (["tiny.py", "--cfg-options", "amp=int3"], ["bf16"]),
         (["tiny.py", "--launcher", "pytorch"], ["torchrun"]),
-        (["tiny.py", "--fresh", "--resume"], ["give one of them"]),
+        (["tiny.py", "--fresh", "--resume"], ["pass only one of them"]),
         (["tiny.py", "--cfg-options", "abc"], ["KEY=VALUE"]),
         (["tiny.py", "--cfg-options", "train_cfg.max_epoch=3"], ["'max_epochs'"]),
         (["tiny.py", "--cfg-options", "param_scheduler.0.type=LinearLRR"], ["'LinearLR'"]),

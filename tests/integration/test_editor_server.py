@@ -602,7 +602,9 @@ def test_without_the_extra_the_command_says_what_to_install(missing, monkeypatch
     with pytest.raises(SystemExit) as ended:
         main("edit", ["none.pth"])
     assert ended.value.code == 2
-    assert f"needs {missing}; get it with: pip install 'i2ibench[web]'" in capsys.readouterr().err
+    assert (
+        f"needs {missing}; install it with: pip install 'i2ibench[web]'" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow

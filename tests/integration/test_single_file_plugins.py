@@ -193,7 +193,8 @@ def test_what_new_plugin_prints_works_as_it_stands(tmp_path):
         command(*shlex.split(told[name])[1:], cwd=tmp_path)
     assert len(list((tmp_path / "translations" / "own_widths").glob("*.png"))) == 2
     served = subprocess.Popen(
-        [sys.executable, "-m", *shlex.split(told["edit"]), "--port", "0"], cwd=tmp_path,
+        [sys.executable, "-m", "i2ibench.cli", *shlex.split(told["edit"])[1:], "--port", "0"],
+        cwd=tmp_path,
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
     assert served.stdout.readline().startswith("editor: http")

@@ -189,7 +189,7 @@ def test_data_of_other_classes_is_refused(run, tmp_path):
     classes = json.loads((root / "classes.json").read_text())
     (root / "classes.json").write_text(json.dumps(["heaven", *classes[1:]]))
     answer = tool("styles", "fit", CHECKPOINT, "--cfg-options", f"data_root={root}", cwd=run)
-    assert_user_error(answer, "whose classes are others")
+    assert_user_error(answer, "whose classes differ from those")
 
 
 def test_samples_differ_and_each_is_made_once(run):

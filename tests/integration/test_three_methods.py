@@ -104,7 +104,7 @@ def test_a_method_of_the_users_own_goes_through_every_command(name, home):
     assert "editor: http" in told
     whole, resumed = (weights(home / f / "epoch_0002.pth") for f in ("work_dirs/own", "parts"))
     assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
-    assert len(list((home / "pictures").glob("*.png"))) == 4
+    assert len(list((home / "images").glob("*.png"))) == 4
     assert len(list((home / "staged").glob("*.png"))) == 2
     if name == "Layers":
         before, after = (

@@ -89,7 +89,7 @@ class WithoutMetainfo(Dataset):
         ),
         (
             WithoutScenes,
-            r"not say its scenes \(Scenes\): .*Set self.scenes in its constructor",
+            r"does not set scenes \(Scenes\): .*Set self.scenes in its constructor",
         ),
         (WithOtherScenes, "has no 'scenes', a Scenes.*A data set takes the option seed"),
         (
