@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ def record_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles]) -> None:
     _write(work_dir, {str(path): _fingerprint(path, read=True) for path in paths})
 
 
-def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: bool) -> None:
+def check_fingerprints(
+    work_dir: Path, scenes: Iterable[SceneFiles], accept: Callable[[], None] | None
+) -> None:
     """Check that the files of the data are the files that the run began with.
 
     Files of the same size and modification time count as unchanged. Files with another modification
@@ -46,10 +48,11 @@ def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: boo
     Args:
         work_dir: the folder of the run, or of its first stage.
         scenes: the data as it is now.
-        accept: accept changed files and record their fingerprints instead of raising.
+        accept: called if files were changed, added or removed, before their fingerprints are
+            recorded; may raise an error about the files. None refuses changed files.
 
     Raises:
-        UserError: files were changed, added or removed from the data, and `accept` is False.
+        UserError: files were changed, added or removed from the data, and `accept` is None.
         OSError: a file is missing or cannot be read.
     """
     paths = _paths(scenes)
@@ -62,14 +65,15 @@ def check_fingerprints(work_dir: Path, scenes: Iterable[SceneFiles], accept: boo
     for path in track(touched, "comparing files") if touched else ():
         now[str(path)] = _fingerprint(path, read=True)
     changed = [p for p in sorted({*before, *now}) if _differ(before.get(p), now.get(p))]
-    if changed and not accept:
+    if changed and accept is None:
         raise UserError(
             f"{len(changed)} of the {len(now)} files of the data have changed since the run in "
             f"{work_dir} began, first {changed[0]}. Put them back, pass --resume to go on with the "
             "data as it is, or --fresh to start anew (the old run is moved aside)."
         )
-    if changed:
+    if changed and accept is not None:
         say(f"{len(changed)} files of the data have changed since the run began.")
+        accept()
         record_fingerprints(work_dir, scenes)
     elif touched:
         _write(work_dir, {p: [*now[p][:2], before[p][2]] for p in before})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
@@ -18,7 +19,7 @@ from i2ibench.training.hooks.log import TrainingLog
 from i2ibench.training.hooks.preemption import Preemption
 from i2ibench.training.runner import build_runner
 from i2ibench.training.saved_state import SavedState, open_states
-from i2ibench.training.stage import Stage, check_stage_order, check_stages
+from i2ibench.training.stage import Stage, check_all_files, check_stage_order, check_stages
 
 
 def train(
@@ -103,7 +104,8 @@ def _check_or_record_data(stages: Sequence[Stage], continues: bool, accept_chang
     datasets = [data for stage in stages for data in (stage.train_data, stage.val_data)]
     scenes = [files for data in datasets for files in data.scenes.files]
     if continues:
-        check_fingerprints(stages[0].work_dir, scenes, accept_changes)
+        accept = partial(check_all_files, stages) if accept_changes else None
+        check_fingerprints(stages[0].work_dir, scenes, accept)
     else:
         record_fingerprints(stages[0].work_dir, scenes)
 

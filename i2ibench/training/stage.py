@@ -136,7 +136,7 @@ def check_stages(stages: Sequence[Stage], is_new: bool) -> None:
             or a stage cannot start with the weights of the previous stage.
     """
     if is_new and is_main_process():
-        _check_files(stages)
+        check_all_files(stages)
     for stage in stages:
         datasets = {"train": stage.train_data, "val": stage.val_data}
         check_scenes(datasets, stage.translator, stage.config)
@@ -164,10 +164,16 @@ def _check_weights(previous: Stage, stage: Stage) -> None:
         previous_stage_weights(stage.translator, previous.translator.state_dict())
 
 
-def _check_files(stages: Sequence[Stage]) -> None:
+def check_all_files(stages: Sequence[Stage]) -> None:
     """Read and check every training and validation file of all stages.
 
     A stage with the same files as an earlier one is skipped.
+
+    Args:
+        stages: the stages of a run.
+
+    Raises:
+        UserError: some files are broken or hold wrong ids; the message names them.
     """
     checked: list[Any] = []
     for stage in stages:

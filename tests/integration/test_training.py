@@ -169,6 +169,16 @@ def test_a_bad_label_stops_before_training(tiny_config, paired_root, tmp_path):
         run(tiny_config, tmp_path / "run")
 
 
+def test_changed_data_is_checked_before_a_run_goes_on_with_it(tiny_config, paired_root, tmp_path):
+    from i2ibench.testing.tiny_datasets import save
+
+    run(tiny_config, tmp_path / "run", train_cfg__max_epochs=1)
+    save(paired_root / "train/label/s4.png", torch.full((32, 64), 9, dtype=torch.uint8).numpy())
+    for _ in range(2):  # the refused files are not taken for known ones
+        with pytest.raises(UserError, match=r"s4\.png has the value 9 at 2048"):
+            train(load_config(tiny_config, work_dir=tmp_path / "run"), resume=True)
+
+
 def test_a_truncated_validation_photo_stops_before_training(tiny_config, paired_root, tmp_path):
     photo = paired_root / "val" / "image" / "s2.png"
     photo.write_bytes(photo.read_bytes()[:-20])
