@@ -1,8 +1,18 @@
-"""A browser for the tests of pages."""
+"""The mark `slow` for all end-to-end tests, and a browser for the tests of pages."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of this folder as slow: `make test` leaves them out, but for the main job."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="module")

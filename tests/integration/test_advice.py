@@ -22,8 +22,6 @@ from tests.conftest import write_tiny_config
 from tests.integration import advice_lines
 from tests.integration.advice_lines import ROOT
 
-pytestmark = pytest.mark.slow
-
 RUN_ON_STREETS = {
     "i2ibench train configs/pix2pixhd_toystreet.py": "small",
     "i2ibench prepare_data configs/pix2pixhd_toystreet.py": "small",

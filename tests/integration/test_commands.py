@@ -18,7 +18,6 @@ from i2ibench.testing.tiny_datasets import save, write_paired_scenes
 from tests.conftest import write_tiny_config
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
 
 
 def tool(name, *arguments, cwd, env=None):

@@ -27,8 +27,6 @@ from tests.official_files import (
     write_scenes,
 )
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass(frozen=True)
 class Kind:

@@ -12,8 +12,6 @@ import torch
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.reports.training_curves import read_scalars
 
-pytestmark = pytest.mark.slow
-
 SHORT = ["protocol=None", "hooks.images=None", "train_dataloader.batch_size=1"]
 
 

@@ -31,8 +31,6 @@ ROOT = Path(__file__).parents[2]
 ROAD, CAR, VOID = 1, 2, 3
 MODES_OF_SELECTED = "editor.store.info(editor.store.selected).style"
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -607,7 +607,6 @@ def test_without_the_extra_the_command_says_what_to_install(missing, monkeypatch
     )
 
 
-@pytest.mark.slow
 def test_the_command_serves_until_ctrl_c_and_names_what_is_wrong(tmp_path, tiny_config, capsys):
     work_dir = tmp_path / "run"
     options = ["--work-dir", str(work_dir), "--cfg-options", "train_cfg.max_epochs=1"]

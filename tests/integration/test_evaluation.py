@@ -338,7 +338,6 @@ def test_a_change_to_one_metric_keeps_the_rest_of_it():
         build_protocol({"type": "camvid", "width": "abc"})
 
 
-@pytest.mark.slow
 def test_two_processes_score_every_image_once(trained, tmp_path):
     """torchrun with two processes gives the numbers of one."""
     arguments = [str(ROOT / "tools" / "eval.py"), "tiny.py", "--work-dir", "run",

@@ -18,7 +18,6 @@ from tests.conftest import write_paired_scenes, write_tiny_config
 ROOT = Path(__file__).parents[2]
 STEPS = int(os.environ.get("I2IBENCH_LONG_STEPS", 300))
 REQUESTS = 2000 if "I2IBENCH_LONG_STEPS" in os.environ else 300
-pytestmark = pytest.mark.slow
 linux = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="resident memory is read where Linux has it"
 )

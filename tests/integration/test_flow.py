@@ -51,7 +51,6 @@ def test_a_run_goes_on_bit_for_bit(config, tmp_path):
     goes_on_bit_for_bit(config, tmp_path, SHORT)
 
 
-@pytest.mark.slow
 def test_two_processes_draw_and_train_as_one_with_twice_the_batch(config, tmp_path):
     """Up to rounding; two updates, since the first one moves only the last layer."""
     options = ["train_dataloader.dataset.transforms=[]", "hooks.average=None", "protocol=None",

@@ -279,7 +279,6 @@ def test_cells_of_one_first_stage_train_it_once_and_end_equal(tiny_config, grid_
     assert states(grid) == ["done", "done"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["debug", "local"])  # tests/slurm has the third
 def test_an_executor_finishes_the_cells_that_were_missing(grid_file, name):
     command = [sys.executable, str(ROOT / "tools" / "grid.py"), "run", str(grid_file), "--executor",
@@ -295,7 +294,6 @@ def test_an_executor_finishes_the_cells_that_were_missing(grid_file, name):
         assert "0 cells to do" in again.stdout
 
 
-@pytest.mark.slow
 def test_a_grid_whose_submitter_is_killed_goes_on_where_it_was(grid_file):
     command = [sys.executable, str(ROOT / "tools" / "grid.py"), "run", str(grid_file),
                "--executor-options", "slots=1", "threads=1"]  # fmt: skip

@@ -12,7 +12,6 @@ from i2ibench.registry import REGISTRIES
 from i2ibench.registry.scaffold import KINDS, new_module, new_package
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
 
 
 def python(*arguments, cwd):

@@ -29,7 +29,6 @@ def test_every_module_is_imported_without_posix():
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.slow
 def test_spawned_workers_without_posix_train_the_same(tiny_config, tmp_path):
     ends = []
     options = ["train_dataloader.num_workers=1", "train_dataloader.cache=True"]

@@ -15,8 +15,6 @@ import torch
 from i2ibench.registry.scaffold import new_module, new_package
 from tests.integration.environment import Environment
 
-pytestmark = pytest.mark.slow
-
 BROKEN = "from i2ibench.registry import LOSSES\n\n\ndef f():\n    return 1 / 0\n\n\nf()\n"
 NEEDY = "import a_package_nobody_has\n"
 

@@ -12,8 +12,6 @@ from tests.conftest import TINY_CONFIG
 from tests.unit.data.prepare import annotators, publishers
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
-
 SMALL = {
     "model.generator.base_channels": 4,
     "model.generator.num_blocks": 1,

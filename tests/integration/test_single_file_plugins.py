@@ -16,8 +16,6 @@ from i2ibench.registry.scaffold import new_module
 from i2ibench.testing.tiny_datasets import write_paired_scenes
 from tests.conftest import write_tiny_config
 
-pytestmark = pytest.mark.slow
-
 WITHOUT_POSIX = Path(__file__).with_name("without_posix.py")
 
 CONFIG = """

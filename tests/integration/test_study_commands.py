@@ -159,7 +159,6 @@ def test_serving_says_where_the_results_are_read(
         assert line.format(port=ports[0]) in out
 
 
-@pytest.mark.slow
 def test_fifty_participants_at_once_lose_nothing(study):
     crowd = Crowd(STRENGTHS, missing=0.05)
     with served(study) as url:

@@ -32,8 +32,6 @@ SMALL = {"per_pair": 1, "repeats": 0, "catch": 1, "practice": 1}
 WINDOW = {"width": 900, "height": 700}
 TINY = {"width": 120, "height": 300}
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def context(browser):

@@ -26,7 +26,6 @@ from tests.conftest import write_tiny_config
 from tests.integration.test_commands import assert_user_error
 from tests.integration.test_commands import tool as as_process
 
-pytestmark = pytest.mark.slow
 CHECKPOINT = "work_dirs/tiny/epoch_0002.pth"
 SHORT = {"protocol": None, "hooks.images": None}
 

@@ -126,7 +126,6 @@ def await_file(folder, pattern, process):
         time.sleep(0.01)
 
 
-@pytest.mark.slow
 def test_the_command_exits_with_75_on_sigterm_however_often_it_comes(tiny_config, tmp_path):
     """The whole process group hears it, loader workers too, as under Slurm."""
     options = ["train_cfg.max_epochs=1000", "protocol=None", "train_dataloader.num_workers=1"]
@@ -177,7 +176,6 @@ def kill(child, work_dir, moment, in_write):
     return child.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ema_config, tmp_path):
     options = {"train_cfg__max_epochs": 8, "hooks__checkpoints__every_steps": 2}
     whole = run(ema_config, tmp_path / "whole", **options)

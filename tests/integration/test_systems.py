@@ -105,7 +105,6 @@ def test_crn_grows_from_one_resolution_to_the_next(tiny_config, tmp_path):
     assert not any(torch.equal(small[k], large[k]) for k in moved)
 
 
-@pytest.mark.slow
 def test_a_staged_run_killed_in_two_stages_ends_equal(tiny_config, tmp_path):
     from tests.integration.test_stages import STAGES
 

@@ -10,8 +10,6 @@ import pytest
 import torch
 
 METHODS = Path(__file__).parents[1] / "data" / "methods"
-pytestmark = pytest.mark.slow
-
 CONFIG = """
 model = dict(type="{name}", width=8)
 data_root = "data/toystreet"

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from i2ibench.models.translators.base import Translator
 from i2ibench.registry.contracts.promises import promises_of
 from tests.integration.environment import Environment
@@ -32,7 +30,6 @@ def follow(page, folder):
     return environment
 
 
-@pytest.mark.slow
 def test_the_generators_blocks_run_and_print_what_it_says(tmp_path):
     environment = follow("add-a-generator.md", tmp_path)
     listed = environment.command("i2ibench", "parts", "generator").stdout
@@ -40,7 +37,6 @@ def test_the_generators_blocks_run_and_print_what_it_says(tmp_path):
     assert len(list((environment.home / "translations").glob("*.png"))) == 2
 
 
-@pytest.mark.slow
 def test_the_methods_blocks_run_and_print_what_it_says(tmp_path):
     environment = follow("add-a-method.md", tmp_path)
     assert "Restore: steps=4" in environment.command("i2ibench", "translate", "--help").stdout
