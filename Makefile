@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev
 
 # All tests: the fast ones, then every command end to end, browsers, kills and full disks.
 test-all: test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not main_job"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not main_job"
 
 test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet -e '.[slurm]'

@@ -9,10 +9,14 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of this folder as slow: `make test` leaves them out, but for the main job."""
+    """Mark the tests of this folder as slow, and begin with the tutorials, which take longest.
+
+    `make test` leaves slow tests out, except for the main job.
+    """
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("slow")
+    items.sort(key=lambda item: item.path.name != "test_tutorials.py")
 
 
 @pytest.fixture(scope="module")
