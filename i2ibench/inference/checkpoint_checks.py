@@ -68,29 +68,25 @@ def read_config(saved: Mapping[str, Any], path: Path) -> dict[str, Any]:
         UserError: the config is not a JSON object.
     """
     try:
-        config = json.loads(saved["config"])
+        config = json.loads(saved["config"], object_hook=_with_new_name)
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path} is no i2ibench checkpoint: its config is not JSON: {error}"
         ) from None
     _require(isinstance(config, dict), path, "config", "a JSON object")
-    renamed = _with_new_names(config)
-    assert isinstance(renamed, dict)
-    hooks = renamed.get("hooks")
+    assert isinstance(config, dict)
+    hooks = config.get("hooks")
     if isinstance(hooks, dict) and "pictures" in hooks:
         hooks["images"] = hooks.pop("pictures")
-    return renamed
+    return config
 
 
-def _with_new_names(value: Any) -> Any:
-    """Return a copy of a config with present names instead of EARLIER_NAMES in each `type`."""
-    if isinstance(value, list):
-        return [_with_new_names(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    kind = value.get("type")
-    named = {"type": EARLIER_NAMES.get(kind, kind)} if isinstance(kind, str) else {}
-    return {key: _with_new_names(entry) for key, entry in {**value, **named}.items()}
+def _with_new_name(part: dict[str, Any]) -> dict[str, Any]:
+    """Replace the `type` of a dict by its present name, in place, if it is one of EARLIER_NAMES."""
+    kind = part.get("type")
+    if isinstance(kind, str) and kind in EARLIER_NAMES:
+        part["type"] = EARLIER_NAMES[kind]
+    return part
 
 
 def _check_config(config: dict[str, Any], path: Path) -> None:

@@ -95,12 +95,33 @@ class PairedFolder(Dataset):
             _check_instances(folders)
             files = pair_by_name(folders)
         self.scenes = Scenes(files, table, transforms, seed)
-        self.scenes.folders = list(folders.values())
-        self.scenes.counts_objects = counts_objects(instance_ids, files, table)
-        self.scenes.guessed_ids = instance_ids == "auto"
-        self.scenes.formats = find_formats(files, image_channels, image_depth)
-        self.metainfo = table.metainfo(_name(Path(root)), self.scenes.formats)
-        self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
+        self.metainfo = infer_metainfo(
+            _name(Path(root)), self.scenes, folders, instance_ids, image_channels, image_depth
+        )
+
+
+def infer_metainfo(
+    name: str,
+    scenes: Scenes,
+    folders: Mapping[str, Path],
+    instance_ids: str = "auto",
+    image_channels: int | None = None,
+    image_depth: int | None = None,
+) -> dict[str, Any]:
+    """Set what the files of scenes hold in `scenes`, and return the metainfo of their data set.
+
+    Args:
+        name: the name of the data set.
+        scenes: the scenes, whose folders, instance ids and formats are set.
+        folders: the folder of each kind of data.
+        instance_ids, image_channels, image_depth: see `PairedFolder`.
+    """
+    scenes.folders = list(folders.values())
+    scenes.counts_objects = counts_objects(instance_ids, scenes.files, scenes.classes)
+    scenes.guessed_ids = instance_ids == "auto"
+    scenes.formats = find_formats(scenes.files, image_channels, image_depth)
+    metainfo = scenes.classes.metainfo(name, scenes.formats)
+    return metainfo | {"instance_ids": "numbers" if scenes.counts_objects else "classes"}
 
 
 def _check_instances(folders: Mapping[str, Path]) -> None:

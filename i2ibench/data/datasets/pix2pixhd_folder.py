@@ -5,12 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.data.classes import CITYSCAPES_CLASSES, ClassTable, class_table
-from i2ibench.data.datasets.paired_folder import (
-    counts_objects,
-    find_formats,
-    read_classes,
-    scenes_of,
-)
+from i2ibench.data.datasets.paired_folder import infer_metainfo, read_classes, scenes_of
 from i2ibench.data.file_search import files_by_name
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.errors import UserError
@@ -89,12 +84,9 @@ class Pix2PixHDFolder(Dataset):
                 raise UserError(_missing(Path(root), kind, folder))
         files = pair_official(folders)
         self.scenes = Scenes(files, table, transforms, seed)
-        self.scenes.folders = list(folders.values())
-        self.scenes.counts_objects = counts_objects(instance_ids, files, table)
-        self.scenes.guessed_ids = instance_ids == "auto"
-        self.scenes.formats = find_formats(files, image_channels, image_depth)
-        self.metainfo = table.metainfo("Pix2PixHDFolder", self.scenes.formats)
-        self.metainfo["instance_ids"] = "numbers" if self.scenes.counts_objects else "classes"
+        self.metainfo = infer_metainfo(
+            "Pix2PixHDFolder", self.scenes, folders, instance_ids, image_channels, image_depth
+        )
 
 
 def numbered_classes(label_nc: int) -> ClassTable:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from i2ibench.errors import UserError
 from i2ibench.inference.checkpoint_checks import EARLIER_NAMES, read_config
 from i2ibench.registry import REGISTRIES
 
@@ -25,3 +26,12 @@ def test_a_config_with_earlier_names_is_read_with_todays():
 def test_every_new_name_is_a_registered_part():
     registered = {name for registry in REGISTRIES.values() for name in registry.names()}
     assert set(EARLIER_NAMES.values()) <= registered and not set(EARLIER_NAMES) & registered
+
+
+def test_a_deeply_nested_config_is_read_or_refused_and_never_a_traceback():
+    for depth in (400, 900, 100_000):
+        text = '{"x": ' * depth + "0" + "}" * depth
+        try:
+            read_config({"config": text}, Path("deep.pth"))
+        except UserError as error:
+            assert "its config is not JSON" in str(error)
