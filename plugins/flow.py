@@ -6,6 +6,7 @@ velocity (arXiv 2601.22158). The bridge is that of BBDM (arXiv 2205.07680), with
 Licence: Apache-2.0, like the rest. Written from the papers.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,6 +63,9 @@ class FlowTranslator(Translator):
     the image on the condition, which is the mean colour of each class for label maps. Random
     numbers of training depend only on scene and step, not on the number of processes.
 
+    With an encoder, the styles of the real images' instances are appended to the condition, as in
+    pix2pixHD (Sec. 3.4), so that style bank, sampled styles and editor work with the flow.
+
     Args:
         data_preprocessor: the built preprocessor, which states the condition's channels.
         widths: channels of each level, multiples of 8. The first level has half of the image's
@@ -69,6 +73,7 @@ class FlowTranslator(Translator):
         num_blocks: residual blocks of each level.
         source: noise, paint or bridge.
         sigma: the noise level; by default 1 for `noise`, 0.5 for the others.
+        encoder: config of the encoder, or None.
         settings: values of `Sampling` that replace its defaults.
         image_channels: channels of the images; comes from the data set.
     """
@@ -84,6 +89,7 @@ class FlowTranslator(Translator):
         num_blocks: int = 2,
         source: str = "noise",
         sigma: float | None = None,
+        encoder: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         image_channels: int = 3,
     ) -> None:
@@ -92,17 +98,24 @@ class FlowTranslator(Translator):
             raise UserError(f"source is one of {', '.join(SIGMAS)}.{near_match(source, SIGMAS)}")
         sigma = SIGMAS[source] if sigma is None else sigma
         self.sigma, self.spread = (0.0, sigma) if source == "bridge" else (sigma, 0.0)
-        channels = data_preprocessor.condition_channels
+        channels = data_preprocessor.condition_channels + self.add_encoder(encoder)
         self.denoiser = TimeUNet(channels, image_channels, widths, num_blocks)
         self.stride = self.denoiser.stride
+        if self.encoder is not None:
+            self.stride = math.lcm(self.stride, self.encoder.stride)
+            self.smallest_side = self.encoder.smallest_side
         self.colours = None if source == "noise" else zeroed(nn.Conv2d(channels, image_channels, 1))
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
         """Return the trainable parameters by name, for the only optimiser, "denoiser".
 
-        The optimiser also trains the regression of the colours.
+        The optimiser also trains the regression of the colours, and the encoder.
         """
-        return {"denoiser": self.trainable_parameters("denoiser", "colours")}
+        return {"denoiser": self.trainable_parameters("denoiser", "colours", "encoder")}
+
+    def styled(self, condition: Tensor, styles: Tensor | None) -> Tensor:
+        """Return a condition BCHW with the styles BCHW of the encoder behind it, if there are."""
+        return condition if styles is None else torch.cat([condition, styles], 1)
 
     def paint(self, condition: Tensor) -> Tensor:
         """Return the colours that the regression predicts for a condition, BCHW.
@@ -128,7 +141,9 @@ class FlowTranslator(Translator):
         The time t is random for each scene, and a random tenth of the scenes has a condition
         of zeros. The colours have a loss of their own only if the source has colours.
         """
-        real, condition, draw = batch["real"], batch["condition"], new_draw()
+        real, draw = batch["real"], new_draw()
+        styles = None if self.encoder is None else self.encoder(real, batch["instance"])
+        condition = self.styled(batch["condition"], styles)
         colours, noise = self.paint(condition), self.noise(batch, draw)
         time, chance = scene_noise(batch, 2, (1, 1), f"{draw} time").chunk(2, 1)
         t, conditioned = time.sigmoid(), torch.special.ndtr(chance) >= DROPPED
@@ -149,7 +164,7 @@ class FlowTranslator(Translator):
             batch: preprocessed scenes, whose names seed the noise.
             settings: the number of steps, the solver and the guidance.
         """
-        condition, steps = batch["condition"], settings.steps
+        condition, steps = self.styled(batch["condition"], batch.get("features")), settings.steps
         images = self.paint(condition) + self.sigma * self.noise(batch)
         for now, then in pairwise(number / steps for number in range(steps + 1)):
             variance = 2 * self.spread * (then - now) * (1 - then) / (1 - now)

@@ -110,7 +110,8 @@ def _official_weights(
 def _require_released(checkpoint: Path, kind: str, options: Mapping[str, Any]) -> None:
     """Check that the released code can be given a network's options."""
     released: dict[str, tuple[Any, ...]] = {
-        "padding_mode": ("zeros",), "hard_condition": (False,), "dropout": (0, 0.5),
+        "padding_mode": ("zeros",), "upsampling": ("transposed",), "hard_condition": (False,),
+        "dropout": (0, 0.5),
     }  # fmt: skip
     if options["type"] == "PatchDiscriminator":
         released["padding"] = (1,)

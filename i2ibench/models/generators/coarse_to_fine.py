@@ -9,7 +9,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.models.layers.blocks import Blocks, PaddingMode, head, normal_, run_checkpointed
+from i2ibench.models.layers.blocks import (
+    Blocks,
+    PaddingMode,
+    Upsampling,
+    head,
+    normal_,
+    run_checkpointed,
+)
 from i2ibench.models.layers.tiles import (
     NUM_FRONT,
     NUM_UP,
@@ -48,6 +55,8 @@ class CoarseToFineGenerator(Generator):
         num_enhancer_blocks: residual blocks of each enhancer.
         padding_mode: padding of the strided convolutions: "zeros" as in the released code, or
             "reflect", which its author advises against bright spots (issue 46).
+        upsampling: "transposed" for the transposed convolutions of the paper, or "nearest" for
+            nearest-neighbour upsampling and a convolution, which leaves no checkerboard.
         hard_condition: resize label maps for the coarser levels by nearest-neighbour sampling, as
             in the training of G1 alone. The released code averages them.
         zero_bias: initialise biases with 0 instead of torch's default.
@@ -77,6 +86,7 @@ class CoarseToFineGenerator(Generator):
         num_blocks: int = 9,
         num_enhancer_blocks: int = 3,
         padding_mode: PaddingMode = "zeros",
+        upsampling: Upsampling = "transposed",
         hard_condition: bool = False,
         zero_bias: bool = False,
         norm_type: str = "instance",
@@ -97,7 +107,7 @@ class CoarseToFineGenerator(Generator):
         coarse_channels = base_channels * 2**num_enhancers
         self.smaller = halve_nearest if hard_condition else halve
         self.always_train = always_train
-        blocks = Blocks(padding_mode, norm_type, bias_before_norm, dropout)
+        blocks = Blocks(padding_mode, norm_type, bias_before_norm, dropout, upsampling)
         self.coarse = _global_trunk(
             in_channels, coarse_channels, num_downsamplings, num_blocks, blocks
         )

@@ -16,7 +16,7 @@ from i2ibench.models.translators.inference_settings import (
 )
 from i2ibench.models.translators.tile_inputs import no_tiles
 from i2ibench.models.translators.updates import batches_of, simultaneous_update
-from i2ibench.registry import TRANSLATORS
+from i2ibench.registry import ENCODERS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
 from i2ibench.registry.contracts.promises import Positive, check_class
 from i2ibench.structures import Batch, Losses, Optimizers
@@ -88,6 +88,27 @@ class Translator(nn.Module, metaclass=ABCMeta):
         self.compiled: Mapping[str, Any] = {}
         self.encoder = None
         self.style_bank = None
+
+    def add_encoder(self, cfg: Mapping[str, Any] | None) -> int:
+        """Build `encoder` and `style_bank`, and return the number of style channels.
+
+        The result is 0, and nothing is built, without a config.
+
+        Args:
+            cfg: config of the encoder, or None.
+
+        Raises:
+            UserError: the config is wrong.
+        """
+        if not cfg:
+            return 0
+        rgb = self.image_channels == 3  # the default of encoders
+        options = {} if rgb else {"in_channels": self.image_channels}
+        self.encoder = ENCODERS.build(cfg, **options)
+        channels: int = self.encoder.out_channels
+        num_classes = self.data_preprocessor.num_classes
+        self.style_bank = StyleBank(num_classes, channels, self.encoder.num_styles)
+        return channels
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:

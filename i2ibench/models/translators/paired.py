@@ -11,13 +11,12 @@ from torch.utils.checkpoint import checkpoint
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.models.ops.one_hot_convolution import OneHot
-from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators import objectives
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.compilation import compile_parts, is_compiled
 from i2ibench.models.translators.tile_inputs import SceneView, no_tiles
 from i2ibench.models.translators.updates import alternating_update, batches_of, simultaneous_update
-from i2ibench.registry import DISCRIMINATORS, ENCODERS, GENERATORS, TRANSLATORS
+from i2ibench.registry import DISCRIMINATORS, GENERATORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
 from i2ibench.structures import Batch, DiscriminatorOutput, Losses, Optimizers, Step
 
@@ -70,11 +69,8 @@ class PairedTranslator(Translator):
         if (discriminator is None) != (adversarial is None):
             raise UserError("'discriminator' and 'adversarial' go together: give both or neither.")
         channels = data_preprocessor.condition_channels
-        rgb = image_channels == 3  # the default of encoders and generators
-        encoder_input = {} if rgb else {"in_channels": image_channels}
-        self.encoder = ENCODERS.build(encoder, **encoder_input) if encoder else None
-        features = self.encoder.out_channels if self.encoder is not None else 0
-        output = {} if rgb else {"out_channels": image_channels}
+        features = self.add_encoder(encoder)
+        output = {} if image_channels == 3 else {"out_channels": image_channels}
         self.generator = GENERATORS.build(generator, in_channels=channels + features, **output)
         options = {
             "in_channels": channels + image_channels,
@@ -88,9 +84,6 @@ class PairedTranslator(Translator):
         self.loss_terms, self.weights = objectives.build_losses(
             losses or {}, discriminator is not None
         )
-        if self.encoder is not None:
-            num_classes, num_styles = data_preprocessor.num_classes, self.encoder.num_styles
-            self.style_bank = StyleBank(num_classes, features, num_styles)
         self._set_promises()
         self.discriminator_first = discriminator_first
         self.compiled = dict(compiled or {})

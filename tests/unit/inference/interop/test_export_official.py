@@ -176,6 +176,7 @@ def test_dropout_of_a_u_net_is_written_beside_its_weights(tmp_path, dropout):
     ("changes", "message"),
     [
         ({"generator": {**GENERATOR, "padding_mode": "reflect"}}, "padding_mode='reflect'"),
+        ({"generator": {**GENERATOR, "upsampling": "nearest"}}, "upsampling='nearest'"),
         ({"generator": {**GENERATOR, "hard_condition": True}}, "hard_condition=True"),
         ({"generator": {**UNET, "dropout": 0.3}}, r"dropout=0\.3"),
         ({"generator": UNET, "discriminator": {"type": "PatchDiscriminator", "base_channels": 2},

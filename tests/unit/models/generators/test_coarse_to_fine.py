@@ -54,5 +54,10 @@ def test_an_unknown_part_to_checkpoint_is_refused():
 def test_switches_change_the_image():
     condition = torch.rand(1, 8, 16, 32)
     plain = generator(num_enhancers=1)(condition)
-    for switch in ({"padding_mode": "reflect"}, {"hard_condition": True}, {"zero_bias": True}):
+    for switch in (
+        {"padding_mode": "reflect"},
+        {"upsampling": "nearest"},
+        {"hard_condition": True},
+        {"zero_bias": True},
+    ):
         assert not torch.allclose(plain, generator(num_enhancers=1, **switch)(condition)), switch

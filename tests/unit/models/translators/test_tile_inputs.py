@@ -62,7 +62,10 @@ def assert_equal(whole, tiled):
 
 
 @pytest.mark.parametrize("num_enhancers", [0, 1, 2])
-@pytest.mark.parametrize("options", [{}, {"padding_mode": "reflect"}, {"hard_condition": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"padding_mode": "reflect"}, {"upsampling": "nearest"}, {"hard_condition": True}],
+)
 def test_every_depth_and_border(num_enhancers, options):
     model = translator(num_enhancers=num_enhancers, **options)
     assert_equal(*both(model, scenes(), (64, 64)))
