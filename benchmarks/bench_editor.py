@@ -23,6 +23,7 @@ from i2ibench.apps.editor.server import create_app
 from i2ibench.apps.web.serving import listen
 from i2ibench.data.classes import CITYSCAPES_CLASSES
 from i2ibench.data.datasets.toystreet import drawn_streets
+from i2ibench.inference import Inference
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.models.translators.build import build_translator
 
@@ -61,7 +62,9 @@ def opened_checkpoint(system, data_root, width, height):
     translator = build_translator(kept, metainfo).eval().requires_grad_(False).to(DEVICE)
     translator.style_bank.counts.fill_(10)
     translator.style_bank.centres.uniform_(-1, 1)
-    return OpenedCheckpoint(data_root / "none.pth", kept, metainfo, 0, translator)
+    return OpenedCheckpoint(
+        data_root / "none.pth", kept, metainfo, 0, translator, Inference(translator)
+    )
 
 
 class Page:
