@@ -5,7 +5,7 @@ from torch.utils.data import default_collate
 from torchvision.models.vgg import cfgs, make_layers
 
 from i2ibench.data.datasets.toystreet import drawn_streets
-from i2ibench.models.layers.vgg import FeatureTaps
+from i2ibench.models.layers.imagenet_features import FeatureTaps
 from i2ibench.models.losses import perceptual
 from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.registry.contracts import Preprocessor
@@ -38,15 +38,15 @@ def translator(generator, num_scales=3, encoder=False, vgg=False, **options):
         "losses": FEATURES | (VGG if vgg else {}),
         **options,
     }
-    own = perceptual.pretrained_vgg19
-    perceptual.pretrained_vgg19 = random_vgg19
+    own = perceptual.pretrained_features
+    perceptual.pretrained_features = random_vgg19
     try:
         return TRANSLATORS.build(model, data_preprocessor=Prepared())
     finally:
-        perceptual.pretrained_vgg19 = own
+        perceptual.pretrained_features = own
 
 
-def random_vgg19(taps, weights=None):
+def random_vgg19(name, taps, weights=None):
     """VGG19's layers with random weights: only its cost counts here."""
     return FeatureTaps(make_layers(cfgs["E"]), taps)
 

@@ -46,8 +46,8 @@ def test_every_row_is_measured_and_told(modules, tmp_path, monkeypatch):
     assert text.count("\n| ") == len(found) + 1 and "a device; torch " in text
 
 
-def tiny_features(taps, weights=None):
-    from i2ibench.models.layers.vgg import FeatureTaps
+def tiny_features(name, taps, weights=None):
+    from i2ibench.models.layers.imagenet_features import FeatureTaps
 
     layers = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 1) for _ in range(max(taps) + 1)))
     return FeatureTaps(layers, taps)

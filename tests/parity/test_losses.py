@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2ibench.models.layers.vgg import FIRST_RELU_OF_EACH_BLOCK, FeatureTaps
+from i2ibench.models.layers.imagenet_features import NETWORKS, FeatureTaps
 from i2ibench.models.losses import FeatureMatching, LeastSquaresGAN, PerceptualLoss, VanillaGAN
 from i2ibench.structures import Step
 from tests.parity.recordings import GRADIENT, OUTPUT, recording
@@ -78,7 +78,7 @@ def test_perceptual_loss_value_gradient_and_taps():
     nn.Module.__init__(loss)
     loss.layer_weights = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
     loss.imagenet_statistics = False
-    loss.network = FeatureTaps(narrow_vgg(record), FIRST_RELU_OF_EACH_BLOCK)
+    loss.network = FeatureTaps(narrow_vgg(record), NETWORKS["vgg19"].taps)
     fake = record["in/x"].requires_grad_()
     value = loss(Step(torch.zeros(1), fake, record["in/y"]))
     torch.testing.assert_close(value, record["out/loss"].float().reshape(()), **SCALAR)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.io.weights import ALEXNET, INCEPTION, VGG16, VGG19, load_state, require_whole
-from i2ibench.models.layers.vgg import IMAGENET_MEAN, IMAGENET_STD
+from i2ibench.models.layers.imagenet_features import IMAGENET_MEAN, IMAGENET_STD
 from i2ibench.registry import FEATURES
 from i2ibench.registry.contracts import Feature
 

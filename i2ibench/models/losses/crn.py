@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError
-from i2ibench.models.layers.vgg import (
+from i2ibench.models.layers.imagenet_features import (
     IMAGENET_STD,
     SECOND_RELU_OF_EACH_BLOCK,
     normalise_for_imagenet,
-    pretrained_vgg19,
+    pretrained_features,
 )
 from i2ibench.models.ops.images import as_rgb
 from i2ibench.registry import LOSSES
@@ -135,7 +135,9 @@ class _ImageAndFeatures(nn.Module):
 
     def __init__(self, weights: str | None) -> None:
         super().__init__()
-        self.network = pretrained_vgg19(SECOND_RELU_OF_EACH_BLOCK, weights, average_pooling=True)
+        self.network = pretrained_features(
+            "vgg19", SECOND_RELU_OF_EACH_BLOCK, weights, average_pooling=True
+        )
 
     def forward(self, image: Tensor) -> list[Tensor]:
         image = as_rgb(image, "VGG19, which the loss compares by,")

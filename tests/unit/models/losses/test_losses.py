@@ -1,9 +1,12 @@
 """Losses against the formulas written out."""
 
+import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 
-from i2ibench.models.layers.vgg import FeatureTaps
+from i2ibench.errors import UserError
+from i2ibench.models.layers.imagenet_features import FeatureTaps
 from i2ibench.models.losses import (
     FeatureMatching,
     LeastSquaresGAN,
@@ -115,6 +118,37 @@ def test_switches_of_the_adversarial_losses_scale_their_terms():
         torch.testing.assert_close(changed.generator(fake), plain.generator(fake) / 2)
         on_real, on_fake = plain.discriminator(real, fake)
         torch.testing.assert_close(changed.discriminator(real, fake), (on_real, on_fake))
+
+
+@pytest.mark.parametrize("name", ["vgg19", "vgg16", "alexnet"])
+def test_perceptual_loss_compares_five_activations_of_any_imagenet_network(name, tmp_path):
+    """Compare with a sum over torchvision's own layers; a file of the convolutions is enough."""
+    torch.manual_seed(0)
+    network = getattr(torchvision.models, name)(weights=None).features
+    state = {f"features.{key}": value for key, value in network.state_dict().items()}
+    torch.save(state, tmp_path / "weights.pth")
+    loss = PerceptualLoss(network=name, weights=str(tmp_path / "weights.pth"))
+    fake, real = torch.rand(2, 1, 3, 64, 64)
+    expected, x, y, weights = 0.0, fake, real, list(loss.layer_weights)
+    relus = [i for i, layer in enumerate(network) if isinstance(layer, torch.nn.ReLU)]
+    pools = [i for i, layer in enumerate(network) if isinstance(layer, torch.nn.MaxPool2d)]
+    blocks = [min(i for i in relus if i > pool) for pool in (-1, *pools[:-1])]
+    chosen = relus if name == "alexnet" else blocks
+    for index, layer in enumerate(network.requires_grad_(False)):
+        x, y = layer(x), layer(y)
+        if index in chosen:
+            expected += weights.pop(0) * (x - y).abs().mean().item()
+    step = Step(fake, fake, real)
+    assert loss(step).item() == pytest.approx(expected, rel=1e-5)
+    assert not loss.state_dict() and not list(loss.parameters())
+
+
+def test_perceptual_loss_refuses_an_unknown_network_and_other_weights(tmp_path):
+    with pytest.raises(UserError, match="Did you mean 'vgg19'"):
+        PerceptualLoss(network="vgg18")
+    torch.save(torchvision.models.alexnet(weights=None).state_dict(), tmp_path / "a.pth")
+    with pytest.raises(UserError, match="does not hold torchvision's VGG16"):
+        PerceptualLoss(network="vgg16", weights=str(tmp_path / "a.pth"))
 
 
 def test_perceptual_loss_can_normalise_as_vgg_was_trained():

@@ -12,7 +12,7 @@ from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.models.discriminators import MultiScaleDiscriminator, PatchDiscriminator
 from i2ibench.models.encoders import InstanceEncoder
 from i2ibench.models.generators import CoarseToFineGenerator, CRNGenerator, UNetGenerator
-from i2ibench.models.layers.vgg import FeatureTaps
+from i2ibench.models.layers.imagenet_features import FeatureTaps
 from i2ibench.models.losses import FeatureMatching, PerceptualLoss, perceptual
 from i2ibench.models.translators.compilation import (
     is_compiled,
@@ -131,8 +131,8 @@ def step():
 
 def random_perceptual():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(perceptual, "pretrained_vgg19",
-                      lambda taps, weights: FeatureTaps(make_layers(cfgs["E"]), taps))  # fmt: skip
+        random_vgg19 = lambda name, taps, weights: FeatureTaps(make_layers(cfgs["E"]), taps)  # noqa: E731
+        patch.setattr(perceptual, "pretrained_features", random_vgg19)
         return PerceptualLoss()
 
 
