@@ -15,7 +15,7 @@ from i2ibench.io.files import write_text
 from i2ibench.io.run_folders import run_folder
 from i2ibench.reports import charts, tables
 from i2ibench.reports import rendering as templates
-from i2ibench.reports.published import published_rows
+from i2ibench.reports.published import SEEN, published_rows
 from i2ibench.reports.training_curves import run_curves, stage_panels
 
 Results = Mapping[str, Any]
@@ -77,6 +77,7 @@ def render(output_dir: Path, results: Results) -> str:
         scenes=list(_scenes(output_dir, results)),
         runs=list(_runs(results)),
         published=published_rows(results["data"]["name"]),
+        seen=SEEN,
         protocol=json.dumps(results["protocol"], indent=2),
         origins=json.dumps(results["origins"], indent=2),
         versions=json.dumps(results["versions"] | {"devices": results["devices"]}, indent=2),

@@ -124,19 +124,17 @@ def _examples(analysis: Analysis, image: Image) -> list[dict[str, Any]]:
 
 
 def _published() -> list[tuple[str, str, str, RateTable]]:
-    """Return the preference tables of papers, each as title, `checked`, source and table of rates.
+    """Return the preference tables of papers, each as title, `seen`, source and table of rates.
 
-    `checked` says how the numbers were verified, see `published_preferences`.
+    `seen` says where the numbers were seen, see `i2ibench.reports.published.SEEN`.
     """
     found = []
     rows = published_preferences()
-    for (table, data, checked), group in groupby(
-        rows, lambda r: (r["table"], r["data"], r["checked"])
-    ):
+    for (table, data, seen), group in groupby(rows, lambda r: (r["table"], r["data"], r["seen"])):
         own = list(group)
         names = list(dict.fromkeys(row["row"] for row in own))
         columns = list(dict.fromkeys(row["column"] for row in own))
         cells = {(row["row"], row["column"]): Rate(str(row["value"])) for row in own}
         lines = [(name, [cells.get((name, c), Rate("–")) for c in columns]) for name in names]
-        found.append((f"{table}: {data}", checked, own[0]["source"], RateTable("", columns, lines)))
+        found.append((f"{table}: {data}", seen, own[0]["source"], RateTable("", columns, lines)))
     return found

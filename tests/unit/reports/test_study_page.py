@@ -93,8 +93,8 @@ def test_names_are_escaped_and_missing_images_are_said(page):
 def test_published_figures_stand_apart_and_say_how_they_were_seen(page):
     other = page.index('class="other"')
     assert page.index("93.8") > other and "with other images and other participants" in page[other:]
-    assert "(recalled)" in page[other:] and "(document)" in page[other:]
-    assert {row["checked"] for row in published_preferences()} == {"recalled", "document"}
+    assert "(recalled)" in page[other:] and "(paper)" in page[other:]
+    assert {row["seen"] for row in published_preferences()} == {"recalled", "paper"}
 
 
 def test_the_page_holds_what_is_needed_to_repeat_the_study(page, unlimited):

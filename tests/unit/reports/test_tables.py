@@ -6,7 +6,6 @@ import io
 import pytest
 
 from i2ibench.reports import tables
-from i2ibench.reports.published import published_rows
 
 
 def score(value, low=None, high=None):
@@ -64,14 +63,6 @@ def test_markdown_and_latex_mark_the_best_and_set_controls_apart(results):
 def test_the_terminal_names_what_is_missing_and_why(results):
     lines = tables.score_lines(results)
     assert "FID: not computed: no file" in lines and "note: a note" in lines
-
-
-def test_published_numbers_have_a_source_and_are_read_by_data_set():
-    rows = published_rows("Cityscapes")
-    assert rows and all(row["source"] and row["protocol"] for row in rows)
-    spade = [r for r in rows if r["system"] == "SPADE" and r["score"] == "seg/pixel_acc_void_err"]
-    assert [row["value"] for row in spade] == [0.819]
-    assert len(published_rows()) > len(rows)
 
 
 def test_names_stay_what_they_are_in_both_formats():
