@@ -14,6 +14,7 @@ GROUND_FLOOR = (
     "i2ibench.registry",
     "i2ibench.models.ops",
     "i2ibench.models.layers",
+    "i2ibench.io.provenance",  # hashes of the files that a part reads
     "i2ibench.io.weights",
     "i2ibench.data.classes",
     "i2ibench.data.scenes",
@@ -22,6 +23,7 @@ GROUND_FLOOR = (
     "i2ibench.evaluation.segmenters.framing",  # the pixel values and resizing of its network
     "i2ibench.models.translators.base",
     "i2ibench.models.translators.scene_noise",
+    "i2ibench.testing.network_files",  # what a plugin's contract_options may write
 )
 
 

@@ -16,7 +16,7 @@ from i2ibench import __version__
 PACKAGES = (
     "torch", "torchvision", "mmengine", "mmcv-lite", "numpy", "scikit-learn", "pillow",
     "opencv-python", "lpips", "clean-fid", "torchmetrics", "segmentation-models-pytorch",
-    "transformers", "onnxruntime",
+    "transformers", "onnxruntime", "diffusers",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
-"""Write small seeded networks in the file formats that segmenters read."""
+"""Write small seeded networks in the file formats that parts read."""
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,61 @@ def write_transformers(folder: Path, num_outputs: int) -> Path:
     processor = transformers.SegformerImageProcessor(image_mean=[0.4] * 3, image_std=[0.2] * 3)
     processor.save_pretrained(folder)
     return folder
+
+
+STABLE_DIFFUSION_CHANNELS = (8, 16)
+"""Channels of the levels of the UNet that `write_stable_diffusion` writes."""
+
+
+def write_stable_diffusion(folder: Path, prediction_type: str = "epsilon") -> Path:
+    """Write a small Stable Diffusion in diffusers' layout into a folder, and return the folder.
+
+    All networks have random, seeded weights. The test is skipped if diffusers or transformers is
+    not installed.
+
+    Args:
+        folder: the folder.
+        prediction_type: "epsilon", or "v_prediction", for a UNet that predicts the velocity.
+    """
+    diffusers, transformers = (pytest.importorskip(n) for n in ("diffusers", "transformers"))
+    torch.manual_seed(0)
+    words = _write_tokenizer(folder / "tokenizer")
+    config = transformers.CLIPTextConfig(
+        vocab_size=words, bos_token_id=words - 2, eos_token_id=words - 1, pad_token_id=words - 1,
+        hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=16,
+    )  # fmt: skip
+    transformers.CLIPTextModel(config).save_pretrained(folder / "text_encoder")
+    diffusers.UNet2DConditionModel(
+        block_out_channels=STABLE_DIFFUSION_CHANNELS, layers_per_block=1, norm_num_groups=4,
+        attention_head_dim=2, cross_attention_dim=8, sample_size=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    ).save_pretrained(folder / "unet")  # fmt: skip
+    diffusers.AutoencoderKL(
+        block_out_channels=(4, 4, 4, 8), norm_num_groups=2, latent_channels=4,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    ).save_pretrained(folder / "vae")  # fmt: skip
+    diffusers.PNDMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True,
+        set_alpha_to_one=False, steps_offset=1, prediction_type=prediction_type,
+    ).save_pretrained(folder / "scheduler")  # fmt: skip
+    return folder
+
+
+def _write_tokenizer(folder: Path) -> int:
+    """Write the files of a tokenizer of CLIP for ASCII letters; return the number of its tokens."""
+    letters = [chr(code) for code in range(33, 127)]
+    ends = [f"{letter}</w>" for letter in letters]
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    tokens = [*letters, *ends, start, end]
+    special = {"bos_token": start, "eos_token": end, "unk_token": end, "pad_token": end}
+    folder.mkdir(parents=True)
+    write = {
+        "vocab.json": json.dumps({token: number for number, token in enumerate(tokens)}),
+        "merges.txt": "#version: 0.2\n",
+        "tokenizer_config.json": json.dumps({"model_max_length": 16, **special}),
+    }
+    for name, text in write.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return len(tokens)

@@ -164,8 +164,8 @@ def _networks(
 ) -> dict[str, NetworkMemory]:
     """Return the memory of every part of the translator that has weights, by name.
 
-    The entry "others" has the weights that belong to no part, and its `parameters` count buffers
-    too.
+    The entry "others" has the weights that belong to no part. Its `parameters` count buffers too,
+    and so do those of a part whose weights are all buffers, such as a frozen network.
     """
     tensors = [*translator.named_parameters(), *translator.named_buffers()]
     networks = {}
@@ -175,8 +175,9 @@ def _networks(
         if own:
             parameters = [x for x in own if isinstance(x, nn.Parameter)]
             trained = [p for p in parameters if p.requires_grad]
+            counted = own if name == "others" or not parameters else parameters
             networks[name] = NetworkMemory(
-                parameters=sum(x.numel() for x in (own if name == "others" else parameters)),
+                parameters=sum(x.numel() for x in counted),
                 trained=sum(p.numel() for p in trained),
                 weights=bytes_of(own),
                 gradients=bytes_of(trained),

@@ -12,6 +12,7 @@ from i2ibench.errors import UserError
 from i2ibench.models.translators.build import build_translator
 from i2ibench.registry import DATASETS, TRANSFORMS, check_options
 from i2ibench.registry.configuration import list_stages, load_config
+from i2ibench.testing.network_files import write_stable_diffusion
 from i2ibench.training.optimizers import build_optimizers
 from i2ibench.training.previous_stage import previous_stage_weights
 from i2ibench.training.stage import build_hooks
@@ -36,7 +37,9 @@ def metainfo(config):
 
 
 @every_config
-def test_a_config_builds_its_translator_optimizers_and_hooks(path):
+def test_a_config_builds_its_translator_optimizers_and_hooks(path, tmp_path, monkeypatch):
+    if "$STABLE_DIFFUSION_ROOT" in path.read_text():
+        monkeypatch.setenv("STABLE_DIFFUSION_ROOT", str(write_stable_diffusion(tmp_path)))
     before = {}
     for stage in list_stages(load_config(path)):
         config = without_vgg(stage)

@@ -89,6 +89,15 @@ ELSEWHERE = {
         "test_opening_a_checkpoint_draws_nothing_and_says_how_to",
     "i2ibench train {config} --cfg-options {data_root(options.target)}":
         "tests/integration/test_advice.py::test_the_command_that_prepare_data_names_trains",
+    "i2ibench train configs/controlnet_cityscapes.py --estimate-memory":
+        "tests/integration/test_controlnet.py::test_its_memory_is_estimated_without_weights",
+    "i2ibench train configs/controlnet_cityscapes.py":
+        "tests/integration/test_controlnet.py::"
+        "test_a_run_translates_evaluates_and_needs_its_folder",
+    "i2ibench eval configs/controlnet_cityscapes.py --images theirs=DIR":
+        "tests/integration/test_controlnet.py::test_images_of_any_controlnet_are_scored",
+    "i2ibench eval CONFIG --protocol own --images theirs=DIR":
+        "tests/integration/test_controlnet.py::test_images_of_any_controlnet_are_scored",
     "i2ibench convert checkpoints/label2city_1024p label2city.pth":
         "tests/integration/test_converted_checkpoints.py::"
         "test_translate_makes_an_image_of_every_scene",
@@ -158,6 +167,11 @@ NOT_EXECUTED = {
     "pip install 'i2ibench[web]'": "network",
     'pip install "i2ibench[data]"': "network",
     'pip install "i2ibench[segmenters]"': "network",
+    'pip install "i2ibench[diffusion]"': "network",
+    "pip install -e '.[diffusion]'": "network",
+    "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 "
+    "--local-dir data/stable_diffusion": "network",
+    "export STABLE_DIFFUSION_ROOT=data/stable_diffusion": "sets a variable",
     'pip install "i2ibench[slurm]"': "network",
     "pip install -e .": "network",
     "make test": "is what runs this test",
@@ -173,6 +187,7 @@ FOREIGN_OPTIONS = {
     "--nproc-per-node", "--standalone", "--signals-to-handle",  # torchrun's
     # pix2pix's and pix2pixHD's:
     "--no_dropout", "--norm", "--label_feat", "--load_features", "--no_instance",
+    "--local-dir",  # hf's
     "--all-extras", "--disable-pip", "--no-deps", "--resolution",  # uv and pip-audit
 }  # fmt: skip
 
