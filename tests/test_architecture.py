@@ -21,7 +21,9 @@ GROUND_FLOOR = (
     "i2ibench.evaluation.protocols.protocol",
     "i2ibench.evaluation.segmenters.framed_segmenter",  # the class that a segmenter plugin extends
     "i2ibench.evaluation.segmenters.framing",  # the pixel values and resizing of its network
+    "i2ibench.inference.checkpoints",  # the checkpoint of a teacher
     "i2ibench.models.translators.base",
+    "i2ibench.models.translators.paired",
     "i2ibench.models.translators.scene_noise",
     "i2ibench.testing.network_files",  # what a plugin's contract_options may write
 )

@@ -101,10 +101,12 @@ def _of_torchvision(
 
 VGG19 = _of_torchvision("VGG19", "vgg19-dcbb9e9d.pth", "The perceptual loss")
 VGG16 = _of_torchvision(
-    "VGG16", "vgg16-397923af.pth", "LPIPS with VGG16",
+    "VGG16", "vgg16-397923af.pth", "LPIPS, or the perceptual loss, with VGG16",
     "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
 )  # fmt: skip
-ALEXNET = _of_torchvision("AlexNet", "alexnet-owt-7be5be79.pth", "LPIPS")
+ALEXNET = _of_torchvision(
+    "AlexNet", "alexnet-owt-7be5be79.pth", "LPIPS, or the perceptual loss, with AlexNet"
+)
 INCEPTION = PretrainedWeights(
     name="the FID Inception network of 2015-12-05",
     filename="inception-2015-12-05.pt",
