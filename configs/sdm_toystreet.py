@@ -1,4 +1,7 @@
-"""SDM on ToyStreet at 256x128: 2 million parameters, 620 steps of four scenes."""
+"""SDM on ToyStreet at 256x128: 2 million parameters, 620 steps of four scenes.
+
+These steps show that the system runs; its images are still noise after them (docs/methods.md).
+"""
 
 _base_ = ["_base_/datasets/toystreet.py", "_base_/runtime.py"]
 
