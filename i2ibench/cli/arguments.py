@@ -4,10 +4,12 @@ import argparse
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoints import Weights
 from i2ibench.io.devices import best_device
 from i2ibench.models.translators.base import method_named
 from i2ibench.models.translators.compilation import MODES
@@ -122,6 +124,15 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default=device, help=f"cpu, cuda, cuda:N or mps (default here: {device})"
     )
+
+
+def add_weights_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option --weights to a parser. Its value is "average", "last", or None by default."""
+    parser.add_argument(
+        "--weights", choices=get_args(Weights),
+        help="the average of the weights over training, or those of the last step (default: the "
+        "average if the checkpoint has one)",
+    )  # fmt: skip
 
 
 def add_precision_argument(parser: argparse.ArgumentParser) -> None:

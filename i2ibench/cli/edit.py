@@ -15,6 +15,7 @@ from i2ibench.cli.arguments import (
     add_device_argument,
     add_precision_argument,
     add_settings_argument,
+    add_weights_argument,
     checked_device,
     positive,
     require_web,
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: 2097152 = 2048x1024)",
     )  # fmt: skip
     add_device_argument(parser)
+    add_weights_argument(parser)
     add_precision_argument(parser)
     add_settings_argument(parser)
     # The other modes use CUDA graphs, which support one image size and one thread only.
@@ -72,7 +74,9 @@ def run(options: argparse.Namespace) -> None:
     if max_pixels > MAX_PIXELS:
         raise UserError(f"--max-pixels is at most {MAX_PIXELS}, not {max_pixels}.")
     how = InferenceOptions(options.amp, options.compile, settings=options.set)
-    opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)
+    opened = open_checkpoint(
+        options.checkpoint, checked_device(options.device), options.weights, how
+    )
     if options.bank is not None:
         use_bank(opened, options.bank)
     editor = open_editor(opened, options.data, max_pixels)

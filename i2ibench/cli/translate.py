@@ -13,6 +13,7 @@ from i2ibench.cli.arguments import (
     add_device_argument,
     add_precision_argument,
     add_settings_argument,
+    add_weights_argument,
     checked_device,
     positive,
     size,
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the same images up to rounding",
     )  # fmt: skip
     add_device_argument(parser)
+    add_weights_argument(parser)
     add_precision_argument(parser)
     add_compile_argument(parser)
     add_settings_argument(parser)
@@ -61,7 +63,9 @@ def run(options: argparse.Namespace) -> None:
     """Translate the scenes in a folder with a checkpoint, and print the number of images."""
     silence_third_parties()
     how = InferenceOptions(options.amp, options.compile, options.tile, options.set)
-    opened = open_checkpoint(options.checkpoint, checked_device(options.device), options=how)
+    opened = open_checkpoint(
+        options.checkpoint, checked_device(options.device), options.weights, how
+    )
     if opened.inference.bank is not None:
         opened.inference.bank.seed = options.style_seed
     paths = translate(

@@ -154,7 +154,7 @@ def translated_systems(
     Raises:
         UserError: the checkpoint cannot be opened or cannot translate the scenes.
     """
-    opened = open_checkpoint(source.path, device, options=source.options)
+    opened = open_checkpoint(source.path, device, "last", source.options)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         with building_from(opened.path):
@@ -162,7 +162,7 @@ def translated_systems(
     origin = _origin(opened)
     systems = _translated(source.name, opened, scenes, protocol, output_dir, batch_size, root)
     if has_ema(source.path):
-        opened = open_checkpoint(source.path, device, ema=True, options=source.options)
+        opened = open_checkpoint(source.path, device, "average", source.options)
         name = f"{source.name}, EMA"
         systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
     return systems, origin

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -23,6 +23,9 @@ from i2ibench.registry.configuration import Config, ConfigDict, list_stages
 from i2ibench.registry.plugin_records import changed_plugins, missing_plugin
 from i2ibench.registry.sources import blame
 
+Weights = Literal["average", "last"]
+"""The averaged weights of a checkpoint (`ExponentialMovingAverage`), or those of the last step."""
+
 
 @dataclass(frozen=True)
 class OpenedCheckpoint:
@@ -36,6 +39,7 @@ class OpenedCheckpoint:
         translator: the translator in eval mode on its device, without parts that only training
             needs.
         inference: the translator with the chosen options.
+        averaged: whether the translator holds the averaged weights.
     """
 
     path: Path
@@ -44,12 +48,13 @@ class OpenedCheckpoint:
     epoch: int
     translator: Translator
     inference: Inference
+    averaged: bool = False
 
 
 def open_checkpoint(
     path: Path,
     device: str = "cpu",
-    ema: bool = False,
+    weights: Weights | None = None,
     options: InferenceOptions = DEFAULT_OPTIONS,
 ) -> OpenedCheckpoint:
     """Load the translator of a training run for inference, in eval mode and without gradients.
@@ -60,7 +65,8 @@ def open_checkpoint(
     Args:
         path: the checkpoint.
         device: the device of the translator.
-        ema: load the averaged weights, and the style bank that was fitted with them.
+        weights: "average" for the average over training and the style bank that was fitted with
+            it, "last" for the weights after the last step; None for the average if there is one.
         options: the options of the translations.
 
     Raises:
@@ -69,12 +75,13 @@ def open_checkpoint(
     """
     saved = read_checkpoint(path)
     state = saved["state_dict"]
-    if ema:
-        if "ema_state_dict" not in saved:
-            raise UserError(
-                f"{path} has no averaged weights; its run needed "
-                "hooks=dict(ema=dict(type='ExponentialMovingAverage'))."
-            )
+    if weights == "average" and "ema_state_dict" not in saved:
+        raise UserError(
+            f"{path} has no averaged weights; its run needed "
+            "hooks=dict(ema=dict(type='ExponentialMovingAverage'))."
+        )
+    averaged = weights != "last" and "ema_state_dict" in saved
+    if averaged:
         state = {**state, **saved["ema_state_dict"]}
     config = ConfigDict(read_config(saved, path))
     meta = saved["meta"]
@@ -89,7 +96,7 @@ def open_checkpoint(
     translator.eval().requires_grad_(False).to(device)
     inference = Inference(translator, options)
     return OpenedCheckpoint(
-        path, config, meta["dataset_meta"], meta["epoch"], translator, inference
+        path, config, meta["dataset_meta"], meta["epoch"], translator, inference, averaged
     )
 
 

@@ -54,7 +54,7 @@ def test_a_run_translates_evaluates_and_needs_its_folder(
     kept = {name for name in saved["state_dict"] if not name.startswith("controlnet.")}
     assert kept == {"diffusion._extra_state"}
     assert saved["ema_state_dict"].keys() == saved["state_dict"].keys()
-    averaged = open_checkpoint(checkpoint, ema=True).translator.state_dict()
+    averaged = open_checkpoint(checkpoint, weights="average").translator.state_dict()
     assert torch.equal(averaged["diffusion._extra_state"], saved["state_dict"][next(iter(kept))])
     made = {}
     for name, options in {"a": [], "b": [], "c": ["--set", "steps=3", "guidance=2"]}.items():

@@ -255,7 +255,7 @@ def test_a_new_run_can_begin_with_it(converted):
 def test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back(converted, tmp_path):
     _, folder = converted
     with pytest.raises(Exception, match="has no averaged weights"):
-        open_checkpoint(folder / "native.pth", ema=True)
+        open_checkpoint(folder / "native.pth", weights="average")
     run("convert", folder / "native.pth", tmp_path / "back")
     for path in (folder / "official").glob("*.pth"):
         before = torch.load(path, weights_only=True)

@@ -89,7 +89,7 @@ def test_saving_every_no_steps_is_refused(tiny_config, tmp_path):
 
 def test_averaged_weights_open_as_a_translator_of_their_own(whole):
     path = whole / "epoch_0002.pth"
-    raw, averaged = open_checkpoint(path), open_checkpoint(path, ema=True)
+    raw, averaged = open_checkpoint(path, weights="last"), open_checkpoint(path, weights="average")
     name = "generator.head.1.weight"
     one, two = raw.translator.state_dict()[name], averaged.translator.state_dict()[name]
     assert has_ema(path) and not torch.equal(one, two)
@@ -103,7 +103,7 @@ def test_a_checkpoint_without_averages_says_so(tiny_config, tmp_path):
     path = run(tiny_config, tmp_path / "run", **SHORT) / "epoch_0002.pth"
     assert not has_ema(path)
     with pytest.raises(UserError, match="no averaged weights"):
-        open_checkpoint(path, ema=True)
+        open_checkpoint(path, weights="average")
 
 
 COMMAND = [sys.executable, str(ROOT / "tools" / "train.py")]
@@ -199,3 +199,15 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ema_con
         assert_same_end(whole, work_dir, "epoch_0008.pth")
         assert logged(whole) == logged(work_dir)
     print(f"{killed} kills, {in_writes} of them in a write, in {runs} runs")  # noqa: T201
+
+
+def test_translations_use_the_average_unless_they_ask_for_the_last_weights(whole, tmp_path):
+    path = whole / "epoch_0002.pth"
+    default, last = open_checkpoint(path), open_checkpoint(path, weights="last")
+    average = open_checkpoint(path, weights="average").translator.generator.state_dict()
+    assert default.averaged and not last.averaged
+    for name, value in default.translator.generator.state_dict().items():
+        assert torch.equal(value, average[name])
+    assert not torch.equal(
+        last.translator.generator.head[1].weight, default.translator.generator.head[1].weight
+    )

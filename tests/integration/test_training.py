@@ -104,7 +104,7 @@ def test_runs_go_on_compiled_and_plain(tiny_config, tmp_path):
             train(load_config(tiny_config, second | more, folder))
         train(load_config(tiny_config, second | more, folder), resume=True)
     assert_equal_weights(*(weights(folder / "epoch_0002.pth") for folder in both))
-    opened = open_checkpoint(both[1] / "epoch_0002.pth", ema=True)
+    opened = open_checkpoint(both[1] / "epoch_0002.pth", weights="average")
     assert not opened.translator.compiled
 
 

@@ -164,7 +164,8 @@ def write_copy(
 ) -> None:
     """Write a copy of the checkpoint with another style bank, atomically.
 
-    The averaged weights and their style bank, if the checkpoint has any, are copied unchanged.
+    The bank is written beside the weights that the checkpoint was opened with, averaged ones or
+    those of the last step. The other weights keep theirs.
 
     Args:
         opened: the checkpoint, whose file is read again.
@@ -175,9 +176,10 @@ def write_copy(
     saved = read_checkpoint(opened.path)
     tensors = {f"style_bank.{name}": x.cpu() for name, x in bank.state_dict().items()}
     note = {**describe(bank, opened.metainfo["classes"]), **origin}
+    weights = "ema_state_dict" if opened.averaged else "state_dict"
     changed = {
         **saved,
-        "state_dict": {**saved["state_dict"], **tensors},
+        weights: {**saved[weights], **tensors},
         "meta": {**saved["meta"], "style_bank": note},
     }
     write_file(path, lambda aside: torch.save(changed, aside))
