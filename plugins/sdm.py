@@ -181,7 +181,7 @@ class SDMTranslator(Translator):
         step = Step(*self.schedule[time].T[..., None, None, None])
         noisy, conditioned = step.mix(real, noise), uniform[:, 1:] >= DROPPED
         condition = styled(batch["condition"], styles) * conditioned
-        found, between = self.denoiser(noisy, time / TIMES, condition).chunk(2, 1)
+        found, between = self.answer(noisy, time, condition)
         simple = (found - noise).square().mean()
         mean = step.mean(step.unmix(noisy, found.detach()), noisy)  # only the variance learns
         variance, first = step.log_variance(between), (time == 0)[:, None, None, None]
@@ -207,8 +207,7 @@ class SDMTranslator(Translator):
         ddim = ddim_scheduler(steps) if settings.solver == "ddim" else None
         images = self.noise(batch)
         for number in reversed(range(settings.steps)):
-            time = times[number] / TIMES
-            found, between = self.predict(images, time, condition, settings.guidance)
+            found, between = self.predict(images, times[number], condition, settings.guidance)
             if ddim is not None:
                 moved = ddim.step(found, number, images, use_clipped_model_output=True)
                 images = moved.prev_sample
@@ -220,8 +219,24 @@ class SDMTranslator(Translator):
                 images = images + spread * self.noise(batch, f" at {times[number]}")
         return images.clamp(-1, 1)
 
+    def answer(self, noisy: Tensor, time: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the noise and the place of the variance that the network finds, both BCHW.
+
+        The network's answer is added to the best linear guess, the noisy images times the factor
+        of their noise, as in EDM's preconditioning (arXiv 2206.00364, Sec. 5). At the times of most
+        noise a small error of the noise is a large error of the image.
+
+        Args:
+            noisy: the images on their way from noise, BCHW.
+            time: the time of each image, int64 [B] from 0 to 999.
+            condition: BCHW.
+        """
+        found, between = self.denoiser(noisy, time / TIMES, condition).chunk(2, 1)
+        guess = Step(*self.schedule[time].T[..., None, None, None]).noise * noisy
+        return guess + found, between
+
     def predict(
-        self, images: Tensor, time: float, condition: Tensor, guidance: float
+        self, images: Tensor, time: int, condition: Tensor, guidance: float
     ) -> tuple[Tensor, Tensor]:
         """Return the guided noise and the place of the variance, both BCHW, of noisy images BCHW.
 
@@ -230,15 +245,15 @@ class SDMTranslator(Translator):
 
         Args:
             images: the images on their way from noise.
-            time: the time in [0, 1); 0 has the least noise.
+            time: the time from 0 to 999; 0 has the least noise.
             condition: BCHW.
             guidance: the weight of classifier-free guidance; 1 for none, which takes one run of the
                 network instead of two.
         """
-        t = images.new_full((len(images),), time)
-        found, between = self.denoiser(images, t, condition).chunk(2, 1)
+        t = torch.full((len(images),), time, device=images.device)
+        found, between = self.answer(images, t, condition)
         if guidance != 1:
-            free = self.denoiser(images, t, torch.zeros_like(condition)).chunk(2, 1)[0]
+            free, _ = self.answer(images, t, torch.zeros_like(condition))
             found = free + guidance * (found - free)
         return found, between
 

@@ -126,10 +126,15 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_weights_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the option --weights to a parser. Its value is "average", "last", or None by default."""
+def add_weights_argument(parser: argparse.ArgumentParser, others: Sequence[str] = ()) -> None:
+    """Add the option --weights to a parser. Its value is "average", "last", or None by default.
+
+    Args:
+        parser: the parser.
+        others: further values that the option accepts.
+    """
     parser.add_argument(
-        "--weights", choices=get_args(Weights),
+        "--weights", choices=(*get_args(Weights), *others),
         help="the average of the weights over training, or those of the last step (default: the "
         "average if the checkpoint has one)",
     )  # fmt: skip

@@ -19,6 +19,7 @@ from i2ibench.cli.arguments import (
     add_options_argument,
     add_precision_argument,
     add_settings_argument,
+    add_weights_argument,
     add_work_dir_argument,
     checked_device,
     config_of,
@@ -44,6 +45,7 @@ from i2ibench.registry.assignments import resolve
 from i2ibench.registry.configuration import Config, own_work_dir
 from i2ibench.registry.mmengine_workarounds import process_group, silence_third_parties
 from i2ibench.reports import score_lines, write_report
+from i2ibench.reports.verdicts import verdicts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_work_dir_argument(parser)
     add_options_argument(parser)
     add_device_argument(parser)
+    add_weights_argument(parser, ["both"])
     add_precision_argument(parser)
     add_compile_argument(parser)
     add_settings_argument(parser)
@@ -118,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
         if not is_main_process():
             return
         report = write_report(output, results)
-        for line in score_lines(results):
+        for line in score_lines(results) + verdicts(results):
             print(line)
         print(f"numbers: {output / 'results.json'}")
         print(f"report:  {report}")
@@ -144,7 +147,8 @@ def _systems(
     if config is not None and len(systems) == 1 and not systems[0].is_folder:
         config = stage_of(config, systems[0].path)
     how = InferenceOptions(options.amp, options.compile, settings=options.set)
-    return [replace(system, options=how) for system in systems], config
+    chosen = {"options": how, "weights": options.weights}
+    return [replace(system, **chosen) for system in systems], config
 
 
 def _protocol(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from i2ibench.data.pixel_formats import format_in
 from i2ibench.errors import UserError, near_match
@@ -16,6 +16,7 @@ from i2ibench.evaluation.style_probes import StyleProbe
 from i2ibench.inference.checkpoint_checks import read_config
 from i2ibench.inference.checkpoints import (
     OpenedCheckpoint,
+    Weights,
     building_from,
     has_ema,
     open_checkpoint,
@@ -39,12 +40,14 @@ class SystemSource:
         path: the file or folder.
         is_folder: True for a folder of images, which any code may have made.
         options: the options for translating with a checkpoint.
+        weights: the weights of a checkpoint to score, see `open_checkpoint`, or "both".
     """
 
     name: str
     path: Path
     is_folder: bool = False
     options: InferenceOptions = DEFAULT_OPTIONS
+    weights: Weights | Literal["both"] | None = None
 
 
 def parse_systems(checkpoints: Iterable[str], folders: Iterable[str]) -> list[SystemSource]:
@@ -137,9 +140,9 @@ def translated_systems(
     """Translate the scenes with a checkpoint; return its systems and its origin for the results.
 
     A checkpoint with an encoder gives two systems: with sampled styles and with styles encoded from
-    the real images. A checkpoint with averaged weights (EMA) gives the same again with these
-    weights. The origin has the file, its hash, epoch, seed and config. Images that exist already
-    and are up to date are not made again.
+    the real images. If both kinds of weights are asked for, and the checkpoint has averaged ones,
+    it gives the same again with these, called EMA. The origin has the file, its hash, epoch, seed,
+    kind of weights and config. Images that exist already and are up to date are not made again.
 
     Args:
         source: the checkpoint.
@@ -154,14 +157,17 @@ def translated_systems(
     Raises:
         UserError: the checkpoint cannot be opened or cannot translate the scenes.
     """
-    opened = open_checkpoint(source.path, device, "last", source.options)
+    both = source.weights == "both" and has_ema(source.path)
+    weights = "last" if both else None if source.weights == "both" else source.weights
+    opened = open_checkpoint(source.path, device, weights, source.options)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         with building_from(opened.path):
             scenes = scenes.at_size_of(watched.get("transforms", []))
     origin = _origin(opened)
     systems = _translated(source.name, opened, scenes, protocol, output_dir, batch_size, root)
-    if has_ema(source.path):
+    if both:
+        origin["weights"] = "both"
         opened = open_checkpoint(source.path, device, "average", source.options)
         name = f"{source.name}, EMA"
         systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
@@ -190,6 +196,7 @@ def _translated(
             "name": source,
             "encode_photo": encoded,
             **opened.inference.image_options(),
+            **({"weights": "average"} if opened.averaged else {}),
             "style_seed": bank.seed if bank is not None else None,
         }
         folder = output_dir / "pictures" / slug(name)
@@ -208,14 +215,16 @@ def _translated(
 
 
 def inference_notes(opened: OpenedCheckpoint) -> tuple[str, ...]:
-    """Return notes on how a checkpoint makes its images: precision, settings, evaluations.
+    """Return notes on how a checkpoint makes its images: weights, precision, settings, evaluations.
 
-    A note is left out for float32, for no chosen settings and for one network evaluation per image.
+    A note is left out for the weights of the last step, for float32, for no chosen settings and for
+    one network evaluation per image.
     """
     options = opened.inference.image_options()
     settings = ", ".join(f"{name}={value}" for name, value in options.get("settings", {}).items())
     evaluations = opened.translator.evaluations(opened.inference.settings)
     notes = {
+        "its weights are averaged over training (EMA)": opened.averaged,
         f"its images are computed in {options.get('amp')}": "amp" in options,
         f"settings: {settings}": bool(settings),
         f"{evaluations} network evaluations for each image (NFE)": evaluations > 1,
@@ -315,6 +324,7 @@ def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
         "sha256": sha256(opened.path),
         "epoch": opened.epoch,
         "seed": opened.config.get("seed", 0),
+        "weights": "average" if opened.averaged else "last",
         "evaluations": opened.translator.evaluations(opened.inference.settings),
         **opened.inference.image_options(),
         "config": opened.config.to_dict(),

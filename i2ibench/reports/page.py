@@ -17,6 +17,7 @@ from i2ibench.reports import charts, tables
 from i2ibench.reports import rendering as templates
 from i2ibench.reports.published import SEEN, published_rows
 from i2ibench.reports.training_curves import run_curves, stage_panels
+from i2ibench.reports.verdicts import verdicts
 
 Results = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ def render(output_dir: Path, results: Results) -> str:
         "report.html",
         title=tables.title,
         cell=tables.cell,
-        name=", ".join(_system_names(results)),
+        name=_title(results),
         results=results,
         systems=list(results["systems"]),
         main=tables.main_scores(results),
@@ -74,6 +75,7 @@ def render(output_dir: Path, results: Results) -> str:
         style_bars=png_uri(charts.style_bars(results)),
         styled=_styled(results),
         style_scores=STYLE_SCORES,
+        verdicts=verdicts(results),
         scenes=list(_scenes(output_dir, results)),
         runs=list(_runs(results)),
         published=published_rows(results["data"]["name"]),
@@ -84,8 +86,14 @@ def render(output_dir: Path, results: Results) -> str:
     )
 
 
-def _system_names(results: Results) -> list[str]:
-    return [name for name in results["systems"] if name not in results["controls"]]
+def _title(results: Results) -> str:
+    """Return the names of the evaluated systems without the source of their styles, at most four.
+
+    Of more systems only the number is given.
+    """
+    systems = (name for name in results["systems"] if name not in results["controls"])
+    names = list(dict.fromkeys(name.partition(", styles ")[0] for name in systems))
+    return ", ".join(names) if len(names) <= 4 else f"{len(names)} systems"
 
 
 def _styled(results: Results) -> list[str]:

@@ -1,5 +1,6 @@
 """Scores of translated scenes."""
 
+from i2ibench.evaluation.metrics.checkerboard import CheckerboardEnergy
 from i2ibench.evaluation.metrics.distribution import DistributionDistance
 from i2ibench.evaluation.metrics.diversity import ColourDiversity, PerceptualDiversity
 from i2ibench.evaluation.metrics.instance_edges import InstanceEdges

@@ -162,6 +162,7 @@ def test_the_hybrid_loss_is_that_of_a_second_implementation():
     steps, simple, bound = reverse_steps(ALL_TIMES), 0.0, 0.0
     for b, t in enumerate((time * 1000).round().int().tolist()):
         real, found, between = batch["real"][b], *answer[b].detach().chunk(2)
+        found = found + steps[t].noise * noisy[b]  # the best linear guess
         noise = (noisy[b] - steps[t].image * real) / steps[t].noise
         simple += (found - noise).square().mean().item() / len(time)
         bound += 1000 * bound_by_distributions(real, noisy[b], found, between, t) / len(time)
@@ -213,6 +214,18 @@ def test_a_tenth_of_the_conditions_is_hidden_and_times_are_uniform():
     assert time.min() >= 0 and time.max() < 1
 
 
+def test_a_network_that_says_nothing_gives_the_best_linear_guess_of_the_noise():
+    """Compare with the regression of the noise on noisy images of unit variance."""
+    model = translator()
+    model.denoiser = Recorded(torch.zeros(64, 6, 32, 32))
+    image, noise = normal(64, 3, 32, 32), normal(64, 3, 32, 32, seed=1)
+    for t in (10, 400, 999):
+        noisy = reverse_steps(ALL_TIMES)[t].mix(image, noise)
+        slope = (noisy * noise).mean() / noisy.square().mean()
+        found, _ = model.answer(noisy, torch.full((64,), t), torch.zeros(64, 6, 32, 32))
+        torch.testing.assert_close(found, slope * noisy, atol=0.05, rtol=0)
+
+
 # The sampler
 
 
@@ -239,7 +252,7 @@ def test_ddpm_is_that_of_diffusers_with_learned_variance(steps, monkeypatch):
         monkeypatch.setattr(
             "diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, n=noise, **__: n
         )
-        answer = model.denoiser(images, torch.full((2,), t / 1000), prepared["condition"])
+        answer = torch.cat(model.answer(images, torch.full((2,), t), prepared["condition"]), 1)
         images = theirs.step(answer, t, images).prev_sample
     torch.testing.assert_close(ours, images.clamp(-1, 1), atol=1e-4, rtol=1e-4)
 
@@ -256,7 +269,7 @@ def test_ddim_moves_as_its_equation_says(steps):
     products = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
     for t, before in zip(times[::-1], [*times[:-1][::-1], None], strict=True):
         now, then = products[t], 1.0 if before is None else products[before]
-        answer = model.denoiser(images, torch.full((2,), t / 1000), prepared["condition"])
+        answer = torch.cat(model.answer(images, torch.full((2,), t), prepared["condition"]), 1)
         image = (images - (1 - now) ** 0.5 * answer[:, :3]) / now**0.5
         image = image.clamp(-1, 1)
         noise = (images - now**0.5 * image) / (1 - now) ** 0.5
@@ -295,7 +308,7 @@ def test_the_image_of_the_true_noise_is_found(solver):
         def forward(self, noisy, time, condition):
             step = steps[round(float(time[0]) * 1000)]
             noise = (noisy - step.image * real) / step.noise
-            return torch.cat([noise, torch.zeros_like(noise)], 1)
+            return torch.cat([noise - step.noise * noisy, torch.zeros_like(noise)], 1)
 
     model.denoiser = Oracle()
     images = sampled(model, batch, steps=6, solver=solver, guidance=1.0)
@@ -307,9 +320,9 @@ def test_guidance_of_one_is_none_and_more_moves_away_from_the_unconditional_nois
     prepared = model.data_preprocessor(batch)
     noise, condition = model.noise(prepared), prepared["condition"]
     with torch.inference_mode():
-        told, place = model.predict(noise, 0.3, condition, 1)
-        untold, _ = model.predict(noise, 0.3, torch.zeros_like(condition), 1)
-        guided, guided_place = model.predict(noise, 0.3, condition, 2.5)
+        told, place = model.predict(noise, 300, condition, 1)
+        untold, _ = model.predict(noise, 300, torch.zeros_like(condition), 1)
+        guided, guided_place = model.predict(noise, 300, condition, 2.5)
     torch.testing.assert_close(guided, untold + 2.5 * (told - untold))
     assert torch.equal(guided_place, place) and not torch.equal(told, untold)
 

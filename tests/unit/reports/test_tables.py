@@ -6,6 +6,7 @@ import io
 import pytest
 
 from i2ibench.reports import tables
+from i2ibench.reports.verdicts import verdicts
 
 
 def score(value, low=None, high=None):
@@ -41,6 +42,21 @@ def test_only_an_interval_of_the_difference_makes_a_winner(results):
     marks = {name: tables.rank(results, name, "seg/miou") for name in results["systems"]}
     assert marks == {"ours": "best", "tied_1": "tied", "worse": "", "oracle": ""}
     assert tables.rank(results, "tied_1", "lpips_alex") == "best"
+
+
+def test_sentences_name_the_best_system_and_those_that_may_be_equally_good(results):
+    assert verdicts(results) == [
+        "mean IoU: ours is best (0.6000); tied_1 (0.5900) may be equally good.",
+        "LPIPS (alex): tied_1 is best (0.1000); worse (0.4000) may be equally good.",
+    ]  # nobody compared `worse` with the best by LPIPS
+    results["differences"].append(
+        {"score": "lpips_alex", "systems": ["tied_1", "worse"], "interval": [-0.4, -0.2]}
+    )
+    assert verdicts(results)[1] == (
+        "LPIPS (alex): tied_1 is best (0.1000), by the paired interval."
+    )
+    results["unranked"] = [name for name in results["systems"] if name != "ours"]
+    assert verdicts(results) == []
 
 
 def test_every_number_is_in_the_csv_with_its_protocol(results):
