@@ -36,7 +36,7 @@ The table lists bytes of tensors, estimated from a training step and a translati
 without data. Nothing was trained. The named card holds the tensors, a tenth more and 1 GiB for what
 is not counted: the driver's context, scratch space of libraries and gaps between blocks. The number
 of instances in an image has no influence. With several processes, each one needs this memory and
-buckets for its gradients."""
+buckets for its gradients. Operations: a multiplication with its addition counts as two."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,6 +149,8 @@ def print_estimates(config: Config) -> None:
             console.print(f"stage {stage.work_dir}", style="bold")
         console.print(_networks(estimate))
         console.print(_peaks(estimates, stage.train_dataloader.get("accumulate", 1)))
+        step, image = (flop / 1e9 for flop in (estimate.step_flop, estimate.image_flop))
+        print(f"operations: {step:,.1f} GFLOP for a training step, {image:,.1f} GFLOP for an image")
     print(NOTE)
 
 

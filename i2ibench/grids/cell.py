@@ -27,6 +27,7 @@ from i2ibench.io.run_folders import list_checkpoints
 from i2ibench.registry.configuration import Config, list_stages
 from i2ibench.reports.training_curves import read_scalars
 from i2ibench.training.hooks.preemption import Preemption
+from i2ibench.training.memory_estimate import estimate_memory
 from i2ibench.training.mmengine_options import train_loop
 from i2ibench.training.run import train
 
@@ -254,7 +255,8 @@ def _measurements(cell: Cell) -> dict[str, Any]:
 
     The keys are "parameters" (numbers by network), "step_seconds" (the median over all stages; None
     without logs), "memory_bytes" (the peak of this process on the GPU, else in main memory; None if
-    unknown), "device", "scenes" and "steps".
+    unknown), "device", "scenes", "steps", "training_flop" (of all steps of all stages),
+    "image_flop" and "evaluations" (network evaluations for an image, NFE).
     """
     opened = open_checkpoint(checkpoint_of(cell))
     stages = list_stages(cell.config)
@@ -272,7 +274,17 @@ def _measurements(cell: Cell) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "scenes": scenes,
         "steps": sum(count_steps(stage, scenes) for stage in stages),
+        **_operations(stages, scenes),
+        "evaluations": opened.translator.evaluations(opened.inference.settings),
     }
+
+
+def _operations(stages: Sequence[Config], scenes: int) -> dict[str, int]:
+    """Return the floating-point operations of all training steps, and those of an image."""
+    estimates = [estimate_memory(stage, None) for stage in stages]
+    steps = [count_steps(stage, scenes) for stage in stages]
+    training = sum(n * e.step_flop for n, e in zip(steps, estimates, strict=True))
+    return {"training_flop": training, "image_flop": estimates[-1].image_flop}
 
 
 def count_steps(stage: Config, scenes: int) -> int:

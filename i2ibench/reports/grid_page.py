@@ -11,7 +11,8 @@ from scipy.stats import t
 
 from i2ibench.io.files import write_text
 from i2ibench.io.spreadsheets import csv_text
-from i2ibench.reports.page import image_uri
+from i2ibench.reports.page import image_uri, png_uri
+from i2ibench.reports.pareto_chart import CostPoint, pareto_chart
 from i2ibench.reports.rendering import render
 from i2ibench.reports.tables import (
     caption,
@@ -177,6 +178,7 @@ def write_grid_report(
         controls=[(c, [summarise(results, [c], s) for s in scores]) for c in results["controls"]],
         scores=[title(score) for score in scores],
         costs=[(row.name, _cost(row.costs)) for row in rows if row.costs and not row.informed],
+        pareto=png_uri(pareto_chart(_panels(rows, results))),
         differences=list(neighbour_differences(rows, results)),
         scenes=list(_strips(folder / "evaluation", rows, results)),
         missing=missing,
@@ -186,6 +188,22 @@ def write_grid_report(
     )
     write_text(folder / "report.html", page)
     return folder / "report.html"
+
+
+def _panels(rows: Sequence[GridRow], results: Results) -> list[tuple[str, bool, list[CostPoint]]]:
+    """Return the panels of the chart of quality over cost: scores of COMPARED with two points."""
+    panels = []
+    for score in COMPARED:
+        points = []
+        for row in rows:
+            found = summarise(results, row.systems, score)
+            if found is not None and not row.informed and row.costs.get("image_flop"):
+                low, high = found.bounds or (found.value, found.value)
+                cost = row.costs["image_flop"]
+                points.append(CostPoint(row.name.partition("=")[2], cost, found.value, low, high))
+        if len({point.cost for point in points}) > 1:
+            panels.append((title(score), results["better"].get(score) == "higher", points))
+    return panels
 
 
 def neighbour_differences(
@@ -220,6 +238,9 @@ def _cost(costs: Mapping[str, Any]) -> list[str]:
         "–" if memory is None else f"{memory / 2**30:.2f} GiB",
         str(costs["scenes"]),
         str(costs["steps"]),
+        f"{costs['training_flop'] / 1e12:,.1f} T" if "training_flop" in costs else "–",
+        f"{costs['image_flop'] / 1e9:,.1f} G" if "image_flop" in costs else "–",
+        str(costs.get("evaluations", "–")),
         costs["device"],
     ]
 

@@ -1,6 +1,6 @@
 """Estimates of the memory that training a config and translating with it take."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch._subclasses.fake_tensor import DynamicOutputShapeException as DynamicShape
+from torch.utils.flop_counter import FlopCounterMode
 
 from i2ibench.data.kinds import in_order
 from i2ibench.data.loaders import BatchSpec, batch_spec
@@ -55,6 +56,11 @@ class MemoryEstimate:
         step: peak bytes of a training step after the first: the sum of weights, optimiser state,
             average, gradients and activations.
         translation: peak bytes of translating a batch of `val`, without training-only parts.
+        step_flop: floating-point operations of a training step, which updates all networks.
+        image_flop: those of translating one image of `val`.
+
+    Operations are counted by torch's FlopCounterMode: those of convolutions, matrix products and
+    attention, a multiplication with its addition as two.
     """
 
     train: BatchSpec
@@ -65,6 +71,8 @@ class MemoryEstimate:
     gradients: int
     step: int
     translation: int
+    step_flop: int
+    image_flop: int
 
 
 def estimate_memory(config: Config, precision: str | None) -> MemoryEstimate:
@@ -111,19 +119,23 @@ def _count(
 ) -> MemoryEstimate:
     translator = build_translator(_without(config, ("compiled",)), train.metainfo).train()
     optimizers = build_optimizers(translator.networks(), config.get("optimizers", {}), precision)
+
+    def train_step() -> None:
+        accumulate = config.train_dataloader.get("accumulate", 1)
+        parts = [_batch(train, translator) for _ in range(accumulate)]
+        translator.train_step(parts if len(parts) > 1 else parts[0], optimizers)
+
     with TensorMemoryCounter() as counter:
         for _ in range(2):  # the first step makes the optimisers' state
             counter.restart()
-            accumulate = config.train_dataloader.get("accumulate", 1)
-            parts = [_batch(train, translator) for _ in range(accumulate)]
-            translator.train_step(parts if len(parts) > 1 else parts[0], optimizers)
-            del parts
+            train_step()
     states = [item for o in optimizers.values() for item in o.optimizer.state.items()]
     state_of = {id(p): [x for x in s.values() if isinstance(x, Tensor)] for p, s in states}
     kept = bytes_of(x for tensors in state_of.values() for x in tensors)
     gradients = counter.at_peak(p.grad for p in translator.parameters() if p.grad is not None)
     average = _average(config, translator)
     weights = bytes_of([*translator.parameters(), *translator.buffers()])
+    translation, image_flop = _translation(config, val)
     return MemoryEstimate(
         train=train,
         val=val,
@@ -132,7 +144,9 @@ def _count(
         activations=counter.peak - kept - gradients,
         gradients=gradients,
         step=weights + average + counter.peak,
-        translation=_translation(config, val),
+        translation=translation,
+        step_flop=_operations(train_step),
+        image_flop=image_flop,
     )
 
 
@@ -201,11 +215,11 @@ def _average(config: Config, translator: Translator) -> int:
     return bytes_of(x for name, x in state if name.partition(".")[0] in averaged)
 
 
-def _translation(config: Config, val: BatchSpec) -> int:
-    """Return the peak bytes of translating one validation batch in float32.
+def _translation(config: Config, val: BatchSpec) -> tuple[int, int]:
+    """Return the peak bytes of translating one validation batch in float32, and an image's FLOP.
 
-    They include weights, buffers and activations, without training-only parts. A method that is not
-    `batched` translates one image after the other.
+    The bytes include weights, buffers and activations, without training-only parts. A method that
+    is not `batched` translates one image after the other.
     """
     config = _without(config, method_of(config).TRAINING_ONLY)
     translator = drop_training_parts(build_translator(config, val.metainfo)).eval()
@@ -220,4 +234,14 @@ def _translation(config: Config, val: BatchSpec) -> int:
 
     with torch.inference_mode():
         peak = peak_of(translate)
-    return bytes_of([*translator.parameters(), *translator.buffers()]) + peak
+    with torch.no_grad():  # torch's counter fails on parametrised weights in inference mode
+        operations = _operations(translate)
+    weights = bytes_of([*translator.parameters(), *translator.buffers()])
+    return weights + peak, operations // (val.batch_size if translator.batched else 1)
+
+
+def _operations(function: Callable[[], Any]) -> int:
+    """Call a function, and return the number of its floating-point operations."""
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops()

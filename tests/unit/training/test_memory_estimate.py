@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from i2ibench.cli.main import main
 from i2ibench.cli.train import smallest_card
@@ -27,6 +29,20 @@ PIX2PIX = {
     "model.discriminator_first": True,
     "train_dataloader.accumulate": 3,
 }  # fmt: skip
+
+
+def test_operations_are_those_of_a_real_step(tiny_config):
+    config = list_stages(load_config(tiny_config, {"amp": None}))[0]
+    estimate = estimate_memory(config, None)
+    runner = build_runner(Stage(config))
+    data, model = next(iter(runner.train_dataloader)), runner.model.train()
+    with FlopCounterMode(display=False) as flop:
+        model.train_step(data, runner.optim_wrapper)
+    assert estimate.step_flop == flop.get_total_flops()
+    condition = model.data_preprocessor(data)["condition"]
+    with FlopCounterMode(display=False) as flop, torch.no_grad():
+        model.eval().generator(torch.cat([condition, model.blank_features(condition)], 1))
+    assert estimate.image_flop == flop.get_total_flops() // len(condition)
 
 
 def counted(config, precision):
