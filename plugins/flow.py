@@ -68,10 +68,9 @@ class FlowTranslator(Translator):
 
     Args:
         data_preprocessor: the built preprocessor, which states the condition's channels.
-        widths: channels of each level, multiples of 8. The first level has 1 / patch of the image's
+        widths: channels of each level, multiples of 8. The first level has half of the image's
             height and width.
         num_blocks: residual blocks of each level.
-        patch: the side of the blocks of pixels that become channels, see `TimeUNet`.
         source: noise, paint or bridge.
         sigma: the noise level; by default 1 for `noise`, 0.5 for the others.
         encoder: config of the encoder, or None.
@@ -83,12 +82,11 @@ class FlowTranslator(Translator):
     batched = varies = True
     contract_options = {"widths": (8, 16), "num_blocks": 1}
 
-    def __init__(  # noqa: PLR0913  the sizes of the network, and the path
+    def __init__(
         self,
         data_preprocessor: Any,
         widths: Sequence[int] = (128, 256, 384, 512, 512),
         num_blocks: int = 2,
-        patch: int = 2,
         source: str = "noise",
         sigma: float | None = None,
         encoder: Mapping[str, Any] | None = None,
@@ -101,7 +99,7 @@ class FlowTranslator(Translator):
         sigma = SIGMAS[source] if sigma is None else sigma
         self.sigma, self.spread = (0.0, sigma) if source == "bridge" else (sigma, 0.0)
         channels = data_preprocessor.condition_channels + self.add_encoder(encoder)
-        self.denoiser = TimeUNet(channels, image_channels, widths, num_blocks, patch)
+        self.denoiser = TimeUNet(channels, image_channels, widths, num_blocks)
         self.stride = self.denoiser.stride
         if self.encoder is not None:
             self.stride = math.lcm(self.stride, self.encoder.stride)

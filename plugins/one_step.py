@@ -38,7 +38,6 @@ class OneStepUNet(Generator):
         out_channels: channels of the image and of the noise.
         widths: channels of each level, see `TimeUNet`.
         num_blocks: residual blocks of each level.
-        patch: the side of the blocks of pixels that become channels.
     """
 
     draws_noise = True
@@ -50,12 +49,11 @@ class OneStepUNet(Generator):
         out_channels: int = 3,
         widths: Sequence[int] = (128, 256, 384, 512, 512),
         num_blocks: int = 2,
-        patch: int = 2,
     ) -> None:
         super().__init__()
         self.out_channels = out_channels
-        self.sizes = {"widths": widths, "num_blocks": num_blocks, "patch": patch}
-        self.unet = TimeUNet(in_channels, out_channels, widths, num_blocks, patch)
+        self.sizes = {"widths": widths, "num_blocks": num_blocks}
+        self.unet = TimeUNet(in_channels, out_channels, widths, num_blocks)
         self.stride = self.unet.stride
         nn.init.normal_(self.unet.leave.weight, std=0.02)  # zeros would ignore the noise at first
 
