@@ -24,10 +24,7 @@ from tests.integration.advice_lines import ROOT
 
 RUN_ON_STREETS = {
     "i2ibench train configs/pix2pixhd_toystreet.py": "small",
-    "i2ibench prepare_data configs/pix2pixhd_toystreet.py": "small",
     "i2ibench eval configs/pix2pixhd_toystreet.py": "small",
-    "i2ibench translate work_dirs/pix2pixhd_toystreet/epoch_0005.pth data/toystreet/gtFine/val "
-    "work_dirs/pix2pixhd_toystreet/translations": "",
     "i2ibench translate work_dirs/pix2pixhd_toystreet/epoch_0005.pth data/toystreet/gtFine/val "
     "translations": "",
     "i2ibench styles list CHECKPOINT": "",
@@ -59,7 +56,21 @@ ELSEWHERE = {
         "tests/integration/test_outside_plugin.py::test_it_keeps_the_contracts",
     "i2ibench validate CONFIG --html report.html":
         "tests/integration/test_commands.py::test_",
-    "make demo": "tests/integration/test_advice.py::test_what_is_advised_on_streets_works",
+    **dict.fromkeys(
+        [
+            "make demo",
+            "i2ibench prepare_data configs/pix2pixhd_demo.py",
+            "i2ibench train configs/pix2pixhd_demo.py",
+            "i2ibench train configs/flow_demo.py",
+            "i2ibench eval configs/pix2pixhd_demo.py "
+            "pix2pixHD=work_dirs/pix2pixhd_demo/epoch_0004.pth "
+            "flow=work_dirs/flow_demo/epoch_0005.pth --output work_dirs/demo",
+        ],
+        "tests/integration/test_demo.py::test_its_commands_train_two_methods_and_say_which",
+    ),
+    "i2ibench edit work_dirs/pix2pixhd_demo/epoch_0004.pth":
+        "tests/integration/test_editor_server.py::"
+        "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
     "i2ibench train configs/pix2pix_toystreet.py":
         "tests/integration/test_systems.py::test_",
     "i2ibench train configs/pix2pixhd_nyuv2.py":
