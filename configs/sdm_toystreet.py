@@ -1,6 +1,6 @@
 """SDM on ToyStreet at 256x128: 2 million parameters, 620 steps of four scenes.
 
-These steps show that the system runs; its images are still noise after them (docs/methods.md).
+These steps show that the system runs; its images are still noisy after them (docs/methods.md).
 """
 
 _base_ = ["_base_/datasets/toystreet.py", "_base_/runtime.py"]
