@@ -47,6 +47,9 @@ def test_a_system_trains_a_few_steps_on_toystreet(path, streets, tmp_path, rando
         "train_cfg": {"max_epochs": 1, "val_interval": 1},
         "hooks.log.interval": 1,
     }
+    if "teacher" in load_config(path).model:
+        flow = load_config(path.with_name("flow_toystreet.py"), overrides, tmp_path / "flow")
+        overrides["model.teacher"] = str(latest_checkpoint(train(flow)))
     work_dir = train(load_config(path, overrides, tmp_path / "run"))
     opened = open_checkpoint(latest_checkpoint(work_dir))
     sample = {

@@ -123,4 +123,4 @@ def test_they_keep_the_contract_and_are_shown_with_their_settings(home):
                   "three_methods", cwd=home)  # fmt: skip
     assert re.search(r"\d+ passed", told) and "failed" not in told
     listed = " ".join(python("-m", "i2ibench.cli", "translate", "--help", cwd=home).split())
-    assert "(Drift: steps=3, solver='euler'; " in listed and "; Mood: spread=1.0)" in listed
+    assert "Drift: steps=3, solver='euler'; " in listed and "Mood: spread=1.0" in listed
