@@ -14,17 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2ibench.errors import UserError
-from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.scene_noise import new_draw, scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Batch, Losses
 
+from .denoising import (
+    DROPPED,
+    DenoisingTranslator,
+    guided,
+    guided_evaluations,
+    require_steps,
+)
 from .stable_diffusion import StableDiffusion
 from .stable_diffusion_files import LATENT_STRIDE
-
-DROPPED = 0.1
-"""The share of scenes that are trained without condition, for guidance."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,11 @@ class Sampling:
         Raises:
             UserError: it is below 1.
         """
-        if self.steps < 1:
-            raise UserError(f"The setting 'steps' is from 1 on, not {self.steps}.")
+        require_steps(self.steps)
 
 
 @TRANSLATORS.register_module()
-class ControlNetTranslator(Translator):
+class ControlNetTranslator(DenoisingTranslator):
     """A ControlNet over a Stable Diffusion, which is read from a local folder and stays as it is.
 
     The ControlNet starts as a copy of the UNet's encoder, behind convolutions of zeros. Only the
@@ -74,7 +75,6 @@ class ControlNetTranslator(Translator):
     """
 
     Settings = Sampling
-    batched = varies = True
 
     def __init__(
         self,
@@ -164,12 +164,12 @@ class ControlNetTranslator(Translator):
                 networks instead of two.
         """
         times = latents.new_full((len(latents),), time, dtype=torch.long)
-        told = self.predict(latents, times, condition)
-        if guidance == 1:
-            return told
-        untold = self.predict(latents, times, torch.zeros_like(condition))
-        return untold + guidance * (told - untold)
+        return guided(
+            self.predict(latents, times, condition),
+            lambda: self.predict(latents, times, torch.zeros_like(condition)),
+            guidance,
+        )
 
     def evaluations(self, settings: Sampling) -> int:
         """Return how often UNet and ControlNet run for one image with these settings."""
-        return settings.steps if settings.guidance == 1 else 2 * settings.steps
+        return guided_evaluations(settings.steps, settings.guidance)

@@ -16,16 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import UserError, near_match
-from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.scene_noise import new_draw, scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Batch, Losses
 
+from .denoising import (
+    DROPPED,
+    DenoisingTranslator,
+    guided,
+    guided_evaluations,
+    require_steps,
+)
 from .time_unet import TimeUNet, zeroed
 
 SIGMAS = {"noise": 1.0, "paint": 0.5, "bridge": 0.5}
 CLOSEST = 0.05  # the smallest 1 - t by which a loss is divided
-DROPPED = 0.1  # the share of scenes trained without condition, for guidance
 COLOUR_GAIN = 20.0  # a factor to learn the colours faster than the network
 
 
@@ -50,12 +55,11 @@ class Sampling:
         Raises:
             UserError: it is below 1.
         """
-        if self.steps < 1:
-            raise UserError(f"The setting 'steps' is from 1 on, not {self.steps}.")
+        require_steps(self.steps)
 
 
 @TRANSLATORS.register_module()
-class FlowTranslator(Translator):
+class FlowTranslator(DenoisingTranslator):
     """A flow from a source e (t = 0) to an image x (t = 1): x_t = t x + (1 - t) e.
 
     The source `noise` is normal noise. `paint` is colours plus noise. `bridge` is colours, and
@@ -79,7 +83,6 @@ class FlowTranslator(Translator):
     """
 
     Settings = Sampling
-    batched = varies = True
     contract_options = {"widths": (8, 16), "num_blocks": 1}
 
     def __init__(
@@ -100,10 +103,7 @@ class FlowTranslator(Translator):
         self.sigma, self.spread = (0.0, sigma) if source == "bridge" else (sigma, 0.0)
         channels = data_preprocessor.condition_channels + self.add_encoder(encoder)
         self.denoiser = TimeUNet(channels, image_channels, widths, num_blocks)
-        self.stride = self.denoiser.stride
-        if self.encoder is not None:
-            self.stride = math.lcm(self.stride, self.encoder.stride)
-            self.smallest_side = self.encoder.smallest_side
+        self.stride = math.lcm(self.stride, self.denoiser.stride)
         self.colours = None if source == "noise" else zeroed(nn.Conv2d(channels, image_channels, 1))
 
     def networks(self) -> dict[str, dict[str, nn.Parameter]]:
@@ -113,10 +113,6 @@ class FlowTranslator(Translator):
         """
         return {"denoiser": self.trainable_parameters("denoiser", "colours", "encoder")}
 
-    def styled(self, condition: Tensor, styles: Tensor | None) -> Tensor:
-        """Return a condition BCHW with the styles BCHW of the encoder behind it, if there are."""
-        return condition if styles is None else torch.cat([condition, styles], 1)
-
     def paint(self, condition: Tensor) -> Tensor:
         """Return the colours that the regression predicts for a condition, BCHW.
 
@@ -125,15 +121,6 @@ class FlowTranslator(Translator):
         if self.colours is None:
             return condition.new_zeros(())
         return COLOUR_GAIN * self.colours(condition).float()
-
-    def noise(self, batch: Batch, draw: str = "") -> Tensor:
-        """Return normal noise BCHW of the images' shape, seeded by the scenes' names.
-
-        Args:
-            batch: preprocessed scenes.
-            draw: a name for this draw; other names give other noise, see `scene_noise`.
-        """
-        return scene_noise(batch, self.image_channels, batch["condition"].shape[-2:], draw)
 
     def losses(self, batch: Batch) -> Losses:
         """Return the mean squared error of the velocity (x - x_t) / (1 - t), and of the colours.
@@ -187,13 +174,14 @@ class FlowTranslator(Translator):
                 network instead of two.
         """
         t = images.new_full((len(images),), time)
-        prediction = self.denoiser(images, t, condition)
-        if guidance != 1:
-            unconditional = self.denoiser(images, t, torch.zeros_like(condition))
-            prediction = unconditional + guidance * (prediction - unconditional)
+        prediction = guided(
+            self.denoiser(images, t, condition),
+            lambda: self.denoiser(images, t, torch.zeros_like(condition)),
+            guidance,
+        )
         return (prediction - images) / (1 - time)
 
     def evaluations(self, settings: Sampling) -> int:
         """Return how often the network runs for one image with these settings."""
         runs = 2 * settings.steps - 1 if settings.solver == "heun" else settings.steps
-        return runs if settings.guidance == 1 else 2 * runs
+        return guided_evaluations(runs, settings.guidance)

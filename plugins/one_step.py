@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import read_checkpoint
-from i2ibench.models.ops.peak_memory import is_fake
+from i2ibench.models.ops.peak_memory import has_values
 from i2ibench.models.translators.paired import PairedTranslator
 from i2ibench.models.translators.scene_noise import new_draw, scene_noise
 from i2ibench.registry import GENERATORS, TRANSLATORS
@@ -139,8 +139,7 @@ class OneStepTranslator(PairedTranslator):
             self.data_preprocessor, encoder=encoder, image_channels=self.image_channels,
             **self.generator.sizes,
         )  # fmt: skip
-        weight = next(flow.parameters())
-        if not (is_fake(weight) or weight.is_meta):
+        if has_values(next(flow.parameters())):
             saved = read_checkpoint(path)
             state = {**saved["state_dict"], **saved.get("ema_state_dict", {})}
             try:
@@ -188,9 +187,9 @@ class OneStepTranslator(PairedTranslator):
     def _images(self, batch: Batch, styles: Tensor | None, draw: str = "") -> Tensor:
         """Return the generator's images BCHW from the noise of a draw."""
         condition = batch["condition"]
-        inputs = condition if styles is None else torch.cat([condition, styles], 1)
-        size = condition.shape[-2:]
-        return self.generator(inputs, scene_noise(batch, self.image_channels, size, draw))  # type: ignore[no-any-return]
+        noise = scene_noise(batch, self.image_channels, condition.shape[-2:], draw)
+        images: Tensor = self.generator(self.styled(condition, styles), noise)
+        return images
 
     def synthesise(self, batch: Batch, settings: Any) -> Tensor:
         """Return images BCHW in [-1, 1] after one run of the generator.

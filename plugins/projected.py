@@ -20,8 +20,9 @@ from typing_extensions import Self
 
 from i2ibench.errors import UserError
 from i2ibench.io.weights import EFFICIENTNET_LITE0, load_state
+from i2ibench.models.layers.frozen import store_as_buffers
 from i2ibench.models.ops.images import as_rgb
-from i2ibench.models.ops.peak_memory import is_fake
+from i2ibench.models.ops.peak_memory import has_values
 from i2ibench.registry import DISCRIMINATORS
 from i2ibench.registry.contracts import Discriminator
 from i2ibench.structures import DiscriminatorOutput
@@ -152,10 +153,9 @@ class PretrainedFeatures(nn.Module):
         network = _timm().create_model(
             ARCHITECTURE, pretrained=False, features_only=True, out_indices=SCALES
         )
-        if _has_values(network.conv_stem.weight):
+        if has_values(network.conv_stem.weight):
             _load(network, weights or EFFICIENTNET_LITE0.require())
-        for module in network.modules():
-            _freeze(module)
+        store_as_buffers(network)
         self.channels: list[int] = network.feature_info.channels()
         self.network = network.eval()
 
@@ -239,10 +239,6 @@ def _rows(layers: Sequence[Tensor]) -> int:
     return layers[-1].shape[-2]
 
 
-def _has_values(tensor: Tensor) -> bool:
-    return not (tensor.is_meta or is_fake(tensor))
-
-
 def _timm() -> Any:
     try:
         import timm
@@ -269,20 +265,9 @@ def _load(network: nn.Module, path: Path | str) -> None:
         ) from None
 
 
-def _freeze(module: nn.Module) -> None:
-    """Turn a module's own parameters and buffers into non-persistent buffers, in place."""
-    tensors = {
-        **dict(module.named_parameters(recurse=False)),
-        **dict(module.named_buffers(recurse=False)),
-    }
-    for name, tensor in tensors.items():
-        delattr(module, name)
-        module.register_buffer(name, tensor.detach(), persistent=False)
-
-
 def _kaiming(shape: tuple[int, int, int, int], generator: torch.Generator) -> Tensor:
     """Return normal weights of a shape with the variance 1 / fan-in; none for meta tensors."""
     weight = torch.empty(shape)
-    if not _has_values(weight):
+    if not has_values(weight):
         return weight
     return nn.init.kaiming_normal_(weight, nonlinearity="linear", generator=generator)

@@ -16,11 +16,17 @@ import torch
 from torch import Tensor
 
 from i2ibench.errors import UserError
-from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.scene_noise import new_draw, scene_noise
 from i2ibench.registry import TRANSLATORS
 from i2ibench.structures import Batch, Losses
 
+from .denoising import (
+    DROPPED,
+    DenoisingTranslator,
+    guided,
+    guided_evaluations,
+    require_steps,
+)
 from .sdm_unet import SemanticUNet
 
 TIMES = 1000
@@ -31,9 +37,6 @@ BETAS = (1e-4, 0.02)
 
 BOUND_WEIGHT = 0.001
 """The weight of the variational bound beside the error of the noise (arXiv 2102.09672, Eq. 16)."""
-
-DROPPED = 0.1
-"""The share of scenes trained without condition, for guidance."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,7 @@ class Sampling:
         Raises:
             UserError: it is below 1 or above 1000.
         """
-        if not 1 <= self.steps <= TIMES:
-            raise UserError(f"The setting 'steps' is from 1 to {TIMES}, not {self.steps}.")
+        require_steps(self.steps, TIMES)
 
 
 class Step(NamedTuple):
@@ -104,7 +106,7 @@ class Step(NamedTuple):
 
 
 @TRANSLATORS.register_module()
-class SDMTranslator(Translator):
+class SDMTranslator(DenoisingTranslator):
     """A diffusion model that predicts noise and variance, with the label map in its decoder.
 
     The encoder of the U-Net sees the noisy image, and the condition modulates the norms of the
@@ -126,7 +128,6 @@ class SDMTranslator(Translator):
     """
 
     Settings = Sampling
-    batched = varies = True
     contract_options = {"widths": (8, 16), "num_blocks": 1, "hidden_channels": 4}
     schedule: Tensor
 
@@ -143,10 +144,7 @@ class SDMTranslator(Translator):
         super().__init__(data_preprocessor, image_channels, settings=settings)
         channels = data_preprocessor.condition_channels + self.add_encoder(encoder)
         self.denoiser = SemanticUNet(channels, image_channels, widths, num_blocks, hidden_channels)
-        self.stride = self.denoiser.stride
-        if self.encoder is not None:
-            self.stride = math.lcm(self.stride, self.encoder.stride)
-            self.smallest_side = self.encoder.smallest_side
+        self.stride = math.lcm(self.stride, self.denoiser.stride)
         table = torch.tensor(reverse_steps(range(TIMES)), dtype=torch.float32)
         self.register_buffer("schedule", table, persistent=False)
 
@@ -156,15 +154,6 @@ class SDMTranslator(Translator):
         The optimiser also trains the encoder.
         """
         return {"denoiser": self.trainable_parameters("denoiser", "encoder")}
-
-    def noise(self, batch: Batch, draw: str = "") -> Tensor:
-        """Return normal noise BCHW of the images' shape, seeded by the scenes' names.
-
-        Args:
-            batch: preprocessed scenes.
-            draw: a name for this draw; other names give other noise, see `scene_noise`.
-        """
-        return scene_noise(batch, self.image_channels, batch["condition"].shape[-2:], draw)
 
     def losses(self, batch: Batch) -> Losses:
         """Return the hybrid loss: the error of the noise, and the bound for the variance.
@@ -180,7 +169,7 @@ class SDMTranslator(Translator):
         time = (TIMES * uniform[:, 0, 0, 0]).long().clamp(max=TIMES - 1)
         step = Step(*self.schedule[time].T[..., None, None, None])
         noisy, conditioned = step.mix(real, noise), uniform[:, 1:] >= DROPPED
-        condition = styled(batch["condition"], styles) * conditioned
+        condition = self.styled(batch["condition"], styles) * conditioned
         found, between = self.answer(noisy, time, condition)
         simple = (found - noise).square().mean()
         mean = step.mean(step.unmix(noisy, found.detach()), noisy)  # only the variance learns
@@ -201,7 +190,7 @@ class SDMTranslator(Translator):
         Raises:
             UserError: the solver is "ddim", and the library diffusers is missing.
         """
-        condition = styled(batch["condition"], batch.get("features"))
+        condition = self.styled(batch["condition"], batch.get("features"))
         times = spaced_times(settings.steps)
         steps = reverse_steps(times)
         ddim = ddim_scheduler(steps) if settings.solver == "ddim" else None
@@ -252,19 +241,15 @@ class SDMTranslator(Translator):
         """
         t = torch.full((len(images),), time, device=images.device)
         found, between = self.answer(images, t, condition)
-        if guidance != 1:
-            free, _ = self.answer(images, t, torch.zeros_like(condition))
-            found = free + guidance * (found - free)
-        return found, between
+
+        def untold() -> Tensor:
+            return self.answer(images, t, torch.zeros_like(condition))[0]
+
+        return guided(found, untold, guidance), between
 
     def evaluations(self, settings: Sampling) -> int:
         """Return how often the network runs for one image with these settings."""
-        return settings.steps if settings.guidance == 1 else 2 * settings.steps
-
-
-def styled(condition: Tensor, styles: Tensor | None) -> Tensor:
-    """Return a condition BCHW with the styles BCHW of the encoder behind it, if there are."""
-    return condition if styles is None else torch.cat([condition, styles], 1)
+        return guided_evaluations(settings.steps, settings.guidance)
 
 
 def spaced_times(steps: int) -> list[int]:

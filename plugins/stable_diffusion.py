@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from i2ibench.errors import UserError
+from i2ibench.models.layers.frozen import store_as_buffers
 
 from .stable_diffusion_files import (
     LATENT_STRIDE,
@@ -92,14 +93,7 @@ class StableDiffusion(nn.Module):
     def freeze(self) -> None:
         """Turn all weights into buffers that the state dict does not contain, in place."""
         for network in (self.unet, self.vae):
-            for module in network.modules():
-                own = [
-                    *module.named_parameters(recurse=False),
-                    *module.named_buffers(recurse=False),
-                ]
-                for name, tensor in own:
-                    delattr(module, name)
-                    module.register_buffer(name, tensor.detach(), persistent=False)
+            store_as_buffers(network)
         decoder = self.vae.decoder
         decoder.up_blocks = FrozenBlocks(decoder.up_blocks)
         self.eval()

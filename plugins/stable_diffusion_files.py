@@ -21,7 +21,7 @@ from torch import Tensor
 from i2ibench.errors import UserError
 from i2ibench.io.provenance import sha256
 from i2ibench.io.weights import search_folders
-from i2ibench.models.ops.peak_memory import is_fake
+from i2ibench.models.ops.peak_memory import has_values
 
 FOLDERS = ("unet", "vae", "scheduler", "text_encoder", "tokenizer")
 READ = re.compile(r".+\.(json|txt)|(diffusion_pytorch_)?model(-\d+-of-\d+)?\.safetensors")
@@ -89,8 +89,7 @@ def content_hash(folder: Path) -> str:
 
 def without_values() -> bool:
     """Return whether new tensors have no values here, as on the meta device."""
-    probe = torch.empty(0)
-    return probe.is_meta or is_fake(probe)
+    return not has_values(torch.empty(0))
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from i2ibench.inference.checkpoints import (
     OpenedCheckpoint,
     Weights,
     building_from,
-    has_ema,
     open_checkpoint,
     read_checkpoint,
 )
@@ -157,20 +156,19 @@ def translated_systems(
     Raises:
         UserError: the checkpoint cannot be opened or cannot translate the scenes.
     """
-    both = source.weights == "both" and has_ema(source.path)
-    weights = "last" if both else None if source.weights == "both" else source.weights
+    weights = None if source.weights == "both" else source.weights
     opened = open_checkpoint(source.path, device, weights, source.options)
     if protocol.resize is not None:
         watched = opened.config.get("val_dataloader", {}).get("dataset", {})
         with building_from(opened.path):
             scenes = scenes.at_size_of(watched.get("transforms", []))
-    origin = _origin(opened)
-    systems = _translated(source.name, opened, scenes, protocol, output_dir, batch_size, root)
-    if both:
-        origin["weights"] = "both"
-        opened = open_checkpoint(source.path, device, "average", source.options)
-        name = f"{source.name}, EMA"
-        systems += _translated(name, opened, scenes, protocol, output_dir, batch_size, root)
+    origin, named = _origin(opened), {source.name: opened}
+    if source.weights == "both" and opened.averaged:
+        last = open_checkpoint(source.path, device, "last", source.options)
+        origin["weights"], named = "both", {source.name: last, f"{source.name}, EMA": opened}
+    systems = []
+    for name, each in named.items():
+        systems += _translated(name, each, scenes, protocol, output_dir, batch_size, root)
     return systems, origin
 
 

@@ -117,15 +117,6 @@ def tell_changed_plugins(path: Path, meta: dict[str, Any], config: Mapping[str, 
         _say_once(line)
 
 
-def has_ema(path: Path) -> bool:
-    """Read a checkpoint and return whether it holds averaged weights.
-
-    Raises:
-        UserError: see read_checkpoint.
-    """
-    return "ema_state_dict" in read_checkpoint(path)
-
-
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the contents of a checkpoint on the CPU, read without executing a pickle.
 

@@ -200,7 +200,8 @@ def _panels(rows: Sequence[GridRow], results: Results) -> list[tuple[str, bool, 
             if found is not None and not row.informed and row.costs.get("image_flop"):
                 low, high = found.bounds or (found.value, found.value)
                 cost = row.costs["image_flop"]
-                points.append(CostPoint(row.name.partition("=")[2], cost, found.value, low, high))
+                name = ", ".join(row.values.values())
+                points.append(CostPoint(name, cost, found.value, low, high))
         if len({point.cost for point in points}) > 1:
             panels.append((title(score), results["better"].get(score) == "higher", points))
     return panels

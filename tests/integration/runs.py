@@ -36,6 +36,14 @@ def command(*arguments):
     main(arguments=[str(a) for a in arguments])  # exits where it fails
 
 
+def refusal(capsys, *arguments):
+    """The error of a command that fails, in one line."""
+    with pytest.raises(SystemExit) as end:
+        command(*arguments)
+    assert end.value.code
+    return " ".join(capsys.readouterr().err.split())
+
+
 def goes_on_bit_for_bit(config, folder, overrides):
     """A run that hears a signal in its fourth step ends as one that hears none."""
     whole = run(config, folder / "whole", **overrides)

@@ -8,8 +8,8 @@ import torch
 from i2ibench.data.image_reading import read_rgb
 from i2ibench.inference.checkpoints import open_checkpoint, read_checkpoint
 from i2ibench.testing.network_files import write_stable_diffusion
-from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
-from tests.integration.test_distributed import train as train_in_processes
+from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, refusal, run
+from tests.integration.test_distributed import two_processes_train_as_one
 
 CONFIG = """
 _base_ = "tiny.py"
@@ -32,13 +32,6 @@ def config(folder, tiny_config):
     path = tiny_config.with_name("controlnet.py")
     path.write_text(CONFIG.format(folder=str(folder)))
     return path
-
-
-def refusal(capsys, *arguments):
-    with pytest.raises(SystemExit) as end:
-        command(*arguments)
-    assert end.value.code
-    return " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_goes_on_bit_for_bit(config, tmp_path):
@@ -84,17 +77,7 @@ def test_images_of_any_controlnet_are_scored(config, folder, paired_root, tmp_pa
 
 
 def test_two_processes_train_as_one_with_twice_the_batch(config, tmp_path):
-    options = ["train_dataloader.dataset.transforms=[]", "hooks.average=None", "protocol=None",
-               "optimizers.controlnet.type=SGD", "optimizers.controlnet.lr=0.1"]  # fmt: skip
-    one, two = (
-        train_in_processes(
-            config, tmp_path / str(processes), processes, *options,
-            f"train_dataloader.batch_size={6 // processes}", epochs=2,
-        )
-        for processes in (1, 2)
-    )  # fmt: skip
-    for name, value in one["state_dict"].items():
-        torch.testing.assert_close(two["state_dict"][name], value, atol=1e-5, rtol=1e-4)
+    two_processes_train_as_one(config, tmp_path, "controlnet")
 
 
 def test_its_memory_is_estimated_without_weights(config, folder, capsys):

@@ -33,6 +33,25 @@ def train(tiny_config, work_dir, processes, *options, epochs=1):
     return torch.load(work_dir / f"epoch_{epochs:04d}.pth", weights_only=True)
 
 
+def two_processes_train_as_one(config, folder, network):
+    """Check that two processes train a network as one does with twice the batch, up to rounding.
+
+    Two updates with SGD. Return the state dict of the one process.
+    """
+    options = ["train_dataloader.dataset.transforms=[]", "hooks.average=None", "protocol=None",
+               f"optimizers.{network}.type=SGD", f"optimizers.{network}.lr=0.1"]  # fmt: skip
+    one, two = (
+        train(
+            config, folder / str(processes), processes, *options,
+            f"train_dataloader.batch_size={6 // processes}", epochs=2,
+        )["state_dict"]
+        for processes in (1, 2)
+    )  # fmt: skip
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, atol=1e-5, rtol=1e-4)
+    return one
+
+
 def test_two_processes_equal_one_with_twice_the_batch(tiny_config, tmp_path):
     """One step: six scenes as one batch of 6, or as 3 in each of two processes."""
     options = ["train_dataloader.dataset.transforms=[]", "optimizers.generator.type=SGD",

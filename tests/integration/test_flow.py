@@ -10,8 +10,8 @@ from i2ibench.apps.editor.render import Renderer
 from i2ibench.apps.editor.scene import Scene
 from i2ibench.data.image_reading import read_rgb
 from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint, read_checkpoint
-from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, run
-from tests.integration.test_distributed import train as train_in_processes
+from tests.integration.runs import SHORT, command, goes_on_bit_for_bit, refusal, run
+from tests.integration.test_distributed import two_processes_train_as_one
 
 CONFIG = """
 _base_ = "tiny.py"
@@ -38,13 +38,6 @@ def config(source, tiny_config):
     return path
 
 
-def refusal(capsys, *arguments):
-    with pytest.raises(SystemExit) as end:
-        command(*arguments)
-    assert end.value.code
-    return " ".join(capsys.readouterr().err.split())
-
-
 @every_source
 def test_a_run_goes_on_bit_for_bit(config, tmp_path):
     """The colours and the average too, and what is drawn in every step."""
@@ -53,18 +46,8 @@ def test_a_run_goes_on_bit_for_bit(config, tmp_path):
 
 def test_two_processes_draw_and_train_as_one_with_twice_the_batch(config, tmp_path):
     """Up to rounding; two updates, since the first one moves only the last layer."""
-    options = ["train_dataloader.dataset.transforms=[]", "hooks.average=None", "protocol=None",
-               "optimizers.denoiser.type=SGD", "optimizers.denoiser.lr=0.1"]  # fmt: skip
-    one, two = (
-        train_in_processes(
-            config, tmp_path / str(processes), processes, *options,
-            f"train_dataloader.batch_size={6 // processes}", epochs=2,
-        )
-        for processes in (1, 2)
-    )  # fmt: skip
-    assert one["state_dict"]["denoiser.leave.weight"].abs().max() > 1e-4
-    for name, value in one["state_dict"].items():
-        torch.testing.assert_close(two["state_dict"][name], value, atol=1e-5, rtol=1e-4)
+    one = two_processes_train_as_one(config, tmp_path, "denoiser")
+    assert one["denoiser.leave.weight"].abs().max() > 1e-4
 
 
 def test_settings_reach_translation_and_wrong_ones_are_refused(

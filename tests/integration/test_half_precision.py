@@ -5,8 +5,7 @@ import torch
 
 from i2ibench.inference.checkpoints import open_checkpoint, read_checkpoint
 from i2ibench.io.provenance import sha256
-from tests.integration.runs import SHORT, command, run
-from tests.integration.test_flow import refusal
+from tests.integration.runs import SHORT, command, refusal, run
 
 
 @pytest.fixture

@@ -54,8 +54,8 @@ class CheckerboardEnergy(Metric):
 def _energies(image: Tensor) -> Floats:
     """Return the energy of an image CHW at each of PERIODS, float64 [3].
 
-    Each pattern counts with the eight frequencies around its own. A side shorter than a period has
-    no energy there.
+    Each pattern counts with the eight frequencies around its own, or around the nearest one if a
+    side is no multiple of the period.
     """
     grey = image.to("cpu", torch.float64).mean(0).numpy()
     height, width = grey.shape

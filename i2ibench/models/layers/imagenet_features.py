@@ -9,6 +9,7 @@ from torchvision.models import alexnet, vgg16, vgg19
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.weights import ALEXNET, VGG16, VGG19, PretrainedWeights, load_state
+from i2ibench.models.layers.frozen import store_as_buffers
 from i2ibench.models.ops.peak_memory import is_fake
 
 
@@ -53,10 +54,7 @@ class FeatureTaps(nn.Module):
         super().__init__()
         self.layers = layers[: max(taps) + 1]
         self.taps = frozenset(taps)
-        for layer in self.layers:
-            for name, weight in list(layer.named_parameters()):
-                delattr(layer, name)
-                layer.register_buffer(name, weight.detach(), persistent=False)
+        store_as_buffers(self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the activations of the chosen layers for images B3HW, each BCHW, shallow to deep.

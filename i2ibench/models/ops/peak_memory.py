@@ -10,7 +10,12 @@ from torch._subclasses.fake_tensor import is_fake
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["TensorMemoryCounter", "bytes_of", "is_fake", "peak_of"]
+__all__ = ["TensorMemoryCounter", "bytes_of", "has_values", "is_fake", "peak_of"]
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Return whether a tensor has values: a fake tensor and one on the meta device have none."""
+    return not (tensor.is_meta or is_fake(tensor))
 
 
 class TensorMemoryCounter(TorchDispatchMode):

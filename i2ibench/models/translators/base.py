@@ -92,7 +92,8 @@ class Translator(nn.Module, metaclass=ABCMeta):
     def add_encoder(self, cfg: Mapping[str, Any] | None) -> int:
         """Build `encoder` and `style_bank`, and return the number of style channels.
 
-        The result is 0, and nothing is built, without a config.
+        `stride` and `smallest_side` become those of the encoder. The result is 0, and nothing
+        changes, without a config.
 
         Args:
             cfg: config of the encoder, or None.
@@ -108,7 +109,12 @@ class Translator(nn.Module, metaclass=ABCMeta):
         channels: int = self.encoder.out_channels
         num_classes = self.data_preprocessor.num_classes
         self.style_bank = StyleBank(num_classes, channels, self.encoder.num_styles)
+        self.stride, self.smallest_side = self.encoder.stride, self.encoder.smallest_side
         return channels
+
+    def styled(self, condition: Tensor, styles: Tensor | None) -> Tensor:
+        """Return a condition BCHW with the encoder's styles BCHW behind it, if there are any."""
+        return condition if styles is None else torch.cat([condition, styles], 1)
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:

@@ -98,9 +98,8 @@ class PairedTranslator(Translator):
         generator draws noise or stays in training mode; and `varies`, for noise or for dropout in
         training mode.
         """
-        networks = [network for network in (self.generator, self.encoder) if network is not None]
-        self.stride = math.lcm(*(network.stride for network in networks))
-        self.smallest_side = max(network.smallest_side for network in networks)
+        self.stride = math.lcm(self.stride, self.generator.stride)
+        self.smallest_side = max(self.smallest_side, self.generator.smallest_side)
         always_train, draws_noise = self.generator.always_train, self.generator.draws_noise
         self.batched = not (always_train or draws_noise)
         # Of the layers that stay in training mode, only dropout makes images vary.
@@ -268,7 +267,7 @@ class PairedTranslator(Translator):
             labels: the label map of the condition's one-hot channels, for generators with
                 `accepts_labels`; or None.
         """
-        inputs = condition if features is None else torch.cat([condition, features], 1)
+        inputs = self.styled(condition, features)
         images: Tensor = (
             self.generator(inputs) if labels is None else self.generator(inputs, labels)
         )

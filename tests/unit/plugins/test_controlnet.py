@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -13,13 +14,14 @@ from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.checkpoints import load_weights
 from i2ibench.inference.trial_translation import try_translation
-from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.testing.network_files import write_stable_diffusion
 from i2ibench.testing.translator_fixtures import shaken
-from i2ibench.training.optimizers import build_optimizers, require_trained
+from i2ibench.training.optimizers import require_trained
 from i2ibench.training.preflight import dry_run
 from tests.unit.models.translators.test_paired import data, weights
 from tests.unit.models.translators.test_waiting import waits_of
+from tests.unit.plugins import denoisers
+from tests.unit.plugins.denoisers import built, images_depend_on_scene_and_sample_only
 
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")
@@ -49,16 +51,11 @@ def own_folder(folder, tmp_path):
 
 
 def translator(folder, **options):
-    torch.manual_seed(0)
-    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
     cfg = {"type": "ControlNetTranslator", "folder": str(folder), "settings": {"steps": 2}}
-    return TRANSLATORS.build({**cfg, **options}, data_preprocessor=preprocessor)
+    return built({**cfg, **options})
 
 
-def optimizers(model, precision=None):
-    return build_optimizers(
-        model.networks(), {"controlnet": {"type": "AdamW", "lr": 1e-3}}, precision
-    )
+optimizers = partial(denoisers.optimizers, network="controlnet")
 
 
 def noise_scheduler(folder):
@@ -242,13 +239,7 @@ def test_evaluations_count_the_runs_of_the_networks(folder, guidance, monkeypatc
 
 
 def test_an_image_depends_on_its_scene_and_sample_and_not_on_the_batch(folder):
-    model, batch = shaken(translator(folder)), data(batch=3, height=30, width=50)
-    together = Inference(model).predict(batch)
-    alone = Inference(model).predict({k: v[1:2] for k, v in batch.items()})
-    difference = together[1]["fake"].int() - alone[0]["fake"].int()
-    assert together[1]["fake"].shape == (3, 30, 50) and difference.abs().max() <= 1
-    other = Inference(model).predict(batch, sample=1)
-    assert not torch.equal(other[1]["fake"], together[1]["fake"])
+    images_depend_on_scene_and_sample_only(shaken(translator(folder)))
 
 
 # Checks before training

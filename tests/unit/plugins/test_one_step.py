@@ -6,15 +6,14 @@ import pytest
 import torch
 from i2ibench_plugins.flow import Sampling
 from i2ibench_plugins.one_step import OneStepTranslator
-from torch import nn
 
 from i2ibench.data.classes import class_table
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.models.translators import scene_noise as noises
-from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.training.optimizers import build_optimizers
 from tests.unit.models.translators.test_paired import data
+from tests.unit.plugins.denoisers import built
 
 SIZES = {"widths": (8, 16), "num_blocks": 1}
 ENCODER = {"type": "InstanceEncoder", "base_channels": 4, "num_downsamplings": 1}
@@ -25,11 +24,6 @@ GAN = dict(
 )
 
 
-def built(cfg):
-    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
-    return TRANSLATORS.build(cfg, data_preprocessor=preprocessor)
-
-
 @pytest.fixture(params=[None, ENCODER], ids=["no encoder", "encoder"])
 def encoder(request):
     return request.param
@@ -37,12 +31,7 @@ def encoder(request):
 
 @pytest.fixture
 def teacher(encoder):
-    torch.manual_seed(1)
-    model = built({"type": "FlowTranslator", **SIZES, "encoder": encoder})
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.normal_(layer.weight, std=0.05)
-    return model.eval()
+    return built({"type": "FlowTranslator", **SIZES, "encoder": encoder}, trained=True).eval()
 
 
 @pytest.fixture

@@ -20,44 +20,25 @@ from torch import nn
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference, InferenceOptions
 from i2ibench.inference.trial_translation import try_translation
-from i2ibench.registry import PREPROCESSORS, TRANSLATORS
 from i2ibench.training.hooks.random_states import random_state, restore_random_state
-from i2ibench.training.optimizers import build_optimizers, require_trained
+from i2ibench.training.optimizers import require_trained
 from i2ibench.training.preflight import dry_run
 from tests.unit.models.translators.test_paired import data, weights
 from tests.unit.models.translators.test_waiting import waits_of
+from tests.unit.plugins.denoisers import (
+    Recorded,
+    built,
+    images_depend_on_scene_and_sample_only,
+    optimizers,
+)
 
 ALL_TIMES = range(1000)
 
 
 def translator(trained=True, **options):
-    """Return a tiny SDM; `trained` gives values to layers that are initialised with zeros."""
-    torch.manual_seed(0)
-    preprocessor = PREPROCESSORS.build({"type": "LabelPreprocessor"}, num_classes=5)
+    """Return a tiny SDM."""
     cfg = {"type": "SDMTranslator", "widths": (8, 16), "num_blocks": 1, "hidden_channels": 4}
-    model = TRANSLATORS.build({**cfg, **options}, data_preprocessor=preprocessor)
-    if trained:
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.normal_(layer.weight, std=0.05)
-    return model
-
-
-def optimizers(model, precision=None, **options):
-    adam = {"type": "AdamW", "lr": 1e-3, **options}
-    return build_optimizers(model.networks(), {"denoiser": adam}, precision)
-
-
-class Recorded(nn.Module):
-    """Answers with fixed predictions, and notes what it was asked."""
-
-    def __init__(self, answer):
-        super().__init__()
-        self.answer, self.asked = answer, []
-
-    def forward(self, noisy, time, condition):
-        self.asked.append((noisy, time, condition))
-        return self.answer
+    return built({**cfg, **options}, trained)
 
 
 class Smooth(nn.Module):
@@ -381,13 +362,7 @@ def test_widths_that_groups_do_not_divide_are_refused(widths):
 
 
 def test_an_image_depends_on_its_scene_and_sample_and_not_on_the_batch():
-    model, batch = translator(settings={"steps": 4}).eval(), data(batch=3, height=30, width=50)
-    together = Inference(model).predict(batch)
-    alone = Inference(model).predict({k: v[1:2] for k, v in batch.items()})
-    difference = together[1]["fake"].int() - alone[0]["fake"].int()
-    assert together[1]["fake"].shape == (3, 30, 50) and difference.abs().max() <= 1
-    other = Inference(model).predict(batch, sample=1)
-    assert not torch.equal(other[1]["fake"], together[1]["fake"])
+    images_depend_on_scene_and_sample_only(translator(settings={"steps": 4}).eval())
 
 
 ENCODER = dict(type="InstanceEncoder", base_channels=4, num_downsamplings=1)
