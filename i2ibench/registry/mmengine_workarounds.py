@@ -1,6 +1,7 @@
 """Workarounds for mmengine and torch, each with its reason."""
 
 import contextlib
+import gc
 import io
 import logging
 import multiprocessing
@@ -169,6 +170,7 @@ def process_group(launcher: str) -> Iterator[None]:
         with _sharing_failures(dist.PrefixStore("failure", store), rank):
             yield
     finally:
+        gc.collect()  # DDP objects stand in reference cycles and keep gloo's threads running
         dist.destroy_process_group()
 
 

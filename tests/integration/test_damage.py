@@ -1,10 +1,12 @@
 """Damaged files of a run: the newest whole checkpoint is taken, and no changed byte is a number."""
 
 import contextlib
+import io
 import json
 import os
 import random
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,7 +56,10 @@ def random_bytes(content):
 
 
 def with_a_flipped_bit(content):
-    place = len(content) // 3
+    """Flip a bit of the largest record; one between two records would change nothing."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        largest = max(archive.infolist(), key=lambda record: record.file_size)
+        place = content.index(archive.read(largest)) + largest.file_size // 2
     return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
 
 

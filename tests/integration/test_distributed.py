@@ -125,6 +125,24 @@ def test_processes_that_would_begin_apart_train_the_same_weights(tiny_config, tm
     assert answer.returncode == 0, answer.stderr
 
 
+ENDED = """
+from pathlib import Path
+from i2ibench.cli.main import main
+
+main("train")
+threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+assert not [name for name in threads if "gloo" in name], threads
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the threads are listed in /proc")
+def test_no_thread_of_gloo_outlives_the_training(tiny_config, tmp_path):
+    """The interpreter's end aborted the process (exit code -6) when it met such a thread."""
+    (tmp_path / "script.py").write_text(ENDED)
+    answer = launch(tiny_config, tmp_path / "run", 2, *SHORT, script=tmp_path / "script.py")
+    assert answer.returncode == 0, answer.stderr
+
+
 SCRIPT = """
 import os, signal
 from mmengine.dist import get_rank
