@@ -16,7 +16,8 @@ from i2ibench.registry.configuration import Config, load_config, read_assignment
 
 KEYS = {
     "base": "the config that the axes change, relative to the grid file",
-    "axes": "by axis name its values by name: a dict of changes, or another config file",
+    "axes": "by axis name its values by name: a config file, or a dict of changes to the base, or to "
+    "the config file that the dict names as `_base_`",
     "seeds": "list of training seeds",
     "exclude": "list of dicts of axis and value; cells that have all of them are left out",
     "shared_stages": "how many first stages cells of equal config share",
@@ -143,28 +144,42 @@ def _cell(
     path: Path, root: Path, content: Mapping[str, Any], values: dict[str, str], seed: int,
     overrides: Mapping[str, Any],
 ) -> Cell:  # fmt: skip
-    chosen = [content["axes"][axis][value] for axis, value in values.items()]
-    for axis, value in values.items():
-        change = content["axes"][axis][value]
-        if not isinstance(change, str | Mapping):
-            raise UserError(f"{path}: {axis}={value} is a dict or a config file, not {change!r}.")
-    files = [change for change in chosen if isinstance(change, str)]
+    files, changes = _files_and_changes(path, content["axes"], values)
     if len(files) > 1:
         raise UserError(f"{path}: two axes name config files: {', '.join(files)}.")
     base = files[0] if files else content.get("base")
     if base is None:
         raise UserError(f"{path}: a grid needs 'base', or an axis whose values are config files.")
     config = load_config(path.parent / base, overrides)
-    for change in chosen:
-        if isinstance(change, Mapping):
-            # merge_from_dict consumes `_delete_`: without a copy the next cell keeps old options.
-            config.merge_from_dict(copy.deepcopy(dict(change)))
+    for change in changes:
+        config.merge_from_dict(change)
     config.seed = seed
     if "protocol" in content:
         config.protocol = copy.deepcopy(content["protocol"])
     name = ",".join([*(f"{axis}={value}" for axis, value in values.items()), f"seed={seed}"])
     config.work_dir = str(root / safe_name(name, f"{path}: the name of a cell"))
     return Cell(name, values, seed, config, config_hash(config))
+
+
+def _files_and_changes(
+    path: Path, axes: Mapping[str, Mapping[str, Any]], values: Mapping[str, str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the config files and the dicts of changes that one combination of the axes names.
+
+    The dicts are copies, because mmengine's merging consumes their `_delete_`.
+    """
+    files, changes = [], []
+    for axis, value in values.items():
+        change = axes[axis][value]
+        if isinstance(change, Mapping):
+            change = copy.deepcopy(dict(change))
+            changes.append(change)
+            change = change.pop("_base_", None)
+        elif not isinstance(change, str):
+            raise UserError(f"{path}: {axis}={value} is a dict or a config file, not {change!r}.")
+        if change is not None:
+            files.append(change)
+    return files, changes
 
 
 def config_hash(config: Config) -> str:
