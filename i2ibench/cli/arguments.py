@@ -9,6 +9,7 @@ from typing import get_args
 import torch
 
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoint_names import shipped_systems
 from i2ibench.inference.checkpoints import Weights
 from i2ibench.io.devices import best_device
 from i2ibench.models.translators.base import method_named
@@ -63,6 +64,18 @@ def add_work_dir_argument(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument(
         "--work-dir", type=Path, help="the folder of the run (default: work_dirs/<config name>)"
+    )
+
+
+def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the required argument CHECKPOINT to a parser; `find_checkpoint` finds the file it names.
+
+    Its value is the text as it was written.
+    """
+    parser.add_argument(
+        "checkpoint",
+        help="a .pth file that `train` wrote, the folder of a run (for its newest epoch), or the "
+        f"name of a trained system in the package ({', '.join(shipped_systems())})",
     )
 
 

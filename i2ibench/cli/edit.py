@@ -11,6 +11,7 @@ from pathlib import Path
 
 from i2ibench.cli.arguments import (
     add_address_arguments,
+    add_checkpoint_argument,
     add_compile_argument,
     add_device_argument,
     add_precision_argument,
@@ -22,6 +23,7 @@ from i2ibench.cli.arguments import (
 )
 from i2ibench.errors import UserError
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoint_names import example_scenes, find_checkpoint
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import use_bank
 from i2ibench.io.files import make_private_folder
@@ -31,7 +33,7 @@ from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command `edit` to its parser, in place."""
-    parser.add_argument("checkpoint", type=Path, help="a .pth file that `train` wrote")
+    add_checkpoint_argument(parser)
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the scenes to open")
     add_address_arguments(parser)
     parser.add_argument(
@@ -73,14 +75,13 @@ def run(options: argparse.Namespace) -> None:
     max_pixels = options.max_pixels or MAX_UPLOAD_PIXELS
     if max_pixels > MAX_PIXELS:
         raise UserError(f"--max-pixels is at most {MAX_PIXELS}, not {max_pixels}.")
+    checkpoint = find_checkpoint(options.checkpoint)
     how = InferenceOptions(options.amp, options.compile, settings=options.set)
-    opened = open_checkpoint(
-        options.checkpoint, checked_device(options.device), options.weights, how
-    )
+    opened = open_checkpoint(checkpoint, checked_device(options.device), options.weights, how)
     if options.bank is not None:
         use_bank(opened, options.bank)
-    editor = open_editor(opened, options.data, max_pixels)
-    folder = options.autosave or Path("work_dirs") / "editor" / options.checkpoint.stem
+    editor = open_editor(opened, options.data or example_scenes(checkpoint), max_pixels)
+    folder = options.autosave or Path("work_dirs") / "editor" / checkpoint.stem
     with contextlib.suppress(OSError):  # own_work_dir reports why the folder cannot be created
         make_private_folder(folder)
     with own_work_dir(folder, "saving an editor's scenes", "give another folder with --autosave"):

@@ -1,20 +1,21 @@
 """The command line: `i2ibench COMMAND ...` and the scripts in tools/."""
 
 import argparse
+import ast
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 
 from i2ibench import __version__
 from i2ibench.cli.plugin_option import PLUGIN_OPTION, take_plugins
-from i2ibench.errors import UserError
-from i2ibench.registry.sources import blame
+from i2ibench.errors import UserError, near_match
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",
-    "train_segmenter", "convert", "grid", "study", "parts", "new_plugin", "doctor",
+    "train_segmenter", "convert", "grid", "study", "parts", "new_plugin", "doctor", "completion",
 )  # fmt: skip
 
 
@@ -36,12 +37,19 @@ def main(command: str | None = None, arguments: Sequence[str] | None = None) -> 
         if command is None and given and given[0].replace("-", "_") in COMMANDS:
             command, given = given[0].replace("-", "_"), given[1:]
             program = f"i2ibench {command}"
+        elif command is None and given and not given[0].startswith("-"):
+            raise UserError(
+                f"There is no command {given[0]!r}.{near_match(given[0], COMMANDS)} Commands: "
+                f"{', '.join(COMMANDS)}."
+            )
         options = _options(command, program, given)
         options.run(options)
     except (UserError, OSError) as error:
         print(f"error: {_without_trace(str(error))}", file=sys.stderr)
         sys.exit(2)
     except Exception as error:
+        from i2ibench.registry.sources import blame  # imports torch, which takes seconds
+
         source = blame(error)
         if source is None:
             raise
@@ -84,6 +92,7 @@ def _without_trace(message: str) -> str:
 
 
 def _parser(command: str | None, program: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of a command; for None, that of the program, which imports no command."""
     if command is not None:
         return _fill(argparse.ArgumentParser(prog=program, parents=[PLUGIN_OPTION]), command)
     parser = argparse.ArgumentParser(
@@ -93,12 +102,23 @@ def _parser(command: str | None, program: str | None = None) -> argparse.Argumen
     parser.add_argument("--version", action="version", version=f"i2ibench {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
-        summary = _module(name).__doc__ or ""
-        _fill(
-            subparsers.add_parser(name, help=summary.partition("\n")[0], parents=[PLUGIN_OPTION]),
-            name,
-        )
+        subparsers.add_parser(name, help=_summary(name))
     return parser
+
+
+def complete_parser() -> argparse.ArgumentParser:
+    """Return the parser of the program with all arguments of all commands, which imports them."""
+    parser = _parser(None)
+    (subparsers,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    for name, command in subparsers.choices.items():
+        _fill(command, name)
+    return parser
+
+
+def _summary(command: str) -> str:
+    """Return the first line of a command's docstring without importing the command, and torch."""
+    source = Path(__file__).with_name(f"{command}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def _fill(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:

@@ -1,10 +1,9 @@
 """The option --plugins of every command, which may stand before or after the command's name."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
-
-from i2ibench.registry.plugin_folders import use_plugin_folders
 
 PLUGIN_OPTION = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
 """A parser with the option, the parent of the parsers of all commands and actions."""
@@ -31,7 +30,11 @@ def take_plugins(arguments: Sequence[str]) -> list[str]:
         UserError: a folder does not exist.
     """
     options, _ = PLUGIN_OPTION.parse_known_args(list(arguments))
-    use_plugin_folders(options.plugins, Path(), "--plugins")
+    if options.plugins or os.environ.get("I2IBENCH_PLUGINS"):
+        # The registry imports torch, which takes seconds.
+        from i2ibench.registry.plugin_folders import use_plugin_folders
+
+        use_plugin_folders(options.plugins, Path(), "--plugins")
     rest = list(arguments)
     while rest and rest[0].partition("=")[0] == "--plugins":
         del rest[: 1 if "=" in rest[0] else 2]

@@ -22,6 +22,7 @@ from i2ibench.cli.arguments import (
     positive,
 )
 from i2ibench.errors import UserError
+from i2ibench.inference.checkpoint_names import find_checkpoint, is_shipped
 from i2ibench.inference.checkpoints import OpenedCheckpoint, open_checkpoint
 from i2ibench.inference.styles.fitting import (
     FitOptions,
@@ -42,7 +43,11 @@ from i2ibench.registry.mmengine_workarounds import silence_third_parties
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command `styles` to its parser, in place."""
     parser.add_argument("action", choices=("fit", "list", "preview"), help="see above")
-    parser.add_argument("file", type=Path, help="a checkpoint; list accepts a bank's file too")
+    parser.add_argument(
+        "file", type=Path,
+        help="a checkpoint, the folder of a run, or the name of a trained system in the package; "
+        "list accepts a bank's file too",
+    )  # fmt: skip
     parser.add_argument(
         "--num-styles", type=positive, help="modes per class (default: the checkpoint's)"
     )
@@ -107,7 +112,7 @@ def _fit(options: argparse.Namespace) -> None:
     if copy is not None:
         check_copy(opened, copy, settings)
     elif output is None:
-        output = opened.path.with_name(f"{opened.path.stem}_styles{SUFFIX}")
+        output = _beside(opened.path, f"_styles{SUFFIX}")
     if output is not None:
         require_suffix(output)
     for path in filter(None, (output, copy)):
@@ -131,7 +136,7 @@ def _list(options: argparse.Namespace) -> None:
         saved = read_bank(options.file)
         table = bank_table(saved.bank, saved.classes)
     else:
-        opened = open_checkpoint(options.file)
+        opened = open_checkpoint(find_checkpoint(options.file))
         table = bank_table(bank_of(opened), opened.metainfo["classes"])
     Console(soft_wrap=True).print(table)
 
@@ -144,7 +149,7 @@ def _preview(options: argparse.Namespace) -> None:
     if not bank_of(opened).counts.any():
         raise UserError(f"{source} has no modes yet; fit them with `styles fit`.")
     ending = ".png" if options.bank else "_styles.png"
-    output = options.output or source.with_name(source.stem + ending)
+    output = options.output or _beside(source, ending)
     _require_writable(output)
     dataset = scenes_of(opened, "val_dataloader", options.cfg_options)
     sheet = preview(opened, dataset, options.scenes, f"Style modes of {source.name}")
@@ -166,5 +171,11 @@ def _require_writable(path: Path) -> None:
         raise UserError(f"{path} cannot be written: {error}") from None
 
 
+def _beside(path: Path, ending: str) -> Path:
+    """Return a file of the same stem beside a file; in the current folder for the package's own."""
+    name = path.stem + ending
+    return Path(name) if is_shipped(path) else path.with_name(name)
+
+
 def _open(options: argparse.Namespace) -> OpenedCheckpoint:
-    return open_checkpoint(options.file, checked_device(options.device))
+    return open_checkpoint(find_checkpoint(options.file), checked_device(options.device))

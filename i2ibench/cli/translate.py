@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from i2ibench.cli.arguments import (
+    add_checkpoint_argument,
     add_compile_argument,
     add_device_argument,
     add_precision_argument,
@@ -19,6 +20,7 @@ from i2ibench.cli.arguments import (
     size,
 )
 from i2ibench.inference import InferenceOptions
+from i2ibench.inference.checkpoint_names import find_checkpoint
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import STYLES, translate
 from i2ibench.registry.mmengine_workarounds import silence_third_parties
@@ -26,7 +28,7 @@ from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command `translate` to its parser, in place."""
-    parser.add_argument("checkpoint", type=Path, help="a .pth file that `train` wrote")
+    add_checkpoint_argument(parser)
     parser.add_argument("input_dir", type=Path, help="the folder of label maps (see above)")
     parser.add_argument("output_dir", type=Path, help="the folder to write PNG images to")
     parser.add_argument(
@@ -62,10 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Translate the scenes in a folder with a checkpoint, and print the number of images."""
     silence_third_parties()
+    checkpoint = find_checkpoint(options.checkpoint)
     how = InferenceOptions(options.amp, options.compile, options.tile, options.set)
-    opened = open_checkpoint(
-        options.checkpoint, checked_device(options.device), options.weights, how
-    )
+    opened = open_checkpoint(checkpoint, checked_device(options.device), options.weights, how)
     if opened.inference.bank is not None:
         opened.inference.bank.seed = options.style_seed
     paths = translate(

@@ -14,6 +14,7 @@ from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.style_probes import StyleProbe
 from i2ibench.inference.checkpoint_checks import read_config
+from i2ibench.inference.checkpoint_names import find_checkpoint
 from i2ibench.inference.checkpoints import (
     OpenedCheckpoint,
     Weights,
@@ -83,13 +84,14 @@ def parse_systems(checkpoints: Iterable[str], folders: Iterable[str]) -> list[Sy
 
 def _parse_source(text: str, is_folder: bool) -> SystemSource:
     name, given, rest = text.partition("=")
-    path = Path(rest if given and not Path(text).exists() else text)
+    named = rest if given and not Path(text).exists() else text
+    path = Path(named)
     if is_folder and not path.is_dir():
         what = "is no folder" if path.exists() else "does not exist"
         raise UserError(f"{path} {what}: images are named by their folder.")
-    if not is_folder and not path.is_file():
-        raise UserError(f"There is no checkpoint at {path}.")
-    if given and path == Path(rest):
+    if not is_folder:
+        path = find_checkpoint(named)
+    if given and named == rest:
         return SystemSource(name, path, is_folder)
     return SystemSource(path.resolve().name if is_folder else _run_name(path), path, is_folder)
 

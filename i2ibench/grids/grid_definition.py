@@ -16,8 +16,8 @@ from i2ibench.registry.configuration import Config, load_config, read_assignment
 
 KEYS = {
     "base": "the config that the axes change, relative to the grid file",
-    "axes": "by axis name its values by name: a config file, or a dict of changes to the base, or to "
-    "the config file that the dict names as `_base_`",
+    "axes": "by axis name its values by name: a config file, or a dict of changes to the base or "
+    "to the config file that it names as `_base_`",
     "seeds": "list of training seeds",
     "exclude": "list of dicts of axis and value; cells that have all of them are left out",
     "shared_stages": "how many first stages cells of equal config share",

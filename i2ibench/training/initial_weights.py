@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from i2ibench.errors import UserError
 from i2ibench.inference import Inference
 from i2ibench.inference.checkpoint_checks import read_config
+from i2ibench.inference.checkpoint_names import find_checkpoint
 from i2ibench.inference.checkpoints import building_from, read_checkpoint
 from i2ibench.models.translators.base import Translator
 from i2ibench.models.translators.conditions import dataset_options
@@ -65,7 +66,7 @@ def parse_start_from(value: Any) -> StartFrom | None:
             "start_from must be the path of a checkpoint, or dict(checkpoint=PATH, moments=True) "
             f"to load the state of the optimisers too, not {value!r}."
         )
-    return StartFrom(Path(options["checkpoint"]), bool(options.get("moments", False)))
+    return StartFrom(find_checkpoint(options["checkpoint"]), bool(options.get("moments", False)))
 
 
 @dataclass

@@ -52,6 +52,49 @@ def test_training_shows_progress_with_an_estimate(run):
     assert "seg/miou" in answer.stderr
 
 
+LIGHT = """
+import sys
+from i2ibench.cli.main import main
+try:
+    main(arguments=sys.argv[1:])
+finally:
+    heavy = {"torch", "mmengine", "numpy"} & sys.modules.keys()
+    assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "Translate a folder of label maps with a trained checkpoint."),
+        (["--version"], 0, "i2ibench 0"),
+        (["trian"], 2, "There is no command 'trian'. Did you mean 'train'?"),
+    ],
+)
+def test_help_and_misspelt_commands_answer_at_once(arguments, code, said):
+    answer = subprocess.run(
+        [sys.executable, "-c", LIGHT, *arguments], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert answer.returncode == code, answer.stderr
+    assert said in " ".join((answer.stdout + answer.stderr).split())
+    assert "Error" not in answer.stderr
+
+
+def test_shells_complete_every_command_and_option():
+    command = [sys.executable, "-m", "i2ibench.cli", "completion", "bash"]
+    script = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ask = "COMP_WORDS=(i2ibench {}); COMP_CWORD={}; COMPREPLY=(); _shtab_i2ibench; echo ${{COMPREPLY[@]}}"
+    for words, place, expected in (
+        ("tra", 1, "train translate train_segmenter"),
+        ("translate --style-", 2, "--style-seed"),
+        ("study cre", 2, "create"),
+    ):
+        line = f"{script}\n{ask.format(words, place)}"
+        answer = subprocess.run(["bash"], input=line, capture_output=True, text=True, check=True)
+        assert answer.stdout.split() == expected.split(), answer.stderr
+
+
 @pytest.mark.main_job
 def test_eval_writes_numbers_and_a_report_whose_path_comes_last(run):
     answer = tool("eval", "tiny.py", cwd=run, env={"I2IBENCH_WEIGHTS": "", "TORCH_HOME": str(run)})

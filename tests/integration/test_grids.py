@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import os
 import signal
 import subprocess
@@ -75,6 +76,21 @@ def test_cells_are_every_combination_but_the_excluded_with_their_own_changes(gri
     assert grid.cells[4].config.model.losses.feature_matching is None
     assert grid.cells[5].config.seed == 1
     assert len({cell.hash for cell in grid.cells}) == 6
+
+
+def test_a_cell_may_name_its_own_config_and_changes_to_it(grid_file):
+    """A second cell of the same changes is equal: merging does not use them up."""
+    own = 'gan=dict(_base_="tiny.py", model=dict(encoder=None)),'
+    text = grid_file.read_text().replace('base = "tiny.py"', "")
+    text = text.replace("full=dict(),", 'full="tiny.py",')
+    grid_file.write_text(re.sub("gan=dict.model.*", own, text))
+    cells = load_grid(grid_file).cells
+    assert cells[0].config.model.encoder is not None
+    assert [cell.config.model.encoder for cell in cells[4:]] == [None, None]
+    assert "_base_" not in cells[4].config
+    grid_file.write_text(grid_file.read_text().replace("four=dict()", 'four="tiny.py"'))
+    with pytest.raises(UserError, match=r"two axes name config files: tiny.py, tiny.py"):
+        load_grid(grid_file)
 
 
 def test_a_cells_hash_is_that_of_its_config_without_what_does_not_change_its_numbers(grid_file):

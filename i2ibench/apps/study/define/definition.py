@@ -38,7 +38,8 @@ class Method:
     """A method and the source of its images: exactly one of the first three attributes.
 
     Attributes:
-        checkpoint: a .pth file, or a run's folder for its newest; `create` translates the scenes.
+        checkpoint: a .pth file, a run's folder for its newest, or the name of a system in the
+            package; `create` translates the scenes.
         images: a folder of images with the names of the scenes.
         photos: whether the images are the real photos of the scenes.
         styles: for a checkpoint with an encoder, the styles in the form that `translate` takes.

@@ -17,7 +17,8 @@ from i2ibench.data.scenes import SceneFiles
 from i2ibench.errors import UserError
 from i2ibench.evaluation.image_sources import pair_images
 from i2ibench.inference import InferenceOptions
-from i2ibench.inference.checkpoints import latest_checkpoint, open_checkpoint
+from i2ibench.inference.checkpoint_names import find_checkpoint
+from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.io.progress import say, track
 from i2ibench.io.provenance import sha256
 
@@ -58,14 +59,12 @@ def find_sources(definition: Definition) -> Sources:
 def checkpoint_of(method: Method) -> Path:
     """Return the checkpoint's file of a method that has a checkpoint.
 
-    For the folder of a training run, it is the newest complete epoch. Any other path is returned
-    unchanged, even if there is no such file.
+    See `find_checkpoint`: the folder of a run and the name of a system in the package are accepted.
 
     Raises:
-        UserError: the folder holds no checkpoint.
+        UserError: there is no such checkpoint.
     """
-    path = Path(method.checkpoint)
-    return latest_checkpoint(path) if path.is_dir() else path
+    return find_checkpoint(method.checkpoint)
 
 
 def photos_of(scenes: Mapping[str, SceneFiles | None]) -> dict[str, Path]:
