@@ -9,7 +9,7 @@ def _gan(config, epochs):
     """Constant rates in the first half, then linearly down to zero, as in the paper."""
     half = epochs // 2
     rates = [dict(type="LinearLR", start_factor=1.0, end_factor=0.0, begin=half, end=epochs + 1)]
-    return dict(_base_=f"../{config}_toystreet.py", param_scheduler=rates) | _end(epochs)
+    return dict(_base_=config, param_scheduler=rates) | _end(epochs)
 
 
 def _denoising(config, epochs, steps):
@@ -20,7 +20,7 @@ def _denoising(config, epochs, steps):
             end=steps,
         ),
     ]  # fmt: skip
-    return dict(_base_=f"../{config}_toystreet.py", param_scheduler=rates) | _end(epochs)
+    return dict(_base_=config, param_scheduler=rates) | _end(epochs)
 
 
 def _end(epochs):
@@ -42,16 +42,17 @@ _better = dict(generator=dict(upsampling="nearest", padding_mode="reflect"))
 
 axes = dict(
     method=dict(
-        pix2pix=_gan("pix2pix", 32),
-        crn=_gan("crn", 9),
-        pix2pixhd=_styles(_gan("pix2pixhd", 4), 4),
-        pix2pixhd_better=_styles(_gan("pix2pixhd_spectral_hinge", 4), 4) | dict(model=_better),
-        pix2pixhd_projected=_styles(_gan("pix2pixhd_projected", 4), 4),
-        spade=_gan("spade", 5),
-        oasis=_gan("oasis", 5),
-        flow=_styles(_denoising("flow", 7, 434), 7),
-        bridge=_styles(_denoising("bridge", 7, 434), 7),
-        sdm=_denoising("sdm", 11, 682),
+        pix2pix=_gan("../pix2pix_toystreet.py", 32),
+        crn=_gan("../crn_toystreet.py", 9),
+        pix2pixhd=_styles(_gan("../pix2pixhd_toystreet.py", 4), 4),
+        pix2pixhd_better=_styles(_gan("../pix2pixhd_spectral_hinge_toystreet.py", 4), 4)
+        | dict(model=_better),
+        pix2pixhd_projected=_styles(_gan("../pix2pixhd_projected_toystreet.py", 4), 4),
+        spade=_gan("../spade_toystreet.py", 5),
+        oasis=_gan("../oasis_toystreet.py", 5),
+        flow=_styles(_denoising("../flow_toystreet.py", 7, 434), 7),
+        bridge=_styles(_denoising("../bridge_toystreet.py", 7, 434), 7),
+        sdm=_denoising("../sdm_toystreet.py", 11, 682),
     )
 )
 seeds = [0, 1, 2]

@@ -93,7 +93,10 @@ def add_launcher_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the required argument CONFIG, a Path, and the option --cfg-options to a parser."""
-    parser.add_argument("config", type=Path, help="a config file, such as configs/x.py")
+    parser.add_argument(
+        "config", type=Path,
+        help="a config file, or the name of one in the package (`i2ibench configs list`)",
+    )  # fmt: skip
     add_options_argument(parser)
 
 

@@ -1,7 +1,7 @@
 """Print a script that completes commands, options and file names in a shell.
 
 bash, for this session:  eval "$(i2ibench completion bash)"
-bash, for every session: i2ibench completion bash > ~/.local/share/bash-completion/completions/i2ibench
+bash, for every session: add this line to ~/.bashrc
 zsh:                     i2ibench completion zsh > DIRECTORY_OF_$FPATH/_i2ibench
 """
 

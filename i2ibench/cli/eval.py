@@ -33,6 +33,7 @@ from i2ibench.evaluation.results import check_computed
 from i2ibench.evaluation.system_sources import SystemSource, parse_systems
 from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoint_checks import read_config
+from i2ibench.inference.checkpoint_names import shipped_systems
 from i2ibench.inference.checkpoints import (
     latest_checkpoint,
     newest_of_config,
@@ -44,6 +45,7 @@ from i2ibench.io.run_folders import run_folder
 from i2ibench.registry.assignments import resolve
 from i2ibench.registry.configuration import Config, own_work_dir
 from i2ibench.registry.mmengine_workarounds import process_group, silence_third_parties
+from i2ibench.registry.shipped_configs import shipped_configs
 from i2ibench.reports import score_lines, write_report
 from i2ibench.reports.verdicts import verdicts
 
@@ -98,7 +100,7 @@ def run(options: argparse.Namespace) -> None:
             looked for again after the report has been written.
     """
     silence_third_parties()
-    if options.config is not None and options.config.suffix != ".py":
+    if options.config is not None and not _is_config(options.config):
         options.checkpoints.insert(0, str(options.config))  # a checkpoint without a config
         options.config = None
     if options.config is None and (options.cfg_options or options.work_dir):
@@ -126,6 +128,14 @@ def run(options: argparse.Namespace) -> None:
         print(f"numbers: {output / 'results.json'}")
         print(f"report:  {report}")
         check_computed(results, options.require)
+
+
+def _is_config(named: Path) -> bool:
+    """Return whether the first argument names a config, and not a checkpoint, run or system."""
+    if named.suffix == ".py":
+        return True
+    taken = named.exists() or str(named) in shipped_systems()
+    return not taken and str(named) in shipped_configs()
 
 
 def _systems(

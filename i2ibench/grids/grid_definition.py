@@ -13,9 +13,10 @@ from i2ibench.inference.checkpoints import config_that_affects_results
 from i2ibench.io.provenance import fingerprint
 from i2ibench.io.safe_names import safe_name
 from i2ibench.registry.configuration import Config, load_config, read_assignments
+from i2ibench.registry.shipped_configs import find_config, named_file
 
 KEYS = {
-    "base": "the config that the axes change, relative to the grid file",
+    "base": "the config that the axes change, relative to the grid file, or i2ibench::NAME.py",
     "axes": "by axis name its values by name: a config file, or a dict of changes to the base or "
     "to the config file that it names as `_base_`",
     "seeds": "list of training seeds",
@@ -91,13 +92,15 @@ def load_grid(path: Path, overrides: Mapping[str, Any] | None = None) -> Grid:
     axes is trained with seed 0. Without `work_dir` the runs go to `work_dirs/<name of the file>`.
 
     Args:
-        path: a Python file that assigns the variables in KEYS. The file is run.
+        path: a Python file that assigns the variables in KEYS, or the name of one in the package.
+            The file is run.
         overrides: changes of every run's config by dotted key, such as {"data_root": "/data"}. The
             changes of the axes come after them.
 
     Raises:
         UserError: the file or the config of a run is missing or wrong.
     """
+    path = find_config(path, "grid")
     content = read_assignments(path, "grid")
     _check(content, path)
     root = Path(content.get("work_dir") or Path("work_dirs") / path.stem)
@@ -150,7 +153,7 @@ def _cell(
     base = files[0] if files else content.get("base")
     if base is None:
         raise UserError(f"{path}: a grid needs 'base', or an axis whose values are config files.")
-    config = load_config(path.parent / base, overrides)
+    config = load_config(named_file(base, path.parent), overrides)
     for change in changes:
         config.merge_from_dict(change)
     config.seed = seed

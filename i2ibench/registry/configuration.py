@@ -19,6 +19,7 @@ from i2ibench.io.process_group import barrier, is_main_process
 from i2ibench.registry.assignments import names_a_path, resolve
 from i2ibench.registry.mmengine_workarounds import read_config
 from i2ibench.registry.plugin_folders import use_plugin_folders
+from i2ibench.registry.shipped_configs import find_config
 
 KEYS = {
     "model": "the translator (type, generator, discriminator, encoder, adversarial, losses)",
@@ -73,7 +74,8 @@ def load_config(
     imported.
 
     Args:
-        path: a Python config in mmengine's `_base_` style, which is executed.
+        path: a Python config in mmengine's `_base_` style, which is executed; or the name of a
+            config in the package. A base may be named as "i2ibench::NAME.py".
         overrides: values, or `Written` texts, by dotted key, such as {"optimizers.generator.lr":
             1e-4}.
         work_dir: the folder that the run writes to; None for the config's `work_dir` or, without
@@ -83,8 +85,7 @@ def load_config(
         UserError: the file is missing or broken, lacks a required key, has an unknown key or a
             value of a wrong type, or names a plugin folder that does not exist.
     """
-    if not path.is_file():
-        raise UserError(f"There is no config {path}.{_similar_config(path)}")
+    path = find_config(path)
     try:
         config = read_config(path, import_custom_modules=True)
         config.merge_from_dict(resolve(overrides or {}, config.to_dict()))
@@ -106,14 +107,12 @@ def read_assignments(path: Path, what: str) -> dict[str, Any]:
     Names that begin with _ are left out. The names are not checked.
 
     Args:
-        path: the file, which is executed; it may have mmengine's `_base_`.
+        path: the file, which exists and is executed; it may have mmengine's `_base_`.
         what: the kind of file, such as "grid", for error messages.
 
     Raises:
-        UserError: the file is missing or broken.
+        UserError: the file is broken.
     """
-    if not path.is_file():
-        raise UserError(f"There is no {what} file {path}.")
     try:
         content = read_config(path, import_custom_modules=False).to_dict()
     except UserError:
@@ -211,11 +210,6 @@ def check_values(config: Config, place: str) -> None:
     seed = config.get("seed", 0)
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise UserError(f"{place}: 'seed' is an integer from 0 to 2^32 - 1, not {seed!r}.")
-
-
-def _similar_config(path: Path) -> str:
-    folder = path.parent if path.parent.is_dir() else Path("configs")
-    return near_match(path.name, [candidate.name for candidate in folder.glob("*.py")])
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import pprint
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from io import TextIOWrapper
@@ -24,6 +25,7 @@ from mmengine.config import config as mmengines_config
 
 from i2ibench.errors import UserError
 from i2ibench.io.files import read_text
+from i2ibench.registry.shipped_configs import PREFIX, named_file
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
@@ -35,8 +37,8 @@ def read_config(path: Path, import_custom_modules: bool) -> Config:
     """Return mmengine's Config of a Python file, with the file and its bases read by `read_text`.
 
     mmengine 0.10.7 refuses a byte order mark. It looks for packages ("package::" before a base)
-    with pkg_resources, which setuptools 82 has removed. mmengine's functions are replaced during
-    the call.
+    with pkg_resources, which setuptools 82 has removed. It looks for "i2ibench::" in a folder of
+    installed packages that this one lacks. mmengine's functions are replaced during the call.
 
     Args:
         path: the file, which is executed.
@@ -50,11 +52,23 @@ def read_config(path: Path, import_custom_modules: bool) -> Config:
     before = {name: getattr(mmengines_config, name, open) for name in patches}
     for name, function in patches.items():
         setattr(mmengines_config, name, function)
+    mmengines = Config._get_cfg_path
+    Config._get_cfg_path = staticmethod(partial(_path_of_base, mmengines))
     try:
         return Config.fromfile(path, import_custom_modules=import_custom_modules)
     finally:
+        Config._get_cfg_path = staticmethod(mmengines)
         for name, function in before.items():
             setattr(mmengines_config, name, function)
+
+
+def _path_of_base(
+    mmengines: Callable[[str, str], tuple[str, str | None]], base: str, config: str
+) -> tuple[str, str | None]:
+    """Return the path and mmengine's scope of a base that a config names."""
+    if base.startswith(PREFIX):
+        return str(named_file(base, Path())), None
+    return mmengines(base, config)
 
 
 def _open(file: str, mode: str = "r", **options: Any) -> Any:

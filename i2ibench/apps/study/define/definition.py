@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.safe_names import safe_text
 from i2ibench.registry.configuration import read_assignments
+from i2ibench.registry.shipped_configs import find_config
 
 Part = TypeVar("Part")
 
@@ -221,6 +222,7 @@ def load_definition(path: Path) -> Definition:
     Raises:
         UserError: the file is missing or broken, or a value is wrong.
     """
+    path = find_config(path, "study")
     return read_definition(read_assignments(path, "study"), str(path))
 
 
