@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
-import torch
-
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoint_names import shipped_systems
 from i2ibench.inference.checkpoints import Weights
@@ -264,19 +262,3 @@ def size(text: str) -> tuple[int, int]:
     if not (cross and width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"a size looks like 512x256, not {text!r}")
     return int(width), int(height)
-
-
-def checked_device(name: str) -> str:
-    """Return the name of a device unchanged, if torch can make a tensor on that device.
-
-    Args:
-        name: the value of --device, such as "cuda:1".
-
-    Raises:
-        UserError: torch cannot use the device.
-    """
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from None
-    return name

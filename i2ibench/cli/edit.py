@@ -17,7 +17,6 @@ from i2ibench.cli.arguments import (
     add_precision_argument,
     add_settings_argument,
     add_weights_argument,
-    checked_device,
     positive,
     require_web,
 )
@@ -26,6 +25,7 @@ from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoint_names import example_scenes, find_checkpoint
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import use_bank
+from i2ibench.io.devices import checked_device
 from i2ibench.io.files import make_private_folder
 from i2ibench.registry.configuration import own_work_dir
 from i2ibench.registry.mmengine_workarounds import silence_third_parties

@@ -19,13 +19,13 @@ from i2ibench.cli.arguments import (
     Overrides,
     add_device_argument,
     add_options_argument,
-    checked_device,
 )
 from i2ibench.errors import UserError
 from i2ibench.grids.cell import read_state, run_cell
 from i2ibench.grids.costs import cost_lines
 from i2ibench.grids.grid_definition import Grid, load_grid
 from i2ibench.grids.report import report_grid
+from i2ibench.io.devices import checked_device
 from i2ibench.io.progress import say
 from i2ibench.registry import EXECUTORS, options_of
 from i2ibench.registry.assignments import resolve_options

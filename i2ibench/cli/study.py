@@ -38,12 +38,12 @@ from i2ibench.cli.arguments import (
     Values,
     add_address_arguments,
     add_device_argument,
-    checked_device,
     positive,
     require_web,
 )
 from i2ibench.cli.plugin_option import PLUGIN_OPTION
 from i2ibench.errors import UserError, near_match
+from i2ibench.io.devices import checked_device
 from i2ibench.io.files import read_text, write_private, write_text
 from i2ibench.io.folder_locks import lock_folder
 from i2ibench.registry.mmengine_workarounds import silence_third_parties

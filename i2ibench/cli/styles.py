@@ -18,7 +18,6 @@ from rich.console import Console
 from i2ibench.cli.arguments import (
     add_device_argument,
     add_options_argument,
-    checked_device,
     positive,
 )
 from i2ibench.errors import UserError
@@ -34,6 +33,7 @@ from i2ibench.inference.styles.fitting import (
 )
 from i2ibench.inference.styles.preview import bank_of, bank_table, preview
 from i2ibench.inference.translation import use_bank
+from i2ibench.io.devices import checked_device
 from i2ibench.io.files import require_possible_names, write_image
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.models.styles.bank_files import SUFFIX, read_bank, require_suffix, save_bank

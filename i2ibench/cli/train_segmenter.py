@@ -6,11 +6,11 @@ from pathlib import Path
 from i2ibench.cli.arguments import (
     add_config_arguments,
     add_device_argument,
-    checked_device,
     config_of,
 )
 from i2ibench.data.loaders import build_dataset, build_loader, prepare_datasets
 from i2ibench.evaluation.segmenters.fitting import fit_segmenter, save_segmenter, score_segmenter
+from i2ibench.io.devices import checked_device
 from i2ibench.io.folder_locks import lock_target
 from i2ibench.registry import SEGMENTERS
 from i2ibench.registry.configuration import prepare_work_dir

@@ -15,7 +15,6 @@ from i2ibench.cli.arguments import (
     add_precision_argument,
     add_settings_argument,
     add_weights_argument,
-    checked_device,
     positive,
     size,
 )
@@ -23,6 +22,7 @@ from i2ibench.inference import InferenceOptions
 from i2ibench.inference.checkpoint_names import find_checkpoint
 from i2ibench.inference.checkpoints import open_checkpoint
 from i2ibench.inference.translation import STYLES, translate
+from i2ibench.io.devices import checked_device
 from i2ibench.registry.mmengine_workarounds import silence_third_parties
 
 

@@ -138,6 +138,27 @@ class ClassTable:
         }
 
 
+def stored_table(metainfo: Mapping[str, Any]) -> ClassTable:
+    """Return the class table that a data set's metainfo describes, see `ClassTable.metainfo`.
+
+    Without `thing_ids`, as in older checkpoints, no class is a thing; without `scored_ids`, every
+    class is scored.
+
+    Args:
+        metainfo: the metainfo, for example of a checkpoint.
+    """
+    things, rows = metainfo.get("thing_ids", {}), metainfo.get("scored_ids", [])
+    columns = zip(metainfo["classes"], metainfo["ids"], metainfo["palette"], strict=True)
+    return ClassTable(
+        tuple(
+            SemanticClass(
+                name, number, (rgb[0], rgb[1], rgb[2]), rows[k : k + 1] != [VOID], str(k) in things
+            )
+            for k, (name, number, rgb) in enumerate(columns)
+        )
+    )
+
+
 def class_table(entries: Sequence[str | Mapping[str, Any]]) -> ClassTable:
     """Return the class table of a list of class names, or of dicts with a name and other FIELDS.
 

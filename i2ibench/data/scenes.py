@@ -141,7 +141,7 @@ class Scenes:
         arrays["rng"] = np.random.default_rng((self.seed, epoch, index))
         for transform in self.transforms[done:]:
             arrays = transform(arrays)
-        return _to_sample(self.files[index].name, arrays)
+        return to_sample(self.files[index].name, arrays)
 
     def _read_files(self, index: int) -> dict[str, Any]:
         arrays = read_arrays(self.files[index], self.classes, self.formats)
@@ -261,7 +261,13 @@ def check_sizes(files: SceneFiles, sizes: Mapping[str, tuple[int, ...]]) -> None
         raise UserError(f"The files of scene {files.name!r} differ in size: {listing}.")
 
 
-def _to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
+def to_sample(name: str, arrays: Mapping[str, NDArray[Any]]) -> Sample:
+    """Return the sample of a scene's arrays; see `Scenes.read` for its tensors.
+
+    Args:
+        name: the name of the scene.
+        arrays: the arrays by kind of data, maps [H,W] and images [H,W,C]. A key "rng" is left out.
+    """
     sample: Any = {"name": name}
     for kind in in_order(arrays.keys() - {"rng"}):
         array = arrays[kind.name]

@@ -1,12 +1,12 @@
 """Translation of folders of label maps or other images with a checkpoint."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch.utils.data import default_collate
 
-from i2ibench.data.classes import ClassTable, SemanticClass
+from i2ibench.data.classes import stored_table
 from i2ibench.data.image_reading import image_size
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import formats_in
@@ -94,7 +94,7 @@ def _open_scenes(
     Remarks on the files are printed. A size is tried without memory, on the meta device.
     """
     transforms = [{"type": "Resize", "width": size[0], "height": size[1]}] if size else []
-    scenes = Scenes(files, _class_table(opened.metainfo), transforms)
+    scenes = Scenes(files, stored_table(opened.metainfo), transforms)
     scenes.formats = formats_in(opened.metainfo)
     scenes.folders = [] if is_cityscapes(files) else [folder]
     with Progress("checking files", len(files)) as progress:
@@ -206,8 +206,3 @@ def _check_needs(opened: OpenedCheckpoint, files: Sequence[SceneFiles], encoded:
                     f"there is none for {scene.input}. Put files of the same names into folders "
                     f"of the input folder, those that are needed of {folders}."
                 )
-
-
-def _class_table(metainfo: Mapping[str, Any]) -> ClassTable:
-    rows = zip(metainfo["classes"], metainfo["ids"], metainfo["palette"], strict=True)
-    return ClassTable(tuple(SemanticClass(name, i, tuple(rgb)) for name, i, rgb in rows))

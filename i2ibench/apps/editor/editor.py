@@ -41,6 +41,17 @@ class Editor:
             raise UserError(f"There is no class {label}; the last is {len(self.classes) - 1}.")
 
 
+def empty_editor(opened: OpenedCheckpoint) -> Editor:
+    """Return the editor of an opened checkpoint without scenes and silhouettes.
+
+    Raises:
+        UserError: the checkpoint translates no label maps, or its images cannot be shown.
+    """
+    classes = read_classes(opened.metainfo)
+    library = Library(None, classes)
+    return Editor(str(opened.path), classes, Renderer(opened), library, Stamps(library))
+
+
 def open_editor(
     opened: OpenedCheckpoint, data: Path | None = None, max_pixels: int = MAX_UPLOAD_PIXELS
 ) -> Editor:

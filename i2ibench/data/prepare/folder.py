@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.data.class_colours import channels_of_colours, is_coloured
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.datasets.paired_folder import pair_by_name, read_classes
 from i2ibench.data.foreign_annotations import adding_annotation_advice
-from i2ibench.data.image_reading import MapPixels, read_map_pixels, read_rgb
+from i2ibench.data.image_reading import read_map_pixels, read_rgb
 from i2ibench.data.maps import read_label
 from i2ibench.data.prepare.dataset_readers import (
     Content,
@@ -85,8 +86,9 @@ def _read(files: SceneFiles, classes: ClassTable, components: bool) -> Contents:
     assert files.label is not None and files.image is not None
     contents: dict[str, Content] = {"label": files.label, "image": files.image}
     pixels = read_map_pixels(files.label)
-    if pixels.values.ndim == 3 or (pixels.from_colour and _in_class_colours(pixels, classes)):
-        contents["label"] = _ids_of_colours(files.label, classes)
+    if is_coloured(pixels, classes):
+        channels = channels_of_colours(read_rgb(files.label), classes, str(files.label))
+        contents["label"] = classes.values()[channels]
     if components:
         label = contents["label"]
         if isinstance(label, Path):
@@ -95,36 +97,6 @@ def _read(files: SceneFiles, classes: ClassTable, components: bool) -> Contents:
     elif files.instance is not None:
         contents["instance"] = files.instance
     return contents
-
-
-def _in_class_colours(pixels: MapPixels, classes: ClassTable) -> bool:
-    """Return whether every value of a map with equal channels is the grey colour of a class."""
-    greys = {c.colour[0] for c in classes.classes if len(set(c.colour)) == 1}
-    return set(np.unique(pixels.values).tolist()) <= greys
-
-
-def _ids_of_colours(path: Path, classes: ClassTable) -> NDArray[np.integer]:
-    """Return the class ids [H,W], uint8 or uint16, of an image file in the classes' colours."""
-    colours = np.array([c.colour for c in classes.classes], np.int64) @ (1, 2**8, 2**16)
-    if len(set(colours.tolist())) < len(colours):
-        raise UserError(
-            f"Classes share a colour, so that the colours in {path} stand for no single class. "
-            "Give each class in classes.json a colour of its own."
-        )
-    pixels = read_rgb(path).astype(np.int64) @ (1, 2**8, 2**16)
-    order = np.argsort(colours)
-    position = np.searchsorted(colours[order], pixels).clip(max=len(colours) - 1)
-    wrong = colours[order][position] != pixels
-    if wrong.any():
-        row, column = (int(i) for i in np.argwhere(wrong)[0])
-        value = int(pixels[row, column])
-        colour = [value & 255, value >> 8 & 255, value >> 16]
-        raise UserError(
-            f"{path} has the colour {colour} at row {row}, column {column} and {wrong.sum()} of "
-            f"{wrong.size} pixels have no class's colour. Add it to classes.json (scored: false if "
-            "it is void); blurred borders come from resizing or JPEG."
-        )
-    return classes.values()[order][position]
 
 
 def _regions(label: NDArray[np.integer]) -> NDArray[Any]:
