@@ -12,7 +12,7 @@ ROOT_PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 RESULTS = "benchmarks/results"
 WINGS = (
     "io", "registry", "data", "models", "inference", "evaluation", "training", "reports", "grids",
-    "apps", "cli", "testing",
+    "apps", "api", "cli", "testing",
 )  # fmt: skip
 TOP_LEVEL = ("i2ibench", "i2ibench.structures", "i2ibench.errors")
 
