@@ -1,8 +1,8 @@
 """Print a script that completes commands, options and file names in a shell.
 
-bash, for this session:  eval "$(i2ibench completion bash)"
-bash, for every session: add this line to ~/.bashrc
-zsh:                     i2ibench completion zsh > DIRECTORY_OF_$FPATH/_i2ibench
+For bash, write the output of `i2ibench completion bash` to the file i2ibench in
+~/.local/share/bash-completion/completions; for zsh, that of `i2ibench completion zsh` to a file
+_i2ibench in a folder of $fpath.
 """
 
 import argparse

@@ -23,10 +23,12 @@ from tests.integration import advice_lines
 from tests.integration.advice_lines import ROOT
 
 RUN_ON_STREETS = {
-    "i2ibench train configs/pix2pixhd_toystreet.py": "small",
-    "i2ibench eval configs/pix2pixhd_toystreet.py": "small",
-    "i2ibench translate work_dirs/pix2pixhd_toystreet/epoch_0005.pth data/toystreet/gtFine/val "
-    "translations": "",
+    "i2ibench train pix2pixhd_toystreet": "small",
+    "i2ibench eval pix2pixhd_toystreet": "small",
+    "i2ibench translate work_dirs/pix2pixhd_toystreet data/toystreet/gtFine/val translations": "",
+    "i2ibench configs list": "",
+    "i2ibench completion bash": "",
+    "i2ibench completion zsh": "",
     "i2ibench styles list CHECKPOINT": "",
     "i2ibench styles preview CHECKPOINT": "",
     "i2ibench styles fit CHECKPOINT --num-styles 5": "",
@@ -120,6 +122,8 @@ ELSEWHERE = {
     "i2ibench edit work_dirs/pix2pixhd_toystreet/epoch_0005.pth":
         "tests/integration/test_editor_server.py::"
         "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
+    "i2ibench edit toystreet":
+        "tests/integration/test_shipped_systems.py::test_its_editor_opens_a_scene_at_once",
     "i2ibench edit CHECKPOINT":
         "tests/integration/test_editor_server.py::"
         "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
@@ -128,7 +132,7 @@ ELSEWHERE = {
         "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
     **dict.fromkeys(
         [
-            "i2ibench study create configs/studies/methods_toystreet.py",
+            "i2ibench study create methods_toystreet",
             "i2ibench study create STUDY.py",
             "i2ibench study report FOLDER",
             "i2ibench study simulate FOLDER --strengths photos=2",
