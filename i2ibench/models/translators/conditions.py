@@ -108,7 +108,7 @@ class ConditionPreprocessor(Preprocessor):
                     f"The data has no {KINDS[need].called}, and the condition is {self}. "
                     f"{KINDS[need].way_out}."
                 )
-        return {**_maps(data), "condition": self._condition(data)}
+        return {**_maps(data), "condition": self.condition_of(data)}
 
     @property
     def kinds_of_plugins(self) -> list[str]:
@@ -118,7 +118,7 @@ class ConditionPreprocessor(Preprocessor):
     def __str__(self) -> str:
         return " + ".join(self.kinds)
 
-    def _condition(self, data: dict[str, Any]) -> Tensor:
+    def condition_of(self, data: dict[str, Any]) -> Tensor:
         """Return the condition of collated samples on the device, float BCHW.
 
         Parts are written in place to avoid a copy by torch.cat. `features` are not among them.

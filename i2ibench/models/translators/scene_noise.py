@@ -76,6 +76,8 @@ def scene_noise(batch: Batch, channels: int, size: Sequence[int], draw: str = ""
             each step of a sampler.
     """
     device = batch["condition"].device
+    if _GIVEN:
+        return _given(_GIVEN[-1], channels, draw)
     if device.type == "meta":
         return torch.empty(len(batch["names"]), channels, *size, device=device)
     drawn = []
@@ -83,6 +85,35 @@ def scene_noise(batch: Batch, channels: int, size: Sequence[int], draw: str = ""
         generator = torch.Generator(device).manual_seed(zlib.crc32(f"{name}{draw}".encode()))
         drawn.append(torch.randn(channels, *size, generator=generator, device=device))
     return torch.stack(drawn)
+
+
+@contextmanager
+def given_noise(noise: Tensor | None) -> Iterator[None]:
+    """Let `scene_noise` return given noise in a `with` block, so that an export has it as input.
+
+    Args:
+        noise: BCHW; None changes nothing.
+    """
+    if noise is None:
+        yield
+        return
+    _GIVEN.append(noise)
+    try:
+        yield
+    finally:
+        _GIVEN.pop()
+
+
+_GIVEN: list[Tensor] = []
+
+
+def _given(noise: Tensor, channels: int, draw: str) -> Tensor:
+    if draw or noise.shape[1] != channels:
+        raise UserError(
+            "This method draws noise several times for an image, or other noise than an image's: "
+            "it cannot be exported with one input of noise."
+        )
+    return noise
 
 
 def new_draw() -> str:

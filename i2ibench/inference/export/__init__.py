@@ -1,0 +1,1 @@
+"""Systems as one file for other programs: ONNX, or torch's own exported programs (.pt2)."""
