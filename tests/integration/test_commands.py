@@ -84,7 +84,8 @@ def test_help_and_misspelt_commands_answer_at_once(arguments, code, said):
 def test_shells_complete_every_command_and_option():
     command = [sys.executable, "-m", "i2ibench.cli", "completion", "bash"]
     script = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    ask = "COMP_WORDS=(i2ibench {}); COMP_CWORD={}; COMPREPLY=(); _shtab_i2ibench; echo ${{COMPREPLY[@]}}"
+    ask = "COMP_WORDS=(i2ibench {}); COMP_CWORD={}; COMPREPLY=(); _shtab_i2ibench"
+    ask += "; echo ${{COMPREPLY[@]}}"
     for words, place, expected in (
         ("tra", 1, "train translate train_segmenter"),
         ("translate --style-", 2, "--style-seed"),

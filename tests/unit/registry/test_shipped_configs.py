@@ -54,7 +54,8 @@ def test_the_users_own_file_comes_before_the_packages():
     Path("spade_toystreet").write_text("")
     assert find_config("spade_toystreet") == Path("spade_toystreet")
     assert find_config("spade_toystreet.py") == configs_folder() / "spade_toystreet.py"
-    assert find_config("methods_toystreet", "grid") == configs_folder() / "grids/methods_toystreet.py"
+    grid = configs_folder() / "grids" / "methods_toystreet.py"
+    assert find_config("methods_toystreet", "grid") == grid
 
 
 @pytest.mark.parametrize(
