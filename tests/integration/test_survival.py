@@ -15,6 +15,7 @@ import torch
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import open_checkpoint, read_checkpoint
 from i2ibench.training.hooks import Preempted
+from i2ibench.training.validation import ValidationLoop, ValidationMetric
 from tests.integration.runs import (
     SHORT,
     AskedAt,
@@ -211,3 +212,50 @@ def test_translations_use_the_average_unless_they_ask_for_the_last_weights(whole
     assert not torch.equal(
         last.translator.generator.head[1].weight, default.translator.generator.head[1].weight
     )
+
+
+SCORES = [0.2, 0.6, 0.1, 0.3]
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """The validation of epoch N gives the N-th of SCORES."""
+    epochs, validate = [], ValidationLoop.run
+
+    def noting(loop):
+        epochs.append(loop.runner.epoch)
+        return validate(loop)
+
+    def score(metric, results):
+        return {"seg/miou": SCORES[epochs[-1] - 1]} if "seg/miou" in metric.metric.better else {}
+
+    monkeypatch.setattr(ValidationLoop, "run", noting)
+    monkeypatch.setattr(ValidationMetric, "compute_metrics", score)
+
+
+@pytest.mark.parametrize("asked", [None, (3, True), (6, True), (7, False), (9, True)])
+def test_the_best_epoch_is_kept_beside_the_newest_also_of_a_run_that_was_stopped(
+    tiny_config, tmp_path, scripted, asked
+):
+    """Three steps an epoch; the run is stopped in a validation or between two."""
+    overrides = {
+        "hooks.images": None, "hooks.checkpoints.keep": 1, "hooks.checkpoints.best": "seg/miou",
+        "train_cfg.max_epochs": 4,
+    }  # fmt: skip
+    folder = tmp_path / "run"
+    if asked is not None:
+        with pytest.raises(Preempted):
+            run(tiny_config, folder, AskedAt(*asked), **overrides)
+    run(tiny_config, folder, **overrides)
+    names = sorted(path.name for path in folder.glob("*.pth"))
+    assert names == ["best_epoch_0002.pth", "epoch_0004.pth"]
+    assert read_checkpoint(folder / names[0])["meta"]["epoch"] == 2
+
+
+def test_a_best_score_that_is_not_validated_is_refused_before_the_first_step(
+    tiny_config, tmp_path
+):
+    overrides = {"hooks.images": None, "hooks.checkpoints.best": "fid"}
+    with pytest.raises(UserError, match=r"best='fid' is no score of the validation.*seg/miou"):
+        run(tiny_config, tmp_path / "run", **overrides)
+    assert not list((tmp_path / "run").glob("*.pth"))

@@ -15,6 +15,8 @@ from i2ibench.io.process_group import barrier, get_world_size, is_main_process
 from i2ibench.io.run_folders import INTERRUPTED, last_checkpoint_note, list_epochs
 from i2ibench.registry import HOOKS
 from i2ibench.registry.plugin_records import plugin_records
+from i2ibench.training.hooks.best_epoch import BestEpoch
+from i2ibench.training.hooks.ema import averages, validated_average
 from i2ibench.training.hooks.random_states import (
     gather_random_states,
     random_state,
@@ -39,6 +41,9 @@ class Checkpoints(Hook):
         interval: epochs between two checkpoints; the last epoch always has one.
         keep: the number of newest epochs to keep; 0 keeps all.
         every_steps: also save after this number of steps, for long epochs; None for never.
+        best: the validation score, such as "seg/miou", whose best epoch is kept beside the newest
+            ones as `best_epoch_N.pth`; None for none. With an average of the weights
+            (`ExponentialMovingAverage`) the average's score counts.
 
     Attributes:
         initialised_from: the SHA-256 of the checkpoint of the previous stage that this stage
@@ -47,15 +52,24 @@ class Checkpoints(Hook):
             (`start_from`), or None.
 
     Raises:
-        UserError: every_steps is below 1.
+        UserError: every_steps is below 1; or, at the start of the training, the validation does
+            not compute the score `best`.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, interval: int = 1, keep: int = 2, every_steps: int | None = None) -> None:
+    def __init__(
+        self,
+        interval: int = 1,
+        keep: int = 2,
+        every_steps: int | None = None,
+        best: str | None = None,
+    ) -> None:
         if every_steps is not None and every_steps < 1:
             raise UserError(f"Checkpoints: every_steps must be at least 1, not {every_steps}.")
         self.interval, self.keep, self.every_steps = interval, keep, every_steps
+        self.best = best
+        self._validated: tuple[int, float] | None = None  # an epoch and its score
         self.initialised_from: str | None = None
         self.started_from: str | None = None
         self._complete: Path | None = None  # the name that interrupted.pth gets after validation
@@ -95,6 +109,8 @@ class Checkpoints(Hook):
 
         Nothing happens if that epoch is not due for a validation (`val_interval`, `val_begin`).
         """
+        if self.best is not None:
+            self._best_epoch(runner)  # refuses an unknown score
         loop = runner.train_loop
         due = runner.epoch % loop.val_interval == 0 or runner.epoch == loop.max_epochs
         if self._unvalidated and due and runner.val_loop and runner.epoch >= loop.val_begin:
@@ -108,6 +124,13 @@ class Checkpoints(Hook):
     def after_val(self, runner: Runner) -> None:
         """Restore this process's random state from before the validation."""
         restore_random_state(self._before_val.pop())
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Note the score that decides which epoch is the best, if the validation computed it."""
+        value = (metrics or {}).get(self.best) if self.best is not None else None
+        counts = not averages(runner) or validated_average(runner)
+        if value is not None and counts:
+            self._validated = (runner.epoch, value)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Rename `interrupted.pth` to `epoch_N.pth` of the previous epoch, which is validated now.
@@ -177,6 +200,16 @@ class Checkpoints(Hook):
         if is_main_process():
             _write(Path(runner.work_dir), checkpoint)
 
+    def _best_epoch(self, runner: Runner) -> BestEpoch:
+        assert self.best is not None
+        return BestEpoch(Path(runner.work_dir), self.best, _directions(runner))
+
+    def _keep_best(self, runner: Runner, checkpoint: Path) -> None:
+        """Keep the checkpoint of the epoch that was just validated if its score is the best."""
+        validated, self._validated = self._validated, None
+        if validated is not None and self._complete == _epoch_path(runner, validated[0]):
+            self._best_epoch(runner).offer(*validated, checkpoint)
+
     def _rename(self, runner: Runner) -> None:
         """Rename `interrupted.pth` to the name of its epoch, and delete the oldest epochs.
 
@@ -188,12 +221,19 @@ class Checkpoints(Hook):
         barrier()  # a process that has just started may still be reading the file
         if is_main_process():
             folder = Path(runner.work_dir)
+            self._keep_best(runner, folder / INTERRUPTED)
             (folder / INTERRUPTED).replace(self._complete)
             if self.keep:
                 for old in list_epochs(folder)[: -self.keep]:
                     old.unlink()
         barrier()  # the next stage reads the file by its new name
         self._complete = None
+
+
+def _directions(runner: Runner) -> dict[str, str]:
+    """Return "higher" or "lower" by name for every score of a run's validation."""
+    validating = runner.val_loop.evaluator.metrics if runner.val_loop else []
+    return {name: way for one in validating for name, way in one.metric.better.items()}
 
 
 def _epoch_path(runner: Runner, epoch: int) -> Path:
