@@ -1,6 +1,7 @@
 """Opening checkpoints, without executing anything in them, and finding them in run folders."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 
+from i2ibench import __version__
 from i2ibench.errors import UnknownPartError, UserError
 from i2ibench.inference.checkpoint_checks import check_contents, read_config
 from i2ibench.inference.inference import DEFAULT_OPTIONS, Inference, InferenceOptions
@@ -158,8 +160,9 @@ def building_from(path: Path) -> Iterator[None]:
     try:
         yield
     except UnknownPartError as error:
-        meta = read_checkpoint(path)["meta"]
-        raise UserError(f"{path}: {error}{missing_plugin(meta, error)}") from None
+        saved = read_checkpoint(path)
+        plugin = missing_plugin(saved["meta"], error)
+        raise UserError(f"{path}: {error}{plugin}{newer_version(saved)}") from None
     except UserError:
         raise
     except Exception as error:  # an unknown config can make a constructor raise anything
@@ -168,7 +171,24 @@ def building_from(path: Path) -> Iterator[None]:
         reason = next(iter(str(error).splitlines()), "")
         raise UserError(
             f"{path}: nothing can be built from its config: {type(error).__name__}: {reason}"
+            f"{newer_version(read_checkpoint(path))}"
         ) from error
+
+
+def newer_version(saved: Mapping[str, Any]) -> str:
+    """Return a sentence, after a space, if a checkpoint was written by a newer i2ibench; else "".
+
+    Args:
+        saved: the contents of the checkpoint. Its version is a text such as "0.2.0".
+    """
+    written = str(saved.get("i2ibench", ""))
+    numbers = [[int(n) for n in re.findall(r"\d+", text)[:3]] for text in (written, __version__)]
+    if numbers[0] <= numbers[1]:
+        return ""
+    return (
+        f" It was written by i2ibench {written[:20]}, and this is {__version__}: "
+        "pip install -U i2ibench."
+    )
 
 
 def _require_whole(path: Path) -> None:

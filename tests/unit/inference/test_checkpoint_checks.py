@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
-from i2ibench.errors import UserError
+import pytest
+
+from i2ibench.errors import UnknownPartError, UserError
+from i2ibench.inference import checkpoints
 from i2ibench.inference.checkpoint_checks import EARLIER_NAMES, read_config
 from i2ibench.registry import REGISTRIES
 
@@ -35,3 +38,27 @@ def test_a_deeply_nested_config_is_read_or_refused_and_never_a_traceback():
             read_config({"config": text}, Path("deep.pth"))
         except UserError as error:
             assert "its config is not JSON" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("written", "newer"),
+    [("0.1.0", False), ("0.0.9", False), ("", False), ("0.1.1", True), ("0.10.0", True),
+     ("1.0.0rc1", True)],
+)  # fmt: skip
+def test_a_newer_version_is_named(monkeypatch, written, newer):
+    monkeypatch.setattr(checkpoints, "__version__", "0.1.0")
+    said = checkpoints.newer_version({"i2ibench": written})
+    assert said == "" if not newer else f"by i2ibench {written}, and this is 0.1.0" in said
+
+
+def test_a_part_of_a_newer_version_is_told_from_a_missing_plugin(tmp_path, monkeypatch):
+    path = tmp_path / "new.pth"
+    path.write_bytes(b"")
+    monkeypatch.setattr(
+        checkpoints, "read_checkpoint", lambda path: {"meta": {}, "i2ibench": "99.0"}
+    )
+    with (
+        pytest.raises(UserError, match=r"no .*Nova.*written by i2ibench 99.0"),
+        checkpoints.building_from(path),
+    ):
+        raise UnknownPartError("There is no generator 'Nova'.", "generator", "Nova")
