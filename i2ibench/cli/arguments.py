@@ -219,6 +219,14 @@ def add_address_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_public_url_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option --public-url, the address of a page behind a proxy, to a parser."""
+    parser.add_argument(
+        "--public-url", default="", metavar="URL",
+        help="the address that browsers use if the server is behind a proxy, with its path",
+    )  # fmt: skip
+
+
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"must be a number in 0..65535, not {text!r}")

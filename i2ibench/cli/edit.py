@@ -9,12 +9,14 @@ import argparse
 import contextlib
 from pathlib import Path
 
+from i2ibench.cli.access_keys import read_key
 from i2ibench.cli.arguments import (
     add_address_arguments,
     add_checkpoint_argument,
     add_compile_argument,
     add_device_argument,
     add_precision_argument,
+    add_public_url_argument,
     add_settings_argument,
     add_weights_argument,
     positive,
@@ -36,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_argument(parser)
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the scenes to open")
     add_address_arguments(parser)
+    add_public_url_argument(parser)
+    parser.add_argument(
+        "--access-key", type=Path, metavar="FILE",
+        help="let only browsers in that open the address with the key, the first line of this "
+        "file; a missing file gets a random key",
+    )  # fmt: skip
     parser.add_argument(
         "--autosave", type=Path, metavar="DIR",
         help="the folder that scenes are saved to (default: work_dirs/editor/<checkpoint name>)",
@@ -71,7 +79,10 @@ def run(options: argparse.Namespace) -> None:
     from i2ibench.apps.editor.server import create_app
     from i2ibench.apps.editor.uploaded_images import MAX_PIXELS, MAX_UPLOAD_PIXELS
     from i2ibench.apps.web.serving import address, listen, serve
+    from i2ibench.apps.web.web_addresses import check_public_url
 
+    check_public_url(options.public_url)
+    key = None if options.access_key is None else read_key(options.access_key, "--access-key")
     max_pixels = options.max_pixels or MAX_UPLOAD_PIXELS
     if max_pixels > MAX_PIXELS:
         raise UserError(f"--max-pixels is at most {MAX_PIXELS}, not {max_pixels}.")
@@ -87,5 +98,14 @@ def run(options: argparse.Namespace) -> None:
     with own_work_dir(folder, "saving an editor's scenes", "give another folder with --autosave"):
         listening = listen(options.host, options.port)
         host, port = options.host, listening.getsockname()[1]
-        print(f"editor: {address(host, listening)} (Ctrl+C ends it)", flush=True)
-        serve(create_app(editor, folder, host, port), listening, MAX_UPLOAD_BYTES + 2**20)
+        app = create_app(editor, folder, host, port, options.public_url, key)
+        url = options.public_url or address(host, listening)
+        print(f"editor: {_with_key(url, options.access_key)} (Ctrl+C ends it)", flush=True)
+        serve(app, listening, MAX_UPLOAD_BYTES + 2**20)
+
+
+def _with_key(url: str, path: Path | None) -> str:
+    """Return the address that a browser opens first."""
+    if path is None:
+        return url
+    return f"{url.rstrip('/')}/?key=KEY, where KEY is the first line of {path}"

@@ -8,7 +8,6 @@ study power                   print the number of answers that tell 55 % from 50
 
 import argparse
 import inspect
-import secrets
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -34,17 +33,19 @@ from i2ibench.apps.study.collect.static_page import export_page
 from i2ibench.apps.study.define.creation import create_study
 from i2ibench.apps.study.define.definition import Definition, load_definition
 from i2ibench.apps.study.define.study import Study, open_study
+from i2ibench.cli.access_keys import read_key
 from i2ibench.cli.arguments import (
     Values,
     add_address_arguments,
     add_device_argument,
+    add_public_url_argument,
     positive,
     require_web,
 )
 from i2ibench.cli.plugin_option import PLUGIN_OPTION
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.devices import checked_device
-from i2ibench.io.files import read_text, write_private, write_text
+from i2ibench.io.files import write_text
 from i2ibench.io.folder_locks import lock_folder
 from i2ibench.registry.mmengine_workarounds import silence_third_parties
 from i2ibench.reports.study_page import write_study_report
@@ -109,10 +110,7 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     add_address_arguments(parser)
-    parser.add_argument(
-        "--public-url", default="", metavar="URL",
-        help="the address that participants use if the server is behind a proxy, with its path",
-    )  # fmt: skip
+    add_public_url_argument(parser)
     parser.add_argument(
         "--results-key", type=Path, metavar="FILE",
         help="a file whose first line is the key to /results from other machines; without it, "
@@ -191,7 +189,7 @@ def serve_study(options: argparse.Namespace) -> None:
 
     study = open_study(options.folder)
     study.require_images()
-    key = None if options.results_key is None else _key(options.results_key)
+    key = None if options.results_key is None else read_key(options.results_key, "--results-key")
     with lock_folder(study.folder, "serving a study", "stop that server"):
         listening = listen(options.host, options.port)
         port = listening.getsockname()[1]
@@ -211,19 +209,6 @@ def _results(options: argparse.Namespace, url: str) -> str:
     if options.public_url or options.host not in (*ANY, *LOOPBACK):
         return "need --results-key FILE"
     return page
-
-
-def _key(path: Path) -> str:
-    """Return the key (12 characters or more) in a file; write a random one if there is no file."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise UserError(f"--results-key must be a file in an existing folder, not {path}.")
-    if not path.exists():
-        write_private(path, f"{secrets.token_urlsafe(24)}\n")
-        print(f"results key: written to {path}")
-    key = read_text(path).partition("\n")[0].strip()
-    if len(key) < 12:
-        raise UserError(f"The key in {path} has {len(key)} characters; it needs at least 12.")
-    return key
 
 
 def status(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
 from fastapi.responses import FileResponse, PlainTextResponse
@@ -16,14 +17,18 @@ from i2ibench.apps.editor.scene import Scene
 from i2ibench.apps.editor.scene_files import encode_png, scene_zip
 from i2ibench.apps.editor.session import Session
 from i2ibench.apps.editor.sessions import IDLE_SECONDS, Autosave, Sessions
-from i2ibench.apps.web.same_origin import SameOrigin
-from i2ibench.apps.web.serving import add_headers, attachment, static_files
+from i2ibench.apps.web.access_key import AccessKey
+from i2ibench.apps.web.same_origin import PathPrefix, SameOrigin
+from i2ibench.apps.web.serving import HEADERS, add_headers, attachment, static_files
+from i2ibench.apps.web.web_addresses import check_public_url
 from i2ibench.errors import UserError
 
 STATIC = Path(__file__).with_name("static")
 
 
-def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
+def create_app(
+    editor: Editor, folder: Path, host: str, port: int, public_url: str = "", key: str | None = None
+) -> FastAPI:
     """Return the editor's web application, with its page, its WebSocket and its downloads.
 
     The folder is made if it is missing. When the application ends, it waits for the autosaves.
@@ -33,7 +38,14 @@ def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
         folder: the folder of the autosaves.
         host: the address that the server listens on. It decides which requests are refused.
         port: the port that the server listens on.
+        public_url: the page's address, with its path, if a proxy stands before the server. "" is no
+            proxy.
+        key: the key that a browser has to know, see `AccessKey`; None lets every browser in.
+
+    Raises:
+        UserError: the public address is no web address.
     """
+    check_public_url(public_url)
     sessions = Sessions(editor, folder)
     network = ThreadPoolExecutor(1, "network")  # one thread is the lock around the network
     uploads = ThreadPoolExecutor(1, "uploads")
@@ -55,8 +67,12 @@ def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
     async def mistake(request: Request, error: UserError) -> Response:
         return PlainTextResponse(str(error).encode(errors="replace"), status_code=400)
 
-    add_headers(app)
-    app.add_middleware(SameOrigin, host=host, port=port)  # the last one added is asked first
+    add_headers(app, _headers(public_url))
+    app.add_middleware(PathPrefix, public_url=public_url)
+    if key is not None:
+        app.add_middleware(AccessKey, key=key, port=port, public_url=public_url)
+    # The middleware that is added last is called first.
+    app.add_middleware(SameOrigin, host=host, port=port, public_url=public_url)
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -69,6 +85,17 @@ def create_app(editor: Editor, folder: Path, host: str, port: int) -> FastAPI:
 
     _add_downloads(app, sessions, network)
     return app
+
+
+def _headers(public_url: str) -> dict[str, str]:
+    """Return the headers of every response, which allow a socket to the public address, too."""
+    parts = urlsplit(public_url)
+    socket = f" {parts.scheme.replace('http', 'ws')}://{parts.netloc}" if public_url else ""
+    policy = HEADERS["Content-Security-Policy"]
+    return {
+        **HEADERS,
+        "Content-Security-Policy": policy.replace("ws://{host}", "ws://{host}" + socket),
+    }
 
 
 def _add_downloads(app: FastAPI, sessions: Sessions, network: ThreadPoolExecutor) -> None:

@@ -20,8 +20,10 @@ class SameOrigin:
 
     Args:
         app: the guarded application.
-        host: the address that the server listens on. For loopback, its three names are accepted.
-            For 0.0.0.0 or ::, every IP address, this machine's name and localhost are accepted.
+        host: the address that the server listens on. For loopback, its three names are accepted
+            with any port: a tunnel may show the page at another one, and no foreign page can call
+            itself localhost. For 0.0.0.0 or ::, every IP address, this machine's name and localhost
+            are accepted.
         port: the port of the server.
         refusal: the text of a refused HTTP request's response.
         public_url: the address that browsers see when a proxy stands before the server. It is
@@ -72,17 +74,19 @@ class SameOrigin:
     def _is_own(self, host: str) -> bool:
         """Return whether a Host header names this server and its port; without a port, port 80.
 
-        The host of the public address is not accepted here.
+        On loopback the port may be another. The host of the public address is not accepted here.
         """
         name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
         if not name:
             name, port = host, ""
+        name = name.strip("[]").lower()
+        if self._host in LOOPBACK and name in LOOPBACK:
+            return not port or port.isdigit()
         if (port or "80") != str(self._port):
             return False
-        name = name.strip("[]").lower()
         if self._host in ANY:
             return name in ("localhost", socket.gethostname().lower()) or _is_ip_address(name)
-        return name == self._host.lower() or (self._host in LOOPBACK and name in LOOPBACK)
+        return name == self._host.lower()
 
 
 class PathPrefix:

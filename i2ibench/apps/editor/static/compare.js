@@ -59,7 +59,7 @@ export class Compare {
     const loaded = this.#loaded;
     if (!loaded.has(kind)) {
       try {
-        const answer = await fetch(`/${kind}/${this.#app.store.session}.png`, { cache: "no-store" });
+        const answer = await fetch(`${kind}/${this.#app.store.session}.png`, { cache: "no-store" });
         loaded.set(kind, await createImageBitmap(await answer.blob()));
       } catch {
         this.#app.notify("The picture to compare with could not be loaded.");

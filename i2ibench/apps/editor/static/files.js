@@ -110,7 +110,7 @@ export class Files {
   async #download(file) {
     const { store, settled } = this.#app;
     await settled();
-    make("a", { href: `/export/${store.session}/${file}`, download: "" }).click();
+    make("a", { href: `export/${store.session}/${file}`, download: "" }).click();
   }
 
   /** @param {string} accept @param {(file: File) => void} then */

@@ -37,10 +37,10 @@ from i2ibench.apps.study.collect.session import (
     page_trials,
     read_study_answer,
 )
-from i2ibench.apps.study.define.definition import is_web_address
 from i2ibench.apps.study.define.study import Study
 from i2ibench.apps.web.same_origin import PathPrefix, SameOrigin
 from i2ibench.apps.web.serving import HEADERS, add_headers, static_files
+from i2ibench.apps.web.web_addresses import check_public_url
 from i2ibench.errors import UserError
 
 STATIC = Path(__file__).with_name("static")
@@ -102,10 +102,7 @@ def create_app(
     Raises:
         UserError: the study's answers cannot be opened, or the public address is no web address.
     """
-    if public_url and not is_web_address(public_url):
-        raise UserError(
-            f"A public address must be one such as https://lab.example/study/, not {public_url!r}."
-        )
+    check_public_url(public_url)
     executor = StoreExecutor(study)
 
     @contextlib.asynccontextmanager

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
+from i2ibench.apps.web.web_addresses import is_web_address
 from i2ibench.errors import UserError, near_match
 from i2ibench.io.safe_names import safe_text
 from i2ibench.registry.configuration import read_assignments
@@ -250,15 +250,6 @@ def read_definition(content: Mapping[str, Any], place: str) -> Definition:
     definition = _read_part(Definition, values, place)
     _check(definition, place)
     return definition
-
-
-def is_web_address(text: str) -> bool:
-    """Return whether a text is an absolute http or https URL."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # such as http://[x
-        return False
-    return parts.scheme in ("http", "https") and parts.netloc != ""
 
 
 def _read_part(kind: type[Part], content: Any, place: str) -> Part:

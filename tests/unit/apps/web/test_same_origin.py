@@ -46,8 +46,10 @@ LOOPBACK = ("127.0.0.1", 8000)
         (LOOPBACK, "localhost:8000", True),
         (LOOPBACK, "LOCALHOST:8000", True),
         (LOOPBACK, "[::1]:8000", True),
-        (LOOPBACK, "127.0.0.1:8001", False),
-        (LOOPBACK, "127.0.0.1", False),
+        (LOOPBACK, "127.0.0.1:8001", True),  # a tunnel shows the page at another port
+        (LOOPBACK, "localhost", True),
+        (LOOPBACK, "localhost:x", False),
+        (("192.168.1.5", 8000), "192.168.1.5:8001", False),
         (LOOPBACK, "evil.example:8000", False),
         (LOOPBACK, "127.0.0.1.evil.example:8000", False),
         (LOOPBACK, "", False),
