@@ -16,7 +16,7 @@ from i2ibench.errors import UserError, near_match
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",
     "train_segmenter", "convert", "export", "grid", "study", "parts", "new_plugin", "configs",
-    "doctor", "completion",
+    "get", "doctor", "completion",
 )  # fmt: skip
 
 

@@ -187,7 +187,7 @@ def newer_version(saved: Mapping[str, Any]) -> str:
         return ""
     return (
         f" It was written by i2ibench {written[:20]}, and this is {__version__}: "
-        "pip install -U i2ibench."
+        "update the package."
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from i2ibench.errors import MissingWeightsError, UserError
+from i2ibench.io.downloads import Download
 from i2ibench.io.file_integrity import zip_damage
 from i2ibench.io.provenance import sha256
 
@@ -27,6 +28,7 @@ class PretrainedWeights:
         obtain: a command that downloads the file on a machine with internet.
         licence: the licence of the weights.
         sha256: the hexadecimal hash of the published file; None if unknown.
+        download: the address for `i2ibench get`; None if the file comes in another way.
     """
 
     name: str
@@ -35,6 +37,7 @@ class PretrainedWeights:
     obtain: str
     licence: str
     sha256: str | None = None
+    download: Download | None = None
 
     def find(self) -> Path | None:
         """Return the path of the weights' file in the first searched folder that has it, or None.
@@ -91,34 +94,38 @@ TORCHVISION_LICENCE = "BSD-3-Clause (torchvision)"
 
 
 def _of_torchvision(
-    model: str, filename: str, purpose: str, sha256: str | None = None
+    model: str, filename: str, purpose: str, megabytes: int, sha256: str | None = None
 ) -> PretrainedWeights:
-    call = f"torchvision.models.{model.lower()}(weights='IMAGENET1K_V1')"
-    obtain = f'python -c "import torchvision; {call}"'
-    name = f"torchvision's {model}"
-    return PretrainedWeights(name, filename, purpose, obtain, TORCHVISION_LICENCE, sha256)
+    download = Download(f"https://download.pytorch.org/models/{filename}", megabytes, sha256 or "")
+    return PretrainedWeights(
+        f"torchvision's {model}", filename, purpose, f"i2ibench get {model.lower()}",
+        TORCHVISION_LICENCE, sha256, download,
+    )  # fmt: skip
 
 
-VGG19 = _of_torchvision("VGG19", "vgg19-dcbb9e9d.pth", "The perceptual loss")
+VGG19 = _of_torchvision("VGG19", "vgg19-dcbb9e9d.pth", "The perceptual loss", 548)
 VGG16 = _of_torchvision(
-    "VGG16", "vgg16-397923af.pth", "LPIPS, or the perceptual loss, with VGG16",
+    "VGG16", "vgg16-397923af.pth", "LPIPS, or the perceptual loss, with VGG16", 528,
     "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
 )  # fmt: skip
 ALEXNET = _of_torchvision(
-    "AlexNet", "alexnet-owt-7be5be79.pth", "LPIPS, or the perceptual loss, with AlexNet"
+    "AlexNet", "alexnet-owt-7be5be79.pth", "LPIPS, or the perceptual loss, with AlexNet", 233
 )
+_INCEPTION_HASH = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 INCEPTION = PretrainedWeights(
     name="the FID Inception network of 2015-12-05",
     filename="inception-2015-12-05.pt",
     purpose="FID",
-    obtain=(
-        'python -c "import torch; from cleanfid.inception_torchscript import InceptionV3W; '
-        "import os; folder = os.path.join(torch.hub.get_dir(), 'checkpoints'); "
-        'os.makedirs(folder, exist_ok=True); InceptionV3W(folder, download=True)"'
-    ),
+    obtain="i2ibench get fid",
     licence="Apache-2.0 (Google's network); NVIDIA's TorchScript translation states none",
     # From k-diffusion's `evaluation.py`; NVIDIA serves this file and clean-fid downloads it.
-    sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
+    sha256=_INCEPTION_HASH,
+    download=Download(
+        "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+        "inception-2015-12-05.pt",
+        91,
+        _INCEPTION_HASH,
+    ),
 )
 EFFICIENTNET_LITE0 = PretrainedWeights(
     name="timm's tf_efficientnet_lite0",
@@ -130,7 +137,13 @@ EFFICIENTNET_LITE0 = PretrainedWeights(
     ),
     licence="Apache-2.0",
 )
-ALL = (VGG19, VGG16, ALEXNET, INCEPTION, EFFICIENTNET_LITE0)
+BY_NAME = {
+    "vgg19": VGG19, "vgg16": VGG16, "alexnet": ALEXNET, "fid": INCEPTION,
+    "efficientnet_lite0": EFFICIENTNET_LITE0,
+}  # fmt: skip
+"""The weights by the names of `i2ibench get`."""
+
+ALL = tuple(BY_NAME.values())
 
 OBTAIN = {
     "espnetv2_s_2.0_city_1024x512.pth": "download model/segmentation/model_zoo/espnetv2/"

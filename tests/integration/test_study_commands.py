@@ -206,7 +206,7 @@ def test_mistakes_are_told_in_a_line(study, capsys, tmp_path):
         "either a token or --simulated": ["forget", study.folder],
         "The output must be a file": ["export", study.folder, tmp_path, "--static"],
         "The output must be a folder": ["export", study.folder, _short_key(tmp_path), "--answers"],
-        "There is no study file": ["create", tmp_path / "none.py"],
+        "There is no study": ["create", tmp_path / "none.py"],
         "none.json cannot be read": ["import", study.folder, tmp_path / "none.json"],
         "it needs at least 12": ["serve", study.folder, "--results-key", _short_key(tmp_path)],
     }  # fmt: skip

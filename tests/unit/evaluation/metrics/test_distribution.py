@@ -198,7 +198,7 @@ def test_a_file_without_inceptions_layers_is_refused(weights_folder, predictions
 
 
 def test_missing_weights_leave_the_metric_uncomputed_with_the_way_out(weights_folder):
-    assert "cleanfid" in DistributionDistance().unavailable
+    assert "i2ibench get fid" in DistributionDistance().unavailable
     assert set(DistributionDistance().better) == {"fid", "kid"}
     elsewhere = DistributionDistance({"type": "InceptionFeatures", "weights": "nowhere.pt"})
     assert elsewhere.unavailable == "There are no weights at nowhere.pt."

@@ -89,7 +89,7 @@ def test_equal_samples_have_no_diversity_and_one_sample_has_none_defined(trunk, 
 
 def test_missing_weights_leave_the_metric_uncomputed_with_the_way_out(weights_folder):
     for metric in (PerceptualDistance(), PerceptualDiversity()):
-        assert "torchvision.models.alexnet" in metric.unavailable and metric.weight_files == []
+        assert "i2ibench get alexnet" in metric.unavailable and metric.weight_files == []
     assert "vgg16-397923af.pth" in PerceptualDistance(net="vgg").unavailable
     assert "nowhere.pth" in PerceptualDistance(weights="nowhere.pth").unavailable
 
