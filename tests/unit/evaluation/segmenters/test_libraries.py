@@ -7,6 +7,7 @@ import torch
 import torchvision
 
 from i2ibench.errors import MissingWeightsError, UserError
+from i2ibench.evaluation.protocols import build_protocol
 from i2ibench.evaluation.segmenters import (
     OnnxSegmenter,
     SMPSegmenter,
@@ -15,6 +16,7 @@ from i2ibench.evaluation.segmenters import (
     TransformersSegmenter,
 )
 from i2ibench.evaluation.segmenters.framing import IMAGENET
+from i2ibench.registry import SEGMENTERS
 from i2ibench.testing.network_files import Linear, write_onnx, write_torchscript, write_transformers
 
 CLASSES = ["sky", "road", "car"]
@@ -159,3 +161,24 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     weights.write_bytes(b"")
     with pytest.raises(UserError, match=rf'{module}.*pip install "i2ibench\[segmenters\]"'):
         kind(CLASSES, str(weights))
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "size"),
+    [("cityscapes_segformer", 19, (2048, 1024)), ("ade20k_segformer", 150, (640, 640))],
+)
+def test_the_segformer_protocols_score_with_a_folder_of_such_a_network(
+    tmp_path, name, outputs, size
+):
+    folder = write_transformers(tmp_path, outputs)
+    protocol = build_protocol({"type": name, "weights": str(folder), "samples": 2})
+    assert protocol.name == name and protocol.samples == 2 and protocol.resize == "bicubic"
+    config = dict(protocol.metrics["segmentation"]["segmenter"])
+    assert (config["width"], config["height"]) == size
+    small = {**config, "width": 64, "height": 32}  # the network's own size takes a minute here
+    names = [str(number) for number in range(outputs)]
+    segmenter = SEGMENTERS.build(small, scored_classes=names).eval()
+    labels = segmenter(IMAGES)
+    assert labels.shape == (2, 40, 56) and int(labels.max()) < outputs
+    with pytest.raises(MissingWeightsError, match="transformers finds no model.safetensors"):
+        SEGMENTERS.build({**config, "weights": "nobody/has-this"}, scored_classes=names)
