@@ -8,6 +8,7 @@
 The names of the API are imported on first use, so that `i2ibench --help` does not wait for torch.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ def __getattr__(name: str) -> Any:
     """Import a name of the API (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module 'i2ibench' has no attribute {name!r}")
+    # tqdm, which other packages import, tells every notebook to install ipywidgets.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     return getattr(import_module("i2ibench.api"), name)
 
 

@@ -14,7 +14,7 @@ from i2ibench.evaluation.protocol_scenes import ScoredScenes
 from i2ibench.evaluation.protocols.protocol import Protocol
 from i2ibench.evaluation.style_probes import StyleProbe
 from i2ibench.inference.checkpoint_checks import read_config
-from i2ibench.inference.checkpoint_names import find_checkpoint
+from i2ibench.inference.checkpoint_names import find_checkpoint, is_shipped
 from i2ibench.inference.checkpoints import (
     OpenedCheckpoint,
     Weights,
@@ -320,7 +320,7 @@ def _modes(name: str, opened: OpenedCheckpoint) -> dict[str, bool]:
 
 def _origin(opened: OpenedCheckpoint) -> dict[str, Any]:
     return {
-        "checkpoint": str(opened.path),
+        "checkpoint": opened.path.stem if is_shipped(opened.path) else str(opened.path),
         "sha256": sha256(opened.path),
         "epoch": opened.epoch,
         "seed": opened.config.get("seed", 0),
