@@ -252,9 +252,7 @@ def test_the_best_epoch_is_kept_beside_the_newest_also_of_a_run_that_was_stopped
     assert read_checkpoint(folder / names[0])["meta"]["epoch"] == 2
 
 
-def test_a_best_score_that_is_not_validated_is_refused_before_the_first_step(
-    tiny_config, tmp_path
-):
+def test_a_best_score_that_is_not_validated_is_refused_before_the_first_step(tiny_config, tmp_path):
     overrides = {"hooks.images": None, "hooks.checkpoints.best": "fid"}
     with pytest.raises(UserError, match=r"best='fid' is no score of the validation.*seg/miou"):
         run(tiny_config, tmp_path / "run", **overrides)

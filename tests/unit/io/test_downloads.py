@@ -135,9 +135,9 @@ def nowhere(tmp_path, monkeypatch):
 
 def test_the_command_lists_and_downloads(server, tmp_path, monkeypatch, capsys, nowhere):
     name = f"vgg16-{HASH[:8]}.pth"
-    one = weights.PretrainedWeights(
-        "a network", name, "LPIPS", "i2ibench get vgg16", "BSD", None, Download(url(server, name), 3)
-    )
+    download = Download(url(server, name), 3)
+    obtain = "i2ibench get vgg16"
+    one = weights.PretrainedWeights("a network", name, "LPIPS", obtain, "BSD", None, download)
     monkeypatch.setitem(weights.BY_NAME, "vgg16", one)
     command("get")
     told = capsys.readouterr().out

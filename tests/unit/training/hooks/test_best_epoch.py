@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
@@ -74,7 +73,7 @@ def test_damaged_records_and_other_scores_are_no_best(tmp_path, capsys):
     offer(tmp_path, 2, 0.3)
     assert kept(tmp_path)[0] == "best_epoch_0002.pth"
     assert BestEpoch(tmp_path, "lpips_alex", WAYS).record() is None
-    os.unlink(tmp_path / "best_epoch_0002.pth")
+    (tmp_path / "best_epoch_0002.pth").unlink()
     assert BestEpoch(tmp_path, "seg/miou", WAYS).record() is None
 
 
