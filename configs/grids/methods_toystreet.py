@@ -56,3 +56,8 @@ axes = dict(
     )
 )
 seeds = [0, 1, 2]
+# Without the scores that translate each scene again and again; `samples` gives the diversity.
+protocol = dict(
+    type="toystreet", samples=2,
+    metrics=dict(style_features=None, style_control=None, colour_diversity=None),
+)  # fmt: skip

@@ -95,7 +95,7 @@ def test_a_misspelt_override_is_refused(tiny_config):
 
 
 def test_a_config_that_is_not_there_names_the_near_match():
-    with pytest.raises(UserError, match="Did you mean 'pix2pixhd_toystreet.py'"):
+    with pytest.raises(UserError, match="Did you mean 'pix2pixhd_toystreet'"):
         load_config(Path("configs/pix2pixhd_toystret.py"))
 
 

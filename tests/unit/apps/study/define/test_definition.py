@@ -89,7 +89,7 @@ def test_methods_have_one_source_and_a_name_of_their_own(methods, message):
 def test_a_study_has_a_title_and_its_file_can_be_read(tmp_path):
     with pytest.raises(UserError, match="lacks 'title'"):
         read_definition(dict(methods=METHODS), "study.py")
-    with pytest.raises(UserError, match="There is no study file"):
+    with pytest.raises(UserError, match="There is no study .*none.py.*--kind study"):
         load_definition(tmp_path / "none.py")
     (tmp_path / "broken.py").write_text("title = ")
     with pytest.raises(UserError, match="cannot be loaded"):
