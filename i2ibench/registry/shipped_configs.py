@@ -51,10 +51,10 @@ def find_config(name: str | Path, kind: Kind = "config") -> Path:
     if stem in shipped:
         raise UserError(f"There is no {kind} {path}; the package's own is called {stem}.")
     here = [candidate.stem for candidate in path.parent.glob("*.py")]
-    option = "" if kind == "config" else f" --kind {kind}"
+    option = "" if kind == "config" else f", with --kind {kind}"
     raise UserError(
         f"There is no {kind} {path}.{near_match(stem, [*here, *shipped])} "
-        f"`i2ibench configs list{option}` names those of the package."
+        f"`i2ibench configs list` names those of the package{option}."
     )
 
 

@@ -27,7 +27,6 @@ RUN_ON_STREETS = {
     "i2ibench eval pix2pixhd_toystreet": "small",
     "i2ibench translate work_dirs/pix2pixhd_toystreet data/toystreet/gtFine/val translations": "",
     "i2ibench configs list": "",
-    "i2ibench configs list{option}": "",
     "i2ibench completion bash": "",
     "i2ibench completion zsh": "",
     "i2ibench get": "",
