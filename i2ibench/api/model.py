@@ -50,8 +50,9 @@ def load(
     """Open a trained system.
 
     Args:
-        name: a checkpoint file; the folder of a run, for its newest complete epoch; or the name of
-            a system in the package, such as "toystreet".
+        name: a checkpoint file; the folder of a run, for its newest complete epoch; the name of a
+            system in the package, such as "toystreet"; or the name of a system on the Hugging Face
+            hub, such as "lab/streets".
         device: the device of the networks, such as "cuda:1"; None for a GPU if there is one.
         weights: "average" for the average over training, "last" for the weights after the last
             step; None for the average if there is one.

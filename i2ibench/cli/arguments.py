@@ -73,7 +73,8 @@ def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint",
         help="a .pth file that `train` wrote, the folder of a run (for its newest epoch), or the "
-        f"name of a trained system in the package ({', '.join(shipped_systems())})",
+        f"name of a trained system in the package ({', '.join(shipped_systems())}) or on the "
+        "Hugging Face hub (USER/NAME)",
     )
 
 

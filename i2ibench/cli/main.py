@@ -15,8 +15,8 @@ from i2ibench.errors import UserError, near_match
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",
-    "train_segmenter", "convert", "export", "grid", "study", "parts", "new_plugin", "configs",
-    "get", "doctor", "completion",
+    "train_segmenter", "convert", "export", "push", "grid", "study", "parts", "new_plugin",
+    "configs", "get", "doctor", "completion",
 )  # fmt: skip
 
 

