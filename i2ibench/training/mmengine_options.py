@@ -11,6 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from i2ibench.errors import UserError, near_match
 from i2ibench.registry import check_names, check_options
+from i2ibench.registry.discovery import load_plugins
 from i2ibench.registry.mmengine_workarounds import start_method
 
 
@@ -26,6 +27,7 @@ def runner_options(config: Config) -> dict[str, Any]:
     Raises:
         UserError: an unknown type or option, or a value of `train_cfg` that is no positive integer.
     """
+    load_plugins()  # one of them may be such a backend, which mmengine's registry does not look for
     for entry in config.get("vis_backends", []):
         check_part("vis_backends", VISBACKENDS, entry)
     return {

@@ -134,6 +134,10 @@ class TrainingLog(Hook):
         """Close the progress display at the end of the training."""
         self.close()
 
+    def after_run(self, runner: Runner) -> None:
+        """Close the backends of the log, so that they send what they hold back."""
+        runner.visualizer.close()
+
     def close(self) -> None:
         """Close the progress display; it may be closed already."""
         if self._progress is not None:
