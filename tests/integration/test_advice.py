@@ -317,6 +317,8 @@ def parse(words, whole):
 
 def of_this_project(line):
     words = line.split()
+    if re.match(r"export \w+=", line):  # the shell's own export
+        return False
     return words[0] in (*COMMANDS, "new-plugin") or re.search(r"(^|-m )i2ibench \w", line)
 
 
