@@ -50,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="images of each scene, NAME_0.png and so on, with different styles (default: 1)",
     )  # fmt: skip
     parser.add_argument(
+        "--batch-size", type=positive, default=1, metavar="N",
+        help="translate up to N neighbours of equal size at once, which is faster on a GPU",
+    )  # fmt: skip
+    parser.add_argument(
         "--tile", type=size, metavar="WxH",
         help="compute in tiles of this size, such as 1024x512, which needs less memory and gives "
         "the same images up to rounding",
@@ -70,6 +74,7 @@ def run(options: argparse.Namespace) -> None:
     if opened.inference.bank is not None:
         opened.inference.bank.seed = options.style_seed
     paths = translate(
-        opened, options.input_dir, options.output_dir, options.size, options.styles, options.samples
-    )
+        opened, options.input_dir, options.output_dir, options.size, options.styles,
+        options.samples, batch_size=options.batch_size,
+    )  # fmt: skip
     print(f"translated: {len(paths)} images in {options.output_dir}")

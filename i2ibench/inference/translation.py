@@ -32,6 +32,7 @@ def translate(
     styles: str = "random",
     samples: int = 1,
     only: Collection[str] | None = None,
+    batch_size: int = 1,
 ) -> list[Path]:
     """Translate every scene of a folder into image files, each at the size of its input.
 
@@ -48,6 +49,8 @@ def translate(
         styles: "random" from the checkpoint's bank, "encode" from the real images, or "bank:FILE".
         samples: the number of images of each scene, with different random styles or noise.
         only: the names of the scenes to translate; None for all.
+        batch_size: the most scenes that go through the networks together; they are neighbours of
+            equal size. The images are the same up to rounding.
 
     Returns:
         The paths of all images by scene and sample, also of those that were kept.
@@ -72,7 +75,8 @@ def translate(
     reading = readers_of(files)
     recipe = recipe_of(opened.path, opened.translator, opened.config, settings, reading)
     hashes = [fingerprint(file_hashes(scene)) for scene in files]
-    cache = ImageCache(output_dir, recipe, hashes, paths, [(n,) for n in range(len(files))])
+    sizes = [size or image_size(scene.input) for scene in files]
+    cache = ImageCache(output_dir, recipe, hashes, paths, _batches(sizes, batch_size))
     with own_work_dir(output_dir, "translating", "choose another output folder"):
         cache.claim(refuse=True)
         remove_leftovers(*{path.parent for own in paths for path in own})
@@ -81,6 +85,17 @@ def translate(
             lambda data, sample: opened.inference.predict(data, encoded, sample),
         )
     return [path for own in paths for path in own]
+
+
+def _batches(sizes: Sequence[tuple[int, int]], most: int) -> list[tuple[int, ...]]:
+    """Return the numbers of scenes in order, in batches of equal size and at most `most`."""
+    batches: list[tuple[int, ...]] = []
+    for number, size in enumerate(sizes):
+        if batches and len(batches[-1]) < most and sizes[batches[-1][0]] == size:
+            batches[-1] = (*batches[-1], number)
+        else:
+            batches.append((number,))
+    return batches
 
 
 def _open_scenes(
