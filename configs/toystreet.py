@@ -1,4 +1,4 @@
-"""The system `toystreet` of the package: pix2pixHD on 2,000 ToyStreet scenes, over two CPU hours.
+"""The system `toystreet` of the package: pix2pixHD on 2,000 ToyStreet scenes, three CPU hours.
 
 Deviations from the paper's system: nearest-neighbour upsampling and reflected borders in the
 generator, spectral norm and hinge loss, an average of the weights, the first four blocks of VGG16

@@ -30,6 +30,7 @@ class Editing:
         instance: the instance ids, int32 [H,W]; None makes every connected region of a thing an
             instance.
         photo: the real image uint8 [H,W,3], or None.
+        name: the name of the scene, which seeds its random styles.
 
     Raises:
         UserError: the maps do not fit together, the checkpoint translates no label maps, or a
@@ -42,6 +43,7 @@ class Editing:
         label: NDArray[np.uint8],
         instance: NDArray[np.int32] | None,
         photo: NDArray[np.uint8] | None,
+        name: str = "scene",
     ) -> None:
         try:
             from i2ibench.apps.editor.editor import empty_editor
@@ -53,7 +55,7 @@ class Editing:
                 f"Editing needs {error.name}; install it with: pip install 'i2ibench[web]'"
             ) from None
         editor = empty_editor(opened)
-        scene, self.notes = new_scene("scene", label, instance, editor.classes)
+        scene, self.notes = new_scene(name, label, instance, editor.classes)
         if photo is not None and photo.shape[:2] != scene.size:
             sizes = [f"{a.shape[1]}x{a.shape[0]}" for a in (photo, scene.label)]
             raise UserError(f"The photo has {sizes[0]} pixels and the label map {sizes[1]}.")
@@ -162,9 +164,13 @@ class Editing:
         """Write the scene as a zip that the interactive editor opens; return its path.
 
         Raises:
+            UserError: the file's name does not end in .zip.
             OSError: the file cannot be written.
         """
         from i2ibench.apps.editor.scene_files import scene_zip
+
+        if Path(path).suffix != ".zip":
+            raise UserError(f"{path}: a saved scene is a zip file; image().save writes its image.")
 
         session = self._session
         content = scene_zip(session.scene, self._classes, session.first)

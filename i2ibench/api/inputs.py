@@ -119,10 +119,12 @@ def _array(value: Any, what: str) -> NDArray[Any]:
             f"{what} is a {type(value).__name__}; give a PIL image, a NumPy array, a torch tensor "
             "or the path of a file."
         )
-    if value.dtype.kind not in "iub" or value.size == 0:
+    if value.size == 0:
+        raise UserError(f"{what} is empty: its shape is {value.shape}.")
+    if value.dtype.kind not in "iub":
         raise UserError(
-            f"{what} is an array of {value.dtype} and shape {value.shape}; it must hold integers: "
-            "ids, or levels from 0 to 255."
+            f"{what} holds {value.dtype} values; it must hold integers. If the values are whole "
+            "numbers, convert them, such as by .astype(int)."
         )
     return value.astype(np.uint8) if value.dtype.kind == "b" else value
 

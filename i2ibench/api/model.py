@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from i2ibench.api.arguments import require_settings, scene_name
 from i2ibench.api.editing import Editing
 from i2ibench.api.inputs import ImageLike, read_instance, read_label, read_photo
 from i2ibench.api.results import scores_of
@@ -21,9 +22,10 @@ from i2ibench.api.styles import Styles, chosen_styles, require_styles
 from i2ibench.data.classes import SemanticClass, stored_table
 from i2ibench.data.kinds import KINDS, in_order
 from i2ibench.data.pixel_formats import PixelFormat, format_in
-from i2ibench.data.scenes import to_sample
+from i2ibench.data.scene_search import find_inputs
+from i2ibench.data.scenes import SceneFiles, to_sample
 from i2ibench.errors import UserError
-from i2ibench.inference.checkpoint_names import find_checkpoint
+from i2ibench.inference.checkpoint_names import example_scenes, find_checkpoint
 from i2ibench.inference.checkpoints import OpenedCheckpoint, Weights, open_checkpoint
 from i2ibench.inference.inference import Inference, InferenceOptions
 from i2ibench.inference.translation import translate
@@ -64,9 +66,14 @@ def load(
         UserError: there is no such checkpoint, it cannot be opened, or an option does not suit it.
     """
     path = find_checkpoint(name)
-    options = InferenceOptions(precision, None, tile, settings)
+    options = InferenceOptions(precision, None, tile)
     chosen = best_device() if device is None else checked_device(device, "device")
-    return Model(open_checkpoint(path, chosen, weights, options), str(name))
+    opened = open_checkpoint(path, chosen, weights, options)
+    if settings:
+        require_settings(opened.translator, settings, ("device", "weights", "precision", "tile"))
+        inference = Inference(opened.translator, replace(options, settings=settings))
+        opened = replace(opened, inference=inference)
+    return Model(opened, str(name))
 
 
 class Model:
@@ -108,6 +115,15 @@ class Model:
             return {}
         counts = zip(self.classes, bank.counts.tolist(), strict=True)
         return {c.name: int(count) for c, count in counts if count}
+
+    @property
+    def scenes(self) -> list[SceneFiles]:
+        """Return the example scenes of a system in the package; [] for other systems.
+
+        A scene has the paths `label`, `instance` and `image` (the photo).
+        """
+        folder = example_scenes(self.opened.path)
+        return [] if folder is None else list(find_inputs(folder))
 
     @cached_property
     def scores(self) -> dict[str, float]:
@@ -237,14 +253,22 @@ class Model:
         return translate(self.opened, Path(input_dir), Path(output_dir), **options)
 
     def edit(
-        self, scene: ImageLike, instance: ImageLike | None = None, photo: ImageLike | None = None
+        self,
+        scene: ImageLike,
+        instance: ImageLike | None = None,
+        photo: ImageLike | None = None,
+        seed: int = 0,
     ) -> Editing:
         """Return a scene to edit step by step, with the tools of the interactive editor.
+
+        Its first image is that of a call with the same maps and seed, if every instance has one
+        class.
 
         Args:
             scene: the label map.
             instance: the instance map; None makes every connected region of a thing an instance.
             photo: the real image, from which styles can be taken.
+            seed: the seed of the random styles.
 
         Raises:
             UserError: the system translates no label maps, an input cannot be used, or the extra
@@ -252,7 +276,8 @@ class Model:
         """
         ids = None if instance is None else read_instance(instance)
         pixels = None if photo is None else read_photo(photo, PixelFormat(), "the photo")
-        return Editing(self.opened, read_label(scene, self._table), ids, pixels)
+        label = read_label(scene, self._table)
+        return Editing(self.opened, label, ids, pixels, scene_name(seed))
 
     def __repr__(self) -> str:
         return "\n".join(f"{title}: {text}" if text else title for title, text in self._facts())
@@ -304,7 +329,7 @@ class Model:
         if len(set(sizes.values())) > 1:
             listing = ", ".join(f"{kind} {w}x{h}" for kind, (w, h) in sizes.items())
             raise UserError(f"The inputs of a scene have one size: {listing}.")
-        return to_sample(f"seed {seed}", arrays)
+        return to_sample(scene_name(seed), arrays)
 
     def _read(self, kind: str, value: Any) -> NDArray[Any]:
         if kind == "label":
@@ -335,6 +360,9 @@ class Model:
         own = self.opened.inference
         if not settings:
             return own
+        require_settings(
+            own.translator, settings, (*ARGUMENTS.values(), "styles", "seed", "output")
+        )
         both = {**own.options.settings, **settings}
         inference = Inference(own.translator, replace(own.options, settings=both))
         inference.bank = own.bank

@@ -1,6 +1,7 @@
 """Styles that a caller chooses: random, from the photo, or by instance."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -36,6 +37,13 @@ def require_styles(inference: Inference, sample: Sample, styles: Styles, name: s
         raise UserError(
             f"styles is 'random', 'photo' or a dict of instance id and mode, not {styles!r}."
         )
+    for number, style in styles.items() if isinstance(styles, Mapping) else ():
+        numbers = style if isinstance(style, Sequence) else [style]
+        if not _is_integer(number) or not all(isinstance(n, Real) for n in numbers):
+            raise UserError(
+                "styles maps the id of an instance, an integer, to the number of a mode or to a "
+                f"vector, not {number!r} to {style!r}."
+            )
     if inference.translator.encoder is None or inference.bank is None:
         raise UserError(f"{name} has no encoder, so that its images have no styles.")
     if styles == "photo" and "image" not in sample:
@@ -71,6 +79,10 @@ def chosen_styles(inference: Inference, batch: Batch, styles: Sequence[Any]) -> 
     return torch.stack(painted)
 
 
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def _place(instances: Instances, number: int) -> int:
     places = (instances.ids == number).nonzero()
     if not len(places):
@@ -84,10 +96,12 @@ def _vector(inference: Inference, label: int, number: int, style: Style) -> Tens
     bank = inference.bank
     assert bank is not None
     count, length = int(bank.counts[label]), bank.centres.shape[-1]
-    if isinstance(style, int):
+    if not isinstance(style, Sequence):
         if not 0 <= style < count:
-            raise UserError(f"The class of instance {number} has {count} modes, not mode {style}.")
-        return bank.centres[label, style]
+            raise UserError(
+                f"The class of instance {number} has the modes 0..{count - 1}, not {style}."
+            )
+        return bank.centres[label, int(style)]
     vector = torch.as_tensor(style, dtype=bank.centres.dtype, device=bank.centres.device)
     if vector.shape != (length,) or not vector.isfinite().all():
         raise UserError(f"The style of instance {number} is a mode or {length} finite numbers.")

@@ -5,6 +5,7 @@ from pathlib import Path
 from i2ibench.errors import UserError, near_match
 from i2ibench.inference.checkpoints import newest_of_run
 from i2ibench.inference.hub.repository import download_system, is_hub_name
+from i2ibench.registry.shipped_configs import shipped_configs
 
 _SYSTEMS = Path(__file__).with_name("shipped_systems")
 """Folders of trained systems: NAME/NAME.pth, NAME/results.json and NAME/scenes/."""
@@ -53,6 +54,11 @@ def find_checkpoint(name: str | Path) -> Path:
     if path.is_dir():
         raise UserError(
             f"{path} has no checkpoint of a complete epoch; train first, or name a file."
+        )
+    if str(name) in shipped_configs():
+        raise UserError(
+            f"{name} is a config, and work_dirs/{name} would be its run: `i2ibench train {name}` "
+            "comes first."
         )
     raise UserError(
         f"There is no checkpoint at {path}.{near_match(str(name), shipped)} "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -75,6 +75,8 @@ def open_checkpoint(
         UserError: the file is missing, broken, not an i2ibench checkpoint, does not fit its config,
             or has no averaged weights; or the method does not support the options.
     """
+    if weights not in (None, *get_args(Weights)):
+        raise UserError(f"weights is 'average' or 'last', not {weights!r}.")
     saved = read_checkpoint(path)
     state = saved["state_dict"]
     if weights == "average" and "ema_state_dict" not in saved:

@@ -37,7 +37,8 @@ class InferenceOptions:
         settings: values of the method's own `Settings` that replace the checkpoint's.
 
     Raises:
-        UserError: the tile is too small or odd, or tiles and compilation are combined.
+        UserError: the precision is unknown, the tile is no pair of integers, too small or odd, or
+            tiles and compilation are combined.
     """
 
     precision: str | None = None
@@ -46,8 +47,12 @@ class InferenceOptions:
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        if self.precision not in (None, "bf16"):
+            raise UserError(f"precision is 'bf16' or None for float32, not {self.precision!r}.")
         if self.tile is None:
             return
+        if not isinstance(self.tile, tuple | list) or [type(n) for n in self.tile] != [int, int]:
+            raise UserError(f"A tile is a pair (width, height) in pixels, not {self.tile!r}.")
         width, height = self.tile
         if min(self.tile) < SMALLEST_TILE or width % 2 or height % 2:
             even = "x".join(str(max(side + side % 2, SMALLEST_TILE)) for side in self.tile)

@@ -101,7 +101,8 @@ def _naming_failures(name: str) -> Iterator[None]:
         raise UserError("The hub does not know you: hf auth login.") from None
     except errors.LocalEntryNotFoundError as error:
         raise UserError(
-            f"The hub cannot be reached, and {name!r} is not in its cache: {_first_line(error)}"
+            f"There is no file or folder {name} here, and the Hugging Face hub, which may have a "
+            f"system of this name, cannot be reached: {_first_line(error)}"
         ) from None
     except errors.HfHubHTTPError as error:
         raise UserError(f"The hub refuses {name!r}: {_first_line(error)}") from None

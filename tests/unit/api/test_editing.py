@@ -28,6 +28,16 @@ def test_edits_change_the_maps_and_the_image_and_can_be_undone(editing, model, s
     assert np.array_equal(editing.label, before)
 
 
+def test_the_first_image_is_that_of_a_call_with_the_same_seed(model, scene):
+    image = model.edit(*scene[:2], seed=5).image()
+    assert np.array_equal(np.array(image), model(*scene[:2], seed=5, output="numpy"))
+
+
+def test_a_saved_scene_ends_in_zip(editing, tmp_path):
+    with pytest.raises(i2ibench.UserError, match="a saved scene is a zip file"):
+        editing.save(tmp_path / "scene.png")
+
+
 def test_every_tool_of_the_page_is_a_method(editing, model):
     one, name = next((i, n) for i, n in editing.instances.items() if n in model.styles)
     modes = editing.modes(one)

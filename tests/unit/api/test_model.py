@@ -125,7 +125,7 @@ def test_instances_get_the_chosen_mode_and_the_others_stay(model, scene):
     ("change", "message"),
     [
         ({"scene": 3.5}, "the label map is a float; give a PIL image"),
-        ({"scene": np.zeros((4, 4))}, "an array of float64"),
+        ({"scene": np.zeros((4, 4))}, "holds float64 values; it must hold integers.*astype"),
         ({"scene": np.zeros((2, 3, 4, 4), int)}, r"has the shape \(2, 3, 4, 4\)"),
         ({"scene": np.full((4, 4), 200)}, "has the value 200 at 16 of 16 pixels"),
         ({"scene": np.full((4, 4, 3), 7, np.uint8)}, r"has the colour \[7, 7, 7\]"),
@@ -136,8 +136,13 @@ def test_instances_get_the_chosen_mode_and_the_others_stay(model, scene):
         ({"styles": "photo"}, "pass photo"),
         ({"styles": "pohto"}, "'random', 'photo' or a dict"),
         ({"styles": {-5: 0}}, "has no instance -5. Its instances: "),
+        ({"styles": {"car": 1}}, "the id of an instance, an integer.*not 'car' to 1"),
+        ({"styles": {2: "red"}}, "not 2 to 'red'"),
+        ({"seed": 1.5}, "seed is an integer, not 1.5"),
+        ({"sead": 1}, "no argument 'sead'. Did you mean 'seed'"),
+        ({"scene": np.zeros((0, 4), np.uint8)}, "is empty"),
         ({"output": "PIL"}, "'pil', 'numpy' or 'tensor', not 'PIL'"),
-        ({"steps": 3}, "no setting 'steps'|has no settings"),
+        ({"steps": 3}, "no argument 'steps'"),
     ],
 )
 def test_wrong_inputs_are_named_with_the_way_out(model, scene, change, message):
@@ -157,5 +162,13 @@ def test_a_system_shows_what_it_is(model):
 def test_what_cannot_be_loaded_is_refused_as_by_the_commands(run):
     with pytest.raises(i2ibench.UserError, match="There is no checkpoint at toystret"):
         i2ibench.load("toystret")
+    for wrong, message in (
+        ({"precision": "half"}, "precision is 'bf16' or None for float32, not 'half'"),
+        ({"weights": "best"}, "weights is 'average' or 'last', not 'best'"),
+        ({"tile": 64}, r"A tile is a pair \(width, height\) in pixels, not 64"),
+        ({"devise": "cpu"}, "no argument 'devise'. Did you mean 'device'"),
+    ):
+        with pytest.raises(i2ibench.UserError, match=message):
+            i2ibench.load(run, **wrong)
     with pytest.raises(i2ibench.UserError, match="device cuda:99 cannot be used"):
         i2ibench.load(run, device="cuda:99")

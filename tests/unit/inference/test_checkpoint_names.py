@@ -48,6 +48,8 @@ def test_a_run_is_its_newest_epoch(monkeypatch):
 def test_everything_else_is_refused_with_what_there_is():
     with pytest.raises(UserError, match=r"no checkpoint at twn\. Did you mean 'town'\?.*: town\."):
         find_checkpoint("twn")
+    with pytest.raises(UserError, match="spade_toystreet is a config.*train spade_toystreet"):
+        find_checkpoint("spade_toystreet")
     Path("empty").mkdir()
     with pytest.raises(UserError, match="empty has no checkpoint of a complete epoch"):
         find_checkpoint("empty")
