@@ -58,11 +58,18 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _list(kind: Kind, words: list[str]) -> None:
+    """Print the files of a kind whose name or first line has every word.
+
+    Raises:
+        UserError: there is none.
+    """
     table = Table("name", "what it is", box=None)
     for name, path in shipped_configs(kind).items():
         line = summary(path)
         if all(word.lower() in f"{name} {line}".lower() for word in words):
             table.add_row(name, line)
+    if not table.rows:
+        raise UserError(f"No {kind} of the package has {' and '.join(map(repr, words))}.")
     Console(soft_wrap=False).print(table)
 
 

@@ -16,6 +16,7 @@ from i2ibench.registry.shipped_configs import (
     shipped_configs,
     summary,
 )
+from tests.integration.runs import command, refusal
 
 SYSTEMS, GRIDS, STUDIES = (shipped_configs(kind) for kind in ("config", "grid", "study"))
 
@@ -43,6 +44,12 @@ def test_a_copy_of_a_grid_has_the_same_cells(name):
     own = load_grid(Path(name))
     copy = load_grid(copied(GRIDS[name]))
     assert [(c.name, c.hash) for c in copy.cells] == [(c.name, c.hash) for c in own.cells]
+
+
+def test_a_list_without_a_match_says_so(capsys):
+    command("configs", "list", "FLOW", "toystreet")
+    assert "flow_toystreet" in capsys.readouterr().out
+    assert "No config of the package has 'zzz'" in refusal(capsys, "configs", "list", "zzz")
 
 
 @pytest.mark.parametrize("name", STUDIES)
