@@ -83,10 +83,8 @@ def test_a_file_gives_the_image_of_the_system_in_chosen_modes(
         assert capsys.readouterr().out.count("grey levels apart") == 3
     model = i2ibench.load(run, device="cpu")
     for height, width in ((64, 32), (33, 50)):
-        label, instance, _ = (
-            value.numpy()
-            for value in example_inputs(("label", "instance", "modes"), (height, width), 4, 3)
-        )
+        scene = example_inputs((height, width), 4, 3)
+        label, instance = scene["label"].numpy(), scene["instance"].numpy()
         numbers = [int(i) for i in np.unique(instance)]
         counts = model.opened.inference.bank.counts
         classes = {n: np.bincount(label[instance == n]).argmax() for n in numbers}
@@ -123,8 +121,8 @@ def test_a_flow_takes_its_noise_as_an_input(folder, tmp_path):
     command("export", trained(folder, "flow"), tmp_path / "flow.onnx", "--set", "steps=1")
     described = json.loads((tmp_path / "flow.onnx.json").read_text())
     assert described["inputs"] == ["label", "instance", "noise"]
-    given = example_inputs(described["inputs"], (32, 64), 4, 3)
-    names = dict(zip(described["inputs"], (v.numpy() for v in given), strict=True))
+    given = example_inputs((32, 64), 4, 3)
+    names = {name: given[name].numpy() for name in described["inputs"]}
     first = by_onnx(tmp_path / "flow.onnx", names)
     other = by_onnx(tmp_path / "flow.onnx", {**names, "noise": -names["noise"]})
     assert first.shape == (32, 64, 3) and not np.array_equal(first, other)

@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2ibench import __version__
+from i2ibench.data.classes import stored_table
 from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint
-from i2ibench.inference.export.graph import ExportedTranslation, example_inputs
+from i2ibench.inference.export.graph import (
+    KINDS,
+    ExportedTranslation,
+    check_exportable,
+    example_inputs,
+    styles_of,
+)
 from i2ibench.io.files import write_file, write_text
 from i2ibench.io.provenance import sha256
+from i2ibench.models.translators.scene_noise import given_noise
 
 FORMAT = "i2ibench/export@1"
 
@@ -74,23 +82,26 @@ def export_system(opened: OpenedCheckpoint, target: Path, half: bool = False) ->
     if target.suffix not in (".onnx", ".pt2"):
         raise UserError(f"{target}: an exported file ends in .onnx or .pt2.")
     _require_packages(target.suffix)
-    original = ExportedTranslation(opened).eval()
+    check_exportable(opened)
+    scenes = [_example(opened, size) for size in SIZES]
+    reference = [_translated(opened, scene) for scene in scenes]
     translation = ExportedTranslation(opened, half).eval()
     description = describe(opened, translation)
     parities: list[Parity] = []
 
     def write(aside: Path) -> None:
-        reference = [_reference(original, size, opened) for size in SIZES]
         if half:
             translation.translator.half()
-        program = _trace(translation, _example(translation, SIZES[-1], opened))
+        inputs = [tuple(scene[name] for name in translation.inputs) for scene in scenes]
+        program = _trace(translation, inputs[-1])
         save = _save_onnx if target.suffix == ".onnx" else _save_program
         save(program, translation, description, aside)
         opens = _onnx_runner if target.suffix == ".onnx" else _program_runner
         run = opens(aside, translation.inputs)
-        for size, expected in zip(SIZES, reference, strict=True):
-            made = run(_example(translation, size, opened))
-            parities.append(_compare(expected, made, size))
+        parities.extend(
+            _compare(expected, run(given))
+            for given, expected in zip(inputs, reference, strict=True)
+        )
         if not half and max(parity.largest for parity in parities) > 1:
             raise UserError(
                 f"{target} is not written, because its images differ from the original's: "
@@ -105,10 +116,8 @@ def export_system(opened: OpenedCheckpoint, target: Path, half: bool = False) ->
 
 def describe(opened: OpenedCheckpoint, translation: ExportedTranslation) -> dict[str, Any]:
     """Return what a program needs to know of an exported system, as JSON values."""
-    meta, bank = opened.metainfo, opened.inference.bank
-    counts = bank.counts.tolist() if bank is not None else [0] * len(meta["classes"])
-    rows = zip(meta["classes"], meta["ids"], meta["palette"], counts, strict=True)
-    things = meta.get("thing_ids", {})
+    bank, classes = opened.inference.bank, stored_table(opened.metainfo).classes
+    counts = bank.counts.tolist() if bank is not None else [0] * len(classes)
     return {
         "format": FORMAT,
         "i2ibench": __version__,
@@ -118,9 +127,9 @@ def describe(opened: OpenedCheckpoint, translation: ExportedTranslation) -> dict
         "precision": "float16" if translation.half_precision else "float32",
         "image_channels": opened.translator.image_channels,
         "classes": [
-            {"name": name, "id": number, "colour": list(colour), "modes": modes,
-             "thing": str(channel) in things}
-            for channel, (name, number, colour, modes) in enumerate(rows)
+            {"name": c.name, "id": c.id, "colour": list(c.colour), "modes": modes,
+             "thing": c.thing}
+            for c, modes in zip(classes, counts, strict=True)
         ],
     }  # fmt: skip
 
@@ -134,19 +143,25 @@ def _require_packages(suffix: str) -> None:
             )
 
 
-def _example(
-    translation: ExportedTranslation, size: tuple[int, int], opened: OpenedCheckpoint
-) -> tuple[Tensor, ...]:
+def _example(opened: OpenedCheckpoint, size: tuple[int, int]) -> dict[str, Tensor]:
     channels = opened.translator.image_channels
-    return example_inputs(translation.inputs, size, len(opened.metainfo["classes"]), channels)
+    return example_inputs(size, len(opened.metainfo["classes"]), channels)
 
 
-@torch.no_grad()
-def _reference(
-    original: ExportedTranslation, size: tuple[int, int], opened: OpenedCheckpoint
-) -> NDArray[np.uint8]:
-    image: NDArray[np.uint8] = original(*_example(original, size, opened)).numpy()
-    return image
+@torch.inference_mode()
+def _translated(opened: OpenedCheckpoint, scene: dict[str, Tensor]) -> NDArray[np.uint8]:
+    """Return the image uint8 [H,W,C] that `translate` would make of an example."""
+    inference, method = opened.inference, opened.translator
+    maps = {kind: scene[kind][None, None] for kind in KINDS}
+    batch = method.data_preprocessor({"name": ["scene"], **maps})
+    features = None
+    if inference.bank is not None:
+        features = styles_of(inference.bank, scene["label"], scene["modes"])
+    noise = inference.padded(scene["noise"].permute(2, 0, 1)[None])
+    with given_noise(noise if method.varies else None):
+        image = inference.paint(batch, features)[0]
+    pixels: NDArray[np.uint8] = image.permute(1, 2, 0).numpy()
+    return pixels
 
 
 def _trace(
@@ -221,6 +236,7 @@ def _program_runner(path: Path, names: tuple[str, ...]) -> Run:
     return run
 
 
-def _compare(expected: NDArray[np.uint8], made: NDArray[np.uint8], size: tuple[int, int]) -> Parity:
+def _compare(expected: NDArray[np.uint8], made: NDArray[np.uint8]) -> Parity:
     apart = np.abs(expected.astype(int) - made.astype(int))
-    return Parity(size[1], size[0], int(apart.max()), float((apart > 0).mean()))
+    height, width = expected.shape[:2]
+    return Parity(width, height, int(apart.max()), float((apart > 0).mean()))

@@ -1,6 +1,5 @@
 """A translation as one graph: integer maps in, an image of 8 bits out."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.inference import Inference
 from i2ibench.models.ops.images import to_levels
+from i2ibench.models.styles.bank import StyleBank
 from i2ibench.models.translators.scene_noise import given_noise
 
 KINDS = ("label", "instance")
@@ -44,32 +44,20 @@ class ExportedTranslation(nn.Module):
         self.translator = translator
         self.inference = Inference(translator, opened.inference.options)
         self.preprocessor: Any = translator.data_preprocessor
-        needs = {*self.preprocessor.needs}
-        if needs - {*KINDS} or "label" not in needs:
-            raise UserError(
-                f"{opened.path} needs {', '.join(sorted(needs))}; systems that translate label "
-                "maps are exported, with instance maps or without."
-            )
-        if translator.image_depth != 8:
-            raise UserError(f"{opened.path} makes images of 16 bits; images of 8 are exported.")
-        if not translator.batched:
-            raise UserError(
-                f"{opened.path} stays in training mode or draws random numbers inside its layers "
-                "(dropout), which no export can repeat."
-            )
+        check_exportable(opened)
         bank = opened.inference.bank
         self.inputs: tuple[str, ...] = tuple(
             name
             for name, used in {
                 "label": True,
-                "instance": "instance" in needs,
+                "instance": "instance" in self.preprocessor.needs,
                 "modes": bank is not None,
                 "noise": translator.varies,
             }.items()
             if used
         )
         if bank is not None:
-            self.register_buffer("centres", _padded_centres(bank.centres, bank.counts))
+            self.register_buffer("centres", _padded_centres(bank))
         self.half_precision = half
         self.preprocessor.one_hot_channels = 0  # no lookup replaces the first layer
 
@@ -85,9 +73,7 @@ class ExportedTranslation(nn.Module):
         maps = {k: given[k].long()[None, None] for k in KINDS if k in given}
         planes = {"condition": self.preprocessor.condition_of(maps)}
         if "modes" in given:
-            last = self.centres.shape[1] - 1
-            styles = self.centres[label, given["modes"].long().clamp(max=last)]
-            planes["features"] = styles.permute(2, 0, 1)[None]
+            planes["features"] = _chosen(self.centres, label, given["modes"])
         if "noise" in given:
             planes["noise"] = given["noise"].permute(2, 0, 1)[None]
         method = self.translator
@@ -108,12 +94,49 @@ class ExportedTranslation(nn.Module):
         return to_levels(kept, 8, method.truncate_output)[0].permute(1, 2, 0)
 
 
-def _padded_centres(centres: Tensor, counts: Tensor) -> Tensor:
+def check_exportable(opened: OpenedCheckpoint) -> None:
+    """Check that a system can be exported.
+
+    Raises:
+        UserError: see `ExportedTranslation`.
+    """
+    translator = opened.translator
+    needs = {*translator.data_preprocessor.needs}
+    if needs - {*KINDS} or "label" not in needs:
+        raise UserError(
+            f"{opened.path} needs {', '.join(sorted(needs))}; systems that translate label "
+            "maps are exported, with instance maps or without."
+        )
+    if translator.image_depth != 8:
+        raise UserError(f"{opened.path} makes images of 16 bits; images of 8 are exported.")
+    if not translator.batched:
+        raise UserError(
+            f"{opened.path} stays in training mode or draws random numbers inside its layers "
+            "(dropout), which no export can repeat."
+        )
+
+
+def styles_of(bank: StyleBank, label: Tensor, modes: Tensor) -> Tensor:
+    """Return the styles 1CHW of a scene whose pixels have the given modes.
+
+    Args:
+        bank: the style bank.
+        label: the class numbers, integer [H,W].
+        modes: the mode of each pixel, integer [H,W]; one that a class lacks gives zeros.
+    """
+    return _chosen(_padded_centres(bank), label.long(), modes)
+
+
+def _padded_centres(bank: StyleBank) -> Tensor:
     """Return the modes [N,K+1,C]; zeros, the middle of the styles, where a class has no mode."""
-    number = centres.shape[1]
-    known = torch.arange(number, device=centres.device) < counts[:, None]
-    kept = torch.where(known[..., None], centres, torch.zeros_like(centres))
+    known = torch.arange(bank.centres.shape[1], device=bank.centres.device) < bank.counts[:, None]
+    kept = torch.where(known[..., None], bank.centres, torch.zeros_like(bank.centres))
     return torch.cat([kept, torch.zeros_like(kept[:, :1])], 1)
+
+
+def _chosen(centres: Tensor, label: Tensor, modes: Tensor) -> Tensor:
+    last = centres.shape[1] - 1
+    return centres[label, modes.long().clamp(max=last)].permute(2, 0, 1)[None]
 
 
 def _padding(side: int, stride: int, smallest: int) -> Tensor:
@@ -122,13 +145,10 @@ def _padding(side: int, stride: int, smallest: int) -> Tensor:
     return torch.arange((least + stride - 1) // stride * stride).clamp(max=side - 1)
 
 
-def example_inputs(
-    names: Sequence[str], size: tuple[int, int], classes: int, channels: int
-) -> tuple[Tensor, ...]:
-    """Return inputs of a made-up scene, a stack of rectangles, always the same for a size.
+def example_inputs(size: tuple[int, int], classes: int, channels: int) -> dict[str, Tensor]:
+    """Return all inputs of a made-up scene, a stack of rectangles, always the same for a size.
 
     Args:
-        names: the names of the inputs, see `ExportedTranslation`.
         size: (height, width) in pixels.
         classes: the number of classes.
         channels: the number of channels of the noise.
@@ -146,5 +166,4 @@ def example_inputs(
         instance[rows, columns] = number
         modes[rows, columns] = number % 4
     noise = torch.randn(height, width, channels, generator=generator)
-    given = {"label": label, "instance": instance, "modes": modes, "noise": noise}
-    return tuple(given[name] for name in names)
+    return {"label": label, "instance": instance, "modes": modes, "noise": noise}
