@@ -1,4 +1,4 @@
-"""What methods that make images from noise in several steps share.
+"""Noise, guidance and checks for methods that make images from noise in several steps.
 
 Classifier-free guidance: Ho & Salimans 2022, https://arxiv.org/abs/2207.12598.
 

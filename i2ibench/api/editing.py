@@ -171,7 +171,6 @@ class Editing:
 
         if Path(path).suffix != ".zip":
             raise UserError(f"{path}: a saved scene is a zip file; image().save writes its image.")
-
         session = self._session
         content = scene_zip(session.scene, self._classes, session.first)
         write_file(Path(path), lambda aside: aside.write_bytes(content))

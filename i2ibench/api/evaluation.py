@@ -33,7 +33,7 @@ from i2ibench.reports.verdicts import verdicts
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What is scored, how, and where the report goes.
+    """A request for an evaluation: the systems, the protocol and the folder of the report.
 
     Attributes:
         config: the config of a run, whose data and protocol are used; None without one.

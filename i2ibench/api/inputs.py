@@ -13,7 +13,7 @@ from PIL import Image
 from i2ibench.data.class_colours import channels_of_colours, is_coloured
 from i2ibench.data.classes import ClassTable
 from i2ibench.data.image_reading import MapPixels, decode_image, decode_map, read_map_pixels
-from i2ibench.data.maps import LARGEST_ID, label_map_of
+from i2ibench.data.maps import checked_ids, label_map_of
 from i2ibench.data.pixel_formats import PixelFormat, read_image
 from i2ibench.errors import UserError
 
@@ -51,17 +51,10 @@ def read_instance(value: ImageLike) -> NDArray[np.int32]:
         value: ids from 0 on, as an integer array or an image of one channel.
 
     Raises:
-        UserError: the value is no map of one channel, or an id is negative or above 2^31 - 1.
+        UserError: the value is no map, or see `checked_ids`.
     """
     pixels, place = _map_pixels(value, "the instance map")
-    ids = pixels.values
-    if ids.ndim != 2:
-        raise UserError(f"{place} is a colour image; an instance map has one channel of ids.")
-    lowest, highest = int(ids.min(initial=0)), int(ids.max(initial=0))
-    if lowest < 0 or highest > LARGEST_ID:
-        wrong = lowest if lowest < 0 else highest
-        raise UserError(f"{place} has the id {wrong}; ids lie in 0..{LARGEST_ID}.")
-    return ids.astype(np.int32)
+    return checked_ids(pixels.values, place).astype(np.int32)
 
 
 def read_photo(value: ImageLike, pixels: PixelFormat, what: str) -> NDArray[Any]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, overload
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,7 +16,6 @@ from torch.utils.data import default_collate
 from i2ibench.api.arguments import require_settings, scene_name
 from i2ibench.api.editing import Editing
 from i2ibench.api.inputs import ImageLike, read_instance, read_label, read_photo
-from i2ibench.api.results import scores_of
 from i2ibench.api.styles import Styles, chosen_styles, require_styles
 from i2ibench.data.classes import SemanticClass, stored_table
 from i2ibench.data.kinds import KINDS, in_order
@@ -25,11 +23,14 @@ from i2ibench.data.pixel_formats import PixelFormat, format_in
 from i2ibench.data.scene_search import find_inputs
 from i2ibench.data.scenes import SceneFiles, to_sample
 from i2ibench.errors import UserError
+from i2ibench.inference.batch_splitting import equal_neighbours
 from i2ibench.inference.checkpoint_names import example_scenes, find_checkpoint
 from i2ibench.inference.checkpoints import OpenedCheckpoint, Weights, open_checkpoint
 from i2ibench.inference.inference import Inference, InferenceOptions
+from i2ibench.inference.stored_results import stored_results
 from i2ibench.inference.translation import translate
 from i2ibench.io.devices import best_device, checked_device
+from i2ibench.models.ops.images import pixels_of
 from i2ibench.structures import Sample, size_of
 
 Output = Literal["pil", "numpy", "tensor"]
@@ -127,11 +128,12 @@ class Model:
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Return the scores of an evaluation of this very file by name; {} if none is found.
+        """Return the main scores of an evaluation of this very file by name; {} without one.
 
-        `results.json` is looked for beside the checkpoint and in evaluation/ beside it.
+        See `stored_results`. Of several systems of the file, that with sampled styles counts.
         """
-        return scores_of(self.opened.path)
+        table, _ = stored_results(self.opened.path)
+        return next(iter(table.values()), {})
 
     @overload
     def __call__(
@@ -233,7 +235,9 @@ class Model:
             )
         samples = [self._sample(s, i, p, None, n) for s, i, p, n in zip(*columns, strict=True)]
         images = []
-        for chunk in _chunks(samples, batch_size):
+        kinds = [(size_of(sample), *sample) for sample in samples]  # its size and its kinds of data
+        for numbers in equal_neighbours(kinds, batch_size):
+            chunk = [samples[number] for number in numbers]
             images += self._translate(chunk, [styles] * len(chunk), settings)
         return [self._as_output(image, output) for image in images]
 
@@ -371,9 +375,9 @@ class Model:
     def _as_output(self, image: Tensor, output: Output) -> Picture:
         if output == "tensor":
             return image
-        pixels = image.permute(1, 2, 0).cpu().numpy()
+        pixels = pixels_of(image)
         if output == "numpy":
-            return pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
+            return pixels if pixels.ndim == 3 else pixels[..., None]
         if output != "pil":
             raise UserError(f"output is 'pil', 'numpy' or 'tensor', not {output!r}.")
         made = PixelFormat(
@@ -381,16 +385,4 @@ class Model:
         )
         if not made.shows_as_rgb:
             raise UserError(f"{self.name} makes images of {made}: pass output='numpy'.")
-        return Image.fromarray(pixels if made.channels == 3 else pixels[..., 0])
-
-
-def _chunks(samples: Sequence[Sample], most: int) -> list[list[Sample]]:
-    """Return the samples in order, as lists of neighbours of equal size and at most `most`."""
-    chunks: list[list[Sample]] = []
-    for sample in samples:
-        fits = chunks and len(chunks[-1]) < most and size_of(chunks[-1][0]) == size_of(sample)
-        if fits and chunks[-1][0].keys() == sample.keys():
-            chunks[-1].append(sample)
-        else:
-            chunks.append([sample])
-    return chunks
+        return Image.fromarray(pixels)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from i2ibench.errors import UserError
+from i2ibench.io.docstrings import first_line
 from i2ibench.io.files import write_text
 from i2ibench.registry.configuration import load_config
 from i2ibench.registry.shipped_configs import (
@@ -22,7 +23,6 @@ from i2ibench.registry.shipped_configs import (
     find_config,
     independent_text,
     shipped_configs,
-    summary,
 )
 
 
@@ -65,7 +65,7 @@ def _list(kind: Kind, words: list[str]) -> None:
     """
     table = Table("name", "what it is", box=None)
     for name, path in shipped_configs(kind).items():
-        line = summary(path)
+        line = first_line(path)
         if all(word.lower() in f"{name} {line}".lower() for word in words):
             table.add_row(name, line)
     if not table.rows:

@@ -1,7 +1,6 @@
 """The command line: `i2ibench COMMAND ...` and the scripts in tools/."""
 
 import argparse
-import ast
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from i2ibench import __version__
 from i2ibench.cli.plugin_option import PLUGIN_OPTION, take_plugins
 from i2ibench.errors import UserError, near_match
+from i2ibench.io.docstrings import first_line
 
 COMMANDS = (
     "train", "eval", "translate", "styles", "edit", "prepare_data", "validate", "shards",
@@ -103,7 +103,7 @@ def _parser(command: str | None, program: str | None = None) -> argparse.Argumen
     parser.add_argument("--version", action="version", version=f"i2ibench {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
-        subparsers.add_parser(name, help=_summary(name))
+        subparsers.add_parser(name, help=first_line(Path(__file__).with_name(f"{name}.py")))
     return parser
 
 
@@ -114,12 +114,6 @@ def complete_parser() -> argparse.ArgumentParser:
     for name, command in subparsers.choices.items():
         _fill(command, name)
     return parser
-
-
-def _summary(command: str) -> str:
-    """Return the first line of a command's docstring without importing the command, and torch."""
-    source = Path(__file__).with_name(f"{command}.py").read_text(encoding="utf-8")
-    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def _fill(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:

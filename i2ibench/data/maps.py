@@ -153,19 +153,34 @@ def read_ids(path: Path) -> NDArray[Any]:
         UserError: the file is missing, broken, in a lossy format or in colour, has ids below 0 or
             above 2^31 - 1, or is an 8-bit file that uses all 256 ids.
     """
-    ids = read_map(path)
+    return checked_ids(read_map(path), str(path))
+
+
+def checked_ids(ids: NDArray[Any], place: str) -> NDArray[Any]:
+    """Return the integers of an instance map unchanged, if they are ids, [H,W].
+
+    Args:
+        ids: the integers of the map.
+        place: the file or argument that holds the map, for messages.
+
+    Raises:
+        UserError: the map is in colour, has ids below 0 or above 2^31 - 1, or has 8 bits and all
+            256 ids.
+    """
     if ids.ndim != 2:
-        raise ColouredMapError(f"{path} is a colour image; an instance map has one channel of ids.")
+        raise ColouredMapError(
+            f"{place} is a colour image; an instance map has one channel of ids."
+        )
     if ids.dtype == np.uint8 and np.bincount(ids.ravel(), minlength=256).all():
         raise InexactMapError(
-            f"{path} uses all 256 ids that 8 bits hold, so instances are probably merged. "
+            f"{place} uses all 256 ids that 8 bits hold, so instances are probably merged. "
             "Save instance maps as 16-bit PNG."
         )
     lowest, highest = int(ids.min(initial=0)), int(ids.max(initial=0))
     if lowest < 0 or highest > LARGEST_ID:
         wrong = lowest if lowest < 0 else highest
         raise InexactMapError(
-            f"{path} has the instance id {wrong}; ids lie in 0..{LARGEST_ID}. Number the objects "
+            f"{place} has the instance id {wrong}; ids lie in 0..{LARGEST_ID}. Number the objects "
             "anew and save a 16-bit PNG."
         )
     return ids

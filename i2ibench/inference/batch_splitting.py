@@ -1,6 +1,6 @@
-"""Retrying work on fewer scenes when the device runs out of memory."""
+"""Batches of scenes of equal size, and fewer scenes at once when memory runs out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 import torch
@@ -9,6 +9,22 @@ from i2ibench.io.progress import say
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def equal_neighbours(keys: Sequence[Hashable], most: int) -> list[tuple[int, ...]]:
+    """Return the positions of scenes in order, in batches of equal keys and at most `most`.
+
+    Args:
+        keys: for each scene what has to be equal within a batch, such as its size.
+        most: the largest number of scenes in a batch.
+    """
+    batches: list[tuple[int, ...]] = []
+    for number, key in enumerate(keys):
+        if batches and len(batches[-1]) < most and keys[batches[-1][0]] == key:
+            batches[-1] = (*batches[-1], number)
+        else:
+            batches.append((number,))
+    return batches
 
 
 def split_on_out_of_memory(

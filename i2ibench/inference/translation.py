@@ -14,6 +14,7 @@ from i2ibench.data.scene_search import find_inputs, is_cityscapes
 from i2ibench.data.scenes import SceneFiles, Scenes
 from i2ibench.data.validation import require_valid_files
 from i2ibench.errors import UserError
+from i2ibench.inference.batch_splitting import equal_neighbours
 from i2ibench.inference.checkpoints import OpenedCheckpoint
 from i2ibench.inference.image_cache import ImageCache, file_hashes, readers_of, recipe_of
 from i2ibench.inference.trial_translation import try_translation
@@ -76,7 +77,7 @@ def translate(
     recipe = recipe_of(opened.path, opened.translator, opened.config, settings, reading)
     hashes = [fingerprint(file_hashes(scene)) for scene in files]
     sizes = [size or image_size(scene.input) for scene in files]
-    cache = ImageCache(output_dir, recipe, hashes, paths, _batches(sizes, batch_size))
+    cache = ImageCache(output_dir, recipe, hashes, paths, equal_neighbours(sizes, batch_size))
     with own_work_dir(output_dir, "translating", "choose another output folder"):
         cache.claim(refuse=True)
         remove_leftovers(*{path.parent for own in paths for path in own})
@@ -85,17 +86,6 @@ def translate(
             lambda data, sample: opened.inference.predict(data, encoded, sample),
         )
     return [path for own in paths for path in own]
-
-
-def _batches(sizes: Sequence[tuple[int, int]], most: int) -> list[tuple[int, ...]]:
-    """Return the numbers of scenes in order, in batches of equal size and at most `most`."""
-    batches: list[tuple[int, ...]] = []
-    for number, size in enumerate(sizes):
-        if batches and len(batches[-1]) < most and sizes[batches[-1][0]] == size:
-            batches[-1] = (*batches[-1], number)
-        else:
-            batches.append((number,))
-    return batches
 
 
 def _open_scenes(

@@ -58,12 +58,6 @@ def find_config(name: str | Path, kind: Kind = "config") -> Path:
     )
 
 
-def summary(config: Path) -> str:
-    """Return the first line of a config's docstring, "" without one; the file is not run."""
-    docstring = ast.get_docstring(ast.parse(read_text(config))) or ""
-    return docstring.partition("\n")[0]
-
-
 def named_file(text: str, folder: Path) -> Path:
     """Return the file that a config or grid names, which may not exist.
 

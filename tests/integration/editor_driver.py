@@ -6,10 +6,16 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
 from PIL import Image
+
+from i2ibench.testing.tiny_datasets import write_paired_scenes
+from tests.conftest import write_tiny_config
+
+ROOT = Path(__file__).parents[2]
 
 
 def start(*arguments, cwd):
@@ -19,6 +25,17 @@ def start(*arguments, cwd):
         command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )  # fmt: skip
+
+
+def trained_run(folder):
+    """Train a tiny system for an epoch in a folder, as work_dirs/tiny."""
+    config = write_tiny_config(folder / "tiny.py", write_paired_scenes(folder / "paired", count=3))
+    training = start(
+        ROOT / "tools/train.py", config, "--cfg-options", "train_cfg.max_epochs=1",
+        "train_cfg.val_interval=9", cwd=folder,
+    )  # fmt: skip
+    output, _ = training.communicate(timeout=120)
+    assert training.returncode == 0, output
 
 
 def wait_until(page, expression):

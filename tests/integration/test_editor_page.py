@@ -11,8 +11,6 @@ import pytest
 from PIL import Image
 
 from i2ibench.apps.editor.rasterise import scaled, stroke
-from i2ibench.testing.tiny_datasets import write_paired_scenes
-from tests.conftest import write_tiny_config
 from tests.integration.editor_driver import (
     agreed_maps,
     choose_mode,
@@ -24,6 +22,7 @@ from tests.integration.editor_driver import (
     settle,
     start,
     take,
+    trained_run,
     wait_until,
 )
 
@@ -36,13 +35,7 @@ MODES_OF_SELECTED = "editor.store.info(editor.store.selected).style"
 def folder(tmp_path_factory):
     """A directory with a tiny trained checkpoint and its data."""
     folder = tmp_path_factory.mktemp("editor")
-    config = write_tiny_config(folder / "tiny.py", write_paired_scenes(folder / "paired", count=3))
-    training = start(
-        ROOT / "tools/train.py", config, "--cfg-options", "train_cfg.max_epochs=1",
-        "train_cfg.val_interval=9", cwd=folder,
-    )  # fmt: skip
-    output, _ = training.communicate(timeout=120)
-    assert training.returncode == 0, output
+    trained_run(folder)
     return folder
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.testing.tiny_datasets import write_paired_scenes
-from tests.conftest import write_tiny_config
-from tests.integration.editor_driver import agreed_maps, drag, settle, start
+from tests.integration.editor_driver import agreed_maps, drag, settle, start, trained_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,13 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tunnels")
-    config = write_tiny_config(folder / "tiny.py", write_paired_scenes(folder / "paired", count=3))
-    training = start(
-        ROOT / "tools/train.py", config, "--cfg-options", "train_cfg.max_epochs=1",
-        "train_cfg.val_interval=9", cwd=folder,
-    )  # fmt: skip
-    output, _ = training.communicate(timeout=120)
-    assert training.returncode == 0, output
+    trained_run(folder)
     return folder
 
 

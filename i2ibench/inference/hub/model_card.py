@@ -1,26 +1,17 @@
 """The card of a system: what it is, how to use it, its scores, its data and its limits."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from i2ibench.errors import UserError
 from i2ibench.inference.checkpoints import OpenedCheckpoint
-from i2ibench.io.files import read_json
-from i2ibench.io.provenance import sha256
-
-SCORES = {
-    "seg/pixel_acc": "pixel accuracy", "seg/miou": "mean IoU", "edge/bf1": "boundary F1",
-    "fid": "FID", "lpips_alex": "LPIPS (alex)", "lpips_vgg": "LPIPS (vgg)",
-}  # fmt: skip
-"""The scores that a card shows, as far as they were computed, and their titles."""
+from i2ibench.inference.stored_results import MAIN_SCORES, stored_results
 
 
 @dataclass(frozen=True)
 class Licences:
-    """What the publisher states.
+    """The licences that the publisher of a system states.
 
     Attributes:
         weights: the identifier of the weights' licence on the hub, such as "apache-2.0".
@@ -92,32 +83,16 @@ images, and what the data lacks or shows unequally, the images lack and show une
 
 
 def _scores(checkpoint: Path) -> str:
-    """Return the table of the results beside a checkpoint that are of this very file."""
-    for folder in (checkpoint.parent, checkpoint.parent / "evaluation"):
-        path = folder / "results.json"
-        if path.is_file():
-            try:
-                table = _table(read_json(path), sha256(checkpoint))
-            except (UserError, KeyError, TypeError, AttributeError):
-                continue
-            if table:
-                return table
-    return "No evaluation of this file was at hand."
-
-
-def _table(results: Mapping[str, Any], digest: str) -> str:
-    own = [name for name, one in results["origins"].items() if one.get("sha256") == digest]
-    if not own:
-        return ""
-    rows = [*own, *results["controls"]]
-    known = [s for s in SCORES if any("value" in results["systems"][r].get(s, {}) for r in rows)]
-    titles = " | ".join(SCORES[name] for name in known)
+    """Return the table of the results that are stored for a checkpoint."""
+    table, results = stored_results(checkpoint)
+    if not table:
+        return "No evaluation of this file was at hand."
+    known = [score for score in MAIN_SCORES if any(score in row for row in table.values())]
+    titles = " | ".join(MAIN_SCORES[score] for score in known)
     lines = [f"| system | {titles} |", "|---" * (len(known) + 1) + "|"]
-    for row in rows:
-        values = (results["systems"][row].get(s, {}).get("value") for s in known)
-        cells = " | ".join("–" if value is None else f"{value:.3f}" for value in values)
-        lines.append(f"| {row} | {cells} |")
+    for name, row in table.items():
+        cells = " | ".join(f"{row[score]:.3f}" if score in row else "–" for score in known)
+        lines.append(f"| {name} | {cells} |")
     protocol, number = results["protocol"], results["data"]["scenes"]
-    lines.append("")
-    lines.append(f"{number} scenes, protocol {protocol['name']} {protocol['sha256'][:12]}.")
+    lines += ["", f"{number} scenes, protocol {protocol['name']} {protocol['sha256'][:12]}."]
     return "\n".join(lines)

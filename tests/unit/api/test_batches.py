@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from i2ibench.inference.translation import _batches, translate
+from i2ibench.inference.batch_splitting import equal_neighbours
+from i2ibench.inference.translation import translate
 
 
 def pixels(path):
@@ -14,9 +15,9 @@ def pixels(path):
 def test_a_batch_has_neighbours_of_one_size():
     one, other = (64, 32), (40, 32)
     sizes = [one, one, one, other, one, one]
-    assert _batches(sizes, 2) == [(0, 1), (2,), (3,), (4, 5)]
-    assert _batches(sizes, 1) == [(n,) for n in range(6)]
-    assert _batches([], 3) == []
+    assert equal_neighbours(sizes, 2) == [(0, 1), (2,), (3,), (4, 5)]
+    assert equal_neighbours(sizes, 1) == [(n,) for n in range(6)]
+    assert equal_neighbours([], 3) == []
 
 
 def test_the_images_are_those_of_one_scene_at_a_time(model, scene, tmp_path):

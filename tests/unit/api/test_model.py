@@ -132,7 +132,7 @@ def test_instances_get_the_chosen_mode_and_the_others_stay(model, scene):
         ({"scene": "nothing.png"}, "nothing.png does not exist"),
         ({"instance": None}, "needs an instance map for every scene: pass instance"),
         ({"instance": np.zeros((4, 4), int)}, "have one size: label 64x32, instance 4x4"),
-        ({"instance": np.full((32, 64), -1)}, "has the id -1"),
+        ({"instance": np.full((32, 64), -1)}, "the instance map has the instance id -1"),
         ({"styles": "photo"}, "pass photo"),
         ({"styles": "pohto"}, "'random', 'photo' or a dict"),
         ({"styles": {-5: 0}}, "has no instance -5. Its instances: "),

@@ -7,6 +7,7 @@ import pytest
 from i2ibench.apps.study.define.definition import load_definition
 from i2ibench.errors import UserError
 from i2ibench.grids.grid_definition import load_grid
+from i2ibench.io.docstrings import first_line
 from i2ibench.registry.configuration import load_config
 from i2ibench.registry.shipped_configs import (
     configs_folder,
@@ -14,7 +15,6 @@ from i2ibench.registry.shipped_configs import (
     independent_text,
     named_file,
     shipped_configs,
-    summary,
 )
 from tests.integration.runs import command, refusal
 
@@ -36,7 +36,7 @@ def copied(path):
 def test_a_copy_of_a_config_is_the_config_itself_in_any_folder(name):
     by_name = load_config(Path(name))
     assert load_config(copied(SYSTEMS[name])).to_dict() == by_name.to_dict()
-    assert summary(SYSTEMS[name]).endswith("."), "`configs list` shows the first line"
+    assert first_line(SYSTEMS[name]).endswith("."), "`configs list` shows the first line"
 
 
 @pytest.mark.parametrize("name", GRIDS)
